@@ -1,0 +1,119 @@
+//! Anything that can be listened to, and every name that follows from it.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::CounterId;
+
+/// How many buckets the topics of a store are spread over. Part of the stored keys: changing it orphans them.
+pub const BUCKETS: u16 = 128;
+
+/// A topic: its name, from which its channel, its surrogate key and its store keys follow. Cheap to clone.
+///
+/// Names are visible ASCII without spaces, commas, semicolons or quotes, so that they are safe in every header they
+/// reach (`Grip-Channel`, `Surrogate-Key`).
+#[derive(Clone, Debug)]
+pub struct Topic {
+    name: Arc<str>,
+    bucket: u16,
+}
+
+impl Topic {
+    /// The topic of a counter: `counter-{id}`.
+    pub fn counter(id: &CounterId) -> Self {
+        Topic::named(&["counter-", id.as_str()].concat())
+    }
+
+    /// The name; what stores keep.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Which of the [`BUCKETS`] holds the topic: the keys of a bucket share a Redis Cluster slot.
+    pub fn bucket(&self) -> u16 {
+        self.bucket
+    }
+
+    /// The GRIP channel, behind the prefix that keeps several services on one proxy apart.
+    pub fn channel(&self, prefix: &str) -> String {
+        [prefix, &self.name].concat()
+    }
+
+    /// The CDN's surrogate key.
+    pub fn surrogate_key(&self) -> &str {
+        &self.name
+    }
+
+    fn named(name: &str) -> Self {
+        // FNV-1a, 32 bits: written out because stored keys depend on it, so no library may change it under us.
+        let hash = name.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+        Topic { name: name.into(), bucket: (hash % u32::from(BUCKETS)) as u16 }
+    }
+}
+
+/// The text is no topic's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the name of a topic")]
+pub struct ParseTopicError;
+
+impl FromStr for Topic {
+    type Err = ParseTopicError;
+
+    /// The topic that a store has kept under this name.
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let safe = |b: u8| b.is_ascii_graphic() && !matches!(b, b',' | b';' | b'"');
+        if name.is_empty() || !name.bytes().all(safe) {
+            return Err(ParseTopicError);
+        }
+        Ok(Topic::named(name))
+    }
+}
+
+impl PartialEq for Topic {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Topic {}
+
+impl std::hash::Hash for Topic {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_of_a_counter_follows_from_its_id() {
+        let topic = Topic::counter(&"2".parse().expect("an id"));
+        assert_eq!(topic.name(), "counter-2");
+        assert_eq!(topic.channel("eu-"), "eu-counter-2");
+        assert_eq!(topic.surrogate_key(), "counter-2");
+        assert_eq!(topic.name().parse(), Ok(topic));
+    }
+
+    #[test]
+    fn the_bucket_of_a_name_never_moves() {
+        // Stored keys depend on these numbers: a change of the hash must fail here, not in somebody's Redis.
+        let bucket = |id: &str| Topic::counter(&id.parse().expect("an id")).bucket();
+        assert_eq!([bucket("1"), bucket("2"), bucket("page.views")], [97, 40, 57]);
+    }
+
+    #[test]
+    fn names_that_could_break_a_header_are_refused() {
+        for name in ["", "a b", "a\r\nb", "a;b", "a,b", "a\"b", "é"] {
+            assert_eq!(name.parse::<Topic>(), Err(ParseTopicError), "{name:?}");
+        }
+    }
+}

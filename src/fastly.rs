@@ -1,0 +1,1 @@
+//! The Fastly purger; knows nothing of ours.

@@ -1,0 +1,1 @@
+//! The GRIP protocol; knows nothing of ours.

@@ -1,0 +1,19 @@
+//! livecounter: counters that everybody can watch changing.
+//!
+//! The map of the house; imports only go down (`tests/api/layers.rs` holds the table):
+//!
+//! - [`app`]: the only module that knows every part; builds and runs the service.
+//! - [`http`]: one file per resource, extractors, one error table, the routes.
+//! - [`live`]: the use cases: read and add. No HTTP, no Redis.
+//! - [`announcer`]: claim, purge, publish, acknowledge; the gate, the lease, the sweep.
+//! - [`store`]: the seam to what keeps the numbers: Redis, or one SQLite file.
+//! - [`grip`]: the GRIP protocol; knows nothing of ours.
+//! - [`fastly`]: the purger; knows nothing of ours.
+//! - [`hub`]: in-process listeners, for the embedded mode.
+//! - [`sse`]: the only encoder of Server-Sent Events.
+//! - [`domain`]: ids, amounts, topics, revisions.
+
+pub mod domain;
+pub mod fastly;
+pub mod grip;
+pub mod store;

@@ -1,0 +1,2 @@
+//! The service: settings, telemetry, run.
+fn main() {}
