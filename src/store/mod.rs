@@ -91,7 +91,7 @@ pub struct Added {
 }
 
 /// Why an [`Add`] was not counted, or is not known to be.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum AddError {
     /// A value on the way would leave ±(2^53-1); nothing was changed.
     #[error("the value would leave ±9007199254740991")]
