@@ -53,9 +53,15 @@ impl App {
         let endpoints = endpoints(settings)?;
         let verifier = (!endpoints.is_empty()).then(|| Verifier::new(&endpoints));
         let options = PublisherOptions { merge: !settings.publish_interval.is_zero(), ..Default::default() };
-        let publisher = (!endpoints.is_empty()).then(|| Publisher::new(endpoints, options));
+        let publisher = match endpoints.as_slice() {
+            [] => None,
+            some => Some(Arc::new(
+                Publisher::new(some, &options).map_err(|error| SettingsError::new("grip.url", error))?,
+            )),
+        };
         let hub = settings.redis_url.is_none().then(Arc::<Hub>::default);
-        let listener = TcpListener::bind(settings.listen).map_err(|e| StartError::Listen(settings.listen, e))?;
+        let listener =
+            TcpListener::bind(settings.listen).map_err(|e| StartError::Listen(settings.listen, e))?;
         let address = listener.local_addr().map_err(|e| StartError::Listen(settings.listen, e))?;
 
         let outlets = Outlets {

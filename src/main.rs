@@ -59,7 +59,8 @@ fn command(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, lex
 
 fn serve(config: Option<PathBuf>, listen: Option<String>) -> ExitCode {
     // Variables that are no text cannot be ours.
-    let environment = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+    let environment =
+        std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
     let settings = match Settings::load(config.as_deref(), environment.collect(), listen.as_deref()) {
         Ok(settings) => settings,
         Err(error) => return refuse(&error.to_string()),

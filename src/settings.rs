@@ -156,12 +156,16 @@ impl Settings {
     /// Refuses what fits no way of running.
     fn check(&self) -> Result<(), SettingsError> {
         if self.redis_url.is_some() && self.grip_url.is_none() {
-            let problem = "REDIS_URL makes the origin stateless, so its streams need a GRIP proxy: set GRIP_URL too";
+            let problem =
+                "REDIS_URL makes the origin stateless, so its streams need a GRIP proxy: set GRIP_URL too";
             return Err(SettingsError::new("grip.url", problem));
         }
         if self.fastly_service_id.is_some() != self.fastly_api_key.is_some() {
             let missing = if self.fastly_api_key.is_none() { "fastly.api_key" } else { "fastly.service_id" };
-            return Err(SettingsError::new(missing, "purging needs both fastly.service_id and fastly.api_key"));
+            return Err(SettingsError::new(
+                missing,
+                "purging needs both fastly.service_id and fastly.api_key",
+            ));
         }
         let safe = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'~' | b':' | b'/');
         if !self.grip_prefix.bytes().all(safe) {
@@ -246,7 +250,9 @@ impl Texts {
         let texts: Vec<String> = match value.clone().into_array() {
             Ok(list) => list
                 .into_iter()
-                .map(|item| item.into_string().map_err(|_| SettingsError::new(key, "must be a list of texts")))
+                .map(|item| {
+                    item.into_string().map_err(|_| SettingsError::new(key, "must be a list of texts"))
+                })
                 .collect::<Result<_, _>>()?,
             Err(_) => {
                 let text = value.clone().into_string().unwrap_or_default();
@@ -335,7 +341,8 @@ mod tests {
 
     #[test]
     fn the_names_operators_know_stand_for_keys_and_empty_ones_for_nothing() {
-        let environment = [("REDIS_URL", "redis://r"), ("GRIP_URL", "http://p:5561/"), ("FASTLY_API_KEY", "")];
+        let environment =
+            [("REDIS_URL", "redis://r"), ("GRIP_URL", "http://p:5561/"), ("FASTLY_API_KEY", "")];
         let settings = load(&environment).expect("settings");
         assert_eq!(settings.redis_url, Some("redis://r".into()));
         assert_eq!(settings.grip_url, Some("http://p:5561/".into()));

@@ -46,7 +46,7 @@ pub struct Outlets {
     /// Listeners in this process.
     pub hub: Option<Arc<Hub>>,
     /// The GRIP proxies, and the prefix of their channels.
-    pub publisher: Option<Publisher>,
+    pub publisher: Option<Arc<Publisher>>,
     /// Behind which prefix the channels stand.
     pub prefix: String,
     /// The CDN's cache.
@@ -81,7 +81,12 @@ impl Announcer {
         let (closing, closed) = watch::channel(false);
         let desk = Desk {
             announcer: announcer.clone(),
-            round: Arc::new(Round { store, outlets, terms: Terms { interval, lease: LEASE }, newest: Newest::default() }),
+            round: Arc::new(Round {
+                store,
+                outlets,
+                terms: Terms { interval, lease: LEASE },
+                newest: Newest::default(),
+            }),
             rounds: JoinSet::new(),
             deliveries: JoinSet::new(),
             closed,

@@ -42,8 +42,8 @@ pub(super) struct Step {
 /// What has been handed to the outlets and is to be acknowledged.
 pub(super) struct Delivery {
     claims: Vec<(Topic, EventId)>,
-    /// Resolves to whether every proxy has accepted everything.
-    accepted: BoxFuture<'static, bool>,
+    /// Resolves to the indexes of the claims that not every proxy has accepted.
+    refused: BoxFuture<'static, Vec<usize>>,
     /// The first purge was answered well, or there is no cache.
     purged: bool,
 }
@@ -105,20 +105,23 @@ impl Round {
             let content = sse::message(id, &value.to_string());
             if self.outlets.publisher.is_some() {
                 let channel = topic.channel(&self.outlets.prefix);
-                items.push(Item::new(channel, id.to_string(), prev.to_string(), content.clone()));
+                let (id, prev_id) = (id.to_string(), Some(prev.to_string()));
+                items.push(Item { channel, id, prev_id, content: content.clone() });
             }
             if let Some(hub) = &self.outlets.hub {
                 hub.publish(&topic, id, content);
             }
         }
-        let accepted: BoxFuture<'static, bool> = match &self.outlets.publisher {
+        let refused: BoxFuture<'static, Vec<usize>> = match &self.outlets.publisher {
             Some(publisher) => {
                 let accepted = publisher.publish(items);
-                Box::pin(async move { accepted.await.is_ok() })
+                Box::pin(
+                    async move { accepted.await.err().map(|error| error.unaccepted()).unwrap_or_default() },
+                )
             }
-            None => Box::pin(std::future::ready(true)),
+            None => Box::pin(std::future::ready(Vec::new())),
         };
-        Delivery { claims, accepted, purged }
+        Delivery { claims, refused, purged }
     }
 
     /// Purges the topics' surrogate keys. Returns whether the cache is known to be rid of them.
@@ -150,28 +153,45 @@ impl Round {
         mut closed: watch::Receiver<bool>,
     ) {
         let stats = announcer.stats();
-        let Delivery { mut claims, accepted, purged } = delivery;
-        let accepted = accepted.await;
-        let mut well = accepted && purged;
-        if well && self.outlets.purger.is_some() {
+        let Delivery { mut claims, refused, purged } = delivery;
+        let refused = refused.await;
+        let mut given_up = refused.len();
+        let mut index = 0..;
+        claims.retain(|_| index.next().is_some_and(|index| refused.binary_search(&index).is_err()));
+        let mut purged = purged;
+        if purged && self.outlets.purger.is_some() {
             let _ = tokio::time::timeout(SECOND_PURGE_AFTER, closed.wait_for(|closed| *closed)).await;
             self.newest.keep_newest(&mut claims);
-            well = claims.is_empty() || self.purge(stats, &claims).await;
+            purged = claims.is_empty() || self.purge(stats, &claims).await;
         }
         let count = claims.len();
-        if well && let Err(error) = self.store.acknowledge(claims).await {
-            Stats::add(&stats.store_failures, 1);
-            tracing::debug!(%error, "acknowledgement failed");
-            well = false;
+        let acknowledged = purged && self.take_out(stats, claims).await;
+        if acknowledged {
+            Stats::add(&stats.acknowledged, count);
+        } else {
+            given_up += count;
         }
-        Stats::add(if well { &stats.acknowledged } else { &stats.given_up }, count);
+        Stats::add(&stats.given_up, given_up);
+        let well = given_up == 0;
         match (stats.delivered(well), well) {
             (true, true) => tracing::info!("announcements get through again"),
-            (true, false) => {
-                tracing::warn!(accepted, purged, "announcements do not get through; they stay in the outbox")
-            }
+            (true, false) => tracing::warn!(
+                refused = refused.len(),
+                purged,
+                "announcements do not get through to every proxy or the cache; they stay in the outbox"
+            ),
             _ => {}
         }
+    }
+
+    /// Takes acknowledged claims out of the outbox. Returns whether the store did.
+    async fn take_out(&self, stats: &Stats, claims: Vec<(Topic, EventId)>) -> bool {
+        let taken = self.store.acknowledge(claims).await;
+        if let Err(error) = &taken {
+            Stats::add(&stats.store_failures, 1);
+            tracing::debug!(%error, "acknowledgement failed");
+        }
+        taken.is_ok()
     }
 
     /// Puts what is overdue in the outbox on the board.

@@ -8,7 +8,7 @@ use super::error::ApiError;
 
 /// A representation of a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Media {
+pub(super) enum Media {
     /// `text/plain`: what is sent when all are equally welcome.
     Plain,
     /// `application/json`
@@ -29,7 +29,7 @@ impl Media {
 
 /// The best of `offered` for the request's `Accept`, the first where there is none; or 406. Higher `q` wins, then the
 /// more specific range, then the one named first, then the one offered first.
-pub fn negotiate(headers: &HeaderMap, offered: &[Media]) -> Result<Media, ApiError> {
+pub(super) fn negotiate(headers: &HeaderMap, offered: &[Media]) -> Result<Media, ApiError> {
     let mut ranges = Vec::new();
     for value in headers.get_all(ACCEPT) {
         let text = value.to_str().map_err(|_| ApiError::BadRequest("Accept must be ASCII".into()))?;
@@ -47,7 +47,8 @@ pub fn negotiate(headers: &HeaderMap, offered: &[Media]) -> Result<Media, ApiErr
         (range.quality > 0).then_some((range.quality, range.specificity(), Reverse(index)))
     };
     // `max_by_key` returns the last of equals, so the offers are looked at from the back.
-    let best = offered.iter().rev().filter_map(|&media| Some((rank(media)?, media))).max_by_key(|(rank, _)| *rank);
+    let best =
+        offered.iter().rev().filter_map(|&media| Some((rank(media)?, media))).max_by_key(|(rank, _)| *rank);
     best.map(|(_, media)| media).ok_or_else(|| {
         ApiError::NotAcceptable(if offered.contains(&Media::Stream) {
             "text/event-stream, application/json and text/plain"

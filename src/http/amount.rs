@@ -19,7 +19,7 @@ struct JsonBody {
 
 /// The amount, from the query or the body; 400 where it is not one or is given twice, 413 for a body that is too
 /// long, 415 for one of an unknown kind.
-pub async fn amount(request: &HttpRequest, payload: Payload) -> Result<Amount, ApiError> {
+pub(super) async fn amount(request: &HttpRequest, payload: Payload) -> Result<Amount, ApiError> {
     let of_query = match request.query_string() {
         "" => None,
         query => by_of_pairs(query.as_bytes(), "the query")?,
@@ -48,7 +48,8 @@ async fn by_of_body(request: &HttpRequest, payload: Payload) -> Result<Option<St
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let content_type =
+        request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let essence = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     match essence.as_str() {
         "application/json" => {

@@ -51,7 +51,8 @@ impl CacheTerms {
     /// How long a value may be kept, and for how much longer where the origin is away.
     pub fn new(max_age: Duration, stale_if_error: Duration) -> Self {
         let (fresh, stale) = (max_age.as_secs(), stale_if_error.as_secs());
-        let value = |text: String| HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("no-store"));
+        let value =
+            |text: String| HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("no-store"));
         CacheTerms {
             cache_control: value(format!("s-maxage={fresh}")),
             surrogate_control: value(format!("max-age={fresh}, stale-if-error={stale}")),

@@ -59,7 +59,9 @@ fn counter_id(request: &HttpRequest, context: &Context) -> Result<CounterId, Api
     let text = request.match_info().get("id").unwrap_or_default();
     let id: CounterId = text.parse().map_err(|error| ApiError::BadRequest(format!("{error}")))?;
     match &context.shared.known {
-        Some(known) if !known.contains(&id) => Err(ApiError::NotFound(format!("there is no counter {id} here"))),
+        Some(known) if !known.contains(&id) => {
+            Err(ApiError::NotFound(format!("there is no counter {id} here")))
+        }
         _ => Ok(id),
     }
 }

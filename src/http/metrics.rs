@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -15,13 +16,13 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use crate::announcer::Announcer;
-use crate::grip::Publisher;
+use crate::grip::{EndpointState, Publisher};
 use crate::hub::Hub;
 
 /// The methods that are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
 #[allow(missing_docs)]
-pub enum Method {
+pub(super) enum Method {
     Get,
     Head,
     Post,
@@ -78,7 +79,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// Exports the requests, and the present numbers of these parts.
-    pub fn new(announcer: Announcer, publisher: Option<Publisher>, hub: Option<Arc<Hub>>) -> Self {
+    pub fn new(announcer: Announcer, publisher: Option<Arc<Publisher>>, hub: Option<Arc<Hub>>) -> Self {
         let mut registry = Registry::with_prefix("livecounter");
         let requests = Arc::new(Requests {
             total: Family::default(),
@@ -101,7 +102,7 @@ impl Metrics {
 /// Reads the parts' own counts when asked.
 struct Parts {
     announcer: Announcer,
-    publisher: Option<Publisher>,
+    publisher: Option<Arc<Publisher>>,
     hub: Option<Arc<Hub>>,
 }
 
@@ -121,20 +122,61 @@ impl Collector for Parts {
             ("purged_keys", "Surrogate keys purged, second purges included", &stats.purged),
             ("purge_failures", "Purge requests that failed", &stats.purge_failures),
             ("swept_topics", "Overdue topics that a sweep took up", &stats.swept),
-            ("announcer_store_failures", "Times the store did not answer the announcer", &stats.store_failures),
+            (
+                "announcer_store_failures",
+                "Times the store did not answer the announcer",
+                &stats.store_failures,
+            ),
         ];
         for (name, help, value) in counters {
             counter(&mut encoder, name, help, value.load(Ordering::Relaxed))?;
         }
         let failing = self.announcer.stats().failing_for().map_or(0.0, |time| time.as_secs_f64());
         gauge(&mut encoder, "announcements_failing_seconds", "For how long none got through", failing)?;
-        gauge(&mut encoder, "announcer_topics", "Topics under way or at their gate", self.announcer.pending() as f64)?;
+        gauge(
+            &mut encoder,
+            "announcer_topics",
+            "Topics under way or at their gate",
+            self.announcer.pending() as f64,
+        )?;
         if let Some(hub) = &self.hub {
             gauge(&mut encoder, "listeners", "Streams held in this process", hub.listeners() as f64)?;
         }
-        let Some(publisher) = &self.publisher else { return Ok(()) };
-        self.encode_endpoints(publisher, encoder)
+        match &self.publisher {
+            Some(publisher) => endpoints(&mut encoder, publisher),
+            None => Ok(()),
+        }
     }
+}
+
+/// One line per proxy under each name; the label is its host, port and path, never its keys.
+fn endpoints(encoder: &mut DescriptorEncoder, publisher: &Publisher) -> fmt::Result {
+    let states = publisher.endpoint_states();
+    let counts: [(&str, &str, fn(&EndpointState) -> u64); 4] = [
+        ("endpoint_items_published", "Items the proxy has accepted", |state| state.published),
+        ("endpoint_items_refused", "Items the proxy will never get", |state| state.refused),
+        ("endpoint_requests", "Publish requests made", |state| state.requests),
+        ("endpoint_failures", "Publish requests that did not succeed", |state| state.failures),
+    ];
+    for (name, help, value) in counts {
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for state in &states {
+            let labels = [("endpoint", state.endpoint.as_str())];
+            ConstCounter::new(value(state)).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    let gauges: [(&str, &str, fn(&EndpointState) -> u64); 2] = [
+        ("endpoint_up", "Whether the last publish request went through", |state| u64::from(state.up)),
+        ("endpoint_items_pending", "Items waiting for the proxy", |state| state.pending as u64),
+    ];
+    for (name, help, value) in gauges {
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for state in &states {
+            let labels = [("endpoint", state.endpoint.as_str())];
+            ConstGauge::new(value(state) as f64).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
 }
 
 fn counter(encoder: &mut DescriptorEncoder, name: &str, help: &str, value: u64) -> fmt::Result {

@@ -13,6 +13,7 @@ mod streams;
 
 use std::sync::Arc;
 
+use actix_web::dev::HttpServiceFactory;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE, ALLOW,
 };
@@ -32,7 +33,12 @@ pub fn routes(config: &mut ServiceConfig, requests: &Arc<Requests>) {
     let counter = ["/counters/{id:[^/]*}/", "/counters/{id:[^/]*}"];
     let counter = resource(counter).route(get().to(counters::get)).route(head().to(counters::get));
     config
-        .service(done(r, "/counters/{id}/", "GET, HEAD, POST, OPTIONS", counter.route(post().to(counters::post))))
+        .service(done(
+            r,
+            "/counters/{id}/",
+            "GET, HEAD, POST, OPTIONS",
+            counter.route(post().to(counters::post)),
+        ))
         .service(readable(r, "/counters/{id}/recover", counters::recover))
         .service(readable(r, "/", home::page))
         .service(readable(r, "/assets/{name}", home::asset))
@@ -44,7 +50,11 @@ pub fn routes(config: &mut ServiceConfig, requests: &Arc<Requests>) {
 }
 
 /// A resource that is only read.
-fn readable<F, Args>(requests: &Arc<Requests>, template: &'static str, handler: F) -> Resource
+fn readable<F, Args>(
+    requests: &Arc<Requests>,
+    template: &'static str,
+    handler: F,
+) -> impl HttpServiceFactory + use<F, Args>
 where
     F: Handler<Args> + Clone,
     Args: actix_web::FromRequest + 'static,
@@ -60,7 +70,7 @@ fn done(
     template: &'static str,
     methods: &'static str,
     resource: Resource,
-) -> Resource {
+) -> impl HttpServiceFactory + use<> {
     let requests = Arc::clone(requests);
     let resource = if methods.is_empty() {
         resource.default_service(actix_web::web::to(missing))
@@ -69,7 +79,8 @@ fn done(
             .route(method(actix_web::http::Method::OPTIONS).to(move || preflight(methods)))
             .default_service(actix_web::web::to(move || not_allowed(methods)))
     };
-    resource.wrap(from_fn(move |request, next| observe::observe(Arc::clone(&requests), template, request, next)))
+    resource
+        .wrap(from_fn(move |request, next| observe::observe(Arc::clone(&requests), template, request, next)))
 }
 
 /// The answer to a browser that asks whether it may send a request from another origin: it may.

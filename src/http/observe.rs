@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
+use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, HeaderMap, HeaderName, HeaderValue,
 };
 use actix_web::middleware::Next;
-use actix_web::Error;
 
 use super::metrics::Requests;
 
@@ -45,7 +45,8 @@ pub(super) async fn observe<B: MessageBody + 'static>(
 
 /// The id that the request brought, if it is harmless; else a new one.
 fn request_id(headers: &HeaderMap) -> HeaderValue {
-    static PROCESS: LazyLock<String> = LazyLock::new(|| format!("{:08x}-", getrandom::u32().unwrap_or_default()));
+    static PROCESS: LazyLock<String> =
+        LazyLock::new(|| format!("{:08x}-", getrandom::u32().unwrap_or_default()));
     static COUNT: AtomicU64 = AtomicU64::new(1);
     if let Some(id) = headers.get(&REQUEST_ID)
         && (1..=LONGEST_ID).contains(&id.len())

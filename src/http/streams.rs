@@ -126,7 +126,8 @@ async fn direct(request: &HttpRequest, context: &Context, topic: Topic) -> Resul
         return Ok(response.finish());
     }
     // Join first, then read: so nothing falls between.
-    let mut listener = hub.listen(&topic).ok_or(ApiError::Unavailable("this server is stopping; connect again"))?;
+    let mut listener =
+        hub.listen(&topic).ok_or(ApiError::Unavailable("this server is stopping; connect again"))?;
     let reading = read(context, &topic).await?;
     listener.skip_to(reading.id);
     Ok(response.streaming(events(opening(&reading), listener)))
@@ -136,14 +137,17 @@ async fn direct(request: &HttpRequest, context: &Context, topic: Topic) -> Resul
 fn events(opening: Bytes, listener: Listener) -> impl stream::Stream<Item = Result<Bytes, Infallible>> {
     let mut keep_alive = tokio::time::interval_at(tokio::time::Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
     keep_alive.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    stream::unfold((Some(opening), listener, keep_alive), |(opening, mut listener, mut keep_alive)| async move {
-        let bytes = match opening {
-            Some(opening) => opening,
-            None => tokio::select! {
-                event = listener.next() => event?,
-                _ = keep_alive.tick() => Bytes::from_static(sse::KEEP_ALIVE.as_bytes()),
-            },
-        };
-        Some((Ok(bytes), (None, listener, keep_alive)))
-    })
+    stream::unfold(
+        (Some(opening), listener, keep_alive),
+        |(opening, mut listener, mut keep_alive)| async move {
+            let bytes = match opening {
+                Some(opening) => opening,
+                None => tokio::select! {
+                    event = listener.next() => event?,
+                    _ = keep_alive.tick() => Bytes::from_static(sse::KEEP_ALIVE.as_bytes()),
+                },
+            };
+            Some((Ok(bytes), (None, listener, keep_alive)))
+        },
+    )
 }

@@ -173,7 +173,10 @@ impl Combiner {
             }
             Err(AddError::OutOfRange) if group.callers.len() > 1 => {
                 // Some of them may fit: ask for each on its own, in their order. The loop that called takes them up.
-                let alone = group.callers.into_iter().map(|(amount, caller)| (topic.clone(), None, Group::of_one(amount, caller)));
+                let alone = group
+                    .callers
+                    .into_iter()
+                    .map(|(amount, caller)| (topic.clone(), None, Group::of_one(amount, caller)));
                 lock(&self.adds).waiting.alone.extend(alone);
             }
             Err(error) => {

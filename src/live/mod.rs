@@ -30,7 +30,12 @@ impl Live {
     /// Adds to the topic and returns its value behind this change. What follows, announcing it, cannot fail the call.
     ///
     /// With a key, a repetition with the same amount returns the first answer and changes nothing.
-    pub async fn add(&self, topic: Topic, amount: Amount, key: Option<IdempotencyKey>) -> Result<i64, AddError> {
+    pub async fn add(
+        &self,
+        topic: Topic,
+        amount: Amount,
+        key: Option<IdempotencyKey>,
+    ) -> Result<i64, AddError> {
         self.combiner.add(topic, amount, key).await
     }
 
