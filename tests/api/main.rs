@@ -10,4 +10,5 @@ mod grip;
 mod layers;
 mod operations;
 mod program;
+mod store_away;
 mod streams;
