@@ -51,7 +51,7 @@ fn header<'a>(response: &'a reqwest::Response, name: &str) -> &'a str {
 
 #[tokio::test]
 async fn a_proxied_stream_is_a_hold_that_may_be_cached() {
-    let redis = RedisServer::start().await;
+    let redis = RedisServer::start();
     let app = stateless(&redis, &[]).await;
     let token = hs256(SECRET, &claims("pushpin", 60));
     let held = listen(&app, "/counters/2/", &[("grip-sig", &token)]).await;
@@ -75,7 +75,7 @@ async fn a_proxied_stream_is_a_hold_that_may_be_cached() {
 
 #[tokio::test]
 async fn the_prefix_stands_before_the_channel() {
-    let redis = RedisServer::start().await;
+    let redis = RedisServer::start();
     let app = stateless(&redis, &[("LIVECOUNTER__GRIP__PREFIX", "eu-")]).await;
     let token = hs256(SECRET, &claims("pushpin", 60));
     let held = listen(&app, "/counters/2/", &[("grip-sig", &token)]).await;
@@ -84,7 +84,7 @@ async fn the_prefix_stands_before_the_channel() {
 
 #[tokio::test]
 async fn a_recovery_answers_what_was_missed_and_is_never_cached() {
-    let redis = RedisServer::start().await;
+    let redis = RedisServer::start();
     let app = stateless(&redis, &[]).await;
     client().post(app.counter("2")).send().await.expect("an answer");
     let token = hs256(SECRET, &claims("pushpin", 60));
@@ -120,7 +120,7 @@ async fn a_recovery_answers_what_was_missed_and_is_never_cached() {
 
 #[tokio::test]
 async fn who_cannot_prove_to_be_the_proxy_is_an_ordinary_client() {
-    let redis = RedisServer::start().await;
+    let redis = RedisServer::start();
     let app = stateless(&redis, &[]).await;
     let valid = claims("pushpin", 60);
     let unsigned = hs256(SECRET, &valid);
@@ -149,7 +149,7 @@ async fn who_cannot_prove_to_be_the_proxy_is_an_ordinary_client() {
 
 #[tokio::test]
 async fn es256_is_accepted_for_a_public_key_and_nothing_else_is() {
-    let redis = RedisServer::start().await;
+    let redis = RedisServer::start();
     let grip_url = "http://127.0.0.1:9/service/abc?key=token&verify-iss=fastly:abc";
     let app = stateless(&redis, &[("GRIP_URL", grip_url), ("GRIP_VERIFY_KEY", EC_PUBLIC)]).await;
     let valid = claims("fastly:abc", 60);
@@ -179,7 +179,7 @@ async fn one_origin_with_a_proxy_holds_what_comes_past_it_itself() {
 
 #[tokio::test]
 async fn reads_and_posts_need_no_proxy() {
-    let redis = RedisServer::start().await;
+    let redis = RedisServer::start();
     let app = stateless(&redis, &[]).await;
     let added = client().post(app.counter("2")).send().await.expect("an answer");
     assert_eq!(added.text().await.expect("a text"), "1\n");
