@@ -17,3 +17,6 @@ pub mod domain;
 pub mod fastly;
 pub mod grip;
 pub mod store;
+
+#[cfg(test)]
+mod test_server;
