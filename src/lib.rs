@@ -26,3 +26,6 @@ pub mod settings;
 pub mod sse;
 pub mod store;
 pub mod telemetry;
+
+#[cfg(test)]
+mod test_server;
