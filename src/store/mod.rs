@@ -3,6 +3,8 @@
 //! Batches because that is what makes a store fast: one round trip to Redis, one commit to disk, for everything that
 //! is waiting. Answers come per item, in the order asked, since a store may lose a part of itself (a Cluster node).
 
+mod bounds;
+mod random;
 pub mod redis;
 pub mod sqlite;
 

@@ -1,0 +1,6 @@
+//! The store's contract, on every store, against real servers.
+
+mod contract;
+mod redis;
+#[path = "../support/mod.rs"]
+mod support;
