@@ -132,6 +132,7 @@ impl Stop {
 }
 
 /// Where connections to the store come from.
+#[derive(Clone)]
 enum StoreKind {
     /// One file, shared by all workers.
     Sqlite(Arc<SqliteStore>),
@@ -183,11 +184,7 @@ fn purger(settings: &Settings) -> Result<Option<Purger>, SettingsError> {
     let (Some(service_id), Some(api_key)) = (&settings.fastly_service_id, &settings.fastly_api_key) else {
         return Ok(None);
     };
-    let purger = PurgerSettings {
-        service_id: service_id.clone(),
-        api_key: api_key.expose().to_owned(),
-        api_url: settings.fastly_api_url.clone(),
-        soft: false,
-    };
+    let mut purger = PurgerSettings::new(service_id, api_key.expose());
+    purger.api_url.clone_from(&settings.fastly_api_url);
     Purger::new(purger).map(Some).map_err(|error| SettingsError::new("fastly.api_url", error))
 }
