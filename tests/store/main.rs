@@ -2,5 +2,6 @@
 
 mod contract;
 mod redis;
+mod sqlite;
 #[path = "../support/mod.rs"]
 mod support;

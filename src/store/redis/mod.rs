@@ -17,6 +17,7 @@
 //! | `v` `r` `e` | value, revision, epoch |
 //! | `p` `w` | revision claimed last, and the value then |
 //! | `q` | revision claimed before `p`; 0 when there was none |
+//! | `a` | revision acknowledged last |
 //! | `s` `g` | when the gate was shut last, and until when |
 //!
 //! Times are Redis's own (`TIME`), in milliseconds since 1970.
