@@ -143,7 +143,8 @@ impl Purger {
             request = request.header(SOFT_PURGE, "1");
         }
         let url = || self.url.to_string();
-        let unreachable = |source| PurgeError::Unreachable { url: url(), source };
+        let unreachable =
+            |source: reqwest::Error| PurgeError::Unreachable { url: url(), source: source.without_url() };
         let response = request.send().await.map_err(unreachable)?;
         let (status, retry_after) = (response.status(), retry_after(response.headers()));
         if status != StatusCode::OK {

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{Endpoint, Item};
+use crate::grip::{Endpoint, Item};
 use lane::Lane;
 use post::Poster;
 

@@ -6,8 +6,8 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Client, StatusCode, redirect};
 use url::Url;
 
-use super::super::Endpoint;
-use super::super::credential::Authorizer;
+use crate::grip::Endpoint;
+use crate::grip::credential::Authorizer;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::super::Item;
-use super::super::item::{Body, Posted};
 use super::Refusal;
+use crate::grip::Item;
+use crate::grip::item::{Body, Posted};
 
 /// Hears whether the endpoint has accepted the item, or a newer one of its channel.
 pub(super) type Waiter = oneshot::Sender<Result<(), Refusal>>;
