@@ -11,7 +11,10 @@ async fn what_nothing_satisfies_is_406() {
     let client = client();
     for (request, named) in [
         (client.get(app.counter("2")).header("accept", "image/png"), "text/event-stream"),
-        (client.post(app.counter("2")).header("accept", "text/event-stream"), "application/json and text/plain"),
+        (
+            client.post(app.counter("2")).header("accept", "text/event-stream"),
+            "application/json and text/plain",
+        ),
     ] {
         let answer = request.send().await.expect("an answer");
         assert_eq!(answer.status(), StatusCode::NOT_ACCEPTABLE);

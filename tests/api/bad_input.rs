@@ -93,7 +93,8 @@ async fn amounts_that_are_none_are_400_and_change_nothing() {
 async fn bodies_that_are_too_long_or_of_another_kind_are_refused() {
     let app = TestApp::spawn().await;
     let client = client();
-    let long = client.post(app.counter("2")).header("content-type", "application/json").body(" ".repeat(5000));
+    let long =
+        client.post(app.counter("2")).header("content-type", "application/json").body(" ".repeat(5000));
     assert_eq!(problem(long.send().await.expect("an answer")).await.0, 413);
     let xml = client.post(app.counter("2")).header("content-type", "text/xml").body("<by>5</by>");
     assert_eq!(problem(xml.send().await.expect("an answer")).await.0, 415);

@@ -125,14 +125,22 @@ async fn who_cannot_prove_to_be_the_proxy_is_an_ordinary_client() {
     let valid = claims("pushpin", 60);
     let unsigned = hs256(SECRET, &valid);
     let unsigned = unsigned.rsplit_once('.').expect("a signature").0;
-    let none = format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{}.", unsigned.split_once('.').expect("claims").1);
+    let none =
+        format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{}.", unsigned.split_once('.').expect("claims").1);
     for (what, token) in [
         ("forged", hs256("another key", &valid)),
         ("expired", hs256(SECRET, &claims("pushpin", -60))),
         ("of another issuer", hs256(SECRET, &claims("fastly:abc", 60))),
         ("without an expiry", hs256(SECRET, &json!({"iss": "pushpin"}))),
         ("alg=none", none),
-        ("ES256", signed(Algorithm::ES256, &EncodingKey::from_ec_pem(EC_PRIVATE.as_bytes()).expect("a key"), &valid)),
+        (
+            "ES256",
+            signed(
+                Algorithm::ES256,
+                &EncodingKey::from_ec_pem(EC_PRIVATE.as_bytes()).expect("a key"),
+                &valid,
+            ),
+        ),
         ("no token", "x".into()),
         ("empty", String::new()),
     ] {

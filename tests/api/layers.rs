@@ -50,7 +50,8 @@ fn imports_only_go_down() {
             seen += 1;
             for marker in ["crate::", "livecounter::"] {
                 for (_, rest) in text.match_indices(marker).map(|(at, _)| text[at..].split_at(marker.len())) {
-                    let used: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                    let used: String =
+                        rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                     let known = MAY_USE.iter().any(|(name, _)| *name == used);
                     let fine = used == module || allowed.contains(&used.as_str());
                     assert!(!known || fine, "{path}: {module} must not use {used}");

@@ -67,7 +67,10 @@ fn help_and_version_are_printed() {
     assert!(help.status.success());
     assert!(String::from_utf8_lossy(&help.stdout).contains("Usage: livecounter [serve]"));
     let version = output(&[], &["--version"]);
-    assert_eq!(String::from_utf8_lossy(&version.stdout), concat!("livecounter ", env!("CARGO_PKG_VERSION"), "\n"));
+    assert_eq!(
+        String::from_utf8_lossy(&version.stdout),
+        concat!("livecounter ", env!("CARGO_PKG_VERSION"), "\n")
+    );
 }
 
 #[test]
@@ -93,7 +96,10 @@ fn what_cannot_be_used_is_one_line_and_status_2() {
         let output = output(environment, arguments);
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{environment:?} {arguments:?}: {error}");
-        assert!(error.starts_with(&format!("livecounter: {expected}")), "{environment:?} {arguments:?}: {error}");
+        assert!(
+            error.starts_with(&format!("livecounter: {expected}")),
+            "{environment:?} {arguments:?}: {error}"
+        );
         assert_eq!(error.lines().count(), 1, "{error}");
         assert!(!error.contains("hush"), "{error}");
     }

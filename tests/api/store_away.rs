@@ -64,7 +64,11 @@ async fn redis_lost_under_way_is_503_and_the_next_one_counts_again() {
     redis.run();
     until(200, || client().get(app.counter("2"))).await;
     let read = client().get(app.counter("2")).send().await.expect("an answer");
-    assert_eq!(read.text().await.expect("a text"), "1\n", "what was answered 503 while Redis was down was not counted");
+    assert_eq!(
+        read.text().await.expect("a text"),
+        "1\n",
+        "what was answered 503 while Redis was down was not counted"
+    );
 }
 
 #[tokio::test]

@@ -162,7 +162,10 @@ async fn a_post_purges_every_variant() {
         let answer = client().get(&url).header("accept", accept).send().await.expect("an answer");
         answer.text().await.expect("a text")
     };
-    assert_eq!((read("*/*").await.as_str(), read("application/json").await.as_str()), ("0\n", r#"{"id":"2","value":0}"#));
+    assert_eq!(
+        (read("*/*").await.as_str(), read("application/json").await.as_str()),
+        ("0\n", r#"{"id":"2","value":0}"#)
+    );
     post(&chain.origins[0].counter("2")).await;
     let mut poll = tokio::time::interval(Duration::from_millis(20));
     let fresh = async {
@@ -204,8 +207,7 @@ async fn with_interval_0_every_value_comes_through_in_order() {
 
 #[tokio::test]
 async fn everything_pending_is_announced_when_an_origin_stops() {
-    let mut chain =
-        Chain::with(1, &[("LIVECOUNTER__PUBLISH__INTERVAL", "2s")], Options::default()).await;
+    let mut chain = Chain::with(1, &[("LIVECOUNTER__PUBLISH__INTERVAL", "2s")], Options::default()).await;
     let mut listeners = HashMap::new();
     for id in ["a", "b"] {
         let path = format!("/counters/{id}/");

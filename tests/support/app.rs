@@ -84,7 +84,8 @@ impl Drop for TestApp {
         let Some(stop) = self.stop.take() else { return };
         // The handle's future is driven elsewhere: this thread may be a runtime's own.
         let ender = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             let _ = runtime.block_on(tokio::time::timeout(Duration::from_secs(15), stop.now()));
         });
         let _ = ender.join();

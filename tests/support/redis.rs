@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A server of its own; ends with this value.
-pub(crate) struct RedisServer {
+pub struct RedisServer {
     child: Option<Child>,
     program: &'static str,
     arguments: Vec<String>,
@@ -21,26 +21,26 @@ pub(crate) struct RedisServer {
 
 impl RedisServer {
     /// On a unix socket only, without persistence.
-    pub(crate) fn start() -> Self {
+    pub fn start() -> Self {
         let mut server = RedisServer::stopped();
         server.run();
         server
     }
 
     /// On a unix socket, with more settings, each as `"--name value"`.
-    pub(crate) fn start_with(settings: &[&str]) -> Self {
+    pub fn start_with(settings: &[&str]) -> Self {
         let mut server = RedisServer::of("redis-server", None, &[&["--port 0"], settings].concat());
         server.run();
         server
     }
 
     /// Not running yet; its address is known already.
-    pub(crate) fn stopped() -> Self {
+    pub fn stopped() -> Self {
         RedisServer::of("redis-server", None, &["--port 0"])
     }
 
     /// On a port of 127.0.0.1 too, with more settings, each as `"--name value"`.
-    pub(crate) fn on_port(port: u16, settings: &[&str]) -> Self {
+    pub fn on_port(port: u16, settings: &[&str]) -> Self {
         let own = format!("--port {port}");
         let mut server = RedisServer::of("redis-server", Some(port), &[&[own.as_str()], settings].concat());
         server.run();
@@ -48,7 +48,7 @@ impl RedisServer {
     }
 
     /// Nothing but what a configuration file in `directory` says: for Sentinels, which rewrite theirs.
-    pub(crate) fn sentinel(port: u16, configuration: &str) -> Self {
+    pub fn sentinel(port: u16, configuration: &str) -> Self {
         let mut server = RedisServer::of("redis-sentinel", Some(port), &[]);
         let file = server.directory.path().join("sentinel.conf");
         std::fs::write(&file, format!("port {port}\nbind 127.0.0.1\n{configuration}\n"))
@@ -79,7 +79,7 @@ impl RedisServer {
     }
 
     /// Starts it (again) and waits until it answers.
-    pub(crate) fn run(&mut self) {
+    pub fn run(&mut self) {
         let log = std::fs::File::create(self.directory.path().join("log")).expect("a log file");
         let child = Command::new(self.program).args(&self.arguments).stdin(Stdio::null()).stdout(log).spawn();
         self.child = Some(child.unwrap_or_else(|error| {
@@ -94,7 +94,7 @@ impl RedisServer {
     }
 
     /// Kills it, as `kill -9` does.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             // An error means that it has ended already.
             let _ = child.kill();
@@ -103,7 +103,7 @@ impl RedisServer {
     }
 
     /// What `REDIS_URL` would say.
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         match self.port {
             Some(port) => format!("redis://127.0.0.1:{port}"),
             None => format!("unix://{}", self.socket().display()),
@@ -111,12 +111,12 @@ impl RedisServer {
     }
 
     /// The port, where it has one.
-    pub(crate) fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.port.expect("a port")
     }
 
     /// What `redis-cli` prints for a command.
-    pub(crate) fn cli(&self, command: &[&str]) -> String {
+    pub fn cli(&self, command: &[&str]) -> String {
         self.try_cli(command).unwrap_or_else(|| panic!("redis-cli {command:?} failed"))
     }
 
@@ -146,7 +146,7 @@ impl Drop for RedisServer {
 }
 
 /// A port that was free a moment ago.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("its address").port()
 }

@@ -1,0 +1,6 @@
+//! The service behind the real Pushpin, the real cache and Redis.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod counters;
