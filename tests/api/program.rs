@@ -1,6 +1,6 @@
 //! The program itself: flags, exit statuses, signals, kill -9.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
