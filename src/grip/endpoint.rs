@@ -323,9 +323,8 @@ mod tests {
     proptest! {
         #[test]
         fn well_formed_ones_survive(
-            path in "(/[a-z0-9]{1,8}){0,3}", iss in "\\PC{1,12}", key in "\\PC{1,12}", other in "[a-z]{5}=[a-z+]{0,5}",
+            path in "(/[a-z0-9]{1,8}){0,3}", iss in "\\PC{1,12}", key in "s\\PC{0,12}", other in "[a-z]{5}=[a-z+]{0,5}",
         ) {
-            prop_assume!(!key.starts_with(['{', '-', 'b']));
             let encode = |text| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC);
             let text =
                 format!("http://h:1{path}?{other}&verify-iss={}&iss=i&key={}", encode(&iss), encode(&key));

@@ -265,11 +265,16 @@ async fn no_secret_is_in_errors_states_or_debugging() {
 struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
 
 impl Log {
-    /// Keeps what this thread logs from now on; the tests' runtime has no other.
-    fn keep(&self) -> tracing::subscriber::DefaultGuard {
+    /// Keeps what this thread logs as long as the result lives; the tests' runtime has no other thread.
+    fn keep(&self) -> (tracing::Dispatch, tracing::subscriber::DefaultGuard) {
+        // While there is one subscriber, tracing asks only the thread that meets an event first whether it is wanted,
+        // and that may be another test's, which wants none. With two it asks both.
+        let second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
         let writer = self.clone();
         let subscriber = tracing_subscriber::fmt().without_time().with_ansi(false).with_target(false);
-        tracing::subscriber::set_default(subscriber.with_writer(move || writer.clone()).finish())
+        let guard = tracing::subscriber::set_default(subscriber.with_writer(move || writer.clone()).finish());
+        tracing::callsite::rebuild_interest_cache();
+        (second, guard)
     }
 
     fn lines(&self) -> Vec<String> {
