@@ -88,6 +88,8 @@ impl App {
             ActixApp::new().app_data(Data::new(context)).configure(|config| routes(config, &requests))
         })
         .workers(settings.workers.get())
+        // A client that has closed its side has left: its stream must not linger until the next write.
+        .h1_allow_half_closed(false)
         .shutdown_timeout(FINISH_WITHIN)
         .disable_signals()
         .listen(listener)

@@ -3,19 +3,13 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use actix_web::web::{Bytes, Payload};
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::error::ApiError;
 use crate::domain::Amount;
 
 /// The longest body, in bytes: room for any amount and white space.
 const BODY_LIMIT: usize = 4096;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct JsonBody {
-    by: Option<serde_json::Number>,
-}
 
 /// The amount, from the query or the body; 400 where it is not one or is given twice, 413 for a body that is too
 /// long, 415 for one of an unknown kind.
@@ -52,14 +46,23 @@ async fn by_of_body(request: &HttpRequest, payload: Payload) -> Result<Option<St
         request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let essence = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     match essence.as_str() {
-        "application/json" => {
-            let body: JsonBody = serde_json::from_slice(&body).map_err(|error| {
-                ApiError::BadRequest(format!("the body must be JSON like {{\"by\":5}}: {error}"))
-            })?;
-            Ok(body.by.map(|number| number.to_string()))
-        }
+        "application/json" => by_of_json(&body),
         "application/x-www-form-urlencoded" => by_of_pairs(&body, "the body"),
         _ => Err(ApiError::UnsupportedMediaType),
+    }
+}
+
+/// The `by` of a JSON object. Another member is a mistake that must not count as 1.
+fn by_of_json(body: &[u8]) -> Result<Option<String>, ApiError> {
+    let wrong = |what: String| ApiError::BadRequest(format!("the body must be JSON like {{\"by\":5}}: {what}"));
+    let members: Map<String, Value> = serde_json::from_slice(body).map_err(|error| wrong(error.to_string()))?;
+    if let Some(other) = members.keys().find(|name| *name != "by") {
+        return Err(wrong(format!("unknown member {other:?}")));
+    }
+    match members.get("by") {
+        None => Ok(None),
+        Some(Value::Number(number)) => Ok(Some(number.to_string())),
+        Some(_) => Err(wrong("by is no number".into())),
     }
 }
 
