@@ -22,7 +22,8 @@ impl Port {
         fs::create_dir_all(&locks).expect("a directory for port locks");
         let start = RandomState::new().build_hasher().finish();
         for step in 0..u64::from(COUNT) {
-            let number = FIRST + u16::try_from((start % u64::from(COUNT) + step) % u64::from(COUNT)).expect("in range");
+            let number = FIRST
+                + u16::try_from((start % u64::from(COUNT) + step) % u64::from(COUNT)).expect("in range");
             let lock = File::create(locks.join(number.to_string())).expect("a port's lock file");
             if lock.try_lock().is_ok() && TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok() {
                 return Port { number, _lock: lock };

@@ -99,7 +99,8 @@ impl Pushpin {
     /// Publishes items as they are.
     pub async fn publish_items(&self, items: &[Value]) {
         let url = format!("{}publish/", self.control_url());
-        let answer = http::client().post(url).json(&json!({ "items": items })).send().await.expect("an answer");
+        let answer =
+            http::client().post(url).json(&json!({ "items": items })).send().await.expect("an answer");
         assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap_or_default());
     }
 

@@ -80,7 +80,9 @@ impl Listener {
         match timeout(within, self.read_event()).await {
             Ok(Some(event)) => event,
             Ok(None) => panic!("the stream has ended"),
-            Err(_) => panic!("no event within {within:?}; pending: {:?}", String::from_utf8_lossy(&self.pending)),
+            Err(_) => {
+                panic!("no event within {within:?}; pending: {:?}", String::from_utf8_lossy(&self.pending))
+            }
         }
     }
 

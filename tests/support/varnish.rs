@@ -34,7 +34,10 @@ impl Varnish {
         let mut varnish = Varnish { public, control, process: Process::start("varnish", &mut command, dir) };
         let health = format!("{}/healthz", varnish.api_url());
         let client = http::client();
-        varnish.process.until(async || client.get(&health).send().await.is_ok_and(|a| a.status() == 200)).await;
+        varnish
+            .process
+            .until(async || client.get(&health).send().await.is_ok_and(|a| a.status() == 200))
+            .await;
         varnish
     }
 

@@ -1,0 +1,7 @@
+//! The service among the real servers: Pushpin, the cache, Redis.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod chain;
+mod origin;
