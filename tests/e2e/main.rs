@@ -1,6 +1,8 @@
-//! The service behind the real Pushpin, the real cache and Redis.
+//! The service among the real servers: Pushpin, the cache, Redis.
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chain;
 mod counters;
+mod origin;

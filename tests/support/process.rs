@@ -1,4 +1,4 @@
-//! A server of somebody else's as a child process: own directory, own process group, log kept for failures.
+//! A server of somebody else's as a child process: own directory, log kept for failures, no survivors.
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 const STARTUP: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 
-/// A running server; dropped, it is killed with all its children, and in a failed test its log is shown.
+/// A running server; dropped, it is killed with all it has started, and in a failed test its log is shown.
 pub struct Process {
     name: &'static str,
     child: Child,
@@ -26,6 +26,7 @@ impl Process {
         let child = command
             .current_dir(dir.path())
             .env("PATH", search_path())
+            .env("LIVECOUNTER_TEST_SERVER", dir.path())
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("the log file again"))
             .stderr(log)
@@ -59,12 +60,50 @@ impl Process {
         }
     }
 
-    /// Sends a signal (`TERM`, `STOP`, …) to the server and all its children.
+    /// Sends a signal (`TERM`, `STOP`, …) to the server and everything it has started.
     pub fn signal(&self, signal: &str) {
+        let family: Vec<String> = self.family().iter().map(u32::to_string).collect();
         // The shell's own kill: there is no safe call for it, and no other program is needed.
-        let group = format!("kill -{signal} -- -{}", self.id());
-        let _ = Command::new("sh").args(["-c", &group]).stderr(Stdio::null()).status();
+        let kill = format!("kill -{signal} {}", family.join(" "));
+        let _ = Command::new("sh").args(["-c", &kill]).stderr(Stdio::null()).status();
     }
+
+    /// The server and what it has started. Not by process group, as Pushpin gives each of its parts one of its own; by
+    /// descent, and by the mark in the environment, which those still bear whose parent has ended.
+    fn family(&self) -> Vec<u32> {
+        let mark = mark(self.dir.path());
+        let processes: Vec<(u32, u32)> = fs::read_dir("/proc")
+            .expect("the processes")
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .filter_map(|id| Some((id, parent(id)?)))
+            .collect();
+        let mut family = vec![self.id()];
+        let marked = |id: u32| {
+            let environment = fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+            environment.split(|&b| b == 0).any(|variable| variable == mark.as_bytes())
+        };
+        family.extend(processes.iter().map(|&(id, _)| id).filter(|&id| id != self.id() && marked(id)));
+        let mut next = 0;
+        while let Some(&id) = family.get(next) {
+            let children =
+                processes.iter().filter(|&&(child, parent)| parent == id && !family.contains(&child));
+            family.extend(children.map(|&(child, _)| child).collect::<Vec<_>>());
+            next += 1;
+        }
+        family
+    }
+}
+
+/// The environment variable that marks the server of this directory and what it starts.
+fn mark(dir: &Path) -> String {
+    format!("LIVECOUNTER_TEST_SERVER={}", dir.display())
+}
+
+/// The parent of a process; None when it has ended.
+fn parent(id: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // "id (name) state parent …", and the name may have anything in it.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
 impl Drop for Process {
