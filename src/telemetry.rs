@@ -3,7 +3,7 @@
 use crate::settings::LogFormat;
 
 /// What is logged where `RUST_LOG` says nothing.
-const DEFAULT_FILTER: &str = "info";
+const DEFAULT_FILTER: &str = "info,actix_server=warn";
 
 /// Starts logging; for the whole process, so only the binary calls it. A second call changes nothing.
 pub fn init(format: LogFormat) {

@@ -54,8 +54,10 @@ async fn by_of_body(request: &HttpRequest, payload: Payload) -> Result<Option<St
 
 /// The `by` of a JSON object. Another member is a mistake that must not count as 1.
 fn by_of_json(body: &[u8]) -> Result<Option<String>, ApiError> {
-    let wrong = |what: String| ApiError::BadRequest(format!("the body must be JSON like {{\"by\":5}}: {what}"));
-    let members: Map<String, Value> = serde_json::from_slice(body).map_err(|error| wrong(error.to_string()))?;
+    let wrong =
+        |what: String| ApiError::BadRequest(format!("the body must be JSON like {{\"by\":5}}: {what}"));
+    let members: Map<String, Value> =
+        serde_json::from_slice(body).map_err(|error| wrong(error.to_string()))?;
     if let Some(other) = members.keys().find(|name| *name != "by") {
         return Err(wrong(format!("unknown member {other:?}")));
     }

@@ -4,6 +4,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 
+use serde::Serialize;
+
 use crate::grip::HoldError;
 use crate::store::{AddError, StoreError};
 
@@ -81,6 +83,16 @@ impl ApiError {
     }
 }
 
+/// The body of an error, in the order of RFC 9457.
+#[derive(Serialize)]
+struct Problem {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    detail: String,
+}
+
 impl From<AddError> for ApiError {
     fn from(error: AddError) -> Self {
         match error {
@@ -120,13 +132,13 @@ impl ResponseError for ApiError {
             ApiError::Unavailable(_) => response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS)),
             _ => &mut response,
         };
-        let body = serde_json::json!({
-            "type": format!("urn:livecounter:problem:{slug}"),
-            "title": title,
-            "status": status.as_u16(),
-            "detail": self.to_string(),
-        });
-        response.body(body.to_string())
+        let problem = Problem {
+            kind: format!("urn:livecounter:problem:{slug}"),
+            title,
+            status: status.as_u16(),
+            detail: self.to_string(),
+        };
+        response.body(serde_json::to_string(&problem).unwrap_or_default())
     }
 }
 

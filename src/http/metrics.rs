@@ -149,10 +149,13 @@ impl Collector for Parts {
     }
 }
 
+/// A metric of each endpoint: its name, its help and its value.
+type OfEndpoint = (&'static str, &'static str, fn(&EndpointState) -> u64);
+
 /// One line per proxy under each name; the label is its host, port and path, never its keys.
 fn endpoints(encoder: &mut DescriptorEncoder, publisher: &Publisher) -> fmt::Result {
     let states = publisher.endpoint_states();
-    let counts: [(&str, &str, fn(&EndpointState) -> u64); 4] = [
+    let counts: [OfEndpoint; 4] = [
         ("endpoint_items_published", "Items the proxy has accepted", |state| state.published),
         ("endpoint_items_refused", "Items the proxy will never get", |state| state.refused),
         ("endpoint_requests", "Publish requests made", |state| state.requests),
@@ -165,7 +168,7 @@ fn endpoints(encoder: &mut DescriptorEncoder, publisher: &Publisher) -> fmt::Res
             ConstCounter::new(value(state)).encode(family.encode_family(&labels)?)?;
         }
     }
-    let gauges: [(&str, &str, fn(&EndpointState) -> u64); 2] = [
+    let gauges: [OfEndpoint; 2] = [
         ("endpoint_up", "Whether the last publish request went through", |state| u64::from(state.up)),
         ("endpoint_items_pending", "Items waiting for the proxy", |state| state.pending as u64),
     ];

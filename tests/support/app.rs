@@ -86,7 +86,8 @@ impl Drop for TestApp {
         let ender = std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            let _ = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(15), stop.now()).await });
+            let _ =
+                runtime.block_on(async { tokio::time::timeout(Duration::from_secs(15), stop.now()).await });
         });
         let _ = ender.join();
         if let Some(thread) = self.thread.take() {
