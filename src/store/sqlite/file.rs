@@ -16,6 +16,9 @@ const SCHEMA_VERSION: i64 = 1;
 /// Kept in the file's `application_id`: "live" in ASCII.
 const APPLICATION_ID: i64 = 0x6c69_7665;
 
+/// How long another program may hold the file before that is a failure.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// So many expired keys are deleted at a time.
 const PURGE_STEP: u32 = 1000;
 
@@ -109,7 +112,7 @@ impl StoreFile {
 
     fn prepare(&self) -> rusqlite::Result<()> {
         let connection = &self.connection;
-        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(16);
         connection.pragma_update(None, "journal_mode", "WAL")?;
         // FULL: what is answered is on the disk, even if the power fails.
@@ -237,7 +240,7 @@ impl ReadOnlyFile {
         let open = || {
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let connection = Connection::open_with_flags(path, flags)?;
-            connection.busy_timeout(Duration::from_secs(5))?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
             connection.pragma_update(None, "cache_size", -512)?;
             Ok(ReadOnlyFile(connection))
         };
