@@ -120,7 +120,8 @@ impl RedisServer {
         self.try_cli(command).unwrap_or_else(|| panic!("redis-cli {command:?} failed"))
     }
 
-    fn try_cli(&self, command: &[&str]) -> Option<String> {
+    /// The same; `None` where the server does not answer.
+    pub(crate) fn try_cli(&self, command: &[&str]) -> Option<String> {
         let mut cli = Command::new("redis-cli");
         match self.port {
             Some(port) => cli.args(["-p", &port.to_string()]),

@@ -45,7 +45,7 @@ impl RedisStore {
         }
         // Whether Redis has counted them is not known; sent again, those with a key cannot count twice.
         let keyed: Vec<_> = items.iter().copied().filter(|item| item.add.key.is_some()).collect();
-        if !keyed.is_empty() && error.is_io_error() && !error.is_timeout() {
+        if !keyed.is_empty() && script::is_cut(&error) {
             // A second failure leaves the answers of the first.
             let _ = self.send(&keyed, answers).await;
         }

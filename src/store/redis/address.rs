@@ -1,5 +1,6 @@
 //! From `REDIS_URL` to whom to connect to.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::io::tcp::TcpSettings;
@@ -8,6 +9,7 @@ use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Protocol
 
 use super::cluster::Cluster;
 use super::link::{Link, Server};
+use super::sentinel::Sentinels;
 
 /// The URL names no Redis. Says what is wrong without repeating the URL, which may hold a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -135,7 +137,7 @@ fn sentinel(scheme: &str, parts: &Parts<'_>, timeout: Duration) -> Result<Route,
         builder = builder.set_client_to_redis_password(password);
     }
     let client = builder.build().map_err(|_| ParseRedisUrlError::Malformed)?;
-    let server = Server::Master(Box::new(tokio::sync::Mutex::new(client)));
+    let server = Server::Master(Arc::new(Sentinels::new(client)));
     Ok(Route::One(Box::new(Link::new(server, timeout))))
 }
 

@@ -64,32 +64,37 @@ impl Cluster {
         loop {
             let answer = if asking { link.query_asking(command).await } else { link.query(command).await };
             let Err(error) = answer else { return answer };
-            asking = false;
-            match error.kind() {
-                ErrorKind::Server(ServerErrorKind::Moved) => {
-                    link = self.redirected(&error)?;
-                    self.lock().owners[usize::from(bucket)] =
-                        Owner { link: Some(Arc::clone(&link)), suspect: false };
-                }
-                ErrorKind::Server(ServerErrorKind::Ask) => {
-                    link = self.redirected(&error)?;
-                    asking = true;
-                }
-                ErrorKind::Server(kind) if is_passing(kind) && Instant::now() < deadline => {
-                    tokio::time::sleep(REFUSAL_PAUSE).await;
-                    self.lock().owners[usize::from(bucket)].suspect = true;
-                    link = self.owner(bucket).await?;
-                }
-                ErrorKind::Server(_) | ErrorKind::Extension => return Err(error),
-                _ => {
-                    self.lock().owners[usize::from(bucket)].suspect = true;
-                    return Err(error);
-                }
-            }
+            let ErrorKind::Server(kind) = error.kind() else {
+                self.suspect(bucket);
+                return Err(error);
+            };
             if Instant::now() > deadline {
                 return Err(error);
             }
+            asking = kind == ServerErrorKind::Ask;
+            link = match kind {
+                ServerErrorKind::Ask => self.redirected(&error)?,
+                ServerErrorKind::Moved => self.moved(bucket, &error)?,
+                kind if is_passing(kind) => {
+                    tokio::time::sleep(REFUSAL_PAUSE).await;
+                    self.suspect(bucket);
+                    self.owner(bucket).await?
+                }
+                _ => return Err(error),
+            };
         }
+    }
+
+    /// The owner of the bucket may be another by now.
+    fn suspect(&self, bucket: u16) {
+        self.lock().owners[usize::from(bucket)].suspect = true;
+    }
+
+    /// The bucket's new owner, by a `MOVED`.
+    fn moved(&self, bucket: u16, error: &RedisError) -> RedisResult<Arc<Link>> {
+        let link = self.redirected(error)?;
+        self.lock().owners[usize::from(bucket)] = Owner { link: Some(Arc::clone(&link)), suspect: false };
+        Ok(link)
     }
 
     async fn owner(&self, bucket: u16) -> RedisResult<Arc<Link>> {

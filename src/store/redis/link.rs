@@ -7,25 +7,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
-use redis::sentinel::SentinelClient;
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ErrorKind, PushInfo, PushKind, RedisError, RedisResult,
     ServerErrorKind, Value,
 };
 
-/// Making a connection takes at most this; asking Sentinels one after the other, at most [`SENTINEL_TIMEOUT`].
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-const SENTINEL_TIMEOUT: Duration = Duration::from_secs(3);
+use super::sentinel::Sentinels;
 
-/// After a failed attempt, calls fail at once for so long: many waiting calls must not become many attempts.
-const PAUSE: Duration = Duration::from_millis(100);
+/// Making a connection takes at most this.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// After a failed attempt, calls fail at once for so long, doubled with each further one up to the longest: many waiting
+/// calls must not become many attempts.
+const PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Who to connect to.
 pub(super) enum Server {
     /// A Redis with a fixed address.
     Fixed(Box<Client>),
     /// Whoever the Sentinels call the master at the time of connecting.
-    Master(Box<tokio::sync::Mutex<SentinelClient>>),
+    Master(Arc<Sentinels>),
 }
 
 /// See the top of the module.
@@ -33,14 +35,21 @@ pub(super) struct Link {
     server: Server,
     timeout: Duration,
     live: Mutex<Option<Live>>,
-    /// Held while connecting; what the last attempt failed with, and when.
-    connecting: tokio::sync::Mutex<Option<(Instant, RedisError)>>,
+    /// Held while connecting; how the last attempt failed.
+    connecting: tokio::sync::Mutex<Option<Failure>>,
+}
+
+struct Failure {
+    error: RedisError,
+    retry_at: Instant,
+    pause: Duration,
 }
 
 #[derive(Clone)]
 struct Live {
     connection: MultiplexedConnection,
     /// Set when the connection breaks, by its own task: so an idle connection that broke is noticed before it is used.
+    /// Set too when the Sentinels name another master.
     lost: Arc<AtomicBool>,
 }
 
@@ -82,8 +91,8 @@ impl Link {
         if let Some(live) = self.current() {
             return Ok(live);
         }
-        if let Some((_, error)) = failure.as_ref().filter(|(at, _)| at.elapsed() < PAUSE) {
-            return Err(error.clone());
+        if let Some(failure) = failure.as_ref().filter(|failure| Instant::now() < failure.retry_at) {
+            return Err(failure.error.clone());
         }
         match self.connect().await {
             Ok(live) => {
@@ -92,7 +101,8 @@ impl Link {
                 Ok(live)
             }
             Err(error) => {
-                *failure = Some((Instant::now(), error.clone()));
+                let pause = failure.as_ref().map_or(PAUSE, |before| LONGEST_PAUSE.min(2 * before.pause));
+                *failure = Some(Failure { error: error.clone(), retry_at: Instant::now() + pause, pause });
                 Err(error)
             }
         }
@@ -113,11 +123,10 @@ impl Link {
         let connection = match &self.server {
             Server::Fixed(client) => client.get_multiplexed_async_connection_with_config(&config).await?,
             Server::Master(sentinels) => {
-                let mut sentinels = sentinels.lock().await;
-                let asking = sentinels.get_async_connection_with_config(&config);
-                tokio::time::timeout(SENTINEL_TIMEOUT, asking)
-                    .await
-                    .map_err(|_| RedisError::from((ErrorKind::Io, "no Sentinel answered in time")))??
+                let master = sentinels.master().await?;
+                let connection = master.get_multiplexed_async_connection_with_config(&config).await?;
+                sentinels.watch(&master, &lost);
+                connection
             }
         };
         Ok(Live { connection, lost })

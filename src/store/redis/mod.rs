@@ -33,6 +33,7 @@ mod link;
 mod outbox;
 mod reply;
 mod script;
+mod sentinel;
 
 use std::fmt;
 use std::time::Duration;
@@ -72,14 +73,16 @@ impl RedisStore {
     ) -> RedisResult<Value> {
         let mut command = script.by_hash(keys);
         write(&mut command);
-        match self.query(bucket, &command).await {
-            Err(error) if script::is_unknown(&error) => {
-                let mut command = script.by_source(keys);
-                write(&mut command);
-                self.query(bucket, &command).await
-            }
-            answer => answer,
+        let mut answer = self.query(bucket, &command).await;
+        if answer.as_ref().is_err_and(|error| script.may_repeat(error)) {
+            answer = self.query(bucket, &command).await;
         }
+        if answer.as_ref().is_err_and(script::is_unknown) {
+            command = script.by_source(keys);
+            write(&mut command);
+            answer = self.query(bucket, &command).await;
+        }
+        answer
     }
 
     async fn query(&self, bucket: u16, command: &Cmd) -> RedisResult<Value> {

@@ -1,64 +1,16 @@
-//! The file: opening it for this process alone, its schema, and the statements on it.
+//! The statements on the file.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::fs::File;
+use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::open::{self, OpenError, SCHEMA_VERSION};
 use super::topic::{Millis, TopicState};
 use crate::domain::{Epoch, IdempotencyKey, Topic};
 
-/// Kept in the file's `user_version`.
-const SCHEMA_VERSION: i64 = 1;
-
-/// Kept in the file's `application_id`: "live" in ASCII.
-const APPLICATION_ID: i64 = 0x6c69_7665;
-
 /// So many expired keys are deleted at a time.
 const PURGE_STEP: u32 = 1000;
-
-/// Why a file cannot be the store.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The file cannot be created, read or written.
-    #[error("cannot use {path}: {source}")]
-    Unusable {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system says.
-        source: io::Error,
-    },
-    /// Another process has it: one process at a time holds gates and leases in its memory.
-    #[error("{path} is in use by another process")]
-    InUse {
-        /// The file.
-        path: PathBuf,
-    },
-    /// An SQLite file, but of another program.
-    #[error("{path} is the database of another program")]
-    Foreign {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Written by a later version of this program.
-    #[error("{path} was written by a newer version (its schema is {found}, this version knows up to 1)")]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its schema version.
-        found: i64,
-    },
-    /// SQLite cannot open it: no database, damaged, or the disk fails.
-    #[error("cannot open {path}: {source}")]
-    Sqlite {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite says.
-        source: rusqlite::Error,
-    },
-}
 
 /// The connection that writes. The file is locked for this process while it lives.
 pub(super) struct StoreFile {
@@ -73,59 +25,10 @@ pub(super) struct KeyRecord {
 }
 
 impl StoreFile {
-    /// Opens or creates the file. The lock is a file beside it, since closing any second handle to an SQLite file
-    /// would drop SQLite's own locks.
+    /// Opens or creates the file.
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
-        let unusable = |source| OpenError::Unusable { path: path.to_owned(), source };
-        OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(path)
-            .map_err(unusable)?;
-        let path = &path.canonicalize().map_err(unusable)?;
-        let lock = lock(path)?;
-        let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
-        let connection = Connection::open(path).map_err(sqlite)?;
-        let file = StoreFile { connection, _lock: lock };
-        file.check(path)?;
-        file.prepare().map_err(sqlite)?;
-        Ok(file)
-    }
-
-    fn check(&self, path: &Path) -> Result<(), OpenError> {
-        let number = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0));
-        let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
-        let version = number("PRAGMA user_version").map_err(sqlite)?;
-        let application = number("PRAGMA application_id").map_err(sqlite)?;
-        let tables = number("SELECT count(*) FROM sqlite_schema").map_err(sqlite)?;
-        match (application, version, tables) {
-            (0, 0, 0) | (APPLICATION_ID, SCHEMA_VERSION, _) => Ok(()),
-            (APPLICATION_ID, found, _) => Err(OpenError::Newer { path: path.to_owned(), found }),
-            _ => Err(OpenError::Foreign { path: path.to_owned() }),
-        }
-    }
-
-    fn prepare(&self) -> rusqlite::Result<()> {
-        let connection = &self.connection;
-        connection.busy_timeout(Duration::from_secs(5))?;
-        connection.set_prepared_statement_cache_capacity(16);
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        // FULL: what is answered is on the disk, even if the power fails.
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "cache_size", -2048)?;
-        connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
-        connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
-        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        if version == 0 {
-            connection.execute_batch(&format!(
-                "BEGIN IMMEDIATE; {} PRAGMA application_id = {APPLICATION_ID}; \
-                 PRAGMA user_version = {SCHEMA_VERSION}; COMMIT",
-                include_str!("schema.sql")
-            ))?;
-        }
-        Ok(())
+        let (connection, lock) = open::for_writing(path)?;
+        Ok(StoreFile { connection, _lock: lock })
     }
 
     /// Begins a transaction.
@@ -234,31 +137,12 @@ pub(super) struct ReadOnlyFile(Connection);
 impl ReadOnlyFile {
     /// Opens a file that [`StoreFile::open`] has opened.
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
-        let open = || {
-            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let connection = Connection::open_with_flags(path, flags)?;
-            connection.busy_timeout(Duration::from_secs(5))?;
-            connection.pragma_update(None, "cache_size", -512)?;
-            Ok(ReadOnlyFile(connection))
-        };
-        open().map_err(|source| OpenError::Sqlite { path: path.to_owned(), source })
+        open::for_reading(path).map(ReadOnlyFile)
     }
 
     /// The state of a topic; `None` if it has never changed.
     pub(super) fn load(&self, topic: &Topic) -> rusqlite::Result<Option<TopicState>> {
         load(&self.0, topic)
-    }
-}
-
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push("-lock");
-    let unusable = |source| OpenError::Unusable { path: PathBuf::from(&beside), source };
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&beside).map_err(unusable)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(unusable(source)),
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod file;
 mod ledger;
+mod open;
 mod round;
 mod topic;
 mod writer;
@@ -24,9 +25,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
-pub use file::OpenError;
 use file::{ReadOnlyFile, StoreFile};
 use ledger::Ledger;
+pub use open::OpenError;
 use writer::{Command, Writer};
 
 use super::{Add, AddError, Added, Claim, Reading, Store, StoreError, Terms};
