@@ -128,16 +128,14 @@ sub vcl_backend_fetch {
     set bereq.http.Connection = "close";
     # A held response must not be compressed.
     unset bereq.http.Accept-Encoding;
-    unset bereq.http.X-Stale;
 }
 
 sub vcl_backend_response {
     if (bereq.uncacheable) {
         return (deliver);
     }
-    # A refresh behind a stale answer that fails must not take the stale answer's place.
-    if (bereq.is_bgfetch && beresp.status >= 500) {
-        return (abandon);
+    if (beresp.status >= 500) {
+        call give_up_once;
     }
     set beresp.ttl = 0s;
     set beresp.grace = 0s;
@@ -154,18 +152,23 @@ sub vcl_backend_response {
     }
     if (beresp.ttl <= 0s) {
         # Remember that it cannot be kept (hit-for-miss), or requests for it would wait for each other in a row.
-        set beresp.ttl = 10s;
-        set beresp.grace = 0s;
         set beresp.uncacheable = true;
+        set beresp.ttl = 10s;
     }
     # Not to the built-in rules: Cache-Control speaks to caches behind us and has no veto here.
     return (deliver);
 }
 
-sub vcl_backend_error {
-    if (bereq.is_bgfetch) {
+# A failed fetch leaves nothing behind that could hide a stale answer: not in the background, and not at the first
+# attempt of a request, which vcl_synth then restarts. (501 is an answer: this cannot be had here.)
+sub give_up_once {
+    if (bereq.is_bgfetch || (!bereq.uncacheable && !bereq.http.X-Stale && beresp.status != 501)) {
         return (abandon);
     }
+}
+
+sub vcl_backend_error {
+    call give_up_once;
     set beresp.ttl = 0s;
     set beresp.grace = 0s;
     set beresp.uncacheable = true;
@@ -184,12 +187,6 @@ sub unavailable_headers {
 }
 
 sub vcl_deliver {
-    # A read that failed is tried once more: a stale answer if there is one, else another origin.
-    if (resp.status >= 500 && resp.status <= 504 && resp.status != 501 && req.restarts == 0 &&
-        (req.method == "GET" || req.method == "HEAD")) {
-        set req.http.X-Stale = "1";
-        return (restart);
-    }
     unset resp.http.Surrogate-Control;
     unset resp.http.Surrogate-Key;
     unset resp.http.xkey;
@@ -205,8 +202,13 @@ sub vcl_deliver {
     return (deliver);
 }
 
-# Answers of the cache itself.
+# Answers of the cache itself. Among them 503 for a fetch that was given up: the request is tried once more, and takes
+# a stale answer if there is one, else asks another origin.
 sub vcl_synth {
+    if (resp.status == 503 && req.restarts == 0) {
+        set req.http.X-Stale = "1";
+        return (restart);
+    }
     unset resp.http.X-Varnish;
     unset resp.http.Via;
     set resp.http.Cache-Control = "no-store";

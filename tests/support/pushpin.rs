@@ -10,6 +10,10 @@ use super::http;
 use super::port::Port;
 use super::process::{self, Process};
 
+/// A host for which Pushpin's own test handler answers, at /stream with a held stream: its parts find each other one
+/// after the other, and what holds is the last.
+const READY: &str = "pushpin-ready.invalid";
+
 /// What a test may want otherwise.
 pub struct Options {
     /// The key that requests are signed with; origins verify with it.
@@ -49,7 +53,7 @@ impl Pushpin {
         command
             .arg("--dir")
             .arg(dir.path().join("run"))
-            .args(["--route", &format!("* {target}")])
+            .args(["--route", &format!("* {target}\n{READY} test")])
             .arg(format!("http_port={}", public.addr()))
             .arg("push_in_http_addr=127.0.0.1")
             .arg(format!("push_in_http_port={}", control.number()))
@@ -58,11 +62,14 @@ impl Pushpin {
             .env("GRIP_KEY", &options.sig_key);
         let process = Process::start("pushpin", &mut command, dir);
         let mut pushpin = Pushpin { public, control, sig_key: options.sig_key, process };
-        let (proxied, control) = (pushpin.url("/healthz"), pushpin.control_url());
+        let (proxied, held, control) =
+            (pushpin.url("/healthz"), pushpin.url("/stream"), pushpin.control_url());
         let client = http::client();
+        let get = |url: &str| client.get(url).timeout(Duration::from_secs(1));
         let ready = async || {
-            let answer = client.get(&proxied).timeout(Duration::from_secs(1)).send().await;
-            answer.is_ok_and(|answer| answer.status() != 502) && client.get(&control).send().await.is_ok()
+            get(&control).send().await.is_ok()
+                && get(&held).header("Host", READY).send().await.is_ok_and(|answer| answer.status() == 200)
+                && get(&proxied).send().await.is_ok_and(|answer| answer.status() != 502)
         };
         pushpin.process.until(ready).await;
         pushpin
