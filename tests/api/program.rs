@@ -33,13 +33,16 @@ impl Program {
         let mut command = program(directory);
         command.args(["serve", "--listen", "127.0.0.1:0"]).envs(environment.iter().copied());
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the program to start");
-        let mut log = BufReader::new(child.stderr.take().expect("its log"));
+        let log = BufReader::new(child.stderr.take().expect("its log"));
+        // From here on it is killed, whatever fails.
+        let mut program = Program { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), log };
         loop {
             let mut line = String::new();
-            assert!(log.read_line(&mut line).expect("a log line") > 0, "the program ended early");
+            assert!(program.log.read_line(&mut line).expect("a log line") > 0, "the program ended early");
             if let Some((_, rest)) = line.split_once("serving http://") {
                 let address: String = rest.chars().take_while(|c| *c != '/').collect();
-                return Program { child, address: address.parse().expect("an address"), log };
+                program.address = address.parse().expect("an address");
+                return program;
             }
         }
     }
@@ -73,13 +76,16 @@ fn help_and_version_are_printed() {
     );
 }
 
+/// Environment, arguments, and how the line begins.
+type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str], &'a str);
+
 #[test]
 fn what_cannot_be_used_is_one_line_and_status_2() {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("bad.toml");
     std::fs::write(&file, "[publish]\nintervall = \"1s\"\n").expect("to write");
     let file = file.display().to_string();
-    let cases: [(&[(&str, &str)], &[&str], &str); 11] = [
+    let cases: [Case; 11] = [
         (&[], &["--lisen"], "invalid option '--lisen'"),
         (&[], &["run"], "unexpected argument \"run\""),
         (&[], &["--listen", "here"], "--listen: must be ADDRESS:PORT"),
