@@ -215,7 +215,7 @@ impl Texts {
         for (key, default) in KEYS.iter().filter(|(_, default)| !default.is_empty()) {
             texts.entry((*key).to_owned()).or_insert_with(|| Value::from(*default));
         }
-        Ok(Texts(texts.into_iter().filter(|(_, value)| value.kind != ValueKind::Nil).collect()))
+        Ok(Texts(texts))
     }
 
     fn get(&self, key: &str) -> Option<&str> {
@@ -230,8 +230,7 @@ impl Texts {
     }
 
     fn parse<T: FromStr>(&self, key: &str, problem: &str) -> Result<T, SettingsError> {
-        let text = self.0.get(key).and_then(|value| value.clone().into_string().ok()).unwrap_or_default();
-        text.parse().map_err(|_| SettingsError::new(key, problem))
+        self.get(key).unwrap_or_default().parse().map_err(|_| SettingsError::new(key, problem))
     }
 
     fn duration(&self, key: &str) -> Result<Duration, SettingsError> {
@@ -274,8 +273,12 @@ fn flatten(prefix: &str, table: HashMap<String, Value>, texts: &mut HashMap<Stri
         let path = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
         match value.kind {
             ValueKind::Table(inner) => flatten(&path, inner, texts),
-            _ => {
+            ValueKind::Array(_) => {
                 texts.insert(path, value);
+            }
+            // Numbers too: every setting is parsed from its text.
+            _ => {
+                texts.insert(path, Value::from(value.into_string().unwrap_or_default()));
             }
         }
     }
