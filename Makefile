@@ -25,7 +25,8 @@ audit: ## licences and known faults of the dependencies (needs cargo-deny)
 up: deps ## the whole chain on this machine without Docker; Ctrl-C ends it
 	@.ci/up
 
-bench: deps ## the side-by-side measurements, as a table
+bench: ## the side-by-side measurements, as a table
+	@.ci/deps bench
 	cargo bench --locked --bench livecounter
 
 clean: ## remove what was built

@@ -13,6 +13,7 @@ use actix_web::http::header::{
 };
 use actix_web::middleware::Next;
 
+use super::counters::SURROGATE_CONTROL;
 use super::metrics::Requests;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -39,7 +40,10 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("x-request-id, retry-after"));
-    headers.insert(REQUEST_ID.clone(), id);
+    // An answer that a cache may repeat belongs to no single request.
+    if !headers.contains_key(&SURROGATE_CONTROL) {
+        headers.insert(REQUEST_ID.clone(), id);
+    }
     Ok(response)
 }
 

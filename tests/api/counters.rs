@@ -133,6 +133,7 @@ async fn answers_say_how_they_may_be_cached() {
     assert_eq!(read.headers()["surrogate-control"], "max-age=600, stale-if-error=86400");
     assert_eq!(read.headers()["surrogate-key"], "counter-2");
     assert_eq!(read.headers()["vary"], "accept");
+    assert!(!read.headers().contains_key("x-request-id"), "a cache would repeat it to others");
     let shorter =
         TestApp::with(&[("LIVECOUNTER__CACHE__MAX_AGE", "5s"), ("LIVECOUNTER__CACHE__STALE_IF_ERROR", "1m")])
             .await;
