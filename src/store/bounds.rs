@@ -8,8 +8,9 @@ use crate::domain::LIMIT;
 /// The new values that are allowed; `None` where no value is. Bounds lie within ±[`LIMIT`], which every store and its
 /// scripting language compares exactly, while running totals of a combination may not.
 pub(super) fn of(add: &Add) -> Option<RangeInclusive<i64>> {
-    let below = add.sum.checked_sub(add.lowest)?.max(0);
-    let above = add.highest.checked_sub(add.sum)?.max(0);
+    // A way that never leads below its start cannot leave the range there, nor one that never leads above it.
+    let below = if add.lowest < 0 { add.sum.checked_sub(add.lowest)?.max(0) } else { 0 };
+    let above = if add.highest > 0 { add.highest.checked_sub(add.sum)?.max(0) } else { 0 };
     let least = below.checked_sub(LIMIT)?;
     let greatest = LIMIT.checked_sub(above)?;
     // A greater step crosses the whole range: no value to start from allows it.
