@@ -12,8 +12,20 @@
 //! - [`hub`]: in-process listeners, for the embedded mode.
 //! - [`sse`]: the only encoder of Server-Sent Events.
 //! - [`domain`]: ids, amounts, topics, revisions.
+//! - [`settings`] and [`telemetry`]: for the binary and [`app`].
 
+pub mod announcer;
+pub mod app;
 pub mod domain;
 pub mod fastly;
 pub mod grip;
+pub mod http;
+pub mod hub;
+pub mod live;
+pub mod settings;
+pub mod sse;
 pub mod store;
+pub mod telemetry;
+
+#[cfg(test)]
+mod test_server;

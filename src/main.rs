@@ -1,2 +1,104 @@
-//! The service: settings, telemetry, run.
-fn main() {}
+//! The program: flags, settings, logs, signals. Everything else is in the library.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use livecounter::app::{App, StartError};
+use livecounter::settings::{Settings, SettingsError};
+use livecounter::telemetry;
+use tokio::signal::unix::{SignalKind, signal};
+
+const HELP: &str = "\
+livecounter: counters that everybody can watch changing
+
+Usage: livecounter [serve] [--config FILE] [--listen ADDRESS:PORT]
+       livecounter --help | --version
+
+Without any setting it serves http://127.0.0.1:8000/ from the file livecounter.db in this directory.
+Settings: a TOML file, then the environment (LIVECOUNTER__SECTION__KEY; PORT, REDIS_URL, GRIP_URL,
+GRIP_VERIFY_KEY, FASTLY_API_KEY, FASTLY_SERVICE_ID, RUST_LOG), then the flags. See docs/configuration.md.
+";
+
+/// What the flags ask for.
+enum Command {
+    Serve { config: Option<PathBuf>, listen: Option<String> },
+    Print(String),
+}
+
+fn main() -> ExitCode {
+    match command(std::env::args_os()) {
+        Ok(Command::Serve { config, listen }) => serve(config, listen),
+        Ok(Command::Print(text)) => {
+            let _ = std::io::stdout().write_all(text.as_bytes()); // nobody reads: nothing to do about it
+            ExitCode::SUCCESS
+        }
+        Err(problem) => refuse(&problem.to_string()),
+    }
+}
+
+fn command(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt::Error> {
+    use lexopt::prelude::{Long, Short, Value, ValueExt};
+    let mut parser = lexopt::Parser::from_iter(arguments);
+    let (mut config, mut listen) = (None, None);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Value(word) if word == "serve" => {}
+            Long("config") => config = Some(PathBuf::from(parser.value()?)),
+            Long("listen") => listen = Some(parser.value()?.string()?),
+            Long("help") | Short('h') => return Ok(Command::Print(HELP.into())),
+            Long("version") | Short('V') => {
+                return Ok(Command::Print(concat!("livecounter ", env!("CARGO_PKG_VERSION"), "\n").into()));
+            }
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(Command::Serve { config, listen })
+}
+
+fn serve(config: Option<PathBuf>, listen: Option<String>) -> ExitCode {
+    // Variables that are no text cannot be ours.
+    let environment =
+        std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+    let settings = match Settings::load(config.as_deref(), environment.collect(), listen.as_deref()) {
+        Ok(settings) => settings,
+        Err(error) => return refuse(&error.to_string()),
+    };
+    telemetry::init(settings.log_format);
+    match actix_web::rt::System::new().block_on(run(settings)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => match error.downcast_ref::<StartError>() {
+            Some(StartError::Settings(SettingsError { .. })) => refuse(&error.to_string()),
+            _ => {
+                let _ = writeln!(std::io::stderr(), "livecounter: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+async fn run(settings: Settings) -> anyhow::Result<()> {
+    let app = App::build(&settings)?;
+    tracing::info!(address = %app.address(), version = env!("CARGO_PKG_VERSION"), "serving http://{}/", app.address());
+    let stop = app.stop_handle();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    actix_web::rt::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: finishing requests, announcing what is pending"),
+            _ = interrupt.recv() => tracing::info!("Ctrl-C: finishing requests, announcing what is pending"),
+        }
+        stop.now().await;
+    });
+    if !app.run().await? {
+        tracing::warn!("not everything pending could be announced; it stays in the outbox");
+    }
+    Ok(())
+}
+
+/// One line, and the exit status for what cannot be used.
+fn refuse(problem: &str) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "livecounter: {problem}");
+    ExitCode::from(2)
+}

@@ -3,6 +3,8 @@
 //! Batches because that is what makes a store fast: one round trip to Redis, one commit to disk, for everything that
 //! is waiting. Answers come per item, in the order asked, since a store may lose a part of itself (a Cluster node).
 
+mod bounds;
+mod random;
 pub mod redis;
 pub mod sqlite;
 
@@ -91,7 +93,7 @@ pub struct Added {
 }
 
 /// Why an [`Add`] was not counted, or is not known to be.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum AddError {
     /// A value on the way would leave ±(2^53-1); nothing was changed.
     #[error("the value would leave ±9007199254740991")]

@@ -1,1 +1,159 @@
-//! Redis: the store of stateless origins.
+//! Redis: the store of stateless origins. Knows the domain, the store's contract and the `redis` client.
+//!
+//! # Keys
+//!
+//! `N` is the topic's bucket; the braces make it the Cluster's hash tag, so that all keys of a bucket are in one slot
+//! and a script may touch them together.
+//!
+//! | key | type | holds |
+//! |---|---|---|
+//! | `lc:{bN}:t:<topic>` | hash | the topic, see below; never expires |
+//! | `lc:{bN}:o` | sorted set | the bucket's outbox: marked topics, scored by when the mark becomes overdue |
+//! | `lc:{bN}:i:<topic>:<key>` | string | `amount value` of an idempotency key's first use; expires after its lifetime |
+//! | `lc:{b0}:sweep` | string | shuts the sweep for all callers until it expires |
+//!
+//! | field | holds |
+//! |---|---|
+//! | `v` `r` `e` | value, revision, epoch |
+//! | `p` `w` | revision claimed last, and the value then |
+//! | `q` | revision claimed before `p`; 0 when there was none |
+//! | `a` | revision acknowledged last |
+//! | `s` `g` | when the gate was shut last, and until when |
+//!
+//! Times are Redis's own (`TIME`), in milliseconds since 1970.
+//!
+//! Outside of a Cluster, a batch is one call of a script; in a Cluster, one per bucket, all at the same time.
+
+mod add;
+mod address;
+mod batch;
+mod cluster;
+mod keys;
+mod link;
+mod outbox;
+mod reply;
+mod script;
+mod sentinel;
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use redis::{Cmd, RedisResult, Value};
+
+pub use address::ParseRedisUrlError;
+use address::Route;
+use batch::Question;
+use keys::KeyWriter;
+use script::Script;
+
+use super::{Add, AddError, Added, Claim, Reading, Store, StoreError, Terms};
+use crate::domain::{EventId, Topic};
+
+/// A Redis, or several behind Sentinels or as a Cluster. Each worker has its own, with its own connection.
+pub struct RedisStore {
+    route: Route,
+}
+
+impl RedisStore {
+    /// A store that connects when it is first used, on the runtime it is used on. `timeout` is how long an answer may
+    /// take; connecting may take another second.
+    pub fn connect(url: &str, timeout: Duration) -> Result<Self, ParseRedisUrlError> {
+        Ok(RedisStore { route: address::parse(url, timeout)? })
+    }
+
+    /// Runs a script whose keys are all in `bucket`, or anywhere outside of a Cluster.
+    async fn run(
+        &self,
+        bucket: u16,
+        script: &Script,
+        keys: usize,
+        write: impl Fn(&mut Cmd),
+    ) -> RedisResult<Value> {
+        let mut command = script.by_hash(keys);
+        write(&mut command);
+        let mut answer = self.query(bucket, &command).await;
+        if answer.as_ref().is_err_and(|error| script.may_repeat(error)) {
+            answer = self.query(bucket, &command).await;
+        }
+        if answer.as_ref().is_err_and(script::is_unknown) {
+            command = script.by_source(keys);
+            write(&mut command);
+            answer = self.query(bucket, &command).await;
+        }
+        answer
+    }
+
+    async fn query(&self, bucket: u16, command: &Cmd) -> RedisResult<Value> {
+        match &self.route {
+            Route::One(link) => link.query(command).await,
+            Route::Cluster(cluster) => cluster.query(bucket, command).await,
+        }
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    async fn add(&self, adds: Vec<Add>) -> Vec<Result<Added, AddError>> {
+        let groups = self.groups(adds.iter().map(|add| &add.topic));
+        if let [group] = groups.as_slice() {
+            return self.add_group(&adds, group).await;
+        }
+        let answers = join_all(groups.iter().map(|group| self.add_group(&adds, group))).await;
+        batch::ungroup(&groups, answers)
+    }
+
+    async fn read(&self, topics: Vec<Topic>) -> Vec<Result<Reading, StoreError>> {
+        let question = Question { script: &script::READ, keys_per_topic: 1, decode: reply::reading };
+        let write = |command: &mut Cmd, chunk: &[usize]| {
+            let mut keys = KeyWriter::default();
+            chunk.iter().for_each(|&index| keys.topic(command, &topics[index]));
+        };
+        let groups = self.groups(topics.iter());
+        let answers = groups.iter().map(|group| self.ask_group(&question, &topics, group, write));
+        batch::ungroup(&groups, join_all(answers).await)
+    }
+
+    async fn claim(&self, topics: Vec<Topic>, terms: Terms) -> Vec<Result<Claim, StoreError>> {
+        let question = Question { script: &script::CLAIM, keys_per_topic: 2, decode: reply::claim };
+        let write = |command: &mut Cmd, chunk: &[usize]| {
+            let mut keys = KeyWriter::default();
+            chunk.iter().for_each(|&index| keys.topic_and_outbox(command, &topics[index]));
+            command.arg(terms.interval.as_millis() as u64).arg(terms.lease.as_millis() as u64);
+        };
+        let groups = self.groups(topics.iter());
+        let answers = groups.iter().map(|group| self.ask_group(&question, &topics, group, write));
+        batch::ungroup(&groups, join_all(answers).await)
+    }
+
+    async fn acknowledge(&self, claims: Vec<(Topic, EventId)>) -> Result<(), StoreError> {
+        self.unmark(&claims).await.map_err(StoreError::new)
+    }
+
+    async fn overdue(&self, limit: usize, pause: Duration) -> Result<Vec<Topic>, StoreError> {
+        if !self.open_sweep(pause).await.map_err(StoreError::new)? {
+            return Ok(Vec::new());
+        }
+        self.sweep(limit).await.map_err(StoreError::new)
+    }
+
+    async fn outbox_len(&self) -> Result<u64, StoreError> {
+        self.count_marks().await.map_err(StoreError::new)
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        // Of a Cluster, one node speaks for all: while some are lost, the others serve.
+        self.query(keys::SWEEP_BUCKET, redis::cmd("EXISTS").arg(keys::SWEEP))
+            .await
+            .map_err(StoreError::new)?;
+        Ok(())
+    }
+}
+
+/// Says nothing of the URL, which may hold a password.
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RedisStore")
+    }
+}

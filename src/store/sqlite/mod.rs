@@ -1,1 +1,161 @@
-//! SQLite: the embedded store.
+//! SQLite: the embedded store, one file for one process. Knows the domain, the store's contract and `rusqlite`.
+//!
+//! One thread writes ([`writer`]): everything that waits, in one transaction and one wait for the disk. What it has
+//! committed is also in memory ([`ledger`]), where reads find it without waiting; what is not there is read from the
+//! file by a second thread with a connection of its own.
+//!
+//! An acknowledged add is on the disk (`synchronous=FULL`). Gates, leases and the sweep are in memory only, which is why
+//! the file belongs to one process at a time; a second one is refused. The file may be read by others meanwhile (backups,
+//! `sqlite3`), but what they write to it may be overwritten.
+
+mod file;
+mod ledger;
+mod open;
+mod round;
+mod topic;
+mod writer;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+
+use file::{ReadOnlyFile, StoreFile};
+use ledger::Ledger;
+pub use open::OpenError;
+use writer::{Command, Writer};
+
+use super::{Add, AddError, Added, Claim, Reading, Store, StoreError, Terms};
+use crate::domain::{EventId, Topic};
+
+/// One SQLite file. All workers of the process share it. Dropping it finishes what is queued and closes the file.
+pub struct SqliteStore {
+    ledger: Arc<Ledger>,
+    reader: Option<(Sender<Question>, JoinHandle<()>)>,
+    writer: Option<(Sender<Command>, JoinHandle<()>)>,
+}
+
+type Readings = Vec<Result<Reading, StoreError>>;
+type Question = (Vec<Topic>, oneshot::Sender<Readings>);
+
+impl SqliteStore {
+    /// Opens the file, or creates it. What was not acknowledged when it was closed is overdue at once.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let path = path.as_ref();
+        let thread_failed = |source| OpenError::Unusable { path: path.to_owned(), source };
+        let file = StoreFile::open(path)?;
+        let ledger = Arc::new(Ledger::new());
+        let unacknowledged = file.unacknowledged();
+        ledger.recover(unacknowledged.map_err(|source| OpenError::Sqlite { path: path.to_owned(), source })?);
+        let reading = ReadOnlyFile::open(path)?;
+
+        let (questions, asked) = channel::<Question>();
+        let reader = spawn("store-read", move || {
+            for (topics, answer) in asked {
+                // Whoever asked may have gone away meanwhile.
+                let _ = answer.send(topics.iter().map(|topic| read(&reading, topic)).collect());
+            }
+        });
+        let reader = reader.map_err(thread_failed)?;
+        let writing = Writer::new(file, Arc::clone(&ledger));
+        let (commands, given) = channel();
+        let writer = spawn("store-write", move || writing.run(&given)).map_err(thread_failed)?;
+        Ok(SqliteStore { ledger, reader: Some((questions, reader)), writer: Some((commands, writer)) })
+    }
+
+    async fn order<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        if let Some((commands, _)) = &self.writer {
+            // Without a receiver the answer's sender is dropped, which is an error below.
+            let _ = commands.send(command(answer));
+        }
+        answered.await.map_err(|_| StoreError::new("the writing thread has ended"))
+    }
+
+    async fn read_file(&self, topics: Vec<Topic>) -> Readings {
+        let count = topics.len();
+        let (answer, answered) = oneshot::channel();
+        if let Some((questions, _)) = &self.reader {
+            let _ = questions.send((topics, answer));
+        }
+        answered.await.unwrap_or_else(|_| {
+            let error = StoreError::new("the reading thread has ended");
+            (0..count).map(|_| Err(error.clone())).collect()
+        })
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name(name.to_owned()).spawn(work)
+}
+
+fn read(file: &ReadOnlyFile, topic: &Topic) -> Result<Reading, StoreError> {
+    let state = file.load(topic).map_err(StoreError::new)?;
+    Ok(state.map(|state| state.reading()).unwrap_or_default())
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn add(&self, adds: Vec<Add>) -> Vec<Result<Added, AddError>> {
+        let count = adds.len();
+        let added = self.order(|answer| Command::Add(adds, answer)).await;
+        added.unwrap_or_else(|error| (0..count).map(|_| Err(AddError::Unavailable(error.clone()))).collect())
+    }
+
+    async fn read(&self, topics: Vec<Topic>) -> Readings {
+        let known = self.ledger.readings(&topics);
+        let unknown: Vec<_> = topics
+            .into_iter()
+            .zip(&known)
+            .filter(|(_, known)| known.is_none())
+            .map(|(topic, _)| topic)
+            .collect();
+        if unknown.is_empty() {
+            return known.into_iter().flatten().map(Ok).collect();
+        }
+        let mut found = self.read_file(unknown).await.into_iter();
+        let lost = || Err(StoreError::new("an answer is missing"));
+        known.into_iter().map(|known| known.map(Ok).or_else(|| found.next()).unwrap_or_else(lost)).collect()
+    }
+
+    async fn claim(&self, topics: Vec<Topic>, terms: Terms) -> Vec<Result<Claim, StoreError>> {
+        let count = topics.len();
+        let claims = self.order(|answer| Command::Claim(topics, terms, answer)).await;
+        claims.unwrap_or_else(|error| (0..count).map(|_| Err(error.clone())).collect())
+    }
+
+    async fn acknowledge(&self, claims: Vec<(Topic, EventId)>) -> Result<(), StoreError> {
+        self.order(|answer| Command::Acknowledge(claims, answer)).await?
+    }
+
+    async fn overdue(&self, limit: usize, pause: Duration) -> Result<Vec<Topic>, StoreError> {
+        Ok(self.ledger.overdue(limit, pause))
+    }
+
+    async fn outbox_len(&self) -> Result<u64, StoreError> {
+        Ok(self.ledger.outbox_len() as u64)
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.order(Command::Ping).await?
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        // The writer last: the last connection to close empties the write-ahead log into the file.
+        if let Some((questions, thread)) = self.reader.take() {
+            drop(questions);
+            let _ = thread.join();
+        }
+        if let Some((commands, thread)) = self.writer.take() {
+            drop(commands);
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,32 @@
+import { useCallback, useEffect, useState } from "react";
+
+/**
+ * The counter at `url`, live: `count` is null until the first value is there, `live` tells whether the stream stands,
+ * and `add(by)` asks for a change; the new count comes by the stream, here and everywhere else.
+ */
+export function useCounter(url) {
+  const [count, setCount] = useState(null);
+  const [live, setLive] = useState(false);
+
+  useEffect(() => {
+    const source = new EventSource(url);
+    source.addEventListener("open", () => setLive(true));
+    source.addEventListener("message", (message) => setCount(Number(message.data)));
+    source.addEventListener("error", () => setLive(false)); // the browser connects again by itself
+    return () => {
+      source.close();
+      setCount(null);
+      setLive(false);
+    };
+  }, [url]);
+
+  const add = useCallback(
+    async (by = 1) => {
+      const answer = await fetch(`${url}?by=${by}`, { method: "POST" });
+      if (!answer.ok) throw new Error((await answer.json()).detail);
+    },
+    [url],
+  );
+
+  return { count, live, add };
+}

@@ -1,0 +1,235 @@
+vcl 4.1;
+
+# The cache between Pushpin and the origins: on this machine and in docker-compose.yml it stands where Fastly's
+# read-through cache stands in production, and follows the same headers (Surrogate-Control, Surrogate-Key, Vary).
+# It is a stand-in: one node, no shielding, its purges act at once.
+#
+# Two sockets, named on varnishd's command line (see ./start):
+#   public   what Pushpin forwards: the whole service
+#   control  Fastly's purge API and the cache's own health; for the origins alone, never published
+#
+# FASTLY_API_KEY in the environment is the key that purges must carry; without it every purge is refused.
+
+import directors;
+import std;
+import xkey;
+
+probe healthz {
+    .url = "/healthz";
+    .interval = 1s;
+    .timeout = 1s;
+    # Taken for healthy from the first moment, so that a reload never refuses requests; sick after two misses.
+    .window = 3;
+    .threshold = 2;
+    .initial = 2;
+}
+
+# Written by ./start: the backends, and the director `origins` made of them.
+include "backends.vcl";
+
+sub vcl_recv {
+    if (local.socket == "control") {
+        call control;
+    }
+    set req.backend_hint = origins.backend();
+
+    if (req.restarts == 0) {
+        # What the cache says of itself, a client may not.
+        unset req.http.X-Stale;
+        # Pushpin has written the client's address; do not add Pushpin's own behind it.
+        set req.http.X-Forwarded-For = regsub(req.http.X-Forwarded-For, ",[^,]*$", "");
+    }
+    if (req.method == "PURGE") {
+        return (synth(405));
+    }
+    # The measurements of whichever origin happens to answer are of no use to anybody, and nobody else's business.
+    if (req.url ~ "^/metrics/?(\?|$)") {
+        return (synth(404));
+    }
+    if (req.method != "GET" && req.method != "HEAD") {
+        return (pass);
+    }
+    # A proxy that asks what it has missed needs the truth of this moment: a cached answer would cut its listeners off
+    # from everything later.
+    if (req.http.Grip-Last || req.url ~ "^[^?]*/recover/?(\?|$)") {
+        return (pass);
+    }
+    # Nothing public depends on who asks. Grip-Sig stays: on a miss the origin must see who holds the connection; but
+    # nothing may vary by it, as it is new every second.
+    if (req.http.Authorization || req.http.X-Ocean-Key) {
+        return (pass);
+    }
+    unset req.http.Cookie;
+    # A held stream has no part of a body and no "not modified".
+    unset req.http.Range;
+    call choose_variant;
+    call choose_freshness;
+    return (hash);
+}
+
+# As few variants as there are representations: `Vary: Accept` on what browsers send would make one for each browser.
+# An Accept that weighs our types against each other is the origin's to judge; it is rare, so it is not kept.
+sub choose_variant {
+    if (req.http.Accept ~ "(?i)(text/event-stream|application/json)[^,]*;\s*q\s*=") {
+        return (pass);
+    }
+    if (req.http.Accept ~ "(?i)(^|[,\s])text/event-stream\s*(;|,|$)") {
+        set req.http.Accept = "text/event-stream";
+        unset req.http.If-None-Match;
+        unset req.http.If-Modified-Since;
+    } else if (req.http.Accept ~ "(?i)(^|[,\s])application/json\s*(;|,|$)") {
+        set req.http.Accept = "application/json";
+    } else if (req.http.Accept ~ "(?i)(^|[,\s])text/html\s*(;|,|$)") {
+        set req.http.Accept = "text/html";
+    } else {
+        set req.http.Accept = "*/*";
+    }
+}
+
+# Stale answers (grace, from `stale-if-error`) are only for when there is no other: all origins sick, or this very
+# request has just failed and was restarted.
+sub choose_freshness {
+    if (req.http.X-Stale || !std.healthy(req.backend_hint)) {
+        set req.grace = 365d;
+    } else {
+        set req.grace = 0s;
+    }
+}
+
+# What an origin sends to Fastly's API: POST /service/<id>/purge with the keys in Surrogate-Key, or one key as the
+# last segment of the path; Fastly-Soft-Purge: 1 makes stale instead of removing.
+sub control {
+    if (req.method == "GET" && req.url == "/healthz") {
+        return (synth(200, "OK"));
+    }
+    if (req.method == "PURGE" || (req.method == "POST" && req.url ~ "^/service/[^/?]+/purge(/[^/?]+)?/?$")) {
+        if (std.getenv("FASTLY_API_KEY") == "" || req.http.Fastly-Key != std.getenv("FASTLY_API_KEY")) {
+            return (synth(401));
+        }
+        if (req.url ~ "^/service/[^/?]+/purge/[^/?]+/?$") {
+            set req.http.Surrogate-Key = regsub(req.url, "^/service/[^/]+/purge/([^/]+)/?$", "\1");
+        }
+        if (!req.http.Surrogate-Key) {
+            return (synth(400));
+        }
+        if (req.http.Fastly-Soft-Purge == "1") {
+            set req.http.X-Purged = xkey.softpurge(req.http.Surrogate-Key);
+        } else {
+            set req.http.X-Purged = xkey.purge(req.http.Surrogate-Key);
+        }
+        return (synth(200, "Purged"));
+    }
+    return (synth(404));
+}
+
+sub vcl_backend_fetch {
+    # One connection, one request. Varnish sends a request without a body again when a kept connection breaks before
+    # the answer; for a POST that an origin has counted just before it died, that would count it twice.
+    set bereq.http.Connection = "close";
+    # A held response must not be compressed.
+    unset bereq.http.Accept-Encoding;
+}
+
+sub vcl_backend_response {
+    if (bereq.uncacheable) {
+        return (deliver);
+    }
+    if (beresp.status >= 500) {
+        call give_up_once;
+    }
+    set beresp.ttl = 0s;
+    set beresp.grace = 0s;
+    set beresp.keep = 0s;
+    if (beresp.status < 400 && !beresp.http.Set-Cookie && beresp.http.Surrogate-Control ~ "(^|[,\s])max-age=\d+" &&
+        beresp.http.Surrogate-Control !~ "(^|[,\s])(no-store|private)") {
+        set beresp.ttl = std.duration(
+            regsub(beresp.http.Surrogate-Control, "^(.*[,\s])?max-age=(\d+).*$", "\2") + "s", 0s);
+        if (beresp.http.Surrogate-Control ~ "stale-if-error=\d+") {
+            set beresp.grace = std.duration(
+                regsub(beresp.http.Surrogate-Control, "^.*stale-if-error=(\d+).*$", "\1") + "s", 0s);
+        }
+        set beresp.http.xkey = beresp.http.Surrogate-Key;
+    }
+    if (beresp.ttl <= 0s) {
+        # Remember that it cannot be kept (hit-for-miss), or requests for it would wait for each other in a row.
+        set beresp.uncacheable = true;
+        set beresp.ttl = 10s;
+    }
+    # Not to the built-in rules: Cache-Control speaks to caches behind us and has no veto here.
+    return (deliver);
+}
+
+# A failed fetch leaves nothing behind that could hide a stale answer: not in the background, and not at the first
+# attempt of a request, which vcl_synth then restarts. (501 is an answer: this cannot be had here.)
+sub give_up_once {
+    if (bereq.is_bgfetch || (!bereq.uncacheable && !bereq.http.X-Stale && beresp.status != 501)) {
+        return (abandon);
+    }
+}
+
+sub vcl_backend_error {
+    call give_up_once;
+    set beresp.ttl = 0s;
+    set beresp.grace = 0s;
+    set beresp.uncacheable = true;
+    set beresp.status = 503;
+    call unavailable_headers;
+    synthetic("""{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"no origin answers"}
+""");
+    return (deliver);
+}
+
+sub unavailable_headers {
+    set beresp.http.Content-Type = "application/problem+json";
+    set beresp.http.Cache-Control = "no-store";
+    set beresp.http.Retry-After = "1";
+    set beresp.http.Access-Control-Allow-Origin = "*";
+}
+
+sub vcl_deliver {
+    unset resp.http.Surrogate-Control;
+    unset resp.http.Surrogate-Key;
+    unset resp.http.xkey;
+    unset resp.http.X-Varnish;
+    unset resp.http.Via;
+    if (obj.hits == 0) {
+        set resp.http.X-Cache = "MISS";
+    } else if (obj.ttl < 0s) {
+        set resp.http.X-Cache = "STALE";
+    } else {
+        set resp.http.X-Cache = "HIT";
+    }
+    return (deliver);
+}
+
+# Answers of the cache itself. Among them 503 for a fetch that was given up: the request is tried once more, and takes
+# a stale answer if there is one, else asks another origin.
+sub vcl_synth {
+    if (resp.status == 503 && req.restarts == 0) {
+        set req.http.X-Stale = "1";
+        return (restart);
+    }
+    unset resp.http.X-Varnish;
+    unset resp.http.Via;
+    set resp.http.Cache-Control = "no-store";
+    set resp.http.Access-Control-Allow-Origin = "*";
+    if (resp.status == 200) {
+        set resp.http.Content-Type = "application/json";
+        if (req.http.X-Purged) {
+            set resp.http.X-Purged = req.http.X-Purged;
+        }
+        synthetic("""{"status":"ok"}
+""");
+        return (deliver);
+    }
+    if (resp.status == 405) {
+        set resp.http.Allow = "GET, HEAD, POST, OPTIONS";
+    }
+    if (resp.status == 503) {
+        set resp.http.Retry-After = "1";
+    }
+    set resp.http.Content-Type = "application/problem+json";
+    synthetic({"{"type":"about:blank","title":""} + resp.reason + {"","status":"} + resp.status + {"}
+"});
+    return (deliver);
+}

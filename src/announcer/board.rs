@@ -1,0 +1,189 @@
+//! Which topics are to be announced, and when: plain bookkeeping, no I/O and no clock of its own.
+
+use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+
+use tokio::time::Instant;
+
+use crate::domain::Topic;
+use crate::store::Announcement;
+
+/// The announcer's pending topics. A topic is here once, however often it changes.
+#[derive(Debug, Default)]
+pub(super) struct Board {
+    /// What additions have claimed in their own step; in order.
+    pub(super) claimed: Vec<(Topic, Vec<Announcement>)>,
+    topics: HashMap<Topic, State>,
+    ready: VecDeque<Topic>,
+    gates: BinaryHeap<Reverse<Gate>>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// It has changed since it was taken for a round.
+    again: bool,
+    /// Its gate is known to be shut; else it is ready or in a round.
+    resting: bool,
+}
+
+/// When a topic's rest ends. Ordered by time alone.
+#[derive(Debug)]
+struct Gate {
+    opens: Instant,
+    topic: Topic,
+}
+
+impl Board {
+    /// Notes a change. Returns whether somebody has to be woken for it.
+    pub(super) fn changed(&mut self, topic: Topic) -> bool {
+        match self.topics.entry(topic) {
+            Entry::Occupied(mut known) => {
+                known.get_mut().again = true;
+                false
+            }
+            Entry::Vacant(new) => {
+                self.ready.push_back(new.key().clone());
+                new.insert(State { again: false, resting: false });
+                true
+            }
+        }
+    }
+
+    /// Up to `limit` topics that are ready, for a round; `None` if there are none.
+    pub(super) fn take(&mut self, limit: usize) -> Option<Vec<Topic>> {
+        let count = self.ready.len().min(limit);
+        (count > 0).then(|| self.ready.drain(..count).collect())
+    }
+
+    /// Ends a topic's round: it rests until the gate opens, and is forgotten then unless it changes (or `again` says
+    /// that something is left to announce). Without a gate it is ready again at once, or forgotten.
+    pub(super) fn rest(&mut self, topic: Topic, opens: Option<Instant>, again: bool) {
+        let Some(state) = self.topics.get_mut(&topic) else { return };
+        state.again |= again;
+        match opens {
+            Some(opens) => {
+                state.resting = true;
+                self.gates.push(Reverse(Gate { opens, topic }));
+            }
+            None => self.wake(topic),
+        }
+    }
+
+    /// Makes ready, or forgets, every topic whose gate has opened. Returns when the next one does.
+    pub(super) fn open_gates(&mut self, now: Instant) -> Option<Instant> {
+        while let Some(Reverse(gate)) = self.gates.peek() {
+            if gate.opens > now {
+                return Some(gate.opens);
+            }
+            if let Some(Reverse(Gate { topic, .. })) = self.gates.pop() {
+                self.wake(topic);
+            }
+        }
+        None
+    }
+
+    /// How many topics are here.
+    pub(super) fn len(&self) -> usize {
+        self.topics.len() + self.claimed.len()
+    }
+
+    /// Whether nothing is left to announce.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.claimed.is_empty() && self.topics.values().all(|state| state.resting && !state.again)
+    }
+
+    fn wake(&mut self, topic: Topic) {
+        match self.topics.get_mut(&topic) {
+            Some(state) if state.again => {
+                *state = State { again: false, resting: false };
+                self.ready.push_back(topic);
+            }
+            _ => {
+                self.topics.remove(&topic);
+            }
+        }
+    }
+}
+
+impl PartialEq for Gate {
+    fn eq(&self, other: &Self) -> bool {
+        self.opens == other.opens
+    }
+}
+
+impl Eq for Gate {}
+
+impl PartialOrd for Gate {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Gate {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.opens.cmp(&other.opens)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn topic(name: &str) -> Topic {
+        name.parse().expect("a topic")
+    }
+
+    #[test]
+    fn a_topic_in_a_round_is_not_taken_twice_but_comes_again_when_it_changed() {
+        let mut board = Board::default();
+        assert!(board.changed(topic("a")));
+        assert_eq!(board.take(9), Some(vec![topic("a")]));
+        assert!(!board.changed(topic("a")), "it is on its way: nobody needs waking");
+        assert_eq!(board.take(9), None);
+        board.rest(topic("a"), None, false);
+        assert_eq!(board.take(9), Some(vec![topic("a")]));
+        board.rest(topic("a"), None, false);
+        assert_eq!((board.take(9), board.len()), (None, 0));
+    }
+
+    #[test]
+    fn a_shut_gate_holds_changes_back_until_it_opens() {
+        let (mut board, now) = (Board::default(), Instant::now());
+        let opens = now + Duration::from_millis(250);
+        board.changed(topic("a"));
+        board.take(9);
+        board.rest(topic("a"), Some(opens), false);
+        assert!(board.is_quiet());
+        board.changed(topic("a"));
+        assert!(!board.is_quiet());
+        assert_eq!((board.open_gates(now), board.take(9)), (Some(opens), None));
+        assert_eq!((board.open_gates(opens), board.take(9)), (None, Some(vec![topic("a")])));
+    }
+
+    #[test]
+    fn a_quiet_topic_is_forgotten_when_its_gate_opens() {
+        let (mut board, now) = (Board::default(), Instant::now());
+        board.changed(topic("a"));
+        board.take(9);
+        board.rest(topic("a"), Some(now), false);
+        assert_eq!(board.len(), 1);
+        board.open_gates(now);
+        assert_eq!(board.len(), 0);
+    }
+
+    #[test]
+    fn gates_open_in_the_order_of_time_and_rounds_are_bounded() {
+        let (mut board, now) = (Board::default(), Instant::now());
+        for (name, ms) in [("a", 30), ("b", 10), ("c", 20)] {
+            board.changed(topic(name));
+            board.take(1);
+            board.rest(topic(name), Some(now + Duration::from_millis(ms)), true);
+        }
+        board.open_gates(now + Duration::from_millis(40));
+        assert_eq!(board.take(2), Some(vec![topic("b"), topic("c")]));
+        assert_eq!(board.take(2), Some(vec![topic("a")]));
+    }
+}

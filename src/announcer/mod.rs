@@ -1,0 +1,226 @@
+//! The announcer: what has changed is claimed, purged from the cache, published, acknowledged.
+//!
+//! At once for a quiet topic; for a busy one at most once per interval over all origins, since the store's gate decides
+//! who may; always ending with the last value. Whoever dies in between leaves a mark in the store's outbox, which any
+//! origin's sweep takes up: so an acknowledged increment is always announced. Memory is bounded by the number of
+//! topics that have changed.
+//!
+//! Knows the store, the purger, the publisher and the hub; nothing of HTTP.
+
+mod board;
+mod round;
+mod stats;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
+
+use crate::domain::Topic;
+use crate::fastly::Purger;
+use crate::grip::Publisher;
+use crate::hub::Hub;
+use crate::store::{Announcement, Store, Terms};
+use board::Board;
+use round::{Delivery, Newest, Round, Step};
+pub use stats::Stats;
+
+/// How many topics go through one round: a Fastly purge takes up to 256 keys.
+const ROUND_SIZE: usize = 256;
+/// How many rounds may be on their way to the store or the cache at once.
+const ROUNDS_AT_ONCE: usize = 4;
+/// How long a claim may stay unacknowledged before any sweep takes it up again: longer than a healthy delivery with
+/// its second purge takes, and the bound for what a killed origin had claimed.
+const LEASE: Duration = Duration::from_secs(6);
+/// How often a sweep looks for overdue marks, over all origins.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// The most overdue topics one sweep takes up.
+const SWEEP_SIZE: usize = 4096;
+/// How long a topic rests whose claim the store did not answer.
+const STORE_PAUSE: Duration = Duration::from_millis(500);
+
+/// Where announcements go. Absent parts are switched off.
+pub struct Outlets {
+    /// Listeners in this process.
+    pub hub: Option<Arc<Hub>>,
+    /// The GRIP proxies, and the prefix of their channels.
+    pub publisher: Option<Arc<Publisher>>,
+    /// Behind which prefix the channels stand.
+    pub prefix: String,
+    /// The CDN's cache.
+    pub purger: Option<Purger>,
+}
+
+/// The handle by which the rest of the program speaks to the announcer. Cheap to clone.
+#[derive(Clone)]
+pub struct Announcer(Arc<Shared>);
+
+struct Shared {
+    interval: Duration,
+    board: Mutex<Board>,
+    wake: Notify,
+    stats: Stats,
+}
+
+/// The running announcer. Dropping it ends it where it stands; what it had claimed is taken up by a later sweep.
+pub struct Running {
+    announcer: Announcer,
+    closing: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Announcer {
+    /// Starts announcing on the current runtime: at most one announcement per topic and `interval`; a zero interval
+    /// announces every value.
+    pub fn start(store: Arc<dyn Store>, outlets: Outlets, interval: Duration) -> Running {
+        let shared =
+            Shared { interval, board: Mutex::default(), wake: Notify::new(), stats: Stats::default() };
+        let announcer = Announcer(Arc::new(shared));
+        let (closing, closed) = watch::channel(false);
+        let desk = Desk {
+            announcer: announcer.clone(),
+            round: Arc::new(Round {
+                store,
+                outlets,
+                terms: Terms { interval, lease: LEASE },
+                newest: Newest::default(),
+            }),
+            rounds: JoinSet::new(),
+            deliveries: JoinSet::new(),
+            closed,
+        };
+        Running { announcer, closing, task: tokio::spawn(desk.run()) }
+    }
+
+    /// Says that a topic has changed in the store. Returns at once; a topic that is on its way already costs no more
+    /// than a look-up.
+    pub fn changed(&self, topic: Topic) {
+        if self.board().changed(topic) {
+            self.0.wake.notify_one();
+        }
+    }
+
+    /// Announces what an addition has claimed already (see [`Announcer::claim_at_once`]), in this order.
+    pub fn announce(&self, topic: Topic, announcements: Vec<Announcement>) {
+        self.board().claimed.push((topic, announcements));
+        self.0.wake.notify_one();
+    }
+
+    /// The lease with which additions must claim in the same step, where every value is to be announced.
+    pub fn claim_at_once(&self) -> Option<Duration> {
+        self.0.interval.is_zero().then_some(LEASE)
+    }
+
+    /// What has been done so far.
+    pub fn stats(&self) -> &Stats {
+        &self.0.stats
+    }
+
+    /// How many topics are on their way, or wait for their gate.
+    pub fn pending(&self) -> usize {
+        self.board().len()
+    }
+
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.0.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Running {
+    /// The handle.
+    pub fn announcer(&self) -> &Announcer {
+        &self.announcer
+    }
+
+    /// Announces what is pending, then ends. Returns whether everything was done within `patience`; what was not is
+    /// taken up by other origins, or after the next start.
+    pub async fn drain(mut self, patience: Duration) -> bool {
+        self.closing.send_replace(true);
+        tokio::time::timeout(patience, &mut self.task).await.is_ok()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The announcer's task.
+struct Desk {
+    announcer: Announcer,
+    round: Arc<Round>,
+    rounds: JoinSet<(Vec<Step>, Option<Delivery>)>,
+    deliveries: JoinSet<()>,
+    closed: watch::Receiver<bool>,
+}
+
+impl Desk {
+    async fn run(mut self) {
+        let mut sweep = tokio::time::interval(SWEEP_EVERY);
+        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let next_gate = self.start_rounds();
+            let closing = *self.closed.borrow();
+            if closing && self.is_done() {
+                return;
+            }
+            let gate = tokio::time::sleep_until(next_gate.unwrap_or_else(Instant::now));
+            tokio::select! {
+                () = self.announcer.0.wake.notified() => {}
+                () = gate, if next_gate.is_some() => {}
+                Some(ended) = self.rounds.join_next() => self.finish_round(ended),
+                Some(_) = self.deliveries.join_next() => {}
+                _ = self.closed.changed(), if !closing => {}
+                _ = sweep.tick(), if !closing => self.sweep(),
+            }
+        }
+    }
+
+    /// Starts as many rounds as there are places and topics. Returns when the next gate opens.
+    fn start_rounds(&mut self) -> Option<Instant> {
+        let mut board = self.announcer.board();
+        let next_gate = board.open_gates(Instant::now());
+        while self.rounds.len() < ROUNDS_AT_ONCE {
+            let round = Arc::clone(&self.round);
+            let announcer = self.announcer.clone();
+            if !board.claimed.is_empty() {
+                let claimed = std::mem::take(&mut board.claimed);
+                self.rounds.spawn(async move { round.deliver_claimed(announcer, claimed).await });
+            } else if let Some(topics) = board.take(ROUND_SIZE) {
+                self.rounds.spawn(async move { round.claim_and_deliver(announcer, topics).await });
+            } else {
+                break;
+            }
+        }
+        next_gate
+    }
+
+    fn finish_round(&mut self, ended: Result<(Vec<Step>, Option<Delivery>), tokio::task::JoinError>) {
+        let Ok((steps, delivery)) = ended else { return };
+        {
+            let mut board = self.announcer.board();
+            let now = Instant::now();
+            for Step { topic, rest, again } in steps {
+                board.rest(topic, rest.map(|rest| now + rest), again);
+            }
+        }
+        if let Some(delivery) = delivery {
+            let (round, announcer) = (Arc::clone(&self.round), self.announcer.clone());
+            let closed = self.closed.clone();
+            self.deliveries.spawn(async move { round.acknowledge(announcer, delivery, closed).await });
+        }
+    }
+
+    /// Takes up what others have left behind.
+    fn sweep(&mut self) {
+        let (round, announcer) = (Arc::clone(&self.round), self.announcer.clone());
+        self.deliveries.spawn(async move { round.sweep(announcer).await });
+    }
+
+    fn is_done(&self) -> bool {
+        self.rounds.is_empty() && self.deliveries.is_empty() && self.announcer.board().is_quiet()
+    }
+}

@@ -1,1 +1,0 @@
-//! The Fastly purger; knows nothing of ours.

@@ -1,0 +1,363 @@
+//! Batches of surrogate keys to `POST /service/{id}/purge`.
+
+use std::fmt;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, StatusCode, redirect};
+use url::Url;
+
+const FASTLY_KEY: HeaderName = HeaderName::from_static("fastly-key");
+const SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
+const SOFT_PURGE: HeaderName = HeaderName::from_static("fastly-soft-purge");
+
+/// How many keys one request may name.
+const MAX_KEYS: usize = 256;
+/// How long the header with the keys may be, well below the 8 KiB at which servers, Varnish among them, draw the line.
+const MAX_HEADER_BYTES: usize = 7 * 1024;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Purges a Fastly service by surrogate key.
+///
+/// The keys go in the request header `Surrogate-Key`, separated by spaces, and the body is empty. Fastly's reference
+/// names this form beside the one with a JSON body (<https://www.fastly.com/documentation/reference/api/purging/>,
+/// `bulk-purge-tag`). It is the only form used here since a cache that stands in for Fastly, like Varnish, can read
+/// headers and no bodies: so what is tested is what runs. A request names at most 256 keys in at most 7 KiB.
+pub struct Purger {
+    client: Client,
+    url: Url,
+    api_key: HeaderValue,
+    soft: bool,
+}
+
+/// What a [`Purger`] needs to know.
+#[derive(Clone)]
+pub struct PurgerSettings {
+    /// The service.
+    pub service_id: String,
+    /// An API token that may purge (scope `purge_select`).
+    pub api_key: String,
+    /// Where the API is; [`PurgerSettings::API_URL`] unless something stands in for it.
+    pub api_url: String,
+    /// Mark as stale instead of taking out: the cache may then answer with the old while it fetches the new.
+    pub soft: bool,
+}
+
+impl PurgerSettings {
+    /// Fastly's own address.
+    pub const API_URL: &str = "https://api.fastly.com";
+
+    /// Settings for Fastly itself and hard purges.
+    pub fn new(service_id: impl Into<String>, api_key: impl Into<String>) -> Self {
+        let (service_id, api_key) = (service_id.into(), api_key.into());
+        PurgerSettings { service_id, api_key, api_url: Self::API_URL.to_owned(), soft: false }
+    }
+}
+
+/// Why settings make no [`Purger`]. Never quotes the API key.
+#[derive(Debug, thiserror::Error)]
+pub enum PurgerError {
+    /// No URL of http or https to which a path could be added.
+    #[error("the API's address is not a URL of http or https")]
+    Url,
+    /// Something else than letters and digits, `-` and `_`.
+    #[error("the service id is not one")]
+    ServiceId,
+    /// Empty, or with characters that no header can carry.
+    #[error("the API key is empty or has characters that a header cannot carry")]
+    ApiKey,
+    /// The HTTP client cannot be made: a machine without certificates, for instance.
+    #[error("cannot make an HTTP client")]
+    Client(#[source] reqwest::Error),
+}
+
+/// Why not every key is purged. Purging them all again is always safe.
+#[derive(Debug, thiserror::Error)]
+pub enum PurgeError {
+    /// A key that cannot be in the header: empty, with a space or beyond visible ASCII, or longer than Fastly's 1,024
+    /// bytes. Nothing has been purged.
+    #[error("surrogate key {0:?} is empty, too long, or has a character other than visible ASCII")]
+    Key(String),
+    /// No answer.
+    #[error("no answer from {url}")]
+    Unreachable {
+        /// What was asked.
+        url: String,
+        /// What went wrong.
+        source: reqwest::Error,
+    },
+    /// Another answer than 200.
+    #[error("{url} answered {status}")]
+    Status {
+        /// What was asked.
+        url: String,
+        /// What was answered.
+        status: u16,
+        /// How long the answer asks to wait.
+        retry_after: Option<Duration>,
+    },
+}
+
+impl Purger {
+    /// A purger for this service.
+    pub fn new(settings: PurgerSettings) -> Result<Self, PurgerError> {
+        let PurgerSettings { service_id, api_key, api_url, soft } = settings;
+        let mut url: Url = api_url.parse().map_err(|_| PurgerError::Url)?;
+        if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.query().is_some() {
+            return Err(PurgerError::Url);
+        }
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+        if service_id.is_empty() || !service_id.bytes().all(allowed) {
+            return Err(PurgerError::ServiceId);
+        }
+        url.set_path(&format!("{}/service/{service_id}/purge", url.path().trim_end_matches('/')));
+        let api_key =
+            Some(api_key).filter(|key| !key.is_empty() && key.bytes().all(|b| b.is_ascii_graphic()));
+        let mut api_key =
+            api_key.and_then(|key| HeaderValue::try_from(key).ok()).ok_or(PurgerError::ApiKey)?;
+        api_key.set_sensitive(true);
+        let client = client(url.scheme()).map_err(PurgerError::Client)?;
+        Ok(Purger { client, url, api_key, soft })
+    }
+
+    /// Returns when Fastly has confirmed the purge of all keys. On an error, those of some requests may be purged.
+    pub async fn purge<K: AsRef<str>>(&self, keys: &[K]) -> Result<(), PurgeError> {
+        for value in batches(keys)? {
+            match self.post(&value).await {
+                // A connection that was kept, and which the server had closed: once more, on a new one.
+                Err(PurgeError::Unreachable { source, .. }) if !source.is_timeout() => {
+                    self.post(&value).await?
+                }
+                outcome => outcome?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn post(&self, keys: &HeaderValue) -> Result<(), PurgeError> {
+        let mut request = self.client.post(self.url.clone()).header(FASTLY_KEY, self.api_key.clone());
+        request = request.header(SURROGATE_KEY, keys).header(CONTENT_LENGTH, "0");
+        if self.soft {
+            request = request.header(SOFT_PURGE, "1");
+        }
+        let url = || self.url.to_string();
+        let unreachable =
+            |source: reqwest::Error| PurgeError::Unreachable { url: url(), source: source.without_url() };
+        let response = request.send().await.map_err(unreachable)?;
+        let (status, retry_after) = (response.status(), retry_after(response.headers()));
+        if status != StatusCode::OK {
+            return Err(PurgeError::Status { url: url(), status: status.as_u16(), retry_after });
+        }
+        // Read to its end, or the connection could not be used again. Too late to change the outcome.
+        let _ = response.bytes().await;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Purger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Purger({})", self.url)
+    }
+}
+
+impl fmt::Debug for PurgerSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PurgerSettings { service_id, api_url, soft, .. } = self;
+        write!(f, "PurgerSettings({service_id}, {api_url}, soft: {soft})")
+    }
+}
+
+fn client(scheme: &str) -> Result<Client, reqwest::Error> {
+    // The provider is the process's; somebody else may have installed it before, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = Client::builder()
+        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(REQUEST_TIMEOUT)
+        .pool_idle_timeout(Duration::from_secs(20))
+        .redirect(redirect::Policy::none())
+        .no_proxy();
+    // Where TLS is not used, a machine without certificates must do.
+    if scheme == "https" { builder.build() } else { builder.tls_certs_only([]).build() }
+}
+
+/// Header values with all keys, each value within both limits.
+fn batches<K: AsRef<str>>(keys: &[K]) -> Result<Vec<HeaderValue>, PurgeError> {
+    let mut batches = Vec::new();
+    let (mut batch, mut count) = (String::new(), 0);
+    for key in keys.iter().map(AsRef::as_ref) {
+        if key.is_empty() || key.len() > 1024 || !key.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(PurgeError::Key(key.to_owned()));
+        }
+        if count == MAX_KEYS || batch.len() + 1 + key.len() > MAX_HEADER_BYTES {
+            batches.push(std::mem::take(&mut batch));
+            count = 0;
+        }
+        if count > 0 {
+            batch.push(' ');
+        }
+        batch.push_str(key);
+        count += 1;
+    }
+    if count > 0 {
+        batches.push(batch);
+    }
+    let value = |batch: String| HeaderValue::try_from(&batch).map_err(|_| PurgeError::Key(batch));
+    batches.into_iter().map(value).collect()
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    use super::*;
+    use crate::test_server::{Answer, TestServer, free_address};
+    use proptest::prelude::*;
+
+    const OK: Answer = Answer::Status(200, "", r#"{"a":"108-1391560174-974124"}"#);
+
+    fn settings(server: &TestServer) -> PurgerSettings {
+        let api_url = format!("http://{}/", server.address);
+        PurgerSettings { api_url, ..PurgerSettings::new("SID", "hunter2") }
+    }
+
+    fn purger(server: &TestServer) -> Purger {
+        Purger::new(settings(server)).expect("a purger")
+    }
+
+    #[tokio::test]
+    async fn a_purge_is_this_request() {
+        let server = TestServer::start(|_| OK).await;
+        purger(&server).purge(&["counter-1", "counter-2"]).await.expect("purged");
+        let request = &server.requests()[0];
+        assert_eq!(request.line, "POST /service/SID/purge HTTP/1.1");
+        assert_eq!(request.header("fastly-key"), Some("hunter2"));
+        assert_eq!(request.header("surrogate-key"), Some("counter-1 counter-2"));
+        assert_eq!(request.header("fastly-soft-purge"), None);
+        let lengths = request.headers.iter().filter(|(name, _)| name == "content-length");
+        assert_eq!(lengths.map(|(_, value)| value.as_str()).collect::<Vec<_>>(), ["0"]);
+        assert_eq!(request.body, "");
+    }
+
+    #[tokio::test]
+    async fn a_soft_purge_says_so() {
+        let server = TestServer::start(|_| OK).await;
+        let soft = Purger::new(PurgerSettings { soft: true, ..settings(&server) }).expect("a purger");
+        soft.purge(&["a"]).await.expect("purged");
+        assert_eq!(server.requests()[0].header("fastly-soft-purge"), Some("1"));
+    }
+
+    #[tokio::test]
+    async fn many_keys_are_spread_over_requests_and_none_needs_no_request() {
+        let server = TestServer::start(|_| OK).await;
+        let keys: Vec<String> = (0..600).map(|n| format!("counter-{n}")).collect();
+        purger(&server).purge(&keys).await.expect("purged");
+        purger(&server).purge::<String>(&[]).await.expect("nothing to purge");
+        let named: Vec<Vec<String>> = server
+            .requests()
+            .iter()
+            .map(|request| {
+                request.header("surrogate-key").expect("keys").split(' ').map(String::from).collect()
+            })
+            .collect();
+        assert_eq!(named.iter().map(Vec::len).collect::<Vec<_>>(), [256, 256, 88]);
+        assert_eq!(named.concat(), keys);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_no_200_is_an_error_with_all_but_the_key() {
+        for (status, headers, retry_after) in [
+            (401, "", None),
+            (429, "Retry-After: 7\r\n", Some(7)),
+            (503, "Retry-After: soon\r\n", None),
+            (301, "", None),
+        ] {
+            let server = TestServer::start(move |_| Answer::Status(status, headers, "")).await;
+            let error = purger(&server).purge(&["a"]).await.expect_err("refused");
+            let text = format!("{error} {error:?} {:?} {:?}", purger(&server), settings(&server));
+            assert_eq!(
+                error.to_string(),
+                format!("http://{}/service/SID/purge answered {status}", server.address)
+            );
+            assert!(!text.contains("hunter2"), "{text}");
+            let PurgeError::Status { retry_after: wish, .. } = error else { panic!("{error}") };
+            assert_eq!(wish, retry_after.map(Duration::from_secs));
+            assert_eq!(server.requests().len(), 1, "the caller decides about another try");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_breaks_is_tried_once_more_and_silence_is_not() {
+        let calls = AtomicUsize::new(0);
+        let flaky = TestServer::start(move |_| match calls.fetch_add(1, SeqCst) {
+            0 => Answer::Hangup,
+            _ => OK,
+        })
+        .await;
+        purger(&flaky).purge(&["a"]).await.expect("purged");
+        assert_eq!(flaky.requests().len(), 2);
+
+        let silent = TestServer::start(|_| Answer::Silence).await;
+        let start = std::time::Instant::now();
+        let error = purger(&silent).purge(&["a"]).await.expect_err("no answer");
+        assert!(matches!(error, PurgeError::Unreachable { .. }) && start.elapsed() < Duration::from_secs(3));
+        assert_eq!(silent.requests().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn nobody_listening_is_an_error_that_names_the_address() {
+        let address = free_address().await;
+        let settings =
+            PurgerSettings { api_url: format!("http://{address}"), ..PurgerSettings::new("S", "hunter2") };
+        let error = Purger::new(settings).expect("a purger").purge(&["a"]).await.expect_err("nobody");
+        assert_eq!(error.to_string(), format!("no answer from http://{address}/service/S/purge"));
+        assert!(std::error::Error::source(&error).is_some());
+        assert!(!format!("{error:?}").contains("hunter2"));
+    }
+
+    #[tokio::test]
+    async fn a_key_that_would_break_the_header_purges_nothing() {
+        let server = TestServer::start(|_| OK).await;
+        for key in ["", "a b", "a\r\nX: y", "é", "\0", &"x".repeat(1025)] {
+            let error = purger(&server).purge(&["fine", key]).await.expect_err("a bad key");
+            assert!(matches!(error, PurgeError::Key(bad) if bad == key));
+        }
+        assert_eq!(server.requests().len(), 0);
+    }
+
+    #[test]
+    fn settings_that_cannot_work_are_refused_without_the_key() {
+        let bad = |service: &str, key: &str, url: &str| {
+            let settings = PurgerSettings { api_url: url.into(), ..PurgerSettings::new(service, key) };
+            Purger::new(settings).expect_err("an error")
+        };
+        let fine = PurgerSettings::API_URL;
+        assert!(matches!(bad("S", "k", "api.fastly.com"), PurgerError::Url));
+        assert!(matches!(bad("S", "k", "https://u@api.fastly.com"), PurgerError::Url));
+        assert!(matches!(bad("S", "k", "ftp://api.fastly.com"), PurgerError::Url));
+        assert!(matches!(bad("a/../b", "k", fine), PurgerError::ServiceId));
+        assert!(matches!(bad("", "k", fine), PurgerError::ServiceId));
+        assert!(matches!(bad("S", "", fine), PurgerError::ApiKey));
+        assert!(!format!("{0} {0:?}", bad("S", "hunter2\n", fine)).contains("hunter2"));
+    }
+
+    proptest! {
+        #[test]
+        fn every_batch_is_within_both_limits(lengths in prop::collection::vec(1..1024_usize, 0..300)) {
+            let keys: Vec<String> = lengths.iter().map(|length| "k".repeat(*length)).collect();
+            let batches = batches(&keys).expect("good keys");
+            let texts: Vec<&str> = batches.iter().map(|value| value.to_str().expect("text")).collect();
+            for text in &texts {
+                prop_assert!(text.len() <= MAX_HEADER_BYTES && text.split(' ').count() <= MAX_KEYS);
+            }
+            let named: Vec<&str> = texts.iter().flat_map(|text| text.split(' ')).collect();
+            prop_assert_eq!(named, keys);
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! One GRIP proxy, as a word of `GRIP_URL` names it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use super::credential::Credential;
+use super::{ParseKeyError, SigningKey, VerifyKey};
+
+/// Where to publish and whom to trust: `http://localhost:5561/?iss=realm&key=secret`.
+///
+/// The query parameters `iss`, `key`, `verify-iss` and `verify-key` are taken out; others stay part of the control URI.
+/// In all of them `+` is a plus. `iss` and `key` sign a JWT for each publish request; `key` alone is the bearer itself;
+/// user info is Basic. A `key` that is a shared secret and has an `iss` also checks the proxy's signatures, unless
+/// there is a `verify-key`. Its `iss` does not: what the proxy calls itself is asked about only with `verify-iss`.
+#[derive(Clone)]
+pub struct Endpoint {
+    publish_url: Url,
+    name: String,
+    credential: Credential,
+    verify_key: Option<VerifyKey>,
+    verify_iss: Option<String>,
+}
+
+/// Why a text is no [`Endpoint`]. Never quotes the text: it holds secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseEndpointError {
+    /// Not a URL.
+    #[error("is not a URL: {0}")]
+    Url(#[from] url::ParseError),
+    /// Something else than HTTP.
+    #[error("is not a URL of http or https")]
+    Scheme,
+    /// A fragment: almost certainly a `#` in a key, which would be cut short.
+    #[error("has a \"#\": write it %23")]
+    Fragment,
+    /// One of the parameters twice.
+    #[error("has the parameter {0} twice")]
+    Twice(&'static str),
+    /// A parameter that is no UTF-8 after decoding.
+    #[error("has a parameter {0} that is not text")]
+    NotText(&'static str),
+    /// A parameter that must be a key and is none.
+    #[error("has a parameter {0} that {1}")]
+    Key(&'static str, #[source] ParseKeyError),
+    /// A bearer that no header could carry.
+    #[error("has a parameter key with characters that a bearer cannot have")]
+    Bearer,
+    /// An issuer and nothing to sign with.
+    #[error("has the parameter iss but no key")]
+    IssWithoutKey,
+    /// User info and key: which of them is meant?
+    #[error("has both user info and a key")]
+    TwoCredentials,
+}
+
+/// A word of a list of endpoints is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("address {position} {source}")]
+pub struct ParseEndpointsError {
+    /// Which word, counted from 1.
+    pub position: usize,
+    /// What is wrong with it.
+    pub source: ParseEndpointError,
+}
+
+/// The endpoints in `text`, separated by white space; none in a blank text.
+pub fn endpoints_from(text: &str) -> Result<Vec<Endpoint>, ParseEndpointsError> {
+    let parse = |(index, word): (usize, &str)| {
+        word.parse().map_err(|source| ParseEndpointsError { position: index + 1, source })
+    };
+    text.split_whitespace().enumerate().map(parse).collect()
+}
+
+impl Endpoint {
+    /// Where items are posted: the control URI's path and `/publish/`, with exactly one slash between and one behind.
+    pub fn publish_url(&self) -> &Url {
+        &self.publish_url
+    }
+
+    /// What to call the endpoint in logs and metrics: host, port and path of the control URI, no secret.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What checks this proxy's signatures; `None` leaves them unchecked, see [`super::Verifier`].
+    pub fn verify_key(&self) -> Option<&VerifyKey> {
+        self.verify_key.as_ref()
+    }
+
+    /// Who must have issued this proxy's signatures, if it matters.
+    pub fn verify_iss(&self) -> Option<&str> {
+        self.verify_iss.as_deref()
+    }
+
+    /// The endpoint, checked with `key` if it has no key of its own.
+    pub fn with_default_verify_key(self, key: VerifyKey) -> Self {
+        Endpoint { verify_key: self.verify_key.or(Some(key)), ..self }
+    }
+
+    pub(super) fn credential(&self) -> &Credential {
+        &self.credential
+    }
+}
+
+/// Without the parameters that stay in the URL: what they are is not known here.
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Endpoint { name, credential, verify_key, verify_iss, publish_url: _ } = self;
+        write!(f, "Endpoint({name}, {credential:?}, {verify_key:?}, {verify_iss:?})")
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = ParseEndpointError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut url: Url = text.parse()?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(ParseEndpointError::Scheme);
+        }
+        if url.fragment().is_some() {
+            return Err(ParseEndpointError::Fragment);
+        }
+        let mut parameters = Parameters::take(&mut url)?;
+        let verify_key = parameters.verify_key.map(|text| text.parse()).transpose();
+        let verify_key = verify_key.map_err(|e| ParseEndpointError::Key("verify-key", e))?;
+        let basic = take_user_info(&mut url)?;
+        let credential = match (parameters.iss.take(), parameters.key.take(), basic) {
+            (None, None, None) => Credential::Open,
+            (None, None, Some(basic)) => basic,
+            (_, Some(_), Some(_)) => return Err(ParseEndpointError::TwoCredentials),
+            (None, Some(key), None) => bearer(&key)?,
+            (Some(iss), Some(key), None) => {
+                Credential::Signed { iss, key: key.parse().map_err(|e| ParseEndpointError::Key("key", e))? }
+            }
+            (Some(_), None, _) => return Err(ParseEndpointError::IssWithoutKey),
+        };
+        let signing = match &credential {
+            Credential::Signed { key, .. } => SigningKey::verify_key(key),
+            _ => None,
+        };
+        let control_path = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&format!("{control_path}/publish/"));
+        let name = [url.authority(), &control_path].concat();
+        let verify_key = verify_key.or(signing);
+        Ok(Endpoint { publish_url: url, name, credential, verify_key, verify_iss: parameters.verify_iss })
+    }
+}
+
+/// The parameters that are ours, decoded.
+#[derive(Default)]
+struct Parameters {
+    iss: Option<String>,
+    key: Option<String>,
+    verify_iss: Option<String>,
+    verify_key: Option<String>,
+}
+
+impl Parameters {
+    /// Takes them out of the URL's query and leaves the others as they are written.
+    fn take(url: &mut Url) -> Result<Self, ParseEndpointError> {
+        let query = url.query().unwrap_or_default().to_owned();
+        let (mut ours, mut rest) = (Parameters::default(), Vec::new());
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (name, slot) = match name {
+                "iss" => ("iss", &mut ours.iss),
+                "key" => ("key", &mut ours.key),
+                "verify-iss" => ("verify-iss", &mut ours.verify_iss),
+                "verify-key" => ("verify-key", &mut ours.verify_key),
+                _ => {
+                    rest.push(pair);
+                    continue;
+                }
+            };
+            let value =
+                percent_decode_str(value).decode_utf8().map_err(|_| ParseEndpointError::NotText(name))?;
+            if slot.replace(value.into_owned()).is_some() {
+                return Err(ParseEndpointError::Twice(name));
+            }
+        }
+        url.set_query((!rest.is_empty()).then(|| rest.join("&")).as_deref());
+        Ok(ours)
+    }
+}
+
+fn take_user_info(url: &mut Url) -> Result<Option<Credential>, ParseEndpointError> {
+    if url.username().is_empty() && url.password().is_none() {
+        return Ok(None);
+    }
+    let decode = |text: &str| {
+        percent_decode_str(text)
+            .decode_utf8()
+            .map(String::from)
+            .map_err(|_| ParseEndpointError::NotText("user"))
+    };
+    let (user, password) = (decode(url.username())?, decode(url.password().unwrap_or_default())?);
+    // Cannot fail for http and https, which always have a host.
+    let _ = (url.set_username(""), url.set_password(None));
+    Ok(Credential::basic(&user, &password))
+}
+
+/// A key without an issuer. Some write even this one in base64.
+fn bearer(key: &str) -> Result<Credential, ParseEndpointError> {
+    if !key.starts_with("base64:") {
+        return Credential::bearer(key).ok_or(ParseEndpointError::Bearer);
+    }
+    let key: SigningKey = key.parse().map_err(|e| ParseEndpointError::Key("key", e))?;
+    let text = std::str::from_utf8(key.encoding().as_bytes()).map_err(|_| ParseEndpointError::Bearer)?;
+    Credential::bearer(text).ok_or(ParseEndpointError::Bearer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::credential::Authorizer;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn endpoint(text: &str) -> Endpoint {
+        text.parse().expect("an endpoint")
+    }
+
+    fn authorization(text: &str) -> String {
+        let value = Authorizer::new(endpoint(text).credential().clone()).authorization();
+        value.map(|v| v.to_str().expect("text").to_owned()).unwrap_or_default()
+    }
+
+    #[test]
+    fn the_publish_url_has_one_slash_wherever_the_control_uri_ends() {
+        for (text, url, name) in [
+            ("http://localhost:5561", "http://localhost:5561/publish/", "localhost:5561"),
+            ("http://localhost:5561/", "http://localhost:5561/publish/", "localhost:5561"),
+            ("http://p/a//?x=1+2&key=k&y=%2f", "http://p/a/publish/?x=1+2&y=%2f", "p/a"),
+            (
+                "https://api.fastly.com/service/SID?key=TOKEN&verify-iss=fastly:SID",
+                "https://api.fastly.com/service/SID/publish/",
+                "api.fastly.com/service/SID",
+            ),
+            ("http://user:pw@p:1/", "http://p:1/publish/", "p:1"),
+        ] {
+            assert_eq!(endpoint(text).publish_url().as_str(), url, "{text}");
+            assert_eq!(endpoint(text).name(), name, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_sent_to_be_let_in_follows_from_the_parameters() {
+        assert_eq!(authorization("http://p/"), "");
+        assert_eq!(authorization("http://p/?key=a+b%2Bc/="), "Bearer a+b+c/=");
+        assert_eq!(authorization("http://p/?key=base64:c2VjcmV0"), "Bearer secret");
+        assert_eq!(authorization("http://us%40er:p%3Aw@p/"), "Basic dXNAZXI6cDp3");
+        assert!(authorization("http://p/?iss=realm&key=secret").starts_with("Bearer eyJ"));
+    }
+
+    #[test]
+    fn only_a_shared_secret_with_an_issuer_checks_what_it_signs() {
+        let fastly = "https://api.fastly.com/service/S?key=TOKEN&verify-iss=fastly:S";
+        assert!(endpoint("http://p/?iss=realm&key=secret").verify_key().is_some());
+        assert!(endpoint("http://p/?key=bearer").verify_key().is_none());
+        assert!(endpoint(fastly).verify_key().is_none());
+        assert_eq!(endpoint(fastly).verify_iss(), Some("fastly:S"));
+        assert_eq!(endpoint("http://p/?iss=realm&key=secret").verify_iss(), None);
+        let default = || "default".parse().expect("a key");
+        assert!(endpoint(fastly).with_default_verify_key(default()).verify_key().is_some());
+    }
+
+    #[test]
+    fn a_jwk_fits_a_word_encoded_and_bare() {
+        for key in
+            [r#"{"kty":"oct","k":"c2VjcmV0"}"#, "%7B%22kty%22%3A%22oct%22%2C%22k%22%3A%22c2VjcmV0%22%7D"]
+        {
+            assert!(endpoint(&format!("http://p/?verify-key={key}")).verify_key().is_some());
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_endpoint_is_named_without_its_secret() {
+        use ParseEndpointError as E;
+        for (text, expected) in [
+            ("localhost", E::Url(url::ParseError::RelativeUrlWithoutBase)),
+            ("http://", E::Url(url::ParseError::EmptyHost)),
+            ("redis://p/?key=hunter2", E::Scheme),
+            ("http://p/?key=hunter2#x", E::Fragment),
+            ("http://p/?key=hunter2&key=hunter2", E::Twice("key")),
+            ("http://p/?key=hunter2%ff", E::NotText("key")),
+            ("http://p/?key=hunter2%0d%0aX:y", E::Bearer),
+            ("http://p/?key=", E::Bearer),
+            ("http://p/?iss=hunter2", E::IssWithoutKey),
+            ("http://p/?iss=a&key=base64:hunter2!", E::Key("key", ParseKeyError::Base64)),
+            ("http://p/?verify-key=base64:hunter2!", E::Key("verify-key", ParseKeyError::Base64)),
+            ("http://u:hunter2@p/?key=k", E::TwoCredentials),
+        ] {
+            let error = text.parse::<Endpoint>().expect_err("an error");
+            assert_eq!(error, expected, "{text}");
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+        }
+        let error = endpoints_from("http://p/ http://p/?iss=x").expect_err("an error");
+        assert_eq!(error.to_string(), "address 2 has the parameter iss but no key");
+    }
+
+    #[test]
+    fn several_are_separated_by_any_white_space() {
+        assert_eq!(endpoints_from(" http://a/\n\thttp://b/ ").map(|all| all.len()), Ok(2));
+        assert_eq!(endpoints_from(" \n").map(|all| all.len()), Ok(0));
+    }
+
+    #[test]
+    fn debugging_an_endpoint_shows_no_secret() {
+        for text in [
+            "http://user:hunter2@p/",
+            "http://p/?key=hunter2",
+            "http://p/?iss=i&key=hunter2",
+            "http://p/?verify-key=hunter2",
+        ] {
+            assert!(!format!("{:?}", endpoint(text)).contains("hunter2"), "{text}");
+            assert!(!format!("{:?}", endpoint(text)).contains("aHVudGVyMg"), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn well_formed_ones_survive(
+            path in "(/[a-z0-9]{1,8}){0,3}", iss in "\\PC{1,12}", key in "s\\PC{0,12}", other in "[a-z]{5}=[a-z+]{0,5}",
+        ) {
+            let encode = |text| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC);
+            let text =
+                format!("http://h:1{path}?{other}&verify-iss={}&iss=i&key={}", encode(&iss), encode(&key));
+            let endpoint: Endpoint = text.parse().expect("an endpoint");
+            prop_assert_eq!(endpoint.publish_url().as_str(), format!("http://h:1{path}/publish/?{other}"));
+            prop_assert_eq!(endpoint.verify_iss(), Some(iss.as_str()));
+            match endpoint.credential() {
+                Credential::Signed { key: signing, .. } => {
+                    prop_assert_eq!(signing.encoding().as_bytes(), key.as_bytes());
+                }
+                _ => prop_assert!(false, "iss and key sign"),
+            }
+        }
+
+        #[test]
+        fn no_text_makes_the_parser_panic_or_tells_the_secret(
+            start in "(https?://[a-z@:#]{0,5}/?)?\\PC{0,20}", rest in "[?&=%+#a-z]{0,20}",
+        ) {
+            let text = format!("{start}?key=hunter2{rest}&verify-key=hunter2");
+            let told = match text.parse::<Endpoint>() {
+                Ok(endpoint) => format!("{endpoint:?}"),
+                Err(error) => format!("{error} {error:?}"),
+            };
+            prop_assert!(!told.contains("hunter2"), "{}", told);
+        }
+    }
+}

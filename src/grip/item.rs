@@ -1,0 +1,135 @@
+//! What is published: bytes for the streams that are held on a channel.
+
+use serde::{Serialize, Serializer};
+
+/// One message for one channel, in the format `http-stream`: `content` goes to every held response as it is.
+///
+/// With `prev_id` the items of a channel form a chain, by which a proxy notices a missing one, waits for it, and asks
+/// the origin if it does not come. An id that was seen on the channel a short while ago is dropped by the proxy, so
+/// publishing an item twice does no harm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// Where: the name in `Grip-Channel`.
+    pub channel: String,
+    /// The name of this state of the channel; must never come back with another content.
+    pub id: String,
+    /// The id published before this one; `None` starts a chain.
+    pub prev_id: Option<String>,
+    /// What the listeners get.
+    pub content: String,
+}
+
+/// An item as it goes on the wire: with the `prev-id` that fits what the receiver has got.
+#[derive(Clone, Copy)]
+pub(super) struct Posted<'a> {
+    pub(super) item: &'a Item,
+    pub(super) prev_id: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Wire<'a> {
+    channel: &'a str,
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prev_id: Option<&'a str>,
+    formats: Formats<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Formats<'a> {
+    http_stream: HttpStream<'a>,
+}
+
+#[derive(Serialize)]
+struct HttpStream<'a> {
+    content: &'a str,
+}
+
+impl Serialize for Posted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Item { channel, id, content, .. } = self.item;
+        let formats = Formats { http_stream: HttpStream { content } };
+        Wire { channel, id, prev_id: self.prev_id, formats }.serialize(serializer)
+    }
+}
+
+/// A publish request's body, filled until it is full.
+pub(super) struct Body {
+    bytes: Vec<u8>,
+    items: usize,
+}
+
+impl Body {
+    const HEAD: &[u8] = b"{\"items\":[";
+    const TAIL: &[u8] = b"]}";
+
+    pub(super) fn new() -> Self {
+        Body { bytes: Self::HEAD.to_vec(), items: 0 }
+    }
+
+    /// Adds the item, unless the body would then have more than `max_bytes`. The first always fits: an item that is too
+    /// large alone is for the server to refuse. Returns whether it was added.
+    pub(super) fn push(&mut self, posted: Posted<'_>, max_bytes: usize) -> bool {
+        let before = self.bytes.len();
+        if self.items > 0 {
+            self.bytes.push(b',');
+        }
+        // Writing strings to memory as JSON cannot fail.
+        let written = serde_json::to_writer(&mut self.bytes, &posted).is_ok();
+        let fits = self.items == 0 || self.bytes.len() + Self::TAIL.len() <= max_bytes;
+        if written && fits {
+            self.items += 1;
+        } else {
+            self.bytes.truncate(before);
+        }
+        written && fits
+    }
+
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        self.bytes.extend_from_slice(Self::TAIL);
+        self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(id: &str, prev_id: Option<&str>, content: &str) -> Item {
+        let (id, prev_id) = (id.to_owned(), prev_id.map(str::to_owned));
+        Item { channel: "counter-2".into(), id, prev_id, content: content.into() }
+    }
+
+    fn posted(item: &Item) -> Posted<'_> {
+        Posted { item, prev_id: item.prev_id.as_deref() }
+    }
+
+    #[test]
+    fn a_batch_is_these_bytes() {
+        let (first, second) = (item("1", None, "data: \"1\"\n\n"), item("2", Some("1"), "é"));
+        let mut body = Body::new();
+        assert!(body.push(posted(&first), 1000) && body.push(posted(&second), 1000));
+        let expected = concat!(
+            r#"{"items":[{"channel":"counter-2","id":"1","formats":{"http-stream":{"content":"data: \"1\"\n\n"}}},"#,
+            r#"{"channel":"counter-2","id":"2","prev-id":"1","formats":{"http-stream":{"content":"é"}}}]}"#
+        );
+        assert_eq!(String::from_utf8(body.finish()), Ok(expected.to_owned()));
+    }
+
+    #[test]
+    fn a_full_body_takes_no_more_but_always_one() {
+        let large = item("1", None, &"x".repeat(500));
+        let mut body = Body::new();
+        assert!(body.push(posted(&large), 100));
+        assert!(!body.push(posted(&large), 100));
+        let bytes = body.finish();
+        let parsed: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
+        assert_eq!(parsed["items"].as_array().map(Vec::len), Some(1));
+
+        let mut exact = Body::new();
+        assert!(exact.push(posted(&large), 0) && exact.push(posted(&large), 2 * bytes.len() - 11));
+        assert_eq!(exact.finish().len(), 2 * bytes.len() - 11);
+    }
+}

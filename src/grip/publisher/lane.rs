@@ -1,0 +1,228 @@
+//! The way to one endpoint: its queue, the task that empties it, and what is known of the endpoint's health.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::post::{Failure, Outcome, Poster};
+use super::queue::{Batch, Entry, Queue, Waiter};
+use super::{EndpointState, PublisherOptions, Refusal};
+use crate::grip::{Endpoint, Item};
+
+/// What one request carries at most. Pushpin's and Fastly's limits lie higher; these keep an answer quick.
+const MAX_ITEMS: usize = 100;
+const MAX_BYTES: usize = 500_000;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+pub(super) struct Lane {
+    name: Arc<str>,
+    queue: Mutex<Queue>,
+    filled: Notify,
+    settled: Notify,
+    up: AtomicBool,
+    published: AtomicU64,
+    refused: AtomicU64,
+    requests: AtomicU64,
+    failures: AtomicU64,
+}
+
+impl Lane {
+    pub(super) fn new(endpoint: &Endpoint, options: &PublisherOptions) -> Self {
+        Lane {
+            name: endpoint.name().into(),
+            queue: Mutex::new(Queue::new(options.merge, options.max_pending)),
+            filled: Notify::new(),
+            settled: Notify::new(),
+            up: AtomicBool::new(true),
+            published: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Queues the items; each waiter hears of its own.
+    pub(super) fn push(&self, items: impl Iterator<Item = (Arc<Item>, Waiter)>) {
+        let mut queue = self.queue();
+        for (item, waiter) in items {
+            if let Some(oldest) = queue.push(Entry::new(item, waiter)) {
+                self.refused.fetch_add(1, Relaxed);
+                oldest.settle(Err(Refusal::Overflow));
+            }
+        }
+        drop(queue);
+        self.filled.notify_one();
+    }
+
+    pub(super) fn state(&self) -> EndpointState {
+        EndpointState {
+            endpoint: self.name.to_string(),
+            up: self.up.load(Relaxed),
+            pending: self.queue().pending(),
+            published: self.published.load(Relaxed),
+            refused: self.refused.load(Relaxed),
+            requests: self.requests.load(Relaxed),
+            failures: self.failures.load(Relaxed),
+        }
+    }
+
+    /// Returns when nothing is pending.
+    pub(super) async fn drained(&self) {
+        loop {
+            let settled = self.settled.notified();
+            if self.queue().pending() == 0 {
+                return;
+            }
+            settled.await;
+        }
+    }
+
+    /// Sends what is queued, for ever.
+    pub(super) async fn run(&self, mut poster: Poster) {
+        let mut pace = Pace::new();
+        loop {
+            let batch = self.queue().take(pace.batch_size, MAX_BYTES);
+            let Some(Batch { entries, body }) = batch else {
+                self.filled.notified().await;
+                continue;
+            };
+            self.requests.fetch_add(1, Relaxed);
+            match poster.post(body).await {
+                Outcome::Accepted => {
+                    pace.went_well();
+                    self.accept(entries);
+                }
+                Outcome::Refused(status) => {
+                    self.failures.fetch_add(1, Relaxed);
+                    let lone = entries.len() == 1;
+                    pace.was_refused(entries.len());
+                    if lone {
+                        self.refuse(entries, status.as_u16(), pace.starts_refusing());
+                    } else {
+                        self.queue().put_back(entries, false);
+                    }
+                }
+                Outcome::Failed(failure) => {
+                    self.fail(entries, &failure);
+                    tokio::time::sleep(pace.pause(failure.retry_after)).await;
+                }
+            }
+        }
+    }
+
+    fn accept(&self, entries: Vec<(u64, Entry)>) {
+        self.published.fetch_add(entries.len() as u64, Relaxed);
+        if !self.up.swap(true, Relaxed) {
+            tracing::info!(endpoint = &*self.name, "publishing to {} works again", self.name);
+        }
+        self.settle(entries, Ok(()));
+    }
+
+    /// The endpoint does not want this item, and would not later.
+    fn refuse(&self, entries: Vec<(u64, Entry)>, status: u16, log: bool) {
+        self.refused.fetch_add(entries.len() as u64, Relaxed);
+        if log && let Some((_, entry)) = entries.first() {
+            let (endpoint, channel) = (&*self.name, &entry.item().channel);
+            tracing::warn!(endpoint, channel, status, "{endpoint} refused an item for {channel}: {status}");
+        }
+        self.settle(entries, Err(Refusal::Status(status)));
+    }
+
+    fn fail(&self, entries: Vec<(u64, Entry)>, failure: &Failure) {
+        self.failures.fetch_add(1, Relaxed);
+        if self.up.swap(false, Relaxed) {
+            let (endpoint, reason) = (&*self.name, &failure.reason);
+            tracing::warn!(endpoint, reason, "publishing to {endpoint} fails: {reason}");
+        }
+        self.queue().put_back(entries, failure.doubtful);
+    }
+
+    fn settle(&self, entries: Vec<(u64, Entry)>, outcome: Result<(), Refusal>) {
+        self.queue().settled();
+        for (_, entry) in entries {
+            entry.settle(outcome);
+        }
+        self.settled.notify_waiters();
+    }
+
+    /// Nothing panics while it holds the lock, and a queue would still be one.
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How much to send next, and how long to wait after a failure.
+struct Pace {
+    /// Halved while a server refuses whole batches, which finds the item it does not like; doubled after each success.
+    batch_size: usize,
+    pause: Duration,
+    refusing: bool,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Pace { batch_size: MAX_ITEMS, pause: FIRST_PAUSE, refusing: false }
+    }
+
+    fn went_well(&mut self) {
+        *self = Pace { batch_size: (self.batch_size * 2).min(MAX_ITEMS), ..Pace::new() };
+    }
+
+    fn was_refused(&mut self, items: usize) {
+        self.batch_size = (items / 2).max(1);
+    }
+
+    /// Whether this refusal is the first since the last success: a server that refuses everything is logged once.
+    fn starts_refusing(&mut self) -> bool {
+        !std::mem::replace(&mut self.refusing, true)
+    }
+
+    /// Between half and all of a time that doubles, so that origins do not come back in step.
+    fn pause(&mut self, at_least: Option<Duration>) -> Duration {
+        let random = getrandom::u32().unwrap_or(u32::MAX);
+        let pause = self.pause.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX));
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        pause.max(at_least.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_with_jitter_up_to_a_limit() {
+        let mut pace = Pace::new();
+        for expected in [50, 100, 200, 400, 800, 1600, 2000, 2000] {
+            let pause = pace.pause(None).as_millis();
+            assert!((expected / 2..=expected).contains(&pause), "{pause} for {expected}");
+        }
+        assert_eq!(pace.pause(Some(Duration::from_secs(7))), Duration::from_secs(7));
+        pace.went_well();
+        assert!(pace.pause(None) <= FIRST_PAUSE);
+    }
+
+    #[test]
+    fn batches_shrink_while_refused_and_grow_again() {
+        let mut pace = Pace::new();
+        let mut sizes = Vec::new();
+        while pace.batch_size > 1 {
+            pace.was_refused(pace.batch_size);
+            sizes.push(pace.batch_size);
+        }
+        assert_eq!(sizes, [50, 25, 12, 6, 3, 1]);
+        assert!(pace.starts_refusing() && !pace.starts_refusing());
+        pace.went_well();
+        assert!(pace.starts_refusing());
+        (0..10).for_each(|_| pace.went_well());
+        assert_eq!(pace.batch_size, MAX_ITEMS);
+    }
+}

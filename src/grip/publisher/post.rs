@@ -1,0 +1,115 @@
+//! One publish request and what its answer means.
+
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::{Client, StatusCode, redirect};
+use url::Url;
+
+use crate::grip::Endpoint;
+use crate::grip::credential::Authorizer;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+/// What a server may ask us to wait at most: longer would be an outage of its own.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
+
+/// Posts bodies to one endpoint.
+pub(super) struct Poster {
+    client: Client,
+    url: Url,
+    authorizer: Authorizer,
+}
+
+/// What became of a request.
+pub(super) enum Outcome {
+    /// Everything in it was taken.
+    Accepted,
+    /// Nothing in it was taken, because of one of the items or of their size (400, 413).
+    Refused(StatusCode),
+    /// The endpoint is not well.
+    Failed(Failure),
+}
+
+pub(super) struct Failure {
+    /// For the log; no secret in it.
+    pub(super) reason: String,
+    /// The items may have been taken all the same.
+    pub(super) doubtful: bool,
+    /// The server's wish.
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl Poster {
+    pub(super) fn new(endpoint: &Endpoint) -> Result<Self, reqwest::Error> {
+        let url = endpoint.publish_url().clone();
+        // The provider is the process's; somebody else may have installed it before, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let builder = Client::builder()
+            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
+            .redirect(redirect::Policy::none())
+            .no_proxy();
+        let builder = match url.scheme() {
+            "https" => builder.pool_idle_timeout(Duration::from_secs(20)),
+            // Pushpin's control server closes each connection after its answer. And where TLS is not used, a machine
+            // without certificates must do.
+            _ => builder.pool_max_idle_per_host(0).tls_certs_only([]),
+        };
+        let authorizer = Authorizer::new(endpoint.credential().clone());
+        Ok(Poster { client: builder.build()?, url, authorizer })
+    }
+
+    pub(super) async fn post(&mut self, body: Vec<u8>) -> Outcome {
+        // A body of known size goes with Content-Length; Pushpin answers 411 to a chunked one.
+        let mut request =
+            self.client.post(self.url.clone()).header(CONTENT_TYPE, "application/json").body(body);
+        if let Some(value) = self.authorizer.authorization() {
+            request = request.header(AUTHORIZATION, value);
+        }
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => return Outcome::Failed(Failure::from(error)),
+        };
+        let (status, retry_after) = (response.status(), retry_after(response.headers()));
+        if status == StatusCode::UNAUTHORIZED {
+            self.authorizer.renew();
+        }
+        match status {
+            status if status.is_success() => {
+                // Read to its end, or the connection could not be used again. Too late to change the outcome.
+                let _ = response.bytes().await;
+                Outcome::Accepted
+            }
+            StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => Outcome::Refused(status),
+            status => Outcome::Failed(Failure {
+                reason: format!("answered {status}"),
+                // A gateway's 502 or 504 does not tell whether the request went through.
+                doubtful: status.is_server_error(),
+                retry_after,
+            }),
+        }
+    }
+}
+
+impl From<reqwest::Error> for Failure {
+    fn from(error: reqwest::Error) -> Self {
+        let doubtful = !(error.is_connect() || error.is_builder());
+        // The URL may have parameters that are nobody's business.
+        let error = error.without_url();
+        let mut reason = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            reason.extend([": ", &cause.to_string()]);
+            source = cause.source();
+        }
+        Failure { reason, doubtful, retry_after: None }
+    }
+}
+
+/// In seconds only: no GRIP server is known to send a date.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
+}

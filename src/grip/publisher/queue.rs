@@ -1,0 +1,334 @@
+//! What one endpoint has still to get, in order; with merging, no channel more than once.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::Refusal;
+use crate::grip::Item;
+use crate::grip::item::{Body, Posted};
+
+/// Hears whether the endpoint has accepted the item, or a newer one of its channel.
+pub(super) type Waiter = oneshot::Sender<Result<(), Refusal>>;
+
+/// An item on its way to one endpoint.
+#[derive(Debug)]
+pub(super) struct Entry {
+    item: Arc<Item>,
+    /// The item's own, until it takes the place of one that the endpoint never got: then that one's.
+    prev_id: Option<String>,
+    /// The endpoint may have got it: an attempt ended without an answer.
+    doubtful: bool,
+    waiters: Vec<Waiter>,
+}
+
+impl Entry {
+    pub(super) fn new(item: Arc<Item>, waiter: Waiter) -> Self {
+        let prev_id = item.prev_id.clone();
+        Entry { item, prev_id, doubtful: false, waiters: vec![waiter] }
+    }
+
+    pub(super) fn item(&self) -> &Item {
+        &self.item
+    }
+
+    /// Tells everybody who waits for it. Who has given up does not hear it.
+    pub(super) fn settle(self, outcome: Result<(), Refusal>) {
+        for waiter in self.waiters {
+            let _ = waiter.send(outcome);
+        }
+    }
+
+    fn posted(&self) -> Posted<'_> {
+        Posted { item: &self.item, prev_id: self.prev_id.as_deref() }
+    }
+
+    fn follows(&self, other: &Entry) -> bool {
+        self.prev_id.as_deref() == Some(&other.item.id)
+    }
+
+    /// One entry for two of a channel, `self` being there first.
+    ///
+    /// The chain stays whole: 6-after-5 in the place of an undelivered 5-after-4 becomes 6-after-4. If 5 may have been
+    /// delivered, 6 stays after 5: should that be wrong, listeners notice the gap and ask the origin.
+    fn merge(mut self, mut newer: Entry) -> Entry {
+        let waiters = self.waiters.drain(..).chain(newer.waiters.drain(..));
+        // Who gave up is forgotten here, or a long outage would collect them.
+        let waiters = waiters.filter(|waiter| !waiter.is_closed()).collect();
+        let mut kept = if newer.item.id == self.item.id {
+            self
+        } else if self.follows(&newer) {
+            // Called in the wrong order: the later state stays.
+            if !newer.doubtful {
+                self.prev_id = newer.prev_id;
+            }
+            self
+        } else {
+            if newer.follows(&self) && !self.doubtful {
+                newer.prev_id = self.prev_id;
+            }
+            newer
+        };
+        kept.waiters = waiters;
+        kept
+    }
+}
+
+/// A request's worth of entries, each with its place in the queue.
+pub(super) struct Batch {
+    pub(super) entries: Vec<(u64, Entry)>,
+    pub(super) body: Vec<u8>,
+}
+
+/// The entries of one endpoint.
+pub(super) struct Queue {
+    entries: BTreeMap<u64, Entry>,
+    /// With merging: where each channel's entry is.
+    places: Option<HashMap<String, u64>>,
+    next_place: u64,
+    max_pending: usize,
+    /// How many are out in a request.
+    taken: usize,
+}
+
+impl Queue {
+    pub(super) fn new(merge: bool, max_pending: usize) -> Self {
+        let places = merge.then(HashMap::new);
+        Queue { entries: BTreeMap::new(), places, next_place: 0, max_pending, taken: 0 }
+    }
+
+    /// How many entries wait or are out in a request.
+    pub(super) fn pending(&self) -> usize {
+        self.entries.len() + self.taken
+    }
+
+    /// Adds the entry; returns the one that had to go for it, if the queue was full.
+    pub(super) fn push(&mut self, entry: Entry) -> Option<Entry> {
+        self.next_place += 1;
+        match self.place_of(&entry).and_then(|place| Some((place, self.entries.remove(&place)?))) {
+            Some((place, older)) => self.insert(place, older.merge(entry)),
+            None => self.insert(self.next_place, entry),
+        }
+        if self.entries.len() <= self.max_pending {
+            return None;
+        }
+        let (_, oldest) = self.entries.pop_first()?;
+        self.forget_place(&oldest);
+        Some(oldest)
+    }
+
+    /// Takes the next entries out, at most so many and so much; `None` if there are none.
+    pub(super) fn take(&mut self, max_items: usize, max_bytes: usize) -> Option<Batch> {
+        let (mut entries, mut body) = (Vec::new(), Body::new());
+        while entries.len() < max_items
+            && let Some(first) = self.entries.first_entry()
+            && body.push(first.get().posted(), max_bytes)
+        {
+            let (place, entry) = first.remove_entry();
+            self.forget_place(&entry);
+            entries.push((place, entry));
+        }
+        self.taken = entries.len();
+        (!entries.is_empty()).then(|| Batch { entries, body: body.finish() })
+    }
+
+    /// Puts entries back to their places after a request that failed. `doubtful`: without telling so.
+    pub(super) fn put_back(&mut self, entries: Vec<(u64, Entry)>, doubtful: bool) {
+        self.taken = 0;
+        for (place, mut entry) in entries {
+            entry.doubtful |= doubtful;
+            if let Some(newer) = self.place_of(&entry).and_then(|place| self.entries.remove(&place)) {
+                entry = entry.merge(newer);
+            }
+            self.insert(place, entry);
+        }
+    }
+
+    /// The entries taken last are settled.
+    pub(super) fn settled(&mut self) {
+        self.taken = 0;
+    }
+
+    fn place_of(&self, entry: &Entry) -> Option<u64> {
+        self.places.as_ref()?.get(&entry.item.channel).copied()
+    }
+
+    fn insert(&mut self, place: u64, entry: Entry) {
+        if let Some(places) = &mut self.places {
+            places.insert(entry.item.channel.clone(), place);
+        }
+        self.entries.insert(place, entry);
+    }
+
+    fn forget_place(&mut self, entry: &Entry) {
+        if let Some(places) = &mut self.places {
+            places.remove(&entry.item.channel);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn entry(channel: &str, id: u64, prev: u64) -> (Entry, oneshot::Receiver<Result<(), Refusal>>) {
+        let (sender, receiver) = oneshot::channel();
+        let (id, prev_id) = (id.to_string(), Some(prev.to_string()));
+        let item = Item { channel: channel.into(), id, prev_id, content: String::new() };
+        (Entry::new(Arc::new(item), sender), receiver)
+    }
+
+    fn push(queue: &mut Queue, channel: &str, id: u64, prev: u64) -> oneshot::Receiver<Result<(), Refusal>> {
+        let (entry, receiver) = entry(channel, id, prev);
+        assert!(queue.push(entry).is_none());
+        receiver
+    }
+
+    /// `channel id<prev` of everything that would be sent next.
+    fn sent(batch: &Batch) -> Vec<String> {
+        let text = |(_, e): &(u64, Entry)| {
+            format!("{} {}<{}", e.item.channel, e.item.id, e.prev_id.as_deref().unwrap_or_default())
+        };
+        batch.entries.iter().map(text).collect()
+    }
+
+    fn take(queue: &mut Queue) -> Batch {
+        queue.take(100, usize::MAX).expect("a batch")
+    }
+
+    #[test]
+    fn an_undelivered_item_is_replaced_in_its_place_and_the_chain_stays_whole() {
+        let mut queue = Queue::new(true, 10);
+        let mut first = push(&mut queue, "a", 5, 4);
+        let _b = push(&mut queue, "b", 1, 0);
+        let _second = push(&mut queue, "a", 6, 5);
+        let _third = push(&mut queue, "a", 7, 6);
+        let batch = take(&mut queue);
+        assert_eq!(sent(&batch), ["a 7<4", "b 1<0"]);
+        for (_, entry) in batch.entries {
+            entry.settle(Ok(()));
+        }
+        assert_eq!(first.try_recv(), Ok(Ok(())), "a newer one is as good");
+    }
+
+    #[test]
+    fn after_a_clear_failure_the_newer_one_takes_over_the_link() {
+        let mut queue = Queue::new(true, 10);
+        let _w = push(&mut queue, "a", 5, 4);
+        let batch = take(&mut queue);
+        let _w2 = push(&mut queue, "a", 6, 5);
+        queue.put_back(batch.entries, false);
+        assert_eq!(sent(&take(&mut queue)), ["a 6<4"]);
+    }
+
+    #[test]
+    fn after_a_failure_that_may_have_been_none_the_newer_one_keeps_its_link() {
+        let mut queue = Queue::new(true, 10);
+        let _w = push(&mut queue, "a", 5, 4);
+        let batch = take(&mut queue);
+        queue.put_back(batch.entries, true);
+        let _w2 = push(&mut queue, "a", 6, 5);
+        let _w3 = push(&mut queue, "a", 7, 6);
+        assert_eq!(sent(&take(&mut queue)), ["a 7<5"]);
+    }
+
+    #[test]
+    fn items_of_two_chains_are_not_linked() {
+        let mut queue = Queue::new(true, 10);
+        let _w = (push(&mut queue, "a", 5, 4), push(&mut queue, "a", 9, 8));
+        assert_eq!(sent(&take(&mut queue)), ["a 9<8"]);
+    }
+
+    #[test]
+    fn the_same_item_again_or_a_late_one_replaces_nothing() {
+        let mut queue = Queue::new(true, 10);
+        let _w = (push(&mut queue, "a", 6, 5), push(&mut queue, "a", 7, 6), push(&mut queue, "a", 7, 6));
+        assert_eq!(sent(&take(&mut queue)), ["a 7<5"]);
+        let _w = (push(&mut queue, "a", 7, 6), push(&mut queue, "a", 6, 5));
+        assert_eq!(sent(&take(&mut queue)), ["a 7<5"]);
+    }
+
+    #[test]
+    fn without_merging_every_item_is_kept_in_order() {
+        let mut queue = Queue::new(false, 10);
+        let _w = (push(&mut queue, "a", 5, 4), push(&mut queue, "b", 1, 0), push(&mut queue, "a", 6, 5));
+        let batch = take(&mut queue);
+        let _w2 = push(&mut queue, "a", 7, 6);
+        queue.put_back(batch.entries, true);
+        assert_eq!(sent(&take(&mut queue)), ["a 5<4", "b 1<0", "a 6<5", "a 7<6"]);
+    }
+
+    #[test]
+    fn a_full_queue_lets_its_oldest_go() {
+        for merge in [false, true] {
+            let mut queue = Queue::new(merge, 2);
+            let _w = (push(&mut queue, "a", 1, 0), push(&mut queue, "b", 1, 0));
+            let (newest, _w3) = entry("c", 1, 0);
+            assert_eq!(queue.push(newest).map(|entry| entry.item.channel.clone()), Some("a".into()));
+            assert_eq!(sent(&take(&mut queue)), ["b 1<0", "c 1<0"]);
+            let _w = push(&mut queue, "a", 2, 1);
+            assert_eq!(queue.pending(), 3, "one waits, two are out");
+        }
+    }
+
+    #[test]
+    fn who_has_given_up_is_forgotten() {
+        let mut queue = Queue::new(true, 10);
+        let live = push(&mut queue, "a", 1, 0);
+        for id in 2..100 {
+            drop(push(&mut queue, "a", id, id - 1));
+        }
+        let batch = take(&mut queue);
+        assert_eq!(batch.entries[0].1.waiters.len(), 2, "the live one and the last");
+        drop(live);
+    }
+
+    #[test]
+    fn a_batch_ends_at_either_limit() {
+        let mut queue = Queue::new(true, 10);
+        let _w = (push(&mut queue, "a", 1, 0), push(&mut queue, "b", 1, 0), push(&mut queue, "c", 1, 0));
+        assert_eq!(sent(&queue.take(2, usize::MAX).expect("a batch")), ["a 1<0", "b 1<0"]);
+        let mut queue = Queue::new(true, 10);
+        let _w = (push(&mut queue, "a", 1, 0), push(&mut queue, "b", 1, 0));
+        assert_eq!(sent(&queue.take(9, 100).expect("a batch")), ["a 1<0"]);
+        assert_eq!(sent(&queue.take(9, 100).expect("a batch")), ["b 1<0"]);
+        assert!(queue.take(9, 100).is_none());
+    }
+
+    proptest! {
+        /// Whatever fails and when, what arrives is a chain that ends with the newest item: unless there was doubt.
+        #[test]
+        fn a_channels_chain_never_breaks_without_doubt(steps in prop::collection::vec(0..3, 1..40)) {
+            let mut queue = Queue::new(true, 100);
+            let (mut made, mut seen) = (0, "0".to_owned());
+            let mut out: Option<Batch> = None;
+            let deliver = |batch: Batch, seen: &mut String| {
+                for (_, entry) in batch.entries {
+                    assert_eq!(entry.prev_id.as_ref(), Some(&*seen));
+                    *seen = entry.item.id.clone();
+                }
+            };
+            for step in steps {
+                match (step, out.take()) {
+                    (0, kept) => {
+                        made += 1;
+                        drop(push(&mut queue, "a", made, made - 1));
+                        out = kept;
+                    }
+                    (_, None) => out = queue.take(100, usize::MAX),
+                    (1, Some(batch)) => queue.put_back(batch.entries, false),
+                    (_, Some(batch)) => {
+                        queue.settled();
+                        deliver(batch, &mut seen);
+                    }
+                }
+            }
+            for batch in out.into_iter().chain(queue.take(100, usize::MAX)) {
+                deliver(batch, &mut seen);
+            }
+            prop_assert_eq!(seen, made.to_string());
+        }
+    }
+}

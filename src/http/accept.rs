@@ -1,0 +1,146 @@
+//! Which representation a request accepts (RFC 9110, section 12.5.1).
+
+use std::cmp::Reverse;
+
+use actix_web::http::header::{ACCEPT, HeaderMap};
+
+use super::error::ApiError;
+
+/// A representation of a counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Media {
+    /// `text/plain`: what is sent when all are equally welcome.
+    Plain,
+    /// `application/json`
+    Json,
+    /// `text/event-stream`
+    Stream,
+}
+
+impl Media {
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Media::Plain => ("text", "plain"),
+            Media::Json => ("application", "json"),
+            Media::Stream => ("text", "event-stream"),
+        }
+    }
+}
+
+/// The best of `offered` for the request's `Accept`, the first where there is none; or 406. Higher `q` wins, then the
+/// more specific range, then the one named first, then the one offered first.
+pub(super) fn negotiate(headers: &HeaderMap, offered: &[Media]) -> Result<Media, ApiError> {
+    let mut ranges = Vec::new();
+    for value in headers.get_all(ACCEPT) {
+        let text = value.to_str().map_err(|_| ApiError::BadRequest("Accept must be ASCII".into()))?;
+        ranges.extend(text.split(',').filter_map(Range::parse));
+    }
+    if ranges.is_empty() {
+        return offered.first().copied().ok_or(ApiError::NotAcceptable(""));
+    }
+    let rank = |media: Media| {
+        let (index, range) = ranges
+            .iter()
+            .enumerate()
+            .filter(|(_, range)| range.matches(media))
+            .max_by_key(|(index, range)| (range.specificity(), Reverse(*index)))?;
+        (range.quality > 0).then_some((range.quality, range.specificity(), Reverse(index)))
+    };
+    // `max_by_key` returns the last of equals, so the offers are looked at from the back.
+    let best =
+        offered.iter().rev().filter_map(|&media| Some((rank(media)?, media))).max_by_key(|(rank, _)| *rank);
+    best.map(|(_, media)| media).ok_or_else(|| {
+        ApiError::NotAcceptable(if offered.contains(&Media::Stream) {
+            "text/event-stream, application/json and text/plain"
+        } else {
+            "application/json and text/plain"
+        })
+    })
+}
+
+/// One media range of an `Accept` header.
+struct Range<'a> {
+    kind: &'a str,
+    subtype: &'a str,
+    /// Thousandths.
+    quality: u16,
+}
+
+impl<'a> Range<'a> {
+    /// `None` for what is no media range: it matches nothing, as an unknown type would.
+    fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.split(';').map(str::trim);
+        let (kind, subtype) = parts.next()?.split_once('/')?;
+        let mut quality = 1000;
+        for parameter in parts {
+            if let Some((name, value)) = parameter.split_once('=')
+                && name.trim().eq_ignore_ascii_case("q")
+            {
+                let number: f32 = value.trim().parse().ok()?;
+                quality = (number.clamp(0.0, 1.0) * 1000.0) as u16;
+            }
+        }
+        Some(Range { kind, subtype, quality })
+    }
+
+    fn matches(&self, media: Media) -> bool {
+        let (kind, subtype) = media.names();
+        (self.kind == "*" || self.kind.eq_ignore_ascii_case(kind))
+            && (self.subtype == "*" || self.subtype.eq_ignore_ascii_case(subtype))
+    }
+
+    fn specificity(&self) -> u8 {
+        u8::from(self.kind != "*") + u8::from(self.subtype != "*")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::header::HeaderValue;
+    use proptest::prelude::*;
+
+    const ALL: [Media; 3] = [Media::Plain, Media::Json, Media::Stream];
+
+    fn best(accept: &str) -> Option<Media> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_str(accept).expect("a header value"));
+        negotiate(&headers, &ALL).ok()
+    }
+
+    #[test]
+    fn every_client_gets_what_it_means() {
+        for (accept, expected) in [
+            ("*/*", Some(Media::Plain)),
+            ("text/event-stream", Some(Media::Stream)),
+            ("text/event-stream, */*", Some(Media::Stream)),
+            ("application/json, text/plain, */*", Some(Media::Json)),
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", Some(Media::Plain)),
+            ("text/*", Some(Media::Plain)),
+            ("TEXT/Event-Stream", Some(Media::Stream)),
+            ("application/json;q=0.2, text/plain;q=0.9", Some(Media::Plain)),
+            ("text/plain;q=0, */*", Some(Media::Json)),
+            ("application/json; charset=utf-8", Some(Media::Json)),
+            ("image/png", None),
+            ("application/json;q=0", None),
+            ("text/html", None),
+        ] {
+            assert_eq!(best(accept), expected, "{accept}");
+        }
+        assert_eq!(negotiate(&HeaderMap::new(), &ALL).ok(), Some(Media::Plain));
+    }
+
+    #[test]
+    fn only_what_is_offered_is_chosen() {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        assert!(negotiate(&headers, &ALL[..2]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_makes_it_panic(accept in "[ -~]{0,60}") {
+            let _ = best(&accept);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! `/counters/{id}/`: read, listen, add.
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, VARY};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+
+use super::accept::{Media, negotiate};
+use super::amount::amount;
+use super::context::Context;
+use super::error::ApiError;
+use super::streams;
+use crate::domain::{CounterId, IdempotencyKey, Topic};
+
+pub(super) static SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control");
+pub(super) static SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
+
+/// The present value, or a stream that begins with it.
+pub(super) async fn get(request: HttpRequest, context: Data<Context>) -> Result<HttpResponse, ApiError> {
+    let id = counter_id(&request, &context)?;
+    let topic = Topic::counter(&id);
+    let media = negotiate(request.headers(), &[Media::Plain, Media::Json, Media::Stream])?;
+    if media == Media::Stream {
+        return streams::open(&request, &context, topic, &recovery_path(&id)).await;
+    }
+    let reading = context.live.read(topic.clone()).await.map_err(|error| ApiError::unread(&error))?;
+    let mut response = HttpResponse::Ok();
+    cacheable(&mut response, &context, &topic);
+    Ok(represent(response, media, &id, reading.value))
+}
+
+/// Adds, and answers the new value.
+pub(super) async fn post(
+    request: HttpRequest,
+    payload: Payload,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiError> {
+    let id = counter_id(&request, &context)?;
+    let media = negotiate(request.headers(), &[Media::Plain, Media::Json])?;
+    let key = idempotency_key(&request)?;
+    let amount = amount(&request, payload).await?;
+    let value = context.live.add(Topic::counter(&id), amount, key).await?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
+    Ok(represent(response, media, &id, value))
+}
+
+/// What a GRIP proxy asks on behalf of listeners that may have missed something.
+pub(super) async fn recover(request: HttpRequest, context: Data<Context>) -> Result<HttpResponse, ApiError> {
+    let id = counter_id(&request, &context)?;
+    streams::recover(&request, &context, Topic::counter(&id), &recovery_path(&id)).await
+}
+
+/// The path must be byte-identical for all listeners of a counter: the proxy shares one recovery between them by it.
+fn recovery_path(id: &CounterId) -> String {
+    format!("/counters/{id}/recover")
+}
+
+fn counter_id(request: &HttpRequest, context: &Context) -> Result<CounterId, ApiError> {
+    let text = request.match_info().get("id").unwrap_or_default();
+    let id: CounterId = text.parse().map_err(|error| ApiError::BadRequest(format!("{error}")))?;
+    match &context.shared.known {
+        Some(known) if !known.contains(&id) => {
+            Err(ApiError::NotFound(format!("there is no counter {id} here")))
+        }
+        _ => Ok(id),
+    }
+}
+
+fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, ApiError> {
+    let Some(header) = request.headers().get("idempotency-key") else { return Ok(None) };
+    // A byte beyond ASCII is refused by the parser as the character that it is not.
+    let text = header.to_str().unwrap_or("\u{fffd}");
+    text.parse().map(Some).map_err(|error| ApiError::BadRequest(format!("{error}")))
+}
+
+/// Lets the CDN keep the answer until we purge the topic.
+pub(super) fn cacheable(response: &mut HttpResponseBuilder, context: &Context, topic: &Topic) {
+    let cache = &context.shared.cache;
+    response
+        .insert_header((CACHE_CONTROL, cache.cache_control.clone()))
+        .insert_header((SURROGATE_CONTROL.clone(), cache.surrogate_control.clone()))
+        .insert_header((SURROGATE_KEY.clone(), topic.surrogate_key()))
+        .insert_header((VARY, HeaderValue::from_static("accept")));
+}
+
+fn represent(mut response: HttpResponseBuilder, media: Media, id: &CounterId, value: i64) -> HttpResponse {
+    if media == Media::Json {
+        response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
+        // The id's characters need no escape in JSON.
+        response.body(format!("{{\"id\":\"{id}\",\"value\":{value}}}"))
+    } else {
+        response.insert_header((CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")));
+        response.body(format!("{value}\n"))
+    }
+}

@@ -1,0 +1,157 @@
+//! The one table from what went wrong to what the client is told: `application/problem+json` (RFC 9457).
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use actix_web::{HttpResponse, ResponseError};
+
+use serde::Serialize;
+
+use crate::grip::HoldError;
+use crate::store::{AddError, StoreError};
+
+/// Why a request was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// The request cannot be understood; the text names what is wrong.
+    #[error("{0}")]
+    BadRequest(String),
+    /// There is nothing under this path.
+    #[error("{0}")]
+    NotFound(String),
+    /// The resource has other methods: these.
+    #[error("this resource answers {0}")]
+    MethodNotAllowed(&'static str),
+    /// None of the media types that the resource has.
+    #[error("this resource is available as {0}")]
+    NotAcceptable(&'static str),
+    /// The value would leave ±(2^53-1).
+    #[error("the value would leave ±9007199254740991; nothing was changed")]
+    OutOfRange,
+    /// The body is longer than this many bytes.
+    #[error("the body may have at most {0} bytes")]
+    BodyTooLarge(usize),
+    /// The body is of a kind that the resource does not read.
+    #[error("the body must be application/json or application/x-www-form-urlencoded")]
+    UnsupportedMediaType,
+    /// The idempotency key was used with another amount.
+    #[error("this Idempotency-Key was used with the amount {0}; nothing was changed")]
+    KeyReused(i64),
+    /// A stream was asked for, but no proxy is there to hold it.
+    #[error(
+        "this origin holds no streams itself: ask through its GRIP proxy (Pushpin or Fastly Fanout), or, if you did, \
+         check that the proxy's sig_key is the origin's key (GRIP_URL's key or verify-key, GRIP_VERIFY_KEY)"
+    )]
+    NoProxy,
+    /// The store did not answer.
+    #[error("{0}")]
+    Unavailable(&'static str),
+    /// A mistake of ours.
+    #[error("the server has made a mistake; its log says more")]
+    Internal,
+}
+
+/// How long a client should wait before it asks again, in seconds.
+const RETRY_AFTER_SECONDS: u32 = 1;
+
+impl ApiError {
+    /// The store did not answer a read.
+    pub(super) fn unread(error: &StoreError) -> Self {
+        tracing::warn!(%error, "a value could not be read");
+        ApiError::Unavailable("the store does not answer; try again")
+    }
+
+    fn table(&self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            ApiError::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad-request", "Bad request"),
+            ApiError::NotFound(_) => (StatusCode::NOT_FOUND, "not-found", "Not found"),
+            ApiError::MethodNotAllowed(_) => {
+                (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed")
+            }
+            ApiError::NotAcceptable(_) => (StatusCode::NOT_ACCEPTABLE, "not-acceptable", "Not acceptable"),
+            ApiError::OutOfRange => (StatusCode::CONFLICT, "out-of-range", "Value out of range"),
+            ApiError::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large"),
+            ApiError::UnsupportedMediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type")
+            }
+            ApiError::KeyReused(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", "Idempotency key reused")
+            }
+            ApiError::NoProxy => (StatusCode::NOT_IMPLEMENTED, "no-proxy", "No GRIP proxy"),
+            ApiError::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Store unavailable"),
+            ApiError::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
+        }
+    }
+}
+
+/// The body of an error, in the order of RFC 9457.
+#[derive(Serialize)]
+struct Problem {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    detail: String,
+}
+
+impl From<AddError> for ApiError {
+    fn from(error: AddError) -> Self {
+        match error {
+            AddError::OutOfRange => ApiError::OutOfRange,
+            AddError::KeyReused(amount) => ApiError::KeyReused(amount),
+            AddError::Unavailable(error) => {
+                tracing::warn!(%error, "an addition was not answered");
+                ApiError::Unavailable(
+                    "the store did not answer, so this may or may not have been counted; \
+                     with an Idempotency-Key it is safe to try again",
+                )
+            }
+        }
+    }
+}
+
+impl From<HoldError> for ApiError {
+    fn from(error: HoldError) -> Self {
+        // Topics, ids and paths consist of characters that every header carries.
+        tracing::error!(%error, "a hold could not be written");
+        ApiError::Internal
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.table().0
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let (status, slug, title) = self.table();
+        let mut response = HttpResponse::build(status);
+        response.insert_header((CONTENT_TYPE, "application/problem+json"));
+        response.insert_header((CACHE_CONTROL, "no-store"));
+        match self {
+            ApiError::MethodNotAllowed(methods) => response.insert_header((ALLOW, *methods)),
+            ApiError::Unavailable(_) => response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS)),
+            _ => &mut response,
+        };
+        let problem = Problem {
+            kind: format!("urn:livecounter:problem:{slug}"),
+            title,
+            status: status.as_u16(),
+            detail: self.to_string(),
+        };
+        response.body(serde_json::to_string(&problem).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_store_s_own_words_never_reach_a_client() {
+        let error = StoreError::new("redis://user:hush@host refused");
+        for error in [ApiError::unread(&error), ApiError::from(AddError::Unavailable(error))] {
+            assert_eq!(error.status_code(), StatusCode::SERVICE_UNAVAILABLE);
+            assert!(!error.to_string().contains("hush"));
+        }
+    }
+}

@@ -1,0 +1,235 @@
+// One file, two lives. As a shared worker it listens for all tabs of this site: over HTTP/1.1 a browser opens six
+// connections to a host, and with four streams a tab, the second tab would wait for ever. In the page it draws, and
+// listens by itself only where there are no shared workers.
+"use strict";
+
+/** Listens to the counter at `url` and tells {url, state, value, why} at each change; returns it, and how to stop. */
+function watch(url, tell) {
+  const now = { url, state: "connecting", value: null, why: "" };
+  let source, timer, patience = 1000;
+  const say = (news) => tell(Object.assign(now, news));
+
+  const close = () => {
+    clearTimeout(timer);
+    source?.close();
+  };
+  const open = () => {
+    close();
+    const mine = (source = new EventSource(url));
+    // Whoever returns with the last id may be told nothing new: then the value from before still holds.
+    mine.onopen = () => now.value !== null && say({ state: "live", why: "" });
+    mine.onmessage = ({ data }) => {
+      patience = 1000;
+      say({ state: "live", value: Number(data), why: "" });
+    };
+    mine.onerror = async () => {
+      if (now.value !== null) say({ state: "reconnecting" });
+      if (mine.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+      timer = setTimeout(open, patience * (0.5 + Math.random()));
+      patience = Math.min(patience * 2, 30000);
+      const why = await explain(url);
+      if (why && now.state !== "live") say({ why });
+    };
+  };
+
+  open();
+  return { now, open, close };
+}
+
+/** Why a stream is refused, which EventSource does not tell: the problem's `detail`, or "". */
+async function explain(url) {
+  const cut = new AbortController();
+  try {
+    const answer = await fetch(url, { headers: { Accept: "text/event-stream" }, signal: cut.signal });
+    return answer.ok ? "" : await detail(answer);
+  } catch {
+    return "";
+  } finally {
+    cut.abort();
+  }
+}
+
+async function detail(answer) {
+  const problem = await answer.json().catch(() => ({}));
+  return problem.detail || problem.title || `the server answered ${answer.status}`;
+}
+
+if (typeof document === "undefined") beWorker();
+else bePage();
+
+function beWorker() {
+  const tabs = new Set();
+  const watched = new Map();
+  onconnect = ({ ports: [tab] }) => {
+    tab.onmessage = ({ data: url }) => {
+      if (url === "bye") return tabs.delete(tab);
+      tabs.add(tab);
+      if (watched.has(url)) tab.postMessage(watched.get(url).now);
+      else watched.set(url, watch(url, (news) => tabs.forEach((each) => each.postMessage(news))));
+    };
+  };
+}
+
+function bePage() {
+  const $ = (selector, root = document) => root.querySelector(selector);
+  const digits = new Intl.NumberFormat("en");
+  /** Grouped by thin spaces that do not break, with a real minus sign. */
+  const written = (number) => digits.format(number).replaceAll(",", "\u202f").replace("-", "\u2212");
+
+  for (const id of ["2", "3", "4"]) {
+    const tile = $("#tile").content.cloneNode(true).firstElementChild;
+    tile.dataset.counter = id;
+    $("h3", tile).textContent = `/counters/${id}/`;
+    for (const button of tile.querySelectorAll("button")) {
+      const by = Number(button.dataset.by);
+      button.setAttribute("aria-label", `${by < 0 ? "Take 1 from" : `Add ${by} to`} counter ${id}`);
+      button.addEventListener("click", () => press(button, id, by));
+    }
+    $("#board").append(tile);
+  }
+
+  const views = new Map();
+  for (const root of document.querySelectorAll("[data-counter]")) {
+    views.set(`/counters/${root.dataset.counter}/`, { root, value: null, changes: [] });
+  }
+
+  // What the streams say.
+
+  function show({ url, state, value, why }) {
+    const view = views.get(url);
+    const first = view.value === null;
+    view.root.dataset.state = state;
+    if (url === "/counters/1/" && $("#state").textContent !== state) $("#state").textContent = state;
+    if (why) notify(`Counter ${view.root.dataset.counter}: ${why}`, true);
+    if (value === null || value === view.value) return;
+
+    const number = $(".value", view.root);
+    view.value = value;
+    number.textContent = written(value);
+    number.style.setProperty("--length", number.textContent.length);
+    if (first) {
+      if (url === "/counters/1/") countVisit(url);
+      return;
+    }
+    number.classList.remove("changed");
+    void number.offsetWidth; // lets the highlight start anew
+    number.classList.add("changed");
+    view.changes.push(performance.now());
+    tally(view, true);
+  }
+
+  /** One stroke for each change of the last minute, every fifth across the four before it. */
+  function tally(view, grown) {
+    const since = performance.now() - 60000;
+    const before = view.changes.length;
+    view.changes = view.changes.filter((at) => at > since);
+    const count = view.changes.length;
+    if (!grown && count === before) return;
+
+    const strokes = Math.min(count, 25);
+    const svg = $(".tally", view.root);
+    svg.replaceChildren();
+    for (let i = 0; i < strokes; i++) {
+      const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+      const lean = Math.sin(i * 12.9 + 1); // no two strokes of a hand are alike
+      const left = 6 + Math.floor(i / 5) * 38;
+      const x = left + (i % 5) * 7;
+      path.setAttribute("d", i % 5 < 4
+        ? `M${x + lean} ${3 + lean}L${x - lean} ${21 + lean}`
+        : `M${left - 5} ${17 + lean}L${left + 26} ${7 - lean}`);
+      if (grown && i === strokes - 1) {
+        path.setAttribute("class", "new");
+        path.setAttribute("pathLength", "1");
+      }
+      svg.append(path);
+    }
+    const width = Math.floor(strokes / 5) * 38 + (strokes % 5 ? (strokes % 5) * 7 + 6 : -4);
+    svg.setAttribute("viewBox", `0 0 ${Math.max(width, 1)} 24`);
+    $(".rate", view.root).textContent = count ? `${count}\u202f/\u202fmin` : "";
+  }
+  setInterval(() => views.forEach((view) => tally(view, false)), 1000);
+
+  // What the visitor does.
+
+  async function add(url, by) {
+    const answer = await fetch(by === 1 ? url : `${url}?by=${by}`, {
+      method: "POST",
+      headers: { Accept: "application/json" },
+      signal: AbortSignal.timeout(10000),
+    }).catch(() => Promise.reject(new Error("the server gave no answer, so it may or may not have counted")));
+    if (!answer.ok) throw new Error(await detail(answer));
+    return (await answer.json()).value;
+  }
+
+  async function countVisit(url) {
+    try {
+      $("#visit").textContent = `Your visit was number ${written(await add(url, 1))}. Every visit after yours moves it on.`;
+    } catch (error) {
+      $("#visit").textContent = `Your visit is not in it: ${error.message}.`;
+    }
+  }
+
+  const busy = new Map(); // presses without an answer yet, by button
+  async function press(button, id, by) {
+    const hold = (n) => {
+      busy.set(button, (busy.get(button) || 0) + n);
+      button.setAttribute("aria-busy", busy.get(button) > 0);
+    };
+    hold(1);
+    try {
+      notify(`Counter ${id} is now ${written(await add(`/counters/${id}/`, by))}.`);
+    } catch (error) {
+      notify(`Counter ${id}: ${error.message}`, true);
+    }
+    hold(-1);
+  }
+
+  function notify(text, bad = false) {
+    $("#notice").textContent = text;
+    $("#notice").classList.toggle("bad", bad);
+  }
+
+  // What can be copied.
+
+  for (const place of document.querySelectorAll("pre b")) place.textContent = location.origin;
+  for (const pre of document.querySelectorAll("pre")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Copy";
+    button.setAttribute("aria-label", "Copy this example");
+    button.addEventListener("click", async () => {
+      const code = $("code", pre);
+      try {
+        await navigator.clipboard.writeText(code.textContent); // secure contexts only
+        button.textContent = "Copied";
+        setTimeout(() => (button.textContent = "Copy"), 1500);
+      } catch {
+        getSelection().selectAllChildren(code);
+        button.textContent = "Selected";
+      }
+    });
+    pre.append(button);
+  }
+
+  // Where the values come from.
+
+  function listenAlone() {
+    const watches = [...views.keys()].map((url) => watch(url, show));
+    // A hidden tab leaves its connections to the tabs that are looked at.
+    document.addEventListener("visibilitychange", () => {
+      for (const each of watches) document.hidden ? each.close() : each.open();
+    });
+  }
+
+  try {
+    const worker = new SharedWorker(document.currentScript.src, { name: "livecounter" });
+    worker.onerror = listenAlone;
+    worker.port.onmessage = ({ data }) => show(data);
+    const ask = () => views.forEach((_, url) => worker.port.postMessage(url));
+    addEventListener("pagehide", () => worker.port.postMessage("bye"));
+    addEventListener("pageshow", ({ persisted }) => persisted && ask());
+    ask();
+  } catch {
+    listenAlone();
+  }
+}

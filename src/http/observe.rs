@@ -1,0 +1,64 @@
+//! What every request goes through: an id, CORS, a count and a duration, a log line for failures.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
+
+use actix_web::Error;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, HeaderMap, HeaderName, HeaderValue,
+};
+use actix_web::middleware::Next;
+
+use super::counters::SURROGATE_CONTROL;
+use super::metrics::Requests;
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest id taken over from a request.
+const LONGEST_ID: usize = 64;
+
+/// The middleware of one route; `template` is its label in the metrics.
+pub(super) async fn observe<B: MessageBody + 'static>(
+    requests: Arc<Requests>,
+    template: &'static str,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let started = Instant::now();
+    let method = super::metrics::Method::of(request.method());
+    let id = request_id(request.headers());
+    let mut response = next.call(request).await?;
+    let status = response.status();
+    requests.observe(template, method, status.as_u16(), started.elapsed());
+    if status.is_server_error() {
+        let path = response.request().path();
+        tracing::warn!(request_id = ?id, %status, path, "request {id:?} failed with {status}");
+    }
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("x-request-id, retry-after"));
+    // An answer that a cache may repeat belongs to no single request.
+    if !headers.contains_key(&SURROGATE_CONTROL) {
+        headers.insert(REQUEST_ID.clone(), id);
+    }
+    Ok(response)
+}
+
+/// The id that the request brought, if it is harmless; else a new one.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    static PROCESS: LazyLock<String> =
+        LazyLock::new(|| format!("{:08x}-", getrandom::u32().unwrap_or_default()));
+    static COUNT: AtomicU64 = AtomicU64::new(1);
+    if let Some(id) = headers.get(&REQUEST_ID)
+        && (1..=LONGEST_ID).contains(&id.len())
+        && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+    {
+        return id.clone();
+    }
+    let mut id = String::with_capacity(24);
+    let _ = write!(id, "{}{:x}", *PROCESS, COUNT.fetch_add(1, Ordering::Relaxed)); // cannot fail
+    HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("none"))
+}

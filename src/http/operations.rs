@@ -1,0 +1,56 @@
+//! For operators: `/healthz`, `/readyz`, `/metrics`, `/openapi.json`.
+
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::web::Data;
+use serde_json::json;
+
+use super::context::Context;
+
+/// For how long announcements may fail before the origin calls itself not ready.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// 200 while the process runs.
+pub(super) async fn healthz() -> HttpResponse {
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).body("ok\n")
+}
+
+/// 200 while the store answers and announcements get through; else 503, and what is wrong.
+pub(super) async fn readyz(context: Data<Context>) -> HttpResponse {
+    let store = match context.live.ping().await {
+        Ok(()) => "ok",
+        Err(error) => {
+            tracing::debug!(%error, "not ready");
+            "unavailable"
+        }
+    };
+    let announcements = match context.announcer.stats().failing_for() {
+        Some(time) if time > PATIENCE => "backing up",
+        _ => "ok",
+    };
+    let ready = (store, announcements) == ("ok", "ok");
+    let mut response = if ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    response.json(json!({"ready": ready, "store": store, "announcements": announcements}))
+}
+
+/// The Prometheus text format.
+pub(super) async fn metrics(context: Data<Context>) -> HttpResponse {
+    match context.shared.metrics.encode() {
+        Ok(text) => HttpResponse::Ok()
+            .insert_header((CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8"))
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .body(text),
+        Err(_) => HttpResponse::InternalServerError().finish(),
+    }
+}
+
+/// The description of the interface.
+pub(super) async fn openapi() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "application/json"))
+        .insert_header((CACHE_CONTROL, "max-age=300"))
+        .body(include_str!("openapi.json"))
+}

@@ -1,0 +1,153 @@
+//! Streams: held by the GRIP proxy that the request came through, or by this process, or not at all.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use actix_web::http::Method;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use bytes::Bytes;
+use futures_util::stream;
+
+use super::context::Context;
+use super::counters::cacheable;
+use super::error::ApiError;
+use crate::domain::{EventId, Topic};
+use crate::grip::{Hold, HoldError, LastSeen};
+use crate::hub::Listener;
+use crate::sse;
+use crate::store::Reading;
+
+/// How often a quiet stream says that it is there. Firefox and some proxies close after half a minute of silence.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// After how much silence the proxy asks whether something was missed: the bound for a lost last publish.
+const RECOVER_AFTER: Duration = Duration::from_secs(30);
+
+static GRIP_LAST: HeaderName = HeaderName::from_static("grip-last");
+static GRIP_SIG: HeaderName = HeaderName::from_static("grip-sig");
+
+/// Begins a stream with the topic's present value.
+pub(super) async fn open(
+    request: &HttpRequest,
+    context: &Context,
+    topic: Topic,
+    recovery_path: &str,
+) -> Result<HttpResponse, ApiError> {
+    if !is_proxied(request, context) {
+        return direct(request, context, topic).await;
+    }
+    let reading = read(context, &topic).await?;
+    let mut response = HttpResponse::Ok();
+    cacheable(&mut response, context, &topic);
+    hold(&mut response, context, &topic, &reading, recovery_path)?;
+    Ok(response.body(opening(&reading)))
+}
+
+/// Answers the proxy's question whether listeners have missed something: the value if so, nothing if not, and a hold
+/// again in either case. Never cached: a stale answer would cut listeners off.
+pub(super) async fn recover(
+    request: &HttpRequest,
+    context: &Context,
+    topic: Topic,
+    recovery_path: &str,
+) -> Result<HttpResponse, ApiError> {
+    if !is_proxied(request, context) {
+        return direct(request, context, topic).await;
+    }
+    let seen = last_seen(request, context, &topic);
+    let reading = read(context, &topic).await?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
+    hold(&mut response, context, &topic, &reading, recovery_path)?;
+    if seen == Some(reading.published) {
+        Ok(response.body(Bytes::new()))
+    } else {
+        Ok(response.body(sse::message(reading.id, &reading.value.to_string())))
+    }
+}
+
+/// Whether a GRIP proxy whose signature we trust holds this request.
+fn is_proxied(request: &HttpRequest, context: &Context) -> bool {
+    let signature = request.headers().get(&GRIP_SIG).and_then(|value| value.to_str().ok());
+    match (&context.shared.verifier, signature) {
+        (Some(verifier), Some(signature)) => match verifier.verify(signature) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::debug!(%error, "a Grip-Sig was not accepted");
+                false
+            }
+        },
+        _ => false,
+    }
+}
+
+/// What the proxy says its listeners have seen last; `None` also for an id that was never ours.
+fn last_seen(request: &HttpRequest, context: &Context, topic: &Topic) -> Option<EventId> {
+    let values = request.headers().get_all(&GRIP_LAST).filter_map(|value| value.to_str().ok());
+    LastSeen::parse(values).on(&topic.channel(&context.shared.prefix))?.parse().ok()
+}
+
+async fn read(context: &Context, topic: &Topic) -> Result<Reading, ApiError> {
+    context.live.read(topic.clone()).await.map_err(|error| ApiError::unread(&error))
+}
+
+fn opening(reading: &Reading) -> Bytes {
+    sse::opening(reading.id, &reading.value.to_string())
+}
+
+/// The hold. Its prev-id is what was last *published*, not the present revision: with the present one everybody who
+/// joins between two publishes would seem to have missed the next.
+fn hold(
+    response: &mut HttpResponseBuilder,
+    context: &Context,
+    topic: &Topic,
+    reading: &Reading,
+    recovery_path: &str,
+) -> Result<(), HoldError> {
+    response.insert_header((CONTENT_TYPE, HeaderValue::from_static(sse::CONTENT_TYPE)));
+    let hold = Hold::stream(&topic.channel(&context.shared.prefix), Some(&reading.published.to_string()))?
+        .keep_alive(sse::KEEP_ALIVE, KEEP_ALIVE)?
+        .next(recovery_path, RECOVER_AFTER)?;
+    for (name, value) in hold.headers() {
+        response.insert_header((name, value));
+    }
+    Ok(())
+}
+
+/// A stream held in this process, where that is how it runs.
+async fn direct(request: &HttpRequest, context: &Context, topic: Topic) -> Result<HttpResponse, ApiError> {
+    let hub = context.shared.hub.as_ref().ok_or(ApiError::NoProxy)?;
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static(sse::CONTENT_TYPE)))
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .insert_header((HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")));
+    if request.method() == Method::HEAD {
+        return Ok(response.finish());
+    }
+    // Join first, then read: so nothing falls between.
+    let mut listener =
+        hub.listen(&topic).ok_or(ApiError::Unavailable("this server is stopping; connect again"))?;
+    let reading = read(context, &topic).await?;
+    listener.skip_to(reading.id);
+    Ok(response.streaming(events(opening(&reading), listener)))
+}
+
+/// The opening, then every new event, with comments into the silence; ends when the hub closes.
+fn events(opening: Bytes, listener: Listener) -> impl stream::Stream<Item = Result<Bytes, Infallible>> {
+    let mut keep_alive = tokio::time::interval_at(tokio::time::Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
+    keep_alive.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    stream::unfold(
+        (Some(opening), listener, keep_alive),
+        |(opening, mut listener, mut keep_alive)| async move {
+            let bytes = match opening {
+                Some(opening) => opening,
+                None => tokio::select! {
+                    event = listener.next() => event?,
+                    _ = keep_alive.tick() => Bytes::from_static(sse::KEEP_ALIVE.as_bytes()),
+                },
+            };
+            Some((Ok(bytes), (None, listener, keep_alive)))
+        },
+    )
+}

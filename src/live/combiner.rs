@@ -1,0 +1,217 @@
+//! Group commit: everything that waits while a batch is under way to the store makes up the next batch, and the
+//! amounts for one topic become one addition, from which every caller still gets the value behind its own amount.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::announcer::Announcer;
+use crate::domain::{Amount, EventId, IdempotencyKey, LIMIT, Topic};
+use crate::store::{Add, AddError, Added, Announcement, Reading, Store, StoreError};
+
+type Answer<T> = oneshot::Sender<T>;
+
+/// See the module.
+pub(super) struct Combiner {
+    store: Arc<dyn Store>,
+    announcer: Announcer,
+    adds: Mutex<Lane<AddsWaiting>>,
+    reads: Mutex<Lane<ReadsWaiting>>,
+}
+
+/// What waits for the next batch, and whether a task is at work that will take it.
+#[derive(Default)]
+struct Lane<T> {
+    waiting: T,
+    under_way: bool,
+}
+
+type ReadsWaiting = HashMap<Topic, Vec<Answer<Result<Reading, StoreError>>>>;
+
+#[derive(Default)]
+struct AddsWaiting {
+    by_topic: HashMap<Topic, Group>,
+    /// Groups of one that must stay so: with an idempotency key, or out of a combination that was refused.
+    alone: Vec<(Topic, Option<IdempotencyKey>, Group)>,
+}
+
+/// The amounts for one topic, in the order they came.
+#[derive(Default)]
+struct Group {
+    sum: i64,
+    lowest: i64,
+    highest: i64,
+    callers: Vec<(i64, Answer<Result<i64, AddError>>)>,
+}
+
+impl Group {
+    /// Whether the running total stays within what a store can check exactly.
+    fn has_room_for(&self, amount: i64) -> bool {
+        self.sum.checked_add(amount).is_some_and(|sum| (-LIMIT..=LIMIT).contains(&sum))
+    }
+
+    fn of_one(amount: i64, answer: Answer<Result<i64, AddError>>) -> Self {
+        let mut group = Group::default();
+        group.push(amount, answer);
+        group
+    }
+
+    fn push(&mut self, amount: i64, answer: Answer<Result<i64, AddError>>) {
+        self.sum += amount;
+        if self.callers.is_empty() {
+            (self.lowest, self.highest) = (self.sum, self.sum);
+        } else {
+            (self.lowest, self.highest) = (self.lowest.min(self.sum), self.highest.max(self.sum));
+        }
+        self.callers.push((amount, answer));
+    }
+
+    fn addition(&self, topic: Topic, claim: Option<Duration>, key: Option<IdempotencyKey>) -> Add {
+        let changes = u32::try_from(self.callers.len()).unwrap_or(u32::MAX);
+        Add { topic, sum: self.sum, lowest: self.lowest, highest: self.highest, changes, claim, key }
+    }
+}
+
+impl Combiner {
+    pub(super) fn new(store: Arc<dyn Store>, announcer: Announcer) -> Self {
+        Combiner { store, announcer, adds: Mutex::default(), reads: Mutex::default() }
+    }
+
+    pub(super) async fn add(
+        self: &Arc<Self>,
+        topic: Topic,
+        amount: Amount,
+        key: Option<IdempotencyKey>,
+    ) -> Result<i64, AddError> {
+        let (answer, value) = oneshot::channel();
+        let amount = amount.get();
+        {
+            let mut lane = lock(&self.adds);
+            let AddsWaiting { by_topic, alone } = &mut lane.waiting;
+            let full = by_topic.get(&topic).is_some_and(|group| !group.has_room_for(amount));
+            if key.is_some() || full {
+                alone.push((topic, key, Group::of_one(amount, answer)));
+            } else {
+                by_topic.entry(topic).or_default().push(amount, answer);
+            }
+            if !std::mem::replace(&mut lane.under_way, true) {
+                tokio::spawn(Arc::clone(self).work_on_adds());
+            }
+        }
+        value.await.unwrap_or_else(|_| Err(AddError::Unavailable(abandoned())))
+    }
+
+    pub(super) async fn read(self: &Arc<Self>, topic: Topic) -> Result<Reading, StoreError> {
+        let (answer, reading) = oneshot::channel();
+        {
+            let mut lane = lock(&self.reads);
+            lane.waiting.entry(topic).or_default().push(answer);
+            if !std::mem::replace(&mut lane.under_way, true) {
+                tokio::spawn(Arc::clone(self).work_on_reads());
+            }
+        }
+        reading.await.unwrap_or_else(|_| Err(abandoned()))
+    }
+
+    async fn work_on_adds(self: Arc<Self>) {
+        loop {
+            let waiting = {
+                let mut lane = lock(&self.adds);
+                if lane.waiting.by_topic.is_empty() && lane.waiting.alone.is_empty() {
+                    lane.under_way = false;
+                    return;
+                }
+                std::mem::take(&mut lane.waiting)
+            };
+            let claim = self.announcer.claim_at_once();
+            let together = waiting.by_topic.into_iter().map(|(topic, group)| (topic, None, group));
+            let (adds, groups): (Vec<Add>, Vec<(Topic, Group)>) = together
+                .chain(waiting.alone)
+                .map(|(topic, key, group)| (group.addition(topic.clone(), claim, key), (topic, group)))
+                .unzip();
+            for ((topic, group), answer) in groups.into_iter().zip(self.store.add(adds).await) {
+                self.settle(topic, group, answer);
+            }
+        }
+    }
+
+    async fn work_on_reads(self: Arc<Self>) {
+        loop {
+            let waiting = {
+                let mut lane = lock(&self.reads);
+                if lane.waiting.is_empty() {
+                    lane.under_way = false;
+                    return;
+                }
+                std::mem::take(&mut lane.waiting)
+            };
+            let (topics, callers): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
+            for (callers, answer) in callers.into_iter().zip(self.store.read(topics).await) {
+                for caller in callers {
+                    let _ = caller.send(answer.clone()); // a caller that has gone needs no answer
+                }
+            }
+        }
+    }
+
+    /// Announces a change and gives every caller its own value.
+    fn settle(&self, topic: Topic, group: Group, answer: Result<Added, AddError>) {
+        match answer {
+            Ok(added) => {
+                match added.claimed {
+                    Some(claimed) => self.announcer.announce(topic, every_value(claimed, &group)),
+                    None if !added.replayed => self.announcer.changed(topic),
+                    None => {}
+                }
+                let mut value = added.value - group.sum;
+                for (amount, caller) in group.callers {
+                    value += amount;
+                    let _ = caller.send(Ok(value)); // a caller that has gone needs no answer
+                }
+            }
+            Err(AddError::OutOfRange) if group.callers.len() > 1 => {
+                // Some of them may fit: ask for each on its own, in their order. The loop that called takes them up.
+                let alone = group
+                    .callers
+                    .into_iter()
+                    .map(|(amount, caller)| (topic.clone(), None, Group::of_one(amount, caller)));
+                lock(&self.adds).waiting.alone.extend(alone);
+            }
+            Err(error) => {
+                if matches!(error, AddError::Unavailable(_)) {
+                    // Unknown whether it was counted: if it was, this announces it in time.
+                    self.announcer.changed(topic);
+                }
+                for (_, caller) in group.callers {
+                    let _ = caller.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+}
+
+/// The announcements of each value on the way to `last`, where every value is published.
+fn every_value(last: Announcement, group: &Group) -> Vec<Announcement> {
+    let mut id = EventId { revision: last.id.revision - group.callers.len() as u64, ..last.id };
+    let mut value = last.value - group.sum;
+    let mut prev = last.prev;
+    let step = |(amount, _): &(i64, _)| {
+        value += amount;
+        id.revision += 1;
+        let announcement = Announcement { value, id, prev };
+        prev = id;
+        announcement
+    };
+    group.callers.iter().map(step).collect()
+}
+
+fn lock<T>(lane: &Mutex<T>) -> MutexGuard<'_, T> {
+    lane.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The batch ended without an answer: its task was dropped, as when the worker stops.
+fn abandoned() -> StoreError {
+    StoreError::new("the request was abandoned while the worker stopped")
+}

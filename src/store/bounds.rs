@@ -1,0 +1,81 @@
+//! Between which values an [`Add`] may end, so that none of the amounts combined in it leaves the range on the way.
+
+use std::ops::RangeInclusive;
+
+use super::Add;
+use crate::domain::LIMIT;
+
+/// The new values that are allowed; `None` where no value is. Bounds lie within ±[`LIMIT`], which every store and its
+/// scripting language compares exactly, while running totals of a combination may not.
+pub(super) fn of(add: &Add) -> Option<RangeInclusive<i64>> {
+    // A way that never leads below its start cannot leave the range there, nor one that never leads above it.
+    let below = if add.lowest < 0 { add.sum.checked_sub(add.lowest)?.max(0) } else { 0 };
+    let above = if add.highest > 0 { add.highest.checked_sub(add.sum)?.max(0) } else { 0 };
+    let least = below.checked_sub(LIMIT)?;
+    let greatest = LIMIT.checked_sub(above)?;
+    // A greater step crosses the whole range: no value to start from allows it.
+    let crosses = add.sum.unsigned_abs() > 2 * LIMIT.unsigned_abs();
+    (least <= greatest && !crosses).then_some(least..=greatest)
+}
+
+/// Whether the bounds say no more than the range itself.
+pub(super) fn are_trivial(bounds: &RangeInclusive<i64>) -> bool {
+    *bounds == (-LIMIT..=LIMIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn combination(amounts: &[i64]) -> Add {
+        let totals = amounts.iter().scan(0, |total, amount| {
+            *total += amount;
+            Some(*total)
+        });
+        let totals: Vec<i64> = totals.collect();
+        Add {
+            sum: *totals.last().expect("an amount"),
+            lowest: *totals.iter().min().expect("an amount"),
+            highest: *totals.iter().max().expect("an amount"),
+            changes: amounts.len() as u32,
+            ..Add::single("counter-1".parse().expect("a topic"), 1, None)
+        }
+    }
+
+    #[test]
+    fn amounts_of_one_sign_need_no_bounds_of_their_own() {
+        for amounts in [&[5][..], &[1, 1, 1], &[-2, -3], &[LIMIT, LIMIT]] {
+            assert!(are_trivial(&of(&combination(amounts)).expect("bounds")), "{amounts:?}");
+        }
+    }
+
+    #[test]
+    fn what_no_value_allows_has_no_bounds() {
+        let mut wild = combination(&[1]);
+        for (sum, lowest, highest) in [
+            (i64::MAX, i64::MAX, i64::MAX),
+            (i64::MIN, i64::MIN, i64::MIN),
+            (0, i64::MIN, i64::MAX),
+            (0, -LIMIT - 1, LIMIT),
+        ] {
+            (wild.sum, wild.lowest, wild.highest) = (sum, lowest, highest);
+            assert_eq!(of(&wild), None, "{sum} {lowest} {highest}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn bounds_allow_exactly_what_each_amount_alone_would(
+            start in -LIMIT..=LIMIT,
+            amounts in proptest::collection::vec(-LIMIT..=LIMIT, 1..6),
+        ) {
+            let add = combination(&amounts);
+            let alone = amounts.iter().try_fold(start, |value, amount| {
+                Some(value + amount).filter(|value| (-LIMIT..=LIMIT).contains(value))
+            });
+            let together = of(&add).is_some_and(|bounds| bounds.contains(&(start + add.sum)));
+            prop_assert_eq!(together, alone.is_some());
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Which node of a Redis Cluster has which bucket, and one [`Link`] to each node.
+//!
+//! A node that is lost fails the calls to its own buckets only. A call is repeated only where a node has refused to
+//! execute it (`MOVED`, `ASK`, `TRYAGAIN` and the like).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use redis::{
+    Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value,
+};
+
+use super::keys;
+use super::link::{Link, Server};
+use crate::domain::BUCKETS;
+
+/// A slot map is not asked for more often than this.
+const REFRESH_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a refused call waits before it tries again.
+const REFUSAL_PAUSE: Duration = Duration::from_millis(25);
+
+/// See the top of the module.
+pub(super) struct Cluster {
+    seeds: Vec<ConnectionInfo>,
+    timeout: Duration,
+    nodes: Mutex<Nodes>,
+    /// Held while asking for the slot map; when it was asked for last.
+    refreshing: tokio::sync::Mutex<Option<Instant>>,
+}
+
+type Address = (String, u16);
+
+struct Nodes {
+    links: HashMap<Address, Arc<Link>>,
+    owners: Vec<Owner>,
+}
+
+#[derive(Clone, Default)]
+struct Owner {
+    link: Option<Arc<Link>>,
+    /// The owner has failed: another may have taken over.
+    suspect: bool,
+}
+
+impl Cluster {
+    /// A cluster that has at least one of the `seeds`, which share login and TLS settings.
+    pub(super) fn new(seeds: Vec<ConnectionInfo>, timeout: Duration) -> Self {
+        let owners = vec![Owner::default(); usize::from(BUCKETS)];
+        Cluster {
+            seeds,
+            timeout,
+            nodes: Mutex::new(Nodes { links: HashMap::new(), owners }),
+            refreshing: tokio::sync::Mutex::new(None),
+        }
+    }
+
+    /// Sends a command, all of whose keys are in the bucket, to the bucket's owner.
+    pub(super) async fn query(&self, bucket: u16, command: &Cmd) -> RedisResult<Value> {
+        let deadline = Instant::now() + self.timeout;
+        let mut link = self.owner(bucket).await?;
+        let mut asking = false;
+        loop {
+            let answer = if asking { link.query_asking(command).await } else { link.query(command).await };
+            let Err(error) = answer else { return answer };
+            let ErrorKind::Server(kind) = error.kind() else {
+                self.suspect(bucket);
+                return Err(error);
+            };
+            if Instant::now() > deadline {
+                return Err(error);
+            }
+            asking = kind == ServerErrorKind::Ask;
+            link = match kind {
+                ServerErrorKind::Ask => self.redirected(&error)?,
+                ServerErrorKind::Moved => self.moved(bucket, &error)?,
+                kind if is_passing(kind) => {
+                    tokio::time::sleep(REFUSAL_PAUSE).await;
+                    self.suspect(bucket);
+                    self.owner(bucket).await?
+                }
+                _ => return Err(error),
+            };
+        }
+    }
+
+    /// The owner of the bucket may be another by now.
+    fn suspect(&self, bucket: u16) {
+        self.lock().owners[usize::from(bucket)].suspect = true;
+    }
+
+    /// The bucket's new owner, by a `MOVED`.
+    fn moved(&self, bucket: u16, error: &RedisError) -> RedisResult<Arc<Link>> {
+        let link = self.redirected(error)?;
+        self.lock().owners[usize::from(bucket)] = Owner { link: Some(Arc::clone(&link)), suspect: false };
+        Ok(link)
+    }
+
+    async fn owner(&self, bucket: u16) -> RedisResult<Arc<Link>> {
+        let owner = self.lock().owners[usize::from(bucket)].clone();
+        match owner.link {
+            Some(link) if !owner.suspect => Ok(link),
+            known => {
+                let failed = self.refresh().await.err();
+                let found = self.lock().owners[usize::from(bucket)].link.clone();
+                found.or(known).ok_or_else(|| {
+                    failed.unwrap_or_else(|| {
+                        RedisError::from((ErrorKind::ClusterConnectionNotFound, "slot not served"))
+                    })
+                })
+            }
+        }
+    }
+
+    async fn refresh(&self) -> RedisResult<()> {
+        let mut last = self.refreshing.lock().await;
+        if last.is_some_and(|at| at.elapsed() < REFRESH_PAUSE) {
+            return Ok(());
+        }
+        let mut failure =
+            RedisError::from((ErrorKind::ClusterConnectionNotFound, "no node of the Cluster answers"));
+        let mut question = redis::cmd("CLUSTER");
+        question.arg("SLOTS");
+        for address in self.known() {
+            match self.link(&address)?.query(&question).await {
+                Ok(answer) => {
+                    self.learn(&answer, &address.0)?;
+                    *last = Some(Instant::now());
+                    return Ok(());
+                }
+                Err(error) => failure = error,
+            }
+        }
+        *last = Some(Instant::now());
+        Err(failure)
+    }
+
+    /// The nodes in use, those without a failure first, then the seeds.
+    fn known(&self) -> Vec<Address> {
+        let nodes = self.lock();
+        let healthy = |link: &Arc<Link>| {
+            let is_it = |owner: &&Owner| owner.link.as_ref().is_some_and(|owned| Arc::ptr_eq(owned, link));
+            nodes.owners.iter().filter(is_it).all(|owner| !owner.suspect)
+        };
+        let (mut known, rest): (Vec<_>, Vec<_>) = nodes.links.iter().partition(|(_, link)| healthy(link));
+        known.extend(rest);
+        let in_use = known.into_iter().map(|(address, _)| address.clone());
+        in_use.chain(self.seeds.iter().filter_map(|seed| address(seed.addr()))).collect()
+    }
+
+    /// Takes over an answer to `CLUSTER SLOTS`: per range first slot, last slot, master, replicas.
+    fn learn(&self, answer: &Value, asked_host: &str) -> RedisResult<()> {
+        let mut ranges = Vec::new();
+        for range in as_array(answer)? {
+            let [Value::Int(first), Value::Int(last), master, ..] = as_array(range)? else {
+                return Err(malformed());
+            };
+            let [host, Value::Int(port), ..] = as_array(master)? else { return Err(malformed()) };
+            let host = match host {
+                Value::BulkString(host) if !matches!(&host[..], b"" | b"?") => {
+                    String::from_utf8(host.clone()).map_err(|_| malformed())?
+                }
+                // The node does not know its own name: whatever it was reached by.
+                _ => asked_host.to_owned(),
+            };
+            let port = u16::try_from(*port).map_err(|_| malformed())?;
+            ranges.push((*first..=*last, self.link(&(host, port))?));
+        }
+        let mut nodes = self.lock();
+        for bucket in 0..BUCKETS {
+            let slot = i64::from(keys::slot(bucket));
+            let owner = ranges.iter().find(|(range, _)| range.contains(&slot));
+            nodes.owners[usize::from(bucket)] =
+                Owner { link: owner.map(|(_, link)| Arc::clone(link)), suspect: false };
+        }
+        nodes.links.retain(|_, link| ranges.iter().any(|(_, owner)| Arc::ptr_eq(owner, link)));
+        Ok(())
+    }
+
+    /// Where a `MOVED` or an `ASK` points to.
+    fn redirected(&self, error: &RedisError) -> RedisResult<Arc<Link>> {
+        let (node, _) = error.redirect_node().ok_or_else(malformed)?;
+        let (host, port) = node.rsplit_once(':').ok_or_else(malformed)?;
+        self.link(&(host.to_owned(), port.parse().map_err(|_| malformed())?))
+    }
+
+    fn link(&self, address: &Address) -> RedisResult<Arc<Link>> {
+        let mut nodes = self.lock();
+        if let Some(link) = nodes.links.get(address) {
+            return Ok(Arc::clone(link));
+        }
+        let seed = self.seeds.first().ok_or_else(malformed)?;
+        let (host, port) = address.clone();
+        let addr = match seed.addr() {
+            ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
+                ConnectionAddr::TcpTls { host, port, insecure: *insecure, tls_params: tls_params.clone() }
+            }
+            _ => ConnectionAddr::Tcp(host, port),
+        };
+        let client = Client::open(seed.clone().set_addr(addr))?;
+        let link = Arc::new(Link::new(Server::Fixed(Box::new(client)), self.timeout));
+        nodes.links.insert(address.clone(), Arc::clone(&link));
+        Ok(link)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Nodes> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a refusal of this kind passes by itself: a slot is being moved, or its master replaced.
+fn is_passing(kind: ServerErrorKind) -> bool {
+    matches!(
+        kind,
+        ServerErrorKind::TryAgain
+            | ServerErrorKind::ClusterDown
+            | ServerErrorKind::MasterDown
+            | ServerErrorKind::BusyLoading
+            | ServerErrorKind::ReadOnly
+    )
+}
+
+fn address(addr: &ConnectionAddr) -> Option<Address> {
+    match addr {
+        ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+            Some((host.clone(), *port))
+        }
+        _ => None,
+    }
+}
+
+fn as_array(value: &Value) -> RedisResult<&[Value]> {
+    match value {
+        Value::Array(values) => Ok(values),
+        _ => Err(malformed()),
+    }
+}
+
+fn malformed() -> RedisError {
+    RedisError::from((ErrorKind::Parse, "the Cluster's answer is malformed"))
+}

@@ -1,0 +1,80 @@
+//! The names of the keys: the schema that the top of the module describes.
+
+use std::fmt::Write;
+
+use redis::Cmd;
+
+use crate::domain::{IdempotencyKey, Topic};
+
+/// The key whose presence shuts the sweep.
+pub(super) const SWEEP: &str = "lc:{b0}:sweep";
+
+/// The bucket that [`SWEEP`] is in.
+pub(super) const SWEEP_BUCKET: u16 = 0;
+
+/// Appends keys to commands, in one buffer that it reuses.
+#[derive(Default)]
+pub(super) struct KeyWriter(String);
+
+impl KeyWriter {
+    /// The hash of a topic, and the outbox of its bucket.
+    pub(super) fn topic_and_outbox(&mut self, command: &mut Cmd, topic: &Topic) {
+        self.topic(command, topic);
+        self.outbox(command, topic.bucket());
+    }
+
+    /// The hash of a topic.
+    pub(super) fn topic(&mut self, command: &mut Cmd, topic: &Topic) {
+        self.write(command, format_args!("lc:{{b{}}}:t:{}", topic.bucket(), topic.name()));
+    }
+
+    /// The outbox of a bucket.
+    pub(super) fn outbox(&mut self, command: &mut Cmd, bucket: u16) {
+        self.write(command, format_args!("lc:{{b{bucket}}}:o"));
+    }
+
+    /// The record of an idempotency key.
+    pub(super) fn record(&mut self, command: &mut Cmd, topic: &Topic, key: &IdempotencyKey) {
+        self.write(command, format_args!("lc:{{b{}}}:i:{}:{}", topic.bucket(), topic.name(), key.as_str()));
+    }
+
+    fn write(&mut self, command: &mut Cmd, key: std::fmt::Arguments<'_>) {
+        self.0.clear();
+        // Writing to a String cannot fail.
+        let _ = self.0.write_fmt(key);
+        command.arg(self.0.as_str());
+    }
+}
+
+/// The Cluster slot of a bucket's keys: CRC-16/XMODEM of the hash tag, modulo 16384 (Redis Cluster specification).
+pub(super) fn slot(bucket: u16) -> u16 {
+    let crc = format!("b{bucket}").bytes().fold(0_u16, |crc, byte| {
+        (0..8).fold(crc ^ (u16::from(byte) << 8), |crc, _| {
+            if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
+        })
+    });
+    crc % 16384
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_keys_of_a_topic_share_a_hash_tag() {
+        let topic: Topic = "counter-2".parse().expect("a topic");
+        let key: IdempotencyKey = "k1".parse().expect("a key");
+        let (mut command, mut keys) = (Cmd::new(), KeyWriter::default());
+        keys.topic_and_outbox(&mut command, &topic);
+        keys.record(&mut command, &topic, &key);
+        let packed = String::from_utf8(command.get_packed_command()).expect("text");
+        let written: Vec<&str> = packed.split("\r\n").filter(|part| part.starts_with("lc:")).collect();
+        assert_eq!(written, ["lc:{b40}:t:counter-2", "lc:{b40}:o", "lc:{b40}:i:counter-2:k1"]);
+    }
+
+    #[test]
+    fn slots_are_those_of_redis() {
+        // Answers of CLUSTER KEYSLOT.
+        assert_eq!([slot(0), slot(40), slot(127)], [6939, 2569, 9068]);
+    }
+}

@@ -1,0 +1,97 @@
+//! The outbox: which topics still have to be announced.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use redis::{RedisResult, Value};
+
+use super::address::Route;
+use super::batch::CHUNK;
+use super::keys::{self, KeyWriter};
+use super::script::{self, Script};
+use super::{RedisStore, reply};
+use crate::domain::{BUCKETS, EventId, Topic};
+use crate::store::{GRACE, random};
+
+impl RedisStore {
+    /// Takes the marks of announced topics away.
+    pub(super) async fn unmark(&self, claims: &[(Topic, EventId)]) -> RedisResult<()> {
+        let groups = self.groups(claims.iter().map(|(topic, _)| topic));
+        let calls = groups.iter().flat_map(|group| group.chunks(CHUNK)).map(|chunk| {
+            let bucket = claims[chunk[0]].0.bucket();
+            self.run(bucket, &script::ACKNOWLEDGE, 2 * chunk.len(), move |command| {
+                let mut keys = KeyWriter::default();
+                chunk.iter().for_each(|&index| keys.topic_and_outbox(command, &claims[index].0));
+                command.arg(GRACE.as_millis() as u64);
+                for &index in chunk {
+                    let id = claims[index].1;
+                    command.arg(id.epoch.get()).arg(id.revision);
+                }
+            })
+        });
+        join_all(calls).await.into_iter().collect::<RedisResult<Vec<_>>>().map(|_| ())
+    }
+
+    /// Whether this caller may sweep; then nobody else may within the pause.
+    pub(super) async fn open_sweep(&self, pause: Duration) -> RedisResult<bool> {
+        let mut shut = redis::cmd("SET");
+        shut.arg(keys::SWEEP).arg(1).arg("NX").arg("PX").arg(pause.as_millis().max(1) as u64);
+        Ok(self.query(keys::SWEEP_BUCKET, &shut).await? != Value::Nil)
+    }
+
+    /// Topics with overdue marks. Of a Cluster, those of the nodes that answer.
+    pub(super) async fn sweep(&self, limit: usize) -> RedisResult<Vec<Topic>> {
+        let mut topics = Vec::new();
+        let mut failure = None;
+        for reply in self.ask_outboxes(&script::OVERDUE, limit).await? {
+            match reply.and_then(names) {
+                Ok(found) => topics.extend(found),
+                Err(error) => failure = Some(error),
+            }
+        }
+        topics.truncate(limit);
+        match failure {
+            Some(error) if topics.is_empty() => Err(error),
+            _ => Ok(topics),
+        }
+    }
+
+    /// How many marks there are.
+    pub(super) async fn count_marks(&self) -> RedisResult<u64> {
+        let mut marks = 0;
+        for reply in self.ask_outboxes(&script::OUTBOX_LEN, 0).await? {
+            match reply? {
+                Value::Int(some) => marks += some.unsigned_abs(),
+                _ => return Err(reply::unexpected()),
+            }
+        }
+        Ok(marks)
+    }
+
+    /// Runs a script on the outboxes of all buckets, beginning anywhere, so that no bucket is always the last.
+    async fn ask_outboxes(&self, script: &Script, limit: usize) -> RedisResult<Vec<RedisResult<Value>>> {
+        let start = (random::number()? % u64::from(BUCKETS)) as u16;
+        let buckets: Vec<u16> = (start..BUCKETS).chain(0..start).collect();
+        let together = match self.route {
+            Route::One(_) => buckets.len(),
+            Route::Cluster(_) => 1,
+        };
+        let calls = buckets.chunks(together).map(|buckets| {
+            self.run(buckets[0], script, buckets.len(), move |command| {
+                let mut keys = KeyWriter::default();
+                buckets.iter().for_each(|&bucket| keys.outbox(command, bucket));
+                command.arg(limit);
+            })
+        });
+        Ok(join_all(calls).await)
+    }
+}
+
+fn names(reply: Value) -> RedisResult<Vec<Topic>> {
+    let Value::Array(names) = reply else { return Err(reply::unexpected()) };
+    let topic = |name: Value| match name {
+        Value::BulkString(name) => std::str::from_utf8(&name).ok().and_then(|name| name.parse().ok()),
+        _ => None,
+    };
+    names.into_iter().map(|name| topic(name).ok_or_else(reply::unexpected)).collect()
+}

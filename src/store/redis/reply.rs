@@ -1,0 +1,86 @@
+//! What the scripts answer, as values of ours.
+
+use redis::{ErrorKind, RedisError, RedisResult, Value};
+
+use crate::domain::{Epoch, EventId};
+use crate::store::{AddError, Added, Announcement, Claim, Reading};
+use std::time::Duration;
+
+/// The items of an answer that must have one per question.
+pub(super) fn items(reply: Value, asked: usize) -> RedisResult<Vec<Value>> {
+    match reply {
+        Value::Array(items) if items.len() == asked => Ok(items),
+        _ => Err(unexpected()),
+    }
+}
+
+/// An item of `add.lua`'s answer.
+pub(super) fn added(item: &Value) -> RedisResult<Result<Added, AddError>> {
+    Ok(match item {
+        Value::Int(value) => Ok(Added { value: *value, replayed: false, claimed: None }),
+        Value::Nil => Err(AddError::OutOfRange),
+        Value::Array(parts) => match parts.as_slice() {
+            [Value::Int(value)] => Ok(Added { value: *value, replayed: true, claimed: None }),
+            [Value::Int(amount), _] => Err(AddError::KeyReused(*amount)),
+            parts => {
+                let claimed = announcement(parts)?;
+                Ok(Added { value: claimed.value, replayed: false, claimed: Some(claimed) })
+            }
+        },
+        _ => return Err(unexpected()),
+    })
+}
+
+/// An item of `claim.lua`'s answer.
+pub(super) fn claim(item: &Value) -> RedisResult<Claim> {
+    Ok(match item {
+        Value::Int(0) => Claim::Nothing,
+        Value::Int(ms) => Claim::Wait(Duration::from_millis(ms.unsigned_abs())),
+        Value::Array(parts) => Claim::Announce(announcement(parts)?),
+        _ => return Err(unexpected()),
+    })
+}
+
+/// An item of `read.lua`'s answer.
+pub(super) fn reading(item: &Value) -> RedisResult<Reading> {
+    let Value::Array(parts) = item else { return Err(unexpected()) };
+    let [value, epoch, revision, published] = parts.as_slice() else { return Err(unexpected()) };
+    if *revision == Value::Nil {
+        return Ok(Reading::default());
+    }
+    let epoch = Epoch::new(number(epoch)?);
+    Ok(Reading {
+        value: number(value)?,
+        id: EventId { epoch, revision: number(revision)? },
+        published: match published {
+            Value::Nil => EventId::default(),
+            published => EventId { epoch, revision: number(published)? },
+        },
+    })
+}
+
+fn announcement(parts: &[Value]) -> RedisResult<Announcement> {
+    let [value, epoch, id, prev] = parts else { return Err(unexpected()) };
+    let epoch = Epoch::new(number(epoch)?);
+    let event = |revision| match revision {
+        0 => EventId::default(),
+        revision => EventId { epoch, revision },
+    };
+    Ok(Announcement { value: number(value)?, id: event(number(id)?), prev: event(number(prev)?) })
+}
+
+/// A whole number, which Redis keeps as text and Lua as a number.
+fn number<T: TryFrom<i64> + std::str::FromStr>(value: &Value) -> RedisResult<T> {
+    match value {
+        Value::Int(number) => T::try_from(*number).map_err(|_| unexpected()),
+        Value::BulkString(text) => {
+            std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or_else(unexpected)
+        }
+        _ => Err(unexpected()),
+    }
+}
+
+/// The keys hold something else than what is kept in them.
+pub(super) fn unexpected() -> RedisError {
+    RedisError::from((ErrorKind::UnexpectedReturnType, "a script's answer is not as expected"))
+}

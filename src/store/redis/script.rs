@@ -1,0 +1,63 @@
+//! The Lua scripts and how they are called: by their hash, and by their source where Redis does not know them yet.
+
+use std::sync::LazyLock;
+
+use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind};
+
+/// A script that Redis runs as one atomic step.
+pub(super) struct Script {
+    source: &'static str,
+    hash: String,
+    /// Run twice, it leaves the same behind: so it may be sent again when an answer is lost.
+    repeatable: bool,
+}
+
+const ONCE: bool = false;
+const REPEATABLE: bool = true;
+
+pub(super) static ADD: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("add.lua"), ONCE));
+pub(super) static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("claim.lua"), ONCE));
+pub(super) static ACKNOWLEDGE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("acknowledge.lua"), REPEATABLE));
+pub(super) static READ: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("read.lua"), REPEATABLE));
+pub(super) static OVERDUE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("overdue.lua"), REPEATABLE));
+pub(super) static OUTBOX_LEN: LazyLock<Script> =
+    LazyLock::new(|| Script::new(include_str!("outbox_len.lua"), REPEATABLE));
+
+impl Script {
+    fn new(source: &'static str, repeatable: bool) -> Self {
+        Script { source, hash: redis::Script::new(source).get_hash().to_owned(), repeatable }
+    }
+
+    /// Whether the script may be sent again after this failure.
+    pub(super) fn may_repeat(&self, error: &RedisError) -> bool {
+        self.repeatable && is_cut(error)
+    }
+
+    /// The call for a Redis that has run the script before; keys and arguments are still to be appended.
+    pub(super) fn by_hash(&self, keys: usize) -> Cmd {
+        let mut command = Cmd::with_capacity(4 * keys + 8, 32 * keys + 128);
+        command.arg("EVALSHA").arg(&self.hash).arg(keys);
+        command
+    }
+
+    /// The call that also makes the script known.
+    pub(super) fn by_source(&self, keys: usize) -> Cmd {
+        let mut command = Cmd::with_capacity(4 * keys + 8, 32 * keys + 128 + self.source.len());
+        command.arg("EVAL").arg(self.source).arg(keys);
+        command
+    }
+}
+
+/// Whether Redis refused a call because it does not know the script: then nothing was executed.
+pub(super) fn is_unknown(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+}
+
+/// Whether the connection broke, possibly after Redis had executed the call. Not a timeout: asking once more would only
+/// take as long again.
+pub(super) fn is_cut(error: &RedisError) -> bool {
+    error.is_io_error() && !error.is_timeout()
+}

@@ -1,0 +1,175 @@
+//! The statements on the file.
+
+use std::fs::File;
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::open::{self, OpenError, SCHEMA_VERSION};
+use super::topic::{Millis, TopicState};
+use crate::domain::{Epoch, IdempotencyKey, Topic};
+
+/// So many expired keys are deleted at a time.
+const PURGE_STEP: u32 = 1000;
+
+/// The connection that writes. The file is locked for this process while it lives.
+pub(super) struct StoreFile {
+    connection: Connection,
+    _lock: File,
+}
+
+/// An idempotency key's first use.
+pub(super) struct KeyRecord {
+    pub(super) amount: i64,
+    pub(super) value: i64,
+}
+
+impl StoreFile {
+    /// Opens or creates the file.
+    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+        let (connection, lock) = open::for_writing(path)?;
+        Ok(StoreFile { connection, _lock: lock })
+    }
+
+    /// Begins a transaction.
+    pub(super) fn begin(&self) -> rusqlite::Result<()> {
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([]).map(|_| ())
+    }
+
+    /// Commits: what was written since [`begin`](Self::begin) is on the disk.
+    pub(super) fn commit(&self) -> rusqlite::Result<()> {
+        self.connection.prepare_cached("COMMIT")?.execute([]).map(|_| ())
+    }
+
+    /// Undoes what was written since [`begin`](Self::begin), where SQLite has not done so by itself.
+    pub(super) fn roll_back(&self) {
+        if !self.connection.is_autocommit() {
+            // Should even this fail, the next BEGIN does, and nothing is answered wrongly.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+    }
+
+    /// Writes something that changes nothing.
+    pub(super) fn touch(&self) -> rusqlite::Result<()> {
+        self.connection.pragma_update(None, "user_version", SCHEMA_VERSION)
+    }
+
+    /// The state of a topic; `None` if it has never changed.
+    pub(super) fn load(&self, topic: &Topic) -> rusqlite::Result<Option<TopicState>> {
+        load(&self.connection, topic)
+    }
+
+    /// Writes the state of a topic.
+    pub(super) fn save(&self, topic: &Topic, state: &TopicState) -> rusqlite::Result<()> {
+        let sql = "INSERT INTO topic VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO UPDATE SET \
+                   value = ?2, revision = ?3, published = ?5, published_value = ?6, previous = ?7, acknowledged = ?8";
+        self.connection.prepare_cached(sql)?.execute(params![
+            topic.name(),
+            state.value,
+            signed(state.revision),
+            signed(state.epoch.get()),
+            signed(state.published),
+            state.published_value,
+            signed(state.previous),
+            signed(state.acknowledged),
+        ])?;
+        Ok(())
+    }
+
+    /// The topics that still have to be announced.
+    pub(super) fn unacknowledged(&self) -> rusqlite::Result<Vec<(Topic, TopicState)>> {
+        let sql = "SELECT value, revision, epoch, published, published_value, previous, acknowledged, name \
+                   FROM topic WHERE acknowledged < revision";
+        let mut statement = self.connection.prepare(sql)?;
+        let rows = statement.query_map([], |row| Ok((row.get::<_, String>(7)?, state(row)?)))?;
+        let mut found = Vec::new();
+        for row in rows {
+            let (name, state) = row?;
+            // A name that is none was not written by us; nobody can ask for it either.
+            if let Ok(topic) = name.parse() {
+                found.push((topic, state));
+            }
+        }
+        Ok(found)
+    }
+
+    /// What a key was first used for, if it is still remembered.
+    pub(super) fn key(
+        &self,
+        topic: &Topic,
+        key: &IdempotencyKey,
+        now: Millis,
+    ) -> rusqlite::Result<Option<KeyRecord>> {
+        let sql = "SELECT amount, value FROM idempotency WHERE topic = ?1 AND key = ?2 AND expires > ?3";
+        let record = |row: &Row<'_>| Ok(KeyRecord { amount: row.get(0)?, value: row.get(1)? });
+        self.connection
+            .prepare_cached(sql)?
+            .query_row(params![topic.name(), key.as_str(), now], record)
+            .optional()
+    }
+
+    /// Remembers a key's use.
+    pub(super) fn remember_key(
+        &self,
+        topic: &Topic,
+        key: &IdempotencyKey,
+        record: &KeyRecord,
+        expires: Millis,
+    ) -> rusqlite::Result<()> {
+        let sql = "INSERT OR REPLACE INTO idempotency VALUES (?1, ?2, ?3, ?4, ?5)";
+        let values = params![topic.name(), key.as_str(), record.amount, record.value, expires];
+        self.connection.prepare_cached(sql)?.execute(values)?;
+        Ok(())
+    }
+
+    /// Deletes some of the keys that have expired; whether there may be more.
+    pub(super) fn purge_keys(&self, now: Millis) -> rusqlite::Result<bool> {
+        let sql = "DELETE FROM idempotency WHERE (topic, key) IN \
+                   (SELECT topic, key FROM idempotency WHERE expires <= ?1 LIMIT ?2)";
+        let deleted = self.connection.prepare_cached(sql)?.execute(params![now, PURGE_STEP])?;
+        Ok(deleted == PURGE_STEP as usize)
+    }
+}
+
+/// A second connection, which waits for no writer.
+pub(super) struct ReadOnlyFile(Connection);
+
+impl ReadOnlyFile {
+    /// Opens a file that [`StoreFile::open`] has opened.
+    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+        open::for_reading(path).map(ReadOnlyFile)
+    }
+
+    /// The state of a topic; `None` if it has never changed.
+    pub(super) fn load(&self, topic: &Topic) -> rusqlite::Result<Option<TopicState>> {
+        load(&self.0, topic)
+    }
+}
+
+fn load(connection: &Connection, topic: &Topic) -> rusqlite::Result<Option<TopicState>> {
+    let sql = "SELECT value, revision, epoch, published, published_value, previous, acknowledged \
+               FROM topic WHERE name = ?1";
+    connection.prepare_cached(sql)?.query_row([topic.name()], state).optional()
+}
+
+fn state(row: &Row<'_>) -> rusqlite::Result<TopicState> {
+    let unsigned = |column: usize| row.get::<_, i64>(column).map(i64::unsigned_abs);
+    let (revision, acknowledged) = (unsigned(1)?, unsigned(6)?);
+    Ok(TopicState {
+        value: row.get(0)?,
+        revision,
+        epoch: Epoch::new(unsigned(2)?),
+        published: unsigned(3)?,
+        published_value: row.get(4)?,
+        previous: unsigned(5)?,
+        acknowledged,
+        // Whoever held a lease is gone with the process that knew of it: overdue since ever.
+        due: (acknowledged < revision).then_some(0),
+        gate: 0,
+    })
+}
+
+/// Revisions and epochs are far below 2^63.
+fn signed(number: u64) -> i64 {
+    number.cast_signed()
+}

@@ -1,0 +1,171 @@
+//! What has been committed, in memory: recently used topics, and the outbox. Shared by all who ask; only the writer
+//! changes it, after its commit. So nobody sees what is not committed, and nobody waits for the disk.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::round::Draft;
+use super::topic::{Millis, TopicState, millis};
+use crate::domain::Topic;
+use crate::store::Reading;
+
+/// So many topics are kept without need, some 200 bytes each. Marked topics are always kept.
+const KEPT: usize = 32_768;
+
+/// See the top of the module.
+pub(super) struct Ledger {
+    clock: Clock,
+    pages: Mutex<Pages>,
+}
+
+/// Wall-clock time that runs on evenly whatever happens to the wall clock meanwhile.
+struct Clock {
+    started: Instant,
+    started_at: Millis,
+}
+
+#[derive(Default)]
+struct Pages {
+    topics: HashMap<Topic, Entry>,
+    /// Marked topics by when their mark becomes overdue, then by ticket.
+    outbox: BTreeMap<(Millis, u64), Topic>,
+    /// Topics whose claims or acknowledgements are not in the file yet.
+    unsaved: HashSet<Topic>,
+    next_ticket: u64,
+    sweep_opens: Millis,
+    /// When to look for topics to forget.
+    crowded_at: usize,
+}
+
+struct Entry {
+    state: TopicState,
+    /// Tells apart the marks of one millisecond.
+    ticket: u64,
+}
+
+impl Ledger {
+    pub(super) fn new() -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let clock = Clock { started: Instant::now(), started_at: millis(since_epoch) };
+        let pages = Pages { crowded_at: KEPT, ..Pages::default() };
+        Ledger { clock, pages: Mutex::new(pages) }
+    }
+
+    /// The store's clock.
+    pub(super) fn now(&self) -> Millis {
+        self.clock.started_at + millis(self.clock.started.elapsed())
+    }
+
+    /// The state of a topic, where it is known without looking into the file.
+    pub(super) fn recall(&self, topic: &Topic) -> Option<TopicState> {
+        self.lock().topics.get(topic).map(|entry| entry.state)
+    }
+
+    /// What is known of these topics.
+    pub(super) fn readings(&self, topics: &[Topic]) -> Vec<Option<Reading>> {
+        let pages = self.lock();
+        topics.iter().map(|topic| pages.topics.get(topic).map(|entry| entry.state.reading())).collect()
+    }
+
+    /// Takes over what a round has come to, and whether that is in the file.
+    pub(super) fn commit(&self, drafts: HashMap<Topic, Draft>, saved: bool) {
+        let now = self.now();
+        let mut pages = self.lock();
+        for (topic, draft) in drafts {
+            // A topic that has never changed is not worth keeping.
+            if draft.state.revision == 0 {
+                continue;
+            }
+            if draft.changed && saved {
+                pages.unsaved.remove(&topic);
+            } else if draft.changed {
+                pages.unsaved.insert(topic.clone());
+            }
+            pages.put(topic, draft.state);
+        }
+        pages.forget_some(now);
+    }
+
+    /// Takes over what the file holds when it is opened.
+    pub(super) fn recover(&self, topics: Vec<(Topic, TopicState)>) {
+        let mut pages = self.lock();
+        topics.into_iter().for_each(|(topic, state)| pages.put(topic, state));
+    }
+
+    /// What is not in the file in full.
+    pub(super) fn unsaved(&self) -> Vec<(Topic, TopicState)> {
+        let pages = self.lock();
+        let state = |topic: &Topic| pages.topics.get(topic).map(|entry| (topic.clone(), entry.state));
+        pages.unsaved.iter().filter_map(state).collect()
+    }
+
+    /// Whether all is in the file in full.
+    pub(super) fn is_saved(&self) -> bool {
+        self.lock().unsaved.is_empty()
+    }
+
+    /// The writer has saved all of it.
+    pub(super) fn mark_saved(&self) {
+        self.lock().unsaved = HashSet::new();
+    }
+
+    /// See [`Store::overdue`](crate::store::Store::overdue).
+    pub(super) fn overdue(&self, limit: usize, pause: Duration) -> Vec<Topic> {
+        let now = self.now();
+        let mut pages = self.lock();
+        if now < pages.sweep_opens {
+            return Vec::new();
+        }
+        pages.sweep_opens = now + millis(pause);
+        pages.outbox.range(..=(now, u64::MAX)).take(limit).map(|(_, topic)| topic.clone()).collect()
+    }
+
+    /// How many topics are marked.
+    pub(super) fn outbox_len(&self) -> usize {
+        self.lock().outbox.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pages> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pages {
+    fn put(&mut self, topic: Topic, state: TopicState) {
+        let (ticket, before) = match self.topics.get_mut(&topic) {
+            Some(entry) => {
+                let before = entry.state.due;
+                entry.state = state;
+                (entry.ticket, before)
+            }
+            None => {
+                let ticket = self.next_ticket;
+                self.next_ticket += 1;
+                self.topics.insert(topic.clone(), Entry { state, ticket });
+                (ticket, None)
+            }
+        };
+        if before == state.due {
+            return;
+        }
+        if let Some(due) = before {
+            self.outbox.remove(&(due, ticket));
+        }
+        if let Some(due) = state.due {
+            self.outbox.insert((due, ticket), topic);
+        }
+    }
+
+    fn forget_some(&mut self, now: Millis) {
+        if self.topics.len() <= self.crowded_at {
+            return;
+        }
+        let unsaved = &self.unsaved;
+        self.topics.retain(|topic, entry| {
+            entry.state.due.is_some() || entry.state.gate > now || unsaved.contains(topic)
+        });
+        // Where most are needed, looking again at once would find little.
+        self.crowded_at = KEPT.max(2 * self.topics.len());
+    }
+}

@@ -1,0 +1,129 @@
+//! Opening the file: for this process alone, and only if it is one of ours.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+/// Kept in the file's `user_version`.
+pub(super) const SCHEMA_VERSION: i64 = 1;
+
+/// Kept in the file's `application_id`: "live" in ASCII.
+const APPLICATION_ID: i64 = 0x6c69_7665;
+
+/// How long another program may hold the file before that is a failure.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Why a file cannot be the store.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file cannot be created, read or written.
+    #[error("cannot use {path}: {source}")]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// Another process has it: one process at a time holds gates and leases in its memory.
+    #[error("{path} is in use by another process")]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An SQLite file, but of another program.
+    #[error("{path} is the database of another program")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Written by a later version of this program.
+    #[error("{path} was written by a newer version (its schema is {found}, this version knows up to 1)")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema version.
+        found: i64,
+    },
+    /// SQLite cannot open it: no database, damaged, or the disk fails.
+    #[error("cannot open {path}: {source}")]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+}
+
+/// A connection that writes, and the lock that keeps other processes away. The lock is a file beside the database, since
+/// closing any second handle to the database itself would drop SQLite's own locks.
+pub(super) fn for_writing(path: &Path) -> Result<(Connection, File), OpenError> {
+    let unusable = |source| OpenError::Unusable { path: path.to_owned(), source };
+    OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).map_err(unusable)?;
+    let path = &path.canonicalize().map_err(unusable)?;
+    let lock = lock(path)?;
+    let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let connection = Connection::open(path).map_err(sqlite)?;
+    check(&connection, path)?;
+    prepare(&connection).map_err(sqlite)?;
+    Ok((connection, lock))
+}
+
+/// A second connection to a file that [`for_writing`] has opened.
+pub(super) fn for_reading(path: &Path) -> Result<Connection, OpenError> {
+    let open = || {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "cache_size", -512)?;
+        Ok(connection)
+    };
+    open().map_err(|source| OpenError::Sqlite { path: path.to_owned(), source })
+}
+
+fn check(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let version = number("PRAGMA user_version").map_err(sqlite)?;
+    let application = number("PRAGMA application_id").map_err(sqlite)?;
+    let tables = number("SELECT count(*) FROM sqlite_schema").map_err(sqlite)?;
+    match (application, version, tables) {
+        (0, 0, 0) | (APPLICATION_ID, SCHEMA_VERSION, _) => Ok(()),
+        (APPLICATION_ID, found, _) => Err(OpenError::Newer { path: path.to_owned(), found }),
+        _ => Err(OpenError::Foreign { path: path.to_owned() }),
+    }
+}
+
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // FULL: what is answered is on the disk, even if the power fails.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "cache_size", -2048)?;
+    // Pages of the log; emptying it costs two more waits for the disk.
+    connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
+    connection.pragma_update(None, "journal_size_limit", 32 << 20)?;
+    let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if version == 0 {
+        connection.execute_batch(&format!(
+            "BEGIN IMMEDIATE; {} PRAGMA application_id = {APPLICATION_ID}; \
+             PRAGMA user_version = {SCHEMA_VERSION}; COMMIT",
+            include_str!("schema.sql")
+        ))?;
+    }
+    Ok(())
+}
+
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push("-lock");
+    let unusable = |source| OpenError::Unusable { path: PathBuf::from(&beside), source };
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&beside).map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(unusable(source)),
+    }
+}

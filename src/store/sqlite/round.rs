@@ -1,0 +1,142 @@
+//! One round of the writer: what it has come to so far. The ledger knows nothing of it before the commit.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use super::file::{KeyRecord, StoreFile};
+use super::ledger::Ledger;
+use super::topic::{Millis, TopicState, millis};
+use crate::domain::{Epoch, EventId, IdempotencyKey, Topic};
+use crate::store::{Add, AddError, Added, Claim, KEY_LIFETIME, StoreError, Terms, random};
+
+/// See the top of the module.
+pub(super) struct Round<'a> {
+    file: &'a StoreFile,
+    ledger: &'a Ledger,
+    now: Millis,
+    topics: HashMap<Topic, Draft>,
+    /// Something has to be on the disk before the answers go out.
+    must_write: bool,
+    /// A transaction is open.
+    begun: bool,
+}
+
+/// A topic as the round leaves it.
+pub(super) struct Draft {
+    pub(super) state: TopicState,
+    pub(super) changed: bool,
+}
+
+impl<'a> Round<'a> {
+    pub(super) fn new(file: &'a StoreFile, ledger: &'a Ledger) -> Self {
+        Round { file, ledger, now: ledger.now(), topics: HashMap::new(), must_write: false, begun: false }
+    }
+
+    /// Adds; the outer error is the disk's.
+    pub(super) fn add(&mut self, add: &Add) -> Result<Result<Added, AddError>, StoreError> {
+        if let Some(key) = &add.key {
+            return self.add_once(add, key);
+        }
+        let now = self.now;
+        let draft = self.draft(&add.topic)?;
+        let epoch =
+            if draft.state.revision == 0 { random::epoch().map_err(StoreError::new)? } else { Epoch::NONE };
+        let Ok(claimed) = draft.state.add(add, epoch, now) else { return Ok(Err(AddError::OutOfRange)) };
+        draft.changed = true;
+        let value = draft.state.value;
+        self.must_write = true;
+        Ok(Ok(Added { value, replayed: false, claimed }))
+    }
+
+    fn add_once(&mut self, add: &Add, key: &IdempotencyKey) -> Result<Result<Added, AddError>, StoreError> {
+        // Within the transaction, so that keys used earlier in the round are seen.
+        self.begin()?;
+        if let Some(used) = self.file.key(&add.topic, key, self.now).map_err(StoreError::new)? {
+            return Ok(if used.amount == add.sum {
+                Ok(Added { value: used.value, replayed: true, claimed: None })
+            } else {
+                Err(AddError::KeyReused(used.amount))
+            });
+        }
+        let added = self.add(&Add { key: None, ..add.clone() })?;
+        if let Ok(added) = &added {
+            let record = KeyRecord { amount: add.sum, value: added.value };
+            let expires = self.now + millis(KEY_LIFETIME);
+            self.file.remember_key(&add.topic, key, &record, expires).map_err(StoreError::new)?;
+        }
+        Ok(added)
+    }
+
+    /// Answers a claim.
+    pub(super) fn claim(&mut self, topic: &Topic, terms: Terms) -> Result<Claim, StoreError> {
+        let now = self.now;
+        let draft = self.draft(topic)?;
+        let claim = draft.state.claim(terms, now);
+        draft.changed |= matches!(claim, Claim::Announce(_));
+        Ok(claim)
+    }
+
+    /// Takes note of an acknowledged claim.
+    pub(super) fn acknowledge(&mut self, topic: &Topic, id: EventId) -> Result<(), StoreError> {
+        let now = self.now;
+        let draft = self.draft(topic)?;
+        let before = draft.state;
+        draft.state.acknowledge(id, now);
+        draft.changed |= draft.state != before;
+        Ok(())
+    }
+
+    /// Makes the commit write something, to see whether the disk takes it.
+    pub(super) fn touch_disk(&mut self) -> Result<(), StoreError> {
+        self.begin()?;
+        self.file.touch().map_err(StoreError::new)
+    }
+
+    /// Deletes some expired keys; whether there may be more.
+    pub(super) fn purge_keys(&mut self) -> Result<bool, StoreError> {
+        self.begin()?;
+        self.file.purge_keys(self.now).map_err(StoreError::new)
+    }
+
+    /// Whether the answers have to wait for the disk.
+    pub(super) fn must_write(&self) -> bool {
+        self.must_write
+    }
+
+    /// Puts everything on the disk where the answers have to wait for that, and then into the ledger.
+    pub(super) fn commit(mut self) -> Result<(), StoreError> {
+        if self.must_write {
+            self.begin()?;
+            let changed = self.topics.iter().filter(|(_, draft)| draft.changed);
+            for (topic, draft) in changed {
+                self.file.save(topic, &draft.state).map_err(StoreError::new)?;
+            }
+        }
+        if self.begun {
+            self.file.commit().map_err(StoreError::new)?;
+        }
+        self.ledger.commit(self.topics, self.must_write);
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<(), StoreError> {
+        if !self.begun {
+            self.file.begin().map_err(StoreError::new)?;
+            self.begun = true;
+        }
+        Ok(())
+    }
+
+    fn draft(&mut self, topic: &Topic) -> Result<&mut Draft, StoreError> {
+        match self.topics.entry(topic.clone()) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(new) => {
+                let state = match self.ledger.recall(topic) {
+                    Some(state) => state,
+                    None => self.file.load(topic).map_err(StoreError::new)?.unwrap_or_default(),
+                };
+                Ok(new.insert(Draft { state, changed: false }))
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The state of one topic, and what adding, claiming and acknowledging make of it. No I/O.
+
+use std::time::Duration;
+
+use crate::domain::{Epoch, EventId};
+use crate::store::{Add, Announcement, Claim, GRACE, Reading, Terms, bounds};
+
+/// Milliseconds since 1970, by the store's clock.
+pub(super) type Millis = i64;
+
+/// See the table `topic` for the fields that are kept in the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct TopicState {
+    pub(super) value: i64,
+    pub(super) revision: u64,
+    pub(super) epoch: Epoch,
+    pub(super) published: u64,
+    pub(super) published_value: i64,
+    pub(super) previous: u64,
+    pub(super) acknowledged: u64,
+    /// When the outbox mark becomes overdue; `None` without a mark. Not kept in the file.
+    pub(super) due: Option<Millis>,
+    /// Until when the gate is shut. Not kept in the file.
+    pub(super) gate: Millis,
+}
+
+/// The value would leave the range.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct OutOfRange;
+
+impl TopicState {
+    /// Applies an [`Add`]; `epoch` is for a topic that is new.
+    pub(super) fn add(
+        &mut self,
+        add: &Add,
+        epoch: Epoch,
+        now: Millis,
+    ) -> Result<Option<Announcement>, OutOfRange> {
+        let bounds = bounds::of(add).ok_or(OutOfRange)?;
+        let value = self.value.checked_add(add.sum).ok_or(OutOfRange)?;
+        if !bounds.contains(&value) {
+            return Err(OutOfRange);
+        }
+        if self.revision == 0 {
+            self.epoch = epoch;
+        }
+        self.value = value;
+        self.revision += u64::from(add.changes);
+        if let Some(lease) = add.claim {
+            return Ok(Some(self.publish(lease, now)));
+        }
+        // A mark that is leased keeps its lease.
+        self.due.get_or_insert(now + millis(GRACE));
+        Ok(None)
+    }
+
+    /// Answers a claim.
+    pub(super) fn claim(&mut self, terms: Terms, now: Millis) -> Claim {
+        if self.revision > self.published {
+            if self.gate > now {
+                return Claim::Wait(Duration::from_millis((self.gate - now).unsigned_abs()));
+            }
+            if !terms.interval.is_zero() {
+                self.gate = now + millis(terms.interval);
+            }
+            return Claim::Announce(self.publish(terms.lease, now));
+        }
+        if self.due.is_some_and(|due| due <= now) {
+            self.due = Some(now + millis(terms.lease));
+            return Claim::Announce(self.announcement());
+        }
+        Claim::Nothing
+    }
+
+    /// Takes note of an acknowledged claim.
+    pub(super) fn acknowledge(&mut self, id: EventId, now: Millis) {
+        let last_claim = id.epoch == self.epoch && id.revision == self.published;
+        if !last_claim || self.acknowledged == self.published {
+            return;
+        }
+        self.acknowledged = self.published;
+        self.due = (self.revision > self.published).then(|| now + millis(GRACE));
+    }
+
+    /// The state as others see it.
+    pub(super) fn reading(&self) -> Reading {
+        Reading { value: self.value, id: self.event(self.revision), published: self.event(self.published) }
+    }
+
+    fn publish(&mut self, lease: Duration, now: Millis) -> Announcement {
+        self.previous = self.published;
+        self.published = self.revision;
+        self.published_value = self.value;
+        self.due = Some(now + millis(lease));
+        self.announcement()
+    }
+
+    fn announcement(&self) -> Announcement {
+        Announcement {
+            value: self.published_value,
+            id: self.event(self.published),
+            prev: self.event(self.previous),
+        }
+    }
+
+    fn event(&self, revision: u64) -> EventId {
+        match revision {
+            0 => EventId::default(),
+            revision => EventId { epoch: self.epoch, revision },
+        }
+    }
+}
+
+/// A duration in milliseconds.
+pub(super) fn millis(duration: Duration) -> Millis {
+    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX / 2)
+}

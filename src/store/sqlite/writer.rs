@@ -1,0 +1,186 @@
+//! The one thread that changes anything. It takes everything that waits into one round: one transaction, one wait for
+//! the disk, and only then the answers. A round that fails leaves nothing behind, on the disk or in memory.
+//!
+//! Claims and acknowledgements alone do not wait for the disk. Losing them with the process is harmless: what was
+//! claimed is then announced again, with the same id. They are saved within [`SAVE_AFTER`].
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::file::StoreFile;
+use super::ledger::Ledger;
+use super::round::Round;
+use crate::domain::{EventId, Topic};
+use crate::store::{Add, AddError, Added, Claim, StoreError, Terms};
+
+/// How long claims and acknowledgements stay in memory only.
+const SAVE_AFTER: Duration = Duration::from_secs(1);
+
+/// How often expired keys are looked for: while there are more, and when there were no more.
+const PURGE_PAUSE: Duration = Duration::from_secs(1);
+const PURGE_REST: Duration = Duration::from_secs(60);
+
+/// The most commands in one round.
+const ROUND: usize = 4096;
+
+type Answer<T> = oneshot::Sender<T>;
+
+/// What the writer is asked for, and where the answer goes.
+pub(super) enum Command {
+    Add(Vec<Add>, Answer<Vec<Result<Added, AddError>>>),
+    Claim(Vec<Topic>, Terms, Answer<Vec<Result<Claim, StoreError>>>),
+    Acknowledge(Vec<(Topic, EventId)>, Answer<Result<(), StoreError>>),
+    Ping(Answer<Result<(), StoreError>>),
+}
+
+/// An answer that waits for the end of its round; `None` when the round failed before it. The number is how many
+/// items were asked about.
+enum Pending {
+    Add(usize, Option<Vec<Result<Added, AddError>>>, Answer<Vec<Result<Added, AddError>>>),
+    Claim(usize, Option<Vec<Claim>>, Answer<Vec<Result<Claim, StoreError>>>),
+    Done(Answer<Result<(), StoreError>>),
+}
+
+/// See the top of the module.
+pub(super) struct Writer {
+    file: StoreFile,
+    ledger: Arc<Ledger>,
+    /// The last round failed: a ping must try the disk.
+    failing: bool,
+    purge_at: Instant,
+}
+
+impl Writer {
+    /// The writer of a file, whose commits go to `ledger`.
+    pub(super) fn new(file: StoreFile, ledger: Arc<Ledger>) -> Self {
+        Writer { file, ledger, failing: false, purge_at: Instant::now() }
+    }
+
+    /// Works until all senders are gone and everything is done.
+    pub(super) fn run(mut self, commands: &Receiver<Command>) {
+        let mut save_at: Option<Instant> = None;
+        loop {
+            let first = match save_at {
+                None => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(at) => commands.recv_timeout(at.saturating_duration_since(Instant::now())),
+            };
+            match first {
+                Ok(first) => self.round(std::iter::once(first).chain(commands.try_iter()).take(ROUND)),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if save_at.is_some_and(|at| at <= Instant::now()) {
+                self.save_rest();
+                save_at = None;
+            }
+            if save_at.is_none() && !self.ledger.is_saved() {
+                save_at = Some(Instant::now() + SAVE_AFTER);
+            }
+        }
+        self.save_rest();
+    }
+
+    fn round(&mut self, commands: impl Iterator<Item = Command>) {
+        let mut round = Round::new(&self.file, &self.ledger);
+        let mut failure = None;
+        let pending: Vec<_> =
+            commands.map(|command| take(&mut round, command, &mut failure, self.failing)).collect();
+        let end = match failure {
+            None => Self::finish(round, &mut self.purge_at),
+            Some(error) => Err(error),
+        };
+        if end.is_err() {
+            self.file.roll_back();
+        }
+        self.failing = end.is_err();
+        let failure = end.err();
+        pending.into_iter().for_each(|answer| answer.send(failure.as_ref()));
+    }
+
+    fn finish(mut round: Round<'_>, purge_at: &mut Instant) -> Result<(), StoreError> {
+        if round.must_write() && *purge_at <= Instant::now() {
+            let pause = if round.purge_keys()? { PURGE_PAUSE } else { PURGE_REST };
+            *purge_at = Instant::now() + pause;
+        }
+        round.commit()
+    }
+
+    fn save_rest(&mut self) {
+        let unsaved = self.ledger.unsaved();
+        if unsaved.is_empty() {
+            return;
+        }
+        let save = || {
+            self.file.begin()?;
+            unsaved.iter().try_for_each(|(topic, state)| self.file.save(topic, state))?;
+            self.file.commit()
+        };
+        match save() {
+            Ok(()) => self.ledger.mark_saved(),
+            Err(error) => {
+                self.file.roll_back();
+                tracing::warn!(%error, "claims could not be saved; they are kept in memory for another attempt");
+            }
+        }
+    }
+}
+
+fn take(round: &mut Round<'_>, command: Command, failure: &mut Option<StoreError>, failing: bool) -> Pending {
+    match command {
+        Command::Add(adds, answer) => {
+            let added = attempt(failure, || adds.iter().map(|add| round.add(add)).collect());
+            Pending::Add(adds.len(), added, answer)
+        }
+        Command::Claim(topics, terms, answer) => {
+            let claims = attempt(failure, || topics.iter().map(|topic| round.claim(topic, terms)).collect());
+            Pending::Claim(topics.len(), claims, answer)
+        }
+        Command::Acknowledge(claims, answer) => {
+            attempt(failure, || claims.iter().try_for_each(|(topic, id)| round.acknowledge(topic, *id)));
+            Pending::Done(answer)
+        }
+        Command::Ping(answer) => {
+            attempt(failure, || if failing { round.touch_disk() } else { Ok(()) });
+            Pending::Done(answer)
+        }
+    }
+}
+
+/// Does the work unless something has failed already; keeps the first failure.
+fn attempt<T>(failure: &mut Option<StoreError>, work: impl FnOnce() -> Result<T, StoreError>) -> Option<T> {
+    if failure.is_some() {
+        return None;
+    }
+    work().map_err(|error| *failure = Some(error)).ok()
+}
+
+impl Pending {
+    /// Answers; whoever asked may have gone away meanwhile.
+    fn send(self, failure: Option<&StoreError>) {
+        match self {
+            Pending::Add(len, added, answer) => {
+                let added = added.filter(|_| failure.is_none());
+                let _ = answer.send(added.unwrap_or_else(|| {
+                    (0..len).map(|_| Err(AddError::Unavailable(lost(failure)))).collect()
+                }));
+            }
+            Pending::Claim(len, claims, answer) => {
+                let claims = claims.filter(|_| failure.is_none());
+                let _ = answer.send(match claims {
+                    Some(claims) => claims.into_iter().map(Ok).collect(),
+                    None => (0..len).map(|_| Err(lost(failure))).collect(),
+                });
+            }
+            Pending::Done(answer) => {
+                let _ = answer.send(failure.map_or(Ok(()), |error| Err(error.clone())));
+            }
+        }
+    }
+}
+
+fn lost(failure: Option<&StoreError>) -> StoreError {
+    failure.cloned().unwrap_or_else(|| StoreError::new("the round was given up"))
+}

@@ -1,0 +1,34 @@
+//! Content negotiation, as a client sees it.
+
+use reqwest::StatusCode;
+
+use crate::support::app::TestApp;
+use crate::support::http::client;
+
+#[tokio::test]
+async fn what_nothing_satisfies_is_406() {
+    let app = TestApp::spawn().await;
+    let client = client();
+    for (request, named) in [
+        (client.get(app.counter("2")).header("accept", "image/png"), "text/event-stream"),
+        (
+            client.post(app.counter("2")).header("accept", "text/event-stream"),
+            "application/json and text/plain",
+        ),
+    ] {
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::NOT_ACCEPTABLE);
+        let problem = answer.text().await.expect("a text");
+        assert!(problem.contains(named), "{problem}");
+    }
+    let untouched = client.get(app.counter("2")).send().await.expect("an answer");
+    assert_eq!(untouched.text().await.expect("a text"), "0\n", "a POST that is refused counts nothing");
+}
+
+#[tokio::test]
+async fn a_browser_s_address_bar_gets_the_plain_value() {
+    let app = TestApp::spawn().await;
+    let accept = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
+    let answer = client().get(app.counter("2")).header("accept", accept).send().await.expect("an answer");
+    assert_eq!(answer.text().await.expect("a text"), "0\n");
+}

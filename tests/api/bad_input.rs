@@ -1,0 +1,140 @@
+//! Whatever is wrong with a request is a 4xx that names it, and nothing is stored.
+
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::support::app::TestApp;
+use crate::support::http::client;
+use crate::support::raw::raw;
+
+async fn problem(response: reqwest::Response) -> (u16, String) {
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    let status = response.status().as_u16();
+    let problem: Value = response.json().await.expect("JSON");
+    assert_eq!(problem["status"], status);
+    assert!(problem["type"].as_str().expect("a type").starts_with("urn:livecounter:problem:"));
+    assert!(problem["title"].is_string());
+    (status, problem["detail"].as_str().expect("a detail").to_owned())
+}
+
+#[tokio::test]
+async fn ids_outside_the_alphabet_are_400() {
+    let app = TestApp::spawn().await;
+    let client = client();
+    for (path, named) in [
+        (format!("/counters/{}/", "x".repeat(65)), "at most 64 characters, this one has 65"),
+        ("/counters//".into(), "must not be empty"),
+        ("/counters/".into(), "must not be empty"),
+        ("/counters/a%2Fb/".into(), "character 2 is another"),
+        ("/counters/a%00b/".into(), "character 2 is another"),
+        ("/counters/a%0Ab/".into(), "character 2 is another"),
+        ("/counters/%FF%FE/".into(), "character 1 is another"),
+        ("/counters/%C3%A9/".into(), "character 1 is another"),
+        ("/counters/a%20b/".into(), "character 2 is another"),
+        ("/counters/a%25b/".into(), "character 2 is another"),
+    ] {
+        for method in [Method::GET, Method::POST] {
+            // The raw request: a client library would tidy the path first.
+            let (status, body) = raw(app.addr, &format!("{method} {path} HTTP/1.1"), &[]).await;
+            assert_eq!(status, 400, "{method} {path}: {body}");
+            assert!(body.contains(named), "{method} {path}: {body}");
+        }
+    }
+    let decoded = client.post(format!("{}/counters/%41/", app.address)).send().await.expect("an answer");
+    assert_eq!(decoded.status(), 200, "an escaped letter is that letter");
+    let metrics = client.get(format!("{}/metrics", app.address)).send().await.expect("an answer");
+    assert!(!metrics.text().await.expect("a text").contains("a%2F"), "no path becomes a label");
+}
+
+#[tokio::test]
+async fn amounts_that_are_none_are_400_and_change_nothing() {
+    let app = TestApp::spawn().await;
+    let client = client();
+    let counter = app.counter("2");
+    for (by, named) in [
+        ("0", "by must not be 0"),
+        ("1.5", "by must be a whole number"),
+        ("1e9", "by must be a whole number"),
+        ("", "by must be a whole number"),
+        ("ten", "by must be a whole number"),
+        ("9007199254740992", "by must be within"),
+        ("-9007199254740992", "by must be within"),
+        ("99999999999999999999", "by must be within"),
+        ("1&by=2", "by is given twice"),
+    ] {
+        let answer = client.post(format!("{counter}?by={by}")).send().await.expect("an answer");
+        let (status, detail) = problem(answer).await;
+        assert_eq!(status, 400, "{by}");
+        assert!(detail.starts_with(named), "{by}: {detail}");
+    }
+    for (body, named) in [
+        (r#"{"by":0}"#, "by must not be 0"),
+        (r#"{"by":1.5}"#, "by must be a whole number"),
+        (r#"{"by":1e9}"#, "by must be a whole number"),
+        (r#"{"by":"5"}"#, "the body must be JSON"),
+        (r#"{"by":"#, "the body must be JSON"),
+        (r#"{"bye":5}"#, "the body must be JSON"),
+        ("[5]", "the body must be JSON"),
+        ("5", "the body must be JSON"),
+    ] {
+        let request = client.post(&counter).header("content-type", "application/json").body(body);
+        let (status, detail) = problem(request.send().await.expect("an answer")).await;
+        assert_eq!(status, 400, "{body}");
+        assert!(detail.starts_with(named), "{body}: {detail}");
+    }
+    let both = client.post(format!("{counter}?by=1")).json(&serde_json::json!({"by": 1}));
+    assert_eq!(problem(both.send().await.expect("an answer")).await.0, 400);
+    let read = client.get(&counter).send().await.expect("an answer");
+    assert_eq!(read.text().await.expect("a text"), "0\n");
+}
+
+#[tokio::test]
+async fn bodies_that_are_too_long_or_of_another_kind_are_refused() {
+    let app = TestApp::spawn().await;
+    let client = client();
+    let long =
+        client.post(app.counter("2")).header("content-type", "application/json").body(" ".repeat(5000));
+    assert_eq!(problem(long.send().await.expect("an answer")).await.0, 413);
+    let xml = client.post(app.counter("2")).header("content-type", "text/xml").body("<by>5</by>");
+    assert_eq!(problem(xml.send().await.expect("an answer")).await.0, 415);
+}
+
+#[tokio::test]
+async fn idempotency_keys_that_are_none_are_400() {
+    let app = TestApp::spawn().await;
+    let client = client();
+    for key in ["k".repeat(256), "a b".into(), "\"".into(), "\"\"".into()] {
+        let request = client.post(app.counter("2")).header("idempotency-key", &key);
+        let (status, detail) = problem(request.send().await.expect("an answer")).await;
+        assert_eq!(status, 400);
+        assert!(detail.starts_with("Idempotency-Key"), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn other_methods_are_405_with_allow() {
+    let app = TestApp::spawn().await;
+    let client = client();
+    for (path, allow) in [("/counters/2/", "GET, HEAD, POST, OPTIONS"), ("/healthz", "GET, HEAD, OPTIONS")] {
+        let request = client.request(Method::DELETE, format!("{}{path}", app.address));
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(answer.headers()["allow"], allow);
+        assert_eq!(problem(answer).await.0, 405);
+    }
+}
+
+#[tokio::test]
+async fn no_field_of_a_request_can_inject_a_header() {
+    let app = TestApp::spawn().await;
+    for request in [
+        "GET /counters/a%0d%0aX-Injected:%20yes/ HTTP/1.1",
+        "POST /counters/2/?by=1%0d%0aX-Injected:%20yes HTTP/1.1",
+        "GET /nothing%0d%0aX-Injected:%20yes HTTP/1.1",
+    ] {
+        let (status, answer) = raw(app.addr, request, &[("X-Request-Id", "a%0d%0aX-Injected: yes")]).await;
+        assert!((400..500).contains(&status), "{answer}");
+        let head = answer.split("\r\n\r\n").next().expect("a head").to_ascii_lowercase();
+        assert!(!head.contains("\nx-injected"), "{answer}");
+    }
+}

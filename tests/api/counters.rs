@@ -1,0 +1,189 @@
+//! Reading and adding, exactly as the contract says.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::app::TestApp;
+use crate::support::http::client;
+
+/// The limit of values, 2^53-1.
+const LIMIT: i64 = 9_007_199_254_740_991;
+
+async fn text(response: reqwest::Response) -> String {
+    response.text().await.expect("a text")
+}
+
+#[tokio::test]
+async fn a_counter_starts_at_0_and_every_post_adds_one() {
+    let app = TestApp::spawn().await;
+    let client = client();
+    let read = client.get(app.counter("2")).send().await.expect("an answer");
+    assert_eq!(read.headers()["content-type"], "text/plain; charset=utf-8");
+    assert_eq!(text(read).await, "0\n");
+    for expected in ["1\n", "2\n"] {
+        let added = client.post(app.counter("2")).send().await.expect("an answer");
+        assert_eq!(added.status(), StatusCode::OK);
+        assert_eq!(added.headers()["cache-control"], "no-store");
+        assert_eq!(text(added).await, expected);
+    }
+    assert_eq!(text(client.get(app.counter("2")).send().await.expect("an answer")).await, "2\n");
+}
+
+#[tokio::test]
+async fn the_last_slash_is_optional() {
+    let app = TestApp::spawn().await;
+    let client = client();
+    let without = format!("{}/counters/a.b_c~d-9", app.address);
+    assert_eq!(text(client.post(&without).send().await.expect("an answer")).await, "1\n");
+    assert_eq!(text(client.get(app.counter("a.b_c~d-9")).send().await.expect("an answer")).await, "1\n");
+}
+
+#[tokio::test]
+async fn json_is_answered_where_it_is_accepted() {
+    let app = TestApp::spawn().await;
+    let client = client();
+    for (request, expected) in [
+        (client.post(app.counter("2")), json!({"id": "2", "value": 1})),
+        (client.get(app.counter("2")), json!({"id": "2", "value": 1})),
+    ] {
+        let response = request.header("accept", "application/json").send().await.expect("an answer");
+        assert_eq!(response.headers()["content-type"], "application/json");
+        assert_eq!(response.json::<Value>().await.expect("JSON"), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_post_adds_any_whole_number() {
+    let app = TestApp::spawn().await;
+    let client = client();
+    let counter = app.counter("2");
+    let by_query = client.post(format!("{counter}?by=40")).send().await.expect("an answer");
+    assert_eq!(text(by_query).await, "40\n");
+    let by_json = client.post(&counter).json(&json!({"by": -15})).send().await.expect("an answer");
+    assert_eq!(text(by_json).await, "25\n");
+    let by_form = client
+        .post(&counter)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("by=5")
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(text(by_form).await, "30\n");
+    let empty = client.post(&counter).json(&json!({})).send().await.expect("an answer");
+    assert_eq!(text(empty).await, "31\n");
+}
+
+#[tokio::test]
+async fn concurrent_posts_hand_out_every_value_once() {
+    let app = TestApp::spawn().await;
+    let client = client();
+    let posts = (0..200).map(|_| {
+        let request = client.post(app.counter("hot"));
+        tokio::spawn(async move { text(request.send().await.expect("an answer")).await })
+    });
+    let mut values = Vec::new();
+    for post in posts.collect::<Vec<_>>() {
+        values.push(post.await.expect("a task").trim().parse::<u32>().expect("a number"));
+    }
+    values.sort_unstable();
+    assert_eq!(values, (1..=200).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_step_beyond_the_limit_is_409_and_changes_nothing() {
+    let app = TestApp::spawn().await;
+    let client = client();
+    let counter = app.counter("2");
+    let full = client.post(format!("{counter}?by={LIMIT}")).send().await.expect("an answer");
+    assert_eq!(text(full).await, format!("{LIMIT}\n"));
+    let beyond = client.post(&counter).send().await.expect("an answer");
+    assert_eq!(beyond.status(), StatusCode::CONFLICT);
+    let problem: Value = beyond.json().await.expect("JSON");
+    assert_eq!(problem["type"], "urn:livecounter:problem:out-of-range");
+    assert_eq!(text(client.get(&counter).send().await.expect("an answer")).await, format!("{LIMIT}\n"));
+    let down = client.post(format!("{counter}?by=-{LIMIT}")).send().await.expect("an answer");
+    assert_eq!(text(down).await, "0\n");
+}
+
+#[tokio::test]
+async fn the_same_key_counts_once_and_gets_the_same_answer() {
+    let app = TestApp::spawn().await;
+    let client = client();
+    let post = async |counter: &str, by: &str, key: &str| {
+        let url = format!("{}?by={by}", app.counter(counter));
+        let response = client.post(url).header("idempotency-key", key).send().await.expect("an answer");
+        (response.status().as_u16(), text(response).await)
+    };
+    assert_eq!(post("2", "5", "once").await, (200, "5\n".into()));
+    assert_eq!(post("2", "1", "other").await, (200, "6\n".into()));
+    assert_eq!(post("2", "5", "once").await, (200, "5\n".into()));
+    assert_eq!(post("2", "5", "\"once\"").await, (200, "5\n".into()), "quoted, it is the same key");
+    assert_eq!(post("3", "5", "once").await, (200, "5\n".into()), "on another counter it is another key");
+    let (status, problem) = post("2", "6", "once").await;
+    assert_eq!(status, 422);
+    assert!(problem.contains("used with the amount 5"), "{problem}");
+    assert_eq!(text(client.get(app.counter("2")).send().await.expect("an answer")).await, "6\n");
+}
+
+#[tokio::test]
+async fn answers_say_how_they_may_be_cached() {
+    let app = TestApp::spawn().await;
+    let read = client().get(app.counter("2")).send().await.expect("an answer");
+    assert_eq!(read.headers()["cache-control"], "s-maxage=600");
+    assert_eq!(read.headers()["surrogate-control"], "max-age=600, stale-if-error=86400");
+    assert_eq!(read.headers()["surrogate-key"], "counter-2");
+    assert_eq!(read.headers()["vary"], "accept");
+    assert!(!read.headers().contains_key("x-request-id"), "a cache would repeat it to others");
+    let shorter =
+        TestApp::with(&[("LIVECOUNTER__CACHE__MAX_AGE", "5s"), ("LIVECOUNTER__CACHE__STALE_IF_ERROR", "1m")])
+            .await;
+    let read = client().get(shorter.counter("2")).send().await.expect("an answer");
+    assert_eq!(read.headers()["surrogate-control"], "max-age=5, stale-if-error=60");
+}
+
+#[tokio::test]
+async fn every_origin_may_ask_and_read_errors_too() {
+    let app = TestApp::spawn().await;
+    let client = client();
+    let preflight = client
+        .request(Method::OPTIONS, app.counter("2"))
+        .header("origin", "https://elsewhere.example")
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "idempotency-key, content-type")
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(preflight.status(), StatusCode::NO_CONTENT);
+    assert_eq!(preflight.headers()["access-control-allow-origin"], "*");
+    assert_eq!(preflight.headers()["access-control-allow-methods"], "GET, HEAD, POST, OPTIONS");
+    let allowed = preflight.headers()["access-control-allow-headers"].to_str().expect("text");
+    for header in ["idempotency-key", "content-type", "last-event-id"] {
+        assert!(allowed.contains(header), "{allowed}");
+    }
+    for path in ["/counters/2/", "/counters/a%20b/", "/nothing"] {
+        let answer = client.get(format!("{}{path}", app.address)).send().await.expect("an answer");
+        assert_eq!(answer.headers()["access-control-allow-origin"], "*", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn only_known_counters_exist_where_they_are_listed() {
+    let app = TestApp::with(&[("LIVECOUNTER__COUNTERS__KNOWN", "1,2")]).await;
+    let client = client();
+    assert_eq!(client.post(app.counter("2")).send().await.expect("an answer").status(), StatusCode::OK);
+    for request in [client.get(app.counter("3")), client.post(app.counter("3"))] {
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+    }
+}
+
+#[tokio::test]
+async fn head_is_get_without_the_body() {
+    let app = TestApp::spawn().await;
+    let head = client().head(app.counter("2")).send().await.expect("an answer");
+    assert_eq!(head.status(), StatusCode::OK);
+    assert_eq!(head.headers()["surrogate-key"], "counter-2");
+    assert_eq!(text(head).await, "");
+}

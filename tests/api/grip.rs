@@ -1,0 +1,197 @@
+//! What the origin tells a GRIP proxy, and whom it takes for one.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+
+use crate::support::app::TestApp;
+use crate::support::http::client;
+use crate::support::redis::RedisServer;
+use crate::support::sse::Listener;
+
+const SECRET: &str = "the-proxy-s-key";
+/// Nobody listens there: publishing fails, which must disturb no request.
+const GRIP_URL: &str = "http://127.0.0.1:9/?iss=pushpin&key=the-proxy-s-key&verify-iss=pushpin";
+/// A P-256 pair made for these tests alone.
+const EC_PRIVATE: &str = include_str!("keys/ec-private.pem");
+const EC_PUBLIC: &str = include_str!("keys/ec-public.pem");
+
+fn claims(iss: &str, expires_in: i64) -> Value {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970").as_secs() as i64;
+    json!({"iss": iss, "exp": now + expires_in})
+}
+
+fn signed(algorithm: Algorithm, key: &EncodingKey, claims: &Value) -> String {
+    jsonwebtoken::encode(&Header::new(algorithm), claims, key).expect("a token")
+}
+
+fn hs256(secret: &str, claims: &Value) -> String {
+    signed(Algorithm::HS256, &EncodingKey::from_secret(secret.as_bytes()), claims)
+}
+
+async fn stateless(redis: &RedisServer, extra: &[(&str, &str)]) -> TestApp {
+    let url = redis.url();
+    let mut environment = vec![("REDIS_URL", url.as_str()), ("GRIP_URL", GRIP_URL)];
+    environment.extend(extra);
+    TestApp::with(&environment).await
+}
+
+async fn listen(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> reqwest::Response {
+    let mut request = client().get(format!("{}{path}", app.address)).header("accept", "text/event-stream");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.send().await.expect("an answer")
+}
+
+fn header<'a>(response: &'a reqwest::Response, name: &str) -> &'a str {
+    response.headers().get(name).map_or("", |value| value.to_str().expect("text"))
+}
+
+#[tokio::test]
+async fn a_proxied_stream_is_a_hold_that_may_be_cached() {
+    let redis = RedisServer::start();
+    let app = stateless(&redis, &[]).await;
+    let token = hs256(SECRET, &claims("pushpin", 60));
+    let held = listen(&app, "/counters/2/", &[("grip-sig", &token)]).await;
+    assert_eq!(held.status(), 200);
+    for (name, expected) in [
+        ("content-type", "text/event-stream"),
+        ("grip-hold", "stream"),
+        ("grip-channel", "counter-2; prev-id=0-0"),
+        ("grip-keep-alive", ":\\n\\n; format=cstring; timeout=20"),
+        ("grip-link", "</counters/2/recover>; rel=next; timeout=30"),
+        ("surrogate-key", "counter-2"),
+        ("cache-control", "s-maxage=600"),
+        ("vary", "accept"),
+    ] {
+        assert_eq!(header(&held, name), expected);
+    }
+    let body = held.text().await.expect("a body");
+    assert!(body.starts_with(&format!(":{}\n\nretry: 2000\n\n", " ".repeat(2048))));
+    assert!(body.ends_with("id: 0-0\nevent: message\ndata: 0\n\n"), "{body}");
+}
+
+#[tokio::test]
+async fn the_prefix_stands_before_the_channel() {
+    let redis = RedisServer::start();
+    let app = stateless(&redis, &[("LIVECOUNTER__GRIP__PREFIX", "eu-")]).await;
+    let token = hs256(SECRET, &claims("pushpin", 60));
+    let held = listen(&app, "/counters/2/", &[("grip-sig", &token)]).await;
+    assert_eq!(header(&held, "grip-channel"), "eu-counter-2; prev-id=0-0");
+}
+
+#[tokio::test]
+async fn a_recovery_answers_what_was_missed_and_is_never_cached() {
+    let redis = RedisServer::start();
+    let app = stateless(&redis, &[]).await;
+    client().post(app.counter("2")).send().await.expect("an answer");
+    let token = hs256(SECRET, &claims("pushpin", 60));
+    let recover = async |last: &str| {
+        let last = format!("counter-2; last-id={last}");
+        listen(&app, "/counters/2/recover", &[("grip-sig", &token), ("grip-last", &last)]).await
+    };
+    // The announcer claims in the background; the hold's prev-id is what it has claimed.
+    let claimed = async {
+        let mut poll = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            poll.tick().await;
+            let channel = header(&recover("0-0").await, "grip-channel").to_owned();
+            if !channel.ends_with("prev-id=0-0") {
+                break channel.split_once("prev-id=").expect("a prev-id").1.to_owned();
+            }
+        }
+    };
+    let published = tokio::time::timeout(Duration::from_secs(5), claimed).await.expect("a claim");
+    for behind in ["0-0", "abc-1", "nonsense"] {
+        let missed = recover(behind).await;
+        assert_eq!(header(&missed, "cache-control"), "no-store");
+        assert_eq!(header(&missed, "surrogate-control"), "");
+        assert_eq!(header(&missed, "grip-hold"), "stream");
+        assert_eq!(header(&missed, "grip-link"), "</counters/2/recover>; rel=next; timeout=30");
+        let body = missed.text().await.expect("a body");
+        assert_eq!(body, format!("id: {published}\nevent: message\ndata: 1\n\n"), "behind {behind}");
+    }
+    let current = recover(&published).await;
+    assert_eq!(header(&current, "grip-hold"), "stream");
+    assert_eq!(current.text().await.expect("a body"), "", "nothing was missed");
+}
+
+#[tokio::test]
+async fn who_cannot_prove_to_be_the_proxy_is_an_ordinary_client() {
+    let redis = RedisServer::start();
+    let app = stateless(&redis, &[]).await;
+    let valid = claims("pushpin", 60);
+    let unsigned = hs256(SECRET, &valid);
+    let unsigned = unsigned.rsplit_once('.').expect("a signature").0;
+    let none =
+        format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{}.", unsigned.split_once('.').expect("claims").1);
+    for (what, token) in [
+        ("forged", hs256("another key", &valid)),
+        ("expired", hs256(SECRET, &claims("pushpin", -60))),
+        ("of another issuer", hs256(SECRET, &claims("fastly:abc", 60))),
+        ("without an expiry", hs256(SECRET, &json!({"iss": "pushpin"}))),
+        ("alg=none", none),
+        (
+            "ES256",
+            signed(
+                Algorithm::ES256,
+                &EncodingKey::from_ec_pem(EC_PRIVATE.as_bytes()).expect("a key"),
+                &valid,
+            ),
+        ),
+        ("no token", "x".into()),
+        ("empty", String::new()),
+    ] {
+        for path in ["/counters/2/", "/counters/2/recover"] {
+            let answer = listen(&app, path, &[("grip-sig", &token)]).await;
+            assert_eq!(answer.status(), 501, "{what} {path}");
+            assert!(answer.headers().keys().all(|name| !name.as_str().starts_with("grip-")), "{what}");
+            let problem: Value = answer.json().await.expect("JSON");
+            assert_eq!(problem["type"], "urn:livecounter:problem:no-proxy", "{what}");
+            assert!(problem["detail"].as_str().expect("a detail").contains("GRIP_URL"), "{problem}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn es256_is_accepted_for_a_public_key_and_nothing_else_is() {
+    let redis = RedisServer::start();
+    let grip_url = "http://127.0.0.1:9/service/abc?key=token&verify-iss=fastly:abc";
+    let app = stateless(&redis, &[("GRIP_URL", grip_url), ("GRIP_VERIFY_KEY", EC_PUBLIC)]).await;
+    let valid = claims("fastly:abc", 60);
+    let private = EncodingKey::from_ec_pem(EC_PRIVATE.as_bytes()).expect("a key");
+    let fastly_s = signed(Algorithm::ES256, &private, &valid);
+    assert_eq!(listen(&app, "/counters/2/", &[("grip-sig", &fastly_s)]).await.status(), 200);
+    // The classic confusion: the public key's text used as a shared secret.
+    let confused = hs256(EC_PUBLIC, &valid);
+    assert_eq!(listen(&app, "/counters/2/", &[("grip-sig", &confused)]).await.status(), 501);
+    let token = hs256("token", &valid);
+    assert_eq!(listen(&app, "/counters/2/", &[("grip-sig", &token)]).await.status(), 501);
+}
+
+#[tokio::test]
+async fn one_origin_with_a_proxy_holds_what_comes_past_it_itself() {
+    let app = TestApp::with(&[("GRIP_URL", GRIP_URL)]).await;
+    let token = hs256(SECRET, &claims("pushpin", 60));
+    let held = listen(&app, "/counters/2/", &[("grip-sig", &token)]).await;
+    assert_eq!(header(&held, "grip-hold"), "stream");
+    let forged = hs256("another key", &claims("pushpin", 60));
+    let mut direct = Listener::connect_with(app.addr, "/counters/2/", &[("grip-sig", &forged)]).await;
+    assert_eq!(direct.header("grip-hold"), "", "no GRIP header leaks to a client");
+    assert_eq!(direct.next(Duration::from_secs(5)).await.data, "0");
+    client().post(app.counter("2")).send().await.expect("an answer");
+    assert_eq!(direct.next(Duration::from_secs(5)).await.data, "1", "though the proxy is away");
+}
+
+#[tokio::test]
+async fn reads_and_posts_need_no_proxy() {
+    let redis = RedisServer::start();
+    let app = stateless(&redis, &[]).await;
+    let added = client().post(app.counter("2")).send().await.expect("an answer");
+    assert_eq!(added.text().await.expect("a text"), "1\n");
+    let read = client().get(app.counter("2")).send().await.expect("an answer");
+    assert_eq!(read.headers().keys().filter(|name| name.as_str().starts_with("grip-")).count(), 0);
+    assert_eq!(read.text().await.expect("a text"), "1\n");
+}

@@ -1,0 +1,14 @@
+//! The HTTP interface, request by request, against the real service on a port of its own.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod accept;
+mod bad_input;
+mod counters;
+mod grip;
+mod layers;
+mod operations;
+mod program;
+mod store_away;
+mod streams;

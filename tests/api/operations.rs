@@ -1,0 +1,65 @@
+//! What operators look at.
+
+use serde_json::{Value, json};
+
+use crate::support::app::TestApp;
+use crate::support::http::client;
+
+#[tokio::test]
+async fn a_healthy_service_says_so() {
+    let app = TestApp::spawn().await;
+    let health = client().get(format!("{}/healthz", app.address)).send().await.expect("an answer");
+    assert_eq!(health.status(), 200);
+    assert_eq!(health.text().await.expect("a text"), "ok\n");
+    let ready = client().get(format!("{}/readyz", app.address)).send().await.expect("an answer");
+    assert_eq!(ready.status(), 200);
+    let ready: Value = ready.json().await.expect("JSON");
+    assert_eq!(ready, json!({"ready": true, "store": "ok", "announcements": "ok"}));
+}
+
+#[tokio::test]
+async fn metrics_are_labelled_by_route_template_only() {
+    let app = TestApp::spawn().await;
+    for id in ["one", "two", "three"] {
+        client().post(app.counter(id)).send().await.expect("an answer");
+        client().get(format!("{}/no/{id}", app.address)).send().await.expect("an answer");
+    }
+    let metrics = client().get(format!("{}/metrics", app.address)).send().await.expect("an answer");
+    let text = metrics.text().await.expect("a text");
+    let posts = r#"livecounter_http_requests_total{route="/counters/{id}/",method="Post",status="200"} 3"#;
+    assert!(text.contains(posts), "{text}");
+    let missing = r#"livecounter_http_requests_total{route="",method="Get",status="404"} 3"#;
+    assert!(text.contains(missing), "{text}");
+    assert!(!text.contains("three"), "{text}");
+    assert!(text.contains("livecounter_http_request_seconds_bucket"), "{text}");
+    assert!(text.contains("livecounter_announcements_claimed_total"), "{text}");
+}
+
+#[tokio::test]
+async fn a_request_id_comes_back_or_is_made() {
+    let app = TestApp::spawn().await;
+    let health = format!("{}/healthz", app.address);
+    let given = client().get(&health).header("x-request-id", "abc.1").send().await.expect("an answer");
+    assert_eq!(given.headers()["x-request-id"], "abc.1");
+    let mut made = Vec::new();
+    for odd in ["", "a b", &"x".repeat(65)] {
+        let answer = client().get(&health).header("x-request-id", odd).send().await.expect("an answer");
+        made.push(answer.headers()["x-request-id"].to_str().expect("a text").to_owned());
+    }
+    assert!(made.iter().all(|id| !id.is_empty() && id.len() < 40 && !id.contains(' ')), "{made:?}");
+    assert_ne!(made[0], made[1]);
+}
+
+#[tokio::test]
+async fn the_interface_describes_itself_and_every_path_in_it_exists() {
+    let app = TestApp::spawn().await;
+    let answer = client().get(format!("{}/openapi.json", app.address)).send().await.expect("an answer");
+    let document: Value = answer.json().await.expect("JSON");
+    let paths = document["paths"].as_object().expect("paths");
+    assert!(paths.contains_key("/counters/{id}/"));
+    for path in paths.keys() {
+        let url = format!("{}{}", app.address, path.replace("{id}", "2").replace("{name}", "home.css"));
+        let status = client().head(&url).send().await.expect("an answer").status();
+        assert_eq!(status, 200, "{path}");
+    }
+}

@@ -1,0 +1,164 @@
+//! The program itself: flags, exit statuses, signals, kill -9.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use crate::support::http::client;
+
+fn program(directory: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_livecounter"));
+    command.current_dir(directory).env_clear().env("RUST_LOG", "info");
+    command
+}
+
+/// Runs the program until it ends by itself.
+fn output(environment: &[(&str, &str)], arguments: &[&str]) -> Output {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut command = program(directory.path());
+    command.args(arguments).envs(environment.iter().copied()).output().expect("the program to run")
+}
+
+/// A running program, killed when dropped.
+struct Program {
+    child: Child,
+    address: SocketAddr,
+    log: BufReader<std::process::ChildStderr>,
+}
+
+impl Program {
+    /// Starts it on a free port and waits for the line that says where it serves.
+    fn start(directory: &Path, environment: &[(&str, &str)]) -> Self {
+        let mut command = program(directory);
+        command.args(["serve", "--listen", "127.0.0.1:0"]).envs(environment.iter().copied());
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the program to start");
+        let log = BufReader::new(child.stderr.take().expect("its log"));
+        // From here on it is killed, whatever fails.
+        let mut program = Program { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), log };
+        loop {
+            let mut line = String::new();
+            assert!(program.log.read_line(&mut line).expect("a log line") > 0, "the program ended early");
+            if let Some((_, rest)) = line.split_once("serving http://") {
+                let address: String = rest.chars().take_while(|c| *c != '/').collect();
+                program.address = address.parse().expect("an address");
+                return program;
+            }
+        }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status();
+        assert!(status.expect("kill to run").success());
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn help_and_version_are_printed() {
+    let help = output(&[], &["--help"]);
+    assert!(help.status.success());
+    assert!(String::from_utf8_lossy(&help.stdout).contains("Usage: livecounter [serve]"));
+    let version = output(&[], &["--version"]);
+    assert_eq!(
+        String::from_utf8_lossy(&version.stdout),
+        concat!("livecounter ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+}
+
+/// Environment, arguments, and how the line begins.
+type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str], &'a str);
+
+#[test]
+fn what_cannot_be_used_is_one_line_and_status_2() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("bad.toml");
+    std::fs::write(&file, "[publish]\nintervall = \"1s\"\n").expect("to write");
+    let file = file.display().to_string();
+    let cases: [Case; 11] = [
+        (&[], &["--lisen"], "invalid option '--lisen'"),
+        (&[], &["run"], "unexpected argument \"run\""),
+        (&[], &["--listen", "here"], "--listen: must be ADDRESS:PORT"),
+        (&[], &["--config", &file], "publish.intervall: no such setting"),
+        (&[], &["--config", "missing.toml"], "missing.toml: "),
+        (&[("LIVECOUNTER__PUBLISH__INTERVAL", "soon")], &[], "publish.interval: must be a duration"),
+        (&[("REDIS_URL", "redis://127.0.0.1/")], &[], "grip.url: REDIS_URL makes the origin stateless"),
+        (&[("REDIS_URL", "http://:hush@r"), ("GRIP_URL", "http://p:5561/")], &[], "redis.url: "),
+        (&[("GRIP_URL", "nonsense?key=hush")], &[], "grip.url: "),
+        (&[("GRIP_URL", "http://p:5561/"), ("GRIP_VERIFY_KEY", "base64:hush!")], &[], "grip.verify_key: "),
+        (&[("LIVECOUNTER__SQLITE__PATH", "/nowhere/at/all.db")], &[], "sqlite.path: "),
+    ];
+    for (environment, arguments, expected) in cases {
+        let output = output(environment, arguments);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{environment:?} {arguments:?}: {error}");
+        assert!(
+            error.starts_with(&format!("livecounter: {expected}")),
+            "{environment:?} {arguments:?}: {error}"
+        );
+        assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(!error.contains("hush"), "{error}");
+    }
+}
+
+#[test]
+fn an_address_in_use_is_said_with_status_1() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let output = output(&[], &["--listen", &address]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains(&address));
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_kill_9() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let program = Program::start(directory.path(), &[]);
+    for expected in 1..=20 {
+        let answer = client().post(program.url("/counters/2/")).send().await.expect("an answer");
+        assert_eq!(answer.text().await.expect("a text"), format!("{expected}\n"));
+    }
+    program.signal("-KILL");
+    drop(program);
+    assert!(directory.path().join("livecounter.db").exists(), "one file in the working directory");
+    let again = Program::start(directory.path(), &[]);
+    let read = client().get(again.url("/counters/2/")).send().await.expect("an answer");
+    assert_eq!(read.text().await.expect("a text"), "20\n");
+}
+
+#[tokio::test]
+async fn sigterm_and_ctrl_c_end_it_with_status_0() {
+    for signal in ["-TERM", "-INT"] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut program = Program::start(directory.path(), &[]);
+        client().post(program.url("/counters/2/")).send().await.expect("an answer");
+        program.signal(signal);
+        let status = program.child.wait().expect("an exit status");
+        assert_eq!(status.code(), Some(0), "{signal}");
+    }
+}
+
+#[tokio::test]
+async fn json_logs_are_one_object_a_line() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut program = Program::start(directory.path(), &[("LIVECOUNTER__LOG__FORMAT", "json")]);
+    program.signal("-TERM");
+    let mut lines = 0;
+    for line in program.log.by_ref().lines() {
+        let line = line.expect("a line");
+        let entry: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
+        assert!(entry["level"].is_string() && entry["message"].is_string(), "{line}");
+        lines += 1;
+    }
+    assert!(lines > 0, "the end is logged");
+}

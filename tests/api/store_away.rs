@@ -1,0 +1,95 @@
+//! Redis away: never a wrong number, never a 200; and back without anybody's help.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::app::TestApp;
+use crate::support::http::client;
+use crate::support::redis::RedisServer;
+
+/// Nobody listens there; no stream is asked for here.
+const GRIP_URL: &str = "http://127.0.0.1:9/?iss=pushpin&key=secret";
+const SOON: Duration = Duration::from_secs(10);
+
+async fn origin(redis: &RedisServer) -> TestApp {
+    TestApp::with(&[("REDIS_URL", &redis.url()), ("GRIP_URL", GRIP_URL)]).await
+}
+
+async fn status(request: reqwest::RequestBuilder) -> u16 {
+    request.send().await.expect("an answer").status().as_u16()
+}
+
+/// Repeats a request until it is answered with this status.
+async fn until(expected: u16, request: impl Fn() -> reqwest::RequestBuilder) {
+    let deadline = Instant::now() + SOON;
+    let mut poll = tokio::time::interval(Duration::from_millis(50));
+    while status(request()).await != expected {
+        assert!(Instant::now() < deadline, "never answered with {expected}");
+        poll.tick().await;
+    }
+}
+
+#[tokio::test]
+async fn redis_away_at_the_start_is_503_until_it_is_there() {
+    let mut redis = RedisServer::stopped();
+    let app = origin(&redis).await;
+    let ready = format!("{}/readyz", app.address);
+    for request in [client().get(app.counter("2")), client().post(app.counter("2"))] {
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(answer.status(), 503);
+        assert_eq!(answer.headers()["retry-after"], "1");
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        assert_eq!(answer.headers()["access-control-allow-origin"], "*");
+        let problem: Value = answer.json().await.expect("JSON");
+        assert_eq!(problem["type"], "urn:livecounter:problem:unavailable");
+    }
+    assert_eq!(status(client().get(&ready)).await, 503);
+    assert_eq!(status(client().get(format!("{}/healthz", app.address))).await, 200, "the process is fine");
+    redis.run();
+    until(200, || client().get(app.counter("2"))).await;
+    until(200, || client().get(&ready)).await;
+    let added = client().post(app.counter("2")).send().await.expect("an answer");
+    assert_eq!(added.text().await.expect("a text"), "1\n");
+}
+
+#[tokio::test]
+async fn redis_lost_under_way_is_503_and_the_next_one_counts_again() {
+    let mut redis = RedisServer::start_with(&["--appendonly yes", "--appendfsync always"]);
+    let app = origin(&redis).await;
+    assert_eq!(status(client().post(app.counter("2"))).await, 200);
+    redis.kill();
+    assert_eq!(status(client().post(app.counter("2"))).await, 503);
+    assert_eq!(status(client().get(app.counter("2"))).await, 503);
+    redis.run();
+    until(200, || client().get(app.counter("2"))).await;
+    let read = client().get(app.counter("2")).send().await.expect("an answer");
+    assert_eq!(
+        read.text().await.expect("a text"),
+        "1\n",
+        "what was answered 503 while Redis was down was not counted"
+    );
+}
+
+#[tokio::test]
+async fn a_hanging_redis_is_503_in_bounded_time() {
+    let redis = RedisServer::start();
+    let app = origin(&redis).await;
+    assert_eq!(status(client().post(app.counter("2"))).await, 200);
+    // The server answers nobody for a while; the connection stays.
+    redis.cli(&["CLIENT", "PAUSE", "4000", "ALL"]);
+    let asked = Instant::now();
+    assert_eq!(status(client().get(app.counter("2"))).await, 503);
+    assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
+    until(200, || client().get(app.counter("2"))).await;
+}
+
+#[tokio::test]
+async fn two_origins_share_the_numbers() {
+    let redis = RedisServer::start();
+    let (one, two) = (origin(&redis).await, origin(&redis).await);
+    for (app, expected) in [(&one, "1\n"), (&two, "2\n"), (&one, "3\n")] {
+        let added = client().post(app.counter("2")).send().await.expect("an answer");
+        assert_eq!(added.text().await.expect("a text"), expected);
+    }
+}

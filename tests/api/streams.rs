@@ -1,0 +1,109 @@
+//! Streams held in this process.
+
+use std::time::Duration;
+
+use crate::support::app::TestApp;
+use crate::support::http::client;
+use crate::support::sse::Listener;
+
+const SOON: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn a_stream_begins_with_the_value_and_goes_on_with_each_new_one() {
+    let app = TestApp::spawn().await;
+    let client = client();
+    client.post(format!("{}?by=26", app.counter("2"))).send().await.expect("an answer");
+    let mut stream = Listener::connect(app.addr, "/counters/2/").await;
+    assert_eq!(stream.header("content-type"), "text/event-stream");
+    assert_eq!(stream.header("cache-control"), "no-store", "an endless answer is not for caches");
+    let first = stream.next(SOON).await;
+    assert_eq!((first.event.as_deref(), first.data.as_str()), (Some("message"), "26"));
+    for expected in ["27", "28"] {
+        client.post(app.counter("2")).send().await.expect("an answer");
+        let event = stream.next(SOON).await;
+        assert_eq!(event.data, expected);
+        assert!(event.id.is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_busy_counter_is_conflated_and_ends_with_its_last_value() {
+    let app = TestApp::with(&[("LIVECOUNTER__PUBLISH__INTERVAL", "300ms")]).await;
+    let client = client();
+    let mut stream = Listener::connect(app.addr, "/counters/2/").await;
+    assert_eq!(stream.next(SOON).await.data, "0");
+    for _ in 0..50 {
+        client.post(app.counter("2")).send().await.expect("an answer");
+    }
+    let mut seen = Vec::new();
+    while seen.last() != Some(&50) {
+        seen.push(stream.next(SOON).await.data.parse::<u32>().expect("a number"));
+    }
+    assert!(seen.is_sorted_by(|a, b| a < b), "{seen:?}");
+    assert!(seen.len() < 40, "50 quick changes are not 50 events: {seen:?}");
+}
+
+#[tokio::test]
+async fn with_interval_0_every_value_is_published() {
+    let app = TestApp::with(&[("LIVECOUNTER__PUBLISH__INTERVAL", "0ms")]).await;
+    let client = client();
+    let mut stream = Listener::connect(app.addr, "/counters/2/").await;
+    assert_eq!(stream.next(SOON).await.data, "0");
+    for expected in ["1", "2", "3"] {
+        client.post(app.counter("2")).send().await.expect("an answer");
+        assert_eq!(stream.next(SOON).await.data, expected);
+    }
+}
+
+#[tokio::test]
+async fn values_of_other_counters_do_not_arrive() {
+    let app = TestApp::spawn().await;
+    let client = client();
+    let mut stream = Listener::connect(app.addr, "/counters/2/").await;
+    stream.next(SOON).await;
+    client.post(app.counter("3")).send().await.expect("an answer");
+    client.post(format!("{}?by=7", app.counter("2"))).send().await.expect("an answer");
+    assert_eq!(stream.next(SOON).await.data, "7");
+}
+
+#[tokio::test]
+async fn streams_end_when_the_service_stops_and_the_values_are_there_after_a_restart() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let app = TestApp::in_directory(directory.path(), &[]).await;
+    let client = client();
+    let mut stream = Listener::connect(app.addr, "/counters/2/").await;
+    stream.next(SOON).await;
+    client.post(app.counter("2")).send().await.expect("an answer");
+    assert_eq!(stream.next(SOON).await.data, "1");
+    assert!(app.stop().await, "everything pending is announced");
+    assert!(stream.ends(SOON).await);
+    let again = TestApp::in_directory(directory.path(), &[]).await;
+    let read = client.get(again.counter("2")).send().await.expect("an answer");
+    assert_eq!(read.text().await.expect("a text"), "1\n");
+}
+
+#[tokio::test]
+async fn listeners_that_leave_are_forgotten() {
+    let app = TestApp::spawn().await;
+    let count = async || {
+        let metrics = client().get(format!("{}/metrics", app.address)).send().await.expect("an answer");
+        let text = metrics.text().await.expect("a text");
+        let line = text.lines().find(|line| line.starts_with("livecounter_listeners ")).expect("the gauge");
+        line.rsplit(' ').next().expect("a value").parse::<f64>().expect("a number")
+    };
+    let mut streams = Vec::new();
+    for _ in 0..5 {
+        let mut stream = Listener::connect(app.addr, "/counters/2/").await;
+        stream.next(SOON).await;
+        streams.push(stream);
+    }
+    assert_eq!(count().await, 5.0);
+    drop(streams);
+    let mut poll = tokio::time::interval(Duration::from_millis(20));
+    let gone = async {
+        while count().await > 0.0 {
+            poll.tick().await;
+        }
+    };
+    tokio::time::timeout(SOON, gone).await.expect("all listeners to be forgotten");
+}

@@ -1,0 +1,157 @@
+//! A headless Chromium for one test: its own driver, port and profile, gone with the value.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::http;
+
+/// How long a page may take to show what is awaited; generous, since CI machines are slow and busy.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) struct Chromium {
+    pub(crate) client: Client,
+    session: String,
+    // In this order: the driver goes before the profile's directory.
+    _driver: Child,
+    _profile: TempDir,
+}
+
+impl Chromium {
+    pub(crate) async fn launch() -> Self {
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("chromedriver starts: apt-get install chromium chromium-driver");
+        let address = format!("http://127.0.0.1:{}", announced_port(&mut driver).await);
+        let profile = tempfile::tempdir().expect("a directory for the profile");
+
+        let capabilities = json!({
+            "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
+            "goog:chromeOptions": { "args": [
+                "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                "--disable-dev-shm-usage",
+                // Over a pipe, the browser ends with its driver, even when that is killed.
+                "--remote-debugging-pipe",
+                format!("--user-data-dir={}", profile.path().display()),
+            ] },
+        });
+        let Value::Object(capabilities) = capabilities else { unreachable!("written as an object") };
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&address)
+            .await
+            .expect("a session: apt-get install chromium chromium-driver");
+
+        let mut timeouts = client.get_timeouts().await.expect("the timeouts");
+        timeouts.set_script(Some(PATIENCE));
+        client.update_timeouts(timeouts).await.expect("longer timeouts");
+        let id = client.session_id().await.expect("the session").expect("its id");
+        Chromium { session: format!("{address}/session/{id}"), client, _driver: driver, _profile: profile }
+    }
+
+    pub(crate) async fn open(&self, url: &str) {
+        self.client.goto(url).await.expect("the page loads");
+    }
+
+    pub(crate) async fn click(&self, css: &str) {
+        let element = self.client.find(Locator::Css(css)).await.expect(css);
+        element.click().await.expect(css);
+    }
+
+    /// What the expression is in the page now.
+    pub(crate) async fn value(&self, expression: &str) -> Value {
+        self.client.execute(&format!("return ({expression});"), Vec::new()).await.expect(expression)
+    }
+
+    /// Returns as soon as a change of the page makes the expression true.
+    pub(crate) async fn until(&self, expression: &str) {
+        let script = format!(
+            "const done = arguments[arguments.length - 1];
+             const holds = () => {{ try {{ return {expression}; }} catch {{ return false; }} }};
+             if (holds()) return done();
+             const changes = new MutationObserver(() => {{
+               if (holds()) {{ changes.disconnect(); done(); }}
+             }});
+             changes.observe(document, {{ subtree: true, childList: true, characterData: true, attributes: true }});"
+        );
+        if let Err(error) = self.client.execute_async(&script, Vec::new()).await {
+            let page = self.value("document.body.innerText").await;
+            panic!("never true within {PATIENCE:?}: {expression}\n{error}\nthe page then:\n{page}");
+        }
+    }
+
+    /// Returns once the element shows exactly this text.
+    pub(crate) async fn until_text(&self, css: &str, text: &str) {
+        let [css, text] = [css, text].map(|word| Value::from(word).to_string());
+        self.until(&format!("document.querySelector({css}).textContent === {text}")).await;
+    }
+
+    /// Has the script run in each page before any of the page's own.
+    pub(crate) async fn before_each_page(&self, script: &str) {
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
+    }
+
+    /// A command of the DevTools protocol, for what WebDriver has no word for.
+    pub(crate) async fn devtools(&self, command: &str, params: Value) -> Value {
+        self.post("goog/cdp/execute", json!({ "cmd": command, "params": params })).await
+    }
+
+    /// What the console has said since it was last asked.
+    pub(crate) async fn console(&self) -> Vec<String> {
+        let entries = self.post("se/log", json!({ "type": "browser" })).await;
+        let entries = entries.as_array().expect("a list of entries");
+        entries.iter().map(|entry| entry["message"].to_string()).collect()
+    }
+
+    /// The addresses of everything that pages have asked the network for since this was last asked.
+    pub(crate) async fn requested(&self) -> Vec<String> {
+        let entries = self.post("se/log", json!({ "type": "performance" })).await;
+        let entries = entries.as_array().expect("a list of entries");
+        let events = entries.iter().map(|entry| {
+            let text = entry["message"].as_str().expect("a DevTools event");
+            serde_json::from_str::<Value>(text).expect("events are JSON")["message"].take()
+        });
+        let requests = events.filter(|event| event["method"] == "Network.requestWillBeSent");
+        let address = |event: Value| event["params"]["request"]["url"].as_str().map(str::to_owned);
+        let addresses = requests.map(|event| address(event).expect("requests have an address"));
+        // The browser's own first page is built from chrome: addresses.
+        addresses.filter(|url| !url.starts_with("chrome:") && !url.starts_with("data:")).collect()
+    }
+
+    async fn post(&self, command: &str, body: Value) -> Value {
+        let url = format!("{}/{command}", self.session);
+        let answer = http::client().post(url).json(&body).send().await.expect("the driver answers");
+        let mut answer: Value = answer.json().await.expect("the driver answers in JSON");
+        assert_eq!(answer["value"]["error"], Value::Null, "{command}: {answer}");
+        answer["value"].take()
+    }
+}
+
+/// The free port that the driver has taken, which it prints.
+async fn announced_port(driver: &mut Child) -> u16 {
+    let stdout = driver.stdout.take().expect("a piped output");
+    let mut lines = BufReader::new(stdout).lines();
+    let port = async {
+        while let Some(line) = lines.next_line().await.expect("lines of text") {
+            if let Some((_, port)) = line.split_once("successfully on port ") {
+                return port.trim_end_matches('.').parse().expect("a port");
+            }
+        }
+        panic!("chromedriver ended without a word of its port");
+    };
+    let port = tokio::time::timeout(PATIENCE, port).await.expect("chromedriver starts in time");
+    // Whatever else it prints must find a reader, or it would stop.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    port
+}

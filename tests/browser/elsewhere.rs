@@ -1,0 +1,129 @@
+//! Pages on somebody else's site that show our counters.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use crate::chromium::Chromium;
+use crate::support::app::TestApp;
+use crate::{http, site};
+
+/// The page-view script as sites carry it that used the service before, with the counter's host filled in.
+const ORIGINAL_SNIPPET: &str = r#"<!doctype html>
+<script src="/jquery.js"></script>
+<script src="/jquery-ui.js"></script>
+<div id="overlay">overlay</div>
+<span id="views-area">Views: <span id="views"></span></span>
+<script>
+  $(function() {
+    var url = '//HOST/counters/1/';
+    var firstValue = true;
+    var es = new EventSource(url);
+    es.addEventListener('message', function (e) {
+      $('#views').text(e.data);
+      if (firstValue) {
+        firstValue = false;
+        $('#overlay').hide();
+        // after receiving initial value, increment counter
+        $.post(url, function () {});
+      } else {
+        // highlight animation for updates after initial value
+        $('#views-area').effect('highlight', {}, 1000);
+      }
+    }, false);
+  });
+</script>
+"#;
+
+#[tokio::test]
+async fn the_original_page_view_script_works_from_another_site() {
+    let app = TestApp::spawn().await;
+    http::add(&app.address, "1", 41).await;
+    let host = app.address.trim_start_matches("http://");
+    let library = |path: &str| {
+        std::fs::read(Path::new("/usr/share/javascript").join(path))
+            .expect("jQuery is there: apt-get install libjs-jquery libjs-jquery-ui")
+    };
+    let files = HashMap::from([
+        ("/".to_owned(), ORIGINAL_SNIPPET.replace("HOST", host).into_bytes()),
+        ("/jquery.js".to_owned(), library("jquery/jquery.min.js")),
+        ("/jquery-ui.js".to_owned(), library("jquery-ui/jquery-ui.min.js")),
+    ]);
+    let site = site::serve(files).await;
+    let browser = Chromium::launch().await;
+
+    browser.open(&site).await;
+    browser.until("$('#views').text() === '42' && $('#views-area').is(':animated')").await;
+
+    assert_eq!(browser.value("$('#overlay').is(':visible')").await, false);
+    http::add(&app.address, "1", 1).await;
+    browser.until_text("#views", "43").await;
+    assert_eq!(http::read(&app.address, "1").await, 43);
+}
+
+#[tokio::test]
+async fn the_page_view_script_of_the_home_page_works_from_another_site() {
+    let app = TestApp::spawn().await;
+    let browser = Chromium::launch().await;
+    browser.open(&app.address).await;
+    let examples =
+        browser.value("[...document.querySelectorAll('pre code')].map((one) => one.textContent)").await;
+    let examples = examples.as_array().expect("a list").iter().filter_map(|one| one.as_str());
+    let script = examples.into_iter().find(|one| one.contains("EventSource")).expect("the script").to_owned();
+
+    let page = format!("<!doctype html><p>Views: <b id=views></b></p><script>{script}</script>");
+    let site = site::serve(HashMap::from([("/".to_owned(), page.into_bytes())])).await;
+    browser.open(&site).await;
+    browser.until_text("#views", "1").await;
+    http::add(&app.address, "my-page", 4).await;
+    browser.until_text("#views", "5").await;
+    assert_eq!(http::read(&app.address, "my-page").await, 5);
+}
+
+#[tokio::test]
+async fn the_react_example_shows_a_live_count() {
+    let app = TestApp::spawn().await;
+    http::add(&app.address, "2", 26).await;
+    let work = tempfile::tempdir().expect("a directory to build in");
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/react");
+    for file in ["index.html", "package.json", "package-lock.json", "src"] {
+        copy(&example.join(file), &work.path().join(file));
+    }
+    let url = format!("{}/counters/2/", app.address);
+    npm(work.path(), &["ci", "--no-audit", "--no-fund"], &url).await;
+    npm(work.path(), &["run", "build"], &url).await;
+
+    let site = site::serve(site::files_in(&work.path().join("dist"))).await;
+    let browser = Chromium::launch().await;
+    browser.open(&site).await;
+    browser.until_text("strong", "26").await;
+    http::add(&app.address, "2", 1).await;
+    browser.until_text("strong", "27").await;
+    browser.click("button").await;
+    browser.until_text("strong", "28").await;
+    assert_eq!(browser.console().await, Vec::<String>::new());
+}
+
+async fn npm(directory: &Path, arguments: &[&str], url: &str) {
+    let mut command = Command::new("npm");
+    command.args(arguments).current_dir(directory).env("VITE_COUNTER_URL", url).kill_on_drop(true);
+    let output = tokio::time::timeout(Duration::from_secs(120), command.output()).await;
+    let output =
+        output.expect("npm ends in time").expect("npm starts: install Node.js 20.19 or later with npm");
+    let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert!(output.status.success(), "npm {}: {out}{err}", arguments.join(" "));
+}
+
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        std::fs::create_dir(to).expect("a new directory");
+        for entry in std::fs::read_dir(from).expect("a directory") {
+            let entry = entry.expect("an entry");
+            copy(&entry.path(), &to.join(entry.file_name()));
+        }
+    } else {
+        std::fs::copy(from, to).expect("a file");
+    }
+}

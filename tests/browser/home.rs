@@ -1,0 +1,225 @@
+//! The home page.
+
+use serde_json::json;
+
+use crate::chromium::Chromium;
+use crate::http;
+use crate::relay::Relay;
+use crate::support::app::TestApp;
+
+const LIVE: &str = "document.querySelectorAll('[data-state=live]').length === 4";
+
+/// The selector of what shows the number of one of the counters to play with.
+fn number_of(counter: &str) -> String {
+    format!("[data-counter=\"{counter}\"] .value")
+}
+
+fn button(counter: &str, by: &str) -> String {
+    format!("[data-counter=\"{counter}\"] [data-by=\"{by}\"]")
+}
+
+#[tokio::test]
+async fn the_home_page_counts_the_visit_after_the_first_value() {
+    let app = TestApp::spawn().await;
+    http::add(&app.address, "1", 1233).await;
+    let browser = Chromium::launch().await;
+    browser
+        .before_each_page(
+            "window.shown = [];
+             new MutationObserver(() => {
+               const text = document.querySelector('#views')?.textContent;
+               if (/[0-9]/.test(text) && shown.at(-1) !== text) shown.push(text);
+             }).observe(document, { subtree: true, childList: true, characterData: true });",
+        )
+        .await;
+
+    browser.open(&app.address).await;
+    browser.until_text("#views", "1\u{202f}234").await;
+    browser.until("document.querySelector('#visit').textContent.includes('number 1\\u202f234')").await;
+
+    assert_eq!(browser.value("shown").await, json!(["1\u{202f}233", "1\u{202f}234"]));
+    assert_eq!(http::read(&app.address, "1").await, 1234);
+}
+
+#[tokio::test]
+async fn a_change_from_elsewhere_shows_up_and_is_highlighted() {
+    let app = TestApp::spawn().await;
+    let browser = Chromium::launch().await;
+    browser.open(&app.address).await;
+    browser.until_text(&number_of("2"), "0").await;
+    let marked = "document.getAnimations().some((one) =>
+        one.animationName === 'mark' && one.effect.target.matches('[data-counter=\"2\"] .value'))";
+    assert_eq!(browser.value(marked).await, false, "a first value is no change");
+
+    http::add(&app.address, "2", 26).await;
+
+    browser
+        .until(&format!(
+            "document.querySelector('[data-counter=\"2\"] .value').textContent === '26' && {marked}"
+        ))
+        .await;
+    assert_eq!(
+        browser.value("document.querySelectorAll('[data-counter=\"2\"] .tally path').length").await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn the_buttons_add_and_subtract() {
+    let app = TestApp::spawn().await;
+    let browser = Chromium::launch().await;
+    browser.open(&app.address).await;
+    browser.until(LIVE).await;
+
+    for (by, text, status) in [
+        ("1", "1", "Counter 2 is now 1."),
+        ("10", "11", "Counter 2 is now 11."),
+        ("-1", "10", "Counter 2 is now 10."),
+    ] {
+        browser.click(&button("2", by)).await;
+        browser.until_text(&number_of("2"), text).await;
+        browser.until_text("#notice", status).await;
+    }
+    browser.click(&button("3", "-1")).await;
+    browser.until_text(&number_of("3"), "\u{2212}1").await;
+
+    assert_eq!(http::read(&app.address, "2").await, 10);
+    assert_eq!(http::read(&app.address, "3").await, -1);
+    browser.until("!document.querySelector('[aria-busy=true]')").await;
+}
+
+#[tokio::test]
+async fn a_refused_press_says_why() {
+    let app = TestApp::spawn().await;
+    http::add(&app.address, "4", 9_007_199_254_740_991).await;
+    let browser = Chromium::launch().await;
+    browser.open(&app.address).await;
+    browser.until_text(&number_of("4"), "9\u{202f}007\u{202f}199\u{202f}254\u{202f}740\u{202f}991").await;
+
+    browser.click(&button("4", "1")).await;
+
+    browser.until("document.querySelector('#notice.bad').textContent.length > 'Counter 4: '.length").await;
+    assert_eq!(http::read(&app.address, "4").await, 9_007_199_254_740_991);
+}
+
+#[tokio::test]
+async fn the_page_shows_when_the_connection_is_lost_and_recovers() {
+    let app = TestApp::spawn().await;
+    let relay = Relay::to(&app.address).await;
+    let browser = Chromium::launch().await;
+    browser.open(&relay.address).await;
+    browser.until(LIVE).await;
+
+    relay.cut();
+    browser.until_text("#state", "reconnecting").await;
+    http::add(&app.address, "2", 7).await;
+    relay.mend();
+
+    browser.until_text("#state", "live").await;
+    browser.until_text(&number_of("2"), "7").await;
+    browser.until(LIVE).await;
+}
+
+#[tokio::test]
+async fn a_refused_stream_says_why_and_is_tried_again() {
+    let app = TestApp::spawn().await;
+    let relay = Relay::to(&app.address).await;
+    let browser = Chromium::launch().await;
+    browser.open(&relay.address).await;
+    browser.until(LIVE).await;
+
+    // An EventSource gives up for good on such an answer: from here on it is the page that tries.
+    relay.be_busy();
+    browser.until("document.querySelector('#notice.bad').textContent.endsWith('the store is away')").await;
+    assert_eq!(browser.value("document.querySelector('#state').textContent").await, "reconnecting");
+    http::add(&app.address, "2", 7).await;
+    relay.mend();
+
+    browser.until_text(&number_of("2"), "7").await;
+    browser.until(LIVE).await;
+}
+
+#[tokio::test]
+async fn two_tabs_both_stay_live() {
+    let app = TestApp::spawn().await;
+    let browser = Chromium::launch().await;
+    let first = browser.client.window().await.expect("a tab");
+    browser.open(&app.address).await;
+    browser.until(LIVE).await;
+    let second = browser.client.new_window(true).await.expect("another tab").handle;
+    browser.client.switch_to_window(second.clone()).await.expect("the other tab");
+    browser.open(&app.address).await;
+    browser.until(LIVE).await;
+
+    browser.until_text("#views", "2").await;
+    browser.click(&button("2", "1")).await;
+    browser.until_text(&number_of("2"), "1").await;
+    browser.client.switch_to_window(first).await.expect("the first tab");
+    browser.until_text(&number_of("2"), "1").await;
+    browser.until_text("#views", "2").await;
+
+    // Whoever came first may go first.
+    browser.client.close_window().await.expect("the first tab closes");
+    browser.client.switch_to_window(second).await.expect("the other tab");
+    http::add(&app.address, "2", 1).await;
+    browser.until_text(&number_of("2"), "2").await;
+    browser.until(LIVE).await;
+}
+
+#[tokio::test]
+async fn without_shared_workers_the_page_listens_by_itself() {
+    let app = TestApp::spawn().await;
+    let browser = Chromium::launch().await;
+    browser.before_each_page("delete globalThis.SharedWorker;").await;
+    browser.open(&app.address).await;
+    browser.until(LIVE).await;
+
+    browser.click(&button("2", "1")).await;
+    browser.until_text(&number_of("2"), "1").await;
+    browser.until_text("#views", "1").await;
+}
+
+#[tokio::test]
+async fn no_request_leaves_the_site_and_the_console_is_clean() {
+    let app = TestApp::spawn().await;
+    let browser = Chromium::launch().await;
+    browser.open(&app.address).await;
+    browser.until(LIVE).await;
+    browser.until_text("#views", "1").await;
+    browser.click(&button("2", "1")).await;
+    browser.until_text(&number_of("2"), "1").await;
+
+    // A breach of the policy is an error in the console.
+    assert_eq!(browser.console().await, Vec::<String>::new());
+    let requested = browser.requested().await;
+    assert!(requested.iter().any(|url| url.ends_with("/assets/home.js")), "{requested:?}");
+    let own = format!("{}/", app.address);
+    assert!(requested.iter().all(|url| url.starts_with(&own)), "{requested:?}");
+    // The log does not reach into the shared worker; the policy of its script does.
+    for path in ["/", "/assets/home.js"] {
+        let policy = http::policy(&[&app.address, path].concat()).await;
+        assert!(
+            policy.contains("default-src 'none'") && policy.contains("connect-src 'self'"),
+            "{path}: {policy}"
+        );
+        assert!(!policy.contains("unsafe"), "{path}: {policy}");
+    }
+}
+
+#[tokio::test]
+async fn the_longest_number_fits_the_narrowest_phone() {
+    let app = TestApp::spawn().await;
+    for counter in ["1", "2"] {
+        http::add(&app.address, counter, -9_007_199_254_740_991).await;
+    }
+    let browser = Chromium::launch().await;
+    let phone = json!({ "width": 320, "height": 640, "deviceScaleFactor": 2, "mobile": true });
+    browser.devtools("Emulation.setDeviceMetricsOverride", phone).await;
+    browser.open(&app.address).await;
+    browser.until(LIVE).await;
+    browser.until("document.querySelector('#views').textContent.endsWith('990')").await;
+
+    assert_eq!(browser.value("document.documentElement.scrollWidth").await, 320);
+    let widest = "Math.max(...[...document.querySelectorAll('.value')].map((one) => one.getBoundingClientRect().right))";
+    assert!(browser.value(widest).await.as_f64().expect("a number") <= 320.0 - 16.0);
+}

@@ -1,0 +1,12 @@
+//! The pages in a real Chromium, against the real app: what a visitor sees.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod chromium;
+mod elsewhere;
+mod home;
+mod http;
+mod relay;
+mod screenshots;
+mod site;

@@ -1,0 +1,373 @@
+//! Pushpin's and the cache's configurations, by themselves: an origin of a few lines stands behind them.
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::origin::Origin;
+use crate::support::http::{self, header};
+use crate::support::process::repository;
+use crate::support::pushpin::{Options, Pushpin};
+use crate::support::sse::Listener;
+use crate::support::varnish::{API_KEY, Varnish};
+
+const COUNTER: &str = "/counters/2/";
+const SOON: Duration = Duration::from_secs(5);
+
+/// GETs with an Accept header; the body and what the cache says of it.
+async fn get(url: &str, accept: &str) -> (String, String) {
+    let answer = http::client().get(url).header("Accept", accept).send().await.expect("an answer");
+    let cache = header(&answer, "x-cache").to_owned();
+    (answer.text().await.expect("a body"), cache)
+}
+
+fn event(value: i64) -> String {
+    format!("id: e-{value}\nevent: message\ndata: {value}\n\n")
+}
+
+#[tokio::test]
+async fn a_listener_behind_pushpin_gets_the_value_and_what_is_published() {
+    let origin = Origin::start().await;
+    let pushpin = Pushpin::start(origin.addr()).await;
+    let mut listener = Listener::connect(pushpin.addr(), COUNTER).await;
+    assert_eq!(listener.status(), 200);
+    assert_eq!(listener.header("content-type"), "text/event-stream");
+    assert_eq!(listener.header("grip-hold"), "", "the protocol's own headers stay inside");
+    assert_eq!(listener.next(SOON).await.data, "26");
+
+    pushpin.publish("counter-2", "e-27", "e-26", &event(27)).await;
+    let next = listener.next(SOON).await;
+    assert_eq!((next.id.as_deref(), next.event.as_deref()), (Some("e-27"), Some("message")));
+    assert_eq!(next.data, "27");
+}
+
+#[tokio::test]
+async fn pushpin_signs_what_it_forwards_and_names_the_client_truly() {
+    let origin = Origin::start().await;
+    let pushpin = Pushpin::start(origin.addr()).await;
+    let forged = [("Grip-Sig", "forged"), ("X-Forwarded-For", "192.0.2.1")];
+    let mut listener = Listener::connect_with(pushpin.addr(), COUNTER, &forged).await;
+    listener.next(SOON).await;
+
+    let request = origin.requests().pop().expect("a request");
+    assert_eq!(request.header("x-forwarded-for"), "127.0.0.1");
+    let signature = request.header("grip-sig");
+    assert_eq!(signature.split('.').count(), 3, "a token of Pushpin's own, not {signature:?}");
+}
+
+#[tokio::test]
+async fn a_listener_that_missed_an_item_is_healed_within_a_second_or_so() {
+    let origin = Origin::start().await;
+    let pushpin = Pushpin::start(origin.addr()).await;
+    let mut listener = Listener::connect(pushpin.addr(), COUNTER).await;
+    assert_eq!(listener.next(SOON).await.data, "26");
+
+    // 27 is lost on its way: 28 names it as its predecessor.
+    origin.set_value(28);
+    let published = Instant::now();
+    pushpin.publish("counter-2", "e-28", "e-27", &event(28)).await;
+    assert_eq!(listener.next(SOON).await.data, "28");
+    assert!(published.elapsed() < Duration::from_secs(3), "message_wait of the configuration is in force");
+    pushpin.publish("counter-2", "e-29", "e-28", &event(29)).await;
+    assert_eq!(listener.next(SOON).await.data, "29", "and it still listens");
+}
+
+#[tokio::test]
+async fn three_listeners_through_the_cache_cost_one_origin_request() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    let pushpin = Pushpin::start(cache.addr()).await;
+    let mut listeners = Vec::new();
+    for _ in 0..3 {
+        listeners.push(Listener::connect(pushpin.addr(), COUNTER).await);
+    }
+    for listener in &mut listeners {
+        assert_eq!(listener.next(SOON).await.data, "26");
+    }
+    let reads = origin.requests().into_iter().filter(|request| request.path == COUNTER).count();
+    assert_eq!(reads, 1);
+
+    pushpin.publish("counter-2", "e-27", "e-26", &event(27)).await;
+    for listener in &mut listeners {
+        assert_eq!(listener.next(SOON).await.data, "27", "a cached hold is a hold");
+    }
+}
+
+#[tokio::test]
+async fn thirty_readers_at_once_cost_one_origin_request() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    let url = cache.url(COUNTER);
+    let readers: Vec<_> =
+        (0..30).map(|_| get(&url, "text/plain")).map(futures_util::FutureExt::boxed).collect();
+    for (body, _) in futures_util::future::join_all(readers).await {
+        assert_eq!(body, "26\n");
+    }
+    assert_eq!(origin.count("GET"), 1);
+}
+
+#[tokio::test]
+async fn a_purge_removes_every_variant() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    let url = cache.url(COUNTER);
+    let accepts = ["text/event-stream", "application/json", "text/plain"];
+    for accept in accepts {
+        assert_eq!(get(&url, accept).await.1, "MISS");
+        assert_eq!(get(&url, accept).await.1, "HIT");
+    }
+    origin.set_value(27);
+    assert!(get(&url, "text/plain").await.0.contains("26"), "kept until it is purged");
+
+    cache.purge("counter-1 counter-2").await;
+    for accept in accepts {
+        let (body, cached) = get(&url, accept).await;
+        assert_eq!(cached, "MISS");
+        assert!(body.contains("27"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_purge_needs_the_key_and_the_control_port() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    let (url, client) = (cache.url(COUNTER), http::client());
+    get(&url, "text/plain").await;
+
+    let purge = |base: &str, key: &str| {
+        let request = client.post(format!("{base}/service/local/purge")).header("Surrogate-Key", "counter-2");
+        request.header("Fastly-Key", key).send()
+    };
+    assert_eq!(purge(&cache.api_url(), "").await.expect("an answer").status(), 401);
+    assert_eq!(purge(&cache.api_url(), "another").await.expect("an answer").status(), 401);
+    // On the public port it is a POST like any other, and the origin's to refuse.
+    purge(&cache.url(""), API_KEY).await.expect("an answer");
+    assert_eq!(origin.count("POST"), 1);
+    assert_eq!(get(&url, "text/plain").await.1, "HIT");
+
+    let answer = purge(&cache.api_url(), API_KEY).await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.text().await.expect("a body").trim(), r#"{"status":"ok"}"#);
+    assert_eq!(get(&url, "text/plain").await.1, "MISS");
+}
+
+#[tokio::test]
+async fn a_soft_purge_makes_stale_and_does_not_remove() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    let url = cache.url(COUNTER);
+    get(&url, "text/plain").await;
+    let soft = async || {
+        let request = http::client().post(format!("{}/service/local/purge", cache.api_url()));
+        let request = request.header("Fastly-Key", API_KEY).header("Surrogate-Key", "counter-2");
+        let answer = request.header("Fastly-Soft-Purge", "1").send().await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+    };
+    soft().await;
+    origin.set_value(27);
+    assert_eq!(
+        get(&url, "text/plain").await,
+        ("27\n".to_owned(), "MISS".to_owned()),
+        "fresh while there is an origin"
+    );
+    soft().await;
+    origin.fail();
+    assert_eq!(get(&url, "text/plain").await, ("27\n".to_owned(), "STALE".to_owned()));
+}
+
+#[tokio::test]
+async fn accept_headers_become_as_few_variants_as_there_are_representations() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    let url = cache.url(COUNTER);
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
+    for (accept, sent) in [
+        ("text/event-stream", "text/event-stream"),
+        ("text/event-stream; charset=utf-8", "text/event-stream"),
+        ("Text/Event-Stream, */*", "text/event-stream"),
+        ("application/json", "application/json"),
+        ("application/json, text/plain, */*", "application/json"),
+        ("*/*", "*/*"),
+        ("text/plain", "*/*"),
+        ("application/jsonp", "*/*"),
+        ("", "*/*"),
+        (browser, "text/html"),
+    ] {
+        cache.purge("counter-2").await;
+        get(&url, accept).await;
+        let request = origin.requests().pop().expect("a request");
+        assert_eq!(request.header("accept"), sent, "of {accept:?}");
+    }
+    // Weighed against each other: the origin decides, and nothing is kept.
+    let weighed = "application/json;q=0.5, text/event-stream;q=0.1";
+    for _ in 0..2 {
+        assert_eq!(get(&url, weighed).await.1, "MISS");
+        assert_eq!(origin.requests().pop().expect("a request").header("accept"), weighed);
+    }
+}
+
+#[tokio::test]
+async fn a_post_reaches_the_origin_each_time_on_a_connection_of_its_own() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    let client = http::client();
+    for value in ["27\n", "28\n"] {
+        let answer = client.post(cache.url(COUNTER)).send().await.expect("an answer");
+        assert_eq!(answer.text().await.expect("a body"), value);
+    }
+    let requests = origin.requests();
+    assert_ne!(requests[0].peer(), requests[1].peer());
+    assert!(requests.iter().all(|request| request.header("connection") == "close"), "{requests:?}");
+}
+
+#[tokio::test]
+async fn the_recovery_path_is_never_cached() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    for asked in 1..=2 {
+        get(&cache.url("/counters/2/recover"), "*/*").await;
+        assert_eq!(origin.count("GET"), asked);
+    }
+    let client = http::client();
+    for asked in 3..=4 {
+        let request = client.get(cache.url(COUNTER)).header("Grip-Last", "counter-2; last-id=e-1");
+        request.send().await.expect("an answer");
+        assert_eq!(origin.count("GET"), asked);
+    }
+}
+
+#[tokio::test]
+async fn without_surrogate_control_nothing_is_kept() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    for control in ["", "max-age=0", "no-store", "no-store, max-age=60"] {
+        origin.set_surrogate_control(control);
+        let before = origin.count("GET");
+        for _ in 0..2 {
+            assert_eq!(get(&cache.url(COUNTER), "text/plain").await.1, "MISS", "{control:?}");
+        }
+        assert_eq!(origin.count("GET"), before + 2, "{control:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_kept_answer_lives_as_long_as_surrogate_control_says() {
+    let origin = Origin::start().await;
+    origin.set_surrogate_control("max-age=1");
+    let cache = Varnish::start(&[origin.addr()]).await;
+    let url = cache.url(COUNTER);
+    get(&url, "text/plain").await;
+    origin.set_value(27);
+    let asked = Instant::now();
+    while get(&url, "text/plain").await.0 != "27\n" {
+        assert!(asked.elapsed() < SOON, "still the old value");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn stale_answers_are_given_only_while_no_origin_answers() {
+    let origin = Origin::start().await;
+    origin.set_surrogate_control("max-age=1, stale-if-error=600");
+    let cache = Varnish::start(&[origin.addr()]).await;
+    let url = cache.url(COUNTER);
+    assert_eq!(get(&url, "text/event-stream").await.1, "MISS");
+    let addr = origin.addr();
+    drop(origin);
+
+    let asked = Instant::now();
+    loop {
+        let (body, cached) = get(&url, "text/event-stream").await;
+        assert!(body.contains("data: 26"), "no answer is worse than a known one: {body}");
+        if cached == "STALE" {
+            break;
+        }
+        assert!(asked.elapsed() < SOON, "{cached}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    let origin = Origin::at(addr).await;
+    origin.set_value(27);
+    let asked = Instant::now();
+    while !get(&url, "text/event-stream").await.0.contains("data: 27") {
+        assert!(asked.elapsed() < SOON, "still stale");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_origin_that_fails_is_covered_by_another() {
+    let (good, bad) = (Origin::start().await, Origin::start().await);
+    bad.fail();
+    let cache = Varnish::start(&[good.addr(), bad.addr()]).await;
+    for id in 0..6 {
+        assert_eq!(get(&cache.url(&format!("/counters/c{id}/")), "text/plain").await.0, "26\n");
+    }
+    assert!(bad.count("GET") > 0, "it was asked");
+}
+
+#[tokio::test]
+async fn without_an_origin_or_a_copy_browsers_get_a_503_they_may_read() {
+    let nowhere: SocketAddr = Origin::start().await.addr();
+    let cache = Varnish::start(&[nowhere]).await;
+    let client = http::client();
+    for request in [client.get(cache.url(COUNTER)), client.post(cache.url(COUNTER))] {
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(answer.status(), 503);
+        assert_eq!(header(&answer, "content-type"), "application/problem+json");
+        assert_eq!(header(&answer, "access-control-allow-origin"), "*");
+        assert_eq!(header(&answer, "cache-control"), "no-store");
+        assert_eq!(header(&answer, "retry-after"), "1");
+        let problem: serde_json::Value = answer.json().await.expect("JSON");
+        assert_eq!(problem["status"], 503);
+    }
+}
+
+#[tokio::test]
+async fn what_the_cache_is_told_stays_inside() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    let answer =
+        http::client().get(cache.url(COUNTER)).header("Cookie", "a=b").send().await.expect("an answer");
+    for name in ["surrogate-control", "surrogate-key", "xkey", "via", "x-varnish"] {
+        assert_eq!(header(&answer, name), "", "{name}");
+    }
+    assert_eq!(header(&answer, "vary"), "Accept");
+    assert_eq!(header(&answer, "cache-control"), "s-maxage=600");
+    assert_eq!(origin.requests().pop().expect("a request").header("cookie"), "");
+    assert_eq!(http::client().get(cache.url("/metrics")).send().await.expect("an answer").status(), 404);
+}
+
+#[test]
+fn the_start_scripts_refuse_what_they_cannot_use() {
+    let start = |arguments: &[&str], key: Option<&str>| {
+        let mut command = Command::new(repository("pushpin/start"));
+        command
+            .args(arguments)
+            .env_remove("GRIP_KEY")
+            .env_remove("GRIP_KEY_FILE")
+            .envs(key.map(|k| ("GRIP_KEY", k)));
+        let output = command.output().expect("bash");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let dir = tempfile::tempdir().expect("a directory");
+    let dir = dir.path().to_str().expect("a readable path");
+    let (status, said) = start(&["--dir", dir], None);
+    assert_eq!(status, Some(2));
+    assert!(said.contains("GRIP_KEY"), "{said}");
+    let (status, said) = start(&["--dir", dir, "mesage_wait=1"], Some("k"));
+    assert_eq!(status, Some(2));
+    assert!(said.contains("mesage_wait"), "{said}");
+}
+
+#[tokio::test]
+async fn settings_reach_pushpin_as_they_are() {
+    let origin = Origin::start().await;
+    let sig_key = r"a/b&c\1|d e".to_owned();
+    let settings = vec![("message_wait", "100".to_owned())];
+    let pushpin = Pushpin::with(origin.addr(), Options { sig_key: sig_key.clone(), settings }).await;
+    let written =
+        std::fs::read_to_string(pushpin.process().dir().join("run/pushpin.conf")).expect("its configuration");
+    assert!(written.contains(&format!("\nsig_key={sig_key}\n")), "{written}");
+    assert!(written.contains("\nmessage_wait=100\n"));
+}

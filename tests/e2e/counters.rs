@@ -1,0 +1,230 @@
+//! The product end to end: POST → store → announcer → Pushpin → listener, through the cache and back.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use livecounter::domain::Topic;
+use livecounter::store::redis::RedisStore;
+use livecounter::store::{Add, Claim, Store, Terms};
+
+use crate::support::chain::Chain;
+use crate::support::http::client;
+use crate::support::pushpin::Options;
+use crate::support::sse::Listener;
+
+const SOON: Duration = Duration::from_secs(10);
+const RECOVERIES: &str = r#"livecounter_http_requests_total{route="/counters/{id}/recover""#;
+const READS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="Get""#;
+
+async fn post(url: &str) -> String {
+    let answer = client().post(url).send().await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    answer.text().await.expect("a text").trim().to_owned()
+}
+
+/// Polls a number until it satisfies the condition.
+async fn until(mut number: impl AsyncFnMut() -> f64, reached: impl Fn(f64) -> bool) {
+    let mut poll = tokio::time::interval(Duration::from_millis(50));
+    let wait = async {
+        while !reached(number().await) {
+            poll.tick().await;
+        }
+    };
+    tokio::time::timeout(SOON, wait).await.expect("the number to get there");
+}
+
+fn store(chain: &Chain) -> RedisStore {
+    RedisStore::connect(&chain.redis.url(), Duration::from_secs(2)).expect("a store")
+}
+
+fn topic(id: &str) -> Topic {
+    Topic::counter(&id.parse().expect("an id"))
+}
+
+#[tokio::test]
+async fn a_listener_gets_the_value_and_every_origin_s_changes() {
+    let chain = Chain::start(2).await;
+    post(&format!("{}?by=26", chain.pushpin.url("/counters/2/"))).await;
+    let mut listener = Listener::connect(chain.pushpin.addr(), "/counters/2/").await;
+    assert_eq!(listener.status(), 200);
+    assert_eq!(listener.header("content-type"), "text/event-stream");
+    assert_eq!(listener.header("grip-hold"), "", "the proxy keeps its instructions to itself");
+    let first = listener.next(SOON).await;
+    assert_eq!((first.event.as_deref(), first.data.as_str()), (Some("message"), "26"));
+    for (origin, expected) in [(0, "27"), (1, "28"), (0, "29")] {
+        assert_eq!(post(&chain.origins[origin].counter("2")).await, expected);
+        listener.until_data(expected, SOON).await;
+    }
+}
+
+#[tokio::test]
+async fn a_hot_counter_is_published_at_most_once_per_interval_over_all_origins() {
+    let interval = Duration::from_millis(500);
+    let chain = Chain::with(2, &[("LIVECOUNTER__PUBLISH__INTERVAL", "500ms")], Options::default()).await;
+    let mut listener = Listener::connect(chain.pushpin.addr(), "/counters/hot/").await;
+    listener.until_data("0", SOON).await;
+    let before = chain.metric("livecounter_announcements_claimed_total").await;
+    let started = std::time::Instant::now();
+    for _ in 0..150 {
+        for origin in &chain.origins {
+            post(&origin.counter("hot")).await;
+        }
+    }
+    let seen = listener.until_data("300", SOON).await;
+    let most = started.elapsed().as_millis() / interval.as_millis() + 2;
+    let claimed = chain.metric("livecounter_announcements_claimed_total").await - before;
+    assert!(claimed <= most as f64, "{claimed} publishes, at most {most} fit the time");
+    let values: Vec<u32> = seen.iter().map(|event| event.data.parse().expect("a number")).collect();
+    assert!(values.is_sorted(), "never an older value after a newer one: {values:?}");
+}
+
+#[tokio::test]
+async fn the_first_subscription_s_fetch_shows_no_value_twice() {
+    let chain = Chain::start(1).await;
+    post(&chain.origins[0].counter("2")).await;
+    until(async || chain.metric("livecounter_announcements_acknowledged_total").await, |n| n >= 1.0).await;
+    let mut listener = Listener::connect(chain.pushpin.addr(), "/counters/2/").await;
+    assert_eq!(listener.next(SOON).await.data, "1");
+    until(async || chain.metric(RECOVERIES).await, |fetches| fetches >= 1.0).await;
+    post(&chain.origins[0].counter("2")).await;
+    assert_eq!(listener.next(SOON).await.data, "2", "the fetch in between had nothing to say");
+}
+
+#[tokio::test]
+async fn a_lost_publish_heals_with_the_next_one() {
+    let chain = Chain::start(1).await;
+    let mut listener = Listener::connect(chain.pushpin.addr(), "/counters/2/").await;
+    post(&chain.origins[0].counter("2")).await;
+    listener.until_data("1", SOON).await;
+    // An origin that claims, dies, and whose acknowledgement is believed: its publish never comes.
+    let store = store(&chain);
+    store.add(vec![Add::single(topic("2"), 40, None)]).await.remove(0).expect("to add");
+    let terms = Terms { interval: Duration::ZERO, lease: Duration::from_secs(60) };
+    let mut poll = tokio::time::interval(Duration::from_millis(20));
+    let claimed = loop {
+        match store.claim(vec![topic("2")], terms).await.remove(0).expect("an answer") {
+            Claim::Announce(announcement) => break announcement,
+            Claim::Wait(_) => poll.tick().await,
+            Claim::Nothing => panic!("somebody else has claimed it"),
+        };
+    };
+    store.acknowledge(vec![(topic("2"), claimed.id)]).await.expect("to acknowledge");
+    post(&chain.origins[0].counter("2")).await;
+    let seen = listener.until_data("42", SOON).await;
+    assert!(seen.iter().all(|event| event.data != "1"), "no older value: {seen:?}");
+}
+
+#[tokio::test]
+async fn what_a_killed_origin_had_counted_is_announced_by_another() {
+    let chain = Chain::start(1).await;
+    let mut listener = Listener::connect(chain.pushpin.addr(), "/counters/2/").await;
+    listener.until_data("0", SOON).await;
+    // Killed between increment and claim: the store has it, nobody has been told.
+    let store = store(&chain);
+    store.add(vec![Add::single(topic("2"), 7, None)]).await.remove(0).expect("to add");
+    listener.until_data("7", SOON).await;
+    // Killed between claim and publish: the lease runs out.
+    store.add(vec![Add::single(topic("2"), 1, None)]).await.remove(0).expect("to add");
+    let terms = Terms { interval: Duration::ZERO, lease: Duration::from_millis(500) };
+    let mut poll = tokio::time::interval(Duration::from_millis(20));
+    while let Claim::Wait(_) = store.claim(vec![topic("2")], terms).await.remove(0).expect("an answer") {
+        poll.tick().await;
+    }
+    listener.until_data("8", SOON).await;
+    until(async || store.outbox_len().await.expect("a number") as f64, |marks| marks == 0.0).await;
+}
+
+#[tokio::test]
+async fn one_origin_request_serves_all_who_join_through_the_cache() {
+    let chain = Chain::start(1).await;
+    post(&chain.origins[0].counter("2")).await;
+    until(async || chain.metric("livecounter_announcements_acknowledged_total").await, |n| n >= 1.0).await;
+    let before = chain.metric(READS).await;
+    let mut listeners = Vec::new();
+    for _ in 0..30 {
+        listeners.push(Listener::connect(chain.pushpin.addr(), "/counters/2/").await);
+    }
+    for listener in &mut listeners {
+        assert_eq!(listener.next(SOON).await.data, "1");
+    }
+    assert_eq!(chain.metric(READS).await - before, 1.0);
+    post(&chain.origins[0].counter("2")).await;
+    for listener in &mut listeners {
+        listener.until_data("2", SOON).await;
+    }
+}
+
+#[tokio::test]
+async fn a_post_purges_every_variant() {
+    let chain = Chain::start(1).await;
+    let url = chain.pushpin.url("/counters/2/");
+    let read = async |accept: &str| {
+        let answer = client().get(&url).header("accept", accept).send().await.expect("an answer");
+        answer.text().await.expect("a text")
+    };
+    assert_eq!(
+        (read("*/*").await.as_str(), read("application/json").await.as_str()),
+        ("0\n", r#"{"id":"2","value":0}"#)
+    );
+    post(&chain.origins[0].counter("2")).await;
+    let mut poll = tokio::time::interval(Duration::from_millis(20));
+    let fresh = async {
+        while read("*/*").await != "1\n" || read("application/json").await != r#"{"id":"2","value":1}"# {
+            poll.tick().await;
+        }
+    };
+    // Far below the ten minutes that the cache would keep it.
+    tokio::time::timeout(Duration::from_secs(3), fresh).await.expect("a fresh value");
+    let mut late = Listener::connect(chain.pushpin.addr(), "/counters/2/").await;
+    assert_eq!(late.next(SOON).await.data, "1");
+    assert!(chain.metric("livecounter_purged_keys_total").await >= 1.0);
+    assert_eq!(chain.metric("livecounter_purge_failures_total").await, 0.0);
+}
+
+#[tokio::test]
+async fn a_quiet_stream_is_kept_alive() {
+    let chain = Chain::start(1).await;
+    let mut listener = Listener::connect(chain.pushpin.addr(), "/counters/2/").await;
+    listener.until_data("0", SOON).await;
+    let padding = listener.comments().len();
+    assert!(listener.try_next(Duration::from_secs(25)).await.is_none(), "no event");
+    assert!(listener.comments().len() > padding, "but a comment");
+}
+
+#[tokio::test]
+async fn with_interval_0_every_value_comes_through_in_order() {
+    let chain = Chain::with(2, &[("LIVECOUNTER__PUBLISH__INTERVAL", "0ms")], Options::default()).await;
+    let mut listener = Listener::connect(chain.pushpin.addr(), "/counters/2/").await;
+    listener.until_data("0", SOON).await;
+    let (one, two) = (chain.origins[0].counter("2"), chain.origins[1].counter("2"));
+    for n in 0..20 {
+        post(if n % 2 == 0 { &one } else { &two }).await;
+    }
+    let seen = listener.until_data("20", SOON).await;
+    let values: Vec<u32> = seen.iter().map(|event| event.data.parse().expect("a number")).collect();
+    assert_eq!(values, (1..=20).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn everything_pending_is_announced_when_an_origin_stops() {
+    let mut chain = Chain::with(1, &[("LIVECOUNTER__PUBLISH__INTERVAL", "2s")], Options::default()).await;
+    let mut listeners = HashMap::new();
+    for id in ["a", "b"] {
+        let path = format!("/counters/{id}/");
+        let mut listener = Listener::connect(chain.pushpin.addr(), &path).await;
+        listener.until_data("0", SOON).await;
+        listeners.insert(id, listener);
+    }
+    // Behind the fetches of the first subscriptions: Pushpin holds items back while one of its fetches fails.
+    until(async || chain.metric(RECOVERIES).await, |fetches| fetches >= 2.0).await;
+    let origin = chain.origins.remove(0);
+    for _ in 0..3 {
+        post(&origin.counter("a")).await;
+        post(&origin.counter("b")).await;
+    }
+    assert!(origin.stop().await, "it waits for the gates");
+    for listener in listeners.values_mut() {
+        listener.until_data("3", SOON).await;
+    }
+    assert_eq!(store(&chain).outbox_len().await.expect("a number"), 0);
+}

@@ -1,0 +1,8 @@
+//! The service among the real servers: Pushpin, the cache, Redis.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod chain;
+mod counters;
+mod origin;

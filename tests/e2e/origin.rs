@@ -1,0 +1,186 @@
+//! An origin of a few lines that speaks as ours does, so that Pushpin's and the cache's configurations are tested by
+//! themselves: what it is asked is recorded, and it can be told to fail.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+/// A request as it arrived; /healthz is not recorded.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    head: String,
+    peer: SocketAddr,
+}
+
+impl Request {
+    /// The value of a header, empty when there is none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let lines = self.head.lines().filter_map(|line| line.split_once(':'));
+        lines
+            .filter(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim())
+            .next()
+            .unwrap_or("")
+    }
+
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+}
+
+/// What it answers with.
+#[derive(Debug)]
+struct State {
+    value: i64,
+    surrogate_control: String,
+    failing: bool,
+    requests: Vec<Request>,
+}
+
+/// A running origin, ended when dropped. Every answer closes its connection.
+pub(crate) struct Origin {
+    addr: SocketAddr,
+    state: Arc<Mutex<State>>,
+    serving: JoinHandle<()>,
+}
+
+impl Origin {
+    pub(crate) async fn start() -> Origin {
+        Origin::at("127.0.0.1:0".parse().expect("an address")).await
+    }
+
+    /// At an address where one has been before.
+    pub(crate) async fn at(addr: SocketAddr) -> Origin {
+        let listener = TcpListener::bind(addr).await.expect("a free port");
+        let addr = listener.local_addr().expect("its address");
+        let surrogate_control = "max-age=600, stale-if-error=86400".to_owned();
+        let state = State { value: 26, surrogate_control, failing: false, requests: Vec::new() };
+        let state = Arc::new(Mutex::new(state));
+        let shared = state.clone();
+        let serving = tokio::spawn(async move {
+            while let Ok((stream, peer)) = listener.accept().await {
+                tokio::spawn(serve(stream, peer, shared.clone()));
+            }
+        });
+        Origin { addr, state, serving }
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Sets the value without anybody being told.
+    pub(crate) fn set_value(&self, value: i64) {
+        self.lock().value = value;
+    }
+
+    /// From now on everything but /healthz is answered with 500.
+    pub(crate) fn fail(&self) {
+        self.lock().failing = true;
+    }
+
+    pub(crate) fn set_surrogate_control(&self, text: &str) {
+        self.lock().surrogate_control = text.to_owned();
+    }
+
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.lock().requests.clone()
+    }
+
+    /// How many requests there were with this method.
+    pub(crate) fn count(&self, method: &str) -> usize {
+        self.lock().requests.iter().filter(|request| request.method == method).count()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().expect("no test thread has panicked with it")
+    }
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn serve(mut stream: TcpStream, peer: SocketAddr, state: Arc<Mutex<State>>) {
+    let Some(request) = read(&mut stream, peer).await else { return };
+    let answer = answer(&request, &state);
+    let _ = stream.write_all(answer.as_bytes()).await;
+    let _ = stream.shutdown().await;
+}
+
+async fn read(stream: &mut TcpStream, peer: SocketAddr) -> Option<Request> {
+    let mut bytes = Vec::new();
+    let end = loop {
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            break end + 4;
+        }
+        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    };
+    let head = String::from_utf8(bytes[..end].to_vec()).ok()?;
+    let mut words = head.split(' ');
+    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let request = Request { method, path, head, peer };
+    let length: usize = request.header("content-length").parse().unwrap_or(0);
+    while bytes.len() < end + length {
+        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    }
+    Some(request)
+}
+
+fn answer(request: &Request, state: &Mutex<State>) -> String {
+    if request.path == "/healthz" {
+        return response("200 OK", "", "ok");
+    }
+    let mut state = state.lock().expect("no test thread has panicked with it");
+    state.requests.push(request.clone());
+    if state.failing {
+        return response("500 Internal Server Error", "Cache-Control: no-store\r\n", "");
+    }
+    if request.method == "POST" {
+        state.value += 1;
+        return response("200 OK", "Cache-Control: no-store\r\n", &format!("{}\n", state.value));
+    }
+    let value = state.value;
+    let event = format!("id: e-{value}\nevent: message\ndata: {value}\n\n");
+    let hold = format!(
+        "Content-Type: text/event-stream\r\nGrip-Hold: stream\r\nGrip-Channel: counter-2; prev-id=e-{value}\r\n\
+         Grip-Keep-Alive: :\\n\\n; format=cstring; timeout=20\r\n\
+         Grip-Link: </counters/2/recover>; rel=next; timeout=60\r\n"
+    );
+    if request.path.starts_with("/counters/2/recover") {
+        let current = request.header("grip-last").ends_with(&format!("last-id=e-{value}"));
+        let body = if current { "" } else { &event };
+        return response("200 OK", &format!("Cache-Control: no-store\r\n{hold}"), body);
+    }
+    let accept = request.header("accept");
+    let (kind, body) = if accept.contains("text/event-stream") {
+        (hold, event)
+    } else if accept.contains("application/json") {
+        ("Content-Type: application/json\r\n".to_owned(), format!("{{\"id\":\"2\",\"value\":{value}}}"))
+    } else {
+        ("Content-Type: text/plain\r\n".to_owned(), format!("{value}\n"))
+    };
+    let caching = match state.surrogate_control.as_str() {
+        "" => String::new(),
+        control => format!("Surrogate-Control: {control}\r\nSurrogate-Key: counter-2\r\n"),
+    };
+    response("200 OK", &format!("Vary: Accept\r\nCache-Control: s-maxage=600\r\n{caching}{kind}"), &body)
+}
+
+fn response(status: &str, headers: &str, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\nAccess-Control-Allow-Origin: *\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",
+        body.len()
+    )
+}

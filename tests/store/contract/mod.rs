@@ -1,0 +1,150 @@
+//! What every store must do, as sentences; each store's file runs all of them.
+
+mod adding;
+mod announcing;
+mod claiming;
+mod sweeping;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use livecounter::domain::{EventId, Topic};
+use livecounter::store::{Add, AddError, Added, Announcement, Claim, Reading, Store, Terms};
+
+pub(crate) use {adding::*, announcing::*, claiming::*, sweeping::*};
+
+/// A store under test, with whatever server it needs.
+#[async_trait]
+pub(crate) trait Backend: Send + Sync {
+    /// The store as one more process would open it.
+    fn store(&self) -> Arc<dyn Store>;
+
+    /// Makes the store lose everything it knows.
+    async fn forget(&self);
+}
+
+/// Hands the names of all sentences to the macro `$with`.
+macro_rules! every_sentence {
+    ($with:ident) => {
+        $with! {
+            a_topic_never_changed_reads_zero,
+            concurrent_adds_hand_out_every_value_once,
+            items_of_a_batch_are_taken_in_order,
+            a_batch_of_ten_thousand_topics_is_answered_in_order,
+            an_empty_batch_is_answered_with_nothing,
+            a_step_beyond_the_limit_changes_nothing,
+            values_up_to_the_limit_are_exact,
+            a_combination_is_refused_when_one_value_on_its_way_is_out_of_range,
+            a_refused_combination_leaves_no_trace_of_a_new_topic,
+            a_combination_grows_the_revision_by_its_changes,
+            a_replayed_key_gets_the_first_answer,
+            a_key_used_with_another_amount_is_refused,
+            a_key_is_remembered_per_topic,
+            a_refused_step_does_not_use_up_its_key,
+            concurrent_uses_of_a_key_count_once,
+            keyed_and_plain_items_of_a_batch_keep_their_order,
+            a_store_that_lost_its_memory_starts_a_new_epoch,
+            a_claim_is_given_to_one_of_many,
+            claims_form_a_chain,
+            nothing_is_claimed_of_a_topic_never_changed,
+            a_claim_within_its_lease_is_given_to_nobody_else,
+            a_shut_gate_makes_claimants_wait,
+            a_zero_interval_leaves_the_gate_open,
+            a_reading_tells_what_is_published,
+            claims_of_a_batch_are_answered_in_order,
+            an_add_may_claim_its_own_change,
+            a_claim_inside_an_add_heeds_and_moves_no_gate,
+            a_combination_may_claim_its_last_change,
+            a_replayed_key_claims_nothing,
+            a_refused_step_claims_nothing,
+            an_unacknowledged_claim_is_announced_again_with_the_same_ids,
+            an_unacknowledged_claim_of_an_add_is_announced_again_with_the_same_ids,
+            a_newer_change_takes_the_place_of_an_unacknowledged_claim,
+            an_acknowledged_claim_is_never_announced_again,
+            acknowledging_an_older_claim_changes_nothing,
+            acknowledging_a_claim_of_another_epoch_changes_nothing,
+            a_change_during_a_claim_keeps_its_mark,
+            a_change_nobody_announces_becomes_overdue,
+            a_leased_mark_is_overdue_when_the_lease_runs_out,
+            the_sweep_is_open_to_one_caller_per_pause,
+            a_sweep_gives_at_most_its_limit,
+            the_outbox_counts_marked_topics_once,
+            a_store_in_order_answers_a_ping,
+        }
+    };
+}
+pub(crate) use every_sentence;
+
+/// Long enough for a slow machine, short enough to fail.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// A lease that does not run out within a test.
+const LONG: Duration = Duration::from_secs(600);
+
+fn topic(id: &str) -> Topic {
+    Topic::counter(&id.parse().expect("a counter id"))
+}
+
+fn terms(interval_ms: u64, lease_ms: u64) -> Terms {
+    Terms { interval: Duration::from_millis(interval_ms), lease: Duration::from_millis(lease_ms) }
+}
+
+/// Terms without gate, and with a lease that does not run out.
+const ANY_TIME: Terms = Terms { interval: Duration::ZERO, lease: LONG };
+
+fn amount(topic: &Topic, amount: i64) -> Add {
+    Add::single(topic.clone(), amount, None)
+}
+
+fn keyed(topic: &Topic, amount: i64, key: &str) -> Add {
+    Add::single(topic.clone(), amount, Some(key.parse().expect("a key")))
+}
+
+async fn add_one(store: &dyn Store, add: Add) -> Result<Added, AddError> {
+    let mut answers = store.add(vec![add]).await;
+    assert_eq!(answers.len(), 1);
+    answers.remove(0)
+}
+
+/// Adds and expects the new value back.
+async fn bump(store: &dyn Store, topic: &Topic, by: i64) -> i64 {
+    add_one(store, amount(topic, by)).await.expect("counted").value
+}
+
+async fn read_one(store: &dyn Store, topic: &Topic) -> Reading {
+    let mut answers = store.read(vec![topic.clone()]).await;
+    assert_eq!(answers.len(), 1);
+    answers.remove(0).expect("a reading")
+}
+
+async fn claim_one(store: &dyn Store, topic: &Topic, terms: Terms) -> Claim {
+    let mut answers = store.claim(vec![topic.clone()], terms).await;
+    assert_eq!(answers.len(), 1);
+    answers.remove(0).expect("an answer to a claim")
+}
+
+async fn announcement(store: &dyn Store, topic: &Topic, terms: Terms) -> Announcement {
+    match claim_one(store, topic, terms).await {
+        Claim::Announce(announcement) => announcement,
+        other => panic!("expected an announcement, not {other:?}"),
+    }
+}
+
+async fn acknowledge(store: &dyn Store, topic: &Topic, id: EventId) {
+    store.acknowledge(vec![(topic.clone(), id)]).await.expect("acknowledged");
+}
+
+/// Asks again and again until the answer is there.
+pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asking = async {
+        let mut again = tokio::time::interval(Duration::from_millis(10));
+        loop {
+            again.tick().await;
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, asking).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
+}

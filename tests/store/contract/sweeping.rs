@@ -1,0 +1,110 @@
+//! The outbox and its sweep.
+
+use std::time::Instant;
+
+use futures_util::future::join_all;
+use livecounter::store::GRACE;
+
+use super::*;
+
+const AT_ONCE: Duration = Duration::from_millis(1);
+
+async fn overdue(store: &dyn Store, limit: usize, pause: Duration) -> Vec<Topic> {
+    store.overdue(limit, pause).await.expect("an answer")
+}
+
+/// Changes topics and waits until the store calls them overdue.
+async fn neglect(store: &dyn Store, count: usize) -> Vec<Topic> {
+    let topics: Vec<_> = (0..count).map(|n| topic(&format!("neglected-{n}"))).collect();
+    store.add(topics.iter().map(|topic| amount(topic, 1)).collect()).await;
+    eventually("all to become overdue", async || {
+        (overdue(store, count, AT_ONCE).await.len() == count).then_some(())
+    })
+    .await;
+    topics
+}
+
+pub(crate) async fn a_change_nobody_announces_becomes_overdue(backend: &dyn Backend) {
+    let (store, neglected) = (backend.store(), topic("neglected"));
+    let since = Instant::now();
+    bump(&*store, &neglected, 1).await;
+    let found = eventually("the mark to become overdue", async || {
+        Some(overdue(&*store, 10, AT_ONCE).await).filter(|found| !found.is_empty())
+    })
+    .await;
+    assert_eq!(found, std::slice::from_ref(&neglected));
+    // Clocks may tick in whole milliseconds.
+    assert!(since.elapsed() + Duration::from_millis(2) >= GRACE, "{:?}", since.elapsed());
+    let claimed = announcement(&*store, &neglected, ANY_TIME).await;
+    let nobody = eventually("the sweep to open again", async || Some(overdue(&*store, 10, AT_ONCE).await));
+    assert_eq!(nobody.await, []);
+    acknowledge(&*store, &neglected, claimed.id).await;
+}
+
+pub(crate) async fn a_leased_mark_is_overdue_when_the_lease_runs_out(backend: &dyn Backend) {
+    let store = backend.store();
+    let (short, long) = (topic("short"), topic("long"));
+    for (topic, lease) in [(&short, 20), (&long, 600_000)] {
+        bump(&*store, topic, 1).await;
+        announcement(&*store, topic, terms(0, lease)).await;
+        // A later change leaves the lease alone.
+        bump(&*store, topic, 1).await;
+    }
+    let found = eventually("the lease to run out", async || {
+        Some(overdue(&*store, 10, AT_ONCE).await).filter(|found| !found.is_empty())
+    });
+    assert_eq!(found.await, [short]);
+}
+
+pub(crate) async fn the_sweep_is_open_to_one_caller_per_pause(backend: &dyn Backend) {
+    let store = backend.store();
+    neglect(&*store, 1).await;
+    // The pause of the sweep before was 1 ms.
+    let pause = Duration::from_millis(700);
+    let stores: Vec<_> = (0..6).map(|_| backend.store()).collect();
+    let found = eventually("the sweep to open", async || {
+        let sweeps = join_all(stores.iter().map(|store| overdue(&**store, 10, pause))).await;
+        Some(sweeps.iter().filter(|sweep| !sweep.is_empty()).count()).filter(|given| *given > 0)
+    });
+    assert_eq!(found.await, 1);
+    assert_eq!(overdue(&*store, 10, pause).await, []);
+    eventually("the sweep to open again", async || {
+        (!overdue(&*store, 10, pause).await.is_empty()).then_some(())
+    })
+    .await;
+}
+
+pub(crate) async fn a_sweep_gives_at_most_its_limit(backend: &dyn Backend) {
+    let store = backend.store();
+    let mut left = neglect(&*store, 40).await;
+    while !left.is_empty() {
+        let found = eventually("more to be overdue", async || {
+            Some(overdue(&*store, 15, AT_ONCE).await).filter(|found| !found.is_empty())
+        })
+        .await;
+        assert!(found.len() <= 15, "{}", found.len());
+        for topic in &found {
+            let claimed = announcement(&*store, topic, ANY_TIME).await;
+            acknowledge(&*store, topic, claimed.id).await;
+        }
+        left.retain(|topic| !found.contains(topic));
+    }
+    assert_eq!(store.outbox_len().await.expect("a number"), 0);
+}
+
+pub(crate) async fn the_outbox_counts_marked_topics_once(backend: &dyn Backend) {
+    let store = backend.store();
+    assert_eq!(store.outbox_len().await.expect("a number"), 0);
+    for id in ["a", "b", "a", "c", "a"] {
+        bump(&*store, &topic(id), 1).await;
+    }
+    assert_eq!(backend.store().outbox_len().await.expect("a number"), 3);
+    let claimed = announcement(&*store, &topic("a"), ANY_TIME).await;
+    assert_eq!(store.outbox_len().await.expect("a number"), 3);
+    acknowledge(&*store, &topic("a"), claimed.id).await;
+    assert_eq!(store.outbox_len().await.expect("a number"), 2);
+}
+
+pub(crate) async fn a_store_in_order_answers_a_ping(backend: &dyn Backend) {
+    backend.store().ping().await.expect("an answer");
+}

@@ -1,0 +1,13 @@
+//! The store's contract, on every store, against real servers; and what is special about each of them.
+
+mod contract;
+mod cut;
+mod redis_cluster;
+mod redis_one;
+mod redis_outage;
+mod redis_sentinel;
+mod redis_tls;
+mod sqlite;
+mod sqlite_file;
+#[path = "../support/mod.rs"]
+mod support;

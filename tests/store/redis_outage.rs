@@ -1,0 +1,175 @@
+//! Redis away, restarted, silent, forgetful: no wrong number, and recovery without help.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use livecounter::domain::Topic;
+use livecounter::store::redis::RedisStore;
+use livecounter::store::{Add, AddError, Store};
+
+use crate::contract::eventually;
+use crate::cut::Cut;
+use crate::support::redis::{RedisServer, free_port};
+
+fn topic() -> Topic {
+    "counter-outage".parse().expect("a topic")
+}
+
+fn connect(url: &str) -> RedisStore {
+    RedisStore::connect(url, Duration::from_millis(500)).expect("a good address")
+}
+
+async fn bump(store: &RedisStore) -> Result<i64, AddError> {
+    store.add(vec![Add::single(topic(), 1, None)]).await.remove(0).map(|added| added.value)
+}
+
+async fn value(store: &RedisStore) -> i64 {
+    store.read(vec![topic()]).await.remove(0).expect("a reading").value
+}
+
+#[tokio::test]
+async fn a_redis_away_at_start_fails_calls_at_once_until_it_comes() {
+    let mut server = RedisServer::stopped();
+    let store = connect(&server.url());
+    let since = Instant::now();
+    for _ in 0..50 {
+        assert!(matches!(bump(&store).await, Err(AddError::Unavailable(_))));
+    }
+    assert!(store.read(vec![topic()]).await.remove(0).is_err());
+    assert!(store.ping().await.is_err());
+    assert!(store.outbox_len().await.is_err());
+    assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
+    server.run();
+    let since = Instant::now();
+    assert_eq!(eventually("Redis to be found", async || bump(&store).await.ok()).await, 1);
+    assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+}
+
+#[tokio::test]
+async fn a_restarted_redis_is_used_again() {
+    let mut server = RedisServer::start();
+    let store = connect(&server.url());
+    bump(&store).await.expect("counted");
+    server.kill();
+    assert!(bump(&store).await.is_err());
+    server.run();
+    assert_eq!(eventually("Redis to be found again", async || bump(&store).await.ok()).await, 1);
+}
+
+#[tokio::test]
+async fn a_connection_lost_while_idle_costs_no_add() {
+    let server = RedisServer::start();
+    let store = connect(&server.url());
+    for expected in 1..=10 {
+        assert_eq!(bump(&store).await.expect("counted at the first attempt"), expected);
+        server.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+        // Nobody asks meanwhile.
+        let mut pause = tokio::time::interval(Duration::from_millis(20));
+        pause.tick().await;
+        pause.tick().await;
+        assert_eq!(clients(&server), 1);
+    }
+}
+
+/// How many connections the server has, redis-cli's own among them.
+fn clients(server: &RedisServer) -> usize {
+    server.cli(&["CLIENT", "LIST", "TYPE", "normal"]).lines().count()
+}
+
+#[tokio::test]
+async fn connections_killed_under_load_make_no_wrong_number() {
+    let server = RedisServer::start();
+    let store = Arc::new(connect(&server.url()));
+    let adding = (0..4).map(|_| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            let mut values = Vec::new();
+            for _ in 0..100 {
+                values.extend(bump(&store).await);
+            }
+            values
+        })
+    });
+    let adding: Vec<_> = adding.collect();
+    let mut pause = tokio::time::interval(Duration::from_millis(5));
+    for _ in 0..5 {
+        pause.tick().await;
+        server.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+    }
+    let mut values = Vec::new();
+    for task in adding {
+        values.extend(task.await.expect("no panic"));
+    }
+    let last = eventually("a reading", async || {
+        store.read(vec![topic()]).await.remove(0).ok().map(|reading| reading.value)
+    });
+    let (answered, last) = (values.len(), last.await);
+    values.sort_unstable();
+    values.dedup();
+    assert_eq!(values.len(), answered, "a value was handed out twice");
+    assert!((answered as i64..=400).contains(&last), "{answered} answered, {last} counted");
+}
+
+#[tokio::test]
+async fn a_plain_add_whose_answer_is_lost_is_not_sent_again() {
+    let server = RedisServer::on_port(free_port(), &[]);
+    let cut = Cut::before(server.port()).await;
+    let store = connect(&cut.url());
+    assert_eq!(bump(&store).await.expect("counted"), 1);
+    cut.arm();
+    assert!(matches!(bump(&store).await, Err(AddError::Unavailable(_))));
+    assert_eq!(value(&store).await, 2);
+    assert_eq!(bump(&store).await.expect("counted"), 3);
+}
+
+#[tokio::test]
+async fn a_keyed_add_whose_answer_is_lost_is_sent_again_and_counts_once() {
+    let server = RedisServer::on_port(free_port(), &[]);
+    let cut = Cut::before(server.port()).await;
+    let store = connect(&cut.url());
+    assert_eq!(bump(&store).await.expect("counted"), 1);
+    cut.arm();
+    let keyed = Add::single(topic(), 5, Some("k".parse().expect("a key")));
+    let mut answers = store.add(vec![Add::single(topic(), 1, None), keyed]).await;
+    let added = answers.pop().expect("two answers").expect("counted");
+    assert_eq!((added.value, added.replayed), (7, true));
+    assert!(matches!(answers.pop().expect("two answers"), Err(AddError::Unavailable(_))));
+    assert_eq!(value(&store).await, 7);
+}
+
+#[tokio::test]
+async fn scripts_that_redis_forgot_are_sent_again() {
+    let server = RedisServer::start();
+    let store = connect(&server.url());
+    for expected in 1..=3 {
+        assert_eq!(bump(&store).await.expect("counted"), expected);
+        server.cli(&["SCRIPT", "FLUSH"]);
+        assert_eq!(value(&store).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_silent_redis_times_out() {
+    let server = RedisServer::start();
+    let store = connect(&server.url());
+    bump(&store).await.expect("counted");
+    server.cli(&["CLIENT", "PAUSE", "1500", "ALL"]);
+    let since = Instant::now();
+    assert!(matches!(bump(&store).await, Err(AddError::Unavailable(_))));
+    assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+    let found = eventually("Redis to answer again", async || bump(&store).await.ok()).await;
+    assert_eq!(value(&store).await, found);
+}
+
+#[tokio::test]
+async fn a_refused_password_is_not_repeated_and_not_final() {
+    let server = RedisServer::on_port(free_port(), &[]);
+    let url = format!("redis://:hunter2@127.0.0.1:{}", server.port());
+    server.cli(&["CONFIG", "SET", "requirepass", "another"]);
+    let store = connect(&url);
+    let error = store.ping().await.expect_err("the password is wrong");
+    let text = format!("{error} {error:?} {store:?}");
+    assert!(!text.contains("hunter2"), "{text}");
+    server.cli(&["-a", "another", "CONFIG", "SET", "requirepass", "hunter2"]);
+    eventually("the password to be accepted", async || store.ping().await.ok()).await;
+}

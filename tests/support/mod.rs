@@ -1,0 +1,18 @@
+//! Starts the real servers for tests, each in a directory and on ports of its own, and ends them with the test.
+//!
+//! A server that is not installed fails the test with the line that installs it: a skipped test proves nothing.
+//! Nothing here sleeps for a time and hopes: readiness is polled, events are awaited with a deadline.
+
+// Each test crate includes this module and uses its own part of it.
+#![allow(dead_code, missing_docs, unreachable_pub)]
+
+pub mod app;
+pub mod chain;
+pub mod http;
+pub mod port;
+pub mod process;
+pub mod pushpin;
+pub mod raw;
+pub mod redis;
+pub mod sse;
+pub mod varnish;

@@ -1,0 +1,118 @@
+//! A Pushpin with our configuration.
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::http;
+use super::port::Port;
+use super::process::{self, Process};
+
+/// A host for which Pushpin's own test handler answers, at /stream with a held stream: its parts find each other one
+/// after the other, and what holds is the last.
+const READY: &str = "pushpin-ready.invalid";
+
+/// What a test may want otherwise.
+pub struct Options {
+    /// The key that requests are signed with; origins verify with it.
+    pub sig_key: String,
+    /// Settings of pushpin/pushpin.conf to replace, e.g. `("message_wait", "100")`.
+    pub settings: Vec<(&'static str, String)>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { sig_key: "the-key-of-a-test".to_owned(), settings: Vec::new() }
+    }
+}
+
+/// A running Pushpin, ended when dropped.
+pub struct Pushpin {
+    public: Port,
+    control: Port,
+    sig_key: String,
+    process: Process,
+}
+
+impl Pushpin {
+    /// Starts one in front of `target`, which must already answer.
+    pub async fn start(target: SocketAddr) -> Pushpin {
+        Pushpin::with(target, Options::default()).await
+    }
+
+    /// Starts one with other settings.
+    pub async fn with(target: SocketAddr, options: Options) -> Pushpin {
+        for program in ["pushpin", "condure", "zurl"] {
+            process::require(program, "pushpin condure zurl");
+        }
+        let dir = process::directory();
+        let (public, control) = (Port::reserve(), Port::reserve());
+        let mut command = Command::new(process::repository("pushpin/start"));
+        command
+            .arg("--dir")
+            .arg(dir.path().join("run"))
+            .args(["--route", &format!("* {target}\n{READY} test")])
+            .arg(format!("http_port={}", public.addr()))
+            .arg("push_in_http_addr=127.0.0.1")
+            .arg(format!("push_in_http_port={}", control.number()))
+            .args(options.settings.iter().map(|(name, value)| format!("{name}={value}")))
+            .env_remove("GRIP_KEY_FILE")
+            .env("GRIP_KEY", &options.sig_key);
+        let process = Process::start("pushpin", &mut command, dir);
+        let mut pushpin = Pushpin { public, control, sig_key: options.sig_key, process };
+        let (proxied, held, control) =
+            (pushpin.url("/healthz"), pushpin.url("/stream"), pushpin.control_url());
+        let client = http::client();
+        let get = |url: &str| client.get(url).timeout(Duration::from_secs(1));
+        let ready = async || {
+            get(&control).send().await.is_ok()
+                && get(&held).header("Host", READY).send().await.is_ok_and(|answer| answer.status() == 200)
+                && get(&proxied).send().await.is_ok_and(|answer| answer.status() != 502)
+        };
+        pushpin.process.until(ready).await;
+        pushpin
+    }
+
+    /// Where listeners connect.
+    pub fn addr(&self) -> SocketAddr {
+        self.public.addr()
+    }
+
+    /// The public URL of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.public.addr())
+    }
+
+    /// The control URL, without keys.
+    pub fn control_url(&self) -> String {
+        format!("http://{}/", self.control.addr())
+    }
+
+    /// What an origin is given as GRIP_URL: the control URL, and the key that verifies the signatures.
+    pub fn grip_url(&self) -> String {
+        format!("{}?iss=test&key={}", self.control_url(), self.sig_key)
+    }
+
+    /// Publishes one item to an HTTP stream.
+    pub async fn publish(&self, channel: &str, id: &str, prev_id: &str, content: &str) {
+        let item = json!({
+            "channel": channel, "id": id, "prev-id": prev_id, "formats": {"http-stream": {"content": content}},
+        });
+        self.publish_items(&[item]).await;
+    }
+
+    /// Publishes items as they are.
+    pub async fn publish_items(&self, items: &[Value]) {
+        let url = format!("{}publish/", self.control_url());
+        let answer =
+            http::client().post(url).json(&json!({ "items": items })).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap_or_default());
+    }
+
+    /// The process, to be stopped or signalled.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+}

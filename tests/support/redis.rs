@@ -1,0 +1,153 @@
+//! A real redis-server per test, on a unix socket or a free port, with its files in a temporary directory.
+
+// Each test crate uses a part of this.
+#![allow(dead_code)]
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// A server of its own; ends with this value.
+pub struct RedisServer {
+    child: Option<Child>,
+    program: &'static str,
+    arguments: Vec<String>,
+    port: Option<u16>,
+    directory: TempDir,
+}
+
+impl RedisServer {
+    /// On a unix socket only, without persistence.
+    pub fn start() -> Self {
+        let mut server = RedisServer::stopped();
+        server.run();
+        server
+    }
+
+    /// On a unix socket, with more settings, each as `"--name value"`.
+    pub fn start_with(settings: &[&str]) -> Self {
+        let mut server = RedisServer::of("redis-server", None, &[&["--port 0"], settings].concat());
+        server.run();
+        server
+    }
+
+    /// Not running yet; its address is known already.
+    pub fn stopped() -> Self {
+        RedisServer::of("redis-server", None, &["--port 0"])
+    }
+
+    /// On a port of 127.0.0.1 too, with more settings, each as `"--name value"`.
+    pub fn on_port(port: u16, settings: &[&str]) -> Self {
+        let own = format!("--port {port}");
+        let mut server = RedisServer::of("redis-server", Some(port), &[&[own.as_str()], settings].concat());
+        server.run();
+        server
+    }
+
+    /// Nothing but what a configuration file in `directory` says: for Sentinels, which rewrite theirs.
+    pub fn sentinel(port: u16, configuration: &str) -> Self {
+        let mut server = RedisServer::of("redis-sentinel", Some(port), &[]);
+        let file = server.directory.path().join("sentinel.conf");
+        std::fs::write(&file, format!("port {port}\nbind 127.0.0.1\n{configuration}\n"))
+            .expect("write sentinel.conf");
+        server.arguments = vec![file.display().to_string()];
+        server.run();
+        server
+    }
+
+    fn of(program: &'static str, port: Option<u16>, settings: &[&str]) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let place = directory.path().display();
+        let mut arguments = vec![
+            "--bind 127.0.0.1".to_owned(),
+            format!("--unixsocket {place}/redis.sock"),
+            format!("--dir {place}"),
+            "--save \"\"".to_owned(),
+            "--appendonly no".to_owned(),
+        ];
+        arguments.extend(settings.iter().map(|setting| (*setting).to_owned()));
+        let arguments = arguments.iter().flat_map(|argument| match argument.split_once(' ') {
+            Some((name, "\"\"")) => vec![name.to_owned(), String::new()],
+            Some((name, values)) => [name].into_iter().chain(values.split(' ')).map(str::to_owned).collect(),
+            None => vec![argument.clone()],
+        });
+        let arguments = arguments.collect();
+        RedisServer { child: None, program, arguments, port, directory }
+    }
+
+    /// Starts it (again) and waits until it answers.
+    pub fn run(&mut self) {
+        let log = std::fs::File::create(self.directory.path().join("log")).expect("a log file");
+        let child = Command::new(self.program).args(&self.arguments).stdin(Stdio::null()).stdout(log).spawn();
+        self.child = Some(child.unwrap_or_else(|error| {
+            panic!("cannot start {} ({error}): apt-get install redis-server redis-sentinel", self.program)
+        }));
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while self.try_cli(&["PING"]).as_deref() != Some("PONG") {
+            let log = || std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
+            assert!(Instant::now() < deadline, "{} does not answer:\n{}", self.program, log());
+            std::thread::yield_now();
+        }
+    }
+
+    /// Kills it, as `kill -9` does.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // An error means that it has ended already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// What `REDIS_URL` would say.
+    pub fn url(&self) -> String {
+        match self.port {
+            Some(port) => format!("redis://127.0.0.1:{port}"),
+            None => format!("unix://{}", self.socket().display()),
+        }
+    }
+
+    /// The port, where it has one.
+    pub fn port(&self) -> u16 {
+        self.port.expect("a port")
+    }
+
+    /// What `redis-cli` prints for a command.
+    pub fn cli(&self, command: &[&str]) -> String {
+        self.try_cli(command).unwrap_or_else(|| panic!("redis-cli {command:?} failed"))
+    }
+
+    /// The same; `None` where the server does not answer.
+    pub(crate) fn try_cli(&self, command: &[&str]) -> Option<String> {
+        let mut cli = Command::new("redis-cli");
+        match self.port {
+            Some(port) => cli.args(["-p", &port.to_string()]),
+            None => cli.arg("-s").arg(self.socket()),
+        };
+        let output =
+            cli.args(command).stderr(Stdio::null()).output().unwrap_or_else(|error| {
+                panic!("cannot start redis-cli ({error}): apt-get install redis-server")
+            });
+        let text = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
+        output.status.success().then_some(text)
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.directory.path().join("redis.sock")
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
