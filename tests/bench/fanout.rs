@@ -15,6 +15,9 @@ use crate::usage;
 const MESSAGES: u32 = 200;
 const GAP: Duration = Duration::from_millis(50);
 
+/// The figure that says how many values were delivered; the others were overtaken by later ones.
+pub(crate) const DELIVERED: &str = "delivered %";
+
 /// Publishes the next value and says which.
 type Publish<'a> = &'a mut dyn FnMut() -> Result<i64>;
 
@@ -69,15 +72,12 @@ fn measure(server: u32, port: u16, path: &str, count: usize, publish: Publish<'_
     let comparison = listeners.compare(published)?;
     let expected = f64::from(MESSAGES) * count as f64;
     let received = comparison.received as f64;
-    if received < 0.95 * expected {
-        bail!("only {received} of {expected} deliveries came");
-    }
     Ok(Figures::from([
         ("p50 ms", comparison.p50_ms),
         ("p99 ms", comparison.p99_ms),
         ("cpu us", cpu / received),
         ("KiB", memory / count as f64),
-        ("delivered %", 100.0 * received / expected),
+        (DELIVERED, 100.0 * received / expected),
         ("renewed", renewed as f64),
         ("closed", comparison.closed as f64),
     ]))

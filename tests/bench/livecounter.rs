@@ -111,10 +111,8 @@ fn measure(knobs: &Knobs, markdown: bool) -> Result<ExitCode> {
 
     println!("{machine}measured in {} s\n", start.elapsed().as_secs());
     println!("{}", table::render(&rows, &samples, markdown));
-    for (cell, error) in samples.failures() {
-        println!("{cell} failed: {error}");
-    }
-    Ok(if samples.failures().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    samples.notes().iter().for_each(|note| println!("{note}"));
+    Ok(if samples.is_complete() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn brief(figures: &Figures) -> String {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cells::Figures;
+use crate::fanout::DELIVERED;
 use crate::rows::{Figure, Goal, Row, Unit};
 
 /// What the rounds have given, and which measurements failed.
@@ -25,8 +26,25 @@ impl Samples {
         self.failures.contains_key(cell)
     }
 
-    pub(crate) fn failures(&self) -> &BTreeMap<&'static str, String> {
-        &self.failures
+    /// Lines for below the table: what failed, and where values were overtaken.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let mut notes: Vec<String> =
+            self.failures.iter().map(|(cell, error)| format!("{cell} failed: {error}")).collect();
+        for (&cell, figures) in &self.figures {
+            let delivered: Vec<f64> =
+                figures.iter().filter_map(|figures| figures.get(DELIVERED).copied()).collect();
+            if !delivered.is_empty() && median(&delivered) < 99.0 {
+                let share = median(&delivered);
+                notes.push(format!(
+                    "{cell}: {share:.0} % of the values delivered, the others overtaken by later ones"
+                ));
+            }
+        }
+        notes
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        self.failures.is_empty()
     }
 
     /// A figure of every round; nothing if the measurement failed in any.

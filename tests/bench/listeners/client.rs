@@ -1,7 +1,7 @@
 //! The child process with the listeners: one thread, so that it uses one core as the server does.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io::{self, BufRead, Write};
 use std::rc::Rc;
 use std::time::Duration;
@@ -191,20 +191,31 @@ async fn hold(seen: &RefCell<Seen>, value: i64, limit_ms: u64) -> Held {
     seen.borrow().since(value)
 }
 
-fn compare(seen: &Seen, published: Vec<(i64, u64)>) -> Comparison {
-    let published: HashMap<i64, u64> = published.into_iter().collect();
-    let delays = seen.receipts.iter().filter_map(|receipt| {
-        let published_us = *published.get(&receipt.value)?;
-        Some(receipt.time_us.saturating_sub(published_us))
-    });
-    let mut delays: Vec<u64> = delays.collect();
+/// A listener has a value from the moment it receives it or a later one: a value may be overtaken by the next.
+fn compare(seen: &Seen, mut published: Vec<(i64, u64)>) -> Comparison {
+    published.sort_unstable();
+    let values: HashSet<i64> = published.iter().map(|&(value, _)| value).collect();
+    let mut received = 0;
+    let mut delays = Vec::new();
+    // Of each listener the first published value that it does not have yet.
+    let mut next = vec![0; seen.latest.len()];
+    for receipt in &seen.receipts {
+        received += u64::from(values.contains(&receipt.value));
+        let next = &mut next[receipt.listener];
+        while let Some(&(value, published_us)) = published.get(*next)
+            && value <= receipt.value
+        {
+            delays.push(receipt.time_us.saturating_sub(published_us));
+            *next += 1;
+        }
+    }
     delays.sort_unstable();
     let percentile = |share: usize| {
         let place = (delays.len() * share).div_ceil(100).max(1) - 1;
         delays.get(place).map_or(0.0, |&delay| delay as f64 / 1e3)
     };
     Comparison {
-        received: delays.len() as u64,
+        received,
         p50_ms: percentile(50),
         p99_ms: percentile(99),
         backwards: seen.backwards,

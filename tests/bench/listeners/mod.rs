@@ -57,8 +57,9 @@ pub(crate) struct Held {
 /// The answer to [`Order::Compare`].
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Comparison {
-    /// Deliveries of the published values.
+    /// Deliveries of the published values; fewer than were published where one was overtaken by the next.
     pub(crate) received: u64,
+    /// From publishing a value until a listener has it or a later one, over all values and listeners.
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
     /// Values that came after a later one.
