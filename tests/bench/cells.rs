@@ -1,0 +1,123 @@
+//! The single measurements. Each starts its own servers, so that none is measured with what another has left behind,
+//! and gives named figures; rows are made of them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::knobs::Knobs;
+use crate::peers::{Peer, bare, livecounter, redis, webdis};
+use crate::wrk::{CONNECTIONS, Load, Path};
+use crate::{fanout, redis_benchmark, storm};
+
+/// Figures of one run, by name.
+pub(crate) type Figures = BTreeMap<&'static str, f64>;
+
+/// A measurement.
+pub(crate) struct Cell {
+    pub(crate) name: &'static str,
+    pub(crate) run: fn(&Knobs) -> Result<Figures>,
+}
+
+/// The default of `publish.interval`, with which everything is measured that does not say otherwise.
+pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
+
+/// Seconds of load before those that count.
+const WARM_UP: u32 = 1;
+
+const HOT: Path<'_> = Path::One(livecounter::HOT);
+const MANY: Path<'_> = Path::Many("/counters/c", "/");
+
+/// In the order in which every round runs them: what is compared runs in succession.
+pub(crate) const CELLS: [Cell; 23] = [
+    Cell { name: "post-hot/livecounter", run: |knobs| on_chain(knobs, "POST", HOT, false) },
+    Cell { name: "post-hot/bare", run: |knobs| on_bare(knobs, "POST", HOT) },
+    Cell { name: "post-hot/webdis", run: |knobs| on_webdis(knobs, Path::One("/INCR/hot")) },
+    Cell { name: "post-hot/redis-benchmark", run: |knobs| on_redis(knobs, false) },
+    Cell { name: "post-hot/embedded", run: |knobs| on_embedded(knobs, HOT) },
+    Cell { name: "post-spread/livecounter", run: |knobs| on_chain(knobs, "POST", MANY, false) },
+    Cell { name: "post-spread/bare", run: |knobs| on_bare(knobs, "POST", MANY) },
+    Cell { name: "post-spread/webdis", run: |knobs| on_webdis(knobs, Path::Many("/INCR/c", "")) },
+    Cell { name: "post-spread/redis-benchmark", run: |knobs| on_redis(knobs, true) },
+    Cell { name: "post-spread/embedded", run: |knobs| on_embedded(knobs, MANY) },
+    Cell { name: "get-plain/livecounter", run: |knobs| on_chain(knobs, "GET", HOT, false) },
+    Cell { name: "get-hold/livecounter", run: |knobs| on_chain(knobs, "GET", HOT, true) },
+    Cell { name: "get/bare", run: |knobs| on_bare(knobs, "GET", HOT) },
+    Cell { name: "streams-1000/livecounter", run: |_| fanout::in_process(1_000) },
+    Cell { name: "streams-1000/nchan", run: |_| fanout::nchan(1_000) },
+    Cell { name: "streams-5000/livecounter", run: |_| fanout::in_process(5_000) },
+    Cell { name: "streams-5000/nchan", run: |_| fanout::nchan(5_000) },
+    Cell { name: "pushpin-1000/livecounter", run: |_| fanout::pushpin(1_000) },
+    Cell { name: "pushpin-1000/by-hand", run: |_| fanout::pushpin_by_hand(1_000) },
+    Cell { name: "storm-1000/publishing", run: |_| storm::publishing(1_000) },
+    Cell { name: "storm-1000/silent", run: |_| storm::silent(1_000) },
+    Cell { name: "storm-5000/publishing", run: |_| storm::publishing(5_000) },
+    Cell { name: "origin-memory/livecounter", run: |_| storm::origin_memory(5_000) },
+];
+
+fn on_chain(knobs: &Knobs, method: &str, path: Path<'_>, hold: bool) -> Result<Figures> {
+    let chain = livecounter::chain(INTERVAL)?;
+    let port = chain.livecounter.port();
+    let mut fields = Vec::new();
+    if hold {
+        livecounter::holds(port)?;
+        fields = livecounter::signed()?;
+    }
+    let figures = load(knobs, Load { port, method, path, fields: &fields })?;
+    if method == "POST" && matches!(path, Path::One(_)) {
+        counted(port, &figures)?;
+    }
+    Ok(figures)
+}
+
+fn on_embedded(knobs: &Knobs, path: Path<'_>) -> Result<Figures> {
+    let livecounter = livecounter::embedded(INTERVAL)?;
+    let port = livecounter.port();
+    let figures = load(knobs, Load { port, method: "POST", path, fields: &[] })?;
+    if matches!(path, Path::One(_)) {
+        counted(port, &figures)?;
+    }
+    Ok(figures)
+}
+
+fn on_bare(knobs: &Knobs, method: &str, path: Path<'_>) -> Result<Figures> {
+    let bare = bare::start()?;
+    load(knobs, Load { port: bare.port(), method, path, fields: &[] })
+}
+
+fn on_webdis(knobs: &Knobs, path: Path<'_>) -> Result<Figures> {
+    let redis = redis::start()?;
+    let webdis: Peer = webdis::start(&redis)?;
+    load(knobs, Load { port: webdis.port(), method: "GET", path, fields: &[] })
+}
+
+fn on_redis(knobs: &Knobs, spread: bool) -> Result<Figures> {
+    let redis = redis::start()?;
+    redis_benchmark::increments(redis.port(), spread, WARM_UP)?;
+    let per_second = redis_benchmark::increments(redis.port(), spread, knobs.seconds)?;
+    Ok(Figures::from([("per second", per_second)]))
+}
+
+fn load(knobs: &Knobs, load: Load<'_>) -> Result<Figures> {
+    let before = load.run(WARM_UP)?;
+    let outcome = load.run(knobs.seconds)?;
+    Ok(Figures::from([
+        ("per second", outcome.per_second),
+        ("p50 ms", outcome.p50_ms),
+        ("p99 ms", outcome.p99_ms),
+        ("requests", (before.requests + outcome.requests) as f64),
+    ]))
+}
+
+/// Fails when the hot counter's value is not what was added: neither less than the answered requests, nor more than
+/// those that were under way when wrk stopped, twice.
+fn counted(port: u16, figures: &Figures) -> Result<()> {
+    let requests = figures["requests"] as i64;
+    let value = livecounter::value(port)?;
+    let (least, most) = (requests, requests + 2 * i64::from(CONNECTIONS));
+    if !(least..=most).contains(&value) {
+        bail!("{requests} POSTs were answered, the counter says {value}");
+    }
+    Ok(())
+}

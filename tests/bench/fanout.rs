@@ -1,0 +1,114 @@
+//! Fan-out: 200 messages at 20 a second to all listeners; publish → received, CPU time per delivery, memory per
+//! listener.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::cells::Figures;
+use crate::http::{Client, request};
+use crate::listeners::{Held, Listeners, now_us};
+use crate::peers::{livecounter, nchan, pushpin};
+use crate::usage;
+
+const MESSAGES: u32 = 200;
+const GAP: Duration = Duration::from_millis(50);
+
+/// The figure that says how many values were delivered; the others were overtaken by later ones.
+pub(crate) const DELIVERED: &str = "delivered %";
+
+/// Publishes the next value and says which.
+type Publish<'a> = &'a mut dyn FnMut() -> Result<i64>;
+
+/// Our in-process streams: a POST to livecounter alone.
+pub(crate) fn in_process(count: usize) -> Result<Figures> {
+    let livecounter = livecounter::embedded(Duration::ZERO)?;
+    let mut client = Client::new(livecounter.port());
+    let publish: Publish<'_> = &mut || livecounter::add(&mut client);
+    measure(livecounter.id(), livecounter.port(), livecounter::HOT, count, publish)
+}
+
+/// nginx with nchan: a message to its publisher.
+pub(crate) fn nchan(count: usize) -> Result<Figures> {
+    let nginx = nchan::start()?;
+    let mut client = Client::new(nginx.port());
+    let mut value = 0;
+    let publish: Publish<'_> = &mut || {
+        value += 1;
+        client.demand(&request("POST", nchan::PUBLISH, &[], &value.to_string()))?;
+        Ok(value)
+    };
+    measure(nginx.id(), nginx.port(), nchan::STREAM, count, publish)
+}
+
+/// Pushpin fed by livecounter: a POST to livecounter, the listeners at Pushpin, whose CPU and memory are measured.
+pub(crate) fn pushpin(count: usize) -> Result<Figures> {
+    let chain = livecounter::chain(Duration::ZERO)?;
+    let mut client = Client::new(chain.livecounter.port());
+    let publish: Publish<'_> = &mut || livecounter::add(&mut client);
+    let peer = &chain.pushpin.peer;
+    measure(peer.id(), peer.port(), livecounter::HOT, count, publish)
+}
+
+/// Pushpin fed by hand: an item straight to its control port.
+pub(crate) fn pushpin_by_hand(count: usize) -> Result<Figures> {
+    let mut by_hand = pushpin::ByHand::start()?;
+    let (id, port) = (by_hand.pushpin.peer.id(), by_hand.pushpin.peer.port());
+    measure(id, port, "/hold/", count, &mut || by_hand.publish())
+}
+
+fn measure(server: u32, port: u16, path: &str, count: usize, publish: Publish<'_>) -> Result<Figures> {
+    publish()?;
+    let memory = usage::memory_kib(server)?;
+    let mut listeners = Listeners::connect(port, path, count)?;
+    let renewed = reach_all(&mut listeners, publish)?;
+    let cpu = usage::cpu_us(server);
+    let published = pace(publish)?;
+    let last = published.last().map_or(0, |&(value, _)| value);
+    listeners.all_hold(last, Duration::from_secs(20))?;
+    let cpu = usage::cpu_us(server) - cpu;
+    let memory = usage::memory_kib(server)? - memory;
+    let comparison = listeners.compare(published)?;
+    let expected = f64::from(MESSAGES) * count as f64;
+    let received = comparison.received as f64;
+    Ok(Figures::from([
+        ("p50 ms", comparison.p50_ms),
+        ("p99 ms", comparison.p99_ms),
+        ("cpu us", cpu / received),
+        ("KiB", memory / count as f64),
+        (DELIVERED, 100.0 * received / expected),
+        ("renewed", renewed as f64),
+        ("closed", comparison.closed as f64),
+    ]))
+}
+
+/// Publishes until every listener has got something. One who gets nothing connects anew: a Pushpin that is short of
+/// CPU time loses some while thousands connect. Says how many did.
+pub(crate) fn reach_all(listeners: &mut Listeners, publish: Publish<'_>) -> Result<usize> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut renewed = 0;
+    loop {
+        let value = publish()?;
+        let Held { holding, .. } = listeners.hold(value, Duration::from_secs(2))?;
+        if holding == listeners.count {
+            return Ok(renewed);
+        }
+        if Instant::now() > deadline {
+            bail!("only {holding} of {} listeners get anything", listeners.count);
+        }
+        renewed += listeners.renew(value)?;
+    }
+}
+
+/// The values that were published, with the times at which that was begun.
+fn pace(publish: Publish<'_>) -> Result<Vec<(i64, u64)>> {
+    let start = Instant::now();
+    let mut published = Vec::new();
+    for number in 0..MESSAGES {
+        thread::sleep((start + GAP * number).saturating_duration_since(Instant::now()));
+        let time_us = now_us();
+        published.push((publish()?, time_us));
+    }
+    Ok(published)
+}

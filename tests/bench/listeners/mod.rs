@@ -1,0 +1,150 @@
+//! Listeners: a child process with thousands of SSE connections, told by lines of JSON what to wait for and what to
+//! report.
+
+pub(crate) mod client;
+
+use std::env;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{ChildStdin, ChildStdout, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::process::{Running, command, enough_open_files};
+
+/// What the child is started with, as its one argument.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    pub(crate) port: u16,
+    pub(crate) path: String,
+    pub(crate) count: usize,
+}
+
+/// What it is told.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Order {
+    /// Wait until every listener holds this value or a later one.
+    Await { value: i64, limit_ms: u64 },
+    /// Let those who do not hold this value connect anew.
+    Renew { value: i64 },
+    /// Compare what was received with these values and their times.
+    Compare { published: Vec<(i64, u64)> },
+}
+
+/// The answer once all are connected, or cannot be.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Connected {
+    pub(crate) error: Option<String>,
+}
+
+/// The answer to [`Order::Renew`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Renewed {
+    pub(crate) count: usize,
+}
+
+/// The answer to [`Order::Await`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Held {
+    /// How many listeners hold the value.
+    pub(crate) holding: usize,
+    /// When the last of them got it.
+    pub(crate) last_us: u64,
+}
+
+/// The answer to [`Order::Compare`].
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Comparison {
+    /// Deliveries of the published values; fewer than were published where one was overtaken by the next.
+    pub(crate) received: u64,
+    /// From publishing a value until a listener has it or a later one, over all values and listeners.
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+    /// Values that came after a later one.
+    pub(crate) backwards: u64,
+    /// Connections that were closed, and made anew as browsers do.
+    pub(crate) closed: usize,
+}
+
+/// The time that publisher and listeners share: microseconds since the epoch.
+pub(crate) fn now_us() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
+}
+
+/// The child process.
+pub(crate) struct Listeners {
+    pub(crate) count: usize,
+    orders: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    _running: Running,
+}
+
+impl Listeners {
+    /// Connects `count` listeners and waits until each has the head of its answer.
+    pub(crate) fn connect(port: u16, path: &str, count: usize) -> Result<Self> {
+        enough_open_files(count)?;
+        let plan = Plan { port, path: path.to_owned(), count };
+        let mut child = command(&env::current_exe()?)?
+            .args(["--listeners", &serde_json::to_string(&plan)?])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start the listeners")?;
+        let (orders, answers) = (child.stdin.take(), child.stdout.take());
+        let running = Running(child);
+        let mut listeners = Listeners {
+            count,
+            orders: orders.context("no stdin")?,
+            answers: BufReader::new(answers.context("no stdout")?),
+            _running: running,
+        };
+        match listeners.answer::<Connected>()?.error {
+            Some(error) => bail!("{count} listeners cannot connect: {error}"),
+            None => Ok(listeners),
+        }
+    }
+
+    /// Waits until every listener holds `value`, or the time is up.
+    pub(crate) fn hold(&mut self, value: i64, limit: Duration) -> Result<Held> {
+        self.order(&Order::Await { value, limit_ms: limit.as_millis() as u64 })?;
+        self.answer()
+    }
+
+    /// Fails unless every listener holds `value` in time.
+    pub(crate) fn all_hold(&mut self, value: i64, limit: Duration) -> Result<Held> {
+        let held = self.hold(value, limit)?;
+        if held.holding < self.count {
+            bail!("after {limit:?} only {} of {} listeners hold the last value", held.holding, self.count);
+        }
+        Ok(held)
+    }
+
+    /// Connects those anew who do not hold `value`; says how many.
+    pub(crate) fn renew(&mut self, value: i64) -> Result<usize> {
+        self.order(&Order::Renew { value })?;
+        Ok(self.answer::<Renewed>()?.count)
+    }
+
+    /// Compares what was received with what was published when; fails if a value came after a later one.
+    pub(crate) fn compare(&mut self, published: Vec<(i64, u64)>) -> Result<Comparison> {
+        self.order(&Order::Compare { published })?;
+        let comparison: Comparison = self.answer()?;
+        if comparison.backwards > 0 {
+            bail!("{} values came after later ones", comparison.backwards);
+        }
+        Ok(comparison)
+    }
+
+    fn order(&mut self, order: &Order) -> Result<()> {
+        let line = serde_json::to_string(order)? + "\n";
+        self.orders.write_all(line.as_bytes()).context("the listeners have ended")
+    }
+
+    fn answer<T: DeserializeOwned>(&mut self) -> Result<T> {
+        let mut line = String::new();
+        self.answers.read_line(&mut line)?;
+        serde_json::from_str(&line).context("the listeners have ended")
+    }
+}

@@ -1,0 +1,101 @@
+//! What is measured: livecounter itself, one worker, in each of its modes.
+
+use std::env;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use jsonwebtoken::{EncodingKey, Header};
+use serde_json::json;
+
+use super::pushpin::{self, Pushpin};
+use super::{Peer, redis};
+use crate::http::{Client, request};
+use crate::process::{Server, free_port};
+
+/// The counter that one-counter measurements use.
+pub(crate) const HOT: &str = "/counters/hot/";
+
+/// livecounter without any other server: SQLite and in-process streams. On the disk that the build uses, since a
+/// temporary directory may be in memory, where a sync costs nothing.
+pub(crate) fn embedded(interval: Duration) -> Result<Peer> {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let database = directory.path().join("bench.db").display().to_string();
+    launch(free_port()?, directory, interval, &[("LIVECOUNTER__SQLITE__PATH", database)])
+}
+
+/// livecounter on Redis, publishing to a Pushpin that stands in front of it.
+pub(crate) struct Chain {
+    pub(crate) livecounter: Peer,
+    pub(crate) pushpin: Pushpin,
+    _redis: Peer,
+}
+
+/// Starts Redis, Pushpin and livecounter.
+pub(crate) fn chain(interval: Duration) -> Result<Chain> {
+    let redis = redis::start()?;
+    let port = free_port()?;
+    let pushpin = pushpin::start(port)?;
+    let environment = [
+        ("REDIS_URL", format!("redis://127.0.0.1:{}/", redis.port())),
+        (
+            "GRIP_URL",
+            format!("http://127.0.0.1:{}/?verify-iss=pushpin&verify-key={}", pushpin.control, pushpin::KEY),
+        ),
+    ];
+    let livecounter = launch(port, tempfile::tempdir()?, interval, &environment)?;
+    Ok(Chain { livecounter, pushpin, _redis: redis })
+}
+
+fn launch(
+    port: u16,
+    directory: tempfile::TempDir,
+    interval: Duration,
+    environment: &[(&str, String)],
+) -> Result<Peer> {
+    let program = match env::var_os("BENCH_LIVECOUNTER") {
+        Some(program) => PathBuf::from(program),
+        None => PathBuf::from(env!("CARGO_BIN_EXE_livecounter")),
+    };
+    let mut all = vec![
+        ("LIVECOUNTER__LISTEN", format!("127.0.0.1:{port}")),
+        ("LIVECOUNTER__WORKERS", "1".to_owned()),
+        ("LIVECOUNTER__PUBLISH__INTERVAL", format!("{}ms", interval.as_millis())),
+        ("RUST_LOG", "warn".to_owned()),
+    ];
+    all.extend_from_slice(environment);
+    let server = Server::start("livecounter", &program, [""; 0], &all, directory.path())?;
+    let mut client = Client::new(port);
+    let server = server.ready(|| client.demand(&request("GET", "/readyz", &[], "")).is_ok())?;
+    Ok(Peer { server, port, _directory: directory })
+}
+
+/// The header lines of a stream request as Pushpin signs them.
+pub(crate) fn signed() -> Result<Vec<String>> {
+    let expires = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() + 3_600;
+    let claims = json!({ "iss": "pushpin", "exp": expires });
+    let key = EncodingKey::from_secret(pushpin::KEY.as_bytes());
+    let token = jsonwebtoken::encode(&Header::default(), &claims, &key)?;
+    Ok(vec!["Accept: text/event-stream".to_owned(), format!("Grip-Sig: {token}")])
+}
+
+/// Adds one to the hot counter and returns its value.
+pub(crate) fn add(client: &mut Client) -> Result<i64> {
+    let response = client.demand(&request("POST", HOT, &[], ""))?;
+    response.body.trim().parse().with_context(|| format!("POST {HOT} answered {:?}", response.body))
+}
+
+/// The value of the hot counter.
+pub(crate) fn value(port: u16) -> Result<i64> {
+    let response = Client::new(port).demand(&request("GET", HOT, &[], ""))?;
+    response.body.trim().parse().with_context(|| format!("GET {HOT} answered {:?}", response.body))
+}
+
+/// Fails unless a signed stream request is answered with a hold.
+pub(crate) fn holds(port: u16) -> Result<()> {
+    let response = Client::new(port).demand(&request("GET", HOT, &signed()?, ""))?;
+    if response.head.field("grip-hold") != Some("stream") {
+        bail!("a signed GET {HOT} was not answered with Grip-Hold: stream");
+    }
+    Ok(())
+}

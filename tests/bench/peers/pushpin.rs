@@ -1,0 +1,114 @@
+//! Pushpin with raised limits, all of its processes from a directory of its own, in front of an origin.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Result;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{Peer, bare};
+use crate::http::{Client, request};
+use crate::process::{Server, free_port, locate, open_files};
+
+/// What Pushpin signs its requests with.
+pub(crate) const KEY: &str = "signing-key-of-this-measurement-only";
+
+/// A Pushpin, and the port it is published to.
+pub(crate) struct Pushpin {
+    pub(crate) peer: Peer,
+    pub(crate) control: u16,
+}
+
+/// Starts Pushpin in front of an origin that may start later.
+pub(crate) fn start(origin: u16) -> Result<Pushpin> {
+    let program = locate("pushpin", "pushpin")?;
+    locate("condure", "pushpin")?;
+    locate("zurl", "pushpin")?;
+    let (port, control) = (free_port()?, free_port()?);
+    let directory = tempfile::tempdir()?;
+    let home = directory.path();
+    fs::write(home.join("routes"), format!("* 127.0.0.1:{origin}\n"))?;
+    let configuration = home.join("pushpin.conf");
+    fs::write(&configuration, configure(port, control, home)?)?;
+    let argument = format!("--config={}", configuration.display());
+    let server = Server::start("pushpin", &program, [argument], &[], home)?;
+    // It serves when it says that the origin is not there, or more.
+    let serves = || Client::new(port).send(&request("GET", "/healthz", &[], "")).is_ok();
+    let server =
+        server.ready(serves)?.ready(|| Client::new(control).send(&request("GET", "/", &[], "")).is_ok())?;
+    Ok(Pushpin { peer: Peer { server, port, _directory: directory }, control })
+}
+
+fn configure(port: u16, control: u16, home: &Path) -> Result<String> {
+    let (connections, home) = (open_files()? - 500, home.display());
+    Ok(format!(
+        "[global]
+include={{libdir}}/internal.conf
+rundir={home}
+ipc_prefix=bench-
+port_offset=0
+
+[runner]
+services=condure,zurl,pushpin-proxy,pushpin-handler
+http_port=127.0.0.1:{port}
+logdir={home}
+log_level=1
+client_maxconn={connections}
+
+[proxy]
+routesfile={home}/routes
+sig_iss=pushpin
+sig_key={KEY}
+updates_check=off
+zurl_out_specs=ipc://{{rundir}}/{{ipc_prefix}}zurl-in
+zurl_out_stream_specs=ipc://{{rundir}}/{{ipc_prefix}}zurl-in-stream
+zurl_in_specs=ipc://{{rundir}}/{{ipc_prefix}}zurl-out
+
+[handler]
+push_in_spec=ipc://{{rundir}}/{{ipc_prefix}}push-in
+push_in_sub_specs=ipc://{{rundir}}/{{ipc_prefix}}push-in-sub
+push_in_http_addr=127.0.0.1
+push_in_http_port={control}
+command_spec=ipc://{{rundir}}/{{ipc_prefix}}command
+message_rate=1000000
+message_hwm=1000000
+message_wait=300
+"
+    ))
+}
+
+/// Pushpin in front of an origin with fixed answers, to be published to by hand.
+pub(crate) struct ByHand {
+    pub(crate) pushpin: Pushpin,
+    _origin: Server,
+    _directory: TempDir,
+    published: i64,
+}
+
+impl ByHand {
+    /// Starts both.
+    pub(crate) fn start() -> Result<Self> {
+        let (port, directory) = (free_port()?, tempfile::tempdir()?);
+        let origin = bare::spawn(port, &directory)?;
+        let mut client = Client::new(port);
+        let origin = origin.ready(|| client.demand(&request("GET", "/hold/", &[], "")).is_ok())?;
+        Ok(ByHand { pushpin: start(port)?, _origin: origin, _directory: directory, published: 0 })
+    }
+
+    /// Publishes the next number and returns it.
+    pub(crate) fn publish(&mut self) -> Result<i64> {
+        let previous = self.published.to_string();
+        self.published += 1;
+        let content = format!("id: {0}\nevent: message\ndata: {0}\n\n", self.published);
+        let item = json!({
+            "channel": bare::CHANNEL, "id": self.published.to_string(), "prev-id": previous,
+            "formats": { "http-stream": { "content": content } },
+        });
+        let body = json!({ "items": [item] }).to_string();
+        let fields = ["Content-Type: application/json".to_owned()];
+        // Its control server closes every connection.
+        Client::new(self.pushpin.control).demand(&request("POST", "/publish/", &fields, &body))?;
+        Ok(self.published)
+    }
+}

@@ -1,0 +1,28 @@
+//! webdis: Redis commands over HTTP, one thread.
+
+use std::fs;
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::Peer;
+use crate::http::{Client, request};
+use crate::process::{Server, free_port, locate};
+
+/// Starts webdis in front of a Redis server.
+pub(crate) fn start(redis: &Peer) -> Result<Peer> {
+    let program = locate("webdis", "webdis")?;
+    let port = free_port()?;
+    let directory = tempfile::tempdir()?;
+    let configuration = directory.path().join("webdis.json");
+    let settings = json!({
+        "redis_host": "127.0.0.1", "redis_port": redis.port(), "redis_auth": null,
+        "http_host": "127.0.0.1", "http_port": port, "threads": 1,
+        "daemonize": false, "database": 0, "acl": [], "verbosity": 0, "logfile": directory.path().join("webdis.out"),
+    });
+    fs::write(&configuration, settings.to_string())?;
+    let server = Server::start("webdis", &program, [&configuration], &[], directory.path())?;
+    let mut client = Client::new(port);
+    let server = server.ready(|| client.demand(&request("GET", "/PING", &[], "")).is_ok())?;
+    Ok(Peer { server, port, _directory: directory })
+}

@@ -1,0 +1,142 @@
+//! The rows of the table: which figures they compare, and what they should reach.
+
+use crate::cells::INTERVAL;
+
+/// One figure of a measurement.
+#[derive(Clone, Copy)]
+pub(crate) struct Figure {
+    pub(crate) cell: &'static str,
+    pub(crate) name: &'static str,
+}
+
+/// How a figure is written.
+#[derive(Clone, Copy)]
+pub(crate) enum Unit {
+    PerSecond,
+    Milliseconds,
+    Microseconds,
+    Kibibytes,
+}
+
+/// The bounds of the ratio to the peer, or of the figure itself where there is no peer.
+#[derive(Clone, Copy)]
+pub(crate) struct Goal {
+    pub(crate) at_least: bool,
+    pub(crate) must: Option<f64>,
+    pub(crate) reach: Option<f64>,
+}
+
+/// A line of the table.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) unit: Unit,
+    pub(crate) ours: Figure,
+    /// The peer as the table calls it, and its figure.
+    pub(crate) peer: Option<(&'static str, Figure)>,
+    pub(crate) goal: Option<Goal>,
+}
+
+impl Row {
+    const fn new(name: &'static str, unit: Unit, cell: &'static str, figure: &'static str) -> Self {
+        Row { name, unit, ours: Figure { cell, name: figure }, peer: None, goal: None }
+    }
+
+    /// Compared with the same figure of another measurement.
+    const fn against(mut self, peer: &'static str, cell: &'static str) -> Self {
+        self.peer = Some((peer, Figure { cell, name: self.ours.name }));
+        self
+    }
+
+    const fn at_least(mut self, must: f64, reach: f64) -> Self {
+        self.goal = Some(Goal { at_least: true, must: Some(must), reach: Some(reach) });
+        self
+    }
+
+    const fn at_most(mut self, must: f64, reach: f64) -> Self {
+        self.goal = Some(Goal { at_least: false, must: Some(must), reach: Some(reach) });
+        self
+    }
+
+    /// What is worth reaching for, but no must.
+    const fn only_reach(mut self, at_least: bool, reach: f64) -> Self {
+        self.goal = Some(Goal { at_least, must: None, reach: Some(reach) });
+        self
+    }
+
+    /// The measurements it needs.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = &'static str> {
+        [self.ours.cell].into_iter().chain(self.peer.map(|(_, figure)| figure.cell))
+    }
+}
+
+/// What the storm's listeners have to get the last value: the interval and 200 ms.
+const HELD_MS: f64 = INTERVAL.as_millis() as f64 + 200.0;
+
+/// In the order of the table.
+pub(crate) fn rows() -> Vec<Row> {
+    use Unit::{Kibibytes as Kib, Microseconds as Us, Milliseconds as Ms, PerSecond as S};
+    let row = Row::new;
+    let (hot, spread) = ("post-hot/livecounter", "post-spread/livecounter");
+    let (streams, many_streams) = ("streams-1000/livecounter", "streams-5000/livecounter");
+    let (pushpin, by_hand) = ("pushpin-1000/livecounter", "pushpin-1000/by-hand");
+    let (storm, great_storm, silent) =
+        ("storm-1000/publishing", "storm-5000/publishing", "storm-1000/silent");
+    vec![
+        row("post-hot-bare", S, hot, "per second")
+            .against("bare actix-web", "post-hot/bare")
+            .at_least(0.65, 0.80),
+        row("post-hot-webdis", S, hot, "per second").against("webdis", "post-hot/webdis").at_least(1.4, 1.7),
+        row("post-hot-redis", S, hot, "per second").against("redis-benchmark", "post-hot/redis-benchmark"),
+        row("post-spread-bare", S, spread, "per second")
+            .against("bare actix-web", "post-spread/bare")
+            .at_least(0.60, 0.70),
+        row("post-spread-webdis", S, spread, "per second")
+            .against("webdis", "post-spread/webdis")
+            .at_least(1.3, 1.6),
+        row("post-spread-redis", S, spread, "per second")
+            .against("redis-benchmark", "post-spread/redis-benchmark"),
+        row("post-hot-p99", Ms, hot, "p99 ms").against("bare actix-web", "post-hot/bare").at_most(2.0, 1.3),
+        row("post-spread-p99", Ms, spread, "p99 ms")
+            .against("bare actix-web", "post-spread/bare")
+            .at_most(2.0, 1.3),
+        row("get-plain", S, "get-plain/livecounter", "per second")
+            .against("bare actix-web", "get/bare")
+            .at_least(0.60, 0.75),
+        row("get-hold", S, "get-hold/livecounter", "per second")
+            .against("bare actix-web", "get/bare")
+            .at_least(0.60, 0.75),
+        row("embedded-hot", S, "post-hot/embedded", "per second")
+            .against("livecounter on Redis", hot)
+            .at_least(0.5, 0.9),
+        row("embedded-spread", S, "post-spread/embedded", "per second")
+            .against("livecounter on Redis", spread)
+            .at_least(0.5, 0.9),
+        row("streams-1000-p50", Ms, streams, "p50 ms").against("nchan", "streams-1000/nchan"),
+        row("streams-1000-p99", Ms, streams, "p99 ms")
+            .against("nchan", "streams-1000/nchan")
+            .at_most(1.0, 0.8),
+        row("streams-1000-cpu", Us, streams, "cpu us")
+            .against("nchan", "streams-1000/nchan")
+            .at_most(1.0, 0.75),
+        row("streams-1000-memory", Kib, streams, "KiB")
+            .against("nchan", "streams-1000/nchan")
+            .at_most(1.2, 1.0),
+        row("streams-5000-p50", Ms, many_streams, "p50 ms").against("nchan", "streams-5000/nchan"),
+        row("streams-5000-p99", Ms, many_streams, "p99 ms")
+            .against("nchan", "streams-5000/nchan")
+            .at_most(1.3, 1.0),
+        row("streams-5000-cpu", Us, many_streams, "cpu us").against("nchan", "streams-5000/nchan"),
+        row("streams-5000-memory", Kib, many_streams, "KiB").against("nchan", "streams-5000/nchan"),
+        row("pushpin-1000-p50", Ms, pushpin, "p50 ms").against("by hand", by_hand),
+        row("pushpin-1000-p99", Ms, pushpin, "p99 ms").against("by hand", by_hand).at_most(1.15, 1.05),
+        row("pushpin-1000-cpu", Us, pushpin, "cpu us").against("by hand", by_hand),
+        row("pushpin-1000-memory", Kib, pushpin, "KiB").against("by hand", by_hand),
+        row("storm-1000-held", Ms, storm, "held ms").at_most(HELD_MS, HELD_MS),
+        row("storm-1000-rate", S, storm, "per second").against("publishing off", silent).at_least(0.9, 0.9),
+        row("storm-5000-held", Ms, great_storm, "held ms").only_reach(false, HELD_MS),
+        row("storm-5000-rate", S, great_storm, "per second")
+            .against("publishing off", silent)
+            .only_reach(true, 0.9),
+        row("origin-memory", Kib, "origin-memory/livecounter", "KiB").at_most(0.5, 0.1),
+    ]
+}

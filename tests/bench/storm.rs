@@ -1,0 +1,76 @@
+//! The storm: 5,000 POSTs a second for 10 s on one counter whose listeners Pushpin holds; and what those listeners cost
+//! the origin.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::cells::{Figures, INTERVAL};
+use crate::fanout::reach_all;
+use crate::http::Client;
+use crate::listeners::Listeners;
+use crate::paced::{Pace, Report};
+use crate::peers::livecounter::{self, Chain};
+use crate::usage;
+use crate::wrk::{Load, Path};
+
+const PER_SECOND: u32 = 5_000;
+const SECONDS: u32 = 10;
+
+/// An interval that no measurement lives to see: the first value is published, no other.
+const NEVER: Duration = Duration::from_secs(3_600);
+
+/// With publishing: how long after the last POST the last listener got the last value, in ms.
+pub(crate) fn publishing(count: usize) -> Result<Figures> {
+    let chain = livecounter::chain(INTERVAL)?;
+    let mut listeners = Listeners::connect(chain.pushpin.peer.port(), livecounter::HOT, count)?;
+    let mut client = Client::new(chain.livecounter.port());
+    let renewed = reach_all(&mut listeners, &mut || livecounter::add(&mut client))?;
+    let cpu = usage::cpu_us(chain.pushpin.peer.id());
+    let report = storm(&chain)?;
+    let held = listeners.all_hold(report.value, Duration::from_secs(30))?;
+    let closed = listeners.compare(Vec::new())?.closed;
+    let cpu = usage::cpu_us(chain.pushpin.peer.id()) - cpu;
+    let held_ms = held.last_us.saturating_sub(report.last_us) as f64 / 1e3;
+    Ok(Figures::from([
+        ("held ms", held_ms),
+        ("per second", per_second(&report)),
+        ("cpu s", cpu / 1e6),
+        ("renewed", renewed as f64),
+        ("closed", closed as f64),
+    ]))
+}
+
+/// The same without anything being published meanwhile.
+pub(crate) fn silent(count: usize) -> Result<Figures> {
+    let chain = livecounter::chain(NEVER)?;
+    let _listeners = Listeners::connect(chain.pushpin.peer.port(), livecounter::HOT, count)?;
+    let report = storm(&chain)?;
+    Ok(Figures::from([("per second", per_second(&report))]))
+}
+
+/// How much the origin's memory grows when Pushpin holds so many listeners, of an origin that has served before.
+pub(crate) fn origin_memory(count: usize) -> Result<Figures> {
+    let chain = livecounter::chain(INTERVAL)?;
+    let (origin, port) = (chain.livecounter.id(), chain.livecounter.port());
+    let mut client = Client::new(port);
+    livecounter::add(&mut client)?;
+    for (method, fields) in [("GET", livecounter::signed()?), ("POST", Vec::new())] {
+        let path = Path::One(livecounter::HOT);
+        Load { port, method, path, fields: &fields }.run(1)?;
+    }
+    let before = usage::resident_kib(origin)?;
+    let mut listeners = Listeners::connect(chain.pushpin.peer.port(), livecounter::HOT, count)?;
+    reach_all(&mut listeners, &mut || livecounter::add(&mut client))?;
+    let grown = usage::resident_kib(origin)? - before;
+    Ok(Figures::from([("KiB", grown.max(0.0) / count as f64)]))
+}
+
+fn storm(chain: &Chain) -> Result<Report> {
+    let path = livecounter::HOT.to_owned();
+    Pace { port: chain.livecounter.port(), path, per_second: PER_SECOND, seconds: SECONDS }.run()
+}
+
+fn per_second(report: &Report) -> f64 {
+    f64::from(report.answered) * 1e6 / report.elapsed_us as f64
+}

@@ -1,0 +1,110 @@
+//! As much of HTTP/1.1 and SSE as a load generator needs: heads, chunked bodies, `data:` lines that hold a number.
+
+/// The end of the head at the beginning of `bytes`, if it is complete.
+pub(crate) fn head_end(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(4).position(|window| window == b"\r\n\r\n").map(|position| position + 4)
+}
+
+/// The head of a response.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) status: u16,
+    fields: Vec<(String, String)>,
+}
+
+impl Head {
+    /// Parses a complete head; nothing if it is none.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        let text = String::from_utf8_lossy(bytes);
+        let mut lines = text.split("\r\n");
+        let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+        let fields = lines.filter_map(|line| line.split_once(':'));
+        let fields =
+            fields.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
+        Some(Head { status, fields })
+    }
+
+    /// The value of a field, named in lower case.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn content_length(&self) -> Option<usize> {
+        self.field("content-length")?.parse().ok()
+    }
+
+    pub(crate) fn is_chunked(&self) -> bool {
+        self.field("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"))
+    }
+}
+
+/// The body's transfer coding, decoded as it comes.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// Not coded.
+    Plain,
+    /// Chunked, in the line with a size; its digits so far, and whether they have ended.
+    Size(usize, bool),
+    /// In a chunk, so many bytes to come, the line end behind it included.
+    Chunk(usize),
+    /// Behind the last chunk.
+    End,
+}
+
+impl Body {
+    pub(crate) fn of(head: &Head) -> Self {
+        if head.is_chunked() { Body::Size(0, false) } else { Body::Plain }
+    }
+
+    pub(crate) fn is_end(&self) -> bool {
+        matches!(self, Body::End)
+    }
+
+    /// Decodes what has come, and appends it to `decoded`.
+    pub(crate) fn feed(&mut self, mut bytes: &[u8], decoded: &mut Vec<u8>) {
+        while !bytes.is_empty() {
+            match self {
+                Body::Plain => {
+                    decoded.extend_from_slice(bytes);
+                    return;
+                }
+                Body::End => return,
+                Body::Size(size, ended) => {
+                    let (&byte, rest) = (&bytes[0], &bytes[1..]);
+                    bytes = rest;
+                    match (byte, (byte as char).to_digit(16)) {
+                        (b'\n', _) if *size == 0 => *self = Body::End,
+                        (b'\n', _) => *self = Body::Chunk(*size + 2),
+                        (_, Some(digit)) if !*ended => *size = *size * 16 + digit as usize,
+                        _ => *ended = true,
+                    }
+                }
+                Body::Chunk(left) => {
+                    let taken = bytes.len().min(*left);
+                    // The last two are the line end.
+                    let content = left.saturating_sub(2).min(taken);
+                    decoded.extend_from_slice(&bytes[..content]);
+                    bytes = &bytes[taken..];
+                    *left -= taken;
+                    if *left == 0 {
+                        *self = Body::Size(0, false);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Takes the complete lines out of `decoded` and calls back with each number in a `data:` line.
+pub(crate) fn take_values(decoded: &mut Vec<u8>, mut value: impl FnMut(i64)) {
+    let Some(end) = decoded.iter().rposition(|&byte| byte == b'\n').map(|position| position + 1) else {
+        return;
+    };
+    for line in decoded[..end].split(|&byte| byte == b'\n') {
+        let Some(data) = line.strip_prefix(b"data:") else { continue };
+        if let Some(number) = std::str::from_utf8(data).ok().and_then(|text| text.trim().parse().ok()) {
+            value(number);
+        }
+    }
+    decoded.drain(..end);
+}
