@@ -31,6 +31,10 @@ pub use stats::Stats;
 const ROUND_SIZE: usize = 256;
 /// How many rounds may be on their way to the store or the cache at once.
 const ROUNDS_AT_ONCE: usize = 4;
+/// A full round towards a proxy is followed by the next one no sooner than this: 5,120 announcements a second at most
+/// for each origin. With more busy topics than that each is announced less often; else announcing them would take the
+/// machine from the POSTs, and a Pushpin core carries some 20,000 deliveries a second in any case.
+const FULL_ROUND_EVERY: Duration = Duration::from_millis(50);
 /// How long a claim may stay unacknowledged before any sweep takes it up again: longer than a healthy delivery with
 /// its second purge takes, and the bound for what a killed origin had claimed.
 const LEASE: Duration = Duration::from_secs(6);
@@ -89,6 +93,7 @@ impl Announcer {
             }),
             rounds: JoinSet::new(),
             deliveries: JoinSet::new(),
+            not_before: Instant::now(),
             closed,
         };
         Running { announcer, closing, task: tokio::spawn(desk.run()) }
@@ -154,6 +159,8 @@ struct Desk {
     round: Arc<Round>,
     rounds: JoinSet<(Vec<Step>, Option<Delivery>)>,
     deliveries: JoinSet<()>,
+    /// When the next round may start.
+    not_before: Instant,
     closed: watch::Receiver<bool>,
 }
 
@@ -179,17 +186,25 @@ impl Desk {
         }
     }
 
-    /// Starts as many rounds as there are places and topics. Returns when the next gate opens.
+    /// Starts as many rounds as there are places and topics. Returns when to look again.
     fn start_rounds(&mut self) -> Option<Instant> {
         let mut board = self.announcer.board();
-        let next_gate = board.open_gates(Instant::now());
+        let now = Instant::now();
+        let next_gate = board.open_gates(now);
+        let paced = self.round.outlets.publisher.is_some() && !*self.closed.borrow();
         while self.rounds.len() < ROUNDS_AT_ONCE {
+            if paced && self.not_before > now {
+                return Some(next_gate.map_or(self.not_before, |gate| gate.min(self.not_before)));
+            }
             let round = Arc::clone(&self.round);
             let announcer = self.announcer.clone();
             if !board.claimed.is_empty() {
                 let claimed = std::mem::take(&mut board.claimed);
                 self.rounds.spawn(async move { round.deliver_claimed(announcer, claimed).await });
             } else if let Some(topics) = board.take(ROUND_SIZE) {
+                if topics.len() == ROUND_SIZE && paced {
+                    self.not_before = now + FULL_ROUND_EVERY;
+                }
                 self.rounds.spawn(async move { round.claim_and_deliver(announcer, topics).await });
             } else {
                 break;

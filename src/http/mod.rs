@@ -30,8 +30,10 @@ use metrics::Requests;
 /// The routes. What is not in this table is 404, or 405 with `Allow`.
 pub fn routes(config: &mut ServiceConfig, requests: &Arc<Requests>) {
     let r = requests;
-    let counter = ["/counters/{id:[^/]*}/", "/counters/{id:[^/]*}"];
-    let counter = resource(counter).route(get().to(counters::get)).route(head().to(counters::get));
+    // One pattern with an optional slash: a set of two would be searched twice.
+    let counter = resource("/counters/{id:[^/]*}{slash:/?}")
+        .route(get().to(counters::get))
+        .route(head().to(counters::get));
     config
         .service(done(
             r,

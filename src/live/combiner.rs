@@ -1,4 +1,4 @@
-//! Group commit: everything that waits while a batch is under way to the store makes up the next batch, and the
+//! Group commit: everything that waits while batches are under way to the store makes up the next batch, and the
 //! amounts for one topic become one addition, from which every caller still gets the value behind its own amount.
 
 use std::collections::HashMap;
@@ -21,11 +21,23 @@ pub(super) struct Combiner {
     reads: Mutex<Lane<ReadsWaiting>>,
 }
 
-/// What waits for the next batch, and whether a task is at work that will take it.
+/// Two, so that the worker reads requests while the store is busy with others: with one, each would wait for the other.
+const BATCHES_UNDER_WAY: usize = 2;
+
+/// What waits for the next batch, and how many tasks are at work that will take it.
 #[derive(Default)]
 struct Lane<T> {
     waiting: T,
-    under_way: bool,
+    at_work: usize,
+}
+
+impl<T> Lane<T> {
+    /// Whether one more task is to be started for what waits now. The caller starts it.
+    fn hire(&mut self) -> bool {
+        let hire = self.at_work < BATCHES_UNDER_WAY;
+        self.at_work += usize::from(hire);
+        hire
+    }
 }
 
 type ReadsWaiting = HashMap<Topic, Vec<Answer<Result<Reading, StoreError>>>>;
@@ -96,7 +108,7 @@ impl Combiner {
             } else {
                 by_topic.entry(topic).or_default().push(amount, answer);
             }
-            if !std::mem::replace(&mut lane.under_way, true) {
+            if lane.hire() {
                 tokio::spawn(Arc::clone(self).work_on_adds());
             }
         }
@@ -108,7 +120,7 @@ impl Combiner {
         {
             let mut lane = lock(&self.reads);
             lane.waiting.entry(topic).or_default().push(answer);
-            if !std::mem::replace(&mut lane.under_way, true) {
+            if lane.hire() {
                 tokio::spawn(Arc::clone(self).work_on_reads());
             }
         }
@@ -120,7 +132,7 @@ impl Combiner {
             let waiting = {
                 let mut lane = lock(&self.adds);
                 if lane.waiting.by_topic.is_empty() && lane.waiting.alone.is_empty() {
-                    lane.under_way = false;
+                    lane.at_work -= 1;
                     return;
                 }
                 std::mem::take(&mut lane.waiting)
@@ -142,7 +154,7 @@ impl Combiner {
             let waiting = {
                 let mut lane = lock(&self.reads);
                 if lane.waiting.is_empty() {
-                    lane.under_way = false;
+                    lane.at_work -= 1;
                     return;
                 }
                 std::mem::take(&mut lane.waiting)
