@@ -80,7 +80,8 @@ sub choose_variant {
     } else if (req.http.Accept ~ "(?i)(^|[,\s])application/json\s*(;|,|$)") {
         set req.http.Accept = "application/json";
     } else if (req.http.Accept ~ "(?i)(^|[,\s])text/html\s*(;|,|$)") {
-        set req.http.Accept = "text/html";
+        # A browser's address bar: also content with what is no HTML, like the plain value of a counter.
+        set req.http.Accept = "text/html, */*;q=0.1";
     } else {
         set req.http.Accept = "*/*";
     }

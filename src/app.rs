@@ -10,7 +10,7 @@ use actix_web::web::Data;
 use actix_web::{App as ActixApp, HttpServer};
 
 use crate::announcer::{Announcer, Outlets, Running};
-use crate::fastly::{Purger, PurgerSettings};
+use crate::fastly::{Purger, PurgerError, PurgerSettings};
 use crate::grip::{self, Endpoint, Publisher, PublisherOptions, Verifier, VerifyKey};
 use crate::http::{CacheTerms, Context, Metrics, Shared, routes};
 use crate::hub::Hub;
@@ -52,6 +52,9 @@ impl App {
         let store = StoreKind::open(settings)?;
         let endpoints = endpoints(settings)?;
         let verifier = (!endpoints.is_empty()).then(|| Verifier::new(&endpoints));
+        if verifier.as_ref().is_some_and(Verifier::trusts_any) {
+            tracing::warn!("a proxy in GRIP_URL has no verify key: whoever sends a Grip-Sig is taken for it");
+        }
         let options = PublisherOptions { merge: !settings.publish_interval.is_zero(), ..Default::default() };
         let publisher = match endpoints.as_slice() {
             [] => None,
@@ -188,5 +191,12 @@ fn purger(settings: &Settings) -> Result<Option<Purger>, SettingsError> {
     };
     let mut purger = PurgerSettings::new(service_id, api_key.expose());
     purger.api_url.clone_from(&settings.fastly_api_url);
-    Purger::new(purger).map(Some).map_err(|error| SettingsError::new("fastly.api_url", error))
+    Purger::new(purger).map(Some).map_err(|error| {
+        let key = match error {
+            PurgerError::ServiceId => "fastly.service_id",
+            PurgerError::ApiKey => "fastly.api_key",
+            PurgerError::Url | PurgerError::Client(_) => "fastly.api_url",
+        };
+        SettingsError::new(key, error)
+    })
 }

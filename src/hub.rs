@@ -35,7 +35,8 @@ struct Event {
 pub struct Listener {
     hub: Arc<Hub>,
     topic: Topic,
-    events: watch::Receiver<Option<Event>>,
+    /// Always there until the listener is dropped.
+    events: Option<watch::Receiver<Option<Event>>>,
     seen: EventId,
 }
 
@@ -64,7 +65,7 @@ impl Hub {
         let room = rooms.by_topic.entry(topic.clone()).or_insert_with(|| watch::channel(None).0);
         let mut events = room.subscribe();
         let seen = events.borrow_and_update().as_ref().map(|event| event.id).unwrap_or_default();
-        Some(Listener { hub: Arc::clone(self), topic: topic.clone(), events, seen })
+        Some(Listener { hub: Arc::clone(self), topic: topic.clone(), events: Some(events), seen })
     }
 
     /// Ends every stream, and those that come later: the process is about to stop.
@@ -88,14 +89,17 @@ impl Listener {
     /// Declares that the listener has been shown the value at `id`: only newer events follow.
     pub fn skip_to(&mut self, id: EventId) {
         self.seen = id;
-        self.events.mark_changed();
+        if let Some(events) = &mut self.events {
+            events.mark_changed();
+        }
     }
 
     /// The next event, encoded; the newest, if there were several. `None` when the hub has closed. Cancel safe.
     pub async fn next(&mut self) -> Option<Bytes> {
+        let events = self.events.as_mut()?;
         loop {
-            self.events.changed().await.ok()?;
-            if let Some(event) = &*self.events.borrow_and_update()
+            events.changed().await.ok()?;
+            if let Some(event) = &*events.borrow_and_update()
                 && self.seen.is_older_than(event.id)
             {
                 self.seen = event.id;
@@ -108,8 +112,10 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         let mut rooms = self.hub.rooms();
-        // The last one out closes the room; this listener's own receiver still counts.
-        if rooms.by_topic.get(&self.topic).is_some_and(|room| room.receiver_count() <= 1) {
+        // The last one out closes the room. It must have left under the lock: else two that leave at once would both
+        // see the other.
+        self.events = None;
+        if rooms.by_topic.get(&self.topic).is_some_and(|room| room.receiver_count() == 0) {
             rooms.by_topic.remove(&self.topic);
         }
     }

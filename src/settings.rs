@@ -102,6 +102,9 @@ const KEYS: [(&str, &str); 15] = [
     ("log.format", "text"),
 ];
 
+/// The only key whose value may be a list.
+const LIST_KEY: &str = "counters.known";
+
 /// Names that operators already know. They stand for a key unless `LIVECOUNTER__…` sets it too.
 const KNOWN_NAMES: [(&str, &str); 5] = [
     ("REDIS_URL", "redis.url"),
@@ -146,7 +149,7 @@ impl Settings {
             publish_interval: texts.duration("publish.interval")?,
             cache_max_age: texts.duration("cache.max_age")?,
             cache_stale_if_error: texts.duration("cache.stale_if_error")?,
-            counters_known: texts.counter_ids("counters.known")?,
+            counters_known: texts.counter_ids(LIST_KEY)?,
             log_format: texts.parse("log.format", "must be text or json")?,
         };
         settings.check()?;
@@ -199,15 +202,21 @@ impl Texts {
         let ours = Environment::with_prefix("LIVECOUNTER").prefix_separator("__").separator("__");
         builder = builder.add_source(ours.source(Some(environment.clone())).ignore_empty(true));
         let name = file.map_or("environment".into(), Path::to_string_lossy);
-        let config = builder.build().map_err(|error| SettingsError::new(name.clone(), error))?;
+        let config =
+            builder.build().map_err(|error| SettingsError::new(name.clone(), without_lines(&error)))?;
         let tree = config.cache.into_table().map_err(|error| SettingsError::new(name, error))?;
         let mut texts = HashMap::new();
         flatten("", tree, &mut texts);
+        let list =
+            |(key, value): &(&String, &Value)| matches!(value.kind, ValueKind::Array(_)) && *key != LIST_KEY;
+        if let Some((key, _)) = texts.iter().find(list) {
+            return Err(SettingsError::new(key, "must be a single value, not a list"));
+        }
         if let Some(unknown) = texts.keys().find(|key| !KEYS.iter().any(|(known, _)| known == key)) {
             return Err(SettingsError::new(unknown, "no such setting"));
         }
         for (name, key) in KNOWN_NAMES {
-            let overridden = environment.contains_key(&env_name(key));
+            let overridden = environment.get(&env_name(key)).is_some_and(|text| !text.is_empty());
             if let Some(text) = environment.get(name).filter(|text| !text.is_empty() && !overridden) {
                 texts.insert(key.to_owned(), Value::from(text.as_str()));
             }
@@ -220,7 +229,7 @@ impl Texts {
 
     fn get(&self, key: &str) -> Option<&str> {
         match &self.0.get(key)?.kind {
-            ValueKind::String(text) => Some(text.as_str()).filter(|text| !text.is_empty()),
+            ValueKind::String(text) => Some(text.as_str()).filter(|text| !text.trim().is_empty()),
             _ => None,
         }
     }
@@ -266,6 +275,13 @@ impl Texts {
 /// `LIVECOUNTER__SECTION__KEY` of `section.key`.
 fn env_name(key: &str) -> String {
     format!("LIVECOUNTER__{}", key.replace('.', "__").to_uppercase())
+}
+
+/// What the parser says without the lines of the file that it shows: they may hold a secret.
+fn without_lines(error: &config::ConfigError) -> String {
+    let text = error.to_string();
+    let shown = |line: &&str| !line.contains(" | ") && !line.trim_end().ends_with('|');
+    text.lines().filter(shown).collect::<Vec<_>>().join(" ")
 }
 
 fn flatten(prefix: &str, table: HashMap<String, Value>, texts: &mut HashMap<String, Value>) {
@@ -390,9 +406,32 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_is_one_line() {
-        let error = load_with(Some("listen = "), &[], None).expect_err("a refusal").to_string();
-        assert!(!error.contains('\n'), "{error}");
+    fn a_broken_file_is_one_line_that_names_the_place_and_not_the_secret() {
+        for text in
+            ["[fastly]\napi_key = \"hush", "[fastly]\napi_key = hush", "[fastly]\napi_key = \"a\" \"hush\""]
+        {
+            let error = load_with(Some(text), &[], None).expect_err("a refusal").to_string();
+            assert!(!error.contains('\n'), "{error}");
+            assert!(error.contains("line 2"), "{error}");
+            assert!(!error.contains("hush"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_list_where_one_value_belongs_is_refused() {
+        let error = load_with(Some("[redis]\nurl = [\"redis://a\"]"), &[], None).expect_err("a refusal");
+        assert_eq!(error.to_string(), "redis.url: must be a single value, not a list");
+    }
+
+    #[test]
+    fn an_empty_variable_overrides_nothing() {
+        let environment =
+            [("LIVECOUNTER__REDIS__URL", ""), ("REDIS_URL", "redis://r"), ("GRIP_URL", "http://p:5561/")];
+        assert_eq!(load(&environment).expect("settings").redis_url, Some("redis://r".into()));
+        assert!(
+            problem(&[("REDIS_URL", "redis://r"), ("GRIP_URL", " ")])
+                .starts_with("grip.url: REDIS_URL makes")
+        );
     }
 
     #[test]

@@ -35,7 +35,8 @@ struct Gate {
 }
 
 impl Board {
-    /// Notes a change. Returns whether somebody has to be woken for it.
+    /// Notes a change. Returns whether somebody has to be woken for it: only for the first that is ready, as who was
+    /// woken for it, or has no room for it yet, looks at all that have come by then.
     pub(super) fn changed(&mut self, topic: Topic) -> bool {
         match self.topics.entry(topic) {
             Entry::Occupied(mut known) => {
@@ -43,9 +44,10 @@ impl Board {
                 false
             }
             Entry::Vacant(new) => {
+                let first = self.ready.is_empty();
                 self.ready.push_back(new.key().clone());
                 new.insert(State { again: false, resting: false });
-                true
+                first
             }
         }
     }

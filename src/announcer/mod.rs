@@ -11,11 +11,12 @@ mod board;
 mod round;
 mod stats;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{self, JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use crate::domain::Topic;
@@ -24,7 +25,7 @@ use crate::grip::Publisher;
 use crate::hub::Hub;
 use crate::store::{Announcement, Store, Terms};
 use board::Board;
-use round::{Delivery, Newest, Round, Step};
+use round::{Newest, Round, RoundEnd, Step};
 pub use stats::Stats;
 
 /// How many topics go through one round: a Fastly purge takes up to 256 keys.
@@ -92,6 +93,8 @@ impl Announcer {
                 newest: Newest::default(),
             }),
             rounds: JoinSet::new(),
+            under_way: HashMap::new(),
+            claimed_under_way: None,
             deliveries: JoinSet::new(),
             not_before: Instant::now(),
             closed,
@@ -143,7 +146,7 @@ impl Running {
     /// taken up by other origins, or after the next start.
     pub async fn drain(mut self, patience: Duration) -> bool {
         self.closing.send_replace(true);
-        tokio::time::timeout(patience, &mut self.task).await.is_ok()
+        tokio::time::timeout(patience, &mut self.task).await.is_ok_and(|ended| ended.is_ok())
     }
 }
 
@@ -157,7 +160,11 @@ impl Drop for Running {
 struct Desk {
     announcer: Announcer,
     round: Arc<Round>,
-    rounds: JoinSet<(Vec<Step>, Option<Delivery>)>,
+    rounds: JoinSet<RoundEnd>,
+    /// The topics of each round that claims.
+    under_way: HashMap<task::Id, Vec<Topic>>,
+    /// The round that delivers what additions have claimed: one at a time, as its values must arrive in their order.
+    claimed_under_way: Option<task::Id>,
     deliveries: JoinSet<()>,
     /// When the next round may start.
     not_before: Instant,
@@ -178,7 +185,7 @@ impl Desk {
             tokio::select! {
                 () = self.announcer.0.wake.notified() => {}
                 () = gate, if next_gate.is_some() => {}
-                Some(ended) = self.rounds.join_next() => self.finish_round(ended),
+                Some(ended) = self.rounds.join_next_with_id() => self.finish_round(ended),
                 Some(_) = self.deliveries.join_next() => {}
                 _ = self.closed.changed(), if !closing => {}
                 _ = sweep.tick(), if !closing => self.sweep(),
@@ -193,19 +200,20 @@ impl Desk {
         let next_gate = board.open_gates(now);
         let paced = self.round.outlets.publisher.is_some() && !*self.closed.borrow();
         while self.rounds.len() < ROUNDS_AT_ONCE {
-            if paced && self.not_before > now {
-                return Some(next_gate.map_or(self.not_before, |gate| gate.min(self.not_before)));
-            }
-            let round = Arc::clone(&self.round);
-            let announcer = self.announcer.clone();
-            if !board.claimed.is_empty() {
+            let (round, announcer) = (Arc::clone(&self.round), self.announcer.clone());
+            if self.claimed_under_way.is_none() && !board.claimed.is_empty() {
                 let claimed = std::mem::take(&mut board.claimed);
-                self.rounds.spawn(async move { round.deliver_claimed(announcer, claimed).await });
+                let task = self.rounds.spawn(async move { round.deliver_claimed(announcer, claimed).await });
+                self.claimed_under_way = Some(task.id());
+            } else if paced && self.not_before > now {
+                return Some(next_gate.map_or(self.not_before, |gate| gate.min(self.not_before)));
             } else if let Some(topics) = board.take(ROUND_SIZE) {
-                if topics.len() == ROUND_SIZE && paced {
+                if topics.len() == ROUND_SIZE {
                     self.not_before = now + FULL_ROUND_EVERY;
                 }
-                self.rounds.spawn(async move { round.claim_and_deliver(announcer, topics).await });
+                let claims = topics.clone();
+                let task = self.rounds.spawn(async move { round.claim_and_deliver(announcer, claims).await });
+                self.under_way.insert(task.id(), topics);
             } else {
                 break;
             }
@@ -213,8 +221,21 @@ impl Desk {
         next_gate
     }
 
-    fn finish_round(&mut self, ended: Result<(Vec<Step>, Option<Delivery>), tokio::task::JoinError>) {
-        let Ok((steps, delivery)) = ended else { return };
+    fn finish_round(&mut self, ended: Result<(task::Id, RoundEnd), JoinError>) {
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let topics = self.under_way.remove(&id).unwrap_or_default();
+        if self.claimed_under_way == Some(id) {
+            self.claimed_under_way = None;
+        }
+        let (steps, delivery) = match ended {
+            Ok((_, end)) => end,
+            Err(error) => {
+                // A mistake of ours. The topics must not stay under way for ever.
+                tracing::error!(%error, "a round of announcements has failed");
+                let again = |topic| Step { topic, rest: Some(STORE_PAUSE), again: true };
+                (topics.into_iter().map(again).collect(), None)
+            }
+        };
         {
             let mut board = self.announcer.board();
             let now = Instant::now();

@@ -30,6 +30,9 @@ pub(super) struct Round {
 #[derive(Default)]
 pub(super) struct Newest(Mutex<HashMap<Topic, EventId>>);
 
+/// What a round leaves to do: for the board, and apart from it.
+pub(super) type RoundEnd = (Vec<Step>, Option<Delivery>);
+
 /// What a round found out about a topic.
 pub(super) struct Step {
     pub(super) topic: Topic,
@@ -50,11 +53,7 @@ pub(super) struct Delivery {
 
 impl Round {
     /// Claims what is unpublished of the topics and hands it to the outlets.
-    pub(super) async fn claim_and_deliver(
-        &self,
-        announcer: Announcer,
-        topics: Vec<Topic>,
-    ) -> (Vec<Step>, Option<Delivery>) {
+    pub(super) async fn claim_and_deliver(&self, announcer: Announcer, topics: Vec<Topic>) -> RoundEnd {
         let stats = announcer.stats();
         let claims = self.store.claim(topics.clone(), self.terms).await;
         let mut steps = Vec::with_capacity(topics.len());
@@ -84,7 +83,7 @@ impl Round {
         &self,
         announcer: Announcer,
         claimed: Vec<(Topic, Vec<Announcement>)>,
-    ) -> (Vec<Step>, Option<Delivery>) {
+    ) -> RoundEnd {
         let flat = claimed
             .into_iter()
             .flat_map(|(topic, values)| values.into_iter().map(move |value| (topic.clone(), value)));

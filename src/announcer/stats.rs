@@ -1,7 +1,7 @@
 //! What the announcer has done, as plain numbers: whoever exports them reads them here.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Counts since the start, and since when deliveries fail.
@@ -21,13 +21,30 @@ pub struct Stats {
     pub swept: AtomicU64,
     /// Times the store did not answer the announcer.
     pub store_failures: AtomicU64,
-    failing_since: Mutex<Option<Instant>>,
+    failing: Mutex<Option<Failing>>,
 }
 
+/// A time in which deliveries fail.
+#[derive(Clone, Copy, Debug)]
+struct Failing {
+    since: Instant,
+    last: Instant,
+}
+
+/// A failed delivery is repeated when its lease is over, but perhaps by another origin: after this time without one of
+/// our own we know nothing any more.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(15);
+
 impl Stats {
-    /// For how long announcements have not got through; `None` while they do.
+    /// For how long announcements of this origin have not got through; `None` while they do, and when the last failure
+    /// is so long ago that another origin must have taken it over.
     pub fn failing_for(&self) -> Option<Duration> {
-        self.failing().map(|since| since.elapsed())
+        self.failing_at(Instant::now())
+    }
+
+    fn failing_at(&self, now: Instant) -> Option<Duration> {
+        let failing = (*self.failing())?;
+        (now.duration_since(failing.last) < FORGOTTEN_AFTER).then(|| now.duration_since(failing.since))
     }
 
     pub(super) fn add(counter: &AtomicU64, count: usize) {
@@ -38,16 +55,17 @@ impl Stats {
     pub(super) fn delivered(&self, well: bool) -> bool {
         let mut failing = self.failing();
         let news = failing.is_some() == well;
-        match (&*failing, well) {
-            (Some(_), true) => *failing = None,
-            (None, false) => *failing = Some(Instant::now()),
-            _ => {}
-        }
+        let now = Instant::now();
+        *failing = match *failing {
+            _ if well => None,
+            Some(Failing { since, .. }) => Some(Failing { since, last: now }),
+            None => Some(Failing { since: now, last: now }),
+        };
         news
     }
 
-    fn failing(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        self.failing_since.lock().unwrap_or_else(PoisonError::into_inner)
+    fn failing(&self) -> MutexGuard<'_, Option<Failing>> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -64,5 +82,14 @@ mod tests {
         assert!(stats.failing_for().is_some());
         assert!(stats.delivered(true));
         assert!(stats.failing_for().is_none());
+    }
+
+    #[test]
+    fn a_failure_that_another_origin_has_mended_is_forgotten() {
+        let stats = Stats::default();
+        stats.delivered(false);
+        let now = Instant::now();
+        assert!(stats.failing_at(now).is_some());
+        assert!(stats.failing_at(now + FORGOTTEN_AFTER).is_none());
     }
 }

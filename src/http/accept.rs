@@ -30,12 +30,13 @@ impl Media {
 /// The best of `offered` for the request's `Accept`, the first where there is none; or 406. Higher `q` wins, then the
 /// more specific range, then the one named first, then the one offered first.
 pub(super) fn negotiate(headers: &HeaderMap, offered: &[Media]) -> Result<Media, ApiError> {
-    let mut ranges = Vec::new();
+    let (mut ranges, mut says_something) = (Vec::new(), false);
     for value in headers.get_all(ACCEPT) {
         let text = value.to_str().map_err(|_| ApiError::BadRequest("Accept must be ASCII".into()))?;
+        says_something |= !text.trim().is_empty();
         ranges.extend(text.split(',').filter_map(Range::parse));
     }
-    if ranges.is_empty() {
+    if !says_something {
         return offered.first().copied().ok_or(ApiError::NotAcceptable(""));
     }
     let rank = |media: Media| {
@@ -124,6 +125,9 @@ mod tests {
             ("image/png", None),
             ("application/json;q=0", None),
             ("text/html", None),
+            ("text/html, */*;q=0.1", Some(Media::Plain)),
+            ("json", None),
+            ("", Some(Media::Plain)),
         ] {
             assert_eq!(best(accept), expected, "{accept}");
         }

@@ -40,6 +40,37 @@ impl<T> Lane<T> {
     }
 }
 
+/// A task at work on a lane. Dropped in any way, it makes room for another: nobody waits for a task that has ended.
+struct AtWork<'a, T> {
+    lane: &'a Mutex<Lane<T>>,
+    has_left: bool,
+}
+
+impl<'a, T: Default> AtWork<'a, T> {
+    fn on(lane: &'a Mutex<Lane<T>>) -> Self {
+        AtWork { lane, has_left: false }
+    }
+
+    /// All that waits. With nothing the task leaves the lane, under the same lock: what comes next hires another.
+    fn take(&mut self, is_empty: impl Fn(&T) -> bool) -> Option<T> {
+        let mut lane = lock(self.lane);
+        if is_empty(&lane.waiting) {
+            lane.at_work -= 1;
+            self.has_left = true;
+            return None;
+        }
+        Some(std::mem::take(&mut lane.waiting))
+    }
+}
+
+impl<T> Drop for AtWork<'_, T> {
+    fn drop(&mut self) {
+        if !self.has_left {
+            lock(self.lane).at_work -= 1;
+        }
+    }
+}
+
 type ReadsWaiting = HashMap<Topic, Vec<Answer<Result<Reading, StoreError>>>>;
 
 #[derive(Default)]
@@ -128,15 +159,10 @@ impl Combiner {
     }
 
     async fn work_on_adds(self: Arc<Self>) {
-        loop {
-            let waiting = {
-                let mut lane = lock(&self.adds);
-                if lane.waiting.by_topic.is_empty() && lane.waiting.alone.is_empty() {
-                    lane.at_work -= 1;
-                    return;
-                }
-                std::mem::take(&mut lane.waiting)
-            };
+        let mut at_work = AtWork::on(&self.adds);
+        while let Some(waiting) =
+            at_work.take(|waiting| waiting.by_topic.is_empty() && waiting.alone.is_empty())
+        {
             let claim = self.announcer.claim_at_once();
             let together = waiting.by_topic.into_iter().map(|(topic, group)| (topic, None, group));
             let (adds, groups): (Vec<Add>, Vec<(Topic, Group)>) = together
@@ -150,15 +176,8 @@ impl Combiner {
     }
 
     async fn work_on_reads(self: Arc<Self>) {
-        loop {
-            let waiting = {
-                let mut lane = lock(&self.reads);
-                if lane.waiting.is_empty() {
-                    lane.at_work -= 1;
-                    return;
-                }
-                std::mem::take(&mut lane.waiting)
-            };
+        let mut at_work = AtWork::on(&self.reads);
+        while let Some(waiting) = at_work.take(HashMap::is_empty) {
             let (topics, callers): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
             for (callers, answer) in callers.into_iter().zip(self.store.read(topics).await) {
                 for caller in callers {

@@ -4,6 +4,7 @@
 mod support;
 
 mod accept;
+mod announcements;
 mod bad_input;
 mod counters;
 mod grip;

@@ -103,6 +103,11 @@ impl<'a> Round<'a> {
         self.must_write
     }
 
+    /// Whether the end of the round says something of the disk.
+    pub(super) fn uses_disk(&self) -> bool {
+        self.must_write || self.begun
+    }
+
     /// Puts everything on the disk where the answers have to wait for that, and then into the ledger.
     pub(super) fn commit(mut self) -> Result<(), StoreError> {
         if self.must_write {

@@ -48,7 +48,7 @@ enum Pending {
 pub(super) struct Writer {
     file: StoreFile,
     ledger: Arc<Ledger>,
-    /// The last round failed: a ping must try the disk.
+    /// The last round that used the disk failed: a ping must try it.
     failing: bool,
     purge_at: Instant,
 }
@@ -88,6 +88,8 @@ impl Writer {
         let mut failure = None;
         let pending: Vec<_> =
             commands.map(|command| take(&mut round, command, &mut failure, self.failing)).collect();
+        // Claims alone touch no disk, so their success says nothing of it.
+        let tried_disk = round.uses_disk();
         let end = match failure {
             None => Self::finish(round, &mut self.purge_at),
             Some(error) => Err(error),
@@ -95,7 +97,7 @@ impl Writer {
         if end.is_err() {
             self.file.roll_back();
         }
-        self.failing = end.is_err();
+        self.failing = end.is_err() || self.failing && !tried_disk;
         let failure = end.err();
         pending.into_iter().for_each(|answer| answer.send(failure.as_ref()));
     }

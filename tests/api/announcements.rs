@@ -1,0 +1,209 @@
+//! What an origin sends to the cache and to the proxies, and in which order; told by servers of the test's own.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use serde_json::Value;
+
+use crate::support::app::TestApp;
+use crate::support::http::client;
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// A request that arrived.
+#[derive(Clone, Debug)]
+struct Arrival {
+    at: Instant,
+    path: String,
+    keys: String,
+    body: Value,
+}
+
+/// A server that notes what it is sent and answers with a status that can be changed.
+struct Witness {
+    addr: SocketAddr,
+    seen: Arc<Mutex<Vec<Arrival>>>,
+    status: Arc<Mutex<u16>>,
+    stop: Option<actix_web::dev::ServerHandle>,
+}
+
+impl Witness {
+    async fn start() -> Self {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let status = Arc::new(Mutex::new(200));
+        let (data, answers) = (Arc::clone(&seen), Arc::clone(&status));
+        let (ready, started) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                let server = HttpServer::new(move || {
+                    let (seen, status) = (Arc::clone(&data), Arc::clone(&answers));
+                    App::new().default_service(web::to(move |request: HttpRequest, body: web::Bytes| {
+                        let header = request.headers().get("surrogate-key").and_then(|v| v.to_str().ok());
+                        seen.lock().expect("the list").push(Arrival {
+                            at: Instant::now(),
+                            path: request.path().to_owned(),
+                            keys: header.unwrap_or_default().to_owned(),
+                            body: serde_json::from_slice(&body).unwrap_or_default(),
+                        });
+                        let status = *status.lock().expect("the status");
+                        let status = actix_web::http::StatusCode::from_u16(status).expect("a status");
+                        async move { HttpResponse::build(status).body("{}") }
+                    }))
+                })
+                .workers(1)
+                .disable_signals()
+                .bind("127.0.0.1:0")
+                .expect("a port");
+                let addr = server.addrs()[0];
+                let server = server.run();
+                let _ = ready.send((addr, server.handle()));
+                server.await.expect("to serve");
+            });
+        });
+        let (addr, stop) = started.await.expect("a server");
+        Witness { addr, seen, status, stop: Some(stop) }
+    }
+
+    fn seen(&self) -> Vec<Arrival> {
+        self.seen.lock().expect("the list").clone()
+    }
+
+    fn answer_with(&self, status: u16) {
+        *self.status.lock().expect("the status") = status;
+    }
+
+    /// Waits until so many requests have come whose path ends so; returns them.
+    async fn arrivals(&self, path: &str, count: usize) -> Vec<Arrival> {
+        let mut poll = tokio::time::interval(Duration::from_millis(10));
+        let deadline = Instant::now() + SOON;
+        loop {
+            poll.tick().await;
+            let found: Vec<_> =
+                self.seen().into_iter().filter(|arrival| arrival.path.ends_with(path)).collect();
+            if found.len() >= count {
+                return found;
+            }
+            assert!(Instant::now() < deadline, "only {found:?}");
+        }
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            drop(stop.stop(false));
+        }
+    }
+}
+
+async fn origin(proxies: &[&Witness], api: &Witness) -> TestApp {
+    let grip: Vec<_> =
+        proxies.iter().map(|proxy| format!("http://{}/?iss=test&key=secret", proxy.addr)).collect();
+    TestApp::with(&[
+        ("GRIP_URL", &grip.join(" ")),
+        ("FASTLY_SERVICE_ID", "abc"),
+        ("FASTLY_API_KEY", "hush"),
+        ("LIVECOUNTER__FASTLY__API_URL", &format!("http://{}", api.addr)),
+    ])
+    .await
+}
+
+async fn readiness(app: &TestApp) -> (u16, String) {
+    let answer = client().get(format!("{}/readyz", app.address)).send().await.expect("an answer");
+    let status = answer.status().as_u16();
+    let body: Value = answer.json().await.expect("JSON");
+    (status, body["announcements"].as_str().expect("a text").to_owned())
+}
+
+#[tokio::test]
+async fn the_cache_is_purged_before_every_proxy_is_told_and_again_two_seconds_later() {
+    let (one, two, api) = (Witness::start().await, Witness::start().await, Witness::start().await);
+    let app = origin(&[&one, &two], &api).await;
+    client().post(app.counter("2")).send().await.expect("an answer");
+    let purges = api.arrivals("/service/abc/purge", 2).await;
+    assert!(purges.iter().all(|purge| purge.keys == "counter-2"), "{purges:?}");
+    let publishes = [one.arrivals("/publish/", 1).await, two.arrivals("/publish/", 1).await].concat();
+    assert_eq!(publishes.len(), 2, "each proxy once");
+    for publish in &publishes {
+        assert!(purges[0].at < publish.at, "purge first");
+        let item = &publish.body["items"][0];
+        assert_eq!((&item["channel"], &item["prev-id"]), (&"counter-2".into(), &"0-0".into()));
+        let id = item["id"].as_str().expect("an id");
+        let content = item["formats"]["http-stream"]["content"].as_str().expect("a content");
+        assert_eq!(content, format!("id: {id}\nevent: message\ndata: 1\n\n"));
+    }
+    let apart = purges[1].at - publishes[0].at;
+    assert!(apart > Duration::from_millis(1800), "a fetch under way had {apart:?} to end");
+}
+
+#[tokio::test]
+async fn each_announcement_names_the_one_before() {
+    let (proxy, api) = (Witness::start().await, Witness::start().await);
+    let app = origin(&[&proxy], &api).await;
+    for round in 1..=3 {
+        client().post(app.counter("2")).send().await.expect("an answer");
+        proxy.arrivals("/publish/", round).await;
+    }
+    let items: Vec<Value> = proxy
+        .seen()
+        .iter()
+        .flat_map(|publish| publish.body["items"].as_array().expect("items").clone())
+        .collect();
+    assert_eq!(items[1]["prev-id"], items[0]["id"]);
+    assert_eq!(items[2]["prev-id"], items[1]["id"]);
+}
+
+#[tokio::test]
+async fn a_proxy_that_fails_keeps_nothing_from_the_other_and_everything_drains_when_it_is_back() {
+    let (well, ill, api) = (Witness::start().await, Witness::start().await, Witness::start().await);
+    ill.answer_with(500);
+    let app = origin(&[&well, &ill], &api).await;
+    assert_eq!(readiness(&app).await, (200, "ok".into()));
+    let asked = Instant::now();
+    client().post(app.counter("2")).send().await.expect("an answer");
+    well.arrivals("/publish/", 1).await;
+    assert!(asked.elapsed() < Duration::from_secs(2));
+    let mut poll = tokio::time::interval(Duration::from_millis(100));
+    let until = async |expected: &str, poll: &mut tokio::time::Interval| {
+        while readiness(&app).await.1 != expected {
+            poll.tick().await;
+        }
+    };
+    let patience = Duration::from_secs(30);
+    tokio::time::timeout(patience, until("backing up", &mut poll)).await.expect("to be not ready");
+    let metrics = client().get(format!("{}/metrics", app.address)).send().await.expect("an answer");
+    let metrics = metrics.text().await.expect("a text");
+    let value = |name: &str| {
+        let line = metrics
+            .lines()
+            .find(|line| line.starts_with(name))
+            .unwrap_or_else(|| panic!("{name} in {metrics}"));
+        line.rsplit(' ').next().expect("a value").parse::<f64>().expect("a number")
+    };
+    assert!(value("livecounter_announcements_given_up_total") >= 1.0);
+    assert!(value(&format!("livecounter_endpoint_failures_total{{endpoint=\"{}", ill.addr)) >= 1.0);
+    assert_eq!(value(&format!("livecounter_endpoint_up{{endpoint=\"{}", ill.addr)), 0.0);
+    assert_eq!(value(&format!("livecounter_endpoint_up{{endpoint=\"{}", well.addr)), 1.0);
+    ill.answer_with(200);
+    tokio::time::timeout(patience, until("ok", &mut poll)).await.expect("to be ready again");
+    let told = ill.seen();
+    assert_eq!(told.last().expect("a publish").body["items"][0]["channel"], "counter-2");
+}
+
+#[tokio::test]
+async fn a_failed_purge_is_counted_and_repeated() {
+    let (proxy, api) = (Witness::start().await, Witness::start().await);
+    api.answer_with(503);
+    let app = origin(&[&proxy], &api).await;
+    client().post(app.counter("2")).send().await.expect("an answer");
+    proxy.arrivals("/publish/", 1).await;
+    let before = api.arrivals("/purge", 1).await.len();
+    api.answer_with(200);
+    // The mark stays in the outbox; when the lease is over, the announcement is repeated, purge and all.
+    let after = api.arrivals("/purge", before + 2).await;
+    assert!(after.len() >= before + 2);
+    let repeated = proxy.arrivals("/publish/", 2).await;
+    assert_eq!(repeated[0].body["items"][0]["id"], repeated[1].body["items"][0]["id"], "with the same id");
+}
