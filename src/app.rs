@@ -24,6 +24,8 @@ use crate::store::sqlite::SqliteStore;
 const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long requests under way may take to finish when the service stops, in seconds.
 const FINISH_WITHIN: u64 = 10;
+/// How long the workers' threads may take to let go of the store when the service stops.
+const RELEASE_WITHIN: Duration = Duration::from_secs(2);
 /// How long the announcements that are pending may take to get out when the service stops.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 
@@ -44,6 +46,7 @@ pub struct App {
     address: SocketAddr,
     hub: Option<Arc<Hub>>,
     announcer: Running,
+    store: StoreKind,
 }
 
 impl App {
@@ -83,9 +86,10 @@ impl App {
             known: settings.counters_known.clone().map(|ids| ids.into_iter().collect()),
             metrics: Metrics::new(announcer.clone(), publisher, hub.clone()),
         });
+        let of_workers = store.clone();
         let server = HttpServer::new(move || {
             // Once per worker, in its thread: each has its own connection to the store.
-            let live = Live::new(store.open_connection(), announcer.clone());
+            let live = Live::new(of_workers.open_connection(), announcer.clone());
             let context = Context { live, announcer: announcer.clone(), shared: Arc::clone(&shared) };
             let requests = Arc::clone(&shared.metrics.requests);
             ActixApp::new().app_data(Data::new(context)).configure(|config| routes(config, &requests))
@@ -98,7 +102,7 @@ impl App {
         .listen(listener)
         .map_err(|e| StartError::Listen(address, e))?
         .run();
-        Ok(App { server, address, hub, announcer: running })
+        Ok(App { server, address, hub, announcer: running, store })
     }
 
     /// Where the service listens; the port is the one the system chose where 0 was asked for.
@@ -111,10 +115,12 @@ impl App {
         Stop { server: self.server.handle(), hub: self.hub.clone() }
     }
 
-    /// Serves until stopped; then announces what is pending. Returns whether all of it got out.
+    /// Serves until stopped; then announces what is pending and closes the store. Returns whether all of it got out.
     pub async fn run(self) -> io::Result<bool> {
         self.server.await?;
-        Ok(self.announcer.drain(DRAIN_WITHIN).await)
+        let all_out = self.announcer.drain(DRAIN_WITHIN).await;
+        self.store.close().await;
+        Ok(all_out)
     }
 }
 
@@ -158,6 +164,18 @@ impl StoreKind {
                 .map(|store| StoreKind::Sqlite(Arc::new(store)))
                 .map_err(|error| SettingsError::new("sqlite.path", error)),
         }
+    }
+
+    /// Waits until nobody else has the file, then closes it: only then another process may open it.
+    async fn close(self) {
+        let StoreKind::Sqlite(store) = self else { return };
+        let mut look = tokio::time::interval(Duration::from_millis(5));
+        let released = async {
+            while Arc::strong_count(&store) > 1 {
+                look.tick().await;
+            }
+        };
+        let _ = tokio::time::timeout(RELEASE_WITHIN, released).await; // the end of the process closes it, too
     }
 
     fn open_connection(&self) -> Arc<dyn Store> {

@@ -22,7 +22,7 @@ pub(super) async fn get(request: HttpRequest, context: Data<Context>) -> Result<
     if media == Media::Stream {
         return streams::open(&request, &context, topic, &recovery_path(&id)).await;
     }
-    let reading = context.live.read(topic.clone()).await.map_err(|error| ApiError::unread(&error))?;
+    let reading = context.live.read(topic.clone()).await.map_err(ApiError::unread)?;
     let mut response = HttpResponse::Ok();
     cacheable(&mut response, &context, &topic);
     Ok(represent(response, media, &id, reading.value))

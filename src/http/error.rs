@@ -42,9 +42,14 @@ pub enum ApiError {
          check that the proxy's sig_key is the origin's key (GRIP_URL's key or verify-key, GRIP_VERIFY_KEY)"
     )]
     NoProxy,
-    /// The store did not answer.
-    #[error("{0}")]
-    Unavailable(&'static str),
+    /// Something that the answer needs is not there now.
+    #[error("{detail}")]
+    Unavailable {
+        /// What the client is told.
+        detail: &'static str,
+        /// What the store's client said; for the log alone.
+        source: Option<StoreError>,
+    },
     /// A mistake of ours.
     #[error("the server has made a mistake; its log says more")]
     Internal,
@@ -55,9 +60,8 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 
 impl ApiError {
     /// The store did not answer a read.
-    pub(super) fn unread(error: &StoreError) -> Self {
-        tracing::warn!(%error, "a value could not be read");
-        ApiError::Unavailable("the store does not answer; try again")
+    pub(super) fn unread(source: StoreError) -> Self {
+        ApiError::Unavailable { detail: "the store does not answer; try again", source: Some(source) }
     }
 
     fn table(&self) -> (StatusCode, &'static str, &'static str) {
@@ -77,7 +81,7 @@ impl ApiError {
                 (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", "Idempotency key reused")
             }
             ApiError::NoProxy => (StatusCode::NOT_IMPLEMENTED, "no-proxy", "No GRIP proxy"),
-            ApiError::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Store unavailable"),
+            ApiError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable"),
             ApiError::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
         }
     }
@@ -98,13 +102,11 @@ impl From<AddError> for ApiError {
         match error {
             AddError::OutOfRange => ApiError::OutOfRange,
             AddError::KeyReused(amount) => ApiError::KeyReused(amount),
-            AddError::Unavailable(error) => {
-                tracing::warn!(%error, "an addition was not answered");
-                ApiError::Unavailable(
-                    "the store did not answer, so this may or may not have been counted; \
-                     with an Idempotency-Key it is safe to try again",
-                )
-            }
+            AddError::Unavailable(source) => ApiError::Unavailable {
+                detail: "the store did not answer, so this may or may not have been counted; \
+                         with an Idempotency-Key it is safe to try again",
+                source: Some(source),
+            },
         }
     }
 }
@@ -129,7 +131,7 @@ impl ResponseError for ApiError {
         response.insert_header((CACHE_CONTROL, "no-store"));
         match self {
             ApiError::MethodNotAllowed(methods) => response.insert_header((ALLOW, *methods)),
-            ApiError::Unavailable(_) => response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS)),
+            ApiError::Unavailable { .. } => response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS)),
             _ => &mut response,
         };
         let problem = Problem {
@@ -149,7 +151,7 @@ mod tests {
     #[test]
     fn the_store_s_own_words_never_reach_a_client() {
         let error = StoreError::new("redis://user:hush@host refused");
-        for error in [ApiError::unread(&error), ApiError::from(AddError::Unavailable(error))] {
+        for error in [ApiError::unread(error.clone()), ApiError::from(AddError::Unavailable(error))] {
             assert_eq!(error.status_code(), StatusCode::SERVICE_UNAVAILABLE);
             assert!(!error.to_string().contains("hush"));
         }

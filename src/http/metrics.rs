@@ -11,7 +11,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeLabel
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
@@ -73,6 +73,7 @@ impl Requests {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    outbox: Gauge<f64, AtomicU64>,
     /// Where the routes note their requests.
     pub requests: Arc<Requests>,
 }
@@ -87,12 +88,17 @@ impl Metrics {
         });
         registry.register("http_requests", "Requests answered", requests.total.clone());
         registry.register("http_request_seconds", "Until the head of the answer", requests.seconds.clone());
+        let outbox = Gauge::default();
+        let help =
+            "Topics changed and not yet acknowledged as announced, in the whole store; NaN while it is away";
+        registry.register("outbox_topics", help, outbox.clone());
         registry.register_collector(Box::new(Parts { announcer, publisher, hub }));
-        Metrics { registry, requests }
+        Metrics { registry, outbox, requests }
     }
 
-    /// The text of `/metrics`.
-    pub fn encode(&self) -> Result<String, fmt::Error> {
+    /// The text of `/metrics`; `outbox` is how many topics the store has marked, if it says.
+    pub fn encode(&self, outbox: Option<u64>) -> Result<String, fmt::Error> {
+        self.outbox.set(outbox.map_or(f64::NAN, |topics| topics as f64));
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)

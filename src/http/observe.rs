@@ -1,5 +1,6 @@
 //! What every request goes through: an id, CORS, a count and a duration, a log line for failures.
 
+use std::error::Error as _;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -14,6 +15,7 @@ use actix_web::http::header::{
 use actix_web::middleware::Next;
 
 use super::counters::SURROGATE_CONTROL;
+use super::error::ApiError;
 use super::metrics::Requests;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -34,8 +36,16 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     let status = response.status();
     requests.observe(template, method, status.as_u16(), started.elapsed());
     if status.is_server_error() {
-        let path = response.request().path();
-        tracing::warn!(request_id = ?id, %status, path, "request {id:?} failed with {status}");
+        let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
+        let cause = error.map(|error| error.source().map_or_else(|| error.to_string(), ToString::to_string));
+        let cause = cause.unwrap_or_default();
+        let id = id.to_str().unwrap_or_default();
+        tracing::warn!(
+            request_id = id,
+            status = status.as_u16(),
+            cause,
+            "request {id} failed with {status}: {cause}"
+        );
     }
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));

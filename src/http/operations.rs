@@ -38,7 +38,8 @@ pub(super) async fn readyz(context: Data<Context>) -> HttpResponse {
 
 /// The Prometheus text format.
 pub(super) async fn metrics(context: Data<Context>) -> HttpResponse {
-    match context.shared.metrics.encode() {
+    let outbox = context.live.outbox_len().await.ok();
+    match context.shared.metrics.encode(outbox) {
         Ok(text) => HttpResponse::Ok()
             .insert_header((CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8"))
             .insert_header((CACHE_CONTROL, "no-store"))

@@ -88,7 +88,7 @@ fn last_seen(request: &HttpRequest, context: &Context, topic: &Topic) -> Option<
 }
 
 async fn read(context: &Context, topic: &Topic) -> Result<Reading, ApiError> {
-    context.live.read(topic.clone()).await.map_err(|error| ApiError::unread(&error))
+    context.live.read(topic.clone()).await.map_err(ApiError::unread)
 }
 
 fn opening(reading: &Reading) -> Bytes {
@@ -126,8 +126,9 @@ async fn direct(request: &HttpRequest, context: &Context, topic: Topic) -> Resul
         return Ok(response.finish());
     }
     // Join first, then read: so nothing falls between.
-    let mut listener =
-        hub.listen(&topic).ok_or(ApiError::Unavailable("this server is stopping; connect again"))?;
+    let mut listener = hub
+        .listen(&topic)
+        .ok_or(ApiError::Unavailable { detail: "this server is stopping; connect again", source: None })?;
     let reading = read(context, &topic).await?;
     listener.skip_to(reading.id);
     Ok(response.streaming(events(opening(&reading), listener)))

@@ -39,6 +39,11 @@ impl Live {
         self.combiner.add(topic, amount, key).await
     }
 
+    /// How many topics are marked in the outbox: changed, and not yet acknowledged as announced.
+    pub async fn outbox_len(&self) -> Result<u64, StoreError> {
+        self.store.outbox_len().await
+    }
+
     /// Whether the store answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.store.ping().await

@@ -106,6 +106,32 @@ async fn a_step_beyond_the_limit_is_409_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn of_many_at_once_exactly_those_that_fit_below_the_limit_count() {
+    let app = TestApp::spawn().await;
+    let client = client();
+    let counter = app.counter("2");
+    client.post(format!("{counter}?by={}", LIMIT - 5)).send().await.expect("an answer");
+    let posts = (0..40).map(|_| {
+        let request = client.post(&counter);
+        tokio::spawn(async move {
+            let answer = request.send().await.expect("an answer");
+            (answer.status().as_u16(), text(answer).await)
+        })
+    });
+    let (mut values, mut refused) = (Vec::new(), 0);
+    for post in posts.collect::<Vec<_>>() {
+        match post.await.expect("a task") {
+            (200, value) => values.push(value.trim().parse::<i64>().expect("a number")),
+            (409, _) => refused += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    values.sort_unstable();
+    assert_eq!(values, (LIMIT - 4..=LIMIT).collect::<Vec<_>>());
+    assert_eq!(refused, 35);
+}
+
+#[tokio::test]
 async fn the_same_key_counts_once_and_gets_the_same_answer() {
     let app = TestApp::spawn().await;
     let client = client();

@@ -33,6 +33,7 @@ async fn metrics_are_labelled_by_route_template_only() {
     assert!(!text.contains("three"), "{text}");
     assert!(text.contains("livecounter_http_request_seconds_bucket"), "{text}");
     assert!(text.contains("livecounter_announcements_claimed_total"), "{text}");
+    assert!(text.contains("livecounter_outbox_topics "), "{text}");
 }
 
 #[tokio::test]
