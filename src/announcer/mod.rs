@@ -32,10 +32,10 @@ pub use stats::Stats;
 const ROUND_SIZE: usize = 256;
 /// How many rounds may be on their way to the store or the cache at once.
 const ROUNDS_AT_ONCE: usize = 4;
-/// A full round towards a proxy is followed by the next one no sooner than this: 5,120 announcements a second at most
-/// for each origin. With more busy topics than that each is announced less often; else announcing them would take the
-/// machine from the POSTs, and a Pushpin core carries some 20,000 deliveries a second in any case.
-const FULL_ROUND_EVERY: Duration = Duration::from_millis(50);
+/// Each announcement towards a proxy puts the next round off by this: 5,120 a second at most for each origin. With more
+/// busy topics each is announced less often; else announcing them would take the machine from the POSTs, and a Pushpin
+/// core carries some 20,000 deliveries a second in any case.
+const PACE: Duration = Duration::from_nanos(1_000_000_000 / 5120);
 /// How long a claim may stay unacknowledged before any sweep takes it up again: longer than a healthy delivery with
 /// its second purge takes, and the bound for what a killed origin had claimed.
 const LEASE: Duration = Duration::from_secs(6);
@@ -208,9 +208,7 @@ impl Desk {
             } else if paced && self.not_before > now {
                 return Some(next_gate.map_or(self.not_before, |gate| gate.min(self.not_before)));
             } else if let Some(topics) = board.take(ROUND_SIZE) {
-                if topics.len() == ROUND_SIZE {
-                    self.not_before = now + FULL_ROUND_EVERY;
-                }
+                self.not_before = now + PACE * topics.len() as u32;
                 let claims = topics.clone();
                 let task = self.rounds.spawn(async move { round.claim_and_deliver(announcer, claims).await });
                 self.under_way.insert(task.id(), topics);
