@@ -1,0 +1,97 @@
+//! Faults around the cache: purges that are lost, and a fetch that a purge does not stop.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::gate::Fault;
+use crate::request::Request;
+use crate::support::sse::Listener;
+use crate::world::{End, Shape, World, until};
+
+const SOON: Duration = Duration::from_secs(5);
+
+/// A quiet world in which everybody, the cache too, has the value 1 of counter `a`.
+async fn settled() -> World {
+    let world = World::start(Shape { writers: 0, ..Shape::default() }).await;
+    world.add("a").await;
+    world.everybody_sees_the_last_value(SOON).await;
+    until("no purge under way", Duration::from_secs(8), async || world.marks().await, |n| n == 0).await;
+    assert_eq!(world.cached("a").await, Some(1));
+    world
+}
+
+#[tokio::test]
+async fn a_lost_purge_is_made_good_by_the_second_one() {
+    let mut world = settled().await;
+    world.purges.next(1, Fault::Lose);
+    world.add("a").await;
+    let behind = async || world.behind().await;
+    until("listeners, who need no purge", Duration::from_secs(2), behind, |behind| behind == 0).await;
+    world.end(End { within: Duration::from_secs(4), ..End::default() }).await;
+}
+
+#[tokio::test]
+async fn who_joins_through_a_cache_that_missed_its_purges_is_brought_up_to_date_at_once() {
+    let world = settled().await;
+    let joining = Listener::connect(world.pushpins[0].addr(), "/counters/a/").await;
+    world.purges.all(Fault::Lose);
+    world.add("a").await;
+    let behind = async || world.behind().await;
+    until("listeners, who need no purge", SOON, behind, |behind| behind == 0).await;
+    drop(joining);
+    let mut late = Listener::connect(world.pushpins[0].addr(), "/counters/a/").await;
+    let seen = late.until_data("2", SOON).await;
+    assert!(seen.len() <= 2, "the kept value at most, then the present one: {seen:?}");
+}
+
+#[tokio::test]
+async fn a_purge_that_fails_stays_in_the_outbox_until_it_succeeds() {
+    let mut world = settled().await;
+    world.purges.all(Fault::Answer(503));
+    world.add("a").await;
+    let failures = async || {
+        let mut sum = 0.0;
+        for origin in &world.origins {
+            sum += origin.metric("purge_failures_total").await;
+        }
+        sum as i64
+    };
+    until("the metric to say it", SOON, failures, |failures| failures > 0).await;
+    let behind = async || world.behind().await;
+    until("listeners, who need no purge", SOON, behind, |behind| behind == 0).await;
+    assert_eq!(world.marks().await, 1);
+    world.purges.all(Fault::None);
+    // The lease is 6 s, the sweep comes once a second.
+    world.end(End { within: Duration::from_secs(9), ..End::default() }).await;
+}
+
+/// Keeps back the answers to new listeners and plain readers of counter `a`.
+fn hold_reads(request: &Request) -> Fault {
+    let reads = request.method == "GET" && request.path == "/counters/a/";
+    if reads { Fault::HoldAnswer } else { Fault::None }
+}
+
+#[tokio::test]
+async fn a_fetch_under_way_during_the_purge_puts_the_old_value_back_for_two_seconds_at_most() {
+    let mut world = settled().await;
+    world.cache.purge("counter-a").await;
+    world.fetches.iter().for_each(|fetches| fetches.plan(hold_reads));
+    // The origin has answered 1; the cache does not have it yet.
+    let addr: SocketAddr = world.pushpins[0].addr();
+    let joining = tokio::spawn(async move { Listener::connect(addr, "/counters/a/").await });
+    let held = world.fetches.iter().map(|fetches| Box::pin(fetches.until_held(SOON)));
+    futures_util::future::select_all(held).await;
+    world.add("a").await;
+    let behind = async || world.behind().await;
+    until("listeners, who need no fetch", SOON, behind, |behind| behind == 0).await;
+    for fetches in &world.fetches {
+        fetches.all(Fault::None);
+        fetches.release();
+    }
+    let mut joined = joining.await.expect("the listener");
+    let seen = joined.until_data("2", SOON).await;
+    assert_eq!(seen[0].data, "1", "it was told what the origin had answered, then the truth: {seen:?}");
+    let mut late = Listener::connect(world.pushpins[0].addr(), "/counters/a/").await;
+    late.until_data("2", SOON).await;
+    world.end(End { within: Duration::from_secs(4), ..End::default() }).await;
+}
