@@ -92,7 +92,7 @@ fn items(record: &Record) -> Vec<Item> {
 
 #[test]
 fn the_checker_sees_what_is_wrong() {
-    let told = |values: &[i64], ambiguous| Told { values: values.to_vec(), ambiguous };
+    let told = |values: &[i64], ambiguous| Told { values: values.to_vec(), ambiguous, ..Told::default() };
     assert!(counted("a", &told(&[1, 3, 2], 0), 3).is_empty());
     assert!(counted("a", &told(&[1, 3], 1), 3).is_empty());
     for (values, ambiguous, last) in

@@ -55,7 +55,7 @@ pub(crate) struct Gate {
 }
 
 struct Inner {
-    to: SocketAddr,
+    to: Mutex<SocketAddr>,
     plan: Mutex<Plan>,
     held: Mutex<Vec<oneshot::Sender<()>>>,
     records: Mutex<Vec<Record>>,
@@ -63,10 +63,10 @@ struct Inner {
 }
 
 impl Gate {
-    /// A proxy to this server that harms nothing yet.
-    pub(crate) async fn start(to: SocketAddr) -> Gate {
+    /// A proxy that harms nothing yet, to a server still to be named.
+    pub(crate) async fn start() -> Gate {
         let inner = Inner {
-            to,
+            to: Mutex::new(SocketAddr::from(([127, 0, 0, 1], 0))),
             plan: Mutex::new(Box::new(|_| Fault::None)),
             held: Mutex::default(),
             records: Mutex::default(),
@@ -79,6 +79,11 @@ impl Gate {
 
     pub(crate) fn addr(&self) -> SocketAddr {
         self.port.addr()
+    }
+
+    /// Names the server.
+    pub(crate) fn lead_to(&self, to: SocketAddr) {
+        *lock(&self.inner.to) = to;
     }
 
     /// From now on this decides about each request.
@@ -196,7 +201,8 @@ async fn serve(mut client: TcpStream, inner: Arc<Inner>) {
         }
         Fault::LoseAnswer | Fault::Repeat | Fault::HoldAnswer => {}
     }
-    let answered = request.forward(inner.to).await;
+    let to = *lock(&inner.to);
+    let answered = request.forward(to).await;
     match fault {
         Fault::LoseAnswer => return,
         Fault::HoldAnswer if !inner.hold().await => return,
@@ -207,7 +213,7 @@ async fn serve(mut client: TcpStream, inner: Arc<Inner>) {
     }
     if fault == Fault::Repeat {
         sleep(Duration::from_millis(100)).await;
-        let _ = request.forward(inner.to).await; // one more is as good as none
+        let _ = request.forward(to).await; // one more is as good as none
     }
 }
 

@@ -13,13 +13,8 @@ mod listeners;
 mod origin;
 mod random;
 mod request;
+mod scenarios;
+mod start;
 mod wire;
 mod world;
 mod writers;
-
-mod caches;
-mod clocks;
-mod control;
-mod kills;
-mod mixed;
-mod redis;

@@ -1,5 +1,6 @@
 //! An origin as a process of its own, so that it can be killed.
 
+use std::net::SocketAddr;
 use std::process::Command;
 
 use crate::support::http::client;
@@ -18,6 +19,10 @@ impl Origin {
     /// Not running yet.
     pub(crate) fn new(port: Port, environment: Vec<(String, String)>) -> Self {
         Origin { port, environment, clock: None, process: None }
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.port.addr()
     }
 
     /// The URL of a path on this origin itself.

@@ -23,9 +23,12 @@ pub(crate) struct Told {
     pub(crate) values: Vec<i64>,
     /// POSTs without a key whose outcome is unknown: 503, or no answer.
     pub(crate) ambiguous: u64,
+    /// What those were answered, or why they were not.
+    pub(crate) reasons: Vec<String>,
 }
 
 /// Running writers. They end with this value.
+#[derive(Default)]
 pub(crate) struct Writers {
     book: Arc<Book>,
     tasks: JoinSet<()>,
@@ -99,7 +102,10 @@ impl Book {
         let told = told.entry(counter.to_owned()).or_default();
         match answer {
             Answer::Value(value) => told.values.push(value),
-            Answer::Unknown if !keyed => told.ambiguous += 1,
+            Answer::Unknown(reason) if !keyed => {
+                told.ambiguous += 1;
+                told.reasons.push(reason);
+            }
             Answer::Unsent if !keyed => {}
             _ => return false,
         }
@@ -119,7 +125,7 @@ struct Writer {
 enum Answer {
     Value(i64),
     /// It may or may not have been counted.
-    Unknown,
+    Unknown(String),
     /// No connection was made: it was not counted.
     Unsent,
 }
@@ -148,18 +154,20 @@ impl Writer {
         }
         match request.send().await {
             Ok(answer) if answer.status() == 200 => match answer.text().await {
-                Ok(text) => text.trim().parse().map_or(Answer::Unknown, Answer::Value),
-                Err(_) => Answer::Unknown,
+                Ok(text) => {
+                    text.trim().parse().map_or_else(|_| Answer::Unknown(format!("{text:?}")), Answer::Value)
+                }
+                Err(error) => Answer::Unknown(format!("{error:?}")),
             },
             Ok(answer) => {
                 let status = answer.status().as_u16();
                 if !matches!(status, 502..=504) {
                     lock(&self.book.wrongs).push(format!("a POST was answered {status}"));
                 }
-                Answer::Unknown
+                Answer::Unknown(answer.text().await.unwrap_or_default())
             }
             Err(error) if error.is_connect() => Answer::Unsent,
-            Err(_) => Answer::Unknown,
+            Err(error) => Answer::Unknown(format!("{error:?}")),
         }
     }
 }

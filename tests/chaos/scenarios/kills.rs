@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::gate::Fault;
-use crate::world::{End, Shape, World, until};
+use crate::start::Shape;
+use crate::world::{End, World, until};
 
 /// A lease (6 s) and a sweep (1 s), with the time of a busy machine.
 const AFTER_A_LEASE: Duration = Duration::from_secs(10);
@@ -78,7 +79,7 @@ async fn origins_killed_in_turn_under_load_lose_and_double_nothing() {
         world.write_on(30).await;
         world.origins[origin].run().await;
     }
-    world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ..End::default() }).await;
+    world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ambiguous: true, ..End::default() }).await;
 }
 
 #[tokio::test]
@@ -90,7 +91,9 @@ async fn listeners_of_a_killed_proxy_return_to_it_and_see_the_last_value() {
     world.pushpins[0].start_again().await;
     world.write_on(50).await;
     // They come back after the `retry` of the stream: 2 s.
-    world.end(End { within: Duration::from_secs(10), late: AFTER_A_LEASE, ..End::default() }).await;
+    world
+        .end(End { within: Duration::from_secs(10), late: AFTER_A_LEASE, ambiguous: true, ..End::default() })
+        .await;
     let returned = world.listeners.seen().iter().step_by(2).filter(|seen| seen.connections > 1).count();
     assert_eq!(returned, 100, "all of its listeners");
 }

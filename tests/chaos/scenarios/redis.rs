@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::start::Shape;
 use crate::wire::Mode;
-use crate::world::{End, Shape, World, until};
+use crate::world::{End, World, until};
 
 /// A claim whose answer was lost is repeated when its lease is over: 6 s, and 1 s for the sweep.
 const AFTER_A_LEASE: Duration = Duration::from_secs(10);
@@ -18,7 +19,7 @@ async fn redis_killed_and_restarted_with_its_file_has_lost_and_doubled_nothing()
         world.redis.run();
     }
     world.write_on(50).await;
-    world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ..End::default() }).await;
+    world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ambiguous: true, ..End::default() }).await;
 }
 
 #[tokio::test]
@@ -63,7 +64,7 @@ async fn redis_slower_than_its_callers_wait_loses_and_doubles_nothing() {
     until("the metric to say it", Duration::from_secs(10), failures, |count| count >= 4).await;
     world.wire.set(Mode::Well);
     world.write_on(50).await;
-    world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ..End::default() }).await;
+    world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ambiguous: true, ..End::default() }).await;
 }
 
 #[tokio::test]
@@ -80,7 +81,7 @@ async fn redis_that_hangs_and_goes_on_loses_and_doubles_nothing() {
     until("/readyz to say it", Duration::from_secs(10), store_away, |away| away == 1).await;
     world.wire.set(Mode::Well);
     world.write_on(50).await;
-    world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ..End::default() }).await;
+    world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ambiguous: true, ..End::default() }).await;
 }
 
 #[tokio::test]
@@ -91,5 +92,5 @@ async fn connections_to_redis_that_are_cut_lose_and_double_nothing() {
         world.wire.cut();
     }
     world.write_on(30).await;
-    world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ..End::default() }).await;
+    world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ambiguous: true, ..End::default() }).await;
 }
