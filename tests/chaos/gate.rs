@@ -114,6 +114,9 @@ impl Gate {
 
     /// Connections are accepted again.
     pub(crate) async fn come_back(&mut self) {
+        if self.accepting.is_some() {
+            return;
+        }
         let listener = bind(self.addr()).await;
         let inner = Arc::clone(&self.inner);
         self.accepting = Some(tokio::spawn(async move {

@@ -102,6 +102,22 @@ impl World {
         behind as i64
     }
 
+    /// The sum of a metric's lines that contain `part`, over all origins.
+    pub(crate) async fn metric(&self, part: &str) -> i64 {
+        let mut sum = 0.0;
+        for origin in self.origins.iter().filter(|origin| origin.is_running()) {
+            sum += origin.metric(part).await;
+        }
+        sum as i64
+    }
+
+    /// Waits until an origin has logged this.
+    pub(crate) async fn logged(&self, text: &str) {
+        let origins =
+            async || self.origins.iter().filter(|origin| origin.log().contains(text)).count() as i64;
+        until(&format!("{text:?} in a log"), Duration::from_secs(10), origins, |origins| origins > 0).await;
+    }
+
     /// How many topics are marked in the outbox.
     pub(crate) async fn marks(&self) -> i64 {
         let store = RedisStore::connect(&self.redis.url(), Duration::from_secs(2)).expect("a store");
