@@ -35,15 +35,21 @@ struct Item {
     content: String,
 }
 
+/// How often the store let a topic be claimed.
+pub(crate) struct Pace {
+    /// Nothing was claimed before.
+    pub(crate) since: Instant,
+    pub(crate) interval: Duration,
+    /// How long the faults may have kept a publish under way.
+    pub(crate) late: Duration,
+    /// How often the store has lost its memory, and with it the gates.
+    pub(crate) memories: usize,
+}
+
 /// What is wrong with what was published to one proxy: more than one id per counter and interval, over all origins, or
-/// an id with two contents. `late`: how long the faults may have kept a publish under way. `memories`: how often the
-/// store has lost its memory, and with it the gates.
-pub(crate) fn published(
-    records: &[Record],
-    interval: Duration,
-    late: Duration,
-    memories: usize,
-) -> Vec<String> {
+/// an id with two contents.
+pub(crate) fn published(records: &[Record], pace: &Pace) -> Vec<String> {
+    let &Pace { since, interval, late, memories } = pace;
     let mut wrongs = Vec::new();
     let mut contents: HashMap<(String, String), String> = HashMap::new();
     let mut firsts: HashMap<String, Vec<Instant>> = HashMap::new();
@@ -59,14 +65,20 @@ pub(crate) fn published(
             }
         }
     }
+    let most = |time: Duration| time.as_secs_f64() / interval.as_secs_f64() + 1.0 + memories as f64;
     for (channel, times) in firsts {
+        // Over the whole time it is exact: whatever has arrived was claimed since the beginning.
+        if let Some(last) = times.last().map(|last| last.duration_since(since))
+            && times.len() as f64 > most(last)
+        {
+            wrongs.push(format!("{channel}: {} publishes within {last:?}", times.len()));
+        }
         for (first, from) in times.iter().enumerate() {
             // Each was claimed at most `late` before it arrived; the store lets one claim pass per interval.
-            let crowded = times[first..].iter().enumerate().find(|(count, to)| {
-                let time = to.duration_since(*from) + late;
-                let most = time.as_secs_f64() / interval.as_secs_f64() + 1.0 + memories as f64;
-                *count as f64 + 1.0 > most
-            });
+            let crowded = times[first..]
+                .iter()
+                .enumerate()
+                .find(|(count, to)| *count as f64 + 1.0 > most(to.duration_since(*from) + late));
             if let Some((count, to)) = crowded {
                 let within = to.duration_since(*from);
                 wrongs.push(format!("{channel}: {} publishes within {within:?}", count + 1));
@@ -107,10 +119,11 @@ fn the_checker_sees_what_is_wrong() {
         let body = serde_json::json!({ "items": [item] }).to_string().into_bytes();
         Record { at: start + Duration::from_millis(ms), body }
     };
-    let wrongs = |records: &[Record]| {
-        published(records, Duration::from_millis(250), Duration::from_millis(100), 0).len()
-    };
+    let (interval, late) = (Duration::from_millis(250), Duration::from_millis(100));
+    let wrongs =
+        |records: &[Record]| published(records, &Pace { since: start, interval, late, memories: 0 }).len();
     assert_eq!(wrongs(&[record(0, "e-1", "1"), record(0, "e-1", "1"), record(250, "e-2", "2")]), 0);
-    assert_eq!(wrongs(&[record(0, "e-1", "1"), record(100, "e-2", "2")]), 1);
+    assert_eq!(wrongs(&[record(900, "e-1", "1"), record(1000, "e-2", "2")]), 1);
+    assert_eq!(wrongs(&[record(0, "e-1", "1"), record(240, "e-2", "2")]), 1, "exact from the beginning");
     assert_eq!(wrongs(&[record(0, "e-1", "1"), record(900, "e-1", "2")]), 1);
 }

@@ -140,6 +140,11 @@ impl Gate {
         timeout(within, waiting).await.expect("a request to hold");
     }
 
+    /// How many requests and answers are kept back.
+    pub(crate) fn held(&self) -> usize {
+        lock(&self.inner.held).len()
+    }
+
     /// Lets go on what is kept back.
     pub(crate) fn release(&self) {
         for held in lock(&self.inner.held).drain(..) {

@@ -1,7 +1,7 @@
 //! How a world begins.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
@@ -36,6 +36,7 @@ impl Default for Shape {
 impl World {
     /// Starts everything and waits until every listener has a value.
     pub(crate) async fn start(shape: Shape) -> World {
+        let began = Instant::now();
         let redis_port = Port::reserve();
         let redis = RedisServer::on_port(redis_port.number(), &["--appendonly yes", "--appendfsync always"]);
         let wire = Wire::start(redis_port.addr()).await;
@@ -91,6 +92,7 @@ impl World {
             cache,
             counters,
             interval,
+            began,
             client,
             _redis_port,
         };

@@ -6,7 +6,7 @@ use livecounter::store::Store;
 use livecounter::store::redis::RedisStore;
 use reqwest::Client;
 
-use crate::checker;
+use crate::checker::{self, Pace};
 use crate::gate::Gate;
 use crate::listeners::Listeners;
 use crate::origin::Origin;
@@ -59,6 +59,8 @@ pub(crate) struct World {
     pub(crate) cache: Varnish,
     pub(crate) counters: Vec<String>,
     pub(crate) interval: Duration,
+    /// When the first origin was started.
+    pub(crate) began: Instant,
     pub(crate) client: Client,
     pub(crate) _redis_port: Port,
 }
@@ -153,9 +155,10 @@ impl World {
             let value = self.value(counter).await;
             wrongs.extend(checker::counted(counter, &told.get(counter).cloned().unwrap_or_default(), value));
         }
+        let (since, interval) = (self.began, self.interval);
+        let pace = Pace { since, interval, late: end.late, memories: end.memories };
         for control in &self.controls {
-            let judge = |records: &[_]| checker::published(records, self.interval, end.late, end.memories);
-            wrongs.extend(control.records(judge));
+            wrongs.extend(control.records(|records| checker::published(records, &pace)));
         }
         let ambiguous: u64 = told.values().map(|told| told.ambiguous).sum();
         if ambiguous > 0 && !end.ambiguous {

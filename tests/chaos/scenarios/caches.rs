@@ -88,8 +88,8 @@ async fn a_fetch_under_way_during_the_purge_puts_the_old_value_back_for_two_seco
     let joining = tokio::spawn(async move { Listener::connect(addr, "/counters/a/").await });
     let plain = client().get(world.cache.url("/counters/a/")).send();
     let reading = tokio::spawn(async move { plain.await?.text().await });
-    let held = world.fetches.iter().map(|fetches| Box::pin(fetches.until_held(SOON)));
-    futures_util::future::select_all(held).await;
+    let held = async || world.fetches.iter().map(|fetches| fetches.held() as i64).sum();
+    until("both answers to be kept back", SOON, held, |held| held == 2).await;
     world.add("a").await;
     let behind = async || world.behind().await;
     until("listeners, who need no fetch", SOON, behind, |behind| behind == 0).await;
