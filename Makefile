@@ -1,7 +1,7 @@
 # `make` alone says what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps fmt lint test audit up bench clean
+.PHONY: help deps fmt lint test chaos audit up bench clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,7 +17,11 @@ lint: ## formatting and lints
 	cargo clippy --all-targets --locked -- -D warnings
 
 test: deps lint ## everything: packages, formatting, lints, all tests with the real servers
-	cargo test --locked
+	cargo test --locked -- --skip scenarios::
+	cargo test --locked --test chaos scenarios:: -- --test-threads=8
+
+chaos: deps ## all faults mixed: CHAOS_SECONDS (600) of them, repeatable by CHAOS_SEED
+	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} cargo test --locked --test chaos mixed -- --nocapture
 
 audit: ## licences and known faults of the dependencies (needs cargo-deny)
 	cargo deny check

@@ -20,8 +20,13 @@ use crate::store::Reading;
 
 /// How often a quiet stream says that it is there. Firefox and some proxies close after half a minute of silence.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
-/// After how much silence the proxy asks whether something was missed: the bound for a lost last publish.
-const RECOVER_AFTER: Duration = Duration::from_secs(30);
+/// How often the proxy asks on behalf of listeners who have heard nothing since it asked last. So a lost *last* publish
+/// heals within twice this time: Pushpin's timer is not wound up anew by each publish.
+const RECOVER_AFTER: Duration = Duration::from_secs(15);
+/// The same for those who have just joined, until their first recovery. What they were opened with may be a copy that
+/// a cache should no longer have had. Pushpin compares it with what it published last, but only until it has found one
+/// difference: whoever joins with the same copy after that would wait for the next publish.
+const RECOVER_NEW_AFTER: Duration = Duration::from_secs(3);
 
 static GRIP_LAST: HeaderName = HeaderName::from_static("grip-last");
 static GRIP_SIG: HeaderName = HeaderName::from_static("grip-sig");
@@ -39,7 +44,7 @@ pub(super) async fn open(
     let reading = read(context, &topic).await?;
     let mut response = HttpResponse::Ok();
     cacheable(&mut response, context, &topic);
-    hold(&mut response, context, &topic, &reading, recovery_path)?;
+    hold(&mut response, context, &topic, &reading, recovery_path, RECOVER_NEW_AFTER)?;
     Ok(response.body(opening(&reading)))
 }
 
@@ -58,7 +63,7 @@ pub(super) async fn recover(
     let reading = read(context, &topic).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
-    hold(&mut response, context, &topic, &reading, recovery_path)?;
+    hold(&mut response, context, &topic, &reading, recovery_path, RECOVER_AFTER)?;
     if seen == Some(reading.published) {
         Ok(response.body(Bytes::new()))
     } else {
@@ -103,11 +108,12 @@ fn hold(
     topic: &Topic,
     reading: &Reading,
     recovery_path: &str,
+    recover_after: Duration,
 ) -> Result<(), HoldError> {
     response.insert_header((CONTENT_TYPE, HeaderValue::from_static(sse::CONTENT_TYPE)));
     let hold = Hold::stream(&topic.channel(&context.shared.prefix), Some(&reading.published.to_string()))?
         .keep_alive(sse::KEEP_ALIVE, KEEP_ALIVE)?
-        .next(recovery_path, RECOVER_AFTER)?;
+        .next(recovery_path, recover_after)?;
     for (name, value) in hold.headers() {
         response.insert_header((name, value));
     }

@@ -61,7 +61,7 @@ async fn a_proxied_stream_is_a_hold_that_may_be_cached() {
         ("grip-hold", "stream"),
         ("grip-channel", "counter-2; prev-id=0-0"),
         ("grip-keep-alive", ":\\n\\n; format=cstring; timeout=20"),
-        ("grip-link", "</counters/2/recover>; rel=next; timeout=30"),
+        ("grip-link", "</counters/2/recover>; rel=next; timeout=3"),
         ("surrogate-key", "counter-2"),
         ("cache-control", "s-maxage=600"),
         ("vary", "accept"),
@@ -109,7 +109,7 @@ async fn a_recovery_answers_what_was_missed_and_is_never_cached() {
         assert_eq!(header(&missed, "cache-control"), "no-store");
         assert_eq!(header(&missed, "surrogate-control"), "");
         assert_eq!(header(&missed, "grip-hold"), "stream");
-        assert_eq!(header(&missed, "grip-link"), "</counters/2/recover>; rel=next; timeout=30");
+        assert_eq!(header(&missed, "grip-link"), "</counters/2/recover>; rel=next; timeout=15");
         let body = missed.text().await.expect("a body");
         assert_eq!(body, format!("id: {published}\nevent: message\ndata: 1\n\n"), "behind {behind}");
     }

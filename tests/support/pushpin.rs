@@ -30,9 +30,10 @@ impl Default for Options {
 
 /// A running Pushpin, ended when dropped.
 pub struct Pushpin {
+    target: SocketAddr,
     public: Port,
     control: Port,
-    sig_key: String,
+    options: Options,
     process: Process,
 }
 
@@ -47,23 +48,33 @@ impl Pushpin {
         for program in ["pushpin", "condure", "zurl"] {
             process::require(program, "pushpin condure zurl");
         }
-        let dir = process::directory();
         let (public, control) = (Port::reserve(), Port::reserve());
-        let mut command = Command::new(process::repository("pushpin/start"));
-        command
-            .arg("--dir")
-            .arg(dir.path().join("run"))
-            .args(["--route", &format!("* {target}\n{READY} test")])
-            .arg(format!("http_port={}", public.addr()))
-            .arg("push_in_http_addr=127.0.0.1")
-            .arg(format!("push_in_http_port={}", control.number()))
-            .args(options.settings.iter().map(|(name, value)| format!("{name}={value}")))
-            .env_remove("GRIP_KEY_FILE")
-            .env("GRIP_KEY", &options.sig_key);
-        let process = Process::start("pushpin", &mut command, dir);
-        let mut pushpin = Pushpin { public, control, sig_key: options.sig_key, process };
-        let (proxied, held, control) =
-            (pushpin.url("/healthz"), pushpin.url("/stream"), pushpin.control_url());
+        let process = spawn(target, &public, &control, &options);
+        let mut pushpin = Pushpin { target, public, control, options, process };
+        pushpin.until_ready().await;
+        pushpin
+    }
+
+    /// Kills all its parts, as `kill -9` does; returns when its ports are free.
+    pub async fn kill(&mut self) {
+        self.process.signal("KILL");
+        let deadline = std::time::Instant::now() + Duration::from_secs(5);
+        for port in [&self.public, &self.control] {
+            while tokio::net::TcpStream::connect(port.addr()).await.is_ok() {
+                assert!(std::time::Instant::now() < deadline, "it is still there");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+
+    /// Starts it once more after [`kill`](Pushpin::kill), on the same ports, without memory.
+    pub async fn start_again(&mut self) {
+        self.process = spawn(self.target, &self.public, &self.control, &self.options);
+        self.until_ready().await;
+    }
+
+    async fn until_ready(&mut self) {
+        let (proxied, held, control) = (self.url("/healthz"), self.url("/stream"), self.control_url());
         let client = http::client();
         let get = |url: &str| client.get(url).timeout(Duration::from_secs(1));
         let ready = async || {
@@ -71,8 +82,7 @@ impl Pushpin {
                 && get(&held).header("Host", READY).send().await.is_ok_and(|answer| answer.status() == 200)
                 && get(&proxied).send().await.is_ok_and(|answer| answer.status() != 502)
         };
-        pushpin.process.until(ready).await;
-        pushpin
+        self.process.until(ready).await;
     }
 
     /// Where listeners connect.
@@ -92,7 +102,7 @@ impl Pushpin {
 
     /// What an origin is given as GRIP_URL: the control URL, and the key that verifies the signatures.
     pub fn grip_url(&self) -> String {
-        format!("{}?iss=test&key={}", self.control_url(), self.sig_key)
+        format!("{}?iss=test&key={}", self.control_url(), self.options.sig_key)
     }
 
     /// Publishes one item to an HTTP stream.
@@ -115,4 +125,20 @@ impl Pushpin {
     pub fn process(&self) -> &Process {
         &self.process
     }
+}
+
+fn spawn(target: SocketAddr, public: &Port, control: &Port, options: &Options) -> Process {
+    let dir = process::directory();
+    let mut command = Command::new(process::repository("pushpin/start"));
+    command
+        .arg("--dir")
+        .arg(dir.path().join("run"))
+        .args(["--route", &format!("* {target}\n{READY} test")])
+        .arg(format!("http_port={}", public.addr()))
+        .arg("push_in_http_addr=127.0.0.1")
+        .arg(format!("push_in_http_port={}", control.number()))
+        .args(options.settings.iter().map(|(name, value)| format!("{name}={value}")))
+        .env_remove("GRIP_KEY_FILE")
+        .env("GRIP_KEY", &options.sig_key);
+    Process::start("pushpin", &mut command, dir)
 }

@@ -1,0 +1,129 @@
+//! What must be true at the end, judged by what clients have been told, and by what arrived at the proxies.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::gate::Record;
+use crate::writers::Told;
+
+/// What is wrong with the answers that the writers of a counter got, `last` being its value at the end.
+pub(crate) fn counted(counter: &str, told: &Told, last: i64) -> Vec<String> {
+    let mut wrongs = Vec::new();
+    let mut values = told.values.clone();
+    values.sort_unstable();
+    let acknowledged = values.len() as i64;
+    for pair in values.windows(2).filter(|pair| pair[0] == pair[1]) {
+        wrongs.push(format!("{counter}: {} was handed out twice", pair[0]));
+    }
+    if values.first().is_some_and(|&first| first < 1) || values.last().is_some_and(|&most| most > last) {
+        wrongs.push(format!("{counter}: a value was handed out that is not in 1..={last}"));
+    }
+    let most = acknowledged + told.ambiguous as i64;
+    if !(acknowledged..=most).contains(&last) {
+        wrongs.push(format!("{counter}: {last} at the end, but {acknowledged} to {most} were counted"));
+    }
+    // Without ambiguous POSTs: as many different values as the last says, so no hole. With some, the bound above says
+    // that there are no more holes than those can have made.
+    wrongs
+}
+
+/// An item as it was sent to a control port.
+struct Item {
+    at: Instant,
+    channel: String,
+    id: String,
+    content: String,
+}
+
+/// How often the store let a topic be claimed.
+pub(crate) struct Pace {
+    /// Nothing was claimed before.
+    pub(crate) since: Instant,
+    pub(crate) interval: Duration,
+    /// How long the faults may have kept a publish under way.
+    pub(crate) late: Duration,
+    /// How often the store has lost its memory, and with it the gates.
+    pub(crate) memories: usize,
+}
+
+/// What is wrong with what was published to one proxy: more than one id per counter and interval, over all origins, or
+/// an id with two contents.
+pub(crate) fn published(records: &[Record], pace: &Pace) -> Vec<String> {
+    let &Pace { since, interval, late, memories } = pace;
+    let mut wrongs = Vec::new();
+    let mut contents: HashMap<(String, String), String> = HashMap::new();
+    let mut firsts: HashMap<String, Vec<Instant>> = HashMap::new();
+    for Item { at, channel, id, content } in records.iter().flat_map(items) {
+        match contents.get(&(channel.clone(), id.clone())) {
+            Some(known) if *known != content => {
+                wrongs.push(format!("{channel} {id} was published with {known:?} and with {content:?}"));
+            }
+            Some(_) => {}
+            None => {
+                firsts.entry(channel.clone()).or_default().push(at);
+                contents.insert((channel, id), content);
+            }
+        }
+    }
+    let most = |time: Duration| time.as_secs_f64() / interval.as_secs_f64() + 1.0 + memories as f64;
+    for (channel, times) in firsts {
+        // Over the whole time it is exact: whatever has arrived was claimed since the beginning.
+        if let Some(last) = times.last().map(|last| last.duration_since(since))
+            && times.len() as f64 > most(last)
+        {
+            wrongs.push(format!("{channel}: {} publishes within {last:?}", times.len()));
+        }
+        for (first, from) in times.iter().enumerate() {
+            // Each was claimed at most `late` before it arrived; the store lets one claim pass per interval.
+            let crowded = times[first..]
+                .iter()
+                .enumerate()
+                .find(|(count, to)| *count as f64 + 1.0 > most(to.duration_since(*from) + late));
+            if let Some((count, to)) = crowded {
+                let within = to.duration_since(*from);
+                wrongs.push(format!("{channel}: {} publishes within {within:?}", count + 1));
+                break;
+            }
+        }
+    }
+    wrongs
+}
+
+fn items(record: &Record) -> Vec<Item> {
+    let body: serde_json::Value = serde_json::from_slice(&record.body).expect("a publish is JSON");
+    let text = |value: &serde_json::Value| value.as_str().expect("a string").to_owned();
+    let items = body["items"].as_array().expect("items").iter();
+    let item = |item: &serde_json::Value| Item {
+        at: record.at,
+        channel: text(&item["channel"]),
+        id: text(&item["id"]),
+        content: text(&item["formats"]["http-stream"]["content"]),
+    };
+    items.map(item).collect()
+}
+
+#[test]
+fn the_checker_sees_what_is_wrong() {
+    let told = |values: &[i64], ambiguous| Told { values: values.to_vec(), ambiguous, ..Told::default() };
+    assert!(counted("a", &told(&[1, 3, 2], 0), 3).is_empty());
+    assert!(counted("a", &told(&[1, 3], 1), 3).is_empty());
+    for (values, ambiguous, last) in
+        [(&[1, 2, 2][..], 0, 3), (&[1, 3], 0, 3), (&[1, 2], 0, 3), (&[1, 2, 3], 0, 2), (&[1, 2], 1, 4)]
+    {
+        assert!(!counted("a", &told(values, ambiguous), last).is_empty(), "{values:?} {ambiguous} {last}");
+    }
+    let start = Instant::now();
+    let record = |ms, id: &str, content: &str| {
+        let formats = serde_json::json!({ "http-stream": { "content": content } });
+        let item = serde_json::json!({ "channel": "c", "id": id, "prev-id": "0", "formats": formats });
+        let body = serde_json::json!({ "items": [item] }).to_string().into_bytes();
+        Record { at: start + Duration::from_millis(ms), body }
+    };
+    let (interval, late) = (Duration::from_millis(250), Duration::from_millis(100));
+    let wrongs =
+        |records: &[Record]| published(records, &Pace { since: start, interval, late, memories: 0 }).len();
+    assert_eq!(wrongs(&[record(0, "e-1", "1"), record(0, "e-1", "1"), record(250, "e-2", "2")]), 0);
+    assert_eq!(wrongs(&[record(900, "e-1", "1"), record(1000, "e-2", "2")]), 1);
+    assert_eq!(wrongs(&[record(0, "e-1", "1"), record(240, "e-2", "2")]), 1, "exact from the beginning");
+    assert_eq!(wrongs(&[record(0, "e-1", "1"), record(900, "e-1", "2")]), 1);
+}

@@ -1,0 +1,245 @@
+//! A fault proxy that understands requests: between an origin and Pushpin's control port, an origin and the purge API,
+//! the cache and an origin.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use crate::request::{Request, answer};
+use crate::support::port::Port;
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Nothing happens to it.
+    None,
+    /// Answered 200 and not passed on: lost where its sender cannot know.
+    Lose,
+    /// The connection is closed, nothing is passed on.
+    Cut,
+    /// Passed on; the answer is lost.
+    LoseAnswer,
+    /// Passed on so much later, even if its sender has given up by then.
+    Delay(Duration),
+    /// Passed on, and once more a little later.
+    Repeat,
+    /// Passed on behind the request that comes after it.
+    Swap,
+    /// Not passed on, but answered with this status.
+    Answer(u16),
+    /// Kept back until the gate is told what to do with it.
+    Hold,
+    /// Passed on; the answer is kept back until the gate is told what to do with it.
+    HoldAnswer,
+}
+
+type Plan = Box<dyn FnMut(&Request) -> Fault + Send>;
+
+/// A request that carried something, for the checker.
+pub(crate) struct Record {
+    pub(crate) at: Instant,
+    pub(crate) body: Vec<u8>,
+}
+
+/// The proxy. Ended when dropped.
+pub(crate) struct Gate {
+    port: Port,
+    inner: Arc<Inner>,
+    accepting: Option<JoinHandle<()>>,
+}
+
+struct Inner {
+    to: Mutex<SocketAddr>,
+    plan: Mutex<Plan>,
+    held: Mutex<Vec<oneshot::Sender<()>>>,
+    records: Mutex<Vec<Record>>,
+    arrived: Notify,
+}
+
+impl Gate {
+    /// A proxy that harms nothing yet, to a server still to be named.
+    pub(crate) async fn start() -> Gate {
+        let inner = Inner {
+            to: Mutex::new(SocketAddr::from(([127, 0, 0, 1], 0))),
+            plan: Mutex::new(Box::new(|_| Fault::None)),
+            held: Mutex::default(),
+            records: Mutex::default(),
+            arrived: Notify::new(),
+        };
+        let mut gate = Gate { port: Port::reserve(), inner: Arc::new(inner), accepting: None };
+        gate.come_back().await;
+        gate
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.port.addr()
+    }
+
+    /// Names the server.
+    pub(crate) fn lead_to(&self, to: SocketAddr) {
+        *lock(&self.inner.to) = to;
+    }
+
+    /// From now on this decides about each request.
+    pub(crate) fn plan(&self, plan: impl FnMut(&Request) -> Fault + Send + 'static) {
+        *lock(&self.inner.plan) = Box::new(plan);
+    }
+
+    /// From now on the same happens to every request.
+    pub(crate) fn all(&self, fault: Fault) {
+        self.plan(move |_| fault);
+    }
+
+    /// This happens to the next so many requests; to what comes after them, nothing.
+    pub(crate) fn next(&self, mut count: usize, fault: Fault) {
+        self.plan(move |_| {
+            let due = count > 0;
+            count = count.saturating_sub(1);
+            if due { fault } else { Fault::None }
+        });
+    }
+
+    /// Connections are refused from now on, those there are remain.
+    pub(crate) fn go_away(&mut self) {
+        if let Some(accepting) = self.accepting.take() {
+            accepting.abort();
+        }
+    }
+
+    /// Connections are accepted again.
+    pub(crate) async fn come_back(&mut self) {
+        if self.accepting.is_some() {
+            return;
+        }
+        let listener = bind(self.addr()).await;
+        let inner = Arc::clone(&self.inner);
+        self.accepting = Some(tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, Arc::clone(&inner)));
+            }
+        }));
+    }
+
+    /// Waits until a request, or an answer, is kept back.
+    pub(crate) async fn until_held(&self, within: Duration) {
+        let waiting = async {
+            loop {
+                let arrived = self.inner.arrived.notified();
+                if !lock(&self.inner.held).is_empty() {
+                    return;
+                }
+                arrived.await;
+            }
+        };
+        timeout(within, waiting).await.expect("a request to hold");
+    }
+
+    /// How many requests and answers are kept back.
+    pub(crate) fn held(&self) -> usize {
+        lock(&self.inner.held).len()
+    }
+
+    /// Lets go on what is kept back.
+    pub(crate) fn release(&self) {
+        for held in lock(&self.inner.held).drain(..) {
+            let _ = held.send(()); // whoever waited may have gone
+        }
+    }
+
+    /// Throws away what is kept back.
+    pub(crate) fn discard(&self) {
+        lock(&self.inner.held).clear();
+    }
+
+    /// Looks at the requests so far that had a body.
+    pub(crate) fn records<T>(&self, look: impl FnOnce(&[Record]) -> T) -> T {
+        look(&lock(&self.inner.records))
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.go_away();
+    }
+}
+
+/// The address is ours; a listener that is just ending may have it for a moment longer.
+pub(crate) async fn bind(addr: SocketAddr) -> TcpListener {
+    let binding = async {
+        loop {
+            match TcpListener::bind(addr).await {
+                Ok(listener) => return listener,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    };
+    timeout(Duration::from_secs(5), binding).await.expect("the proxy's address")
+}
+
+async fn serve(mut client: TcpStream, inner: Arc<Inner>) {
+    let Some(request) = Request::read(&mut client).await else { return };
+    if !request.body.is_empty() {
+        lock(&inner.records).push(Record { at: Instant::now(), body: request.body.clone() });
+    }
+    let fault = (lock(&inner.plan))(&request);
+    let arrived = inner.arrived.notified();
+    inner.arrived.notify_waiters();
+    match fault {
+        Fault::None => {}
+        Fault::Lose => return reply(client, &answer(200)).await,
+        Fault::Answer(status) => return reply(client, &answer(status)).await,
+        Fault::Cut => return,
+        Fault::Delay(time) => sleep(time).await,
+        Fault::Hold => {
+            if !inner.hold().await {
+                return;
+            }
+        }
+        // The next one gets a head start; should there be none, this one must not wait for ever.
+        Fault::Swap => {
+            if timeout(Duration::from_secs(1), arrived).await.is_ok() {
+                sleep(Duration::from_millis(50)).await;
+            }
+        }
+        Fault::LoseAnswer | Fault::Repeat | Fault::HoldAnswer => {}
+    }
+    let to = *lock(&inner.to);
+    let answered = request.forward(to).await;
+    match fault {
+        Fault::LoseAnswer => return,
+        Fault::HoldAnswer if !inner.hold().await => return,
+        _ => {}
+    }
+    if let Ok(answer) = answered {
+        reply(client, &answer).await;
+    }
+    if fault == Fault::Repeat {
+        sleep(Duration::from_millis(100)).await;
+        let _ = request.forward(to).await; // one more is as good as none
+    }
+}
+
+async fn reply(mut client: TcpStream, answer: &[u8]) {
+    let _ = client.write_all(answer).await; // the client may have gone
+    let _ = client.shutdown().await;
+}
+
+impl Inner {
+    /// Returns whether to go on.
+    async fn hold(&self) -> bool {
+        let (go_on, told) = oneshot::channel();
+        lock(&self.held).push(go_on);
+        self.arrived.notify_waiters();
+        told.await.is_ok()
+    }
+}
+
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no test thread has panicked with it")
+}

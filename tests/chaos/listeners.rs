@@ -1,0 +1,165 @@
+//! Listeners as browsers are: they reconnect by EventSource's rules, and remember what they have seen.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+/// The delay before a stream has named one (the standard leaves it to the browser).
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+
+/// Some hundred listeners. They end with this value.
+pub(crate) struct Listeners {
+    book: Arc<Book>,
+    everybody: Vec<Arc<Mutex<Seen>>>,
+    _tasks: JoinSet<()>,
+}
+
+/// What one listener knows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) counter: String,
+    /// Epoch, revision and value of the event it saw last.
+    pub(crate) last: Option<(String, u64, i64)>,
+    pub(crate) events: usize,
+    pub(crate) connections: usize,
+    /// Whether a stream is open to it.
+    pub(crate) connected: bool,
+}
+
+/// What all listeners write into.
+#[derive(Default)]
+struct Book {
+    /// Whether a new connection may begin with an older value than the one before it ended with.
+    stale_openings_allowed: Mutex<bool>,
+    wrongs: Mutex<Vec<String>>,
+    /// The value of each event id that anybody has seen.
+    values: Mutex<HashMap<String, i64>>,
+}
+
+impl Listeners {
+    /// So many, spread evenly over the proxies and the counters.
+    pub(crate) fn start(count: usize, proxies: &[SocketAddr], counters: &[String]) -> Listeners {
+        let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
+        let client = client.connect_timeout(Duration::from_secs(5)).build().expect("an HTTP client");
+        let (book, mut tasks, mut everybody) = (Arc::<Book>::default(), JoinSet::new(), Vec::new());
+        for number in 0..count {
+            let counter = &counters[number / proxies.len() % counters.len()];
+            let url = format!("http://{}/counters/{counter}/", proxies[number % proxies.len()]);
+            let seen = Arc::new(Mutex::new(Seen { counter: counter.clone(), ..Seen::default() }));
+            everybody.push(Arc::clone(&seen));
+            tasks.spawn(listen(client.clone(), url, seen, Arc::clone(&book)));
+        }
+        Listeners { book, everybody, _tasks: tasks }
+    }
+
+    /// What each listener knows now.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.everybody.iter().map(|seen| lock(seen).clone()).collect()
+    }
+
+    /// While purges are lost, the cache may answer a *new* connection with an old value, which is then healed: see
+    /// docs/operations.md. Within a connection nothing older may ever follow.
+    pub(crate) fn allow_stale_openings(&self) {
+        *lock(&self.book.stale_openings_allowed) = true;
+    }
+
+    /// Everything that must not be and was.
+    pub(crate) fn wrongs(&self) -> Vec<String> {
+        lock(&self.book.wrongs).clone()
+    }
+}
+
+async fn listen(client: reqwest::Client, url: String, seen: Arc<Mutex<Seen>>, book: Arc<Book>) {
+    let mut retry = FIRST_RETRY;
+    loop {
+        let request = client.get(&url).header("Accept", "text/event-stream");
+        // EventSource gives up on a status other than 200, and pages make a new one (as home.js does), which comes to
+        // the same as an error of the network: a new attempt a little later.
+        if let Ok(mut stream) = request.send().await
+            && stream.status() == 200
+        {
+            {
+                let mut seen = lock(&seen);
+                (seen.connections, seen.connected) = (seen.connections + 1, true);
+            }
+            let mut parser = Parser::default();
+            let mut opening = true;
+            while let Ok(Some(bytes)) = stream.chunk().await {
+                for (id, data) in parser.feed(&bytes, &mut retry) {
+                    book.note(&mut lock(&seen), &id, &data, opening);
+                    opening = false;
+                }
+            }
+            lock(&seen).connected = false;
+        }
+        sleep(retry).await;
+    }
+}
+
+impl Book {
+    fn note(&self, seen: &mut Seen, id: &str, data: &str, opening: bool) {
+        let parts = id.split_once('-').and_then(|(e, r)| Some((e.to_owned(), r.parse().ok()?)));
+        let (Some((epoch, revision)), Ok(value)) = (parts, data.parse::<i64>()) else {
+            return self.wrong(format!("an event {id:?} with {data:?}"));
+        };
+        let known = *lock(&self.values).entry(format!("{} {id}", seen.counter)).or_insert(value);
+        if known != value {
+            self.wrong(format!("{} {id} was {known} for one listener and {value} for another", seen.counter));
+        }
+        if let Some((last_epoch, last_revision, last_value)) = &seen.last
+            && *last_epoch == epoch
+            && (*last_revision > revision || *last_value > value)
+            && !(opening && *lock(&self.stale_openings_allowed))
+        {
+            let last = format!("{last_revision} ({last_value})");
+            let (counter, connections) = (&seen.counter, seen.connections);
+            self.wrong(format!(
+                "{counter}: {revision} ({value}) after {last}; first event: {opening}, connection {connections}"
+            ));
+        }
+        seen.last = Some((epoch, revision, value));
+        seen.events += 1;
+    }
+
+    fn wrong(&self, wrong: String) {
+        lock(&self.wrongs).push(wrong);
+    }
+}
+
+/// As much of Server-Sent Events as the service sends.
+#[derive(Default)]
+struct Parser {
+    pending: Vec<u8>,
+    id: String,
+    data: Option<String>,
+}
+
+impl Parser {
+    /// The events, id and data, that these bytes complete.
+    fn feed(&mut self, bytes: &[u8], retry: &mut Duration) -> Vec<(String, String)> {
+        self.pending.extend_from_slice(bytes);
+        let mut events = Vec::new();
+        while let Some(end) = self.pending.iter().position(|&b| b == b'\n') {
+            let line: Vec<u8> = self.pending.drain(..=end).collect();
+            let line = String::from_utf8_lossy(&line[..end]).into_owned();
+            match line.split_once(": ") {
+                Some(("id", id)) => self.id = id.to_owned(),
+                Some(("data", data)) => self.data = Some(data.to_owned()),
+                Some(("retry", ms)) => {
+                    *retry = ms.parse().map_or(*retry, Duration::from_millis);
+                }
+                _ if line.is_empty() => events.extend(self.data.take().map(|data| (self.id.clone(), data))),
+                _ => {}
+            }
+        }
+        events
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no test thread has panicked with it")
+}

@@ -1,0 +1,20 @@
+//! The fault suite: the whole chain as real processes, listeners and writers, one fault after the other, and a checker
+//! that knows only what clients can know.
+//!
+//! Every fault has a scenario of its own; `mixed` throws them all, as a seed says. `make chaos` runs that one for as long
+//! as asked: `CHAOS_SECONDS=600 CHAOS_SEED=7 make chaos`.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod checker;
+mod gate;
+mod listeners;
+mod origin;
+mod random;
+mod request;
+mod scenarios;
+mod start;
+mod wire;
+mod world;
+mod writers;

@@ -1,0 +1,80 @@
+//! An origin as a process of its own, so that it can be killed.
+
+use std::net::SocketAddr;
+use std::process::Command;
+
+use crate::support::http::client;
+use crate::support::port::Port;
+use crate::support::process::{self, Process};
+
+/// The program on a port that stays the same over its restarts.
+pub(crate) struct Origin {
+    port: Port,
+    environment: Vec<(String, String)>,
+    clock: Option<&'static str>,
+    process: Option<Process>,
+}
+
+impl Origin {
+    /// Not running yet.
+    pub(crate) fn new(port: Port, environment: Vec<(String, String)>) -> Self {
+        Origin { port, environment, clock: None, process: None }
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.port.addr()
+    }
+
+    /// The URL of a path on this origin itself.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.port.addr())
+    }
+
+    /// From its next start on its clock is off by so much, as `faketime` writes it: `+1h`.
+    pub(crate) fn set_clock(&mut self, offset: &'static str) {
+        process::require("faketime", "faketime");
+        self.clock = Some(offset);
+    }
+
+    /// Starts it (again) and waits until it answers.
+    pub(crate) async fn run(&mut self) {
+        let binary = env!("CARGO_BIN_EXE_livecounter");
+        let mut command = match self.clock {
+            Some(offset) => {
+                let mut command = Command::new("faketime");
+                // Clocks that are set jump; those that measure durations do not.
+                command.args(["-m", "-f", offset, binary]).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+                command
+            }
+            None => Command::new(binary),
+        };
+        command.args(["serve", "--listen", &self.port.addr().to_string()]).env("RUST_LOG", "info");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let mut process = Process::start("origin", &mut command, process::directory());
+        let (client, url) = (client(), self.url("/healthz"));
+        process.until(async || client.get(&url).send().await.is_ok_and(|a| a.status() == 200)).await;
+        self.process = Some(process);
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        self.process = None;
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// What it has logged since its last start.
+    pub(crate) fn log(&self) -> String {
+        self.process.as_ref().map(Process::log).unwrap_or_default()
+    }
+
+    /// The sum of a metric's lines that contain `part`.
+    pub(crate) async fn metric(&self, part: &str) -> f64 {
+        let answer = client().get(self.url("/metrics")).send().await.expect("metrics");
+        let text = answer.text().await.expect("a text");
+        let lines = text.lines().filter(|line| !line.starts_with('#') && line.contains(part));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+}

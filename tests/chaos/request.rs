@@ -1,0 +1,75 @@
+//! One HTTP request on one connection, as the fault proxies pass it on.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// A request as it came, byte by byte.
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    /// Reads one; `None` where the client leaves before its end.
+    pub(crate) async fn read(stream: &mut TcpStream) -> Option<Request> {
+        let mut bytes = Vec::new();
+        let end = loop {
+            if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+                break end + 4;
+            }
+            if stream.read_buf(&mut bytes).await.ok()? == 0 {
+                return None;
+            }
+        };
+        let body = bytes.split_off(end);
+        let head = String::from_utf8(bytes).ok()?;
+        let mut words = head.split(' ');
+        let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
+        let mut request = Request { method, path, head, body };
+        let length: usize = request.header("content-length").parse().unwrap_or(0);
+        while request.body.len() < length {
+            if stream.read_buf(&mut request.body).await.ok()? == 0 {
+                return None;
+            }
+        }
+        Some(request)
+    }
+
+    /// The value of a header, empty where there is none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let lines = self.head.lines().filter_map(|line| line.split_once(':'));
+        let mut values = lines.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim());
+        values.next().unwrap_or("")
+    }
+
+    /// Sends it to a server and returns all that comes back. The connection serves this one request, so that the end of
+    /// the answer is the end of the connection.
+    pub(crate) async fn forward(&self, to: SocketAddr) -> io::Result<Vec<u8>> {
+        let exchange = async {
+            let mut stream = TcpStream::connect(to).await?;
+            let (line, rest) = self.head.split_once("\r\n").unwrap_or((&self.head, "\r\n"));
+            let head = format!("{line}\r\nConnection: close\r\n{rest}");
+            stream.write_all(head.as_bytes()).await?;
+            stream.write_all(&self.body).await?;
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await?;
+            Ok(answer)
+        };
+        timeout(Duration::from_secs(30), exchange)
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+/// An answer without more than a status.
+pub(crate) fn answer(status: u16) -> Vec<u8> {
+    format!("HTTP/1.1 {status} Of The Fault Proxy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        .into_bytes()
+}

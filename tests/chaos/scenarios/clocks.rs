@@ -1,0 +1,60 @@
+//! Origins whose clocks are wrong. Gates, leases and sweeps are measured by Redis's clock; what an origin measures by
+//! its own is only how long the proxy's signature is valid, and until when its own token for publishing is.
+
+use std::time::Duration;
+
+use crate::start::Shape;
+use crate::support::sse::Listener;
+use crate::world::{End, World, until};
+
+/// A world whose first origin's clock is off.
+async fn with_clock(offset: &'static str) {
+    let mut world = World::start(Shape::default()).await;
+    world.write_on(30).await;
+    world.origins[0].kill();
+    world.origins[0].set_clock(offset);
+    world.origins[0].run().await;
+    world.write_on(100).await;
+    // Now everything depends on the one whose clock is off.
+    world.origins[1].kill();
+    world.write_on(50).await;
+    world
+        .end(End {
+            within: Duration::from_secs(10),
+            late: Duration::from_secs(10),
+            ambiguous: true,
+            ..End::default()
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn an_origin_whose_clock_is_hours_behind_does_as_the_others() {
+    with_clock("-3h").await;
+}
+
+#[tokio::test]
+async fn an_origin_whose_clock_is_an_hour_ahead_does_as_the_others() {
+    // Pushpin's signatures are valid for an hour.
+    with_clock("+1h").await;
+}
+
+#[tokio::test]
+async fn an_origin_whose_clock_is_more_than_an_hour_ahead_counts_and_announces_but_opens_no_streams() {
+    let mut world = World::start(Shape { writers: 0, ..Shape::default() }).await;
+    world.origins[0].kill();
+    world.origins[0].set_clock("+2h");
+    world.origins[0].run().await;
+    let fooled = world.origins[0].url("");
+    world.writers.add(&fooled, "a").await;
+    world.origins[1].kill();
+    world.cache.purge("counter-a").await;
+    let proxy = world.pushpins[0].addr();
+    // For a moment the cache may still try the origin that is gone.
+    let status = async || i64::from(Listener::connect(proxy, "/counters/a/").await.status());
+    until("the refusal", Duration::from_secs(5), status, |status| status == 501).await;
+    assert!(world.origins[0].metric(r#"status="501""#).await > 0.0);
+    world.origins[1].run().await;
+    // Recoveries were refused too; Pushpin tries them again after 1, 2, 4, 8 s, each with up to a second more.
+    world.end(End { within: Duration::from_secs(20), ..End::default() }).await;
+}

@@ -1,0 +1,122 @@
+//! Faults between the origins and Pushpin's control port.
+
+use std::time::Duration;
+
+use crate::gate::Fault;
+use crate::start::Shape;
+use crate::world::{End, World, until};
+
+/// What is counted over all counters and listeners in a scenario before it ends.
+const SOME: usize = 150;
+
+/// A world whose publishes meet this fault, every `every`th of them, while it is written to.
+async fn with_fault(every: usize, fault: Fault, end: End) {
+    let mut world = World::start(Shape::default()).await;
+    let mut count = 0;
+    world.controls[0].plan(move |_| {
+        count += 1;
+        if count % every == 0 { fault } else { Fault::None }
+    });
+    world.write_on(SOME).await;
+    world.controls[0].all(Fault::None);
+    // The chain heals a loss with the next change: the last one is not to be lost here.
+    world.writers.stop(Duration::from_secs(10)).await;
+    for counter in world.counters.clone() {
+        world.add(&counter).await;
+    }
+    world.end(end).await;
+}
+
+#[tokio::test]
+async fn lost_publishes_heal_with_the_next_one() {
+    with_fault(3, Fault::Lose, End::default()).await;
+}
+
+#[tokio::test]
+async fn a_lost_last_publish_heals_after_half_a_minute_of_silence() {
+    let mut world = World::start(Shape { writers: 0, ..Shape::default() }).await;
+    world.add("a").await;
+    until("everybody to see it", Duration::from_secs(5), async || world.behind().await, |n| n == 0).await;
+    world.controls[0].next(1, Fault::Lose);
+    world.add("a").await;
+    // Pushpin looks every 15 s who has heard nothing since it looked last: so 15 to 30 s, and some for the fetches.
+    world.end(End { within: Duration::from_secs(32), ..End::default() }).await;
+}
+
+#[tokio::test]
+async fn delayed_publishes_overtake_nothing() {
+    let late = Duration::from_millis(700);
+    with_fault(2, Fault::Delay(late), End { late: 2 * late, ..End::default() }).await;
+}
+
+#[tokio::test]
+async fn publishes_that_arrive_after_their_origin_has_given_up_overtake_nothing() {
+    // Given up after 2 s and sent again: what was meant to be new arrives when it is old.
+    let late = Duration::from_secs(4);
+    with_fault(4, Fault::Delay(Duration::from_millis(2500)), End { late, ..End::default() }).await;
+}
+
+#[tokio::test]
+async fn repeated_publishes_are_shown_once() {
+    with_fault(1, Fault::Repeat, End::default()).await;
+}
+
+#[tokio::test]
+async fn publishes_that_cross_are_put_in_order() {
+    let late = Duration::from_secs(2);
+    with_fault(2, Fault::Swap, End { late, ..End::default() }).await;
+}
+
+#[tokio::test]
+async fn publishes_whose_answer_is_lost_are_repeated_and_shown_once() {
+    with_fault(3, Fault::LoseAnswer, End { late: Duration::from_secs(2), ..End::default() }).await;
+}
+
+#[tokio::test]
+async fn publishes_answered_500_are_tried_again_and_the_operator_is_told() {
+    let mut world = World::start(Shape::default()).await;
+    world.controls[0].all(Fault::Answer(500));
+    world.write_on(100).await;
+    let endpoint = world.controls[0].addr();
+    for origin in &world.origins {
+        let up = async || origin.metric(r#"endpoint_up{"#).await as i64;
+        until("the metric to say it", Duration::from_secs(5), up, |up| up == 0).await;
+        let told = format!("publishing to {endpoint}");
+        let log = async || i64::from(origin.log().contains(&told));
+        until("the log to say it", Duration::from_secs(5), log, |told| told == 1).await;
+    }
+    world.controls[0].all(Fault::None);
+    world.logged(&format!("publishing to {endpoint} works again")).await;
+    world.end(End { late: Duration::from_secs(10), ..End::default() }).await;
+}
+
+#[tokio::test]
+async fn a_control_port_that_was_away_gets_the_newest_and_posts_did_not_wait() {
+    let mut world = World::start(Shape::default()).await;
+    world.controls[0].go_away();
+    tokio::time::timeout(Duration::from_secs(8), world.write_on(SOME)).await.expect("POSTs go on");
+    // Long enough for deliveries to be given up (4 s) and left to the outbox.
+    let given_up = async || world.metric("announcements_given_up_total").await;
+    until("deliveries to be given up", Duration::from_secs(10), given_up, |count| count > 0).await;
+    world.logged("announcements do not get through to every proxy or the cache").await;
+    world.controls[0].come_back().await;
+    world.end(End { late: Duration::from_secs(20), ..End::default() }).await;
+}
+
+#[tokio::test]
+async fn the_listeners_of_one_proxy_do_not_notice_that_another_is_unreachable() {
+    let mut world = World::start(Shape { pushpins: 2, writers: 0, ..Shape::default() }).await;
+    world.controls[1].go_away();
+    for _ in 0..3 {
+        world.add("a").await;
+    }
+    let value = world.value("a").await;
+    // Listeners are dealt out in turn: those with an even number are the first proxy's.
+    let behind = async || {
+        let seen = world.listeners.seen().into_iter().step_by(2).filter(|seen| seen.counter == "a");
+        seen.filter(|seen| seen.last.as_ref().is_none_or(|last| last.2 != value)).count() as i64
+    };
+    until("the first proxy's listeners to go on", Duration::from_secs(3), behind, |n| n == 0).await;
+    world.controls[1].come_back().await;
+    world.end(End { late: Duration::from_secs(10), ..End::default() }).await;
+}

@@ -1,0 +1,99 @@
+//! Origins and proxies that are killed, `kill -9`.
+
+use std::time::Duration;
+
+use crate::gate::Fault;
+use crate::start::Shape;
+use crate::world::{End, World, until};
+
+/// A lease (6 s) and a sweep (1 s), with the time of a busy machine.
+const AFTER_A_LEASE: Duration = Duration::from_secs(10);
+
+/// A quiet world in which everybody has seen the first value, and in which POSTs go to the origin to be killed.
+async fn quiet(interval: Duration) -> World {
+    let world = World::start(Shape { writers: 0, interval, ..Shape::default() }).await;
+    world.add("a").await;
+    until("everybody to see it", Duration::from_secs(8), async || world.behind().await, |n| n == 0).await;
+    until("no claim under way", Duration::from_secs(8), async || world.marks().await, |n| n == 0).await;
+    world
+}
+
+async fn post(world: &World, origin: usize) {
+    let base = world.origins[origin].url("");
+    world.writers.add(&base, "a").await;
+}
+
+#[tokio::test]
+async fn an_origin_killed_between_increment_and_claim_has_its_change_announced_by_another() {
+    // While the gate is shut behind the first change, the second is counted and not claimed.
+    let mut world = quiet(Duration::from_secs(4)).await;
+    post(&world, 0).await;
+    post(&world, 0).await;
+    world.origins[0].kill();
+    let swept = async || world.origins[1].metric("swept_topics_total").await as i64;
+    until("the other's sweep", AFTER_A_LEASE, swept, |count| count > 0).await;
+    world.end(End { within: AFTER_A_LEASE, ..End::default() }).await;
+}
+
+#[tokio::test]
+async fn an_origin_killed_between_claim_and_purge_has_its_change_announced_by_another() {
+    let mut world = quiet(Duration::from_millis(250)).await;
+    world.purges.next(1, Fault::Hold);
+    post(&world, 0).await;
+    world.purges.until_held(Duration::from_secs(5)).await;
+    world.origins[0].kill();
+    world.purges.discard();
+    world.end(End { within: AFTER_A_LEASE, ..End::default() }).await;
+}
+
+#[tokio::test]
+async fn an_origin_killed_between_purge_and_publish_has_its_change_announced_by_another() {
+    let mut world = quiet(Duration::from_millis(250)).await;
+    world.controls[0].next(1, Fault::Hold);
+    post(&world, 0).await;
+    world.controls[0].until_held(Duration::from_secs(5)).await;
+    world.origins[0].kill();
+    world.controls[0].discard();
+    world.end(End { within: AFTER_A_LEASE, ..End::default() }).await;
+}
+
+#[tokio::test]
+async fn what_a_lone_origin_had_counted_is_announced_when_it_is_back() {
+    let shape = Shape { origins: 1, writers: 0, ..Shape::default() };
+    let mut world = World::start(shape).await;
+    world.controls[0].next(1, Fault::Hold);
+    post(&world, 0).await;
+    world.controls[0].until_held(Duration::from_secs(5)).await;
+    world.origins[0].kill();
+    world.controls[0].discard();
+    world.origins[0].run().await;
+    world.end(End { within: AFTER_A_LEASE, ..End::default() }).await;
+}
+
+#[tokio::test]
+async fn origins_killed_in_turn_under_load_lose_and_double_nothing() {
+    let mut world = World::start(Shape { origins: 3, ..Shape::default() }).await;
+    for origin in 0..3 {
+        world.write_on(30).await;
+        world.origins[origin].kill();
+        world.write_on(30).await;
+        world.origins[origin].run().await;
+    }
+    world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ambiguous: true, ..End::default() }).await;
+}
+
+#[tokio::test]
+async fn listeners_of_a_killed_proxy_return_to_it_and_see_the_last_value() {
+    let mut world = World::start(Shape { pushpins: 2, ..Shape::default() }).await;
+    world.write_on(50).await;
+    world.pushpins[0].kill().await;
+    world.write_on(30).await;
+    world.pushpins[0].start_again().await;
+    world.write_on(50).await;
+    // They come back after the `retry` of the stream: 2 s.
+    world
+        .end(End { within: Duration::from_secs(10), late: AFTER_A_LEASE, ambiguous: true, ..End::default() })
+        .await;
+    let returned = world.listeners.seen().iter().step_by(2).filter(|seen| seen.connections > 1).count();
+    assert_eq!(returned, 100, "all of its listeners");
+}

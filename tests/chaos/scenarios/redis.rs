@@ -1,0 +1,91 @@
+//! A Redis that is killed, empty, slow, hanging, or cut off.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::start::Shape;
+use crate::wire::Mode;
+use crate::world::{End, World, until};
+
+/// A claim whose answer was lost is repeated when its lease is over: 6 s, and 1 s for the sweep.
+const AFTER_A_LEASE: Duration = Duration::from_secs(10);
+
+#[tokio::test]
+async fn redis_killed_and_restarted_with_its_file_has_lost_and_doubled_nothing() {
+    let mut world = World::start(Shape::default()).await;
+    for _ in 0..2 {
+        world.write_on(50).await;
+        world.redis.kill();
+        world.redis.run();
+    }
+    world.write_on(50).await;
+    world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ambiguous: true, ..End::default() }).await;
+}
+
+#[tokio::test]
+async fn redis_restarted_empty_begins_a_new_epoch_and_listeners_go_on() {
+    let mut world = World::start(Shape::default()).await;
+    world.write_on(100).await;
+    world.end(End::default()).await;
+    let epochs = |world: &World| -> Vec<String> {
+        world.listeners.seen().into_iter().filter_map(|seen| Some(seen.last?.0)).collect()
+    };
+    let (before, events) = (epochs(&world), world.listeners.seen());
+    let directory = world.redis.cli(&["CONFIG", "GET", "dir"]);
+    let directory = directory.lines().last().expect("Redis's directory").to_owned();
+    world.redis.kill();
+    std::fs::remove_dir_all(Path::new(&directory).join("appendonlydir")).expect("to remove its file");
+    world.redis.run();
+    world.write_anew(6, 2);
+    world.write_on(100).await;
+    world.end(End { memories: 1, ..End::default() }).await;
+    let after = epochs(&world);
+    assert!(before.iter().zip(&after).all(|(before, after)| before != after), "everybody is in a new epoch");
+    let stayed =
+        |now: &crate::listeners::Seen, then: &crate::listeners::Seen| now.connections == then.connections;
+    assert!(
+        world.listeners.seen().iter().zip(&events).all(|(now, then)| stayed(now, then)),
+        "on the same stream"
+    );
+}
+
+#[tokio::test]
+async fn redis_slower_than_its_callers_wait_loses_and_doubles_nothing() {
+    let mut world = World::start(Shape::default()).await;
+    world.write_on(50).await;
+    world.wire.set(Mode::Slow(Duration::from_secs(2)));
+    let failures = async || world.metric("announcer_store_failures_total").await;
+    until("the metric to say it", Duration::from_secs(10), failures, |count| count >= 4).await;
+    world.logged("an addition was not answered").await;
+    world.wire.set(Mode::Well);
+    world.write_on(50).await;
+    world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ambiguous: true, ..End::default() }).await;
+}
+
+#[tokio::test]
+async fn redis_that_hangs_and_goes_on_loses_and_doubles_nothing() {
+    let mut world = World::start(Shape::default()).await;
+    world.write_on(50).await;
+    world.wire.set(Mode::Hanging);
+    // 2 s, then 503: what was sent is counted when Redis goes on.
+    let store_away = async || {
+        let url = world.origins[0].url("/readyz");
+        let answer = crate::support::http::client().get(url).send().await;
+        i64::from(answer.is_ok_and(|answer| answer.status() == 503))
+    };
+    until("/readyz to say it", Duration::from_secs(10), store_away, |away| away == 1).await;
+    world.wire.set(Mode::Well);
+    world.write_on(50).await;
+    world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ambiguous: true, ..End::default() }).await;
+}
+
+#[tokio::test]
+async fn connections_to_redis_that_are_cut_lose_and_double_nothing() {
+    let mut world = World::start(Shape::default()).await;
+    for _ in 0..10 {
+        world.write_on(15).await;
+        world.wire.cut();
+    }
+    world.write_on(30).await;
+    world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ambiguous: true, ..End::default() }).await;
+}

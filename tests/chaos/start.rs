@@ -1,0 +1,110 @@
+//! How a world begins.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+
+use crate::gate::Gate;
+use crate::listeners::Listeners;
+use crate::origin::Origin;
+use crate::support::http::client;
+use crate::support::port::Port;
+use crate::support::pushpin::{Options, Pushpin};
+use crate::support::redis::RedisServer;
+use crate::support::varnish::{API_KEY, Varnish};
+use crate::wire::Wire;
+use crate::world::{INTERVAL, World, until};
+use crate::writers::Writers;
+
+/// How large a world is.
+pub(crate) struct Shape {
+    pub(crate) origins: usize,
+    pub(crate) pushpins: usize,
+    pub(crate) listeners: usize,
+    pub(crate) writers: usize,
+    pub(crate) interval: Duration,
+    pub(crate) seed: u64,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Shape { origins: 2, pushpins: 1, listeners: 200, writers: 6, interval: INTERVAL, seed: 1 }
+    }
+}
+
+impl World {
+    /// Starts everything and waits until every listener has a value.
+    pub(crate) async fn start(shape: Shape) -> World {
+        let began = Instant::now();
+        let redis_port = Port::reserve();
+        let redis = RedisServer::on_port(redis_port.number(), &["--appendonly yes", "--appendfsync always"]);
+        let wire = Wire::start(redis_port.addr()).await;
+        // The origins first, so that the cache never takes them for sick.
+        let (purges, mut controls, mut grip) = (Gate::start().await, Vec::new(), Vec::new());
+        for _ in 0..shape.pushpins {
+            let control = Gate::start().await;
+            grip.push(format!("http://{}/?iss=test&key={}", control.addr(), Options::default().sig_key));
+            controls.push(control);
+        }
+        let environment = [
+            ("REDIS_URL", format!("redis://{}", wire.addr())),
+            ("GRIP_URL", grip.join(" ")),
+            ("FASTLY_SERVICE_ID", "local".to_owned()),
+            ("FASTLY_API_KEY", API_KEY.to_owned()),
+            ("LIVECOUNTER__FASTLY__API_URL", format!("http://{}", purges.addr())),
+            ("LIVECOUNTER__PUBLISH__INTERVAL", format!("{}ms", shape.interval.as_millis())),
+            ("LIVECOUNTER__WORKERS", "1".to_owned()),
+        ];
+        let environment: Vec<_> = environment.map(|(name, value)| (name.to_owned(), value)).into();
+        let (mut origins, mut fetches) = (Vec::new(), Vec::new());
+        for _ in 0..shape.origins {
+            let mut origin = Origin::new(Port::reserve(), environment.clone());
+            origin.run().await;
+            let fetch = Gate::start().await;
+            fetch.lead_to(origin.addr());
+            origins.push(origin);
+            fetches.push(fetch);
+        }
+        let cache = Varnish::start(&fetches.iter().map(Gate::addr).collect::<Vec<_>>()).await;
+        purges.lead_to(address(&cache.api_url()));
+        let pushpins = join_all(controls.iter().map(async |control| {
+            let pushpin = Pushpin::with(cache.addr(), Options::default()).await;
+            control.lead_to(address(&pushpin.control_url()));
+            pushpin
+        }));
+        let pushpins = pushpins.await;
+        let counters: Vec<String> = ["a", "b", "c"].map(str::to_owned).into();
+        let proxies: Vec<SocketAddr> = pushpins.iter().map(Pushpin::addr).collect();
+        let listeners = Listeners::start(shape.listeners, &proxies, &counters);
+        let writers = Writers::default();
+        let (interval, client, _redis_port) = (shape.interval, client(), redis_port);
+        let mut world = World {
+            listeners,
+            writers,
+            origins,
+            pushpins,
+            controls,
+            purges,
+            fetches,
+            wire,
+            redis,
+            cache,
+            counters,
+            interval,
+            began,
+            client,
+            _redis_port,
+        };
+        let everybody =
+            async || world.listeners.seen().iter().filter(|seen| seen.last.is_none()).count() as i64;
+        until("every listener to have a value", Duration::from_secs(20), everybody, |left| left == 0).await;
+        // Not before: of some hundred requests at one moment, Pushpin 1.36 answers a few with 502.
+        world.write_anew(shape.writers, shape.seed);
+        world
+    }
+}
+
+fn address(url: &str) -> SocketAddr {
+    url.trim_start_matches("http://").trim_end_matches('/').parse().expect("an address")
+}

@@ -1,0 +1,124 @@
+//! A fault proxy that understands nothing: bytes between the origins and Redis, late, not at all, or cut off.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+use crate::gate::bind;
+use crate::support::port::Port;
+
+/// How the wire carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// At once.
+    Well,
+    /// What goes to the server arrives so much later.
+    Slow(Duration),
+    /// Nothing arrives on either side until the mode changes; then all of it does.
+    Hanging,
+}
+
+/// The proxy. Ended when dropped.
+pub(crate) struct Wire {
+    port: Port,
+    mode: Arc<watch::Sender<Mode>>,
+    cuts: Arc<watch::Sender<()>>,
+    accepting: JoinHandle<()>,
+}
+
+impl Wire {
+    /// A wire to this server.
+    pub(crate) async fn start(to: SocketAddr) -> Wire {
+        let port = Port::reserve();
+        let listener = bind(port.addr()).await;
+        let (mode, cuts) = (Arc::new(watch::Sender::new(Mode::Well)), Arc::new(watch::Sender::new(())));
+        let (modes, cutting) = (Arc::clone(&mode), Arc::clone(&cuts));
+        let accepting = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (mode, mut cut) = (modes.subscribe(), cutting.subscribe());
+                tokio::spawn(async move {
+                    tokio::select! {
+                        () = carry(stream, to, mode) => {}
+                        _ = cut.changed() => {}
+                    }
+                });
+            }
+        });
+        Wire { port, mode, cuts, accepting }
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.port.addr()
+    }
+
+    pub(crate) fn set(&self, mode: Mode) {
+        self.mode.send_replace(mode);
+    }
+
+    /// Ends all connections there are, with whatever is on them.
+    pub(crate) fn cut(&self) {
+        self.cuts.send_replace(());
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn carry(client: TcpStream, to: SocketAddr, mode: watch::Receiver<Mode>) {
+    let Ok(server) = TcpStream::connect(to).await else { return };
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    // One end that closes closes the other.
+    tokio::select! {
+        () = pump(from_client, to_server, mode.clone(), true) => {}
+        () = pump(from_server, to_client, mode, false) => {}
+    }
+}
+
+async fn pump(from: OwnedReadHalf, to: OwnedWriteHalf, mode: watch::Receiver<Mode>, towards_server: bool) {
+    let (sender, receiver) = mpsc::channel(1024);
+    tokio::join!(take(from, sender, mode.clone(), towards_server), give(to, receiver, mode));
+}
+
+type Parcel = (Instant, Vec<u8>);
+
+async fn take(
+    mut from: OwnedReadHalf,
+    sender: mpsc::Sender<Parcel>,
+    mode: watch::Receiver<Mode>,
+    towards_server: bool,
+) {
+    loop {
+        let mut bytes = Vec::with_capacity(16 * 1024);
+        if from.read_buf(&mut bytes).await.unwrap_or(0) == 0 {
+            return;
+        }
+        let late = match *mode.borrow() {
+            Mode::Slow(time) if towards_server => time,
+            _ => Duration::ZERO,
+        };
+        if sender.send((Instant::now() + late, bytes)).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn give(mut to: OwnedWriteHalf, mut receiver: mpsc::Receiver<Parcel>, mut mode: watch::Receiver<Mode>) {
+    while let Some((due, bytes)) = receiver.recv().await {
+        sleep_until(due).await;
+        if mode.wait_for(|mode| *mode != Mode::Hanging).await.is_err() || to.write_all(&bytes).await.is_err()
+        {
+            return;
+        }
+    }
+}

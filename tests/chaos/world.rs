@@ -1,0 +1,219 @@
+//! The whole chain with fault proxies in between, its listeners and writers, and the end at which all is checked.
+
+use std::time::{Duration, Instant};
+
+use livecounter::store::Store;
+use livecounter::store::redis::RedisStore;
+use reqwest::Client;
+
+use crate::checker::{self, Pace};
+use crate::gate::Gate;
+use crate::listeners::Listeners;
+use crate::origin::Origin;
+use crate::support::port::Port;
+use crate::support::pushpin::Pushpin;
+use crate::support::redis::RedisServer;
+use crate::support::varnish::Varnish;
+use crate::wire::Wire;
+use crate::writers::Writers;
+
+/// How often listeners are shown a change at most; Redis's clock counts.
+pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
+/// How long a publish is under way where nothing is wrong: this machine may be busy.
+pub(crate) const UNHURT: Duration = Duration::from_millis(500);
+const POLL: Duration = Duration::from_millis(50);
+
+/// How everything must end.
+pub(crate) struct End {
+    /// Within this time after the last change and the last fault, everybody sees the last value.
+    pub(crate) within: Duration,
+    /// How long the faults may have kept a publish under way.
+    pub(crate) late: Duration,
+    /// How often Redis came back empty.
+    pub(crate) memories: usize,
+    /// Whether a POST may end without the writer knowing what became of it.
+    pub(crate) ambiguous: bool,
+}
+
+impl Default for End {
+    fn default() -> Self {
+        End { within: Duration::from_secs(5), late: UNHURT, memories: 0, ambiguous: false }
+    }
+}
+
+/// A running world. Everything in it ends with it.
+pub(crate) struct World {
+    pub(crate) listeners: Listeners,
+    pub(crate) writers: Writers,
+    pub(crate) origins: Vec<Origin>,
+    pub(crate) pushpins: Vec<Pushpin>,
+    /// Between the origins and each Pushpin's control port.
+    pub(crate) controls: Vec<Gate>,
+    /// Between the origins and the purge API.
+    pub(crate) purges: Gate,
+    /// Between the cache and each origin.
+    pub(crate) fetches: Vec<Gate>,
+    /// Between the origins and Redis.
+    pub(crate) wire: Wire,
+    pub(crate) redis: RedisServer,
+    pub(crate) cache: Varnish,
+    pub(crate) counters: Vec<String>,
+    pub(crate) interval: Duration,
+    /// When the first origin was started.
+    pub(crate) began: Instant,
+    pub(crate) client: Client,
+    pub(crate) _redis_port: Port,
+}
+
+impl World {
+    /// What a reader gets from the cache.
+    pub(crate) async fn cached(&self, counter: &str) -> Option<i64> {
+        read(&self.client, &self.cache.url(&format!("/counters/{counter}/"))).await
+    }
+
+    /// Waits until so many more POSTs are answered: that the world goes on, whatever is wrong with it.
+    pub(crate) async fn write_on(&self, count: usize) {
+        let from = self.writers.acknowledged();
+        let more = async || (self.writers.acknowledged() - from) as i64;
+        until("POSTs to be answered", Duration::from_secs(30), more, |more| more >= count as i64).await;
+    }
+
+    /// The value that an origin which runs answers.
+    pub(crate) async fn value(&self, counter: &str) -> i64 {
+        let origin = self.origins.iter().find(|origin| origin.is_running()).expect("a running origin");
+        let url = origin.url(&format!("/counters/{counter}/"));
+        let answer = async {
+            loop {
+                match read(&self.client, &url).await {
+                    Some(value) => return value,
+                    None => tokio::time::sleep(POLL).await,
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), answer).await.expect("an answer of an origin")
+    }
+
+    /// How many listeners have not seen the value that their counter has now.
+    pub(crate) async fn behind(&self) -> i64 {
+        let mut behind = 0;
+        for counter in &self.counters {
+            let value = self.value(counter).await;
+            let seen = self.listeners.seen().into_iter().filter(|seen| seen.counter == *counter);
+            behind += seen.filter(|seen| !matches!(seen.last, Some((_, _, last)) if last == value)).count();
+        }
+        behind as i64
+    }
+
+    /// The sum of a metric's lines that contain `part`, over all origins.
+    pub(crate) async fn metric(&self, part: &str) -> i64 {
+        let mut sum = 0.0;
+        for origin in self.origins.iter().filter(|origin| origin.is_running()) {
+            sum += origin.metric(part).await;
+        }
+        sum as i64
+    }
+
+    /// Waits until an origin has logged this.
+    pub(crate) async fn logged(&self, text: &str) {
+        let origins =
+            async || self.origins.iter().filter(|origin| origin.log().contains(text)).count() as i64;
+        until(&format!("{text:?} in a log"), Duration::from_secs(10), origins, |origins| origins > 0).await;
+    }
+
+    /// How many topics are marked in the outbox.
+    pub(crate) async fn marks(&self) -> i64 {
+        let store = RedisStore::connect(&self.redis.url(), Duration::from_secs(2)).expect("a store");
+        store.outbox_len().await.map_or(-1, |marks| marks as i64)
+    }
+
+    /// Adds 1 to a counter through the first Pushpin; it must be answered well.
+    pub(crate) async fn add(&self, counter: &str) -> i64 {
+        self.writers.add(&format!("http://{}", self.pushpins[0].addr()), counter).await
+    }
+
+    /// New writers, who know nothing of what was before; those there were must have been stopped.
+    pub(crate) fn write_anew(&mut self, count: usize, seed: u64) {
+        self.writers = Writers::start(count, &self.bases(), &self.counters, seed);
+    }
+
+    fn bases(&self) -> Vec<String> {
+        self.pushpins.iter().map(|pushpin| format!("http://{}", pushpin.addr())).collect()
+    }
+
+    /// Ends the writing and checks everything. Faults must have ended before.
+    pub(crate) async fn end(&mut self, end: End) {
+        self.writers.stop(Duration::from_secs(30)).await;
+        self.everybody_sees_the_last_value(end.within).await;
+        let started = Instant::now();
+        let marks = async || self.marks().await;
+        // A lease and a sweep, a delivery with its second purge.
+        until("nothing left in the outbox", Duration::from_secs(15), marks, |marks| marks == 0).await;
+        // Whatever may come late has come by now.
+        let mut wrongs = [self.listeners.wrongs(), self.writers.wrongs()].concat();
+        let told = self.writers.told();
+        for counter in &self.counters {
+            let value = self.value(counter).await;
+            wrongs.extend(checker::counted(counter, &told.get(counter).cloned().unwrap_or_default(), value));
+        }
+        let (since, interval) = (self.began, self.interval);
+        let pace = Pace { since, interval, late: end.late, memories: end.memories };
+        for control in &self.controls {
+            wrongs.extend(control.records(|records| checker::published(records, &pace)));
+        }
+        let ambiguous: u64 = told.values().map(|told| told.ambiguous).sum();
+        if ambiguous > 0 && !end.ambiguous {
+            let reasons: Vec<_> = told.values().flat_map(|told| &told.reasons).collect();
+            wrongs.push(format!(
+                "{ambiguous} POSTs were not answered, though no fault was theirs: {reasons:?}"
+            ));
+        }
+        let stale = self.behind().await;
+        assert!(wrongs.is_empty() && stale == 0, "{stale} listeners behind again; {}", wrongs.join("\n"));
+        let acknowledged: usize = told.values().map(|told| told.values.len()).sum();
+        eprintln!(
+            "{acknowledged} acknowledged, {ambiguous} ambiguous; outbox empty {:?} later",
+            started.elapsed()
+        );
+    }
+
+    /// Listeners, and readers through the cache.
+    pub(crate) async fn everybody_sees_the_last_value(&self, within: Duration) {
+        let started = Instant::now();
+        until("every listener to see the last value", within, async || self.behind().await, |n| n == 0).await;
+        eprintln!("every listener sees the last value {:?} after the last change", started.elapsed());
+        let stale = async || {
+            let mut stale = 0;
+            for counter in &self.counters {
+                let cached = self.cached(counter).await;
+                stale += i64::from(cached != Some(self.value(counter).await));
+            }
+            stale
+        };
+        let left = within.saturating_sub(started.elapsed()).max(Duration::from_secs(3));
+        until("readers through the cache to see the last value", left, stale, |stale| stale == 0).await;
+    }
+}
+
+/// Polls a number until it satisfies the condition.
+pub(crate) async fn until(
+    what: &str,
+    within: Duration,
+    mut number: impl AsyncFnMut() -> i64,
+    reached: impl Fn(i64) -> bool,
+) {
+    let deadline = Instant::now() + within;
+    loop {
+        let number = number().await;
+        if reached(number) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "waited {within:?} for {what}; it stands at {number}");
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// A counter's value as plain text; `None` where there is no answer.
+async fn read(client: &Client, url: &str) -> Option<i64> {
+    let answer = client.get(url).send().await.ok().filter(|answer| answer.status() == 200)?;
+    answer.text().await.ok()?.trim().parse().ok()
+}

@@ -1,0 +1,177 @@
+//! Writers, with and without `Idempotency-Key`, and what they have been told.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use reqwest::Client;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::random::Random;
+
+/// Between two POSTs of one writer.
+const PACE: Duration = Duration::from_millis(40);
+/// Before a keyed POST is tried again.
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
+
+/// What the writers of one counter have been told.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Told {
+    /// The value of each answered POST; of a keyed one that was tried several times, once.
+    pub(crate) values: Vec<i64>,
+    /// POSTs without a key whose outcome is unknown: 503, or no answer.
+    pub(crate) ambiguous: u64,
+    /// What those were answered, or why they were not.
+    pub(crate) reasons: Vec<String>,
+}
+
+/// Running writers. They end with this value.
+#[derive(Default)]
+pub(crate) struct Writers {
+    book: Arc<Book>,
+    tasks: JoinSet<()>,
+}
+
+#[derive(Default)]
+struct Book {
+    stop: AtomicBool,
+    told: Mutex<HashMap<String, Told>>,
+    wrongs: Mutex<Vec<String>>,
+    keys: AtomicU64,
+}
+
+impl Writers {
+    /// So many, each adding 1 to one of the counters at a time by way of one of the bases (`http://host:port`). Every
+    /// second writer uses keys.
+    pub(crate) fn start(count: usize, bases: &[String], counters: &[String], seed: u64) -> Writers {
+        let client = Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().expect("a client");
+        let (book, mut tasks) = (Arc::<Book>::default(), JoinSet::new());
+        for number in 0..count {
+            let writer = Writer {
+                client: client.clone(),
+                bases: bases.to_vec(),
+                counters: counters.to_vec(),
+                random: Random::new(seed.wrapping_add(number as u64)),
+                keyed: number % 2 == 0,
+                book: Arc::clone(&book),
+            };
+            tasks.spawn(writer.write());
+        }
+        Writers { book, tasks }
+    }
+
+    /// Adds 1 once more, without a key; it must be answered well.
+    pub(crate) async fn add(&self, base: &str, counter: &str) -> i64 {
+        let url = format!("{base}/counters/{counter}/");
+        let answer = crate::support::http::client().post(url).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+        let value = answer.text().await.expect("a text").trim().parse().expect("a number");
+        lock(&self.book.told).entry(counter.to_owned()).or_default().values.push(value);
+        value
+    }
+
+    /// How many POSTs have been answered well.
+    pub(crate) fn acknowledged(&self) -> usize {
+        lock(&self.book.told).values().map(|told| told.values.len()).sum()
+    }
+
+    /// Ends when every writer has: those with a key not before they are answered.
+    pub(crate) async fn stop(&mut self, within: Duration) {
+        self.book.stop.store(true, Relaxed);
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        tokio::time::timeout(within, all).await.expect("every keyed POST answered");
+    }
+
+    /// What they have been told, per counter.
+    pub(crate) fn told(&self) -> HashMap<String, Told> {
+        lock(&self.book.told).clone()
+    }
+
+    /// Everything that must not be and was.
+    pub(crate) fn wrongs(&self) -> Vec<String> {
+        lock(&self.book.wrongs).clone()
+    }
+}
+
+impl Book {
+    /// Returns whether the writer is done with this POST.
+    fn note(&self, counter: &str, answer: Answer, keyed: bool) -> bool {
+        let mut told = lock(&self.told);
+        let told = told.entry(counter.to_owned()).or_default();
+        match answer {
+            Answer::Value(value) => told.values.push(value),
+            Answer::Unknown(reason) if !keyed => {
+                told.ambiguous += 1;
+                told.reasons.push(reason);
+            }
+            Answer::Unsent if !keyed => {}
+            _ => return false,
+        }
+        true
+    }
+}
+
+struct Writer {
+    client: Client,
+    bases: Vec<String>,
+    counters: Vec<String>,
+    random: Random,
+    keyed: bool,
+    book: Arc<Book>,
+}
+
+enum Answer {
+    Value(i64),
+    /// It may or may not have been counted.
+    Unknown(String),
+    /// No connection was made: it was not counted.
+    Unsent,
+}
+
+impl Writer {
+    async fn write(mut self) {
+        while !self.book.stop.load(Relaxed) {
+            let counter = self.counters[self.random.below(self.counters.len())].clone();
+            let key = self.keyed.then(|| format!("key-{}", self.book.keys.fetch_add(1, Relaxed)));
+            loop {
+                let answer = self.post(&counter, key.as_deref()).await;
+                if self.book.note(&counter, answer, key.is_some()) {
+                    break;
+                }
+                sleep(AGAIN_AFTER).await;
+            }
+            sleep(PACE).await;
+        }
+    }
+
+    async fn post(&mut self, counter: &str, key: Option<&str>) -> Answer {
+        let base = &self.bases[self.random.below(self.bases.len())];
+        let mut request = self.client.post(format!("{base}/counters/{counter}/"));
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
+        match request.send().await {
+            Ok(answer) if answer.status() == 200 => match answer.text().await {
+                Ok(text) => {
+                    text.trim().parse().map_or_else(|_| Answer::Unknown(format!("{text:?}")), Answer::Value)
+                }
+                Err(error) => Answer::Unknown(format!("{error:?}")),
+            },
+            Ok(answer) => {
+                let status = answer.status().as_u16();
+                if !matches!(status, 502..=504) {
+                    lock(&self.book.wrongs).push(format!("a POST was answered {status}"));
+                }
+                Answer::Unknown(answer.text().await.unwrap_or_default())
+            }
+            Err(error) if error.is_connect() => Answer::Unsent,
+            Err(error) => Answer::Unknown(format!("{error:?}")),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no test thread has panicked with it")
+}
