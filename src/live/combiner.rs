@@ -21,8 +21,11 @@ pub(super) struct Combiner {
     reads: Mutex<Lane<ReadsWaiting>>,
 }
 
-/// Two, so that the worker reads requests while the store is busy with others: with one, each would wait for the other.
-const BATCHES_UNDER_WAY: usize = 2;
+/// More than one, so that the worker reads requests while the store is busy with others.
+const BATCHES_UNDER_WAY: usize = 3;
+/// How many topics must wait before another batch is sent beside one that is under way: below, what a round trip costs
+/// outweighs what waiting for the next one does. Amounts for one topic wait at no cost.
+const WORTH_A_BATCH: usize = 12;
 
 /// What waits for the next batch, and how many tasks are at work that will take it.
 #[derive(Default)]
@@ -32,9 +35,10 @@ struct Lane<T> {
 }
 
 impl<T> Lane<T> {
-    /// Whether one more task is to be started for what waits now. The caller starts it.
-    fn hire(&mut self) -> bool {
-        let hire = self.at_work < BATCHES_UNDER_WAY;
+    /// Whether one more task is to be started, with so many topics waiting. The caller starts it.
+    fn hire(&mut self, topics: usize) -> bool {
+        let worth = self.at_work == 0 || topics >= WORTH_A_BATCH;
+        let hire = worth && self.at_work < BATCHES_UNDER_WAY;
         self.at_work += usize::from(hire);
         hire
     }
@@ -139,7 +143,8 @@ impl Combiner {
             } else {
                 by_topic.entry(topic).or_default().push(amount, answer);
             }
-            if lane.hire() {
+            let topics = lane.waiting.by_topic.len() + lane.waiting.alone.len();
+            if lane.hire(topics) {
                 tokio::spawn(Arc::clone(self).work_on_adds());
             }
         }
@@ -151,7 +156,8 @@ impl Combiner {
         {
             let mut lane = lock(&self.reads);
             lane.waiting.entry(topic).or_default().push(answer);
-            if lane.hire() {
+            let topics = lane.waiting.len();
+            if lane.hire(topics) {
                 tokio::spawn(Arc::clone(self).work_on_reads());
             }
         }
