@@ -56,7 +56,7 @@ async fn redis_slower_than_its_callers_wait_loses_and_doubles_nothing() {
     world.wire.set(Mode::Slow(Duration::from_secs(2)));
     let failures = async || world.metric("announcer_store_failures_total").await;
     until("the metric to say it", Duration::from_secs(10), failures, |count| count >= 4).await;
-    world.logged("an addition was not answered").await;
+    world.logged("failed with 503").await;
     world.wire.set(Mode::Well);
     world.write_on(50).await;
     world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ambiguous: true, ..End::default() }).await;
