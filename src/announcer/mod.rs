@@ -50,7 +50,7 @@ const STORE_PAUSE: Duration = Duration::from_millis(500);
 pub struct Outlets {
     /// Listeners in this process.
     pub hub: Option<Arc<Hub>>,
-    /// The GRIP proxies, and the prefix of their channels.
+    /// The GRIP proxies.
     pub publisher: Option<Arc<Publisher>>,
     /// Behind which prefix the channels stand.
     pub prefix: String,

@@ -8,6 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::support::raw;
+
 /// A request as it came, byte by byte.
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -19,34 +21,10 @@ pub(crate) struct Request {
 impl Request {
     /// Reads one; `None` where the client leaves before its end.
     pub(crate) async fn read(stream: &mut TcpStream) -> Option<Request> {
-        let mut bytes = Vec::new();
-        let end = loop {
-            if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-                break end + 4;
-            }
-            if stream.read_buf(&mut bytes).await.ok()? == 0 {
-                return None;
-            }
-        };
-        let body = bytes.split_off(end);
-        let head = String::from_utf8(bytes).ok()?;
+        let (head, body) = raw::read_request(stream).await?;
         let mut words = head.split(' ');
         let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
-        let mut request = Request { method, path, head, body };
-        let length: usize = request.header("content-length").parse().unwrap_or(0);
-        while request.body.len() < length {
-            if stream.read_buf(&mut request.body).await.ok()? == 0 {
-                return None;
-            }
-        }
-        Some(request)
-    }
-
-    /// The value of a header, empty where there is none.
-    pub(crate) fn header(&self, name: &str) -> &str {
-        let lines = self.head.lines().filter_map(|line| line.split_once(':'));
-        let mut values = lines.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim());
-        values.next().unwrap_or("")
+        Some(Request { method, path, head, body })
     }
 
     /// Sends it to a server and returns all that comes back. The connection serves this one request, so that the end of

@@ -4,9 +4,11 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+
+use crate::support::raw;
 
 /// A request as it arrived; /healthz is not recorded.
 #[derive(Clone, Debug)]
@@ -20,12 +22,7 @@ pub(crate) struct Request {
 impl Request {
     /// The value of a header, empty when there is none.
     pub(crate) fn header(&self, name: &str) -> &str {
-        let lines = self.head.lines().filter_map(|line| line.split_once(':'));
-        lines
-            .filter(|(n, _)| n.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.trim())
-            .next()
-            .unwrap_or("")
+        raw::header(&self.head, name)
     }
 
     pub(crate) fn peer(&self) -> SocketAddr {
@@ -116,26 +113,10 @@ async fn serve(mut stream: TcpStream, peer: SocketAddr, state: Arc<Mutex<State>>
 }
 
 async fn read(stream: &mut TcpStream, peer: SocketAddr) -> Option<Request> {
-    let mut bytes = Vec::new();
-    let end = loop {
-        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-            break end + 4;
-        }
-        if stream.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
-    };
-    let head = String::from_utf8(bytes[..end].to_vec()).ok()?;
+    let (head, _) = raw::read_request(stream).await?;
     let mut words = head.split(' ');
     let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let request = Request { method, path, head, peer };
-    let length: usize = request.header("content-length").parse().unwrap_or(0);
-    while bytes.len() < end + length {
-        if stream.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
-    }
-    Some(request)
+    Some(Request { method, path, head, peer })
 }
 
 fn answer(request: &Request, state: &Mutex<State>) -> String {

@@ -1,4 +1,4 @@
-//! Requests byte by byte, for what a client library would not send.
+//! Requests byte by byte: sent, for what a client library would not send, and received, for servers of the tests' own.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -23,4 +23,33 @@ pub async fn raw(addr: SocketAddr, line: &str, headers: &[(&str, &str)]) -> (u16
     let answer = tokio::time::timeout(Duration::from_secs(10), exchange).await.expect("an answer in time");
     let status = answer.get(9..12).and_then(|code| code.parse().ok()).unwrap_or_else(|| panic!("{answer:?}"));
     (status, answer)
+}
+
+/// Reads one request, head and body; `None` where the client leaves before its end, or the head is no text.
+pub async fn read_request(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+    let mut bytes = Vec::new();
+    let end = loop {
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            break end + 4;
+        }
+        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    };
+    let mut body = bytes.split_off(end);
+    let head = String::from_utf8(bytes).ok()?;
+    let length: usize = header(&head, "content-length").parse().unwrap_or(0);
+    while body.len() < length {
+        if stream.read_buf(&mut body).await.ok()? == 0 {
+            return None;
+        }
+    }
+    Some((head, body))
+}
+
+/// The value of a header in a request's head, empty where there is none.
+pub fn header<'a>(head: &'a str, name: &str) -> &'a str {
+    let lines = head.lines().filter_map(|line| line.split_once(':'));
+    let mut values = lines.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim());
+    values.next().unwrap_or("")
 }
