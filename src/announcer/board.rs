@@ -1,7 +1,6 @@
 //! Which topics are to be announced, and when: plain bookkeeping, no I/O and no clock of its own.
 
 use std::cmp::Reverse;
-use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 
 use tokio::time::Instant;
@@ -38,18 +37,14 @@ impl Board {
     /// Notes a change. Returns whether somebody has to be woken for it: only for the first that is ready, as who was
     /// woken for it, or has no room for it yet, looks at all that have come by then.
     pub(super) fn changed(&mut self, topic: Topic) -> bool {
-        match self.topics.entry(topic) {
-            Entry::Occupied(mut known) => {
-                known.get_mut().again = true;
-                false
-            }
-            Entry::Vacant(new) => {
-                let first = self.ready.is_empty();
-                self.ready.push_back(new.key().clone());
-                new.insert(State { again: false, resting: false });
-                first
-            }
+        if let Some(known) = self.topics.get_mut(&topic) {
+            known.again = true;
+            return false;
         }
+        let first = self.ready.is_empty();
+        self.ready.push_back(topic.clone());
+        self.topics.insert(topic, State { again: false, resting: false });
+        first
     }
 
     /// Up to `limit` topics that are ready, for a round; `None` if there are none.

@@ -28,14 +28,16 @@ use board::Board;
 use round::{Newest, Round, RoundEnd, Step};
 pub use stats::Stats;
 
-/// How many topics go through one round: a Fastly purge takes up to 256 keys.
-const ROUND_SIZE: usize = 256;
+/// How many topics go through one round: while Redis looks at them it does nothing else, and POSTs wait.
+const ROUND_SIZE: usize = 64;
+/// ... and where a cache is purged, which costs a request to an API far away: a Fastly purge takes up to 256 keys.
+const ROUND_SIZE_WITH_PURGE: usize = 256;
 /// How many rounds may be on their way to the store or the cache at once.
 const ROUNDS_AT_ONCE: usize = 4;
-/// Each announcement towards a proxy puts the next round off by this: 5,120 a second at most for each origin. With more
-/// busy topics each is announced less often; else announcing them would take the machine from the POSTs, and a Pushpin
-/// core carries some 20,000 deliveries a second in any case.
-const PACE: Duration = Duration::from_nanos(1_000_000_000 / 5120);
+/// Each announcement towards a proxy puts the next round off by this: 2,560 a second at most for each origin. With more
+/// busy topics each is announced less often: announcing them would take the machine from the POSTs (some 60 us of CPU
+/// time each, in all processes), and a Pushpin core carries no more than 20,000 deliveries a second in any case.
+const PACE: Duration = Duration::from_nanos(1_000_000_000 / 2560);
 /// How long a claim may stay unacknowledged before any sweep takes it up again: longer than a healthy delivery with
 /// its second purge takes, and the bound for what a killed origin had claimed.
 const LEASE: Duration = Duration::from_secs(6);
@@ -102,10 +104,16 @@ impl Announcer {
         Running { announcer, closing, task: tokio::spawn(desk.run()) }
     }
 
-    /// Says that a topic has changed in the store. Returns at once; a topic that is on its way already costs no more
+    /// Says that topics have changed in the store. Returns at once; a topic that is on its way already costs no more
     /// than a look-up.
-    pub fn changed(&self, topic: Topic) {
-        if self.board().changed(topic) {
+    pub fn changed(&self, topics: Vec<Topic>) {
+        let mut board = self.board();
+        let mut wake = false;
+        for topic in topics {
+            wake |= board.changed(topic);
+        }
+        drop(board);
+        if wake {
             self.0.wake.notify_one();
         }
     }
@@ -198,6 +206,7 @@ impl Desk {
         let mut board = self.announcer.board();
         let now = Instant::now();
         let next_gate = board.open_gates(now);
+        let round_size = if self.round.outlets.purger.is_some() { ROUND_SIZE_WITH_PURGE } else { ROUND_SIZE };
         let paced = self.round.outlets.publisher.is_some() && !*self.closed.borrow();
         while self.rounds.len() < ROUNDS_AT_ONCE {
             let (round, announcer) = (Arc::clone(&self.round), self.announcer.clone());
@@ -207,7 +216,7 @@ impl Desk {
                 self.claimed_under_way = Some(task.id());
             } else if paced && self.not_before > now {
                 return Some(next_gate.map_or(self.not_before, |gate| gate.min(self.not_before)));
-            } else if let Some(topics) = board.take(ROUND_SIZE) {
+            } else if let Some(topics) = board.take(round_size) {
                 self.not_before = now + PACE * topics.len() as u32;
                 let claims = topics.clone();
                 let task = self.rounds.spawn(async move { round.claim_and_deliver(announcer, claims).await });

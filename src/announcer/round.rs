@@ -198,7 +198,7 @@ impl Round {
         match self.store.overdue(SWEEP_SIZE, SWEEP_EVERY).await {
             Ok(topics) => {
                 Stats::add(&announcer.stats().swept, topics.len());
-                topics.into_iter().for_each(|topic| announcer.changed(topic));
+                announcer.changed(topics);
             }
             Err(error) => {
                 Stats::add(&announcer.stats().store_failures, 1);

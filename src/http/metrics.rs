@@ -2,8 +2,8 @@
 //! their number is bounded.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use prometheus_client::collector::Collector;
@@ -29,6 +29,9 @@ pub(super) enum Method {
     Options,
     Other,
 }
+
+/// How many [`Method`]s there are.
+const METHODS: usize = Method::Other as usize + 1;
 
 impl Method {
     pub(super) fn of(method: &actix_web::http::Method) -> Self {
@@ -62,10 +65,39 @@ pub struct Requests {
     seconds: Family<RouteLabels, Histogram>,
 }
 
+/// Where one route notes its requests. The counts of successes are looked up once: labels take longer than counting.
+pub(super) struct Route {
+    template: &'static str,
+    requests: Arc<Requests>,
+    successes: [OnceLock<(Counter, Histogram)>; METHODS],
+}
+
+impl Route {
+    /// `template` is the route's label.
+    pub(super) fn new(template: &'static str, requests: &Arc<Requests>) -> Self {
+        Route { template, requests: Arc::clone(requests), successes: Default::default() }
+    }
+
+    pub(super) fn observe(&self, method: Method, status: u16, took: Duration) {
+        let seconds = took.as_secs_f64();
+        if status == 200 {
+            let (count, histogram) = self.successes[method as usize]
+                .get_or_init(|| self.requests.labelled(self.template, method, 200));
+            count.inc();
+            histogram.observe(seconds);
+        } else {
+            let (count, histogram) = self.requests.labelled(self.template, method, status);
+            count.inc();
+            histogram.observe(seconds);
+        }
+    }
+}
+
 impl Requests {
-    pub(super) fn observe(&self, route: &'static str, method: Method, status: u16, took: Duration) {
-        self.total.get_or_create(&RequestLabels { route, method, status }).inc();
-        self.seconds.get_or_create(&RouteLabels { route, method }).observe(took.as_secs_f64());
+    fn labelled(&self, route: &'static str, method: Method, status: u16) -> (Counter, Histogram) {
+        let count = self.total.get_or_create(&RequestLabels { route, method, status }).clone();
+        let histogram = self.seconds.get_or_create(&RouteLabels { route, method }).clone();
+        (count, histogram)
     }
 }
 

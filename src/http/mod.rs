@@ -25,7 +25,7 @@ pub use context::{CacheTerms, Context, Shared};
 pub use error::ApiError;
 pub use metrics::Metrics;
 
-use metrics::Requests;
+use metrics::{Requests, Route};
 
 /// The routes. What is not in this table is 404, or 405 with `Allow`.
 pub fn routes(config: &mut ServiceConfig, requests: &Arc<Requests>) {
@@ -73,7 +73,7 @@ fn done(
     methods: &'static str,
     resource: Resource,
 ) -> impl HttpServiceFactory + use<> {
-    let requests = Arc::clone(requests);
+    let route = Arc::new(Route::new(template, requests));
     let resource = if methods.is_empty() {
         resource.default_service(actix_web::web::to(missing))
     } else {
@@ -81,8 +81,7 @@ fn done(
             .route(method(actix_web::http::Method::OPTIONS).to(move || preflight(methods)))
             .default_service(actix_web::web::to(move || not_allowed(methods)))
     };
-    resource
-        .wrap(from_fn(move |request, next| observe::observe(Arc::clone(&requests), template, request, next)))
+    resource.wrap(from_fn(move |request, next| observe::observe(Arc::clone(&route), request, next)))
 }
 
 /// The answer to a browser that asks whether it may send a request from another origin: it may.

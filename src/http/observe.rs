@@ -16,25 +16,24 @@ use actix_web::middleware::Next;
 
 use super::counters::SURROGATE_CONTROL;
 use super::error::ApiError;
-use super::metrics::Requests;
+use super::metrics::{Method, Route};
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest id taken over from a request.
 const LONGEST_ID: usize = 64;
 
-/// The middleware of one route; `template` is its label in the metrics.
+/// The middleware of one route.
 pub(super) async fn observe<B: MessageBody + 'static>(
-    requests: Arc<Requests>,
-    template: &'static str,
+    route: Arc<Route>,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
     let started = Instant::now();
-    let method = super::metrics::Method::of(request.method());
+    let method = Method::of(request.method());
     let id = request_id(request.headers());
     let mut response = next.call(request).await?;
     let status = response.status();
-    requests.observe(template, method, status.as_u16(), started.elapsed());
+    route.observe(method, status.as_u16(), started.elapsed());
     if status.is_server_error() {
         let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
         let cause = error.map(|error| error.source().map_or_else(|| error.to_string(), ToString::to_string));

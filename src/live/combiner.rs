@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use crate::announcer::Announcer;
@@ -84,13 +85,16 @@ struct AddsWaiting {
     alone: Vec<(Topic, Option<IdempotencyKey>, Group)>,
 }
 
+/// An amount, and who waits for the value behind it.
+type Caller = (i64, Answer<Result<i64, AddError>>);
+
 /// The amounts for one topic, in the order they came.
 #[derive(Default)]
 struct Group {
     sum: i64,
     lowest: i64,
     highest: i64,
-    callers: Vec<(i64, Answer<Result<i64, AddError>>)>,
+    callers: SmallVec<[Caller; 1]>,
 }
 
 impl Group {
@@ -175,9 +179,10 @@ impl Combiner {
                 .chain(waiting.alone)
                 .map(|(topic, key, group)| (group.addition(topic.clone(), claim, key), (topic, group)))
                 .unzip();
-            for ((topic, group), answer) in groups.into_iter().zip(self.store.add(adds).await) {
-                self.settle(topic, group, answer);
-            }
+            let answers = self.store.add(adds).await;
+            let settle = |((topic, group), answer)| self.settle(topic, group, answer);
+            let changed: Vec<Topic> = groups.into_iter().zip(answers).filter_map(settle).collect();
+            self.announcer.changed(changed);
         }
     }
 
@@ -193,20 +198,19 @@ impl Combiner {
         }
     }
 
-    /// Announces a change and gives every caller its own value.
-    fn settle(&self, topic: Topic, group: Group, answer: Result<Added, AddError>) {
+    /// Gives every caller its own value. Returns the topic if it is still to be announced.
+    fn settle(&self, topic: Topic, group: Group, answer: Result<Added, AddError>) -> Option<Topic> {
         match answer {
             Ok(added) => {
-                match added.claimed {
-                    Some(claimed) => self.announcer.announce(topic, every_value(claimed, &group)),
-                    None if !added.replayed => self.announcer.changed(topic),
-                    None => {}
+                if let Some(claimed) = added.claimed {
+                    self.announcer.announce(topic.clone(), every_value(claimed, &group));
                 }
                 let mut value = added.value - group.sum;
                 for (amount, caller) in group.callers {
                     value += amount;
                     let _ = caller.send(Ok(value)); // a caller that has gone needs no answer
                 }
+                (added.claimed.is_none() && !added.replayed).then_some(topic)
             }
             Err(AddError::OutOfRange) if group.callers.len() > 1 => {
                 // Some of them may fit: ask for each on its own, in their order. The loop that called takes them up.
@@ -215,15 +219,14 @@ impl Combiner {
                     .into_iter()
                     .map(|(amount, caller)| (topic.clone(), None, Group::of_one(amount, caller)));
                 lock(&self.adds).waiting.alone.extend(alone);
+                None
             }
             Err(error) => {
-                if matches!(error, AddError::Unavailable(_)) {
-                    // Unknown whether it was counted: if it was, this announces it in time.
-                    self.announcer.changed(topic);
-                }
                 for (_, caller) in group.callers {
                     let _ = caller.send(Err(error.clone()));
                 }
+                // Where it is not known whether it was counted: if it was, this announces it in time.
+                matches!(error, AddError::Unavailable(_)).then_some(topic)
             }
         }
     }

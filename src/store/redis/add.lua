@@ -32,16 +32,33 @@ end
 
 local function undo(topic, sum)
   call('HINCRBY', topic, 'v', opposite(sum))
-  if call('HEXISTS', topic, 'r') == 0 then
+  if call('HEXISTS', topic, 'e') == 0 then
     call('DEL', topic)
   end
 end
 
-local function claim(topic, outbox, name, value, revision, lease)
-  local before = call('HMGET', topic, 'p', 'e')
-  local prev = before[1] or '0'
-  call('HSET', topic, 'q', prev, 'p', text(revision), 'w', text(value))
-  call('ZADD', outbox, text(now + lease), name)
+-- What follows "lc:{bN}:t:", one character more than "lc:{bN}:o".
+local function name_of(topic, outbox)
+  return string.sub(topic, #outbox + 2)
+end
+
+-- Notes changes. The first since the last acknowledgement marks the topic; the mark stays until the next one, so the
+-- others need not look for it.
+local function note(topic, outbox, changes)
+  local unacknowledged = call('HINCRBY', topic, 'c', changes)
+  if unacknowledged == tonumber(changes) then
+    call('HSETNX', topic, 'e', epoch)
+    -- NX: a mark that is leased keeps its lease.
+    call('ZADD', outbox, 'NX', due, name_of(topic, outbox))
+  end
+  return unacknowledged
+end
+
+local function claim(topic, outbox, value, unacknowledged, lease)
+  local before = call('HMGET', topic, 'p', 'e', 'r')
+  local prev, revision = before[1] or '0', text((before[3] or 0) + unacknowledged)
+  call('HSET', topic, 'q', prev, 'p', revision, 'w', text(value))
+  call('ZADD', outbox, text(now + lease), name_of(topic, outbox))
   return {value, before[2], revision, prev}
 end
 
@@ -51,17 +68,10 @@ local function add(topic, outbox, sum, changes, least, greatest, lease)
     undo(topic, sum)
     return false
   end
-  local revision = call('HINCRBY', topic, 'r', changes)
-  if revision == tonumber(changes) then
-    call('HSET', topic, 'e', epoch)
-  end
-  -- What follows "lc:{bN}:t:", one character more than "lc:{bN}:o".
-  local name = string.sub(topic, #outbox + 2)
+  local unacknowledged = note(topic, outbox, changes)
   if lease ~= '' then
-    return claim(topic, outbox, name, value, revision, lease)
+    return claim(topic, outbox, value, unacknowledged, lease)
   end
-  -- NX: a mark that is leased keeps its lease.
-  call('ZADD', outbox, 'NX', due, name)
   return value
 end
 

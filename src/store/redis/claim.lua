@@ -13,19 +13,20 @@ local leased = string.format('%.0f', now + ARGV[2])
 local shuts, from = ARGV[1] ~= '0', string.format('%.0f', now)
 local replies = {}
 
-local function fresh(topic, outbox, name, state)
-  local shut, gate = tonumber(state[7]), tonumber(state[6])
+local function fresh(topic, outbox, name, state, revision)
+  local shut, gate = tonumber(state[8]), tonumber(state[7])
   -- A gate shut in the future is from before the clock was set back: it would stay shut for too long.
   if gate and shut <= now and now < gate then
     return gate - now
   end
-  local prev = state[3] or '0'
-  call('HSET', topic, 'q', prev, 'p', state[2], 'w', state[1])
+  local prev = state[4] or '0'
   if shuts then
-    call('HSET', topic, 's', from, 'g', opens)
+    call('HSET', topic, 'q', prev, 'p', revision, 'w', state[1], 's', from, 'g', opens)
+  else
+    call('HSET', topic, 'q', prev, 'p', revision, 'w', state[1])
   end
   call('ZADD', outbox, leased, name)
-  return {tonumber(state[1]), state[5], state[2], prev}
+  return {tonumber(state[1]), state[6], revision, prev}
 end
 
 local function again(topic, outbox, name, state)
@@ -34,24 +35,26 @@ local function again(topic, outbox, name, state)
     return 0
   end
   call('ZADD', outbox, leased, name)
-  local claimed = call('HMGET', topic, 'w', 'q')
-  return {tonumber(claimed[1]), state[5], state[3], claimed[2]}
+  return {tonumber(call('HGET', topic, 'w')), state[6], state[4], state[5]}
 end
 
 for key = 1, #KEYS, 2 do
   local topic, outbox = KEYS[key], KEYS[key + 1]
   -- What follows "lc:{bN}:t:", one character more than "lc:{bN}:o".
   local name = string.sub(topic, #outbox + 2)
-  local state = call('HMGET', topic, 'v', 'r', 'p', 'q', 'e', 'g', 's')
+  local state = call('HMGET', topic, 'v', 'r', 'c', 'p', 'q', 'e', 'g', 's')
   local reply
-  if not state[2] then
+  if not state[6] then
     -- Redis has forgotten the topic (evicted, deleted): its mark would stay for ever.
     call('ZREM', outbox, name)
     reply = 0
-  elseif state[2] ~= state[3] then
-    reply = fresh(topic, outbox, name, state)
   else
-    reply = again(topic, outbox, name, state)
+    local revision = string.format('%.0f', (state[2] or 0) + state[3])
+    if revision ~= state[4] then
+      reply = fresh(topic, outbox, name, state, revision)
+    else
+      reply = again(topic, outbox, name, state)
+    end
   end
   replies[#replies + 1] = reply
 end

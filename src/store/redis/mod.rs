@@ -14,7 +14,8 @@
 //!
 //! | field | holds |
 //! |---|---|
-//! | `v` `r` `e` | value, revision, epoch |
+//! | `v` `e` | value, epoch |
+//! | `r` `c` | revision up to which everything is acknowledged, and changes since: the revision is their sum |
 //! | `p` `w` | revision claimed last, and the value then |
 //! | `q` | revision claimed before `p`; 0 when there was none |
 //! | `a` | revision acknowledged last |

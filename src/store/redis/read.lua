@@ -1,9 +1,11 @@
 -- The states of topics.
 --
 -- KEYS    topic hashes
--- returns per topic: {value, epoch, revision, published revision}, each nil where there is none
+-- returns per topic: {value, epoch, revision, published revision}; epoch is nil where nothing was ever changed, and
+--                    published revision where nothing was claimed
 local replies = {}
 for index, topic in ipairs(KEYS) do
-  replies[index] = redis.call('HMGET', topic, 'v', 'e', 'r', 'p')
+  local state = redis.call('HMGET', topic, 'v', 'e', 'r', 'c', 'p')
+  replies[index] = {state[1], state[2], (state[3] or 0) + (state[4] or 0), state[5]}
 end
 return replies

@@ -45,7 +45,7 @@ pub(super) fn claim(item: &Value) -> RedisResult<Claim> {
 pub(super) fn reading(item: &Value) -> RedisResult<Reading> {
     let Value::Array(parts) = item else { return Err(unexpected()) };
     let [value, epoch, revision, published] = parts.as_slice() else { return Err(unexpected()) };
-    if *revision == Value::Nil {
+    if *epoch == Value::Nil {
         return Ok(Reading::default());
     }
     let epoch = Epoch::new(number(epoch)?);
