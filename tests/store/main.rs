@@ -7,6 +7,7 @@ mod redis_one;
 mod redis_outage;
 mod redis_sentinel;
 mod redis_tls;
+mod redis_wait;
 mod sqlite;
 mod sqlite_file;
 #[path = "../support/mod.rs"]

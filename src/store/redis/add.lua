@@ -1,13 +1,14 @@
 -- Adds to topics, one item after the other.
 --
 -- KEYS    per item: topic hash, outbox; of an item with an idempotency key, that key's record as a third
--- ARGV    1 epoch for topics that are new, 2 grace in ms, 3 "plain" or "full"
+-- ARGV    1 epoch for topics that are new, or claimed under a new master; 2 grace in ms, 3 "plain" or "full"
 --         per item, plain: sum, changes
 --         per item, full:  sum, changes, least and greatest allowed new value, lease in ms or "",
 --                          lifetime of the idempotency key in ms or ""
 -- returns per item: value                      added
 --                   nil                        out of range, nothing changed
---                   {value, epoch, id, prev}   added and claimed; prev is "0" before the first claim
+--                   {value, epoch, id, prev}   added and claimed; prev is "0" before the first claim,
+--                                              and "epoch-revision" when the epoch is new
 --                   {value}                    the idempotency key was used with this amount
 --                   {amount, 0}                ... was used with this other amount
 local call = redis.call
@@ -37,9 +38,21 @@ local function undo(topic, sum)
   end
 end
 
+local known
+local function master()
+  known = known or string.match(call('INFO', 'replication'), 'master_replid:(%x+)')
+  return known
+end
+
 local function claim(topic, outbox, name, value, revision, lease)
-  local before = call('HMGET', topic, 'p', 'e')
+  local before = call('HMGET', topic, 'p', 'e', 'm')
   local prev = before[1] or '0'
+  -- As in claim.lua.
+  if before[3] ~= master() then
+    prev = before[1] and before[2] .. '-' .. prev or prev
+    before[2] = epoch
+    call('HSET', topic, 'e', epoch, 'm', master())
+  end
   call('HSET', topic, 'q', prev, 'p', text(revision), 'w', text(value))
   call('ZADD', outbox, text(now + lease), name)
   return {value, before[2], revision, prev}
@@ -53,7 +66,7 @@ local function add(topic, outbox, sum, changes, least, greatest, lease)
   end
   local revision = call('HINCRBY', topic, 'r', changes)
   if revision == tonumber(changes) then
-    call('HSET', topic, 'e', epoch)
+    call('HSET', topic, 'e', epoch, 'm', master())
   end
   -- What follows "lc:{bN}:t:", one character more than "lc:{bN}:o".
   local name = string.sub(topic, #outbox + 2)
@@ -69,6 +82,8 @@ local function add_once(record, lifetime, sum, ...)
   local used = call('GET', record)
   if used then
     local amount, value = string.match(used, '^(%S+) (%S+)$')
+    -- Again, so that who waits for replicas to have it waits also for what somebody else has written.
+    call('SET', record, used, 'KEEPTTL')
     if amount == sum then
       return {tonumber(value)}
     end
