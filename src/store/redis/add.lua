@@ -52,6 +52,7 @@ local function claim(topic, outbox, name, value, revision, lease)
     prev = before[1] and before[2] .. '-' .. prev or prev
     before[2] = epoch
     call('HSET', topic, 'e', epoch, 'm', master())
+    call('HDEL', topic, 'a')
   end
   call('HSET', topic, 'q', prev, 'p', text(revision), 'w', text(value))
   call('ZADD', outbox, text(now + lease), name)

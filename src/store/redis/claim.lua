@@ -27,6 +27,8 @@ local function fresh(topic, outbox, name, state)
   if state[8] ~= master then
     prev, epoch = state[3] and epoch .. '-' .. prev or prev, ARGV[3]
     call('HSET', topic, 'e', epoch, 'm', master)
+    -- The same revision may have been acknowledged in the epoch before.
+    call('HDEL', topic, 'a')
   end
   call('HSET', topic, 'q', prev, 'p', state[2], 'w', state[1])
   if shuts then
