@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::hub::Hub;
 use crate::live::Live;
 use crate::settings::{Settings, SettingsError};
 use crate::store::Store;
-use crate::store::redis::RedisStore;
+use crate::store::redis::{RedisStore, Wait};
 use crate::store::sqlite::SqliteStore;
 
 /// How long one Redis round trip may take before its callers are told 503.
@@ -148,17 +149,20 @@ enum StoreKind {
     /// One file, shared by all workers.
     Sqlite(Arc<SqliteStore>),
     /// A connection for each worker: 1.3 times as fast as a shared one.
-    Redis(String),
+    Redis(String, Option<Wait>),
 }
 
 impl StoreKind {
     fn open(settings: &Settings) -> Result<Self, SettingsError> {
         match &settings.redis_url {
             Some(url) => {
+                let within = settings.redis_wait_timeout;
+                let wait =
+                    NonZeroU32::new(settings.redis_wait_replicas).map(|replicas| Wait { replicas, within });
                 // Refused here, once, rather than in every worker.
                 RedisStore::connect(url.expose(), STORE_TIMEOUT)
                     .map_err(|error| SettingsError::new("redis.url", error))?;
-                Ok(StoreKind::Redis(url.expose().to_owned()))
+                Ok(StoreKind::Redis(url.expose().to_owned(), wait))
             }
             None => SqliteStore::open(&settings.sqlite_path)
                 .map(|store| StoreKind::Sqlite(Arc::new(store)))
@@ -181,10 +185,16 @@ impl StoreKind {
     fn open_connection(&self) -> Arc<dyn Store> {
         match self {
             StoreKind::Sqlite(store) => Arc::clone(store) as Arc<dyn Store>,
-            StoreKind::Redis(url) => match RedisStore::connect(url, STORE_TIMEOUT) {
-                Ok(store) => Arc::new(store),
-                Err(_) => unreachable!("the URL was accepted in `open`, and connecting does no I/O"),
-            },
+            StoreKind::Redis(url, wait) => {
+                let store = match wait {
+                    Some(wait) => RedisStore::connect_and_wait(url, STORE_TIMEOUT, *wait),
+                    None => RedisStore::connect(url, STORE_TIMEOUT),
+                };
+                match store {
+                    Ok(store) => Arc::new(store),
+                    Err(_) => unreachable!("the URL was accepted in `open`, and connecting does no I/O"),
+                }
+            }
         }
     }
 }

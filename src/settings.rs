@@ -21,6 +21,8 @@ pub struct Settings {
     pub workers: NonZeroUsize,
     pub sqlite_path: PathBuf,
     pub redis_url: Option<Secret>,
+    pub redis_wait_replicas: u32,
+    pub redis_wait_timeout: Duration,
     pub grip_url: Option<Secret>,
     pub grip_verify_key: Option<Secret>,
     pub grip_prefix: String,
@@ -84,11 +86,13 @@ impl SettingsError {
 }
 
 /// The keys, with their defaults; an empty default is none.
-const KEYS: [(&str, &str); 15] = [
+const KEYS: [(&str, &str); 17] = [
     ("listen", "127.0.0.1:8000"),
     ("workers", ""),
     ("sqlite.path", "livecounter.db"),
     ("redis.url", ""),
+    ("redis.wait_replicas", "0"),
+    ("redis.wait_timeout", "1s"),
     ("grip.url", ""),
     ("grip.verify_key", ""),
     ("grip.prefix", ""),
@@ -140,6 +144,8 @@ impl Settings {
             },
             sqlite_path: texts.get("sqlite.path").unwrap_or_default().into(),
             redis_url: texts.secret("redis.url"),
+            redis_wait_replicas: texts.parse("redis.wait_replicas", "must be a whole number, 0 for none")?,
+            redis_wait_timeout: texts.duration("redis.wait_timeout")?,
             grip_url: texts.secret("grip.url"),
             grip_verify_key: texts.secret("grip.verify_key"),
             grip_prefix: texts.get("grip.prefix").unwrap_or_default().to_owned(),
@@ -162,6 +168,15 @@ impl Settings {
             let problem =
                 "REDIS_URL makes the origin stateless, so its streams need a GRIP proxy: set GRIP_URL too";
             return Err(SettingsError::new("grip.url", problem));
+        }
+        if self.redis_url.is_none() && self.redis_wait_replicas > 0 {
+            return Err(SettingsError::new(
+                "redis.wait_replicas",
+                "only a Redis has replicas: set REDIS_URL",
+            ));
+        }
+        if !(Duration::from_millis(1)..=Duration::from_secs(10)).contains(&self.redis_wait_timeout) {
+            return Err(SettingsError::new("redis.wait_timeout", "must be between 1ms and 10s"));
         }
         if self.fastly_service_id.is_some() != self.fastly_api_key.is_some() {
             let missing = if self.fastly_api_key.is_none() { "fastly.api_key" } else { "fastly.service_id" };
@@ -337,6 +352,7 @@ mod tests {
         assert_eq!(settings.cache_max_age, Duration::from_secs(600));
         assert_eq!(settings.cache_stale_if_error, Duration::from_secs(86_400));
         assert!(settings.redis_url.is_none() && settings.counters_known.is_none());
+        assert_eq!((settings.redis_wait_replicas, settings.redis_wait_timeout), (0, Duration::from_secs(1)));
     }
 
     #[test]
@@ -387,6 +403,15 @@ mod tests {
                 ("FASTLY_API_KEY", "hush"),
                 "fastly.service_id: purging needs both fastly.service_id and fastly.api_key",
             ),
+            (
+                ("LIVECOUNTER__REDIS__WAIT_REPLICAS", "all"),
+                "redis.wait_replicas: must be a whole number, 0 for none",
+            ),
+            (
+                ("LIVECOUNTER__REDIS__WAIT_REPLICAS", "1"),
+                "redis.wait_replicas: only a Redis has replicas: set REDIS_URL",
+            ),
+            (("LIVECOUNTER__REDIS__WAIT_TIMEOUT", "0s"), "redis.wait_timeout: must be between 1ms and 10s"),
             (("LIVECOUNTER__GRIP__PREFIX", "a;b"), "grip.prefix: consists of A-Z a-z 0-9 . _ - ~ : /"),
         ] {
             assert_eq!(problem(&[environment]), expected);

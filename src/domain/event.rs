@@ -38,6 +38,11 @@ impl EventId {
     pub fn is_older_than(self, other: EventId) -> bool {
         self.epoch != other.epoch || self.revision < other.revision
     }
+
+    /// Whether `other` came later in the same epoch.
+    pub fn precedes(self, other: EventId) -> bool {
+        self.epoch == other.epoch && self.revision < other.revision
+    }
 }
 
 impl fmt::Display for EventId {
@@ -77,6 +82,8 @@ mod tests {
         assert!(old.is_older_than(reborn) && reborn.is_older_than(old));
         assert!(!old.is_older_than(old));
         assert!(!old.is_older_than(EventId { revision: 89, ..old }));
+        assert!(!old.precedes(reborn) && !reborn.precedes(old) && !old.precedes(old));
+        assert!(EventId { revision: 89, ..old }.precedes(old));
     }
 
     proptest! {

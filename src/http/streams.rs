@@ -61,6 +61,10 @@ pub(super) async fn recover(
     }
     let seen = last_seen(request, context, &topic);
     let reading = read(context, &topic).await?;
+    if seen.is_some_and(|seen| reading.id.precedes(seen)) {
+        // The store has lost what these listeners were told. So have others been, and the cache: announce what is left.
+        context.announcer.changed(vec![topic.clone()]);
+    }
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
     hold(&mut response, context, &topic, &reading, recovery_path, RECOVER_AFTER)?;

@@ -8,6 +8,7 @@
 mod support;
 
 mod checker;
+mod engine;
 mod gate;
 mod listeners;
 mod origin;

@@ -5,15 +5,14 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
+use crate::engine::{Engine, OneRedis};
 use crate::gate::Gate;
 use crate::listeners::Listeners;
 use crate::origin::Origin;
 use crate::support::http::client;
 use crate::support::port::Port;
 use crate::support::pushpin::{Options, Pushpin};
-use crate::support::redis::RedisServer;
 use crate::support::varnish::{API_KEY, Varnish};
-use crate::wire::Wire;
 use crate::world::{INTERVAL, World, until};
 use crate::writers::Writers;
 
@@ -25,21 +24,35 @@ pub(crate) struct Shape {
     pub(crate) writers: usize,
     pub(crate) interval: Duration,
     pub(crate) seed: u64,
+    /// How many replicas must have what is counted.
+    pub(crate) wait_replicas: u32,
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Shape { origins: 2, pushpins: 1, listeners: 200, writers: 6, interval: INTERVAL, seed: 1 }
+        Shape {
+            origins: 2,
+            pushpins: 1,
+            listeners: 200,
+            writers: 6,
+            interval: INTERVAL,
+            seed: 1,
+            wait_replicas: 0,
+        }
     }
 }
 
 impl World {
-    /// Starts everything and waits until every listener has a value.
+    /// Starts everything on one Redis and waits until every listener has a value.
     pub(crate) async fn start(shape: Shape) -> World {
+        World::start_on(OneRedis::start().await, shape).await
+    }
+}
+
+impl<E: Engine> World<E> {
+    /// Starts everything else on a Redis that runs, and waits until every listener has a value.
+    pub(crate) async fn start_on(redis: E, shape: Shape) -> World<E> {
         let began = Instant::now();
-        let redis_port = Port::reserve();
-        let redis = RedisServer::on_port(redis_port.number(), &["--appendonly yes", "--appendfsync always"]);
-        let wire = Wire::start(redis_port.addr()).await;
         // The origins first, so that the cache never takes them for sick.
         let (purges, mut controls, mut grip) = (Gate::start().await, Vec::new(), Vec::new());
         for _ in 0..shape.pushpins {
@@ -48,13 +61,14 @@ impl World {
             controls.push(control);
         }
         let environment = [
-            ("REDIS_URL", format!("redis://{}", wire.addr())),
+            ("REDIS_URL", redis.url_of_origins()),
             ("GRIP_URL", grip.join(" ")),
             ("FASTLY_SERVICE_ID", "local".to_owned()),
             ("FASTLY_API_KEY", API_KEY.to_owned()),
             ("LIVECOUNTER__FASTLY__API_URL", format!("http://{}", purges.addr())),
             ("LIVECOUNTER__PUBLISH__INTERVAL", format!("{}ms", shape.interval.as_millis())),
             ("LIVECOUNTER__WORKERS", "1".to_owned()),
+            ("LIVECOUNTER__REDIS__WAIT_REPLICAS", shape.wait_replicas.to_string()),
         ];
         let environment: Vec<_> = environment.map(|(name, value)| (name.to_owned(), value)).into();
         let (mut origins, mut fetches) = (Vec::new(), Vec::new());
@@ -78,7 +92,7 @@ impl World {
         let proxies: Vec<SocketAddr> = pushpins.iter().map(Pushpin::addr).collect();
         let listeners = Listeners::start(shape.listeners, &proxies, &counters);
         let writers = Writers::default();
-        let (interval, client, _redis_port) = (shape.interval, client(), redis_port);
+        let (interval, client) = (shape.interval, client());
         let mut world = World {
             listeners,
             writers,
@@ -87,14 +101,12 @@ impl World {
             controls,
             purges,
             fetches,
-            wire,
             redis,
             cache,
             counters,
             interval,
             began,
             client,
-            _redis_port,
         };
         let everybody =
             async || world.listeners.seen().iter().filter(|seen| seen.last.is_none()).count() as i64;

@@ -64,7 +64,12 @@ impl Writers {
 
     /// Adds 1 once more, without a key; it must be answered well.
     pub(crate) async fn add(&self, base: &str, counter: &str) -> i64 {
-        let url = format!("{base}/counters/{counter}/");
+        self.add_by(base, counter, 1).await
+    }
+
+    /// Adds so much, as if it were 1 for the checker.
+    pub(crate) async fn add_by(&self, base: &str, counter: &str, by: i64) -> i64 {
+        let url = format!("{base}/counters/{counter}/?by={by}");
         let answer = crate::support::http::client().post(url).send().await.expect("an answer");
         assert_eq!(answer.status(), 200);
         let value = answer.text().await.expect("a text").trim().parse().expect("a number");

@@ -3,10 +3,12 @@
 mod contract;
 mod cut;
 mod redis_cluster;
+mod redis_login;
 mod redis_one;
 mod redis_outage;
 mod redis_sentinel;
 mod redis_tls;
+mod redis_wait;
 mod sqlite;
 mod sqlite_file;
 #[path = "../support/mod.rs"]

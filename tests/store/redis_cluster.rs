@@ -9,59 +9,21 @@ use livecounter::store::redis::RedisStore;
 use livecounter::store::{Add, AddError, Store};
 
 use crate::contract::{self, Backend, eventually, every_sentence};
-use crate::support::redis::{RedisServer, free_port};
+use crate::support::redis_cluster::RedisCluster;
 
 /// Three masters without replicas.
-struct Cluster {
-    nodes: Vec<RedisServer>,
+async fn start() -> RedisCluster {
+    RedisCluster::start(3, 0, &[]).await
 }
 
-impl Cluster {
-    async fn start() -> Self {
-        let nodes: Vec<_> = (0..3).map(|_| node()).collect();
-        for (node, slots) in nodes.iter().zip([("0", "5460"), ("5461", "10922"), ("10923", "16383")]) {
-            node.cli(&["CLUSTER", "ADDSLOTSRANGE", slots.0, slots.1]);
-        }
-        for node in &nodes[1..] {
-            let (port, bus) = (node.port().to_string(), bus_port(node));
-            nodes[0].cli(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus]);
-        }
-        let cluster = Cluster { nodes };
-        eventually("the cluster to agree", async || cluster.agrees().then_some(())).await;
-        cluster
-    }
-
-    fn agrees(&self) -> bool {
-        self.nodes.iter().all(|node| {
-            let info = node.cli(&["CLUSTER", "INFO"]);
-            info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
-        })
-    }
-
-    fn connect(&self) -> RedisStore {
-        let url =
-            format!("redis+cluster://127.0.0.1:{},127.0.0.1:{}", self.nodes[0].port(), self.nodes[1].port());
-        RedisStore::connect(&url, Duration::from_secs(2)).expect("a good address")
-    }
-}
-
-fn node() -> RedisServer {
-    let bus = format!("--cluster-port {}", free_port());
-    let settings =
-        ["--cluster-enabled yes", &bus, "--cluster-node-timeout 1000", "--cluster-require-full-coverage no"];
-    RedisServer::on_port(free_port(), &settings)
-}
-
-fn bus_port(node: &RedisServer) -> String {
-    let line = node.cli(&["CLUSTER", "NODES"]);
-    let bus = line.split(['@', ',', ' ']).nth(2).expect("id ip:port@bus");
-    bus.to_owned()
+fn connect(cluster: &RedisCluster) -> RedisStore {
+    RedisStore::connect(&cluster.url(), Duration::from_secs(2)).expect("a good address")
 }
 
 #[async_trait]
-impl Backend for Cluster {
+impl Backend for RedisCluster {
     fn store(&self) -> Arc<dyn Store> {
-        Arc::new(self.connect())
+        Arc::new(connect(self))
     }
 
     async fn forget(&self) {
@@ -74,7 +36,7 @@ impl Backend for Cluster {
 macro_rules! in_turn {
     ($($sentence:ident),* $(,)?) => {
         /// One after the other, as starting a cluster takes seconds.
-        async fn every_sentence_holds(cluster: &Cluster) {
+        async fn every_sentence_holds(cluster: &RedisCluster) {
             $(
                 eprintln!(stringify!($sentence));
                 contract::$sentence(cluster).await;
@@ -87,7 +49,7 @@ every_sentence!(in_turn);
 
 #[tokio::test]
 async fn the_contract_holds_on_a_cluster() {
-    every_sentence_holds(&Cluster::start().await).await;
+    every_sentence_holds(&start().await).await;
 }
 
 fn topics(count: usize) -> Vec<Topic> {
@@ -100,8 +62,8 @@ fn adds(topics: &[Topic]) -> Vec<Add> {
 
 #[tokio::test]
 async fn a_lost_node_fails_its_own_items_only() {
-    let mut cluster = Cluster::start().await;
-    let (store, topics) = (cluster.connect(), topics(300).to_vec());
+    let mut cluster = start().await;
+    let (store, topics) = (connect(&cluster), topics(300).to_vec());
     assert!(store.add(adds(&topics)).await.iter().all(Result::is_ok));
     cluster.nodes[2].kill();
     for round in 0..3 {
@@ -121,10 +83,11 @@ async fn a_lost_node_fails_its_own_items_only() {
 
 #[tokio::test]
 async fn a_slot_that_moves_loses_and_doubles_nothing() {
-    let cluster = Cluster::start().await;
+    let cluster = start().await;
     let moving: Topic = "counter-moving".parse().expect("a topic");
-    let (slot, from, to) = route(&cluster, &moving);
-    let store = Arc::new(cluster.connect());
+    let slot = cluster.slot(&moving);
+    let from = cluster.owner(slot).expect("an owner");
+    let store = Arc::new(connect(&cluster));
     let (adder, topic) = (Arc::clone(&store), moving.clone());
     let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
     let adding = tokio::spawn(async move {
@@ -139,7 +102,9 @@ async fn a_slot_that_moves_loses_and_doubles_nothing() {
         store.read(vec![moving.clone()]).await.remove(0).ok().filter(|reading| reading.value > 20)
     })
     .await;
-    move_slot(from, to, &slot).await;
+    // While one key is here and the other there, scripts are told to try again.
+    let pause = async || tokio::time::sleep(Duration::from_millis(50)).await;
+    cluster.move_slot(slot, (from + 1) % 3, 1, pause).await;
     let seen = store.read(vec![moving.clone()]).await.remove(0).expect("a reading").value;
     eventually("adds at the new place", async || {
         store.read(vec![moving.clone()]).await.remove(0).ok().filter(|reading| reading.value > seen + 20)
@@ -148,36 +113,32 @@ async fn a_slot_that_moves_loses_and_doubles_nothing() {
     stop.send(()).expect("the adder works");
     let values = adding.await.expect("no add has failed");
     assert_eq!(values, (1..=values.len() as i64).collect::<Vec<_>>());
-    assert!(from.cli(&["CLUSTER", "GETKEYSINSLOT", &slot, "10"]).is_empty());
+    assert!(cluster.nodes[from].cli(&["CLUSTER", "GETKEYSINSLOT", &slot.to_string(), "10"]).is_empty());
 }
 
-/// The topic's slot, its owner, and another node.
-fn route<'a>(cluster: &'a Cluster, topic: &Topic) -> (String, &'a RedisServer, &'a RedisServer) {
-    let key = format!("{{b{}}}", topic.bucket());
-    let slot = cluster.nodes[0].cli(&["CLUSTER", "KEYSLOT", &key]);
-    let owner = slot.parse::<usize>().expect("a slot") / 5461;
-    (slot, &cluster.nodes[owner.min(2)], &cluster.nodes[(owner + 1) % 3])
-}
-
-/// As `redis-cli --cluster reshard` does it, with time between the keys.
-async fn move_slot(from: &RedisServer, to: &RedisServer, slot: &str) {
-    let (source, target) = (from.cli(&["CLUSTER", "MYID"]), to.cli(&["CLUSTER", "MYID"]));
-    to.cli(&["CLUSTER", "SETSLOT", slot, "IMPORTING", &source]);
-    from.cli(&["CLUSTER", "SETSLOT", slot, "MIGRATING", &target]);
-    let port = to.port().to_string();
-    loop {
-        tokio::time::interval(Duration::from_millis(50)).tick().await;
-        let keys = from.cli(&["CLUSTER", "GETKEYSINSLOT", slot, "1"]);
-        if keys.is_empty() {
-            break;
-        }
-        from.cli(&["MIGRATE", "127.0.0.1", &port, &keys, "0", "1000"]);
-        // While one key is here and the other there, scripts are told to try again.
-        let mut pause = tokio::time::interval(Duration::from_millis(50));
-        pause.tick().await;
-        pause.tick().await;
-    }
-    for node in [to, from] {
-        node.cli(&["CLUSTER", "SETSLOT", slot, "NODE", &target]);
+#[tokio::test]
+async fn while_any_node_is_away_the_others_are_swept_and_answer_pings() {
+    let mut cluster = start().await;
+    let (store, topics) = (connect(&cluster), topics(300));
+    assert!(store.add(adds(&topics)).await.iter().all(Result::is_ok));
+    for away in 0..3 {
+        cluster.nodes[away].kill();
+        store.ping().await.expect("two nodes answer");
+        let swept = eventually("overdue topics", async || {
+            store.overdue(1000, Duration::from_millis(1)).await.ok().filter(|topics| !topics.is_empty())
+        })
+        .await;
+        assert!((130..=270).contains(&swept.len()), "{} of 300 without node {away}", swept.len());
+        // It comes back empty.
+        cluster.nodes[away].run();
+        eventually("the node to be back", async || {
+            store.add(adds(&topics)).await.iter().all(Result::is_ok).then_some(())
+        })
+        .await;
+        eventually("its marks to be overdue", async || {
+            let overdue = store.overdue(1000, Duration::from_millis(1)).await;
+            overdue.ok().filter(|topics| topics.len() == 300)
+        })
+        .await;
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Add, AddError, Store};
+use livecounter::store::{Add, AddError, Announcement, Claim, Store, Terms};
 
 use crate::contract::eventually;
 use crate::cut::Cut;
@@ -172,4 +172,52 @@ async fn a_refused_password_is_not_repeated_and_not_final() {
     assert!(!text.contains("hunter2"), "{text}");
     server.cli(&["-a", "another", "CONFIG", "SET", "requirepass", "hunter2"]);
     eventually("the password to be accepted", async || store.ping().await.ok()).await;
+}
+
+async fn claim(store: &RedisStore) -> Announcement {
+    let terms = Terms { interval: Duration::ZERO, lease: Duration::from_secs(600) };
+    match store.claim(vec![topic()], terms).await.remove(0) {
+        Ok(Claim::Announce(announcement)) => announcement,
+        other => panic!("expected an announcement, not {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_redis_that_starts_again_gives_no_id_a_second_time() {
+    let mut server = RedisServer::start_with(&["--appendonly yes", "--appendfsync always"]);
+    let store = connect(&server.url());
+    bump(&store).await.expect("counted");
+    let first = claim(&store).await;
+    bump(&store).await.expect("counted");
+    let second = claim(&store).await;
+    assert_eq!((second.id.epoch, second.prev), (first.id.epoch, first.id));
+    server.kill();
+    server.run();
+    eventually("Redis to be found again", async || store.ping().await.ok()).await;
+    // What it has answered before its end may be lost: nobody can know.
+    bump(&store).await.expect("counted");
+    let third = claim(&store).await;
+    assert_eq!((third.value, third.id.revision, third.prev), (3, 3, second.id));
+    assert_ne!(third.id.epoch, first.id.epoch);
+    bump(&store).await.expect("counted");
+    let fourth = claim(&store).await;
+    assert_eq!((fourth.id.epoch, fourth.prev), (third.id.epoch, third.id));
+}
+
+#[tokio::test]
+async fn an_add_that_claims_gives_no_id_a_second_time_either() {
+    let mut server = RedisServer::start_with(&["--appendonly yes", "--appendfsync always"]);
+    let store = connect(&server.url());
+    let add = async || {
+        let claiming = Add { claim: Some(Duration::from_secs(600)), ..Add::single(topic(), 1, None) };
+        store.add(vec![claiming]).await.remove(0).ok()?.claimed
+    };
+    let first = add().await.expect("claimed");
+    server.kill();
+    server.run();
+    let second = eventually("Redis to be found again", add).await;
+    assert_eq!((second.id.revision, second.prev), (2, first.id));
+    assert_ne!(second.id.epoch, first.id.epoch);
+    let third = add().await.expect("claimed");
+    assert_eq!((third.id.epoch, third.prev), (second.id.epoch, second.id));
 }

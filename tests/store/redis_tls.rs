@@ -1,4 +1,4 @@
-//! Redis behind TLS, with a certificate that the system's trust store vouches for.
+//! Redis, a Cluster, and Sentinels with their servers behind TLS, with a certificate that the system's trust store vouches for.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,14 +10,16 @@ use livecounter::store::{Add, Store};
 use tempfile::TempDir;
 
 use crate::support::redis::{RedisServer, free_port};
+use crate::support::redis_cluster::RedisCluster;
+use crate::support::redis_sentinels::RedisSentinels;
 
-/// Tells the inner run of this test which port the server has.
-const PORT: &str = "LIVECOUNTER_TEST_TLS_PORT";
+/// Tells the inner run of this test where Redis is.
+const URL: &str = "LIVECOUNTER_TEST_TLS_URL";
 
 #[tokio::test]
 async fn certificates_are_checked_against_the_trust_store() {
-    match std::env::var(PORT) {
-        Ok(port) => count_over_tls(&port).await,
+    match std::env::var(URL) {
+        Ok(url) => count_over_tls(&url).await,
         Err(_) => run_with_trust_in_a_new_authority().await,
     }
 }
@@ -26,34 +28,45 @@ async fn certificates_are_checked_against_the_trust_store() {
 async fn run_with_trust_in_a_new_authority() {
     let certificates = certificates();
     let place = certificates.path().display();
-    let port = free_port();
-    let _server = RedisServer::start_with(&[
-        &format!("--tls-port {port}"),
-        &format!("--tls-cert-file {place}/server.crt"),
-        &format!("--tls-key-file {place}/server.key"),
-        &format!("--tls-ca-cert-file {place}/ca.crt"),
-        "--tls-auth-clients no",
-    ]);
-    let inner = |authority: &str| {
-        let mut inner = Command::new(std::env::current_exe().expect("this test"));
-        inner.args(["--exact", "redis_tls::certificates_are_checked_against_the_trust_store"]);
-        inner.env(PORT, port.to_string()).env("SSL_CERT_FILE", certificates.path().join(authority));
-        inner.output().expect("this test, once more")
-    };
-    let trusted = inner("ca.crt");
-    assert!(trusted.status.success(), "{}", String::from_utf8_lossy(&trusted.stdout));
-    let untrusted = inner("other-ca.crt");
-    let text = String::from_utf8_lossy(&untrusted.stdout);
-    assert!(!untrusted.status.success() && text.contains("UnknownIssuer"), "{text}");
+    let settings = [
+        format!("--tls-cert-file {place}/server.crt"),
+        format!("--tls-key-file {place}/server.key"),
+        format!("--tls-ca-cert-file {place}/ca.crt"),
+        "--tls-auth-clients no".to_owned(),
+    ];
+    let settings = settings.each_ref().map(String::as_str);
+    let of_sentinel = settings.map(|setting| setting.trim_start_matches("--")).join("\n");
+    let server = RedisServer::on_port(free_port(), &settings);
+    let cluster = RedisCluster::start(3, 1, &settings).await;
+    let sentinels = RedisSentinels::start(1, 1, &settings, &of_sentinel).await;
+    let one = format!("rediss://localhost:{}", server.port());
+    for url in [one, cluster.url(), sentinels.url()].map(|url| url.replace("redis+", "rediss+")) {
+        let inner = |authority: &str| {
+            let mut inner = Command::new(std::env::current_exe().expect("this test"));
+            inner.args(["--exact", "redis_tls::certificates_are_checked_against_the_trust_store"]);
+            inner.env(URL, &url).env("SSL_CERT_FILE", certificates.path().join(authority));
+            inner.output().expect("this test, once more")
+        };
+        let trusted = inner("ca.crt");
+        assert!(trusted.status.success(), "{url}: {}", String::from_utf8_lossy(&trusted.stdout));
+        let untrusted = inner("other-ca.crt");
+        let text = String::from_utf8_lossy(&untrusted.stdout);
+        assert!(!untrusted.status.success() && text.contains("UnknownIssuer"), "{url}: {text}");
+    }
 }
 
-async fn count_over_tls(port: &str) {
-    let url = format!("rediss://localhost:{port}");
-    let store = RedisStore::connect(&url, Duration::from_secs(2)).expect("a good address");
-    let topic: Topic = "counter-tls".parse().expect("a topic");
-    for expected in 1..=2 {
-        let added = store.add(vec![Add::single(topic.clone(), 1, None)]).await.remove(0);
-        assert_eq!(added.expect("counted").value, expected);
+async fn count_over_tls(url: &str) {
+    let store = RedisStore::connect(url, Duration::from_secs(2)).expect("a good address");
+    // Of a Cluster, on every node.
+    let topics = (0..100).map(|n| format!("counter-{n}").parse::<Topic>().expect("a topic"));
+    let adds: Vec<_> = topics.map(|topic| Add::single(topic, 1, None)).collect();
+    let mut before = None;
+    for _ in 1..=2 {
+        let values = store.add(adds.clone()).await;
+        let values: Vec<_> = values.into_iter().map(|added| added.expect("counted").value).collect();
+        let expected = before.unwrap_or(values[0] - 1) + 1;
+        assert!(values.iter().all(|value| *value == expected), "{values:?}");
+        before = Some(expected);
     }
 }
 
@@ -73,8 +86,11 @@ fn certificates() -> TempDir {
             .concat(),
         );
     }
-    std::fs::write(place.join("names"), "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n")
-        .expect("write");
+    std::fs::write(
+        place.join("names"),
+        "subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n",
+    )
+    .expect("write");
     let request = &["req", "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr"];
     openssl(place, &[request, NEW_KEY].concat());
     let sign = "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.crt";

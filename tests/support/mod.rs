@@ -14,5 +14,7 @@ pub mod process;
 pub mod pushpin;
 pub mod raw;
 pub mod redis;
+pub mod redis_cluster;
+pub mod redis_sentinels;
 pub mod sse;
 pub mod varnish;

@@ -16,6 +16,8 @@ pub struct RedisServer {
     program: &'static str,
     arguments: Vec<String>,
     port: Option<u16>,
+    /// What `redis-cli` must say to it.
+    password: Option<String>,
     directory: TempDir,
 }
 
@@ -41,8 +43,9 @@ impl RedisServer {
 
     /// On a port of 127.0.0.1 too, with more settings, each as `"--name value"`.
     pub fn on_port(port: u16, settings: &[&str]) -> Self {
-        let own = format!("--port {port}");
-        let mut server = RedisServer::of("redis-server", Some(port), &[&[own.as_str()], settings].concat());
+        let own = listen(port, &settings.concat());
+        let own: Vec<&str> = own.iter().map(String::as_str).collect();
+        let mut server = RedisServer::of("redis-server", Some(port), &[&own, settings].concat());
         server.run();
         server
     }
@@ -51,9 +54,14 @@ impl RedisServer {
     pub fn sentinel(port: u16, configuration: &str) -> Self {
         let mut server = RedisServer::of("redis-sentinel", Some(port), &[]);
         let file = server.directory.path().join("sentinel.conf");
-        std::fs::write(&file, format!("port {port}\nbind 127.0.0.1\n{configuration}\n"))
-            .expect("write sentinel.conf");
+        let (socket, listen) = (server.socket(), listen(port, configuration));
+        let listen =
+            listen.iter().map(|setting| setting.trim_start_matches("--")).collect::<Vec<_>>().join("\n");
+        let own = format!("bind 127.0.0.1\nunixsocket {}\n{listen}\n", socket.display());
+        std::fs::write(&file, own + configuration + "\n").expect("write sentinel.conf");
         server.arguments = vec![file.display().to_string()];
+        let password = configuration.lines().find_map(|line| line.strip_prefix("requirepass "));
+        server.password = password.map(str::to_owned);
         server.run();
         server
     }
@@ -75,7 +83,9 @@ impl RedisServer {
             None => vec![argument.clone()],
         });
         let arguments = arguments.collect();
-        RedisServer { child: None, program, arguments, port, directory }
+        let password = settings.iter().find_map(|setting| setting.strip_prefix("--requirepass "));
+        let password = password.map(str::to_owned);
+        RedisServer { child: None, program, arguments, port, password, directory }
     }
 
     /// Starts it (again) and waits until it answers.
@@ -123,10 +133,11 @@ impl RedisServer {
     /// The same; `None` where the server does not answer.
     pub(crate) fn try_cli(&self, command: &[&str]) -> Option<String> {
         let mut cli = Command::new("redis-cli");
-        match self.port {
-            Some(port) => cli.args(["-p", &port.to_string()]),
-            None => cli.arg("-s").arg(self.socket()),
-        };
+        // Not by the port, which may be for TLS alone.
+        cli.arg("-s").arg(self.socket());
+        if let Some(password) = &self.password {
+            cli.env("REDISCLI_AUTH", password);
+        }
         let output =
             cli.args(command).stderr(Stdio::null()).output().unwrap_or_else(|error| {
                 panic!("cannot start redis-cli ({error}): apt-get install redis-server")
@@ -143,6 +154,33 @@ impl RedisServer {
 impl Drop for RedisServer {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// How a server with these settings listens on a port: with a certificate, over TLS alone, and so do its peers.
+fn listen(port: u16, settings: &str) -> Vec<String> {
+    if !settings.contains("tls-cert-file") {
+        return vec![format!("--port {port}")];
+    }
+    vec!["--port 0".to_owned(), format!("--tls-port {port}"), "--tls-replication yes".to_owned()]
+}
+
+/// Replicas with these settings follow their master as a user of their own, whom [`part_with_replicas`] shuts out.
+pub const FOLLOWER: [&str; 3] =
+    ["--user follower on >follow +psync +replconf +ping", "--masteruser follower", "--masterauth follow"];
+
+/// From now on the replicas do not get what the master is written; its clients notice nothing.
+pub fn part_with_replicas(master: &RedisServer) {
+    master.cli(&["ACL", "SETUSER", "follower", "off"]);
+    master.cli(&["CLIENT", "KILL", "TYPE", "replica"]);
+}
+
+/// Polls until it is so; starting several servers that have to find each other takes seconds.
+pub async fn reached(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

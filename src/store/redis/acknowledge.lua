@@ -13,7 +13,7 @@ for key = 1, #KEYS, 2 do
   if state[1] == epoch and state[2] == revision and state[5] ~= revision then
     -- What follows "lc:{bN}:t:", one character more than "lc:{bN}:o".
     local name = string.sub(topic, #outbox + 2)
-    if (state[3] or 0) + state[4] == tonumber(revision) then
+    if (state[3] or 0) + (state[4] or 0) == tonumber(revision) then
       call('HSET', topic, 'a', revision, 'r', revision, 'c', 0)
       call('ZREM', outbox, name)
     else

@@ -1,13 +1,14 @@
 -- Adds to topics, one item after the other.
 --
 -- KEYS    per item: topic hash, outbox; of an item with an idempotency key, that key's record as a third
--- ARGV    1 epoch for topics that are new, 2 grace in ms, 3 "plain" or "full"
+-- ARGV    1 epoch for topics that are new, or claimed under a new master; 2 grace in ms, 3 "plain" or "full"
 --         per item, plain: sum, changes
 --         per item, full:  sum, changes, least and greatest allowed new value, lease in ms or "",
 --                          lifetime of the idempotency key in ms or ""
 -- returns per item: value                      added
 --                   nil                        out of range, nothing changed
---                   {value, epoch, id, prev}   added and claimed; prev is "0" before the first claim
+--                   {value, epoch, id, prev}   added and claimed; prev is "0" before the first claim,
+--                                              and "epoch-revision" when the epoch is new
 --                   {value}                    the idempotency key was used with this amount
 --                   {amount, 0}                ... was used with this other amount
 local call = redis.call
@@ -42,12 +43,24 @@ local function name_of(topic, outbox)
   return string.sub(topic, #outbox + 2)
 end
 
+-- As in claim.lua.
+local known
+local function master()
+  if not known then
+    local info = redis.pcall('INFO', 'replication')
+    known = type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or 'unknown'
+  end
+  return known
+end
+
 -- Notes changes. The first since the last acknowledgement marks the topic; the mark stays until the next one, so the
 -- others need not look for it.
 local function note(topic, outbox, changes)
   local unacknowledged = call('HINCRBY', topic, 'c', changes)
   if unacknowledged == tonumber(changes) then
-    call('HSETNX', topic, 'e', epoch)
+    if call('HSETNX', topic, 'e', epoch) == 1 then
+      call('HSET', topic, 'm', master())
+    end
     -- NX: a mark that is leased keeps its lease.
     call('ZADD', outbox, 'NX', due, name_of(topic, outbox))
   end
@@ -55,8 +68,14 @@ local function note(topic, outbox, changes)
 end
 
 local function claim(topic, outbox, value, unacknowledged, lease)
-  local before = call('HMGET', topic, 'p', 'e', 'r')
+  local before = call('HMGET', topic, 'p', 'e', 'r', 'm')
   local prev, revision = before[1] or '0', text((before[3] or 0) + unacknowledged)
+  -- As in claim.lua.
+  if before[4] ~= master() then
+    prev = before[1] and before[2] .. '-' .. prev or prev
+    before[2] = epoch
+    call('HSET', topic, 'e', epoch, 'm', master(), 'a', '')
+  end
   call('HSET', topic, 'q', prev, 'p', revision, 'w', text(value))
   call('ZADD', outbox, text(now + lease), name_of(topic, outbox))
   return {value, before[2], revision, prev}
@@ -79,6 +98,8 @@ local function add_once(record, lifetime, sum, ...)
   local used = call('GET', record)
   if used then
     local amount, value = string.match(used, '^(%S+) (%S+)$')
+    -- Again, so that who waits for replicas to have it waits also for what somebody else has written.
+    call('SET', record, used, 'KEEPTTL')
     if amount == sum then
       return {tonumber(value)}
     end

@@ -57,7 +57,9 @@ impl RedisStore {
         let keys = 2 * items.len() + items.iter().filter(|item| item.add.key.is_some()).count();
         let plain = items.iter().all(|item| item.plain);
         let reply = self
-            .run(first.add.topic.bucket(), &script::ADD, keys, |command| write(command, items, epoch, plain))
+            .count(first.add.topic.bucket(), &script::ADD, keys, |command| {
+                write(command, items, epoch, plain)
+            })
             .await?;
         let replies = reply::items(reply, items.len())?;
         for (item, reply) in items.iter().zip(&replies) {

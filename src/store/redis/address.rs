@@ -28,6 +28,9 @@ pub enum ParseRedisUrlError {
     /// No master's name behind the Sentinels.
     #[error("must name the master: redis+sentinel://host1:26379,host2:26379/mymaster")]
     NoMasterName,
+    /// Something else behind the `?` than the Sentinels' own login.
+    #[error("behind the ? of redis+sentinel:// only sentinel_username and sentinel_password are known")]
+    UnknownParameter,
     /// A Cluster has database 0 only.
     #[error("a Cluster has no databases to choose from")]
     ClusterDatabase,
@@ -130,6 +133,13 @@ fn sentinel(scheme: &str, parts: &Parts<'_>, timeout: Duration) -> Result<Route,
     if scheme == "rediss" {
         builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
     }
+    for (name, value) in url::form_urlencoded::parse(parts.query.as_bytes()) {
+        builder = match &*name {
+            "sentinel_username" => builder.set_client_to_sentinel_username(value),
+            "sentinel_password" => builder.set_client_to_sentinel_password(value),
+            _ => return Err(ParseRedisUrlError::UnknownParameter),
+        };
+    }
     if let Some(username) = login.username() {
         builder = builder.set_client_to_redis_username(username);
     }
@@ -172,7 +182,10 @@ mod tests {
         ] {
             assert!(matches!(parsed(url), Ok(Route::One(_))), "{url}");
         }
-        for url in ["redis+sentinel://:secret@a:26379,b,[::1]/main/2", "rediss+sentinel://a/main"] {
+        for url in [
+            "redis+sentinel://:secret@a:26379,b,[::1]/main/2",
+            "rediss+sentinel://a/main?sentinel_password=p%40ss",
+        ] {
             assert!(matches!(parsed(url), Ok(Route::One(_))), "{url}");
         }
         for url in ["redis+cluster://:secret@a:7000,b:7001", "rediss+cluster://a,b/0"] {
@@ -191,6 +204,7 @@ mod tests {
             ("redis://:hunter2@a,b", ParseRedisUrlError::SeveralHosts),
             ("redis+sentinel://:hunter2@a,b", ParseRedisUrlError::NoMasterName),
             ("redis+sentinel://:hunter2@a/main/x", ParseRedisUrlError::Malformed),
+            ("redis+sentinel://a/main?password=hunter2", ParseRedisUrlError::UnknownParameter),
             ("redis+cluster://:hunter2@a,b/1", ParseRedisUrlError::ClusterDatabase),
             ("redis+cluster://:hunter2@a,/", ParseRedisUrlError::Malformed),
         ] {

@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use redis::{
-    Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value,
+    Client, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value,
 };
 
+use super::call::Call;
 use super::keys;
 use super::link::{Link, Server};
 use crate::domain::BUCKETS;
@@ -57,12 +58,11 @@ impl Cluster {
     }
 
     /// Sends a command, all of whose keys are in the bucket, to the bucket's owner.
-    pub(super) async fn query(&self, bucket: u16, command: &Cmd) -> RedisResult<Value> {
+    pub(super) async fn send(&self, bucket: u16, mut call: Call<'_>) -> RedisResult<Value> {
         let deadline = Instant::now() + self.timeout;
         let mut link = self.owner(bucket).await?;
-        let mut asking = false;
         loop {
-            let answer = if asking { link.query_asking(command).await } else { link.query(command).await };
+            let answer = link.send(call).await;
             let Err(error) = answer else { return answer };
             let ErrorKind::Server(kind) = error.kind() else {
                 self.suspect(bucket);
@@ -71,7 +71,7 @@ impl Cluster {
             if Instant::now() > deadline {
                 return Err(error);
             }
-            asking = kind == ServerErrorKind::Ask;
+            call.asking = kind == ServerErrorKind::Ask;
             link = match kind {
                 ServerErrorKind::Ask => self.redirected(&error)?,
                 ServerErrorKind::Moved => self.moved(bucket, &error)?,

@@ -1,16 +1,34 @@
 //! The names of the keys: the schema that the top of the module describes.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use redis::Cmd;
 
 use crate::domain::{IdempotencyKey, Topic};
 
-/// The key whose presence shuts the sweep.
-pub(super) const SWEEP: &str = "lc:{b0}:sweep";
+/// Buckets in slots far from each other, so most likely on different nodes of a Cluster: where something is not about a
+/// bucket, the first of them whose node answers has it.
+pub(super) const SPREAD: [u16; 4] = [0, 69, 107, 60];
 
-/// The bucket that [`SWEEP`] is in.
-pub(super) const SWEEP_BUCKET: u16 = 0;
+/// Shuts the sweep for `pause`, where it is not shut already; its key is in the bucket.
+pub(super) fn shut_sweep(bucket: u16, pause: Duration) -> Cmd {
+    let mut command = redis::cmd("SET");
+    command.arg(sweep(bucket)).arg(1).arg("NX").arg("PX").arg(pause.as_millis().max(1) as u64);
+    command
+}
+
+/// Asks whether the sweep is shut.
+pub(super) fn exists_sweep(bucket: u16) -> Cmd {
+    let mut command = redis::cmd("EXISTS");
+    command.arg(sweep(bucket));
+    command
+}
+
+/// The key whose presence shuts the sweep.
+fn sweep(bucket: u16) -> String {
+    format!("lc:{{b{bucket}}}:sweep")
+}
 
 /// Appends keys to commands, in one buffer that it reuses.
 #[derive(Default)]
@@ -76,5 +94,6 @@ mod tests {
     fn slots_are_those_of_redis() {
         // Answers of CLUSTER KEYSLOT.
         assert_eq!([slot(0), slot(40), slot(127)], [6939, 2569, 9068]);
+        assert_eq!(SPREAD.map(slot), [6939, 15682, 1294, 11371]);
     }
 }

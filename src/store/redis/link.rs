@@ -12,6 +12,7 @@ use redis::{
     ServerErrorKind, Value,
 };
 
+use super::call::Call;
 use super::sentinel::Sentinels;
 
 /// Making a connection takes at most this.
@@ -37,6 +38,8 @@ pub(super) struct Link {
     live: Mutex<Option<Live>>,
     /// Held while connecting; how the last attempt failed.
     connecting: tokio::sync::Mutex<Option<Failure>>,
+    /// Held while replicas are waited for.
+    waiting: tokio::sync::Mutex<()>,
 }
 
 struct Failure {
@@ -56,29 +59,25 @@ struct Live {
 impl Link {
     /// A link to `server`; every answer must come within `timeout`.
     pub(super) fn new(server: Server, timeout: Duration) -> Self {
-        Link { server, timeout, live: Mutex::new(None), connecting: tokio::sync::Mutex::new(None) }
+        let (live, connecting, waiting) = Default::default();
+        Link { server, timeout, live, connecting, waiting }
     }
 
     /// Sends one command. What Redis answers with an error is an error.
     pub(super) async fn query(&self, command: &Cmd) -> RedisResult<Value> {
-        let mut live = self.live().await?;
-        let answer = live.connection.send_packed_command(command).await;
-        let answer = answer.and_then(refuse_error);
-        self.drop_if_useless(&live, answer.as_ref().err());
-        answer
+        self.send(Call::of(command)).await
     }
 
-    /// Sends one command that a slot's previous owner has sent here (Redis Cluster's `ASK`).
-    pub(super) async fn query_asking(&self, command: &Cmd) -> RedisResult<Value> {
+    /// The same, with what must go before and behind the command.
+    pub(super) async fn send(&self, call: Call<'_>) -> RedisResult<Value> {
+        // A connection that waits for replicas serves nothing else meanwhile: sent behind it, the next call would spend its
+        // time there.
+        let _turn = match call.wait {
+            Some(_) => Some(self.waiting.lock().await),
+            None => None,
+        };
         let mut live = self.live().await?;
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("ASKING").add_command(command.clone());
-        let answer = live.connection.send_packed_commands(&pipeline, 1, 1).await;
-        let answer = answer
-            .and_then(|mut values| {
-                values.pop().ok_or_else(|| RedisError::from((ErrorKind::Parse, "no answer")))
-            })
-            .and_then(refuse_error);
+        let answer = call.over(&mut live.connection).await;
         self.drop_if_useless(&live, answer.as_ref().err());
         answer
     }
@@ -152,14 +151,6 @@ impl Link {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Live>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A nested error cannot be here: our scripts end with the first.
-fn refuse_error(value: Value) -> RedisResult<Value> {
-    match value {
-        Value::ServerError(error) => Err(error.into()),
-        value => Ok(value),
     }
 }
 

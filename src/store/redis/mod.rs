@@ -10,24 +10,30 @@
 //! | `lc:{bN}:t:<topic>` | hash | the topic, see below; never expires |
 //! | `lc:{bN}:o` | sorted set | the bucket's outbox: marked topics, scored by when the mark becomes overdue |
 //! | `lc:{bN}:i:<topic>:<key>` | string | `amount value` of an idempotency key's first use; expires after its lifetime |
-//! | `lc:{b0}:sweep` | string | shuts the sweep for all callers until it expires |
+//! | `lc:{b0}:sweep` | string | shuts the sweep for all callers until it expires; in a Cluster whose node of `{b0}` is away, the same in another bucket |
 //!
 //! | field | holds |
 //! |---|---|
 //! | `v` `e` | value, epoch |
 //! | `r` `c` | revision up to which everything is acknowledged, and changes since: the revision is their sum |
 //! | `p` `w` | revision claimed last, and the value then |
-//! | `q` | revision claimed before `p`; 0 when there was none |
+//! | `q` | revision claimed before `p`; 0 when there was none; `epoch-revision` when the epoch was another |
 //! | `a` | revision acknowledged last |
 //! | `s` `g` | when the gate was shut last, and until when |
+//! | `m` | the master, by its replication id, under which `e` was drawn |
 //!
 //! Times are Redis's own (`TIME`), in milliseconds since 1970.
+//!
+//! A master that takes over, or starts again, may know less than the one before had answered: revisions are given away once
+//! more. So each has its own epochs: the first claim of a topic under another master draws a new one, and no id is ever
+//! published with two values.
 //!
 //! Outside of a Cluster, a batch is one call of a script; in a Cluster, one per bucket, all at the same time.
 
 mod add;
 mod address;
 mod batch;
+mod call;
 mod cluster;
 mod keys;
 mod link;
@@ -35,6 +41,7 @@ mod outbox;
 mod reply;
 mod script;
 mod sentinel;
+mod wait;
 
 use std::fmt;
 use std::time::Duration;
@@ -46,22 +53,32 @@ use redis::{Cmd, RedisResult, Value};
 pub use address::ParseRedisUrlError;
 use address::Route;
 use batch::Question;
+use call::Call;
 use keys::KeyWriter;
 use script::Script;
+pub use wait::Wait;
 
-use super::{Add, AddError, Added, Claim, Reading, Store, StoreError, Terms};
+use super::{Add, AddError, Added, Claim, Reading, Store, StoreError, Terms, random};
 use crate::domain::{EventId, Topic};
 
 /// A Redis, or several behind Sentinels or as a Cluster. Each worker has its own, with its own connection.
 pub struct RedisStore {
     route: Route,
+    /// Where additions go that replicas must have: over connections of their own, as those wait.
+    replicated: Option<(Route, Wait)>,
 }
 
 impl RedisStore {
     /// A store that connects when it is first used, on the runtime it is used on. `timeout` is how long an answer may
     /// take; connecting may take another second.
     pub fn connect(url: &str, timeout: Duration) -> Result<Self, ParseRedisUrlError> {
-        Ok(RedisStore { route: address::parse(url, timeout)? })
+        Ok(RedisStore { route: address::parse(url, timeout)?, replicated: None })
+    }
+
+    /// Calls an addition counted only when replicas have it.
+    pub fn connect_and_wait(url: &str, timeout: Duration, wait: Wait) -> Result<Self, ParseRedisUrlError> {
+        let replicated = Some((address::parse(url, timeout + wait.within)?, wait));
+        Ok(RedisStore { replicated, ..RedisStore::connect(url, timeout)? })
     }
 
     /// Runs a script whose keys are all in `bucket`, or anywhere outside of a Cluster.
@@ -72,24 +89,53 @@ impl RedisStore {
         keys: usize,
         write: impl Fn(&mut Cmd),
     ) -> RedisResult<Value> {
-        let mut command = script.by_hash(keys);
-        write(&mut command);
-        let mut answer = self.query(bucket, &command).await;
-        if answer.as_ref().is_err_and(|error| script.may_repeat(error)) {
-            answer = self.query(bucket, &command).await;
-        }
-        if answer.as_ref().is_err_and(script::is_unknown) {
-            command = script.by_source(keys);
-            write(&mut command);
-            answer = self.query(bucket, &command).await;
-        }
-        answer
+        run_on(&self.route, None, bucket, script, keys, write).await
     }
 
-    async fn query(&self, bucket: u16, command: &Cmd) -> RedisResult<Value> {
-        match &self.route {
-            Route::One(link) => link.query(command).await,
-            Route::Cluster(cluster) => cluster.query(bucket, command).await,
+    /// The same for a script that counts, which replicas may have to have.
+    async fn count(
+        &self,
+        bucket: u16,
+        script: &Script,
+        keys: usize,
+        write: impl Fn(&mut Cmd),
+    ) -> RedisResult<Value> {
+        match &self.replicated {
+            Some((route, wait)) => run_on(route, Some(*wait), bucket, script, keys, write).await,
+            None => self.run(bucket, script, keys, write).await,
+        }
+    }
+}
+
+async fn run_on(
+    route: &Route,
+    wait: Option<Wait>,
+    bucket: u16,
+    script: &Script,
+    keys: usize,
+    write: impl Fn(&mut Cmd),
+) -> RedisResult<Value> {
+    let send = async |command: &Cmd| route.send(bucket, Call { wait, ..Call::of(command) }).await;
+    let mut command = script.by_hash(keys);
+    write(&mut command);
+    let mut answer = send(&command).await;
+    if answer.as_ref().is_err_and(|error| script.may_repeat(error)) {
+        answer = send(&command).await;
+    }
+    if answer.as_ref().is_err_and(script::is_unknown) {
+        command = script.by_source(keys);
+        write(&mut command);
+        answer = send(&command).await;
+    }
+    answer
+}
+
+impl Route {
+    /// Sends a command whose keys are all in `bucket`, or anywhere outside of a Cluster.
+    async fn send(&self, bucket: u16, call: Call<'_>) -> RedisResult<Value> {
+        match self {
+            Route::One(link) => link.send(call).await,
+            Route::Cluster(cluster) => cluster.send(bucket, call).await,
         }
     }
 }
@@ -118,10 +164,14 @@ impl Store for RedisStore {
 
     async fn claim(&self, topics: Vec<Topic>, terms: Terms) -> Vec<Result<Claim, StoreError>> {
         let question = Question { script: &script::CLAIM, keys_per_topic: 2, decode: reply::claim };
+        let epoch = match random::epoch() {
+            Ok(epoch) => epoch.get(),
+            Err(error) => return vec![Err(StoreError::new(error)); topics.len()],
+        };
         let write = |command: &mut Cmd, chunk: &[usize]| {
             let mut keys = KeyWriter::default();
             chunk.iter().for_each(|&index| keys.topic_and_outbox(command, &topics[index]));
-            command.arg(terms.interval.as_millis() as u64).arg(terms.lease.as_millis() as u64);
+            command.arg(terms.interval.as_millis() as u64).arg(terms.lease.as_millis() as u64).arg(epoch);
         };
         let groups = self.groups(topics.iter());
         let answers = groups.iter().map(|group| self.ask_group(&question, &topics, group, write));
@@ -144,11 +194,7 @@ impl Store for RedisStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        // Of a Cluster, one node speaks for all: while some are lost, the others serve.
-        self.query(keys::SWEEP_BUCKET, redis::cmd("EXISTS").arg(keys::SWEEP))
-            .await
-            .map_err(StoreError::new)?;
-        Ok(())
+        self.ask_one_node(keys::exists_sweep).await.map(|_| ()).map_err(StoreError::new)
     }
 }
 

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use redis::{RedisResult, Value};
+use redis::{Cmd, ErrorKind, RedisResult, Value};
 
 use super::address::Route;
 use super::batch::CHUNK;
+use super::call::Call;
 use super::keys::{self, KeyWriter};
 use super::script::{self, Script};
 use super::{RedisStore, reply};
@@ -34,9 +35,23 @@ impl RedisStore {
 
     /// Whether this caller may sweep; then nobody else may within the pause.
     pub(super) async fn open_sweep(&self, pause: Duration) -> RedisResult<bool> {
-        let mut shut = redis::cmd("SET");
-        shut.arg(keys::SWEEP).arg(1).arg("NX").arg("PX").arg(pause.as_millis().max(1) as u64);
-        Ok(self.query(keys::SWEEP_BUCKET, &shut).await? != Value::Nil)
+        // Two may, where they cannot reach the same nodes: then both are given the same topics, and one of them each claim.
+        Ok(self.ask_one_node(|bucket| keys::shut_sweep(bucket, pause)).await? != Value::Nil)
+    }
+
+    /// Asks what any node can answer, of a Cluster one after the other: while some are lost, the others serve.
+    pub(super) async fn ask_one_node(&self, question: impl Fn(u16) -> Cmd) -> RedisResult<Value> {
+        let (first, rest) = keys::SPREAD.split_at(1);
+        let others = if matches!(self.route, Route::One(_)) { &[][..] } else { rest };
+        let mut answer = self.route.send(first[0], Call::of(&question(first[0]))).await;
+        for &bucket in others {
+            // An error that a node has answered is the Cluster's.
+            if answer.as_ref().err().is_none_or(|error| matches!(error.kind(), ErrorKind::Server(_))) {
+                break;
+            }
+            answer = self.route.send(bucket, Call::of(&question(bucket))).await;
+        }
+        answer
     }
 
     /// Topics with overdue marks. Of a Cluster, those of the nodes that answer.

@@ -62,11 +62,21 @@ pub(super) fn reading(item: &Value) -> RedisResult<Reading> {
 fn announcement(parts: &[Value]) -> RedisResult<Announcement> {
     let [value, epoch, id, prev] = parts else { return Err(unexpected()) };
     let epoch = Epoch::new(number(epoch)?);
-    let event = |revision| match revision {
-        0 => EventId::default(),
-        revision => EventId { epoch, revision },
+    let prev = match former(prev) {
+        Some(prev) => prev,
+        None => match number(prev)? {
+            0 => EventId::default(),
+            revision => EventId { epoch, revision },
+        },
     };
-    Ok(Announcement { value: number(value)?, id: event(number(id)?), prev: event(number(prev)?) })
+    Ok(Announcement { value: number(value)?, id: EventId { epoch, revision: number(id)? }, prev })
+}
+
+/// An id of another epoch, as `epoch-revision`.
+fn former(prev: &Value) -> Option<EventId> {
+    let Value::BulkString(text) = prev else { return None };
+    let (epoch, revision) = std::str::from_utf8(text).ok()?.split_once('-')?;
+    Some(EventId { epoch: Epoch::new(epoch.parse().ok()?), revision: revision.parse().ok()? })
 }
 
 /// A whole number, which Redis keeps as text and Lua as a number.

@@ -88,10 +88,10 @@ impl Trouble {
             Trouble::OriginKilled(origin) => world.origins[origin].kill(),
             Trouble::ProxyKilled(proxy) => world.pushpins[proxy].kill().await,
             Trouble::ControlPortAway(proxy) => world.controls[proxy].go_away(),
-            Trouble::RedisKilled => world.redis.kill(),
-            Trouble::RedisCut => world.wire.cut(),
-            Trouble::RedisSlow(late) => world.wire.set(Mode::Slow(late)),
-            Trouble::RedisHanging => world.wire.set(Mode::Hanging),
+            Trouble::RedisKilled => world.redis.server.kill(),
+            Trouble::RedisCut => world.redis.wire.cut(),
+            Trouble::RedisSlow(late) => world.redis.wire.set(Mode::Slow(late)),
+            Trouble::RedisHanging => world.redis.wire.set(Mode::Hanging),
         }
     }
 
@@ -102,9 +102,9 @@ impl Trouble {
             Trouble::OriginKilled(origin) => world.origins[origin].run().await,
             Trouble::ProxyKilled(proxy) => world.pushpins[proxy].start_again().await,
             Trouble::ControlPortAway(proxy) => world.controls[proxy].come_back().await,
-            Trouble::RedisKilled if world.redis.try_cli(&["PING"]).is_some() => {}
-            Trouble::RedisKilled => world.redis.run(),
-            Trouble::RedisSlow(_) | Trouble::RedisHanging => world.wire.set(Mode::Well),
+            Trouble::RedisKilled if world.redis.server.try_cli(&["PING"]).is_some() => {}
+            Trouble::RedisKilled => world.redis.server.run(),
+            Trouble::RedisSlow(_) | Trouble::RedisHanging => world.redis.wire.set(Mode::Well),
         }
     }
 }

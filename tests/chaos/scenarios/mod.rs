@@ -3,7 +3,9 @@
 
 mod caches;
 mod clocks;
+mod cluster;
 mod control;
 mod kills;
 mod mixed;
 mod redis;
+mod sentinel;

@@ -15,8 +15,8 @@ async fn redis_killed_and_restarted_with_its_file_has_lost_and_doubled_nothing()
     let mut world = World::start(Shape::default()).await;
     for _ in 0..2 {
         world.write_on(50).await;
-        world.redis.kill();
-        world.redis.run();
+        world.redis.server.kill();
+        world.redis.server.run();
     }
     world.write_on(50).await;
     world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ambiguous: true, ..End::default() }).await;
@@ -31,11 +31,11 @@ async fn redis_restarted_empty_begins_a_new_epoch_and_listeners_go_on() {
         world.listeners.seen().into_iter().filter_map(|seen| Some(seen.last?.0)).collect()
     };
     let (before, events) = (epochs(&world), world.listeners.seen());
-    let directory = world.redis.cli(&["CONFIG", "GET", "dir"]);
+    let directory = world.redis.server.cli(&["CONFIG", "GET", "dir"]);
     let directory = directory.lines().last().expect("Redis's directory").to_owned();
-    world.redis.kill();
+    world.redis.server.kill();
     std::fs::remove_dir_all(Path::new(&directory).join("appendonlydir")).expect("to remove its file");
-    world.redis.run();
+    world.redis.server.run();
     world.write_anew(6, 2);
     world.write_on(100).await;
     world.end(End { memories: 1, ..End::default() }).await;
@@ -53,11 +53,11 @@ async fn redis_restarted_empty_begins_a_new_epoch_and_listeners_go_on() {
 async fn redis_slower_than_its_callers_wait_loses_and_doubles_nothing() {
     let mut world = World::start(Shape::default()).await;
     world.write_on(50).await;
-    world.wire.set(Mode::Slow(Duration::from_secs(2)));
+    world.redis.wire.set(Mode::Slow(Duration::from_secs(2)));
     let failures = async || world.metric("announcer_store_failures_total").await;
     until("the metric to say it", Duration::from_secs(10), failures, |count| count >= 4).await;
     world.logged("failed with 503").await;
-    world.wire.set(Mode::Well);
+    world.redis.wire.set(Mode::Well);
     world.write_on(50).await;
     world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ambiguous: true, ..End::default() }).await;
 }
@@ -66,7 +66,7 @@ async fn redis_slower_than_its_callers_wait_loses_and_doubles_nothing() {
 async fn redis_that_hangs_and_goes_on_loses_and_doubles_nothing() {
     let mut world = World::start(Shape::default()).await;
     world.write_on(50).await;
-    world.wire.set(Mode::Hanging);
+    world.redis.wire.set(Mode::Hanging);
     // 2 s, then 503: what was sent is counted when Redis goes on.
     let store_away = async || {
         let url = world.origins[0].url("/readyz");
@@ -74,7 +74,7 @@ async fn redis_that_hangs_and_goes_on_loses_and_doubles_nothing() {
         i64::from(answer.is_ok_and(|answer| answer.status() == 503))
     };
     until("/readyz to say it", Duration::from_secs(10), store_away, |away| away == 1).await;
-    world.wire.set(Mode::Well);
+    world.redis.wire.set(Mode::Well);
     world.write_on(50).await;
     world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ambiguous: true, ..End::default() }).await;
 }
@@ -84,7 +84,7 @@ async fn connections_to_redis_that_are_cut_lose_and_double_nothing() {
     let mut world = World::start(Shape::default()).await;
     for _ in 0..10 {
         world.write_on(15).await;
-        world.wire.cut();
+        world.redis.wire.cut();
     }
     world.write_on(30).await;
     world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ambiguous: true, ..End::default() }).await;

@@ -1,0 +1,63 @@
+//! What the origins of a world keep their numbers in.
+
+use crate::support::port::Port;
+use crate::support::redis::RedisServer;
+use crate::support::redis_cluster::RedisCluster;
+use crate::support::redis_sentinels::RedisSentinels;
+use crate::wire::Wire;
+
+/// Redis, in one of its forms.
+pub(crate) trait Engine {
+    /// What the origins are given as `REDIS_URL`.
+    fn url_of_origins(&self) -> String;
+
+    /// The same past any fault proxy.
+    fn url(&self) -> String;
+}
+
+/// One server with a file, behind a wire.
+pub(crate) struct OneRedis {
+    pub(crate) server: RedisServer,
+    /// Between the origins and the server.
+    pub(crate) wire: Wire,
+    _port: Port,
+}
+
+impl OneRedis {
+    pub(crate) async fn start() -> Self {
+        let port = Port::reserve();
+        let server = RedisServer::on_port(port.number(), &["--appendonly yes", "--appendfsync always"]);
+        let wire = Wire::start(port.addr()).await;
+        OneRedis { server, wire, _port: port }
+    }
+}
+
+impl Engine for OneRedis {
+    fn url_of_origins(&self) -> String {
+        format!("redis://{}", self.wire.addr())
+    }
+
+    fn url(&self) -> String {
+        self.server.url()
+    }
+}
+
+impl Engine for RedisCluster {
+    fn url_of_origins(&self) -> String {
+        self.url()
+    }
+
+    fn url(&self) -> String {
+        RedisCluster::url(self)
+    }
+}
+
+impl Engine for RedisSentinels {
+    fn url_of_origins(&self) -> String {
+        self.url()
+    }
+
+    fn url(&self) -> String {
+        RedisSentinels::url(self)
+    }
+}

@@ -1,0 +1,79 @@
+//! A Redis Cluster whose nodes die and whose slots move.
+
+use std::time::Duration;
+
+use livecounter::domain::Topic;
+
+use crate::start::Shape;
+use crate::support::redis::reached;
+use crate::support::redis_cluster::RedisCluster;
+use crate::world::{End, World};
+
+/// A claim whose answer was lost is repeated when its lease is over: 6 s, and 1 s for the sweep.
+const AFTER_A_LEASE: Duration = Duration::from_secs(10);
+/// How long a fail-over may keep a publish under way.
+const LATE: Duration = Duration::from_secs(20);
+
+fn slot(cluster: &RedisCluster, counter: &str) -> u16 {
+    let topic: Topic = format!("counter-{counter}").parse().expect("a topic");
+    cluster.slot(&topic)
+}
+
+/// Kills the master that has the counter; returns which it was when its replica is the master.
+async fn kill_master_of(cluster: &mut RedisCluster, counter: &str) -> usize {
+    let slot = slot(cluster, counter);
+    let master = cluster.owner(slot).expect("a master");
+    cluster.nodes[master].kill();
+    reached("the replica to take over", || cluster.owner(slot).is_some()).await;
+    master
+}
+
+#[tokio::test]
+async fn masters_killed_under_load_lose_and_double_nothing_that_their_replica_had() {
+    let redis = RedisCluster::start(3, 1, &[]).await;
+    let mut world = World::start_on(redis, Shape { wait_replicas: 1, ..Shape::default() }).await;
+    for counter in ["a", "b"] {
+        world.write_on(50).await;
+        let killed = kill_master_of(&mut world.redis, counter).await;
+        world.redis.nodes[killed].run();
+        world.redis.until_in_step(1).await;
+    }
+    world.write_on(50).await;
+    world.end(End { within: AFTER_A_LEASE, late: LATE, ambiguous: true, ..End::default() }).await;
+}
+
+#[tokio::test]
+async fn a_master_killed_ahead_of_its_replica_takes_what_it_was_ahead_with_and_all_end_on_what_is_left() {
+    let redis = RedisCluster::start(3, 1, &[]).await;
+    let mut world = World::start_on(redis, Shape::default()).await;
+    world.write_on(50).await;
+    let slot = slot(&world.redis, "a");
+    world.redis.part_with_replicas(world.redis.owner(slot).expect("a master"));
+    world.write_on(100).await;
+    let killed = kill_master_of(&mut world.redis, "a").await;
+    world.write_on(50).await;
+    world.redis.nodes[killed].run();
+    world.redis.until_in_step(1).await;
+    world.write_on(50).await;
+    // Gates are lost, too.
+    let end = End { within: AFTER_A_LEASE, late: LATE, memories: 1, ambiguous: true, losses: true };
+    world.end(end).await;
+}
+
+#[tokio::test]
+async fn slots_that_move_back_and_forth_under_load_lose_and_double_nothing() {
+    let redis = RedisCluster::start(3, 0, &[]).await;
+    let mut world = World::start_on(redis, Shape::default()).await;
+    for _ in 0..2 {
+        for counter in world.counters.clone() {
+            let slot = slot(&world.redis, &counter);
+            let to = (world.redis.owner(slot).expect("a master") + 1) % 3;
+            world.redis.move_slot(slot, to, 10, async || tokio::time::sleep(BETWEEN).await).await;
+            world.write_on(20).await;
+        }
+    }
+    world.end(End::default()).await;
+}
+
+/// How long some keys of a slot are here and some there.
+const BETWEEN: Duration = Duration::from_millis(10);

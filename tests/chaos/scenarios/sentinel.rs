@@ -1,0 +1,78 @@
+//! A master with replicas, watched by Sentinels, and its fail-overs.
+
+use std::time::Duration;
+
+use crate::start::Shape;
+use crate::support::redis_sentinels::RedisSentinels;
+use crate::world::{End, World, until};
+
+/// What was lost may have been the last that listeners saw: they are asked for after 15 to 30 s of silence.
+const AFTER_SILENCE: Duration = Duration::from_secs(32);
+/// A claim whose answer was lost is repeated when its lease is over: 6 s, and 1 s for the sweep.
+const AFTER_A_LEASE: Duration = Duration::from_secs(10);
+/// How long a fail-over may keep a publish under way.
+const LATE: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn a_master_killed_under_load_loses_and_doubles_nothing_that_a_replica_had() {
+    // One of two: the Sentinels choose the replica that has most.
+    let redis = RedisSentinels::start(2, 3, &[], "").await;
+    let mut world = World::start_on(redis, Shape { wait_replicas: 1, ..Shape::default() }).await;
+    world.write_on(50).await;
+    world.redis.servers[0].kill();
+    world.redis.until_master_other_than(Some(0)).await;
+    world.redis.until_in_step(1).await;
+    world.write_on(50).await;
+    world.redis.servers[0].run();
+    world.redis.until_in_step(2).await;
+    world.write_on(50).await;
+    world.end(End { within: AFTER_A_LEASE, late: LATE, ambiguous: true, ..End::default() }).await;
+}
+
+#[tokio::test]
+async fn a_fail_over_by_command_under_load_loses_and_doubles_nothing_that_all_replicas_had() {
+    // Of two, both: the old master goes on for some seconds, and so does the replica that was not promoted.
+    let redis = RedisSentinels::start(2, 3, &[], "").await;
+    let mut world = World::start_on(redis, Shape { wait_replicas: 2, ..Shape::default() }).await;
+    world.write_on(50).await;
+    world.redis.fail_over().await;
+    world.redis.until_in_step(2).await;
+    world.write_on(50).await;
+    world.end(End { within: AFTER_A_LEASE, late: LATE, ambiguous: true, ..End::default() }).await;
+}
+
+#[tokio::test]
+async fn a_revision_that_is_used_again_after_a_loss_leaves_nobody_with_what_was_lost() {
+    let redis = RedisSentinels::start(1, 1, &[], "").await;
+    let mut world = World::start_on(redis, Shape { writers: 0, ..Shape::default() }).await;
+    world.add("a").await;
+    until("everybody to see it", Duration::from_secs(5), async || world.behind().await, |n| n == 0).await;
+    until("no claim under way", Duration::from_secs(8), async || world.marks().await, |n| n == 0).await;
+    world.redis.part_with_replicas();
+    assert_eq!(world.writers.add_by(&world.origins[0].url(""), "a", 5).await, 6);
+    until("everybody to see it", Duration::from_secs(5), async || world.behind().await, |n| n == 0).await;
+    world.redis.servers[0].kill();
+    world.redis.until_master_other_than(Some(0)).await;
+    assert_eq!(world.value("a").await, 1, "it is lost");
+    // The second revision once more, with another value.
+    until("the origins to follow", Duration::from_secs(5), async || world.refused().await, |n| n == 0).await;
+    assert_eq!(world.add("a").await, 2);
+    world.everybody_sees_the_last_value(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn what_only_the_lost_master_knew_is_taken_back_from_every_listener() {
+    let redis = RedisSentinels::start(1, 1, &[], "").await;
+    let mut world = World::start_on(redis, Shape { writers: 0, ..Shape::default() }).await;
+    world.add("a").await;
+    until("no claim under way", Duration::from_secs(8), async || world.marks().await, |n| n == 0).await;
+    world.redis.part_with_replicas();
+    for _ in 0..3 {
+        world.add("a").await;
+    }
+    until("everybody to see it", Duration::from_secs(5), async || world.behind().await, |n| n == 0).await;
+    world.redis.servers[0].kill();
+    world.redis.until_master_other_than(Some(0)).await;
+    // Nobody changes it any more.
+    world.end(End { within: AFTER_SILENCE, late: LATE, losses: true, ..End::default() }).await;
+}

@@ -1,0 +1,121 @@
+//! Passwords, and a user who may do no more than the store does.
+
+use std::time::Duration;
+
+use livecounter::domain::Topic;
+use livecounter::store::redis::RedisStore;
+use livecounter::store::{Add, AddError, Claim, Store, Terms};
+
+use crate::contract::eventually;
+use crate::support::redis::{RedisServer, free_port};
+use crate::support::redis_cluster::RedisCluster;
+use crate::support::redis_sentinels::RedisSentinels;
+
+/// The rights that docs/configuration.md lists.
+fn documented_rights() -> String {
+    let page = include_str!("../../docs/configuration.md");
+    let line = page.lines().find(|line| line.starts_with("ACL SETUSER livecounter "));
+    line.expect("the line in the documentation").replace("ACL SETUSER livecounter on >PASSWORD ", "")
+}
+
+fn connect(url: &str) -> RedisStore {
+    RedisStore::connect(url, Duration::from_secs(2)).expect("a good address")
+}
+
+fn with_login(url: &str, login: &str) -> String {
+    url.replacen("://", &format!("://{login}@"), 1)
+}
+
+fn topics() -> Vec<Topic> {
+    (0..100).map(|n| format!("counter-{n}").parse().expect("a topic")).collect()
+}
+
+fn adds() -> Vec<Add> {
+    topics().into_iter().map(|topic| Add::single(topic, 1, None)).collect()
+}
+
+/// Every command the store has.
+async fn everything_works(store: &RedisStore) {
+    for added in store.add(adds()).await {
+        added.expect("counted");
+    }
+    for key in [None, Some("k".parse().expect("a key"))] {
+        let claim = Some(Duration::from_millis(1));
+        let add = Add { claim, ..Add::single(topics().remove(0), 1, key) };
+        for answer in store.add(vec![add; 2]).await {
+            answer.expect("counted");
+        }
+    }
+    let far = Add::single(topics().remove(1), i64::MAX >> 10, None);
+    assert!(matches!(store.add(vec![far]).await.remove(0), Err(AddError::OutOfRange)));
+    let terms = Terms { interval: Duration::from_millis(1), lease: Duration::from_millis(1) };
+    let mut claimed = Vec::new();
+    for (topic, claim) in topics().into_iter().zip(store.claim(topics(), terms).await) {
+        if let Claim::Announce(announcement) = claim.expect("an answer to a claim") {
+            claimed.push((topic, announcement.id));
+        }
+    }
+    assert!(claimed.len() >= 99, "{}", claimed.len());
+    eventually("overdue topics", async || {
+        let overdue = store.overdue(1000, Duration::from_millis(1)).await.expect("a sweep");
+        (!overdue.is_empty()).then_some(())
+    })
+    .await;
+    store.acknowledge(claimed).await.expect("acknowledged");
+    let readings = store.read(topics()).await;
+    assert!(readings.into_iter().all(|reading| reading.expect("a reading").value > 0));
+    store.outbox_len().await.expect("a number");
+    store.ping().await.expect("an answer");
+}
+
+#[tokio::test]
+async fn a_user_with_the_documented_rights_can_do_everything() {
+    let server = RedisServer::on_port(free_port(), &[]);
+    let rights = documented_rights();
+    let user = ["ACL", "SETUSER", "livecounter", "on", ">hunter2"];
+    server.cli(&user.into_iter().chain(rights.split(' ')).collect::<Vec<_>>());
+    everything_works(&connect(&with_login(&server.url(), "livecounter:hunter2"))).await;
+}
+
+#[tokio::test]
+async fn a_cluster_with_passwords_is_used_and_refuses_who_has_none() {
+    let cluster = RedisCluster::start(3, 0, &["--requirepass hunter2"]).await;
+    let rights = documented_rights();
+    let user = ["ACL", "SETUSER", "livecounter", "on", ">another"];
+    for node in &cluster.nodes {
+        node.cli(&user.into_iter().chain(rights.split(' ')).collect::<Vec<_>>());
+    }
+    everything_works(&connect(&with_login(&cluster.url(), ":hunter2"))).await;
+    everything_works(&connect(&with_login(&cluster.url(), "livecounter:another"))).await;
+    for login in ["", ":hunter3@"] {
+        let store = connect(&cluster.url().replacen("://", &format!("://{login}"), 1));
+        assert!(store.add(adds()).await.iter().all(Result::is_err), "{login:?}");
+        let error = store.ping().await.expect_err("nobody may");
+        assert!(!error.to_string().contains("hunter3"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn sentinels_and_their_servers_with_passwords_are_used_and_refuse_who_has_none() {
+    let watched = RedisSentinels::start(
+        1,
+        1,
+        &["--requirepass hunter2"],
+        "requirepass watch\nsentinel sentinel-pass watch\nsentinel auth-pass main hunter2",
+    )
+    .await;
+    let url = with_login(&watched.url(), ":hunter2");
+    let store = connect(&format!("{url}?sentinel_password=watch"));
+    everything_works(&store).await;
+    for wrong in [url, format!("{}?sentinel_password=watch", watched.url())] {
+        assert!(connect(&wrong).ping().await.is_err(), "{wrong}");
+    }
+    watched.fail_over().await;
+    eventually("the new master to be found", async || {
+        let counted = store.add(adds()).await.remove(7).ok()?.value;
+        let there =
+            watched.servers[1].cli(&["HGET", &format!("lc:{{b{}}}:t:counter-7", topics()[7].bucket()), "v"]);
+        (there == counted.to_string()).then_some(())
+    })
+    .await;
+}

@@ -1,0 +1,127 @@
+//! Additions that are called counted only when replicas have them.
+
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use livecounter::domain::Topic;
+use livecounter::store::redis::{RedisStore, Wait};
+use livecounter::store::{Add, AddError, Added, Store};
+
+use crate::contract::eventually;
+use crate::support::redis::{FOLLOWER, RedisServer, free_port, part_with_replicas};
+
+const WITHIN: Duration = Duration::from_millis(300);
+
+/// A master and its replica.
+struct Pair {
+    master: RedisServer,
+    _replica: RedisServer,
+}
+
+impl Pair {
+    async fn start() -> Pair {
+        let master = RedisServer::on_port(free_port(), &FOLLOWER);
+        let follow = format!("--replicaof 127.0.0.1 {}", master.port());
+        let replica = RedisServer::on_port(free_port(), &[&FOLLOWER[..], &[&follow]].concat());
+        let pair = Pair { master, _replica: replica };
+        pair.until_followed().await;
+        pair
+    }
+
+    async fn until_followed(&self) {
+        eventually("the replica to follow", async || {
+            self.master.cli(&["INFO", "replication"]).contains("state=online").then_some(())
+        })
+        .await;
+    }
+
+    fn connect(&self, replicas: u32) -> RedisStore {
+        let wait = Wait { replicas: NonZeroU32::new(replicas).expect("some"), within: WITHIN };
+        RedisStore::connect_and_wait(&self.master.url(), Duration::from_secs(2), wait)
+            .expect("a good address")
+    }
+
+    /// How often the master was asked to wait.
+    fn waits(&self) -> String {
+        let statistics = self.master.cli(&["INFO", "commandstats"]);
+        let line = statistics.lines().find_map(|line| line.strip_prefix("cmdstat_wait:calls="));
+        line.and_then(|line| line.split(',').next()).unwrap_or("0").to_owned()
+    }
+}
+
+fn topic() -> Topic {
+    "counter-waited-for".parse().expect("a topic")
+}
+
+async fn bump(store: &RedisStore, key: Option<&str>) -> Result<Added, AddError> {
+    let key = key.map(|key| key.parse().expect("a key"));
+    store.add(vec![Add::single(topic(), 1, key)]).await.remove(0)
+}
+
+async fn value(store: &RedisStore) -> i64 {
+    store.read(vec![topic()]).await.remove(0).expect("a reading").value
+}
+
+#[tokio::test]
+async fn a_batch_is_waited_for_once() {
+    let pair = Pair::start().await;
+    let store = pair.connect(1);
+    let topics = (0..500).map(|n| format!("counter-{n}").parse().expect("a topic"));
+    let adds: Vec<_> = topics.map(|topic| Add::single(topic, 1, None)).collect();
+    // The first call also tells Redis the script.
+    bump(&store, None).await.expect("counted");
+    let before: u64 = pair.waits().parse().expect("a number");
+    assert!(store.add(adds).await.iter().all(Result::is_ok));
+    assert_eq!(pair.waits(), (before + 1).to_string());
+    assert_eq!(value(&store).await, 1);
+    assert_eq!(pair.waits(), (before + 1).to_string(), "a reading waits for nobody");
+}
+
+#[tokio::test]
+async fn what_too_few_replicas_have_is_counted_and_not_acknowledged() {
+    let pair = Pair::start().await;
+    let (one, two) = (pair.connect(1), pair.connect(2));
+    assert_eq!(bump(&one, None).await.expect("one has it").value, 1);
+    let since = Instant::now();
+    let error = bump(&two, None).await.expect_err("there is one only");
+    assert!(matches!(error, AddError::Unavailable(_)));
+    assert!(error.to_string().contains("counted, but on too few replicas"), "{error}");
+    assert!(error.to_string().contains("1 of 2 replicas within 300ms"), "{error}");
+    assert!(since.elapsed() >= WITHIN, "{:?}", since.elapsed());
+    assert_eq!(value(&two).await, 2);
+    assert_eq!(bump(&one, None).await.expect("one has it").value, 3);
+}
+
+#[tokio::test]
+async fn reading_does_not_wait_while_adding_does() {
+    let pair = Pair::start().await;
+    let store = pair.connect(2);
+    let adding = async {
+        let since = Instant::now();
+        assert!(bump(&store, None).await.is_err());
+        since.elapsed()
+    };
+    let reading = async {
+        eventually("the change to be seen", async || (value(&store).await == 1).then_some(())).await;
+        Instant::now()
+    };
+    let start = Instant::now();
+    let (added, seen) = tokio::join!(adding, reading);
+    assert!(seen - start < added, "seen after {:?}, refused after {added:?}", seen - start);
+}
+
+#[tokio::test]
+async fn a_replayed_key_is_acknowledged_only_when_the_replicas_have_its_first_use() {
+    let pair = Pair::start().await;
+    let (first, second) = (pair.connect(1), pair.connect(1));
+    assert_eq!(bump(&first, Some("before")).await.expect("counted").value, 1);
+    part_with_replicas(&pair.master);
+    assert!(bump(&first, Some("k")).await.is_err(), "no replica has it");
+    // Over another connection, which has written nothing.
+    assert!(bump(&second, Some("k")).await.is_err(), "no replica has it yet");
+    pair.master.cli(&["ACL", "SETUSER", "follower", "on"]);
+    pair.until_followed().await;
+    let again = bump(&second, Some("k")).await.expect("counted");
+    assert_eq!((again.value, again.replayed), (2, true));
+    assert_eq!(value(&second).await, 2);
+}

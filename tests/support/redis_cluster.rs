@@ -1,0 +1,157 @@
+//! A real Redis Cluster on ports of 127.0.0.1.
+
+use livecounter::domain::Topic;
+
+use super::port::Port;
+use super::redis::{FOLLOWER, RedisServer, part_with_replicas, reached};
+
+/// Masters and their replicas; ends with this value.
+pub struct RedisCluster {
+    /// First the masters, in the order of their slots; behind them the replicas, in the order of their masters. That
+    /// is how they begin: a node that is killed may come back as another's replica.
+    pub nodes: Vec<RedisServer>,
+    _ports: Vec<Port>,
+}
+
+impl RedisCluster {
+    /// So many masters with so many replicas each; `settings` are those of every node. Ready when all agree.
+    pub async fn start(masters: usize, replicas: usize, settings: &[&str]) -> Self {
+        let count = masters * (1 + replicas);
+        let ports: Vec<Port> = (0..2 * count).map(|_| Port::reserve()).collect();
+        let nodes = ports.chunks(2).map(|ports| node(&ports[0], &ports[1], settings)).collect();
+        let cluster = RedisCluster { nodes, _ports: ports };
+        for (index, master) in cluster.nodes[..masters].iter().enumerate() {
+            let (first, end) = (16384 * index / masters, 16384 * (index + 1) / masters);
+            master.cli(&["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &(end - 1).to_string()]);
+        }
+        for ports in cluster._ports.chunks(2).skip(1) {
+            let (port, bus) = (ports[0].number().to_string(), ports[1].number().to_string());
+            cluster.nodes[0].cli(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus]);
+        }
+        cluster.until_agreed().await;
+        for (index, replica) in cluster.nodes[masters..].iter().enumerate() {
+            replica.cli(&[
+                "CLUSTER",
+                "REPLICATE",
+                &cluster.nodes[index / replicas].cli(&["CLUSTER", "MYID"]),
+            ]);
+        }
+        cluster.until_in_step(replicas).await;
+        cluster
+    }
+
+    /// What `REDIS_URL` would say, naming two of the nodes.
+    pub fn url(&self) -> String {
+        format!("redis+cluster://127.0.0.1:{},127.0.0.1:{}", self.nodes[0].port(), self.nodes[1].port())
+    }
+
+    /// Waits until every node knows all others and finds the cluster in order.
+    pub async fn until_agreed(&self) {
+        let known = format!("cluster_known_nodes:{}\r", self.nodes.len());
+        reached("the cluster to agree", || {
+            self.nodes.iter().all(|node| {
+                let info = node.try_cli(&["CLUSTER", "INFO"]).unwrap_or_default() + "\r";
+                info.contains("cluster_state:ok") && info.contains(&known)
+            })
+        })
+        .await;
+    }
+
+    /// Waits until every master has so many replicas that follow it.
+    pub async fn until_in_step(&self, replicas: usize) {
+        self.until_agreed().await;
+        let online = |master: &RedisServer| {
+            let info = master.try_cli(&["INFO", "replication"]).unwrap_or_default();
+            info.matches("state=online").count() == replicas
+        };
+        reached("every master to have its replicas", || {
+            self.nodes.iter().filter(|node| is_master(node)).all(online)
+        })
+        .await;
+    }
+
+    /// The slot of the topic's keys.
+    pub fn slot(&self, topic: &Topic) -> u16 {
+        let running = self
+            .nodes
+            .iter()
+            .find_map(|node| node.try_cli(&["CLUSTER", "KEYSLOT", &format!("{{b{}}}", topic.bucket())]));
+        running.expect("a running node").parse().expect("a slot")
+    }
+
+    /// The node, by its place in `nodes`, that says of itself that it is the master of the slot; `None` while none does.
+    pub fn owner(&self, slot: u16) -> Option<usize> {
+        let has_it = |node: &RedisServer| own_line(node).is_some_and(|line| owns(&line, slot));
+        self.nodes.iter().position(has_it)
+    }
+
+    /// The replica of a node, by its place in `nodes`.
+    pub fn replica_of(&self, master: usize) -> usize {
+        let id = self.nodes[master].cli(&["CLUSTER", "MYID"]);
+        let follows = |node: &RedisServer| {
+            own_line(node).is_some_and(|line| line.split(' ').nth(3) == Some(id.as_str()))
+        };
+        self.nodes.iter().position(follows).expect("a replica")
+    }
+
+    /// From now on the replicas of a node do not get what it is written; its clients notice nothing.
+    pub fn part_with_replicas(&self, master: usize) {
+        part_with_replicas(&self.nodes[master]);
+    }
+
+    /// Moves a slot to another node, as `redis-cli --cluster reshard` does it, so many keys at a time, calling `between`
+    /// when some keys may be here and some there.
+    pub async fn move_slot(&self, slot: u16, to: usize, at_once: usize, mut between: impl AsyncFnMut()) {
+        let (from, to) = (&self.nodes[self.owner(slot).expect("an owner")], &self.nodes[to]);
+        let (slot, port) = (slot.to_string(), to.port().to_string());
+        let (source, target) = (from.cli(&["CLUSTER", "MYID"]), to.cli(&["CLUSTER", "MYID"]));
+        to.cli(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &source]);
+        from.cli(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &target]);
+        loop {
+            between().await;
+            let keys = from.cli(&["CLUSTER", "GETKEYSINSLOT", &slot, &at_once.to_string()]);
+            if keys.is_empty() {
+                break;
+            }
+            let migrate = ["MIGRATE", "127.0.0.1", &port, "", "0", "1000", "KEYS"];
+            from.cli(&migrate.into_iter().chain(keys.lines()).collect::<Vec<_>>());
+        }
+        for node in [to, from] {
+            node.cli(&["CLUSTER", "SETSLOT", &slot, "NODE", &target]);
+        }
+    }
+}
+
+fn node(port: &Port, bus: &Port, settings: &[&str]) -> RedisServer {
+    let bus = format!("--cluster-port {}", bus.number());
+    let tls = if settings.concat().contains("tls-cert-file") { "yes" } else { "no" };
+    let tls = format!("--tls-cluster {tls}");
+    let own = [
+        "--cluster-enabled yes",
+        &bus,
+        &tls,
+        "--cluster-node-timeout 1000",
+        "--cluster-require-full-coverage no",
+    ];
+    RedisServer::on_port(port.number(), &[&own[..], &FOLLOWER, settings].concat())
+}
+
+fn is_master(node: &RedisServer) -> bool {
+    own_line(node).is_some_and(|line| line.contains("myself,master"))
+}
+
+/// What the node says of itself: `id address flags master ping pong epoch link slots…`; `None` where it is not running.
+fn own_line(node: &RedisServer) -> Option<String> {
+    let nodes = node.try_cli(&["CLUSTER", "NODES"])?;
+    nodes.lines().find(|line| line.contains("myself")).map(str::to_owned)
+}
+
+fn owns(line: &str, slot: u16) -> bool {
+    let mut slots = line.split(' ').skip(8).filter(|range| !range.starts_with('['));
+    line.contains("myself,master")
+        && slots.any(|range| {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            let number = |text: &str| text.parse::<u16>().expect("a slot");
+            (number(first)..=number(last)).contains(&slot)
+        })
+}
