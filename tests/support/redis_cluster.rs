@@ -86,6 +86,11 @@ impl RedisCluster {
         self.nodes.iter().position(has_it)
     }
 
+    /// The nodes, by their places in `nodes`, that say of themselves that they are masters.
+    pub fn masters(&self) -> Vec<usize> {
+        (0..self.nodes.len()).filter(|&node| is_master(&self.nodes[node])).collect()
+    }
+
     /// The replica of a node, by its place in `nodes`.
     pub fn replica_of(&self, master: usize) -> usize {
         let id = self.nodes[master].cli(&["CLUSTER", "MYID"]);

@@ -10,17 +10,19 @@ use crate::support::redis_cluster::RedisCluster;
 use crate::world::{End, Lost, World};
 
 /// A claim whose answer was lost is repeated when its lease is over: 6 s, and 1 s for the sweep.
-const AFTER_A_LEASE: Duration = Duration::from_secs(10);
+pub(super) const AFTER_A_LEASE: Duration = Duration::from_secs(10);
 /// How long a fail-over may keep a publish under way.
-const LATE: Duration = Duration::from_secs(20);
+pub(super) const LATE: Duration = Duration::from_secs(20);
+/// How long some keys of a slot are here and some there.
+pub(super) const BETWEEN: Duration = Duration::from_millis(10);
 
-fn slot(cluster: &RedisCluster, counter: &str) -> u16 {
+pub(super) fn slot(cluster: &RedisCluster, counter: &str) -> u16 {
     let topic: Topic = format!("counter-{counter}").parse().expect("a topic");
     cluster.slot(&topic)
 }
 
 /// Kills the master that has the counter; returns which it was when its replica is the master.
-async fn kill_master_of(cluster: &mut RedisCluster, counter: &str) -> usize {
+pub(super) async fn kill_master_of(cluster: &mut RedisCluster, counter: &str) -> usize {
     let slot = slot(cluster, counter);
     let master = cluster.owner(slot).expect("a master");
     cluster.nodes[master].kill();
@@ -86,6 +88,3 @@ async fn slots_that_move_back_and_forth_under_load_lose_and_double_nothing() {
     }
     world.end(End::default()).await;
 }
-
-/// How long some keys of a slot are here and some there.
-const BETWEEN: Duration = Duration::from_millis(10);
