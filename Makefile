@@ -20,7 +20,7 @@ test: deps lint ## everything: packages, formatting, lints, all tests with the r
 	cargo test --locked -- --skip scenarios::
 	cargo test --locked --test chaos scenarios:: -- --test-threads=8
 
-chaos: deps ## all faults mixed: CHAOS_SECONDS (600) of them, repeatable by CHAOS_SEED
+chaos: deps ## faults mixed, on one Redis and on a Cluster: CHAOS_SECONDS (600) of them, repeatable by CHAOS_SEED
 	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} cargo test --locked --test chaos mixed -- --nocapture
 
 audit: ## licences and known faults of the dependencies (needs cargo-deny)

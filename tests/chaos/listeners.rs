@@ -36,6 +36,8 @@ struct Book {
     /// Whether a new connection may begin with an older value than the one before it ended with.
     stale_openings_allowed: Mutex<bool>,
     wrongs: Mutex<Vec<String>>,
+    /// The same from one epoch to the next, which is wrong only where the store has forgotten nothing.
+    set_back: Mutex<Vec<String>>,
     /// The value of each event id that anybody has seen.
     values: Mutex<HashMap<String, i64>>,
 }
@@ -70,6 +72,11 @@ impl Listeners {
     /// Everything that must not be and was.
     pub(crate) fn wrongs(&self) -> Vec<String> {
         lock(&self.book.wrongs).clone()
+    }
+
+    /// Everything that must not be where the store has forgotten nothing: an older value in a new epoch, too.
+    pub(crate) fn wrongs_over_epochs(&self) -> Vec<String> {
+        [self.wrongs(), lock(&self.book.set_back).clone()].concat()
     }
 }
 
@@ -111,15 +118,15 @@ impl Book {
             self.wrong(format!("{} {id} was {known} for one listener and {value} for another", seen.counter));
         }
         if let Some((last_epoch, last_revision, last_value)) = &seen.last
-            && *last_epoch == epoch
-            && (*last_revision > revision || *last_value > value)
+            && ((*last_epoch == epoch && *last_revision > revision) || *last_value > value)
             && !(opening && *lock(&self.stale_openings_allowed))
         {
             let last = format!("{last_revision} ({last_value})");
             let (counter, connections) = (&seen.counter, seen.connections);
-            self.wrong(format!(
+            let wrong = format!(
                 "{counter}: {revision} ({value}) after {last}; first event: {opening}, connection {connections}"
-            ));
+            );
+            lock(if *last_epoch == epoch { &self.wrongs } else { &self.set_back }).push(wrong);
         }
         seen.last = Some((epoch, revision, value));
         seen.events += 1;

@@ -31,14 +31,28 @@ pub(crate) struct End {
     pub(crate) memories: usize,
     /// Whether a POST may end without the writer knowing what became of it.
     pub(crate) ambiguous: bool,
-    /// Whether Redis has lost what it had answered. Then values are handed out again and streams go back, and it is said
-    /// only how all end; and something must have been lost.
-    pub(crate) losses: bool,
+    pub(crate) lost: Lost,
+}
+
+/// What Redis may have lost of what it had counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    Nothing,
+    /// What listeners may have been shown, but no writer was told: streams may go back.
+    Unacknowledged,
+    /// Something that writers were told. Then values are handed out again, and it is said only how all end.
+    Acknowledged,
 }
 
 impl Default for End {
     fn default() -> Self {
-        End { within: Duration::from_secs(5), late: UNHURT, memories: 0, ambiguous: false, losses: false }
+        End {
+            within: Duration::from_secs(5),
+            late: UNHURT,
+            memories: 0,
+            ambiguous: false,
+            lost: Lost::Nothing,
+        }
     }
 }
 
@@ -164,15 +178,18 @@ impl<E: Engine> World<E> {
         for counter in &self.counters {
             let value = self.value(counter).await;
             counted += value;
-            if !end.losses {
+            if end.lost != Lost::Acknowledged {
                 let told = told.get(counter).cloned().unwrap_or_default();
                 wrongs.extend(checker::counted(counter, &told, value));
             }
         }
-        if end.losses {
-            assert!(counted < acknowledged as i64, "nothing was lost: {counted} of {acknowledged}");
-        } else {
-            wrongs.extend(self.listeners.wrongs());
+        match end.lost {
+            Lost::Nothing if end.memories == 0 => wrongs.extend(self.listeners.wrongs_over_epochs()),
+            Lost::Nothing => wrongs.extend(self.listeners.wrongs()),
+            Lost::Unacknowledged => {}
+            Lost::Acknowledged => {
+                assert!(counted < acknowledged as i64, "nothing was lost: {counted} of {acknowledged}");
+            }
         }
         let (since, interval) = (self.began, self.interval);
         let pace = Pace { since, interval, late: end.late, memories: end.memories };

@@ -124,11 +124,11 @@ async fn while_any_node_is_away_the_others_are_swept_and_answer_pings() {
     for away in 0..3 {
         cluster.nodes[away].kill();
         store.ping().await.expect("two nodes answer");
-        let swept = eventually("overdue topics", async || {
-            store.overdue(1000, Duration::from_millis(1)).await.ok().filter(|topics| !topics.is_empty())
+        let swept = eventually("the other nodes' marks to be overdue", async || {
+            store.overdue(1000, Duration::from_millis(1)).await.ok().filter(|topics| topics.len() >= 130)
         })
         .await;
-        assert!((130..=270).contains(&swept.len()), "{} of 300 without node {away}", swept.len());
+        assert!(swept.len() <= 270, "{} of 300 without node {away}", swept.len());
         // It comes back empty.
         cluster.nodes[away].run();
         eventually("the node to be back", async || {

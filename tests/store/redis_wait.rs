@@ -125,3 +125,21 @@ async fn a_replayed_key_is_acknowledged_only_when_the_replicas_have_its_first_us
     assert_eq!((again.value, again.replayed), (2, true));
     assert_eq!(value(&second).await, 2);
 }
+
+#[tokio::test]
+async fn what_a_master_without_its_replicas_refuses_is_not_counted() {
+    let pair = Pair::start().await;
+    let store = pair.connect(1);
+    pair.master.cli(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
+    assert_eq!(bump(&store, None).await.expect("counted").value, 1);
+    part_with_replicas(&pair.master);
+    let error = eventually("Redis to notice", async || bump(&store, None).await.err()).await;
+    let text = error.to_string();
+    if !text.contains("NOREPLICAS") {
+        assert!(text.contains("counted, but on too few replicas"), "{text}");
+    }
+    let before = value(&store).await;
+    let error = bump(&store, None).await.expect_err("there is no replica");
+    assert!(error.to_string().contains("NOREPLICAS"), "{error}");
+    assert_eq!(value(&store).await, before);
+}

@@ -51,7 +51,8 @@ impl RedisCluster {
         reached("the cluster to agree", || {
             self.nodes.iter().all(|node| {
                 let info = node.try_cli(&["CLUSTER", "INFO"]).unwrap_or_default() + "\r";
-                info.contains("cluster_state:ok") && info.contains(&known)
+                // Without full coverage the state is well before all slots are known.
+                ["cluster_state:ok", "cluster_slots_ok:16384\r", &known].iter().all(|it| info.contains(it))
             })
         })
         .await;
@@ -85,6 +86,11 @@ impl RedisCluster {
         self.nodes.iter().position(has_it)
     }
 
+    /// The nodes, by their places in `nodes`, that say of themselves that they are masters.
+    pub fn masters(&self) -> Vec<usize> {
+        (0..self.nodes.len()).filter(|&node| is_master(&self.nodes[node])).collect()
+    }
+
     /// The replica of a node, by its place in `nodes`.
     pub fn replica_of(&self, master: usize) -> usize {
         let id = self.nodes[master].cli(&["CLUSTER", "MYID"]);
@@ -92,6 +98,17 @@ impl RedisCluster {
             own_line(node).is_some_and(|line| line.split(' ').nth(3) == Some(id.as_str()))
         };
         self.nodes.iter().position(follows).expect("a replica")
+    }
+
+    /// Makes the slot's replica the master, as the two agree; returns when it is.
+    pub async fn hand_over(&self, slot: u16) {
+        let master = self.owner(slot).expect("a master");
+        let replica = self.replica_of(master);
+        self.nodes[replica].cli(&["CLUSTER", "FAILOVER"]);
+        reached("the replica to take over", || {
+            self.owner(slot) == Some(replica) && !is_master(&self.nodes[master])
+        })
+        .await;
     }
 
     /// From now on the replicas of a node do not get what it is written; its clients notice nothing.

@@ -27,8 +27,8 @@ pub(super) struct Cluster {
     seeds: Vec<ConnectionInfo>,
     timeout: Duration,
     nodes: Mutex<Nodes>,
-    /// Held while asking for the slot map; when it was asked for last.
-    refreshing: tokio::sync::Mutex<Option<Instant>>,
+    /// Held while asking for the slot map; when it was asked for last, and how that failed.
+    refreshing: tokio::sync::Mutex<Option<(Instant, RedisResult<()>)>>,
 }
 
 type Address = (String, u16);
@@ -115,24 +115,26 @@ impl Cluster {
 
     async fn refresh(&self) -> RedisResult<()> {
         let mut last = self.refreshing.lock().await;
-        if last.is_some_and(|at| at.elapsed() < REFRESH_PAUSE) {
-            return Ok(());
+        if let Some((_, result)) = last.as_ref().filter(|(at, _)| at.elapsed() < REFRESH_PAUSE) {
+            return result.clone();
         }
+        let result = self.ask_for_slots().await;
+        *last = Some((Instant::now(), result.clone()));
+        result
+    }
+
+    /// Asks one node after the other, until one answers.
+    async fn ask_for_slots(&self) -> RedisResult<()> {
         let mut failure =
             RedisError::from((ErrorKind::ClusterConnectionNotFound, "no node of the Cluster answers"));
         let mut question = redis::cmd("CLUSTER");
         question.arg("SLOTS");
         for address in self.known() {
             match self.link(&address)?.query(&question).await {
-                Ok(answer) => {
-                    self.learn(&answer, &address.0)?;
-                    *last = Some(Instant::now());
-                    return Ok(());
-                }
+                Ok(answer) => return self.learn(&answer, &address.0),
                 Err(error) => failure = error,
             }
         }
-        *last = Some(Instant::now());
         Err(failure)
     }
 

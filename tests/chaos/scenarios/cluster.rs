@@ -7,20 +7,22 @@ use livecounter::domain::Topic;
 use crate::start::Shape;
 use crate::support::redis::reached;
 use crate::support::redis_cluster::RedisCluster;
-use crate::world::{End, World};
+use crate::world::{End, Lost, World};
 
 /// A claim whose answer was lost is repeated when its lease is over: 6 s, and 1 s for the sweep.
-const AFTER_A_LEASE: Duration = Duration::from_secs(10);
+pub(super) const AFTER_A_LEASE: Duration = Duration::from_secs(10);
 /// How long a fail-over may keep a publish under way.
-const LATE: Duration = Duration::from_secs(20);
+pub(super) const LATE: Duration = Duration::from_secs(20);
+/// How long some keys of a slot are here and some there.
+pub(super) const BETWEEN: Duration = Duration::from_millis(10);
 
-fn slot(cluster: &RedisCluster, counter: &str) -> u16 {
+pub(super) fn slot(cluster: &RedisCluster, counter: &str) -> u16 {
     let topic: Topic = format!("counter-{counter}").parse().expect("a topic");
     cluster.slot(&topic)
 }
 
 /// Kills the master that has the counter; returns which it was when its replica is the master.
-async fn kill_master_of(cluster: &mut RedisCluster, counter: &str) -> usize {
+pub(super) async fn kill_master_of(cluster: &mut RedisCluster, counter: &str) -> usize {
     let slot = slot(cluster, counter);
     let master = cluster.owner(slot).expect("a master");
     cluster.nodes[master].kill();
@@ -56,8 +58,20 @@ async fn a_master_killed_ahead_of_its_replica_takes_what_it_was_ahead_with_and_a
     world.redis.until_in_step(1).await;
     world.write_on(50).await;
     // Gates are lost, too.
-    let end = End { within: AFTER_A_LEASE, late: LATE, memories: 1, ambiguous: true, losses: true };
-    world.end(end).await;
+    let (within, lost) = (AFTER_A_LEASE, Lost::Acknowledged);
+    world.end(End { within, late: LATE, memories: 1, ambiguous: true, lost }).await;
+}
+
+#[tokio::test]
+async fn masters_that_hand_over_to_their_replicas_under_load_lose_refuse_and_double_nothing() {
+    let redis = RedisCluster::start(3, 1, &[]).await;
+    let mut world = World::start_on(redis, Shape::default()).await;
+    for counter in ["a", "b", "c"] {
+        world.write_on(50).await;
+        world.redis.hand_over(slot(&world.redis, counter)).await;
+    }
+    world.write_on(50).await;
+    world.end(End { within: AFTER_A_LEASE, late: LATE, ..End::default() }).await;
 }
 
 #[tokio::test]
@@ -74,6 +88,3 @@ async fn slots_that_move_back_and_forth_under_load_lose_and_double_nothing() {
     }
     world.end(End::default()).await;
 }
-
-/// How long some keys of a slot are here and some there.
-const BETWEEN: Duration = Duration::from_millis(10);

@@ -13,7 +13,8 @@ const SHORT: u64 = 15;
 const ORIGINS: usize = 3;
 const PROXIES: usize = 2;
 
-fn number(variable: &str) -> Option<u64> {
+/// What an environment variable says.
+pub(super) fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok().filter(|text| !text.is_empty())?;
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
 }

@@ -1,4 +1,4 @@
-//! One fault each, and all of them mixed. They wait more than they work, so run them with more threads than there are
+//! One fault each, and many of them mixed. They wait more than they work, so run them with more threads than there are
 //! cores, as `make test` does.
 
 mod caches;
@@ -7,5 +7,6 @@ mod cluster;
 mod control;
 mod kills;
 mod mixed;
+mod mixed_cluster;
 mod redis;
 mod sentinel;
