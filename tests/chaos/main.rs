@@ -2,7 +2,7 @@
 //! that knows only what clients can know.
 //!
 //! Every fault has a scenario of its own; `mixed` throws them all, as a seed says. `make chaos` runs that one for as long
-//! as asked: `CHAOS_SECONDS=600 CHAOS_SEED=7 make chaos`.
+//! as asked: `CHAOS_SECONDS=600 CHAOS_SEED=7 make chaos`; and those of `pressure` with a minute for each fault.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -10,6 +10,7 @@ mod support;
 mod checker;
 mod gate;
 mod listeners;
+mod load;
 mod origin;
 mod random;
 mod request;

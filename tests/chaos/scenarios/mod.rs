@@ -6,4 +6,11 @@ mod clocks;
 mod control;
 mod kills;
 mod mixed;
+mod pressure;
 mod redis;
+
+/// A number from the environment.
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok().filter(|text| !text.is_empty())?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
+}
