@@ -1,5 +1,5 @@
-//! One hot counter on several origins: what they publish together, and how often they are read by those who join
-//! through the cache.
+//! One hot counter on several origins: what they publish together, and how often they are asked on behalf of those who
+//! join through the cache.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -24,8 +24,8 @@ const CLAIMED: &str = "livecounter_announcements_claimed_total";
 const READS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="Get""#;
 const RECOVERIES: &str = r#"livecounter_http_requests_total{route="/counters/{id}/recover""#;
 
-/// POSTs through the cache to so many origins while listeners join at Pushpin: publishes a second, and reads of the
-/// origins for each.
+/// POSTs through the cache to so many origins while listeners join at Pushpin: publishes a second, and requests
+/// for reading at the origins for each: those of the cache, and Pushpin's recoveries.
 pub(crate) fn origins(count: usize) -> Result<Figures> {
     let chain = livecounter::origins(count, INTERVAL)?;
     let sums =
@@ -49,7 +49,7 @@ pub(crate) fn origins(count: usize) -> Result<Figures> {
     let seconds = report.elapsed_us as f64 / 1e6 + INTERVAL.as_secs_f64();
     Ok(Figures::from([
         ("publishes", claimed / seconds),
-        ("reads", reads / claimed),
+        ("reads", (reads + recoveries) / claimed),
         ("recoveries", recoveries / claimed),
         ("posts", f64::from(report.answered)),
         ("joined", joined.len() as f64),

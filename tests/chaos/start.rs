@@ -25,21 +25,11 @@ pub(crate) struct Shape {
     pub(crate) writers: usize,
     pub(crate) interval: Duration,
     pub(crate) seed: u64,
-    /// Whether Redis keeps what it has answered even if it is killed.
-    pub(crate) durable: bool,
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Shape {
-            origins: 2,
-            pushpins: 1,
-            listeners: 200,
-            writers: 6,
-            interval: INTERVAL,
-            seed: 1,
-            durable: true,
-        }
+        Shape { origins: 2, pushpins: 1, listeners: 200, writers: 6, interval: INTERVAL, seed: 1 }
     }
 }
 
@@ -48,8 +38,7 @@ impl World {
     pub(crate) async fn start(shape: Shape) -> World {
         let began = Instant::now();
         let redis_port = Port::reserve();
-        let durable: &[&str] = &["--appendonly yes", "--appendfsync always"];
-        let redis = RedisServer::on_port(redis_port.number(), if shape.durable { durable } else { &[] });
+        let redis = RedisServer::on_port(redis_port.number(), &["--appendonly yes", "--appendfsync always"]);
         let wire = Wire::start(redis_port.addr()).await;
         // The origins first, so that the cache never takes them for sick.
         let (purges, mut controls, mut grip) = (Gate::start().await, Vec::new(), Vec::new());
