@@ -137,7 +137,11 @@ async fn told(world: &World, outlet: Outlet, trouble: Trouble) {
         let status = async || i64::from(origin.readiness().await);
         until("/readyz to say it", soon, status, |status| status == 503).await;
         match outlet {
-            Outlet::Pushpin => assert_eq!(origin.metric("livecounter_endpoint_up{").await, 0.0),
+            Outlet::Pushpin => {
+                assert_eq!(origin.metric("livecounter_endpoint_up{").await, 0.0);
+                let waiting = origin.metric("livecounter_endpoint_items_pending{").await;
+                assert!(waiting >= 0.4 * COUNTERS as f64, "{waiting} items wait: half of all at each origin");
+            }
             Outlet::PurgeApi => assert!(origin.metric("livecounter_purge_failures_total").await > 0.0),
         }
     }
