@@ -18,10 +18,12 @@ lint: ## formatting and lints
 
 test: deps lint ## everything: packages, formatting, lints, all tests with the real servers
 	cargo test --locked -- --skip scenarios::
-	cargo test --locked --test chaos scenarios:: -- --test-threads=8
+	cargo test --locked --test chaos scenarios:: -- --skip pressure --test-threads=8
+	cargo test --locked --test chaos scenarios::pressure -- --test-threads=3
 
-chaos: deps ## faults mixed, on one Redis and on a Cluster: CHAOS_SECONDS (600) of them, repeatable by CHAOS_SEED
+chaos: deps ## faults mixed: CHAOS_SECONDS (600), CHAOS_SEED; outlets away: PRESSURE_SECONDS (60)
 	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} cargo test --locked --test chaos mixed -- --nocapture
+	PRESSURE_SECONDS=$${PRESSURE_SECONDS:-60} cargo test --locked --test chaos pressure -- --nocapture
 
 audit: ## licences and known faults of the dependencies (needs cargo-deny)
 	cargo deny check

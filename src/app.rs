@@ -23,6 +23,11 @@ use crate::store::sqlite::SqliteStore;
 
 /// How long one Redis round trip may take before its callers are told 503.
 const STORE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a client may take nothing of what it is sent before the system cuts it off: one that has stopped reading, and
+/// whose buffers are full, or one that has gone without a word. Such a stream would else be held for a quarter of an
+/// hour, or for ever.
+#[cfg(target_os = "linux")]
+const STUCK_FOR: Duration = Duration::from_secs(20);
 /// How long requests under way may take to finish when the service stops, in seconds.
 const FINISH_WITHIN: u64 = 10;
 /// How long the workers' threads may take to let go of the store when the service stops.
@@ -67,9 +72,8 @@ impl App {
             )),
         };
         let hub = settings.redis_url.is_none().then(Arc::<Hub>::default);
-        let listener =
-            TcpListener::bind(settings.listen).map_err(|e| StartError::Listen(settings.listen, e))?;
-        let address = listener.local_addr().map_err(|e| StartError::Listen(settings.listen, e))?;
+        let (listener, address) =
+            listen(settings.listen).map_err(|e| StartError::Listen(settings.listen, e))?;
 
         let outlets = Outlets {
             hub: hub.clone(),
@@ -123,6 +127,15 @@ impl App {
         self.store.close().await;
         Ok(all_out)
     }
+}
+
+/// Listens. Accepted connections inherit the socket's options.
+fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address)?;
+    #[cfg(target_os = "linux")]
+    rustix::net::sockopt::set_tcp_user_timeout(&listener, STUCK_FOR.as_millis() as u32)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
 }
 
 /// Stops the service.

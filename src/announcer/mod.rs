@@ -8,6 +8,7 @@
 //! Knows the store, the purger, the publisher and the hub; nothing of HTTP.
 
 mod board;
+mod newest;
 mod round;
 mod stats;
 
@@ -25,7 +26,8 @@ use crate::grip::Publisher;
 use crate::hub::Hub;
 use crate::store::{Announcement, Store, Terms};
 use board::Board;
-use round::{Newest, Round, RoundEnd, Step};
+use newest::Newest;
+use round::{Round, RoundEnd, Step};
 pub use stats::Stats;
 
 /// How many topics go through one round: while Redis looks at them it does nothing else, and POSTs wait.

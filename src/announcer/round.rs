@@ -1,12 +1,14 @@
 //! One round: claim a batch of topics, purge, publish; then, apart from the round, acknowledge.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::future::ready;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
+use super::newest::Newest;
 use super::{Announcer, Outlets, STORE_PAUSE, SWEEP_EVERY, SWEEP_SIZE, Stats};
 use crate::domain::{EventId, Topic};
 use crate::grip::Item;
@@ -16,6 +18,9 @@ use crate::store::{Announcement, Claim, Store, Terms};
 /// A fetch under way during the purge can put the old value back into the cache: so everything is purged once more,
 /// when such a fetch has ended.
 const SECOND_PURGE_AFTER: Duration = Duration::from_secs(2);
+/// How long publishing waits for the purge before it. A purge API that is slower must not hold the streams up: who joins
+/// with an old copy in between is healed as after a lost purge.
+const PURGE_FIRST_FOR: Duration = Duration::from_millis(500);
 
 /// What every round works with.
 pub(super) struct Round {
@@ -24,11 +29,6 @@ pub(super) struct Round {
     pub(super) terms: Terms,
     pub(super) newest: Newest,
 }
-
-/// The newest claim of each topic whose second purge is still due. A newer claim purges anyway, twice, so the older
-/// one's second purge and acknowledgement are left out. Used only where there is a purger.
-#[derive(Default)]
-pub(super) struct Newest(Mutex<HashMap<Topic, EventId>>);
 
 /// What a round leaves to do: for the board, and apart from it.
 pub(super) type RoundEnd = (Vec<Step>, Option<Delivery>);
@@ -47,13 +47,17 @@ pub(super) struct Delivery {
     claims: Vec<(Topic, EventId)>,
     /// Resolves to the indexes of the claims that not every proxy has accepted.
     refused: BoxFuture<'static, Vec<usize>>,
-    /// The first purge was answered well, or there is no cache.
-    purged: bool,
+    /// Resolves to whether the first purge was answered well; without a cache it was.
+    purged: BoxFuture<'static, bool>,
 }
 
 impl Round {
     /// Claims what is unpublished of the topics and hands it to the outlets.
-    pub(super) async fn claim_and_deliver(&self, announcer: Announcer, topics: Vec<Topic>) -> RoundEnd {
+    pub(super) async fn claim_and_deliver(
+        self: Arc<Self>,
+        announcer: Announcer,
+        topics: Vec<Topic>,
+    ) -> RoundEnd {
         let stats = announcer.stats();
         let claims = self.store.claim(topics.clone(), self.terms).await;
         let mut steps = Vec::with_capacity(topics.len());
@@ -74,31 +78,32 @@ impl Round {
             };
             steps.push(Step { topic, rest, again });
         }
-        let delivery = if claimed.is_empty() { None } else { Some(self.deliver(stats, claimed).await) };
+        let delivery = if claimed.is_empty() { None } else { Some(self.deliver(&announcer, claimed).await) };
         (steps, delivery)
     }
 
     /// Hands to the outlets what additions have claimed themselves.
     pub(super) async fn deliver_claimed(
-        &self,
+        self: Arc<Self>,
         announcer: Announcer,
         claimed: Vec<(Topic, Vec<Announcement>)>,
     ) -> RoundEnd {
         let flat = claimed
             .into_iter()
             .flat_map(|(topic, values)| values.into_iter().map(move |value| (topic.clone(), value)));
-        (Vec::new(), Some(self.deliver(announcer.stats(), flat.collect()).await))
+        (Vec::new(), Some(self.deliver(&announcer, flat.collect()).await))
     }
 
     /// Purge first, then publish: the other way round, who connects in between gets the old value from the cache and
     /// has missed the message.
-    async fn deliver(&self, stats: &Stats, claimed: Vec<(Topic, Announcement)>) -> Delivery {
-        Stats::add(&stats.claimed, claimed.len());
+    async fn deliver(
+        self: &Arc<Self>,
+        announcer: &Announcer,
+        claimed: Vec<(Topic, Announcement)>,
+    ) -> Delivery {
+        Stats::add(&announcer.stats().claimed, claimed.len());
         let claims: Vec<_> = claimed.iter().map(|(topic, value)| (topic.clone(), value.id)).collect();
-        let purged = self.purge(stats, &claims).await;
-        if self.outlets.purger.is_some() {
-            self.newest.note(&claims);
-        }
+        let purged = self.purge_first(announcer, &claims).await;
         let mut items = Vec::new();
         for (topic, Announcement { value, id, prev }) in claimed {
             let content = sse::message(id, &value.to_string());
@@ -118,9 +123,29 @@ impl Round {
                     async move { accepted.await.err().map(|error| error.unaccepted()).unwrap_or_default() },
                 )
             }
-            None => Box::pin(std::future::ready(Vec::new())),
+            None => Box::pin(ready(Vec::new())),
         };
         Delivery { claims, refused, purged }
+    }
+
+    /// Purges for as long as publishing may wait for it. What it resolves to resolves when the purge has ended.
+    async fn purge_first(
+        self: &Arc<Self>,
+        announcer: &Announcer,
+        claims: &[(Topic, EventId)],
+    ) -> BoxFuture<'static, bool> {
+        if self.outlets.purger.is_none() {
+            return Box::pin(ready(true));
+        }
+        let (round, announcer, owned) = (Arc::clone(self), announcer.clone(), claims.to_vec());
+        let mut purging: BoxFuture<'static, bool> =
+            Box::pin(async move { round.purge(announcer.stats(), &owned).await });
+        let purged = timeout(PURGE_FIRST_FOR, &mut purging).await;
+        self.newest.note(claims);
+        match purged {
+            Ok(purged) => Box::pin(ready(purged)),
+            Err(_) => purging,
+        }
     }
 
     /// Purges the topics' surrogate keys. Returns whether the cache is known to be rid of them.
@@ -152,14 +177,15 @@ impl Round {
         mut closed: watch::Receiver<bool>,
     ) {
         let stats = announcer.stats();
-        let Delivery { mut claims, refused, purged } = delivery;
-        let refused = refused.await;
+        let Delivery { claims, refused, purged } = delivery;
+        let (refused, mut purged) = tokio::join!(refused, purged);
         let mut given_up = refused.len();
-        let mut index = 0..;
-        claims.retain(|_| index.next().is_some_and(|index| refused.binary_search(&index).is_err()));
-        let mut purged = purged;
-        if purged && self.outlets.purger.is_some() {
-            let _ = tokio::time::timeout(SECOND_PURGE_AFTER, closed.wait_for(|closed| *closed)).await;
+        let (mut claims, lost) = split(claims, &refused);
+        self.newest.forget(&lost);
+        if !purged {
+            self.newest.forget(&claims);
+        } else if self.outlets.purger.is_some() {
+            let _ = timeout(SECOND_PURGE_AFTER, closed.wait_for(|closed| *closed)).await;
             self.newest.keep_newest(&mut claims);
             purged = claims.is_empty() || self.purge(stats, &claims).await;
         }
@@ -208,21 +234,10 @@ impl Round {
     }
 }
 
-impl Newest {
-    fn note(&self, claims: &[(Topic, EventId)]) {
-        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        newest.extend(claims.iter().cloned());
-    }
-
-    /// Leaves only the claims that are still the newest of their topics, and forgets those.
-    fn keep_newest(&self, claims: &mut Vec<(Topic, EventId)>) {
-        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        claims.retain(|(topic, id)| {
-            let keep = newest.get(topic) == Some(id);
-            if keep {
-                newest.remove(topic);
-            }
-            keep
-        });
-    }
+/// Those that every proxy has accepted, and the others, whose indexes are given in order.
+fn split<T>(claims: Vec<T>, refused: &[usize]) -> (Vec<T>, Vec<T>) {
+    let (accepted, refused): (Vec<_>, Vec<_>) =
+        claims.into_iter().enumerate().partition(|(index, _)| refused.binary_search(index).is_err());
+    let without_index = |claims: Vec<(usize, T)>| claims.into_iter().map(|(_, claim)| claim).collect();
+    (without_index(accepted), without_index(refused))
 }

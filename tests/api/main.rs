@@ -7,6 +7,7 @@ mod accept;
 mod announcements;
 mod bad_input;
 mod counters;
+mod crowd;
 mod grip;
 mod layers;
 mod operations;

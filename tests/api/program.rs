@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use crate::support::http::client;
+use crate::support::process::resident_kib;
 
 fn program(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_livecounter"));
@@ -21,9 +22,9 @@ fn output(environment: &[(&str, &str)], arguments: &[&str]) -> Output {
 }
 
 /// A running program, killed when dropped.
-struct Program {
+pub(crate) struct Program {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     log: BufReader<std::process::ChildStderr>,
 }
 
@@ -32,6 +33,19 @@ impl Program {
     fn start(directory: &Path, environment: &[(&str, &str)]) -> Self {
         let mut command = program(directory);
         command.args(["serve", "--listen", "127.0.0.1:0"]).envs(environment.iter().copied());
+        Program::run(command)
+    }
+
+    /// The same as a child of a system that lets it open 1,024 files until it asks for more.
+    pub(crate) fn start_with_few_files(directory: &Path) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -Sn 1024; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_livecounter")]);
+        command.args(["serve", "--listen", "127.0.0.1:0"]).current_dir(directory);
+        command.env_clear().env("RUST_LOG", "info");
+        Program::run(command)
+    }
+
+    fn run(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the program to start");
         let log = BufReader::new(child.stderr.take().expect("its log"));
         // From here on it is killed, whatever fails.
@@ -47,8 +61,13 @@ impl Program {
         }
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// What it holds in memory now, in KiB.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        resident_kib(self.child.id())
     }
 
     fn signal(&self, name: &str) {

@@ -19,11 +19,12 @@ Options:
 
 Environment:
   BENCH_ROUNDS       interleaved rounds, whose medians are printed [3]
-  BENCH_SECONDS      duration of each load of requests; the storm always takes 10 [3]
+  BENCH_SECONDS      duration of each load of requests; storm and scale always take 10 [3]
   BENCH_ROWS         such words, separated by commas [all rows]
   BENCH_LIVECOUNTER  another executable to measure [the one of this build]
 
-Programs: redis-server redis-tools pushpin nginx libnginx-mod-nchan webdis wrk (Debian packages).
+Programs: redis-server redis-tools pushpin varnish varnish-modules nginx libnginx-mod-nchan webdis wrk (Debian
+packages).
 The exit status is 1 when a row could not be measured; a row that falls short does not change it.
 ";
 

@@ -12,7 +12,7 @@ pub(crate) fn describe(knobs: &Knobs) -> String {
     let kernel = read("/proc/sys/kernel/osrelease");
     let load = read("/proc/loadavg");
     let load = load.split(' ').next().unwrap_or_default();
-    let packages = ["redis-server", "pushpin", "nginx", "libnginx-mod-nchan", "webdis", "wrk"];
+    let packages = ["redis-server", "pushpin", "varnish", "nginx", "libnginx-mod-nchan", "webdis", "wrk"];
     let versions =
         output(Command::new("dpkg-query").args(["-W", "-f", "${Package} ${Version}, "]).args(packages));
     let disk = output(Command::new("df").args(["--output=fstype", env!("CARGO_TARGET_TMPDIR")]));

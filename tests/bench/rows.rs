@@ -16,6 +16,7 @@ pub(crate) enum Unit {
     Milliseconds,
     Microseconds,
     Kibibytes,
+    PerChange,
 }
 
 /// The bounds of the ratio to the peer, or of the figure itself where there is no peer.
@@ -72,9 +73,12 @@ impl Row {
 /// What the storm's listeners have to get the last value: the interval and 200 ms.
 const HELD_MS: f64 = INTERVAL.as_millis() as f64 + 200.0;
 
+/// What is published in a second at most: one value per interval, and the first and the last of ten seconds.
+const PUBLISHES: f64 = 1_000.0 / INTERVAL.as_millis() as f64 + 0.1;
+
 /// In the order of the table.
 pub(crate) fn rows() -> Vec<Row> {
-    use Unit::{Kibibytes as Kib, Microseconds as Us, Milliseconds as Ms, PerSecond as S};
+    use Unit::{Kibibytes as Kib, Microseconds as Us, Milliseconds as Ms, PerChange as C, PerSecond as S};
     let row = Row::new;
     let (hot, spread) = ("post-hot/livecounter", "post-spread/livecounter");
     let (streams, many_streams) = ("streams-1000/livecounter", "streams-5000/livecounter");
@@ -138,5 +142,11 @@ pub(crate) fn rows() -> Vec<Row> {
             .against("publishing off", silent)
             .only_reach(true, 0.9),
         row("origin-memory", Kib, "origin-memory/livecounter", "KiB").at_most(0.5, 0.1),
+        row("scale-1-publishes", S, "scale/1", "publishes").at_most(PUBLISHES, PUBLISHES),
+        row("scale-2-publishes", S, "scale/2", "publishes").against("1 origin", "scale/1").at_most(1.1, 1.05),
+        row("scale-3-publishes", S, "scale/3", "publishes").against("1 origin", "scale/1").at_most(1.1, 1.05),
+        row("scale-1-reads", C, "scale/1", "reads").at_most(1.5, 1.25),
+        row("scale-2-reads", C, "scale/2", "reads").at_most(1.5, 1.25),
+        row("scale-3-reads", C, "scale/3", "reads").at_most(1.5, 1.25),
     ]
 }

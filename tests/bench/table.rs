@@ -178,7 +178,8 @@ fn write(unit: Unit, figure: f64) -> String {
                 millions => format!("{millions},{:03},{rest:03}/s", thousands % 1_000),
             }
         }
-        Unit::PerSecond => format!("{figure:.0}/s"),
+        Unit::PerSecond => format!("{}/s", short(figure)),
+        Unit::PerChange => format!("{} a change", short(figure)),
         Unit::Milliseconds => format!("{} ms", short(figure)),
         Unit::Microseconds => format!("{} µs", short(figure)),
         Unit::Kibibytes => format!("{} KiB", short(figure)),

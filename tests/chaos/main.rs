@@ -2,7 +2,7 @@
 //! that knows only what clients can know.
 //!
 //! Every fault has a scenario of its own; `mixed` and `mixed_cluster` throw many, as a seed says. `make chaos` runs those two for
-//! as long as asked: `CHAOS_SECONDS=600 CHAOS_SEED=7 make chaos`.
+//! as long as asked: `CHAOS_SECONDS=600 CHAOS_SEED=7 make chaos`; and those of `pressure` with a minute for each fault.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -11,6 +11,7 @@ mod checker;
 mod engine;
 mod gate;
 mod listeners;
+mod load;
 mod origin;
 mod random;
 mod request;

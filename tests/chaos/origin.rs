@@ -65,6 +65,16 @@ impl Origin {
         self.process.is_some()
     }
 
+    /// What it holds in memory now, in KiB.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        process::resident_kib(self.process.as_ref().expect("a running origin").id())
+    }
+
+    /// The status of `/readyz`.
+    pub(crate) async fn readiness(&self) -> u16 {
+        client().get(self.url("/readyz")).send().await.expect("an answer").status().as_u16()
+    }
+
     /// What it has logged since its last start.
     pub(crate) fn log(&self) -> String {
         self.process.as_ref().map(Process::log).unwrap_or_default()

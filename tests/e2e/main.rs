@@ -6,3 +6,4 @@ mod support;
 mod chain;
 mod counters;
 mod origin;
+mod scale;

@@ -94,6 +94,13 @@ impl Process {
     }
 }
 
+/// What a process holds in memory now, in KiB.
+pub fn resident_kib(id: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).expect("a running process");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its resident memory");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
 /// The environment variable that marks the server of this directory and what it starts.
 fn mark(dir: &Path) -> String {
     format!("LIVECOUNTER_TEST_SERVER={}", dir.display())

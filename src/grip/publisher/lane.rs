@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::post::{Failure, Outcome, Poster};
 use super::queue::{Batch, Entry, Queue, Waiter};
@@ -13,6 +14,10 @@ use crate::grip::{Endpoint, Item};
 
 /// What one request carries at most. Pushpin's and Fastly's limits lie higher; these keep an answer quick.
 const MAX_ITEMS: usize = 100;
+/// What one request carries to an endpoint that takes longer than [`SLOW`] for it: far away, or ill. One request is under
+/// way at a time, so else most items would wait for their turn longer than anybody waits for them.
+const MAX_ITEMS_TO_A_SLOW_ONE: usize = 1_000;
+const SLOW: Duration = Duration::from_millis(250);
 const MAX_BYTES: usize = 500_000;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -95,9 +100,10 @@ impl Lane {
                 continue;
             };
             self.requests.fetch_add(1, Relaxed);
+            let posted = Instant::now();
             match poster.post(body).await {
                 Outcome::Accepted => {
-                    pace.went_well();
+                    pace.went_well(posted.elapsed());
                     self.accept(entries);
                 }
                 Outcome::Refused(status) => {
@@ -172,8 +178,9 @@ impl Pace {
         Pace { batch_size: MAX_ITEMS, pause: FIRST_PAUSE, refusing: false }
     }
 
-    fn went_well(&mut self) {
-        *self = Pace { batch_size: (self.batch_size * 2).min(MAX_ITEMS), ..Pace::new() };
+    fn went_well(&mut self, took: Duration) {
+        let most = if took > SLOW { MAX_ITEMS_TO_A_SLOW_ONE } else { MAX_ITEMS };
+        *self = Pace { batch_size: (self.batch_size * 2).min(most), ..Pace::new() };
     }
 
     fn was_refused(&mut self, items: usize) {
@@ -206,7 +213,7 @@ mod tests {
             assert!((expected / 2..=expected).contains(&pause), "{pause} for {expected}");
         }
         assert_eq!(pace.pause(Some(Duration::from_secs(7))), Duration::from_secs(7));
-        pace.went_well();
+        pace.went_well(Duration::ZERO);
         assert!(pace.pause(None) <= FIRST_PAUSE);
     }
 
@@ -220,9 +227,22 @@ mod tests {
         }
         assert_eq!(sizes, [50, 25, 12, 6, 3, 1]);
         assert!(pace.starts_refusing() && !pace.starts_refusing());
-        pace.went_well();
+        pace.went_well(Duration::ZERO);
         assert!(pace.starts_refusing());
-        (0..10).for_each(|_| pace.went_well());
+        (0..10).for_each(|_| pace.went_well(Duration::ZERO));
+        assert_eq!(pace.batch_size, MAX_ITEMS);
+    }
+
+    #[test]
+    fn batches_grow_while_the_endpoint_is_slow() {
+        let mut pace = Pace::new();
+        let mut sizes = Vec::new();
+        for _ in 0..5 {
+            pace.went_well(2 * SLOW);
+            sizes.push(pace.batch_size);
+        }
+        assert_eq!(sizes, [200, 400, 800, 1_000, 1_000]);
+        pace.went_well(SLOW);
         assert_eq!(pace.batch_size, MAX_ITEMS);
     }
 }

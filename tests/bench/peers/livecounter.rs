@@ -9,9 +9,10 @@ use jsonwebtoken::{EncodingKey, Header};
 use serde_json::json;
 
 use super::pushpin::{self, Pushpin};
+use super::varnish::{self, Varnish};
 use super::{Peer, redis};
 use crate::http::{Client, request};
-use crate::process::{Server, free_port};
+use crate::process::{Server, free_port, wait_until};
 
 /// The counter that one-counter measurements use.
 pub(crate) const HOT: &str = "/counters/hot/";
@@ -45,6 +46,47 @@ pub(crate) fn chain(interval: Duration) -> Result<Chain> {
     ];
     let livecounter = launch(port, tempfile::tempdir()?, interval, &environment)?;
     Ok(Chain { livecounter, pushpin, _redis: redis })
+}
+
+/// Several origins on one Redis, behind one cache and one Pushpin.
+pub(crate) struct Origins {
+    pub(crate) origins: Vec<Peer>,
+    pub(crate) cache: Varnish,
+    pub(crate) pushpin: Pushpin,
+    _redis: Peer,
+}
+
+/// Starts them all; returns when each origin has been reached through the cache.
+pub(crate) fn origins(count: usize, interval: Duration) -> Result<Origins> {
+    let redis = redis::start()?;
+    let ports: Vec<u16> = (0..count).map(|_| free_port()).collect::<Result<_>>()?;
+    let cache = varnish::start(&ports)?;
+    let pushpin = pushpin::start(cache.peer.port())?;
+    let grip = format!("http://127.0.0.1:{}/?iss=pushpin&key={}", pushpin.control, pushpin::KEY);
+    let environment = [
+        ("REDIS_URL", format!("redis://127.0.0.1:{}/", redis.port())),
+        ("GRIP_URL", grip),
+        ("FASTLY_SERVICE_ID", "bench".to_owned()),
+        ("FASTLY_API_KEY", varnish::API_KEY.to_owned()),
+        ("LIVECOUNTER__FASTLY__API_URL", format!("http://127.0.0.1:{}", cache.control)),
+    ];
+    let start = |port| launch(port, tempfile::tempdir()?, interval, &environment);
+    let origins: Vec<Peer> = ports.into_iter().map(start).collect::<Result<_>>()?;
+    let mut client = Client::new(cache.peer.port());
+    wait_until("every origin to be reached", Duration::from_secs(15), || {
+        let _ = client.send(&request("POST", "/counters/warm-up/", &[], "")); // 503 while none is known to be well
+        origins.iter().all(|origin| metric(origin.port(), POSTS).is_ok_and(|posts| posts > 0.0))
+    })?;
+    Ok(Origins { origins, cache, pushpin, _redis: redis })
+}
+
+const POSTS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="Post",status="200""#;
+
+/// The sum of a metric's lines that begin so.
+pub(crate) fn metric(port: u16, name: &str) -> Result<f64> {
+    let response = Client::new(port).demand(&request("GET", "/metrics", &[], ""))?;
+    let lines = response.body.lines().filter(|line| line.starts_with(name));
+    Ok(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
 }
 
 fn launch(

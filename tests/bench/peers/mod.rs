@@ -5,6 +5,7 @@ pub(crate) mod livecounter;
 pub(crate) mod nchan;
 pub(crate) mod pushpin;
 pub(crate) mod redis;
+pub(crate) mod varnish;
 pub(crate) mod webdis;
 
 use tempfile::TempDir;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::number;
 use crate::gate::Fault;
 use crate::random::Random;
 use crate::start::Shape;
@@ -12,12 +13,6 @@ use crate::world::{End, World};
 const SHORT: u64 = 15;
 const ORIGINS: usize = 3;
 const PROXIES: usize = 2;
-
-/// What an environment variable says.
-pub(super) fn number(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok().filter(|text| !text.is_empty())?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_happens_in_whatever_order_nothing_is_lost_or_doubled_and_all_see_the_last_value() {

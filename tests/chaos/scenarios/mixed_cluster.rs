@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::cluster::{AFTER_A_LEASE, BETWEEN, LATE, kill_master_of, slot};
-use super::mixed::number;
+use super::number;
 use crate::random::Random;
 use crate::start::Shape;
 use crate::support::redis_cluster::RedisCluster;

@@ -1,5 +1,5 @@
 //! One fault each, and many of them mixed. They wait more than they work, so run them with more threads than there are
-//! cores, as `make test` does.
+//! cores, as `make test` does; those of `pressure`, which compare what POSTs take, apart from the others.
 
 mod caches;
 mod clocks;
@@ -8,5 +8,12 @@ mod control;
 mod kills;
 mod mixed;
 mod mixed_cluster;
+mod pressure;
 mod redis;
 mod sentinel;
+
+/// A number from the environment.
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok().filter(|text| !text.is_empty())?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
+}

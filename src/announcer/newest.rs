@@ -1,0 +1,74 @@
+//! Which claims still have a second purge before them.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::domain::{EventId, Topic};
+
+/// The newest claim of each topic whose second purge is still due. A newer claim purges anyway, twice, so the older
+/// one's second purge and acknowledgement are left out. Used only where there is a purger.
+#[derive(Default)]
+pub(super) struct Newest(Mutex<HashMap<Topic, EventId>>);
+
+impl Newest {
+    pub(super) fn note(&self, claims: &[(Topic, EventId)]) {
+        self.claims().extend(claims.iter().cloned());
+    }
+
+    /// Leaves only the claims that are still the newest of their topics, and forgets those.
+    pub(super) fn keep_newest(&self, claims: &mut Vec<(Topic, EventId)>) {
+        let mut newest = self.claims();
+        claims.retain(|(topic, id)| {
+            let keep = newest.get(topic) == Some(id);
+            if keep {
+                newest.remove(topic);
+            }
+            keep
+        });
+    }
+
+    /// Claims that are given up: whoever claims these topics next may be another origin, so they would stay for ever.
+    pub(super) fn forget(&self, claims: &[(Topic, EventId)]) {
+        let mut newest = self.claims();
+        for (topic, id) in claims {
+            if newest.get(topic) == Some(id) {
+                newest.remove(topic);
+            }
+        }
+    }
+
+    fn claims(&self) -> MutexGuard<'_, HashMap<Topic, EventId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Epoch;
+
+    fn claim(topic: &str, revision: u64) -> (Topic, EventId) {
+        (topic.parse().expect("a topic"), EventId { epoch: Epoch::new(9), revision })
+    }
+
+    #[test]
+    fn only_the_newest_claim_of_a_topic_is_left_for_the_second_purge() {
+        let newest = Newest::default();
+        newest.note(&[claim("a", 1), claim("b", 1)]);
+        newest.note(&[claim("a", 2)]);
+        let mut claims = vec![claim("a", 1), claim("b", 1)];
+        newest.keep_newest(&mut claims);
+        assert_eq!(claims, [claim("b", 1)]);
+    }
+
+    #[test]
+    fn what_is_given_up_leaves_nothing_behind_and_takes_nothing_newer_along() {
+        let newest = Newest::default();
+        newest.note(&[claim("a", 2), claim("b", 1)]);
+        newest.forget(&[claim("a", 1), claim("b", 1)]);
+        let mut claims = vec![claim("a", 2)];
+        newest.keep_newest(&mut claims);
+        assert_eq!(claims, [claim("a", 2)]);
+        assert!(newest.claims().is_empty());
+    }
+}

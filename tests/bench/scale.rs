@@ -1,0 +1,124 @@
+//! One hot counter on several origins: what they publish together, and how often they are asked on behalf of those who
+//! join through the cache.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::cells::{Figures, INTERVAL};
+use crate::http::request;
+use crate::paced::Pace;
+use crate::peers::livecounter::{self, Origins};
+use crate::wire::{Body, Head, head_end, take_values};
+
+const PER_SECOND: u32 = 500;
+const SECONDS: u32 = 10;
+/// Between two who join: a dozen per interval.
+const JOINING: Duration = Duration::from_millis(20);
+
+const CLAIMED: &str = "livecounter_announcements_claimed_total";
+const READS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="Get""#;
+const RECOVERIES: &str = r#"livecounter_http_requests_total{route="/counters/{id}/recover""#;
+
+/// POSTs through the cache to so many origins while listeners join at Pushpin: publishes a second, and requests
+/// for reading at the origins for each: those of the cache, and Pushpin's recoveries.
+pub(crate) fn origins(count: usize) -> Result<Figures> {
+    let chain = livecounter::origins(count, INTERVAL)?;
+    let sums =
+        || -> Result<[f64; 3]> { Ok([sum(&chain, CLAIMED)?, sum(&chain, READS)?, sum(&chain, RECOVERIES)?]) };
+    let before = sums()?;
+    let (port, path) = (chain.cache.peer.port(), livecounter::HOT.to_owned());
+    let load = Pace { port, path, per_second: PER_SECOND, seconds: SECONDS };
+    let done = AtomicBool::new(false);
+    let (report, joined) = thread::scope(|scope| {
+        let joining = scope.spawn(|| join_until(&done, chain.pushpin.peer.port()));
+        let report = load.run();
+        done.store(true, Relaxed);
+        (report, joining.join())
+    });
+    let (report, mut joined) = (report?, joined.map_err(|_| anyhow!("the listeners have panicked"))??);
+    for listener in &mut joined {
+        listener.until(report.value)?;
+    }
+    let after = sums()?;
+    let [claimed, reads, recoveries] = [0, 1, 2].map(|figure| after[figure] - before[figure]);
+    let seconds = report.elapsed_us as f64 / 1e6 + INTERVAL.as_secs_f64();
+    Ok(Figures::from([
+        ("publishes", claimed / seconds),
+        ("reads", (reads + recoveries) / claimed),
+        ("recoveries", recoveries / claimed),
+        ("posts", f64::from(report.answered)),
+        ("joined", joined.len() as f64),
+    ]))
+}
+
+fn sum(chain: &Origins, metric: &str) -> Result<f64> {
+    chain.origins.iter().map(|origin| livecounter::metric(origin.port(), metric)).sum()
+}
+
+fn join_until(done: &AtomicBool, port: u16) -> Result<Vec<Joined>> {
+    let (start, mut joined) = (Instant::now(), Vec::new());
+    while !done.load(Relaxed) {
+        joined.push(Joined::join(port)?);
+        thread::sleep((start + JOINING * joined.len() as u32).saturating_duration_since(Instant::now()));
+    }
+    Ok(joined)
+}
+
+/// A listener that has joined.
+struct Joined {
+    stream: TcpStream,
+    body: Body,
+    decoded: Vec<u8>,
+}
+
+impl Joined {
+    fn join(port: u16) -> Result<Self> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).context("cannot join")?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        let fields = ["Accept: text/event-stream".to_owned()];
+        stream.write_all(request("GET", livecounter::HOT, &fields, "").as_bytes())?;
+        let mut received = Vec::new();
+        let end = loop {
+            match head_end(&received) {
+                Some(end) => break end,
+                None => read(&mut stream, &mut received)?,
+            }
+        };
+        let head = Head::parse(&received[..end]).context("not an HTTP response")?;
+        if head.status != 200 {
+            bail!("who joined was answered {}", head.status);
+        }
+        let (mut body, mut decoded) = (Body::of(&head), Vec::new());
+        body.feed(&received[end..], &mut decoded);
+        Ok(Joined { stream, body, decoded })
+    }
+
+    /// Reads until it has this value.
+    fn until(&mut self, value: i64) -> Result<()> {
+        let (mut seen, mut received) = (false, Vec::new());
+        loop {
+            take_values(&mut self.decoded, |data| seen |= data == value);
+            if seen {
+                return Ok(());
+            }
+            received.clear();
+            read(&mut self.stream, &mut received).context("a listener lacks the last value")?;
+            self.body.feed(&received, &mut self.decoded);
+        }
+    }
+}
+
+fn read(stream: &mut TcpStream, received: &mut Vec<u8>) -> Result<()> {
+    let mut buffer = [0; 16 * 1024];
+    let count = stream.read(&mut buffer)?;
+    if count == 0 {
+        bail!("closed");
+    }
+    received.extend_from_slice(&buffer[..count]);
+    Ok(())
+}
