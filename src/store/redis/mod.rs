@@ -16,9 +16,10 @@
 //! |---|---|
 //! | `v` `r` `e` | value, revision, epoch |
 //! | `p` `w` | revision claimed last, and the value then |
-//! | `q` | revision claimed before `p`; 0 when there was none |
+//! | `q` | revision claimed before `p`, followed by its epoch where that is another; 0 when there was none |
 //! | `a` | revision acknowledged last |
 //! | `s` `g` | when the gate was shut last, and until when |
+//! | `l` | the history of Redis's data that the epoch belongs to: decision 8 |
 //!
 //! Times are Redis's own (`TIME`), in milliseconds since 1970.
 //!
@@ -48,7 +49,7 @@ use batch::Question;
 use keys::KeyWriter;
 use script::Script;
 
-use super::{Add, AddError, Added, Claim, Reading, Store, StoreError, Terms};
+use super::{Add, AddError, Added, Claim, Reading, Store, StoreError, Terms, random};
 use crate::domain::{EventId, Topic};
 
 /// A Redis, or several behind Sentinels or as a Cluster. Each worker has its own, with its own connection.
@@ -117,10 +118,18 @@ impl Store for RedisStore {
 
     async fn claim(&self, topics: Vec<Topic>, terms: Terms) -> Vec<Result<Claim, StoreError>> {
         let question = Question { script: &script::CLAIM, keys_per_topic: 2, decode: reply::claim };
+        let epoch = match random::epoch() {
+            Ok(epoch) => epoch.get(),
+            Err(error) => {
+                let error = StoreError::new(error);
+                return topics.iter().map(|_| Err(error.clone())).collect();
+            }
+        };
         let write = |command: &mut Cmd, chunk: &[usize]| {
             let mut keys = KeyWriter::default();
             chunk.iter().for_each(|&index| keys.topic_and_outbox(command, &topics[index]));
             command.arg(terms.interval.as_millis() as u64).arg(terms.lease.as_millis() as u64);
+            command.arg(epoch);
         };
         let groups = self.groups(topics.iter());
         let answers = groups.iter().map(|group| self.ask_group(&question, &topics, group, write));

@@ -62,11 +62,20 @@ pub(super) fn reading(item: &Value) -> RedisResult<Reading> {
 fn announcement(parts: &[Value]) -> RedisResult<Announcement> {
     let [value, epoch, id, prev] = parts else { return Err(unexpected()) };
     let epoch = Epoch::new(number(epoch)?);
-    let event = |revision| match revision {
-        0 => EventId::default(),
-        revision => EventId { epoch, revision },
-    };
-    Ok(Announcement { value: number(value)?, id: event(number(id)?), prev: event(number(prev)?) })
+    let id = EventId { epoch, revision: number(id)? };
+    Ok(Announcement { value: number(value)?, id, prev: previous(prev, epoch)? })
+}
+
+/// The revision claimed before, with its epoch where that is another.
+fn previous(value: &Value, epoch: Epoch) -> RedisResult<EventId> {
+    let Value::BulkString(text) = value else { return Err(unexpected()) };
+    let text = std::str::from_utf8(text).map_err(|_| unexpected())?;
+    let whole = |text: &str| text.parse().map_err(|_| unexpected());
+    Ok(match text.split_once(' ') {
+        None if text == "0" => EventId::default(),
+        None => EventId { epoch, revision: whole(text)? },
+        Some((revision, epoch)) => EventId { epoch: Epoch::new(whole(epoch)?), revision: whole(revision)? },
+    })
 }
 
 /// A whole number, which Redis keeps as text and Lua as a number.
