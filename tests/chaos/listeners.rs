@@ -67,6 +67,12 @@ impl Listeners {
         *lock(&self.book.stale_openings_allowed) = true;
     }
 
+    /// The store is about to forget some of what they have seen: values may go back, once.
+    pub(crate) fn begin_anew(&self) {
+        self.everybody.iter().for_each(|seen| lock(seen).last = None);
+        lock(&self.book.values).clear();
+    }
+
     /// Everything that must not be and was.
     pub(crate) fn wrongs(&self) -> Vec<String> {
         lock(&self.book.wrongs).clone()
@@ -111,8 +117,7 @@ impl Book {
             self.wrong(format!("{} {id} was {known} for one listener and {value} for another", seen.counter));
         }
         if let Some((last_epoch, last_revision, last_value)) = &seen.last
-            && *last_epoch == epoch
-            && (*last_revision > revision || *last_value > value)
+            && (*last_epoch == epoch && *last_revision > revision || *last_value > value)
             && !(opening && *lock(&self.stale_openings_allowed))
         {
             let last = format!("{last_revision} ({last_value})");

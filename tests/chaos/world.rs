@@ -1,5 +1,6 @@
 //! The whole chain with fault proxies in between, its listeners and writers, and the end at which all is checked.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use livecounter::store::Store;
@@ -33,11 +34,14 @@ pub(crate) struct End {
     pub(crate) memories: usize,
     /// Whether a POST may end without the writer knowing what became of it.
     pub(crate) ambiguous: bool,
+    /// Where the writers began; of counters not named here, at 0.
+    pub(crate) from: HashMap<String, i64>,
 }
 
 impl Default for End {
     fn default() -> Self {
-        End { within: Duration::from_secs(5), late: UNHURT, memories: 0, ambiguous: false }
+        let (within, from) = (Duration::from_secs(5), HashMap::new());
+        End { within, late: UNHURT, memories: 0, ambiguous: false, from }
     }
 }
 
@@ -152,8 +156,9 @@ impl World {
         let mut wrongs = [self.listeners.wrongs(), self.writers.wrongs()].concat();
         let told = self.writers.told();
         for counter in &self.counters {
-            let value = self.value(counter).await;
-            wrongs.extend(checker::counted(counter, &told.get(counter).cloned().unwrap_or_default(), value));
+            let (first, last) = (end.from.get(counter).copied().unwrap_or(0), self.value(counter).await);
+            let told = told.get(counter).cloned().unwrap_or_default();
+            wrongs.extend(checker::counted(counter, &told, first, last));
         }
         let (since, interval) = (self.began, self.interval);
         let pace = Pace { since, interval, late: end.late, memories: end.memories };

@@ -7,3 +7,5 @@ mod control;
 mod kills;
 mod mixed;
 mod redis;
+mod restarts;
+mod restores;
