@@ -138,5 +138,7 @@ pub(crate) fn rows() -> Vec<Row> {
             .against("publishing off", silent)
             .only_reach(true, 0.9),
         row("origin-memory", Kib, "origin-memory/livecounter", "KiB").at_most(0.5, 0.1),
+        row("start", Ms, "start/livecounter", "start ms").at_most(100.0, 50.0),
+        row("idle-memory", Kib, "start/livecounter", "idle KiB").at_most(25.0 * 1024.0, 15.0 * 1024.0),
     ]
 }

@@ -9,3 +9,4 @@ mod mixed;
 mod redis;
 mod restarts;
 mod restores;
+mod restores_file;

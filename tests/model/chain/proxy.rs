@@ -86,7 +86,8 @@ pub(crate) enum Listener {
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(super) proxy: usize,
-    shown: Shown,
+    /// The last of each history: what was under way when the store lost its memory may still be shown once behind it.
+    shown: Vec<Shown>,
     /// The id of the channel that it has got to.
     prev: EventId,
     pub(super) asking: Asking,
@@ -107,7 +108,7 @@ pub(super) enum Asking {
 impl Listener {
     pub(super) fn shown(&self) -> Option<Shown> {
         match self {
-            Listener::On(session) => Some(session.shown),
+            Listener::On(session) => session.shown.last().copied(),
             _ => None,
         }
     }
@@ -126,7 +127,13 @@ impl Session {
         let Answer { published, shown } = answer;
         let misses = at.misses(published) && broken != Broken::PrevId;
         let asking = if misses { Asking::Sent } else { Asking::No };
-        Session { proxy, shown, prev: published, asking, queue: Vec::new() }
+        Session { proxy, shown: vec![shown], prev: published, asking, queue: Vec::new() }
+    }
+
+    /// Whether it shows what was never published and is forgotten: nobody can know before the next change.
+    pub(super) fn shows_what_is_lost(&self, history: u64, published: EventId) -> bool {
+        let lost = |shown: &Shown| shown.history < history && shown.revision > self.prev.revision;
+        self.prev == published && self.shown.last().is_some_and(lost)
     }
 
     /// Gets an item. Returns what is wrong with that.
@@ -167,7 +174,9 @@ impl Session {
     }
 
     fn show(&mut self, shown: Shown) -> Option<String> {
-        let before = std::mem::replace(&mut self.shown, shown);
-        (shown < before).then(|| format!("{shown:?} was shown after {before:?}"))
+        let before = self.shown.iter().position(|before| before.history == shown.history);
+        let before = before.map(|index| self.shown.remove(index));
+        self.shown.push(shown);
+        before.filter(|before| shown < *before).map(|before| format!("{shown:?} was shown after {before:?}"))
     }
 }

@@ -328,13 +328,19 @@ impl Chain {
         }
     }
 
+    /// The store loses its memory, or gets back an older one; then the operator purges everything, when what was being
+    /// fetched has arrived.
     fn restore(&mut self) {
-        if let Some(copy) = &self.copy {
-            self.topic = copy.clone();
-            self.history += 1;
-            self.firsts.clear();
-            self.cache = None; // the operator's step
-            self.fills.clear();
+        let Some(copy) = &self.copy else { return };
+        self.topic = copy.clone();
+        self.history += 1;
+        self.firsts.clear();
+        self.cache = None;
+        self.fills.clear();
+        for listener in &mut self.listeners {
+            if let Listener::Joining { kept, .. } = listener {
+                *kept = false;
+            }
         }
     }
 }
