@@ -1,8 +1,9 @@
 //! One topic's whole chain, in steps as small as anything can come between. No I/O, no clock but its own.
 //!
-//! - `origin`: the announcer and its ways to the proxies. `proxy`: Pushpin and the listeners at it.
+//! - `origin`, `announcing`: the announcer and its ways to the proxies. `proxy`: Pushpin and the listeners at it.
 //! - `steps`: what can happen next. `quiet`: what happens when nothing goes wrong any more.
 
+mod announcing;
 mod origin;
 mod proxy;
 mod quiet;

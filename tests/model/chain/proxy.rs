@@ -86,8 +86,7 @@ pub(crate) enum Listener {
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(super) proxy: usize,
-    /// The last of each history: what was under way when the store lost its memory may still be shown once behind it.
-    shown: Vec<Shown>,
+    shown: Shown,
     /// The id of the channel that it has got to.
     prev: EventId,
     pub(super) asking: Asking,
@@ -108,7 +107,7 @@ pub(super) enum Asking {
 impl Listener {
     pub(super) fn shown(&self) -> Option<Shown> {
         match self {
-            Listener::On(session) => session.shown.last().copied(),
+            Listener::On(session) => Some(session.shown),
             _ => None,
         }
     }
@@ -127,17 +126,16 @@ impl Session {
         let Answer { published, shown } = answer;
         let misses = at.misses(published) && broken != Broken::PrevId;
         let asking = if misses { Asking::Sent } else { Asking::No };
-        Session { proxy, shown: vec![shown], prev: published, asking, queue: Vec::new() }
+        Session { proxy, shown, prev: published, asking, queue: Vec::new() }
     }
 
     /// Whether it shows what was never published and is forgotten: nobody can know before the next change.
     pub(super) fn shows_what_is_lost(&self, history: u64, published: EventId) -> bool {
-        let lost = |shown: &Shown| shown.history < history && shown.revision > self.prev.revision;
-        self.prev == published && self.shown.last().is_some_and(lost)
+        self.prev == published && self.shown.history < history && self.shown.revision > self.prev.revision
     }
 
-    /// Gets an item. Returns what is wrong with that.
-    pub(super) fn offer(&mut self, item: Item, broken: Broken) -> Option<String> {
+    /// Gets an item. Returns what it was shown last and is shown now, where that is older.
+    pub(super) fn offer(&mut self, item: Item, broken: Broken) -> Option<(Shown, Shown)> {
         if !matches!(self.asking, Asking::No) {
             self.queue.push(item);
             return None;
@@ -159,7 +157,7 @@ impl Session {
     }
 
     /// The answer arrives: a value if the session had missed something, and where it is now.
-    pub(super) fn recovered(&mut self, broken: Broken) -> Vec<String> {
+    pub(super) fn recovered(&mut self, broken: Broken) -> Vec<(Shown, Shown)> {
         let Asking::Answered(answer) = self.asking else { return Vec::new() };
         self.asking = Asking::No;
         let mut wrongs = Vec::new();
@@ -173,10 +171,8 @@ impl Session {
         wrongs
     }
 
-    fn show(&mut self, shown: Shown) -> Option<String> {
-        let before = self.shown.iter().position(|before| before.history == shown.history);
-        let before = before.map(|index| self.shown.remove(index));
-        self.shown.push(shown);
-        before.filter(|before| shown < *before).map(|before| format!("{shown:?} was shown after {before:?}"))
+    fn show(&mut self, shown: Shown) -> Option<(Shown, Shown)> {
+        let before = std::mem::replace(&mut self.shown, shown);
+        (shown < before).then_some((before, shown))
     }
 }

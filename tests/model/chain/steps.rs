@@ -1,21 +1,12 @@
 //! What can happen next. A step that makes no sense at the moment does nothing.
 
-use std::time::Duration;
-
-use livecounter::domain::EventId;
-use livecounter::store::{Announcement, Claim, Terms};
-
-use super::origin::{Origin, Stage};
+use super::origin::Origin;
 use super::proxy::{Asking, Listener, Proxy, Session};
-use super::{
-    Broken, Chain, GIVE_UP, INTERVAL, Item, LEASE, LISTENERS, ORIGINS, PROXIES, SECOND_PURGE, Shown,
-};
+use super::{Broken, Chain, Item, LISTENERS, ORIGINS, PROXIES, SECOND_PURGE, Shown};
 use crate::spec::Time;
 
 /// How long a fetch may take: the second purge relies on it.
 const FETCH: Time = SECOND_PURGE;
-/// How long an origin waits after a claim that was not answered.
-const STORE_PAUSE: Time = 500;
 
 /// One step. Numbers are indices, taken modulo how many there are.
 #[derive(Clone, Copy, Debug)]
@@ -121,113 +112,6 @@ impl Chain {
         }
     }
 
-    fn claim(&mut self, index: usize, answered: bool) {
-        let (now, broken) = (self.now, self.broken);
-        let origin = &mut self.origins[index];
-        if !origin.up || !origin.changed || origin.rests > now {
-            return;
-        }
-        // What is broken reads now, and writes the next time.
-        let mut torn = match (broken, origin.torn.take()) {
-            (Broken::Claim, None) => {
-                origin.torn = Some(self.topic.clone());
-                return;
-            }
-            (_, torn) => torn,
-        };
-        let shut = if broken == Broken::Gate { 0 } else { INTERVAL };
-        let terms = Terms { interval: Duration::from_millis(shut), lease: Duration::from_millis(LEASE) };
-        let moment = self.moment();
-        let topic = torn.as_mut().unwrap_or(&mut self.topic);
-        let first = topic.is_unpublished();
-        let claim = topic.claim(terms, moment);
-        if let Some(torn) = torn {
-            (self.topic.last, self.topic.acknowledged) = (torn.last, torn.acknowledged);
-            (self.topic.gate, self.topic.due) = (torn.gate, torn.due);
-        }
-        if let (Claim::Announce(_), Broken::Lease) = (claim, broken) {
-            self.topic.due = None;
-        }
-        if let (Claim::Announce(_), true) = (claim, first) {
-            self.first_claim();
-        }
-        let history = self.history;
-        let origin = &mut self.origins[index];
-        origin.changed = false;
-        match claim {
-            _ if !answered => (origin.changed, origin.rests) = (true, now + STORE_PAUSE),
-            Claim::Announce(Announcement { value, id, prev }) => {
-                origin.rests = now + INTERVAL;
-                origin.begin(Item { id, prev, shown: Shown { history, revision: id.revision, value } });
-            }
-            Claim::Wait(rest) => (origin.changed, origin.rests) = (true, now + crate::spec::millis(rest)),
-            Claim::Nothing => {}
-        }
-    }
-
-    fn deliver(&mut self, index: usize, which: usize, luck: Luck) {
-        let (now, broken) = (self.now, self.broken);
-        let count = self.origins[index].deliveries.len();
-        if count == 0 {
-            return;
-        }
-        let which = which % count;
-        let delivery = self.origins[index].deliveries[which];
-        let id = delivery.item.id;
-        let next = match delivery.stage {
-            Stage::Purge => Some(Stage::Publish(self.purge(luck))),
-            Stage::Publish(purged) => {
-                let origin = &mut self.origins[index];
-                origin.newest = Some(id);
-                origin.publish(delivery.item, delivery.number);
-                Some(Stage::Accept(purged, now))
-            }
-            Stage::Accept(purged, _) if delivery.accepted.iter().all(|accepted| *accepted) => {
-                let second =
-                    if broken == Broken::SecondPurge { Stage::Acknowledge } else { Stage::SecondPurge(now) };
-                purged.then_some(second)
-            }
-            Stage::Accept(_, since) if now < since + GIVE_UP => return,
-            Stage::Accept(..) => None,
-            Stage::SecondPurge(since) if now < since + SECOND_PURGE => return,
-            // A newer claim purges anyway, and will be acknowledged.
-            Stage::SecondPurge(_) if self.origins[index].newest != Some(id) => None,
-            // Lost both times without anybody knowing, it is missing until `cache.max_age`: docs/operations.md.
-            Stage::SecondPurge(_) => {
-                self.purge(if luck == Luck::Lost { Luck::Fails } else { luck }).then_some(Stage::Acknowledge)
-            }
-            Stage::Acknowledge => {
-                self.acknowledge(id, luck);
-                None
-            }
-        };
-        match next {
-            Some(stage) => self.origins[index].deliveries[which].stage = stage,
-            None => {
-                self.origins[index].deliveries.remove(which);
-            }
-        }
-    }
-
-    /// Whether the cache is known to be rid of the topic.
-    fn purge(&mut self, luck: Luck) -> bool {
-        let lost = luck == Luck::Fails || luck == Luck::Lost;
-        if !lost {
-            self.cache = None;
-        }
-        matches!(luck, Luck::Well | Luck::Lost | Luck::Twice)
-    }
-
-    fn acknowledge(&mut self, id: EventId, luck: Luck) {
-        if matches!(luck, Luck::Fails | Luck::Lost) {
-            return;
-        }
-        self.topic.acknowledge(id, self.now);
-        if self.broken == Broken::Acknowledgement {
-            self.topic.due = None;
-        }
-    }
-
     fn sent(&mut self, index: usize, proxy: usize, luck: Luck) {
         let Some(entry) = &self.origins[index].lanes[proxy].out else { return };
         let item = entry.item;
@@ -264,8 +148,8 @@ impl Chain {
     fn offer(&mut self, proxy: usize, items: &[Item]) {
         for item in items {
             for listener in &mut self.listeners {
-                let wrong = listener.session(proxy).and_then(|session| session.offer(*item, self.broken));
-                self.wrongs.extend(wrong);
+                let older = listener.session(proxy).and_then(|session| session.offer(*item, self.broken));
+                self.wrongs.extend(older.and_then(|older| went_back(older, self.history)));
             }
         }
     }
@@ -323,7 +207,10 @@ impl Chain {
                     session.asking = Asking::Answered(answer);
                 }
             }
-            (Step::Recovered(_), Listener::On(session)) => self.wrongs.extend(session.recovered(broken)),
+            (Step::Recovered(_), Listener::On(session)) => {
+                let older = session.recovered(broken).into_iter();
+                self.wrongs.extend(older.filter_map(|older| went_back(older, self.history)));
+            }
             _ => {}
         }
     }
@@ -343,4 +230,10 @@ impl Chain {
             }
         }
     }
+}
+
+/// Older after newer. Where the store has gone back itself, what was under way then is shown again in its order.
+fn went_back((before, shown): (Shown, Shown), history: u64) -> Option<String> {
+    (before.history == history && shown.history == history)
+        .then(|| format!("{shown:?} was shown after {before:?}"))
 }

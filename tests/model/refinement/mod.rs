@@ -2,141 +2,26 @@
 //!
 //! Leases and gates are either over at once or last for the whole test, so that no answer depends on how fast it runs.
 
+mod commands;
+mod subjects;
+
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use livecounter::domain::{Epoch, EventId, LIMIT};
-use livecounter::store::redis::RedisStore;
-use livecounter::store::sqlite::{OpenError, SqliteStore};
-use livecounter::store::{Add, AddError, Announcement, Claim, Reading, Store, Terms};
+use livecounter::domain::{Epoch, EventId};
+use livecounter::store::{AddError, Added, Announcement, Claim, Reading, Terms};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use crate::spec::{Now, Time, Topic, millis};
 use crate::support::redis::RedisServer;
+use commands::{Addition, Command, commands};
+use subjects::{OnRedis, OnSqlite, Subject};
 
 const TOPICS: usize = 3;
 const LONG: Duration = Duration::from_secs(600);
 const DEADLINE: Duration = Duration::from_secs(10);
-
-#[derive(Clone, Debug)]
-enum Command {
-    /// For each of the items: topic, amounts, whether to claim, idempotency key.
-    Add(Vec<(usize, Vec<i64>, bool, Option<usize>)>),
-    /// Topics, whether the gate shuts behind it, whether its lease lasts.
-    Claim(Vec<usize>, bool, bool),
-    /// Which of the claims so far, counted from the last.
-    Acknowledge(Vec<(usize, usize)>),
-    Overdue,
-    /// The process that has the store ends and starts again.
-    Restart,
-}
-
-fn commands() -> impl Strategy<Value = Vec<Command>> {
-    let amount = prop_oneof![8 => -3..=3_i64, 1 => Just(LIMIT), 1 => Just(-LIMIT)];
-    let amounts =
-        prop_oneof![3 => amount.clone().prop_map(|one| vec![one]), 1 => prop::collection::vec(amount, 2..4)];
-    let item = (0..TOPICS, amounts, prop::bool::weighted(0.2), prop::option::weighted(0.3, 0..3_usize));
-    let item = item.prop_map(|(topic, amounts, claim, key)| {
-        // The contract has no key for a combination.
-        let key = key.filter(|_| amounts.len() == 1);
-        (topic, amounts, claim, key)
-    });
-    let command = prop_oneof![
-        8 => prop::collection::vec(item, 1..5).prop_map(Command::Add),
-        6 => (prop::collection::vec(0..TOPICS, 1..4), prop::bool::weighted(0.1), any::<bool>())
-            .prop_map(|(topics, shut, lasting)| Command::Claim(topics, shut, lasting)),
-        4 => prop::collection::vec((0..TOPICS, 0..3_usize), 1..4).prop_map(Command::Acknowledge),
-        2 => Just(Command::Overdue),
-        1 => Just(Command::Restart),
-    ];
-    prop::collection::vec(command, 1..40)
-}
-
-/// A store under test.
-#[async_trait]
-trait Subject {
-    fn store(&self) -> Arc<dyn Store>;
-    /// Forgets everything: the next case begins.
-    async fn clear(&mut self);
-    async fn restart(&mut self);
-    /// What a restart does to a topic.
-    fn restarted(topic: &mut Topic, history: &mut u64);
-}
-
-struct OnSqlite(Option<(tempfile::TempDir, Arc<SqliteStore>)>);
-
-impl OnSqlite {
-    fn open(directory: tempfile::TempDir) -> Self {
-        let asked = Instant::now();
-        loop {
-            match SqliteStore::open(directory.path().join("model.db")) {
-                Ok(store) => return OnSqlite(Some((directory, Arc::new(store)))),
-                // A process that another test is about to start has our lock's handle until it runs.
-                Err(OpenError::InUse { .. }) if asked.elapsed() < DEADLINE => std::thread::yield_now(),
-                Err(error) => panic!("{error}"),
-            }
-        }
-    }
-}
-
-#[async_trait]
-impl Subject for OnSqlite {
-    fn store(&self) -> Arc<dyn Store> {
-        let (_, store) = self.0.as_ref().expect("an open store");
-        Arc::clone(store) as Arc<dyn Store>
-    }
-
-    async fn clear(&mut self) {
-        self.0 = None;
-        *self = OnSqlite::open(tempfile::tempdir().expect("a directory"));
-    }
-
-    async fn restart(&mut self) {
-        let (directory, store) = self.0.take().expect("an open store");
-        drop(store);
-        *self = OnSqlite::open(directory);
-    }
-
-    /// Gates and leases are in memory: what was not acknowledged is overdue, and nothing is shut.
-    fn restarted(topic: &mut Topic, _: &mut u64) {
-        topic.gate = 0;
-        topic.due = topic.due.map(|_| 0);
-    }
-}
-
-struct OnRedis(RedisServer, Arc<RedisStore>);
-
-impl OnRedis {
-    fn connect(server: RedisServer) -> Self {
-        let store = RedisStore::connect(&server.url(), Duration::from_secs(5)).expect("an address");
-        OnRedis(server, Arc::new(store))
-    }
-}
-
-#[async_trait]
-impl Subject for OnRedis {
-    fn store(&self) -> Arc<dyn Store> {
-        Arc::clone(&self.1) as Arc<dyn Store>
-    }
-
-    async fn clear(&mut self) {
-        assert_eq!(self.0.cli(&["FLUSHALL"]), "OK");
-    }
-
-    async fn restart(&mut self) {
-        assert_eq!(self.0.cli(&["SAVE"]), "OK");
-        self.0.kill();
-        self.0.run();
-        self.1 = Arc::new(RedisStore::connect(&self.0.url(), Duration::from_secs(5)).expect("an address"));
-    }
-
-    fn restarted(_: &mut Topic, history: &mut u64) {
-        *history += 1;
-    }
-}
 
 /// The specification beside the store, and which real epoch each of its epochs is.
 struct Pair<S> {
@@ -181,52 +66,33 @@ impl<S: Subject> Pair<S> {
         self.compare().await
     }
 
-    async fn add(&mut self, items: &[(usize, Vec<i64>, bool, Option<usize>)]) -> Result<(), TestCaseError> {
-        let adds = items.iter().map(|(topic, amounts, claim, key)| {
-            let totals = amounts.iter().scan(0_i64, |total, amount| {
-                *total = total.saturating_add(*amount);
-                Some(*total)
-            });
-            let totals: Vec<i64> = totals.collect();
-            Add {
-                sum: totals[totals.len() - 1],
-                lowest: totals.iter().copied().min().unwrap_or_default(),
-                highest: totals.iter().copied().max().unwrap_or_default(),
-                changes: amounts.len() as u32,
-                claim: claim.then_some(LONG),
-                key: key.map(|key| format!("k{key}").parse().expect("a key")),
-                ..Add::single(name(*topic), 0, None)
+    async fn add(&mut self, items: &[Addition]) -> Result<(), TestCaseError> {
+        let adds = items.iter().map(|item| item.add(name(item.topic))).collect();
+        let answers = self.subject.store().add(adds).await;
+        for (item, answer) in items.iter().zip(answers) {
+            match item.key.and_then(|key| self.keys.get(&(item.topic, key))).copied() {
+                Some(used) => replayed(item, used, answer)?,
+                None => self.added(item, answer)?,
             }
-        });
-        let answers = self.subject.store().add(adds.collect()).await;
-        for ((topic, amounts, claim, key), answer) in items.iter().zip(answers) {
-            if let Some((amount, value)) = key.and_then(|key| self.keys.get(&(*topic, key))).copied() {
-                match answer {
-                    Ok(added) => prop_assert_eq!(
-                        (amount, value, true, None),
-                        (amounts[0], added.value, added.replayed, added.claimed)
-                    ),
-                    Err(AddError::KeyReused(used)) => {
-                        prop_assert!(used == amount && amount != amounts[0])
-                    }
-                    other => prop_assert!(false, "{:?}", other),
+        }
+        Ok(())
+    }
+
+    fn added(&mut self, item: &Addition, answer: Result<Added, AddError>) -> Result<(), TestCaseError> {
+        let now = self.now();
+        let Addition { topic, amounts, claim, key } = item;
+        let expected = self.topics[*topic].add(amounts, claim.then_some(LONG), now);
+        match (expected, answer) {
+            (None, Err(AddError::OutOfRange)) => {}
+            (Some(claimed), Ok(added)) => {
+                prop_assert_eq!((added.value, added.replayed), (self.topics[*topic].value, false));
+                self.same_announcement(claimed, added.claimed)?;
+                self.claims[*topic].extend(claimed.map(|claimed| claimed.id));
+                if let Some(key) = key {
+                    self.keys.insert((*topic, *key), (amounts[0], added.value));
                 }
-                continue;
             }
-            let now = self.now();
-            let expected = self.topics[*topic].add(amounts, claim.then_some(LONG), now);
-            match (expected, answer) {
-                (None, Err(AddError::OutOfRange)) => {}
-                (Some(claimed), Ok(added)) => {
-                    prop_assert_eq!((added.value, added.replayed), (self.topics[*topic].value, false));
-                    self.same_announcement(claimed, added.claimed)?;
-                    self.claims[*topic].extend(claimed.map(|claimed| claimed.id));
-                    if let Some(key) = key {
-                        self.keys.insert((*topic, *key), (amounts[0], added.value));
-                    }
-                }
-                (expected, answer) => prop_assert!(false, "{:?}, not {:?}", answer, expected),
-            }
+            (expected, answer) => prop_assert!(false, "{:?}, not {:?}", answer, expected),
         }
         Ok(())
     }
@@ -330,10 +196,26 @@ impl<S: Subject> Pair<S> {
     }
 }
 
+/// The answer to a key that was used before.
+fn replayed(
+    item: &Addition,
+    (amount, value): (i64, i64),
+    answer: Result<Added, AddError>,
+) -> Result<(), TestCaseError> {
+    match answer {
+        Ok(Added { value: again, replayed: true, claimed: None }) => {
+            prop_assert_eq!((item.amounts[0], again), (amount, value));
+        }
+        Err(AddError::KeyReused(used)) => prop_assert!(used == amount && amount != item.amounts[0]),
+        other => prop_assert!(false, "{:?}", other),
+    }
+    Ok(())
+}
+
 fn refines(cases: u32, subject: impl Subject) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let config = Config { cases, failure_persistence: None, ..Config::default() };
-    let subject = std::cell::RefCell::new(Some(subject));
+    let subject = RefCell::new(Some(subject));
     let outcome = TestRunner::new(config).run(&commands(), |commands| {
         let mut pair = Pair::new(subject.take().expect("the subject"));
         let end = runtime.block_on(async {
