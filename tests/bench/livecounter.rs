@@ -1,7 +1,8 @@
 //! `make bench`: livecounter side by side with its peers, in one table.
 //!
 //! - `knobs`, `rows`, `cells`: what can be set; the table's lines; the single measurements they are made of.
-//! - `fanout`, `storm`, `scale`: the measurements with listeners. `wrk`, `redis_benchmark`, `paced`: the loads.
+//! - `fanout`, `storm`, `scale`: the measurements with listeners. `start`: without any load. `wrk`, `redis_benchmark`,
+//!   `paced`: the loads.
 //! - `peers`, `process`: the servers. `listeners`: the other end of their streams.
 //! - `table`, `machine`, `usage`: the result, where it was measured, what a process uses.
 //! - `http`, `wire`: a small HTTP client.
@@ -22,6 +23,7 @@ mod process;
 mod redis_benchmark;
 mod rows;
 mod scale;
+mod start;
 mod storm;
 mod table;
 mod usage;

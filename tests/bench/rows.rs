@@ -148,5 +148,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row("scale-1-reads", C, "scale/1", "reads").at_most(1.5, 1.25),
         row("scale-2-reads", C, "scale/2", "reads").at_most(1.5, 1.25),
         row("scale-3-reads", C, "scale/3", "reads").at_most(1.5, 1.25),
+        row("start", Ms, "start/livecounter", "start ms").at_most(100.0, 50.0),
+        row("idle-memory", Kib, "start/livecounter", "idle KiB").at_most(25.0 * 1024.0, 15.0 * 1024.0),
     ]
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use crate::gate::Record;
 use crate::writers::Told;
 
-/// What is wrong with the answers that the writers of a counter got, `last` being its value at the end.
-pub(crate) fn counted(counter: &str, told: &Told, last: i64) -> Vec<String> {
+/// What is wrong with the answers that the writers of a counter got, who took it from `first` to `last`.
+pub(crate) fn counted(counter: &str, told: &Told, first: i64, last: i64) -> Vec<String> {
     let mut wrongs = Vec::new();
     let mut values = told.values.clone();
     values.sort_unstable();
@@ -15,12 +15,12 @@ pub(crate) fn counted(counter: &str, told: &Told, last: i64) -> Vec<String> {
     for pair in values.windows(2).filter(|pair| pair[0] == pair[1]) {
         wrongs.push(format!("{counter}: {} was handed out twice", pair[0]));
     }
-    if values.first().is_some_and(|&first| first < 1) || values.last().is_some_and(|&most| most > last) {
-        wrongs.push(format!("{counter}: a value was handed out that is not in 1..={last}"));
+    if values.first().is_some_and(|&least| least <= first) || values.last().is_some_and(|&most| most > last) {
+        wrongs.push(format!("{counter}: a value was handed out that is not in {}..={last}", first + 1));
     }
     let most = acknowledged + told.ambiguous as i64;
-    if !(acknowledged..=most).contains(&last) {
-        wrongs.push(format!("{counter}: {last} at the end, but {acknowledged} to {most} were counted"));
+    if !(acknowledged..=most).contains(&(last - first)) {
+        wrongs.push(format!("{counter}: from {first} to {last}, but {acknowledged} to {most} were counted"));
     }
     // Without ambiguous POSTs: as many different values as the last says, so no hole. With some, the bound above says
     // that there are no more holes than those can have made.
@@ -105,13 +105,15 @@ fn items(record: &Record) -> Vec<Item> {
 #[test]
 fn the_checker_sees_what_is_wrong() {
     let told = |values: &[i64], ambiguous| Told { values: values.to_vec(), ambiguous, ..Told::default() };
-    assert!(counted("a", &told(&[1, 3, 2], 0), 3).is_empty());
-    assert!(counted("a", &told(&[1, 3], 1), 3).is_empty());
+    assert!(counted("a", &told(&[1, 3, 2], 0), 0, 3).is_empty());
+    assert!(counted("a", &told(&[1, 3], 1), 0, 3).is_empty());
     for (values, ambiguous, last) in
         [(&[1, 2, 2][..], 0, 3), (&[1, 3], 0, 3), (&[1, 2], 0, 3), (&[1, 2, 3], 0, 2), (&[1, 2], 1, 4)]
     {
-        assert!(!counted("a", &told(values, ambiguous), last).is_empty(), "{values:?} {ambiguous} {last}");
+        assert!(!counted("a", &told(values, ambiguous), 0, last).is_empty(), "{values:?} {ambiguous} {last}");
     }
+    assert!(counted("a", &told(&[8, 9], 0), 7, 9).is_empty());
+    assert!(!counted("a", &told(&[7, 8], 0), 7, 9).is_empty(), "begins too early");
     let start = Instant::now();
     let record = |ms, id: &str, content: &str| {
         let formats = serde_json::json!({ "http-stream": { "content": content } });

@@ -69,6 +69,12 @@ impl Listeners {
         *lock(&self.book.stale_openings_allowed) = true;
     }
 
+    /// The store is about to forget some of what they have seen: values may go back, once.
+    pub(crate) fn begin_anew(&self) {
+        self.everybody.iter().for_each(|seen| lock(seen).last = None);
+        lock(&self.book.values).clear();
+    }
+
     /// Everything that must not be and was.
     pub(crate) fn wrongs(&self) -> Vec<String> {
         lock(&self.book.wrongs).clone()

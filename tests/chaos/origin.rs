@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::Command;
+use std::time::Duration;
 
 use crate::support::http::client;
 use crate::support::port::Port;
@@ -59,6 +60,13 @@ impl Origin {
     /// `kill -9`.
     pub(crate) fn kill(&mut self) {
         self.process = None;
+    }
+
+    /// Ends it as an operator does: `SIGTERM`, and time to finish.
+    pub(crate) async fn stop(&mut self) {
+        let mut process = self.process.take().expect("a running origin");
+        let status = process.terminate(Duration::from_secs(25)).await;
+        assert_eq!(status.code(), Some(0), "{}", process.log());
     }
 
     pub(crate) fn is_running(&self) -> bool {

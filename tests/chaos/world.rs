@@ -1,5 +1,6 @@
 //! The whole chain with fault proxies in between, its listeners and writers, and the end at which all is checked.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use livecounter::store::Store;
@@ -31,6 +32,8 @@ pub(crate) struct End {
     pub(crate) memories: usize,
     /// Whether a POST may end without the writer knowing what became of it.
     pub(crate) ambiguous: bool,
+    /// Where the writers began; of counters not named here, at 0.
+    pub(crate) from: HashMap<String, i64>,
     pub(crate) lost: Lost,
 }
 
@@ -46,13 +49,8 @@ pub(crate) enum Lost {
 
 impl Default for End {
     fn default() -> Self {
-        End {
-            within: Duration::from_secs(5),
-            late: UNHURT,
-            memories: 0,
-            ambiguous: false,
-            lost: Lost::Nothing,
-        }
+        let (within, from) = (Duration::from_secs(5), HashMap::new());
+        End { within, late: UNHURT, memories: 0, ambiguous: false, from, lost: Lost::Nothing }
     }
 }
 
@@ -176,11 +174,11 @@ impl<E: Engine> World<E> {
         let acknowledged: usize = told.values().map(|told| told.values.len()).sum();
         let mut counted = 0;
         for counter in &self.counters {
-            let value = self.value(counter).await;
-            counted += value;
+            let (first, last) = (end.from.get(counter).copied().unwrap_or(0), self.value(counter).await);
+            counted += last - first;
             if end.lost != Lost::Acknowledged {
                 let told = told.get(counter).cloned().unwrap_or_default();
-                wrongs.extend(checker::counted(counter, &told, value));
+                wrongs.extend(checker::counted(counter, &told, first, last));
             }
         }
         match end.lost {

@@ -54,6 +54,7 @@ impl Writers {
                 bases: bases.to_vec(),
                 counters: counters.to_vec(),
                 random: Random::new(seed.wrapping_add(number as u64)),
+                seed,
                 keyed: number % 2 == 0,
                 book: Arc::clone(&book),
             };
@@ -123,6 +124,8 @@ struct Writer {
     bases: Vec<String>,
     counters: Vec<String>,
     random: Random,
+    /// Part of the keys: later writers have others.
+    seed: u64,
     keyed: bool,
     book: Arc<Book>,
 }
@@ -139,7 +142,8 @@ impl Writer {
     async fn write(mut self) {
         while !self.book.stop.load(Relaxed) {
             let counter = self.counters[self.random.below(self.counters.len())].clone();
-            let key = self.keyed.then(|| format!("key-{}", self.book.keys.fetch_add(1, Relaxed)));
+            let key =
+                self.keyed.then(|| format!("key-{}-{}", self.seed, self.book.keys.fetch_add(1, Relaxed)));
             loop {
                 let answer = self.post(&counter, key.as_deref()).await;
                 if self.book.note(&counter, answer, key.is_some()) {

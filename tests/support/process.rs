@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -56,6 +56,19 @@ impl Process {
                 panic!("{} has ended ({status}):\n{}", self.name, self.log());
             }
             assert!(started.elapsed() < STARTUP, "{} does not answer:\n{}", self.name, self.log());
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Asks the server to end (`SIGTERM`) and waits for it. Panics with the log when it takes longer.
+    pub async fn terminate(&mut self, within: Duration) -> ExitStatus {
+        self.signal("TERM");
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the child's status") {
+                return status;
+            }
+            assert!(started.elapsed() < within, "{} does not end:\n{}", self.name, self.log());
             tokio::time::sleep(POLL).await;
         }
     }

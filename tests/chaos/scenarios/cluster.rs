@@ -59,7 +59,7 @@ async fn a_master_killed_ahead_of_its_replica_takes_what_it_was_ahead_with_and_a
     world.write_on(50).await;
     // Gates are lost, too.
     let (within, lost) = (AFTER_A_LEASE, Lost::Acknowledged);
-    world.end(End { within, late: LATE, memories: 1, ambiguous: true, lost }).await;
+    world.end(End { within, late: LATE, memories: 1, ambiguous: true, lost, ..End::default() }).await;
 }
 
 #[tokio::test]

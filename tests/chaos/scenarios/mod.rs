@@ -10,6 +10,9 @@ mod mixed;
 mod mixed_cluster;
 mod pressure;
 mod redis;
+mod restarts;
+mod restores;
+mod restores_file;
 mod sentinel;
 
 /// A number from the environment.

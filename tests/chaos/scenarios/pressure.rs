@@ -81,7 +81,7 @@ struct Usual {
 async fn under_load() -> (World, Load, Usual) {
     let world = World::start(Shape { listeners: 60, writers: 2, ..Shape::default() }).await;
     // Nothing happens to Redis here, and a disk that others use has long seconds of its own.
-    world.redis.server.cli(&["CONFIG", "SET", "appendfsync", "no"]);
+
     let mut load = Load::new(&world, COUNTERS);
     load.touch_all().await;
     let took = load.run(4).await;

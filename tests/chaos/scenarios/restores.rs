@@ -1,0 +1,140 @@
+//! An older copy restored into Redis while listeners have its future on their screens.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::start::Shape;
+use crate::support::http::client;
+use crate::support::redis::RedisServer;
+use crate::world::{End, World, until};
+use crate::writers::Writers;
+
+const SOON: Duration = Duration::from_secs(10);
+const SNAPSHOT: &str = "dump.rdb";
+const LOG: &str = "appendonlydir";
+
+/// A field of `INFO persistence`.
+fn persistence(redis: &RedisServer, field: &str) -> i64 {
+    let info = redis.cli(&["INFO", "persistence"]);
+    let value = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    value.and_then(|value| value.trim().parse().ok()).unwrap_or_else(|| panic!("no {field} in {info}"))
+}
+
+/// `BGSAVE` and a copy of its file.
+async fn copy_snapshot(redis: &RedisServer, to: &Path) {
+    redis.cli(&["BGSAVE"]);
+    let saving = async || persistence(redis, "rdb_bgsave_in_progress");
+    until("the snapshot", SOON, saving, |saving| saving == 0).await;
+    fs::copy(redis.directory().join(SNAPSHOT), to.join(SNAPSHOT)).expect("a copy");
+}
+
+/// The snapshot is loaded by a Redis without append-only file, which then writes one.
+async fn restore_snapshot(at: &Path, from: &Path) {
+    fs::remove_dir_all(at.join(LOG)).expect("to remove what was");
+    fs::copy(from.join(SNAPSHOT), at.join(SNAPSHOT)).expect("to copy");
+    let cli = |command: &[&str]| {
+        let output = Command::new("redis-cli").arg("-s").arg(at.join("once.sock")).args(command).output();
+        String::from_utf8_lossy(&output.expect("redis-cli").stdout).into_owned()
+    };
+    let mut once = Command::new("redis-server");
+    once.args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"]);
+    once.arg(at.join("once.sock")).arg("--dir").arg(at).stdout(Stdio::null());
+    let mut once = once.spawn().expect("redis-server");
+    let answers = async || i64::from(cli(&["PING"]).trim() == "PONG");
+    until("Redis to have loaded it", SOON, answers, |answers| answers == 1).await;
+    cli(&["CONFIG", "SET", "appendonly", "yes"]);
+    let writing = async || {
+        let info = cli(&["INFO", "persistence"]);
+        i64::from(!(info.contains("aof_rewrite_in_progress:0") && info.contains("aof_rewrite_scheduled:0")))
+    };
+    until("the append-only file", SOON, writing, |writing| writing == 0).await;
+    cli(&["SHUTDOWN"]);
+    once.wait().expect("its end");
+}
+
+/// A copy of the append-only files, which must not be rewritten meanwhile.
+async fn copy_log(redis: &RedisServer, to: &Path) {
+    redis.cli(&["CONFIG", "SET", "auto-aof-rewrite-percentage", "0"]);
+    let writing = async || persistence(redis, "aof_rewrite_in_progress");
+    until("no rewriting", SOON, writing, |writing| writing == 0).await;
+    copy_files(&redis.directory().join(LOG), &to.join(LOG));
+    redis.cli(&["CONFIG", "SET", "auto-aof-rewrite-percentage", "100"]);
+}
+
+fn restore_log(at: &Path, from: &Path) {
+    fs::remove_dir_all(at.join(LOG)).expect("to remove what was");
+    copy_files(&from.join(LOG), &at.join(LOG));
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    fs::create_dir(to).expect("a directory");
+    for file in fs::read_dir(from).expect("the files") {
+        let file = file.expect("a file");
+        fs::copy(file.path(), to.join(file.file_name())).expect("a copy");
+    }
+}
+
+/// A world in which everybody has seen more than the copy in this directory knows, and the values of then.
+async fn ahead_of(copy: impl AsyncFn(&RedisServer, &Path), kept: &Path) -> (World, HashMap<String, i64>) {
+    let mut world = World::start(Shape::default()).await;
+    world.write_on(100).await;
+    // While it is written to.
+    copy(&world.redis.server, kept).await;
+    world.write_on(150).await;
+    world.end(End::default()).await;
+    let values = values(&world).await;
+    world.redis.server.kill();
+    world.listeners.begin_anew();
+    (world, values)
+}
+
+async fn values(world: &World) -> HashMap<String, i64> {
+    let mut values = HashMap::new();
+    for counter in &world.counters {
+        values.insert(counter.clone(), world.value(counter).await);
+    }
+    values
+}
+
+/// From here on: `a` gets exactly as many changes as were forgotten, of another size; `b` is written to; `c` stays as
+/// it was in the copy.
+async fn goes_on(mut world: World, before: HashMap<String, i64>) {
+    world.cache.purge("counter-a counter-b counter-c").await;
+    let mut from = values(&world).await;
+    for (counter, value) in &from {
+        assert!(value > &0 && value < &before[counter], "{counter}: {value} of {}", before[counter]);
+    }
+    let (proxy, forgotten) = (format!("http://{}", world.pushpins[0].addr()), before["a"] - from["a"]);
+    for _ in 0..forgotten {
+        let answer = client().post(format!("{proxy}/counters/a/?by=10")).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+    }
+    from.insert("a".into(), from["a"] + 10 * forgotten);
+    assert_eq!(world.value("a").await, from["a"]);
+    world.writers = Writers::start(6, &[proxy], &["b".to_owned()], 2);
+    world.write_on(100).await;
+    // Nothing is published of `c`, so the proxy has to ask: docs/operations.md.
+    let within = Duration::from_secs(32);
+    world.end(End { within, memories: 1, ambiguous: true, from, ..End::default() }).await;
+}
+
+#[tokio::test]
+async fn a_snapshot_restored_into_redis_is_what_everybody_sees_and_counts_on_from() {
+    let kept = tempfile::tempdir().expect("a directory");
+    let (mut world, before) = ahead_of(copy_snapshot, kept.path()).await;
+    restore_snapshot(world.redis.server.directory(), kept.path()).await;
+    world.redis.server.run();
+    goes_on(world, before).await;
+}
+
+#[tokio::test]
+async fn a_copy_of_the_append_only_file_restored_is_what_everybody_sees_and_counts_on_from() {
+    let kept = tempfile::tempdir().expect("a directory");
+    let (mut world, before) = ahead_of(copy_log, kept.path()).await;
+    restore_log(world.redis.server.directory(), kept.path());
+    world.redis.server.run();
+    goes_on(world, before).await;
+}

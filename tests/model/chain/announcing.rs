@@ -1,0 +1,139 @@
+//! What the announcer does with a change: claim, purge, publish, purge again, acknowledge; each a step of its own.
+
+use std::time::Duration;
+
+use livecounter::domain::EventId;
+use livecounter::store::{Announcement, Claim, Terms};
+
+use super::origin::{Delivery, Stage};
+use super::{Broken, Chain, GIVE_UP, INTERVAL, Item, LEASE, Luck, SECOND_PURGE, Shown};
+use crate::spec::{Time, millis};
+
+/// How long an origin waits after a claim that was not answered.
+const STORE_PAUSE: Time = 500;
+
+/// How a delivery goes on.
+enum Next {
+    Waits,
+    Stage(Stage),
+    Over,
+}
+
+impl Chain {
+    /// Claims, if the origin has something to claim; `answered`: and it hears what it was given.
+    pub(super) fn claim(&mut self, index: usize, answered: bool) {
+        let now = self.now;
+        let origin = &mut self.origins[index];
+        if !origin.up || !origin.changed || origin.rests > now {
+            return;
+        }
+        let Some(claim) = self.ask_the_store(index) else { return };
+        let history = self.history;
+        let origin = &mut self.origins[index];
+        origin.changed = false;
+        match claim {
+            _ if !answered => (origin.changed, origin.rests) = (true, now + STORE_PAUSE),
+            Claim::Announce(Announcement { value, id, prev }) => {
+                origin.rests = now + INTERVAL;
+                origin.begin(Item { id, prev, shown: Shown { history, revision: id.revision, value } });
+            }
+            Claim::Wait(rest) => (origin.changed, origin.rests) = (true, now + millis(rest)),
+            Claim::Nothing => {}
+        }
+    }
+
+    /// The store's step. Of a claim that is broken, reading is one step (`None`) and writing the next.
+    fn ask_the_store(&mut self, index: usize) -> Option<Claim> {
+        let mut torn = self.origins[index].torn.take();
+        if self.broken == Broken::Claim && torn.is_none() {
+            self.origins[index].torn = Some(self.topic.clone());
+            return None;
+        }
+        let shut = if self.broken == Broken::Gate { 0 } else { INTERVAL };
+        let terms = Terms { interval: Duration::from_millis(shut), lease: Duration::from_millis(LEASE) };
+        let moment = self.moment();
+        let topic = torn.as_mut().unwrap_or(&mut self.topic);
+        let first = topic.is_unpublished();
+        let claim = topic.claim(terms, moment);
+        if let Some(torn) = torn {
+            (self.topic.last, self.topic.acknowledged) = (torn.last, torn.acknowledged);
+            (self.topic.gate, self.topic.due) = (torn.gate, torn.due);
+        }
+        if let Claim::Announce(_) = claim {
+            if self.broken == Broken::Lease {
+                self.topic.due = None;
+            }
+            if first {
+                self.first_claim();
+            }
+        }
+        Some(claim)
+    }
+
+    pub(super) fn deliver(&mut self, index: usize, which: usize, luck: Luck) {
+        let count = self.origins[index].deliveries.len();
+        if count == 0 {
+            return;
+        }
+        let which = which % count;
+        let delivery = self.origins[index].deliveries[which];
+        match self.next_stage(index, delivery, luck) {
+            Next::Waits => {}
+            Next::Stage(stage) => self.origins[index].deliveries[which].stage = stage,
+            Next::Over => {
+                self.origins[index].deliveries.remove(which);
+            }
+        }
+    }
+
+    fn next_stage(&mut self, index: usize, delivery: Delivery, luck: Luck) -> Next {
+        let (now, broken, id) = (self.now, self.broken, delivery.item.id);
+        let next = match delivery.stage {
+            Stage::Purge => Some(Stage::Publish(self.purge(luck))),
+            Stage::Publish(purged) => {
+                let origin = &mut self.origins[index];
+                origin.newest = Some(id);
+                origin.publish(delivery.item, delivery.number);
+                Some(Stage::Accept(purged, now))
+            }
+            Stage::Accept(purged, _) if delivery.accepted.iter().all(|accepted| *accepted) => {
+                let second =
+                    if broken == Broken::SecondPurge { Stage::Acknowledge } else { Stage::SecondPurge(now) };
+                purged.then_some(second)
+            }
+            Stage::Accept(_, since) if now < since + GIVE_UP => return Next::Waits,
+            Stage::Accept(..) => None,
+            Stage::SecondPurge(since) if now < since + SECOND_PURGE => return Next::Waits,
+            // A newer claim purges anyway, and will be acknowledged.
+            Stage::SecondPurge(_) if self.origins[index].newest != Some(id) => None,
+            // Lost both times without anybody knowing, it is missing until `cache.max_age`: docs/operations.md.
+            Stage::SecondPurge(_) => {
+                self.purge(if luck == Luck::Lost { Luck::Fails } else { luck }).then_some(Stage::Acknowledge)
+            }
+            Stage::Acknowledge => {
+                self.acknowledge(id, luck);
+                None
+            }
+        };
+        next.map_or(Next::Over, Next::Stage)
+    }
+
+    /// Whether the cache is known to be rid of the topic.
+    fn purge(&mut self, luck: Luck) -> bool {
+        let lost = luck == Luck::Fails || luck == Luck::Lost;
+        if !lost {
+            self.cache = None;
+        }
+        matches!(luck, Luck::Well | Luck::Lost | Luck::Twice)
+    }
+
+    fn acknowledge(&mut self, id: EventId, luck: Luck) {
+        if matches!(luck, Luck::Fails | Luck::Lost) {
+            return;
+        }
+        self.topic.acknowledge(id, self.now);
+        if self.broken == Broken::Acknowledgement {
+            self.topic.due = None;
+        }
+    }
+}

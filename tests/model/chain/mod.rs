@@ -1,0 +1,160 @@
+//! One topic's whole chain, in steps as small as anything can come between. No I/O, no clock but its own.
+//!
+//! - `origin`, `announcing`: the announcer and its ways to the proxies. `proxy`: Pushpin and the listeners at it.
+//! - `steps`: what can happen next. `quiet`: what happens when nothing goes wrong any more.
+
+mod announcing;
+mod origin;
+mod proxy;
+mod quiet;
+mod steps;
+
+use livecounter::domain::{Epoch, EventId};
+use livecounter::store::Reading;
+
+use crate::spec::{Now, Time, Topic};
+use origin::Origin;
+use proxy::{Listener, Proxy};
+pub(crate) use steps::{Luck, Step};
+
+pub(crate) const INTERVAL: Time = 250;
+pub(crate) const LEASE: Time = 6000;
+const SECOND_PURGE: Time = 2000;
+const GIVE_UP: Time = 4000;
+const MESSAGE_WAIT: Time = 500;
+const ID_CACHE: Time = 60_000;
+pub(crate) const ORIGINS: usize = 2;
+pub(crate) const PROXIES: usize = 2;
+pub(crate) const LISTENERS: usize = 3;
+
+/// Which part is taken out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Broken {
+    Nothing,
+    /// A claim reads in one step and writes in another.
+    Claim,
+    /// A claim takes the mark out of the outbox.
+    Lease,
+    /// Any acknowledgement takes the mark out, whatever has been claimed since.
+    Acknowledgement,
+    /// Every claim shuts no gate.
+    Gate,
+    /// The cache is purged once.
+    SecondPurge,
+    /// Proxies pass on whatever arrives, in whatever order.
+    PrevId,
+    /// Proxies never ask by themselves.
+    Silence,
+    /// A store that has forgotten something counts on in the same epoch.
+    Epoch,
+}
+
+/// Something published, or about to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Item {
+    pub(crate) id: EventId,
+    pub(crate) prev: EventId,
+    pub(crate) shown: Shown,
+}
+
+/// A value as a listener sees it, and where it belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Shown {
+    history: u64,
+    revision: u64,
+    pub(crate) value: i64,
+}
+
+/// What an origin answers to who reads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answer {
+    published: EventId,
+    shown: Shown,
+}
+
+/// Everything there is.
+pub(crate) struct Chain {
+    broken: Broken,
+    now: Time,
+    pub(crate) topic: Topic,
+    history: u64,
+    epochs: u64,
+    /// A copy of the store's data.
+    copy: Option<Topic>,
+    origins: Vec<Origin>,
+    proxies: Vec<Proxy>,
+    listeners: Vec<Listener>,
+    cache: Option<Answer>,
+    /// Answers on their way to readers through the cache, and since when.
+    fills: Vec<(Answer, Time)>,
+    /// When something was claimed that had not been claimed before.
+    firsts: Vec<Time>,
+    pub(crate) wrongs: Vec<String>,
+}
+
+impl Chain {
+    pub(crate) fn new(broken: Broken) -> Self {
+        Chain {
+            broken,
+            now: 1,
+            topic: Topic::default(),
+            history: 1,
+            epochs: 0,
+            copy: None,
+            origins: vec![Origin::default(); ORIGINS],
+            proxies: vec![Proxy::default(); PROXIES],
+            listeners: vec![Listener::default(); LISTENERS],
+            cache: None,
+            fills: Vec::new(),
+            firsts: Vec::new(),
+            wrongs: Vec::new(),
+        }
+    }
+
+    /// What the store is told at this moment.
+    fn moment(&mut self) -> Now {
+        self.epochs += 1;
+        let history = if self.broken == Broken::Epoch { 1 } else { self.history };
+        Now { time: self.now, history, epoch: Epoch::new(self.epochs) }
+    }
+
+    fn answer(&self) -> Answer {
+        let Reading { value, id, published } = self.topic.reading();
+        Answer { published, shown: Shown { history: self.history, revision: id.revision, value } }
+    }
+
+    /// What must be true at every moment.
+    pub(crate) fn check(&mut self) {
+        if self.topic.due.is_none()
+            && (self.topic.is_unpublished() || !self.topic.acknowledged && self.topic.revision > 0)
+        {
+            self.wrongs.push("the outbox is empty, and something is not announced".into());
+        }
+    }
+
+    fn first_claim(&mut self) {
+        if self.firsts.last().is_some_and(|last| self.now < last + INTERVAL) {
+            self.wrongs.push(format!("two first claims within {INTERVAL} ms"));
+        }
+        self.firsts.push(self.now);
+    }
+
+    /// What must be true when nothing has gone wrong for a while.
+    pub(crate) fn check_the_end(&mut self) {
+        if self.topic.due.is_some() {
+            self.wrongs.push("something is left in the outbox".into());
+        }
+        let Reading { value: last, published, .. } = self.topic.reading();
+        for (index, listener) in self.listeners.iter().enumerate() {
+            match listener.shown() {
+                Some(shown) if shown.value == last => {}
+                _ if matches!(listener, Listener::On(session) if session.shows_what_is_lost(self.history, published)) =>
+                    {}
+                other => self.wrongs.push(format!("listener {index} is shown {other:?}, not {last}")),
+            }
+        }
+        if let Some(kept) = self.cache.filter(|kept| kept.shown.value != last) {
+            self.wrongs.push(format!("the cache has {kept:?}, not {last}"));
+        }
+    }
+}

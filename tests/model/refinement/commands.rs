@@ -1,0 +1,69 @@
+//! What a store is asked for.
+
+use livecounter::domain::{LIMIT, Topic};
+use livecounter::store::Add;
+use proptest::prelude::*;
+
+use super::{LONG, TOPICS};
+
+#[derive(Clone, Debug)]
+pub(super) enum Command {
+    Add(Vec<Addition>),
+    /// Topics, whether the gate shuts behind it, whether its lease lasts.
+    Claim(Vec<usize>, bool, bool),
+    /// Which of the claims so far, counted from the last.
+    Acknowledge(Vec<(usize, usize)>),
+    Overdue,
+    /// The process that has the store ends and starts again.
+    Restart,
+}
+
+pub(super) fn commands() -> impl Strategy<Value = Vec<Command>> {
+    let amount = prop_oneof![8 => -3..=3_i64, 1 => Just(LIMIT), 1 => Just(-LIMIT)];
+    let amounts =
+        prop_oneof![3 => amount.clone().prop_map(|one| vec![one]), 1 => prop::collection::vec(amount, 2..4)];
+    let item = (0..TOPICS, amounts, prop::bool::weighted(0.2), prop::option::weighted(0.3, 0..3_usize));
+    let item = item.prop_map(|(topic, amounts, claim, key)| {
+        // The contract has no key for a combination.
+        let key = key.filter(|_| amounts.len() == 1);
+        Addition { topic, amounts, claim, key }
+    });
+    let command = prop_oneof![
+        8 => prop::collection::vec(item, 1..5).prop_map(Command::Add),
+        6 => (prop::collection::vec(0..TOPICS, 1..4), prop::bool::weighted(0.1), any::<bool>())
+            .prop_map(|(topics, shut, lasting)| Command::Claim(topics, shut, lasting)),
+        4 => prop::collection::vec((0..TOPICS, 0..3_usize), 1..4).prop_map(Command::Acknowledge),
+        2 => Just(Command::Overdue),
+        1 => Just(Command::Restart),
+    ];
+    prop::collection::vec(command, 1..40)
+}
+
+/// An item of a batch of additions.
+#[derive(Clone, Debug)]
+pub(super) struct Addition {
+    pub(super) topic: usize,
+    pub(super) amounts: Vec<i64>,
+    pub(super) claim: bool,
+    pub(super) key: Option<usize>,
+}
+
+impl Addition {
+    /// As the store is asked for it.
+    pub(super) fn add(&self, topic: Topic) -> Add {
+        let totals = self.amounts.iter().scan(0_i64, |total, amount| {
+            *total = total.saturating_add(*amount);
+            Some(*total)
+        });
+        let totals: Vec<i64> = totals.collect();
+        Add {
+            sum: totals[totals.len() - 1],
+            lowest: totals.iter().copied().min().unwrap_or_default(),
+            highest: totals.iter().copied().max().unwrap_or_default(),
+            changes: totals.len() as u32,
+            claim: self.claim.then_some(LONG),
+            key: self.key.map(|key| format!("k{key}").parse().expect("a key")),
+            ..Add::single(topic, 0, None)
+        }
+    }
+}

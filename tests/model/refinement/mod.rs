@@ -1,0 +1,242 @@
+//! Random commands to the specification and to each real store: the same answers, and the same state behind them.
+//!
+//! Leases and gates are either over at once or last for the whole test, so that no answer depends on how fast it runs.
+
+mod commands;
+mod subjects;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use livecounter::domain::{Epoch, EventId};
+use livecounter::store::{AddError, Added, Announcement, Claim, Reading, Terms};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+
+use crate::spec::{Now, Time, Topic, millis};
+use crate::support::redis::RedisServer;
+use commands::{Addition, Command, commands};
+use subjects::{OnRedis, OnSqlite, Subject};
+
+const TOPICS: usize = 3;
+const LONG: Duration = Duration::from_secs(600);
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// The specification beside the store, and which real epoch each of its epochs is.
+struct Pair<S> {
+    subject: S,
+    topics: Vec<Topic>,
+    claims: Vec<Vec<EventId>>,
+    /// Amount and answer of each used key.
+    keys: HashMap<(usize, usize), (i64, i64)>,
+    epochs: HashMap<u64, Epoch>,
+    next_epoch: u64,
+    history: u64,
+}
+
+fn name(topic: usize) -> livecounter::domain::Topic {
+    format!("counter-{topic}").parse().expect("a topic")
+}
+
+impl<S: Subject> Pair<S> {
+    fn new(subject: S) -> Self {
+        let (topics, claims) = (vec![Topic::default(); TOPICS], vec![Vec::new(); TOPICS]);
+        let (keys, epochs) = (HashMap::new(), HashMap::new());
+        Pair { subject, topics, claims, keys, epochs, next_epoch: 1, history: 1 }
+    }
+
+    /// The specification's time stands still; what is over at once is over in the next call.
+    fn now(&mut self) -> Now {
+        self.next_epoch += 1;
+        Now { time: 1, history: self.history, epoch: Epoch::new(self.next_epoch) }
+    }
+
+    async fn obey(&mut self, command: &Command) -> Result<(), TestCaseError> {
+        match command {
+            Command::Add(items) => self.add(items).await?,
+            Command::Claim(topics, shut, lasting) => self.claim(topics, *shut, *lasting).await?,
+            Command::Acknowledge(which) => self.acknowledge(which).await,
+            Command::Overdue => self.overdue().await?,
+            Command::Restart => {
+                self.subject.restart().await;
+                self.topics.iter_mut().for_each(|topic| S::restarted(topic, &mut self.history));
+            }
+        }
+        self.compare().await
+    }
+
+    async fn add(&mut self, items: &[Addition]) -> Result<(), TestCaseError> {
+        let adds = items.iter().map(|item| item.add(name(item.topic))).collect();
+        let answers = self.subject.store().add(adds).await;
+        for (item, answer) in items.iter().zip(answers) {
+            match item.key.and_then(|key| self.keys.get(&(item.topic, key))).copied() {
+                Some(used) => replayed(item, used, answer)?,
+                None => self.added(item, answer)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn added(&mut self, item: &Addition, answer: Result<Added, AddError>) -> Result<(), TestCaseError> {
+        let now = self.now();
+        let Addition { topic, amounts, claim, key } = item;
+        let expected = self.topics[*topic].add(amounts, claim.then_some(LONG), now);
+        match (expected, answer) {
+            (None, Err(AddError::OutOfRange)) => {}
+            (Some(claimed), Ok(added)) => {
+                prop_assert_eq!((added.value, added.replayed), (self.topics[*topic].value, false));
+                self.same_announcement(claimed, added.claimed)?;
+                self.claims[*topic].extend(claimed.map(|claimed| claimed.id));
+                if let Some(key) = key {
+                    self.keys.insert((*topic, *key), (amounts[0], added.value));
+                }
+            }
+            (expected, answer) => prop_assert!(false, "{:?}, not {:?}", answer, expected),
+        }
+        Ok(())
+    }
+
+    async fn claim(&mut self, topics: &[usize], shut: bool, lasting: bool) -> Result<(), TestCaseError> {
+        let pick = |long| if long { LONG } else { Duration::ZERO };
+        let terms = Terms { interval: pick(shut), lease: pick(lasting) };
+        let answers =
+            self.subject.store().claim(topics.iter().map(|topic| name(*topic)).collect(), terms).await;
+        for (topic, answer) in topics.iter().zip(answers) {
+            let now = self.now();
+            let expected = self.topics[*topic].claim(terms, now);
+            match (expected, answer.expect("an answer")) {
+                (Claim::Announce(expected), Claim::Announce(found)) => {
+                    self.same_announcement(Some(expected), Some(found))?;
+                    self.claims[*topic].push(expected.id);
+                }
+                (Claim::Wait(most), Claim::Wait(rest)) => prop_assert!(rest > Duration::ZERO && rest <= most),
+                (expected, found) => prop_assert_eq!(found, expected),
+            }
+        }
+        Ok(())
+    }
+
+    async fn acknowledge(&mut self, which: &[(usize, usize)]) {
+        let mut claims = Vec::new();
+        for (topic, back) in which {
+            let Some(id) = self.claims[*topic].iter().rev().nth(*back).copied() else { continue };
+            self.topics[*topic].acknowledge(id, 1);
+            claims.push((name(*topic), self.real(id)));
+        }
+        self.subject.store().acknowledge(claims).await.expect("acknowledged");
+    }
+
+    /// What is overdue for sure is given; what is leased, or has no mark, is not. A fresh change may be either, as it is
+    /// a matter of time.
+    async fn overdue(&mut self) -> Result<(), TestCaseError> {
+        let due = |topic: &Topic, most: Time| topic.due.is_some_and(|due| due <= most);
+        let (store, asked) = (self.subject.store(), Instant::now());
+        let sure: Vec<_> = (0..TOPICS).filter(|index| due(&self.topics[*index], 1)).map(name).collect();
+        // The sweep is open to one caller a millisecond.
+        let mut again = tokio::time::interval(Duration::from_millis(2));
+        let found = loop {
+            again.tick().await;
+            let found = store.overdue(100, Duration::ZERO).await.expect("an answer");
+            if sure.iter().all(|topic| found.contains(topic)) {
+                break found;
+            }
+            prop_assert!(asked.elapsed() < DEADLINE, "only {:?} of {:?}", found, sure);
+        };
+        for (index, topic) in self.topics.iter().enumerate() {
+            prop_assert!(!found.contains(&name(index)) || due(topic, millis(LONG) - 1), "{}", index);
+        }
+        Ok(())
+    }
+
+    /// What can be read is the same.
+    async fn compare(&mut self) -> Result<(), TestCaseError> {
+        let store = self.subject.store();
+        let readings = store.read((0..TOPICS).map(name).collect()).await;
+        for (index, reading) in readings.into_iter().enumerate() {
+            let (Reading { value, id, published }, found) =
+                (self.topics[index].reading(), reading.expect("an answer"));
+            prop_assert_eq!(found.value, value);
+            self.same_id(id, found.id)?;
+            self.same_id(published, found.published)?;
+        }
+        let marked = self.topics.iter().filter(|topic| topic.due.is_some()).count() as u64;
+        prop_assert_eq!(store.outbox_len().await.expect("a number"), marked);
+        Ok(())
+    }
+
+    fn same_announcement(
+        &mut self,
+        expected: Option<Announcement>,
+        found: Option<Announcement>,
+    ) -> Result<(), TestCaseError> {
+        let (Some(expected), Some(found)) = (expected, found) else {
+            prop_assert_eq!(expected, found);
+            return Ok(());
+        };
+        prop_assert_eq!(found.value, expected.value);
+        self.same_id(expected.id, found.id)?;
+        self.same_id(expected.prev, found.prev)
+    }
+
+    /// Epochs are random: what matters is which of them are the same.
+    fn same_id(&mut self, expected: EventId, found: EventId) -> Result<(), TestCaseError> {
+        prop_assert_eq!(found.revision, expected.revision);
+        if expected.epoch == Epoch::NONE || found.epoch == Epoch::NONE {
+            prop_assert_eq!(found.epoch, expected.epoch);
+            return Ok(());
+        }
+        let known = *self.epochs.entry(expected.epoch.get()).or_insert(found.epoch);
+        prop_assert_eq!(found.epoch, known, "{}", expected);
+        Ok(())
+    }
+
+    fn real(&self, id: EventId) -> EventId {
+        EventId { epoch: self.epochs[&id.epoch.get()], ..id }
+    }
+}
+
+/// The answer to a key that was used before.
+fn replayed(
+    item: &Addition,
+    (amount, value): (i64, i64),
+    answer: Result<Added, AddError>,
+) -> Result<(), TestCaseError> {
+    match answer {
+        Ok(Added { value: again, replayed: true, claimed: None }) => {
+            prop_assert_eq!((item.amounts[0], again), (amount, value));
+        }
+        Err(AddError::KeyReused(used)) => prop_assert!(used == amount && amount != item.amounts[0]),
+        other => prop_assert!(false, "{:?}", other),
+    }
+    Ok(())
+}
+
+fn refines(cases: u32, subject: impl Subject) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let subject = RefCell::new(Some(subject));
+    let outcome = TestRunner::new(config).run(&commands(), |commands| {
+        let mut pair = Pair::new(subject.take().expect("the subject"));
+        let end = runtime.block_on(async {
+            pair.subject.clear().await;
+            for command in &commands {
+                pair.obey(command).await?;
+            }
+            Ok(())
+        });
+        subject.replace(Some(pair.subject));
+        end
+    });
+    outcome.unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn sqlite_does_what_the_specification_says() {
+    refines(60, OnSqlite::open(tempfile::tempdir().expect("a directory")));
+}
+
+#[test]
+fn redis_does_what_the_specification_says() {
+    refines(100, OnRedis::connect(RedisServer::start()));
+}
