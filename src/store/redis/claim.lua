@@ -34,7 +34,8 @@ local function fresh(topic, outbox, name, state)
       prev = prev .. ' ' .. epoch
     end
     epoch = ARGV[3]
-    call('HSET', topic, 'e', epoch, 'l', history)
+    -- The same revision may have been acknowledged in the epoch before.
+    call('HSET', topic, 'e', epoch, 'l', history, 'a', '')
   end
   call('HSET', topic, 'q', prev, 'p', state[2], 'w', state[1])
   if shuts then
@@ -64,7 +65,8 @@ for key = 1, #KEYS, 2 do
     -- Redis has forgotten the topic (evicted, deleted): its mark would stay for ever.
     call('ZREM', outbox, name)
     reply = 0
-  elseif state[2] ~= state[3] then
+  elseif state[2] ~= state[3] or state[8] ~= history then
+    -- In another history also what was announced: listeners may have been told what is lost.
     reply = fresh(topic, outbox, name, state)
   else
     reply = again(topic, outbox, name, state)
