@@ -125,7 +125,7 @@ async fn goes_on(mut world: World, before: HashMap<String, i64>) {
 async fn a_snapshot_restored_into_redis_is_what_everybody_sees_and_counts_on_from() {
     let kept = tempfile::tempdir().expect("a directory");
     let (mut world, before) = ahead_of(copy_snapshot, kept.path()).await;
-    restore_snapshot(&world.redis.directory(), kept.path()).await;
+    restore_snapshot(world.redis.directory(), kept.path()).await;
     world.redis.run();
     goes_on(world, before).await;
 }
@@ -134,7 +134,7 @@ async fn a_snapshot_restored_into_redis_is_what_everybody_sees_and_counts_on_fro
 async fn a_copy_of_the_append_only_file_restored_is_what_everybody_sees_and_counts_on_from() {
     let kept = tempfile::tempdir().expect("a directory");
     let (mut world, before) = ahead_of(copy_log, kept.path()).await;
-    restore_log(&world.redis.directory(), kept.path());
+    restore_log(world.redis.directory(), kept.path());
     world.redis.run();
     goes_on(world, before).await;
 }
