@@ -67,11 +67,11 @@ impl Topic {
     }
 
     pub(crate) fn claim(&mut self, terms: Terms, now: Now) -> Claim {
+        // In another history also what was announced: listeners may have been told what is lost.
+        let news = self.is_unpublished() || self.revision > 0 && self.history != now.history;
         match self.last {
-            _ if self.is_unpublished() && self.gate > now.time => {
-                Claim::Wait(Duration::from_millis(self.gate - now.time))
-            }
-            _ if self.is_unpublished() => {
+            _ if news && self.gate > now.time => Claim::Wait(Duration::from_millis(self.gate - now.time)),
+            _ if news => {
                 self.gate = now.time + millis(terms.interval);
                 Claim::Announce(self.publish(terms.lease, now))
             }

@@ -88,7 +88,7 @@ pub(crate) struct Session {
     pub(super) proxy: usize,
     shown: Shown,
     /// The id of the channel that it has got to.
-    prev: EventId,
+    pub(super) prev: EventId,
     pub(super) asking: Asking,
     /// What came while it was asking.
     queue: Vec<Item>,

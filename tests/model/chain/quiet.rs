@@ -6,7 +6,7 @@ use crate::spec::Time;
 
 /// Longer than Pushpin's silence twice, and than a lease, a delivery and a sweep.
 const LASTING: Time = 45_000;
-const TICK: Time = 250;
+const TICK: Time = 500;
 /// How often Pushpin asks on behalf of those who have heard nothing.
 const SILENCE: u64 = 15_000;
 

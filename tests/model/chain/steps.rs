@@ -178,7 +178,7 @@ impl Chain {
     /// What listeners do and are told.
     fn listen(&mut self, step: Step) {
         let (up, now, broken) = (self.is_up(), self.now, self.broken);
-        let (answer, cached) = (self.answer(), self.cache);
+        let (answer, cached, id) = (self.answer(), self.cache, self.topic.reading().id);
         let (Step::Join(index, _)
         | Step::Open(index)
         | Step::Leave(index)
@@ -205,6 +205,13 @@ impl Chain {
             (Step::Answer(_, answered), Listener::On(session)) => {
                 if let (Asking::Sent, true, true) = (session.asking, answered, up) {
                     session.asking = Asking::Answered(answer);
+                    // Whoever has got further than the store has: it has lost something, so others may have, too.
+                    if id.epoch == session.prev.epoch
+                        && id.revision < session.prev.revision
+                        && let Some(origin) = self.origins.iter_mut().find(|origin| origin.up)
+                    {
+                        origin.changed = true;
+                    }
                 }
             }
             (Step::Recovered(_), Listener::On(session)) => {
