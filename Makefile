@@ -26,7 +26,7 @@ chaos: deps ## all faults mixed: CHAOS_SECONDS (600) of them, repeatable by CHAO
 audit: ## licences and known faults of the dependencies (needs cargo-deny)
 	cargo deny check
 
-up: deps ## the whole chain on this machine without Docker; Ctrl-C ends it
+up: deps ## the whole chain on this machine without Docker; Ctrl-C ends it. EDGE=1: with the edge program in front
 	@.ci/up
 
 bench: ## the side-by-side measurements, as a table
