@@ -5,4 +5,5 @@ mod support;
 
 mod chain;
 mod counters;
+mod edge;
 mod origin;
