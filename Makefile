@@ -1,7 +1,7 @@
 # `make` alone says what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps fmt lint test chaos audit up bench clean
+.PHONY: help deps fmt lint edge test chaos audit up bench clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,14 +11,27 @@ deps: ## install the Debian packages that are missing (root or sudo; else says w
 
 fmt: ## format the sources
 	cargo fmt
+	cd fastly && cargo fmt
 
 lint: ## formatting and lints
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
+	cd fastly && cargo fmt --check
+	cd fastly && cargo clippy --all-targets --features compute --locked -- -D warnings
 
-test: deps lint ## everything: packages, formatting, lints, all tests with the real servers
-	cargo test --locked -- --skip scenarios::
+edge: ## the program for Fastly's edge: fastly/bin/main.wasm
+	@fastly/build
+
+# Viceroy takes its time where it is not installed yet: it is built beside everything else, and waited for at the end.
+test: deps ## everything: packages, formatting, lints, all tests with the real servers
+	@.ci/viceroy >/dev/null 2>&1 &
+	@$(MAKE) --no-print-directory lint
+	cd fastly && cargo test --locked
+	cargo test --locked -- --skip scenarios:: --skip edge::
 	cargo test --locked --test chaos scenarios:: -- --test-threads=8
+	@$(MAKE) --no-print-directory edge
+	@.ci/viceroy
+	cargo test --locked --test e2e edge::
 
 chaos: deps ## all faults mixed: CHAOS_SECONDS (600) of them, repeatable by CHAOS_SEED
 	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} cargo test --locked --test chaos mixed -- --nocapture
@@ -35,3 +48,5 @@ bench: ## the side-by-side measurements, as a table
 
 clean: ## remove what was built
 	cargo clean
+	cd fastly && cargo clean
+	rm -rf fastly/bin fastly/pkg

@@ -11,5 +11,6 @@ mod grip;
 mod layers;
 mod operations;
 mod program;
+mod purging;
 mod store_away;
 mod streams;

@@ -118,6 +118,22 @@ async fn while_no_origin_answers_listeners_get_the_last_value_and_then_the_chang
 }
 
 #[tokio::test]
+async fn a_change_that_nobody_has_read_leaves_the_value_before_it_while_no_origin_answers() {
+    let mut chain = EdgeChain::start(&[]).await;
+    let url = chain.edge.url(COUNTER);
+    Listener::connect(chain.edge.addr(), COUNTER).await.until_data("0", SOON).await;
+    post(&url).await;
+    until(async || chain.metric(ACKNOWLEDGED).await >= 1.0).await;
+    assert!(chain.origin.take().expect("an origin").stop().await);
+    // Refused, an EventSource would give up for good. Held, it is brought up to date.
+    let mut listener = Listener::connect(chain.edge.addr(), COUNTER).await;
+    assert_eq!((listener.status(), listener.header("x-cache")), (200, "STALE"));
+    assert_eq!(listener.next(SOON).await.data, "0");
+    chain.start_origin().await;
+    listener.until_data("1", Duration::from_secs(20)).await;
+}
+
+#[tokio::test]
 async fn a_lost_publish_is_recovered_through_the_edge_and_past_the_cache() {
     let origin = Origin::start().await;
     let edge = Edge::start(origin.addr()).await;
