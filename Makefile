@@ -38,6 +38,7 @@ chaos: deps ## all faults mixed: CHAOS_SECONDS (600) of them, repeatable by CHAO
 
 audit: ## licences and known faults of the dependencies (needs cargo-deny)
 	cargo deny check
+	cargo deny --manifest-path fastly/Cargo.toml --features compute check --config deny.toml
 
 up: deps ## the whole chain on this machine without Docker; Ctrl-C ends it. EDGE=1: with the edge program in front
 	@.ci/up

@@ -9,6 +9,6 @@ mod problem;
 mod signature;
 
 pub use accept::Variant;
-pub use plan::{Asked, Plan, cache_query, is_grip, is_surrogate};
+pub use plan::{Asked, Plan, is_grip, is_surrogate, query_counts};
 pub use problem::Problem;
 pub use signature::{FASTLY_KEY, KeyError, SignatureError, Verifier, issuer_of};

@@ -10,7 +10,7 @@ use fastly::http::request::{SendError, SendErrorCause};
 use fastly::http::{HeaderName, header};
 use fastly::{ConfigStore, Request, Response};
 use livecounter_edge::{
-    Asked, FASTLY_KEY, Plan, Problem, Verifier, cache_query, is_grip, is_surrogate, issuer_of,
+    Asked, FASTLY_KEY, Plan, Problem, Verifier, is_grip, is_surrogate, issuer_of, query_counts,
 };
 
 /// The origins, behind one name.
@@ -39,8 +39,8 @@ fn main() {
             Ok(()) => return,
             Err(error) => Err(error),
         },
-        Plan::Lookup(accept) => look_up(request, accept),
-        Plan::Pass => request.with_pass(true).send(ORIGIN).map_err(problem),
+        Plan::Lookup(accept) => look_up(unmarked(request), accept),
+        Plan::Pass => unmarked(request).with_pass(true).send(ORIGIN).map_err(problem),
         Plan::Refuse(problem) => Err(problem),
     };
     let mut response = answer.unwrap_or_else(refusal);
@@ -54,7 +54,8 @@ fn main() {
 }
 
 fn plan(request: &Request, signed: bool) -> Plan {
-    let accept: Vec<_> = request.get_header_all_str(header::ACCEPT);
+    // Lossy: the strict ones end the program at the first byte that is no text, and those bytes are a client's to send.
+    let accept = request.get_header_all_str_lossy(header::ACCEPT);
     Asked {
         method: request.get_method_str(),
         path: request.get_path(),
@@ -69,7 +70,7 @@ fn plan(request: &Request, signed: bool) -> Plan {
 
 /// Whether Fanout sends this. A key that cannot be used makes nothing signed: nobody is trusted by mistake.
 fn is_signed(request: &Request) -> bool {
-    let Some(token) = request.get_header_str(&GRIP_SIG) else { return false };
+    let Some(token) = request.get_header_str_lossy(&GRIP_SIG) else { return false };
     let config = ConfigStore::try_open(CONFIG).ok();
     let setting = |key| config.as_ref().and_then(|store| store.try_get(key).ok().flatten());
     let key = setting("verify_key").unwrap_or_else(|| FASTLY_KEY.to_owned());
@@ -80,7 +81,7 @@ fn is_signed(request: &Request) -> bool {
         return false;
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    match verifier.verify(token, now.as_secs()) {
+    match verifier.verify(&token, now.as_secs()) {
         Ok(()) => true,
         Err(error) => {
             eprintln!("a Grip-Sig was not accepted: {error:?}");
@@ -118,15 +119,18 @@ fn hand_off(mut request: Request) -> Result<(), Problem> {
     })
 }
 
+/// For an origin, who has the client's address in another header.
+fn unmarked(mut request: Request) -> Request {
+    request.remove_header(&CLIENT);
+    request
+}
+
 /// From the cache or, through it, from the origin. Follows the origin's Surrogate-Control, Surrogate-Key and Vary.
 fn look_up(mut request: Request, accept: &str) -> Result<Response, Problem> {
-    let query = cache_query(request.get_path(), request.get_query_str()).map(str::to_owned);
-    match query {
-        Some(query) => request.set_query_str(query),
-        None => request.remove_query(),
+    if !query_counts(request.get_path()) {
+        request.remove_query();
     }
     request.set_header(header::ACCEPT, accept);
-    request.remove_header(&CLIENT);
     // Nothing public depends on who asks; a held stream has no part of a body, no "not modified", and no compression.
     for name in [
         header::COOKIE,
@@ -156,7 +160,9 @@ fn keep(answer: &mut CandidateResponse) -> Result<(), SendErrorCause> {
         return Err(SendErrorCause::DestinationUnavailable);
     }
     if !answer.contains_header(&SURROGATE_CONTROL) {
-        answer.set_uncacheable(true);
+        // That a resource is never kept is worth remembering, or requests would wait for each other. A failure is not: all
+        // who come in the next minutes would ask the origin, each by itself.
+        answer.set_uncacheable(!status.is_server_error());
     }
     Ok(())
 }

@@ -159,6 +159,7 @@ async fn a_signature_that_is_not_fanout_s_makes_an_ordinary_client() {
     let stranger = crate::support::edge::Signer::new();
     for (token, what) in [
         ("forged".to_owned(), "no token"),
+        ("\u{e9}".to_owned(), "no text"),
         (stranger.token(ISSUER, 60), "another key"),
         (edge.signer.token(ISSUER, -60), "over"),
         (edge.signer.token("fastly:another", 60), "another service's"),
@@ -205,7 +206,20 @@ async fn the_origin_sees_the_client_s_address_and_nothing_a_client_says_of_it() 
     assert_eq!(read.header("x-livecounter-client"), "");
     client().post(edge.url(COUNTER)).header("Cookie", "a=b").send().await.expect("an answer");
     let posted = origin.requests().pop().expect("a request");
+    assert_eq!(posted.header("x-livecounter-client"), "");
     assert_eq!((posted.header("x-forwarded-for"), posted.header("cookie")), ("127.0.0.1", "a=b"));
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_do_not_end_the_program() {
+    let origin = Origin::start().await;
+    let edge = Edge::start(origin.addr()).await;
+    for name in ["Grip-Sig", "Accept", "X-Forwarded-For", "X-Livecounter-Client", "Cookie"] {
+        let bytes = reqwest::header::HeaderValue::from_bytes(b"\xff\xfe").expect("a value");
+        let answer = client().get(edge.url(COUNTER)).header(name, bytes).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{name}");
+        assert_eq!(answer.text().await.expect("a text"), "26\n", "{name}");
+    }
 }
 
 #[tokio::test]
