@@ -1,7 +1,7 @@
 # `make` alone says what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps fmt lint test chaos audit up bench clean
+.PHONY: help deps fmt lint edge test chaos audit up bench clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,12 +11,26 @@ deps: ## install the Debian packages that are missing (root or sudo; else says w
 
 fmt: ## format the sources
 	cargo fmt
+	cd fastly && cargo fmt
 
 lint: ## formatting and lints
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
+	cd fastly && cargo fmt --check
+	cd fastly && cargo clippy --all-targets --features compute --locked -- -D warnings
 
-test: deps lint ## everything: packages, formatting, lints, all tests with the real servers
+edge: ## the program for Fastly's edge: fastly/bin/main.wasm
+	@fastly/build
+
+# Viceroy takes its time where it is not installed yet: it is built beside everything else, and waited for where tests begin that
+# an occupied machine would disturb.
+test: deps ## everything: packages, formatting, lints, all tests with the real servers
+	@.ci/viceroy >/dev/null 2>&1 &
+	@$(MAKE) --no-print-directory lint
+	cd fastly && cargo test --locked
+	@$(MAKE) --no-print-directory edge
+	cargo test --locked --no-run
+	@.ci/viceroy
 	cargo test --locked -- --skip scenarios::
 	cargo test --locked --test chaos scenarios:: -- --skip pressure --test-threads=8
 	cargo test --locked --test chaos scenarios::pressure -- --test-threads=3
@@ -27,8 +41,9 @@ chaos: deps ## faults mixed: CHAOS_SECONDS (600), CHAOS_SEED; outlets away: PRES
 
 audit: ## licences and known faults of the dependencies (needs cargo-deny)
 	cargo deny check
+	cargo deny --manifest-path fastly/Cargo.toml --features compute check --config deny.toml
 
-up: deps ## the whole chain on this machine without Docker; Ctrl-C ends it
+up: deps ## the whole chain on this machine without Docker; Ctrl-C ends it. EDGE=1: with the edge program in front
 	@.ci/up
 
 bench: ## the side-by-side measurements, as a table
@@ -37,3 +52,5 @@ bench: ## the side-by-side measurements, as a table
 
 clean: ## remove what was built
 	cargo clean
+	cd fastly && cargo clean
+	rm -rf fastly/bin fastly/pkg

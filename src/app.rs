@@ -232,6 +232,7 @@ fn purger(settings: &Settings) -> Result<Option<Purger>, SettingsError> {
     };
     let mut purger = PurgerSettings::new(service_id, api_key.expose());
     purger.api_url.clone_from(&settings.fastly_api_url);
+    purger.soft = settings.fastly_soft_purge;
     Purger::new(purger).map(Some).map_err(|error| {
         let key = match error {
             PurgerError::ServiceId => "fastly.service_id",

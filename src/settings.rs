@@ -29,6 +29,7 @@ pub struct Settings {
     pub fastly_service_id: Option<String>,
     pub fastly_api_key: Option<Secret>,
     pub fastly_api_url: String,
+    pub fastly_soft_purge: bool,
     pub publish_interval: Duration,
     pub cache_max_age: Duration,
     pub cache_stale_if_error: Duration,
@@ -86,7 +87,7 @@ impl SettingsError {
 }
 
 /// The keys, with their defaults; an empty default is none.
-const KEYS: [(&str, &str); 17] = [
+const KEYS: [(&str, &str); 18] = [
     ("listen", "127.0.0.1:8000"),
     ("workers", ""),
     ("sqlite.path", "livecounter.db"),
@@ -99,6 +100,7 @@ const KEYS: [(&str, &str); 17] = [
     ("fastly.service_id", ""),
     ("fastly.api_key", ""),
     ("fastly.api_url", "https://api.fastly.com"),
+    ("fastly.soft_purge", "true"),
     ("publish.interval", "250ms"),
     ("cache.max_age", "10m"),
     ("cache.stale_if_error", "1d"),
@@ -152,6 +154,7 @@ impl Settings {
             fastly_service_id: texts.get("fastly.service_id").map(str::to_owned),
             fastly_api_key: texts.secret("fastly.api_key"),
             fastly_api_url: texts.get("fastly.api_url").unwrap_or_default().to_owned(),
+            fastly_soft_purge: texts.parse("fastly.soft_purge", "must be true or false")?,
             publish_interval: texts.duration("publish.interval")?,
             cache_max_age: texts.duration("cache.max_age")?,
             cache_stale_if_error: texts.duration("cache.stale_if_error")?,
@@ -394,6 +397,7 @@ mod tests {
             ),
             (("LIVECOUNTER__WORKERS", "0"), "workers: must be a whole number of at least 1"),
             (("PORT", "http"), "PORT: must be a port number"),
+            (("LIVECOUNTER__FASTLY__SOFT_PURGE", "1"), "fastly.soft_purge: must be true or false"),
             (("LIVECOUNTER__LOG__FORMAT", "xml"), "log.format: must be text or json"),
             (
                 ("LIVECOUNTER__COUNTERS__KNOWN", "1,a/b"),

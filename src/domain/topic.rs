@@ -9,10 +9,14 @@ use super::CounterId;
 /// How many buckets the topics of a store are spread over. Part of the stored keys: changing it orphans them.
 pub const BUCKETS: u16 = 128;
 
+/// The longest name: as long as Fastly lets a surrogate key be. One that is longer would spoil the purge of all others
+/// of its batch.
+const MAX_LEN: usize = 1024;
+
 /// A topic: its name, from which its channel, its surrogate key and its store keys follow. Cheap to clone.
 ///
-/// Names are visible ASCII without spaces, commas, semicolons or quotes, so that they are safe in every header they
-/// reach (`Grip-Channel`, `Surrogate-Key`).
+/// Names are 1 to 1,024 visible ASCII characters without commas, semicolons or quotes, so that they are safe in every
+/// header they reach (`Grip-Channel`, `Surrogate-Key`).
 #[derive(Clone, Debug)]
 pub struct Topic {
     name: Arc<str>,
@@ -63,7 +67,7 @@ impl FromStr for Topic {
     /// The topic that a store has kept under this name.
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         let safe = |b: u8| b.is_ascii_graphic() && !matches!(b, b',' | b';' | b'"');
-        if name.is_empty() || !name.bytes().all(safe) {
+        if name.is_empty() || name.len() > MAX_LEN || !name.bytes().all(safe) {
             return Err(ParseTopicError);
         }
         Ok(Topic::named(name))
@@ -112,7 +116,7 @@ mod tests {
 
     #[test]
     fn names_that_could_break_a_header_are_refused() {
-        for name in ["", "a b", "a\r\nb", "a;b", "a,b", "a\"b", "é"] {
+        for name in ["", "a b", "a\r\nb", "a;b", "a,b", "a\"b", "é", &"x".repeat(MAX_LEN + 1)] {
             assert_eq!(name.parse::<Topic>(), Err(ParseTopicError), "{name:?}");
         }
     }

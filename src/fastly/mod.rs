@@ -2,6 +2,7 @@
 //!
 //! A leaf: knows HTTP and Fastly, and nothing of what the keys stand for.
 
+mod pause;
 mod purger;
 
 pub use purger::{PurgeError, Purger, PurgerError, PurgerSettings};

@@ -1,15 +1,19 @@
 //! Batches of surrogate keys to `POST /service/{id}/purge`.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, StatusCode, redirect};
 use url::Url;
 
+use super::pause::Pause;
+
 const FASTLY_KEY: HeaderName = HeaderName::from_static("fastly-key");
 const SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
 const SOFT_PURGE: HeaderName = HeaderName::from_static("fastly-soft-purge");
+/// When the present window of the rate limit ends, in seconds since 1970; Fastly says it with a 429.
+const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("fastly-ratelimit-reset");
 
 /// How many keys one request may name.
 const MAX_KEYS: usize = 256;
@@ -25,11 +29,15 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// names this form beside the one with a JSON body (<https://www.fastly.com/documentation/reference/api/purging/>,
 /// `bulk-purge-tag`). It is the only form used here since a cache that stands in for Fastly, like Varnish, can read
 /// headers and no bodies: so what is tested is what runs. A request names at most 256 keys in at most 7 KiB.
+///
+/// After a 429 it asks nothing for as long as the answer says, 30 s at most; where it says nothing, for 1 s, and twice
+/// as long after each further one.
 pub struct Purger {
     client: Client,
     url: Url,
     api_key: HeaderValue,
     soft: bool,
+    pause: Pause,
 }
 
 /// What a [`Purger`] needs to know.
@@ -41,7 +49,8 @@ pub struct PurgerSettings {
     pub api_key: String,
     /// Where the API is; [`PurgerSettings::API_URL`] unless something stands in for it.
     pub api_url: String,
-    /// Mark as stale instead of taking out: the cache may then answer with the old while it fetches the new.
+    /// Mark as stale instead of taking out: the next request fetches the new as well, but where no origin answers there
+    /// is still the old (`stale-if-error`).
     pub soft: bool,
 }
 
@@ -80,6 +89,14 @@ pub enum PurgeError {
     /// bytes. Nothing has been purged.
     #[error("surrogate key {0:?} is empty, too long, or has a character other than visible ASCII")]
     Key(String),
+    /// Fastly has asked to be left alone for a while; nothing was sent.
+    #[error("{url} has asked to wait")]
+    Paused {
+        /// What would have been asked.
+        url: String,
+        /// For how much longer.
+        left: Duration,
+    },
     /// No answer.
     #[error("no answer from {url}")]
     Unreachable {
@@ -119,12 +136,15 @@ impl Purger {
             api_key.and_then(|key| HeaderValue::try_from(key).ok()).ok_or(PurgerError::ApiKey)?;
         api_key.set_sensitive(true);
         let client = client(url.scheme()).map_err(PurgerError::Client)?;
-        Ok(Purger { client, url, api_key, soft })
+        Ok(Purger { client, url, api_key, soft, pause: Pause::default() })
     }
 
     /// Returns when Fastly has confirmed the purge of all keys. On an error, those of some requests may be purged.
     pub async fn purge<K: AsRef<str>>(&self, keys: &[K]) -> Result<(), PurgeError> {
         for value in batches(keys)? {
+            if let Some(left) = self.pause.left() {
+                return Err(PurgeError::Paused { url: self.url.to_string(), left });
+            }
             match self.post(&value).await {
                 // A connection that was kept, and which the server had closed: once more, on a new one.
                 Err(PurgeError::Unreachable { source, .. }) if !source.is_timeout() => {
@@ -146,10 +166,14 @@ impl Purger {
         let unreachable =
             |source: reqwest::Error| PurgeError::Unreachable { url: url(), source: source.without_url() };
         let response = request.send().await.map_err(unreachable)?;
-        let (status, retry_after) = (response.status(), retry_after(response.headers()));
+        let (status, retry_after) = (response.status(), retry_after(response.headers(), SystemTime::now()));
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            self.pause.begin(retry_after);
+        }
         if status != StatusCode::OK {
             return Err(PurgeError::Status { url: url(), status: status.as_u16(), retry_after });
         }
+        self.pause.end();
         // Read to its end, or the connection could not be used again. Too late to change the outcome.
         let _ = response.bytes().await;
         Ok(())
@@ -208,8 +232,11 @@ fn batches<K: AsRef<str>>(keys: &[K]) -> Result<Vec<HeaderValue>, PurgeError> {
     batches.into_iter().map(value).collect()
 }
 
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+/// How long an answer asks to wait: `Retry-After` in seconds, else until the end of the rate limit's window.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let number = |name| headers.get(name)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs);
+    let since_1970 = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    number(RETRY_AFTER).or_else(|| Some(number(RATE_LIMIT_RESET)?.saturating_sub(since_1970)))
 }
 
 #[cfg(test)]
@@ -275,6 +302,7 @@ mod tests {
         for (status, headers, retry_after) in [
             (401, "", None),
             (429, "Retry-After: 7\r\n", Some(7)),
+            (429, "Fastly-RateLimit-Remaining: 0\r\nFastly-RateLimit-Reset: 1452032384\r\n", Some(0)),
             (503, "Retry-After: soon\r\n", None),
             (301, "", None),
         ] {
@@ -290,6 +318,39 @@ mod tests {
             assert_eq!(wish, retry_after.map(Duration::from_secs));
             assert_eq!(server.requests().len(), 1, "the caller decides about another try");
         }
+    }
+
+    #[test]
+    fn the_end_of_a_rate_limit_s_window_says_how_long_to_wait() {
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        let mut headers = HeaderMap::new();
+        headers.insert(RATE_LIMIT_RESET, HeaderValue::from_static("1452032384"));
+        assert_eq!(retry_after(&headers, at(1_452_032_374)), Some(Duration::from_secs(10)));
+        assert_eq!(retry_after(&headers, at(1_452_032_385)), Some(Duration::ZERO));
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("3"));
+        assert_eq!(retry_after(&headers, at(1_452_032_374)), Some(Duration::from_secs(3)));
+    }
+
+    #[tokio::test]
+    async fn after_a_429_nothing_is_sent_until_the_time_is_over() {
+        let calls = AtomicUsize::new(0);
+        let server = TestServer::start(move |_| match calls.fetch_add(1, SeqCst) {
+            0 => Answer::Status(429, "Retry-After: 1\r\n", r#"{"msg":"Too many requests"}"#),
+            _ => OK,
+        })
+        .await;
+        let purger = purger(&server);
+        let refused = purger.purge(&["a"]).await.expect_err("refused");
+        assert!(matches!(refused, PurgeError::Status { status: 429, .. }));
+        let left = loop {
+            match purger.purge(&["a"]).await {
+                Err(PurgeError::Paused { left, .. }) => tokio::time::sleep(left).await,
+                outcome => break outcome,
+            }
+        };
+        left.expect("purged");
+        let requests = server.requests();
+        assert_eq!(requests.len(), 2);
     }
 
     #[tokio::test]

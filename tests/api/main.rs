@@ -12,5 +12,6 @@ mod grip;
 mod layers;
 mod operations;
 mod program;
+mod purging;
 mod store_away;
 mod streams;

@@ -366,7 +366,8 @@ async fn settings_reach_pushpin_as_they_are() {
     let origin = Origin::start().await;
     let sig_key = r"a/b&c\1|d e".to_owned();
     let settings = vec![("message_wait", "100".to_owned())];
-    let pushpin = Pushpin::with(origin.addr(), Options { sig_key: sig_key.clone(), settings }).await;
+    let options = Options { sig_key: sig_key.clone(), settings, ..Options::default() };
+    let pushpin = Pushpin::with(origin.addr(), options).await;
     let written =
         std::fs::read_to_string(pushpin.process().dir().join("run/pushpin.conf")).expect("its configuration");
     assert!(written.contains(&format!("\nsig_key={sig_key}\n")), "{written}");

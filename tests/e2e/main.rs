@@ -5,5 +5,6 @@ mod support;
 
 mod chain;
 mod counters;
+mod edge;
 mod origin;
 mod scale;

@@ -8,6 +8,7 @@
 
 pub mod app;
 pub mod chain;
+pub mod edge;
 pub mod http;
 pub mod port;
 pub mod process;

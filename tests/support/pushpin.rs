@@ -20,11 +20,13 @@ pub struct Options {
     pub sig_key: String,
     /// Settings of pushpin/pushpin.conf to replace, e.g. `("message_wait", "100")`.
     pub settings: Vec<(&'static str, String)>,
+    /// The public port, where somebody has to know it before.
+    pub port: Option<Port>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { sig_key: "the-key-of-a-test".to_owned(), settings: Vec::new() }
+        Options { sig_key: "the-key-of-a-test".to_owned(), settings: Vec::new(), port: None }
     }
 }
 
@@ -44,11 +46,11 @@ impl Pushpin {
     }
 
     /// Starts one with other settings.
-    pub async fn with(target: SocketAddr, options: Options) -> Pushpin {
+    pub async fn with(target: SocketAddr, mut options: Options) -> Pushpin {
         for program in ["pushpin", "condure", "zurl"] {
             process::require(program, "pushpin condure zurl");
         }
-        let (public, control) = (Port::reserve(), Port::reserve());
+        let (public, control) = (options.port.take().unwrap_or_else(Port::reserve), Port::reserve());
         let process = spawn(target, &public, &control, &options);
         let mut pushpin = Pushpin { target, public, control, options, process };
         pushpin.until_ready().await;
@@ -133,7 +135,8 @@ fn spawn(target: SocketAddr, public: &Port, control: &Port, options: &Options) -
     command
         .arg("--dir")
         .arg(dir.path().join("run"))
-        .args(["--route", &format!("* {target}\n{READY} test")])
+        // The second is taken only where `accept_pushpin_route` lets a request choose it.
+        .args(["--route", &format!("* {target}\nid=self {target}\n{READY} test")])
         .arg(format!("http_port={}", public.addr()))
         .arg("push_in_http_addr=127.0.0.1")
         .arg(format!("push_in_http_port={}", control.number()))

@@ -1,0 +1,185 @@
+//! Which way a request takes.
+
+use crate::accept::Variant;
+use crate::problem::Problem;
+
+/// What the decision depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The method, in capitals.
+    pub method: &'a str,
+    /// The path, without the query.
+    pub path: &'a str,
+    /// All values of `Accept`, joined by commas; empty where there is none.
+    pub accept: &'a str,
+    /// It came through Fanout: its `Grip-Sig` is valid.
+    pub signed: bool,
+    /// This program has handed it over to Fanout before.
+    pub handed_off: bool,
+    /// It says what listeners have seen last: `Grip-Last`. Counts only where it is signed.
+    pub recovers: bool,
+    /// It brings a key of its own, so its answer is for nobody else.
+    pub private: bool,
+}
+
+/// The way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// To Fanout, which holds the listener and asks this program again, signed.
+    HandOff,
+    /// Through the cache, which asks the origin where it has nothing, with this `Accept`.
+    Lookup(&'static str),
+    /// To the origin, past the cache.
+    Pass,
+    /// No further.
+    Refuse(Problem),
+}
+
+impl Asked<'_> {
+    /// The way of this request.
+    pub fn plan(&self) -> Plan {
+        // The measurements of whichever origin happens to answer are of no use to anybody, and nobody else's business.
+        if self.path.trim_end_matches('/') == "/metrics" {
+            return Plan::Refuse(Problem::NotFound);
+        }
+        if !matches!(self.method, "GET" | "HEAD") {
+            return Plan::Pass;
+        }
+        // A proxy that asks what it has missed needs the truth of this moment: a kept answer would cut its listeners
+        // off from everything later. Nobody else has a reason to ask here, so nobody is handed over for it.
+        if self.is_recovery_path() || (self.signed && self.recovers) {
+            return Plan::Pass;
+        }
+        let variant = Variant::of(self.accept);
+        if variant.may_stream() && !self.signed {
+            return match (self.method, self.handed_off) {
+                // Fanout would hold it as if it had a body. What the origin answers must not be kept in a stream's place.
+                ("HEAD", _) => Plan::Pass,
+                // Back from Fanout and not accepted: to hand it over again would go on for ever.
+                (_, true) => Plan::Refuse(Problem::Unverified),
+                (_, false) => Plan::HandOff,
+            };
+        }
+        match variant.normal() {
+            Some(accept) if !self.private => Plan::Lookup(accept),
+            _ => Plan::Pass,
+        }
+    }
+
+    fn is_recovery_path(&self) -> bool {
+        self.path.trim_end_matches('/').ends_with("/recover")
+    }
+}
+
+/// Whether the query of a read belongs to the cache's key. Reading a counter has none: whatever a client appends to get
+/// past caches must not get past this one.
+pub fn query_counts(path: &str) -> bool {
+    !path.starts_with("/counters/")
+}
+
+/// Whether a header belongs to the protocol between origin and proxy. A client may neither send nor see it.
+pub fn is_grip(header: &str) -> bool {
+    has_prefix(header, "grip-")
+}
+
+/// Whether a header speaks to the cache alone.
+pub fn is_surrogate(header: &str) -> bool {
+    has_prefix(header, "surrogate-")
+}
+
+fn has_prefix(header: &str, prefix: &str) -> bool {
+    header.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STREAM: &str = "text/event-stream";
+
+    fn asked<'a>(method: &'a str, path: &'a str, accept: &'a str) -> Asked<'a> {
+        Asked { method, path, accept, signed: false, handed_off: false, recovers: false, private: false }
+    }
+
+    #[test]
+    fn a_listener_is_handed_over_once_and_then_served_from_the_cache() {
+        let listener = asked("GET", "/counters/2/", STREAM);
+        assert_eq!(listener.plan(), Plan::HandOff);
+        assert_eq!(Asked { signed: true, ..listener }.plan(), Plan::Lookup(STREAM));
+        let back = Asked { signed: true, handed_off: true, ..listener };
+        assert_eq!(back.plan(), Plan::Lookup(STREAM));
+    }
+
+    #[test]
+    fn what_comes_back_unsigned_is_not_handed_over_again() {
+        for accept in [STREAM, "text/event-stream;q=0.5"] {
+            let back = Asked { handed_off: true, ..asked("GET", "/counters/2/", accept) };
+            assert_eq!(back.plan(), Plan::Refuse(Problem::Unverified));
+        }
+        // The mark of a hand-over is the client's to forge; it gains nothing by it.
+        let plain = Asked { handed_off: true, ..asked("GET", "/counters/2/", "*/*") };
+        assert_eq!(plain.plan(), Plan::Lookup("*/*"));
+    }
+
+    #[test]
+    fn plain_reads_are_looked_up_and_changes_pass() {
+        assert_eq!(asked("GET", "/counters/2/", "").plan(), Plan::Lookup("*/*"));
+        assert_eq!(
+            asked("HEAD", "/counters/2/", "application/json").plan(),
+            Plan::Lookup("application/json")
+        );
+        assert_eq!(asked("HEAD", "/counters/2/", STREAM).plan(), Plan::Pass);
+        for method in ["POST", "OPTIONS", "DELETE", "PURGE"] {
+            assert_eq!(asked(method, "/counters/2/", STREAM).plan(), Plan::Pass, "{method}");
+        }
+    }
+
+    #[test]
+    fn a_recovery_is_never_looked_up_and_never_handed_over() {
+        for path in ["/counters/2/recover", "/counters/2/recover/"] {
+            for accept in ["*/*", STREAM] {
+                let recovery = asked("GET", path, accept);
+                assert_eq!(recovery.plan(), Plan::Pass, "{path}");
+                assert_eq!(Asked { signed: true, recovers: true, ..recovery }.plan(), Plan::Pass);
+            }
+        }
+        let elsewhere = Asked { signed: true, recovers: true, ..asked("GET", "/counters/2/", "*/*") };
+        assert_eq!(elsewhere.plan(), Plan::Pass);
+        // A client's own Grip-Last is none.
+        assert_eq!(Asked { signed: false, ..elsewhere }.plan(), Plan::Lookup("*/*"));
+    }
+
+    #[test]
+    fn what_is_weighed_or_private_passes() {
+        let weighed = asked("GET", "/counters/2/", "application/json;q=0.5");
+        assert_eq!(weighed.plan(), Plan::Pass);
+        let private = Asked { private: true, ..asked("GET", "/counters/2/", "*/*") };
+        assert_eq!(private.plan(), Plan::Pass);
+        assert_eq!(Asked { signed: true, accept: STREAM, ..private }.plan(), Plan::Pass);
+        assert_eq!(Asked { accept: STREAM, ..private }.plan(), Plan::HandOff);
+    }
+
+    #[test]
+    fn nobody_reads_an_origin_s_measurements() {
+        for path in ["/metrics", "/metrics/"] {
+            assert_eq!(asked("GET", path, "*/*").plan(), Plan::Refuse(Problem::NotFound));
+        }
+    }
+
+    #[test]
+    fn a_counter_has_one_entry_whatever_is_appended() {
+        assert!(!query_counts("/counters/2/"));
+        assert!(query_counts("/nocount") && query_counts("/"));
+    }
+
+    #[test]
+    fn headers_of_the_protocol_are_known_however_they_are_written() {
+        for name in ["Grip-Sig", "grip-hold", "GRIP-LAST", "grip-"] {
+            assert!(is_grip(name), "{name}");
+        }
+        for name in ["Grip", "x-grip-sig", "Gripe", "g", ""] {
+            assert!(!is_grip(name), "{name}");
+        }
+        assert!(is_surrogate("Surrogate-Key") && !is_surrogate("Surrogate"));
+    }
+}

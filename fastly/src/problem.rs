@@ -1,0 +1,77 @@
+//! What the edge answers itself: `application/problem+json` (RFC 9457), as the service writes it.
+
+/// Why there is no answer of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// There is nothing under this path for clients.
+    NotFound,
+    /// No origin answers, and the cache has nothing that could stand in.
+    Unavailable,
+    /// An origin answered something that cannot be passed on.
+    BadGateway,
+    /// Back from Fanout, with a signature that is not accepted: the key or the issuer is not this service's.
+    Unverified,
+    /// Fanout does not take streams.
+    NoFanout,
+}
+
+impl Problem {
+    /// The status code.
+    pub fn status(self) -> u16 {
+        self.table().0
+    }
+
+    /// The body.
+    pub fn body(self) -> String {
+        let (status, kind, title, detail) = self.table();
+        // None of the texts has a character that JSON would escape.
+        format!(
+            "{{\"type\":\"urn:livecounter:problem:{kind}\",\"title\":\"{title}\",\"status\":{status},\"detail\":\"{detail}\"}}"
+        )
+    }
+
+    /// After how many seconds it may be worth another try.
+    pub fn retry_after(self) -> Option<u32> {
+        (self.status() >= 502).then_some(1)
+    }
+
+    fn table(self) -> (u16, &'static str, &'static str, &'static str) {
+        match self {
+            Problem::NotFound => (404, "not-found", "Not found", "there is nothing here"),
+            Problem::Unavailable => (503, "unavailable", "Unavailable", "no origin answers; try again"),
+            Problem::BadGateway => {
+                (502, "bad-gateway", "Bad gateway", "the origin's answer could not be understood; try again")
+            }
+            Problem::Unverified => (
+                502,
+                "bad-gateway",
+                "Bad gateway",
+                "this service does not accept the signature of its own Fanout: check verify_key and issuer",
+            ),
+            Problem::NoFanout => {
+                (503, "unavailable", "Unavailable", "Fanout takes no streams now; try again")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_is_json_with_its_status() {
+        for problem in [
+            Problem::NotFound,
+            Problem::Unavailable,
+            Problem::BadGateway,
+            Problem::Unverified,
+            Problem::NoFanout,
+        ] {
+            let body: serde_json::Value = serde_json::from_str(&problem.body()).expect("JSON");
+            assert_eq!(body["status"], problem.status());
+            assert!(body["type"].as_str().is_some_and(|kind| kind.starts_with("urn:livecounter:problem:")));
+            assert_eq!(problem.retry_after().is_some(), problem.status() != 404);
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! The program of Fastly's edge, run for real: listeners through it and Pushpin, the cache, an origin, and back.
+
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+
+use crate::origin::Origin;
+use crate::support::edge::{Edge, EdgeChain, ISSUER};
+use crate::support::http::{client, header};
+use crate::support::raw::read_request;
+use crate::support::sse::Listener;
+
+const SOON: Duration = Duration::from_secs(10);
+const COUNTER: &str = "/counters/2/";
+const READS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="Get""#;
+const ACKNOWLEDGED: &str = "livecounter_announcements_acknowledged_total";
+
+async fn post(url: &str) -> String {
+    let answer = client().post(url).send().await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    answer.text().await.expect("a text").trim().to_owned()
+}
+
+/// A plain read: the value, and what the cache says of it.
+async fn read(url: &str) -> (String, String) {
+    let answer = client().get(url).send().await.expect("an answer");
+    let cache = header(&answer, "x-cache").to_owned();
+    (answer.text().await.expect("a text").trim().to_owned(), cache)
+}
+
+async fn until(mut reached: impl AsyncFnMut() -> bool) {
+    let mut poll = tokio::time::interval(Duration::from_millis(50));
+    let wait = async {
+        while !reached().await {
+            poll.tick().await;
+        }
+    };
+    tokio::time::timeout(SOON, wait).await.expect("to get there");
+}
+
+fn event(value: i64) -> String {
+    format!("id: e-{value}\nevent: message\ndata: {value}\n\n")
+}
+
+#[tokio::test]
+async fn a_listener_through_the_edge_gets_the_value_and_every_change() {
+    let chain = EdgeChain::start(&[]).await;
+    let url = chain.edge.url(COUNTER);
+    assert_eq!(post(&format!("{url}?by=26")).await, "26");
+    let mut listener = Listener::connect(chain.edge.addr(), COUNTER).await;
+    assert_eq!(listener.status(), 200);
+    assert_eq!(listener.header("content-type"), "text/event-stream");
+    listener.until_data("26", SOON).await;
+    let body = client().post(&url).json(&serde_json::json!({"by": 4})).header("Idempotency-Key", "once");
+    for _ in 0..2 {
+        let again = body.try_clone().expect("a copy").send().await.expect("an answer");
+        assert_eq!(again.text().await.expect("a text").trim(), "30", "body and key reach the origin");
+    }
+    let seen = listener.until_data("30", SOON).await;
+    assert!(seen.iter().all(|event| event.event.as_deref() == Some("message")), "{seen:?}");
+}
+
+#[tokio::test]
+async fn thirty_cold_listeners_cost_one_origin_request() {
+    let chain = EdgeChain::start(&[]).await;
+    let before = chain.metric(READS).await;
+    // Whatever they append to get past caches.
+    let paths: Vec<String> = (0..30).map(|n| format!("{COUNTER}?_={n}")).collect();
+    let connecting = paths.iter().map(|path| Listener::connect(chain.edge.addr(), path));
+    let mut listeners = futures_util::future::join_all(connecting).await;
+    for listener in &mut listeners {
+        assert_eq!(listener.status(), 200);
+        assert_eq!(listener.next(SOON).await.data, "0");
+    }
+    assert_eq!(chain.metric(READS).await - before, 1.0);
+    post(&chain.edge.url(COUNTER)).await;
+    for listener in &mut listeners {
+        listener.until_data("1", SOON).await;
+    }
+}
+
+#[tokio::test]
+async fn after_a_change_the_next_listener_and_reader_get_the_new_value() {
+    let chain = EdgeChain::start(&[]).await;
+    let url = chain.edge.url(COUNTER);
+    Listener::connect(chain.edge.addr(), COUNTER).await.until_data("0", SOON).await;
+    assert_eq!(read(&url).await.0, "0");
+    assert_eq!(read(&url).await, ("0".to_owned(), "HIT".to_owned()), "kept");
+    post(&url).await;
+    // Far below the ten minutes that the cache would keep it.
+    until(async || read(&url).await.0 == "1").await;
+    let mut late = Listener::connect(chain.edge.addr(), COUNTER).await;
+    assert_eq!(late.next(SOON).await.data, "1");
+}
+
+#[tokio::test]
+async fn while_no_origin_answers_listeners_get_the_last_value_and_then_the_changes() {
+    let mut chain = EdgeChain::start(&[("LIVECOUNTER__CACHE__MAX_AGE", "2s")]).await;
+    let url = chain.edge.url(COUNTER);
+    post(&url).await;
+    // Behind the second purge.
+    until(async || chain.metric(ACKNOWLEDGED).await >= 1.0).await;
+    Listener::connect(chain.edge.addr(), COUNTER).await.until_data("1", SOON).await;
+    assert_eq!(read(&url).await.0, "1");
+    assert!(chain.origin.take().expect("an origin").stop().await);
+    until(async || read(&url).await == ("1".to_owned(), "STALE".to_owned())).await;
+    let mut listener = Listener::connect(chain.edge.addr(), COUNTER).await;
+    assert_eq!((listener.status(), listener.header("x-cache")), (200, "STALE"));
+    assert_eq!(listener.next(SOON).await.data, "1");
+    let refused = client().post(&url).send().await.expect("an answer");
+    assert_eq!((refused.status().as_u16(), header(&refused, "retry-after")), (503, "1"));
+
+    chain.start_origin().await;
+    until(async || client().post(&url).send().await.is_ok_and(|answer| answer.status() == 200)).await;
+    // Pushpin asks for the missed value again after 1, 2, 4, 8 s while it is refused.
+    listener.until_data("2", Duration::from_secs(20)).await;
+}
+
+#[tokio::test]
+async fn a_change_that_nobody_has_read_leaves_the_value_before_it_while_no_origin_answers() {
+    let mut chain = EdgeChain::start(&[]).await;
+    let url = chain.edge.url(COUNTER);
+    Listener::connect(chain.edge.addr(), COUNTER).await.until_data("0", SOON).await;
+    post(&url).await;
+    until(async || chain.metric(ACKNOWLEDGED).await >= 1.0).await;
+    assert!(chain.origin.take().expect("an origin").stop().await);
+    // Refused, an EventSource would give up for good. Held, it is brought up to date.
+    let mut listener = Listener::connect(chain.edge.addr(), COUNTER).await;
+    assert_eq!((listener.status(), listener.header("x-cache")), (200, "STALE"));
+    assert_eq!(listener.next(SOON).await.data, "0");
+    chain.start_origin().await;
+    listener.until_data("1", Duration::from_secs(20)).await;
+}
+
+#[tokio::test]
+async fn a_lost_publish_is_recovered_through_the_edge_and_past_the_cache() {
+    let origin = Origin::start().await;
+    let edge = Edge::start(origin.addr()).await;
+    let mut listener = Listener::connect(edge.addr(), COUNTER).await;
+    assert_eq!(listener.next(SOON).await.data, "26");
+    // 27 is lost on its way: 28 names it as its predecessor.
+    origin.set_value(28);
+    edge.pushpin.publish("counter-2", "e-28", "e-27", &event(28)).await;
+    assert_eq!(listener.next(SOON).await.data, "28");
+    edge.pushpin.publish("counter-2", "e-29", "e-28", &event(29)).await;
+    assert_eq!(listener.next(SOON).await.data, "29", "and it still listens");
+    let asked = origin.requests();
+    let recovery = asked.iter().find(|request| request.path.ends_with("/recover")).expect("a recovery");
+    assert_eq!(recovery.header("grip-last"), "counter-2; last-id=e-26");
+    assert_eq!(recovery.header("grip-sig").split('.').count(), 3);
+    assert_eq!(recovery.header("x-forwarded-for"), "", "nobody's in particular");
+}
+
+#[tokio::test]
+async fn a_signature_that_is_not_fanout_s_makes_an_ordinary_client() {
+    let origin = Origin::start().await;
+    let edge = Edge::start(origin.addr()).await;
+    let stranger = crate::support::edge::Signer::new();
+    for (token, what) in [
+        ("forged".to_owned(), "no token"),
+        ("\u{e9}".to_owned(), "no text"),
+        (stranger.token(ISSUER, 60), "another key"),
+        (edge.signer.token(ISSUER, -60), "over"),
+        (edge.signer.token("fastly:another", 60), "another service's"),
+    ] {
+        let before = origin.requests().len();
+        let signed = [("Grip-Sig", token.as_str())];
+        let mut listener = Listener::connect_with(edge.addr(), COUNTER, &signed).await;
+        assert_eq!(listener.next(SOON).await.data, "26", "{what}: held, as anybody");
+        assert_eq!(listener.header("grip-hold"), "", "{what}");
+        assert_eq!(origin.requests().len(), before + 1, "{what}: handed over once");
+        let reached = origin.requests().pop().expect("a request");
+        assert_ne!(reached.header("grip-sig"), token, "{what}: the origin sees Fanout's own");
+
+        let request = client().get(edge.url("/counters/2/recover")).header("Grip-Sig", &token);
+        let answer = request.header("Grip-Last", "counter-2; last-id=e-1").send().await.expect("an answer");
+        let told: Vec<_> =
+            answer.headers().keys().filter(|name| name.as_str().starts_with("grip-")).collect();
+        assert!(told.is_empty(), "{what}: {told:?}");
+        let reached = origin.requests().pop().expect("a request");
+        assert_eq!((reached.header("grip-sig"), reached.header("grip-last")), ("", ""), "{what}");
+    }
+    // The same with a valid one: then it is Fanout who asks, and is told how to hold.
+    let token = edge.signer.token(ISSUER, 60);
+    let request = client().get(edge.url(COUNTER)).header("Accept", "text/event-stream");
+    let answer = request.header("Grip-Sig", &token).send().await.expect("an answer");
+    assert_eq!(header(&answer, "grip-hold"), "stream");
+    assert_eq!(header(&answer, "surrogate-key"), "", "but what is the cache's stays there");
+    assert_eq!(origin.requests().pop().expect("a request").header("grip-sig"), token);
+}
+
+#[tokio::test]
+async fn the_origin_sees_the_client_s_address_and_nothing_a_client_says_of_it() {
+    let origin = Origin::start().await;
+    let edge = Edge::start(origin.addr()).await;
+    let forged = [("X-Forwarded-For", "192.0.2.1"), ("Cookie", "a=b"), ("If-None-Match", "x")];
+    Listener::connect_with(edge.addr(), COUNTER, &forged).await.next(SOON).await;
+    let held = origin.requests().pop().expect("a request");
+    assert_eq!(held.header("x-forwarded-for"), "127.0.0.1", "also by way of Fanout");
+    assert_eq!((held.header("cookie"), held.header("if-none-match")), ("", ""));
+    let plain = client().get(edge.url(COUNTER)).header("X-Forwarded-For", "192.0.2.1");
+    plain.header("X-Livecounter-Client", "192.0.2.1").send().await.expect("an answer");
+    let read = origin.requests().pop().expect("a request");
+    assert_eq!(read.header("x-forwarded-for"), "127.0.0.1");
+    assert_eq!(read.header("x-livecounter-client"), "");
+    client().post(edge.url(COUNTER)).header("Cookie", "a=b").send().await.expect("an answer");
+    let posted = origin.requests().pop().expect("a request");
+    assert_eq!(posted.header("x-livecounter-client"), "");
+    assert_eq!((posted.header("x-forwarded-for"), posted.header("cookie")), ("127.0.0.1", "a=b"));
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_do_not_end_the_program() {
+    let origin = Origin::start().await;
+    let edge = Edge::start(origin.addr()).await;
+    for name in ["Grip-Sig", "Accept", "X-Forwarded-For", "X-Livecounter-Client", "Cookie"] {
+        let bytes = reqwest::header::HeaderValue::from_bytes(b"\xff\xfe").expect("a value");
+        let answer = client().get(edge.url(COUNTER)).header(name, bytes).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{name}");
+        assert_eq!(answer.text().await.expect("a text"), "26\n", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_fanout_whose_key_is_not_known_is_an_error_and_no_circle() {
+    let origin = Origin::start().await;
+    let edge = Edge::estranged(origin.addr()).await;
+    let refusals = || edge.log().matches("a Grip-Sig was not accepted").count();
+    let before = (origin.requests().len(), refusals());
+    let answer = client().get(edge.url(COUNTER)).header("Accept", "text/event-stream").send().await;
+    let answer = answer.expect("an answer");
+    assert_eq!(answer.status(), 502);
+    assert_eq!(header(&answer, "content-type"), "application/problem+json");
+    assert!(answer.text().await.expect("a text").contains("verify_key"), "it says where to look");
+    assert_eq!((origin.requests().len(), refusals()), (before.0, before.1 + 1), "it came back once");
+}
+
+#[tokio::test]
+async fn without_a_usable_answer_browsers_get_a_problem_they_may_read() {
+    let nowhere = Origin::start().await.addr();
+    // An origin that speaks no HTTP, but for its health.
+    let babbler = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let babbling = babbler.local_addr().expect("its address");
+    let serving = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = babbler.accept().await {
+            let Some((head, _)) = read_request(&mut stream).await else { continue };
+            let healthy = head.starts_with("GET /healthz ");
+            let answer =
+                if healthy { "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" } else { "BABBLE\r\n\r\n" };
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    for (backend, status) in [(nowhere, 503), (babbling, 502)] {
+        let edge = Edge::start(backend).await;
+        let asked = [client().get(edge.url(COUNTER)), client().post(edge.url(COUNTER))];
+        for request in asked {
+            let answer = request.send().await.expect("an answer");
+            assert_eq!(answer.status(), status);
+            assert_eq!(header(&answer, "content-type"), "application/problem+json");
+            assert_eq!(header(&answer, "access-control-allow-origin"), "*");
+            assert_eq!(header(&answer, "cache-control"), "no-store");
+            assert_eq!(header(&answer, "retry-after"), "1");
+            let problem: serde_json::Value = answer.json().await.expect("JSON");
+            assert_eq!(problem["status"], status);
+        }
+    }
+    serving.abort();
+}
