@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 
 use crate::knobs::Knobs;
 use crate::peers::{Peer, bare, livecounter, redis, webdis};
+use crate::usage::cpu_us;
 use crate::wrk::{CONNECTIONS, Load, Path};
 use crate::{fanout, redis_benchmark, scale, start, storm};
 
@@ -68,7 +69,8 @@ fn on_chain(knobs: &Knobs, method: &str, path: Path<'_>, hold: bool) -> Result<F
         livecounter::holds(port)?;
         fields = livecounter::signed()?;
     }
-    let figures = load(knobs, Load { port, method, path, fields: &fields })?;
+    let servers = [("origin cpu us", chain.livecounter.id()), ("redis cpu us", chain.redis.id())];
+    let figures = load(knobs, Load { port, method, path, fields: &fields }, &servers)?;
     if method == "POST" && matches!(path, Path::One(_)) {
         counted(port, &figures)?;
     }
@@ -78,7 +80,7 @@ fn on_chain(knobs: &Knobs, method: &str, path: Path<'_>, hold: bool) -> Result<F
 fn on_embedded(knobs: &Knobs, path: Path<'_>) -> Result<Figures> {
     let livecounter = livecounter::embedded(INTERVAL)?;
     let port = livecounter.port();
-    let figures = load(knobs, Load { port, method: "POST", path, fields: &[] })?;
+    let figures = load(knobs, Load { port, method: "POST", path, fields: &[] }, &[])?;
     if matches!(path, Path::One(_)) {
         counted(port, &figures)?;
     }
@@ -87,13 +89,13 @@ fn on_embedded(knobs: &Knobs, path: Path<'_>) -> Result<Figures> {
 
 fn on_bare(knobs: &Knobs, method: &str, path: Path<'_>) -> Result<Figures> {
     let bare = bare::start()?;
-    load(knobs, Load { port: bare.port(), method, path, fields: &[] })
+    load(knobs, Load { port: bare.port(), method, path, fields: &[] }, &[])
 }
 
 fn on_webdis(knobs: &Knobs, path: Path<'_>) -> Result<Figures> {
     let redis = redis::start()?;
     let webdis: Peer = webdis::start(&redis)?;
-    load(knobs, Load { port: webdis.port(), method: "GET", path, fields: &[] })
+    load(knobs, Load { port: webdis.port(), method: "GET", path, fields: &[] }, &[])
 }
 
 fn on_redis(knobs: &Knobs, spread: bool) -> Result<Figures> {
@@ -103,15 +105,22 @@ fn on_redis(knobs: &Knobs, spread: bool) -> Result<Figures> {
     Ok(Figures::from([("per second", per_second)]))
 }
 
-fn load(knobs: &Knobs, load: Load<'_>) -> Result<Figures> {
+/// Under each server's name what CPU time a request costs it, whatever it does besides.
+fn load(knobs: &Knobs, load: Load<'_>, servers: &[(&'static str, u32)]) -> Result<Figures> {
     let before = load.run(WARM_UP)?;
+    let used = || servers.iter().map(|(_, process)| cpu_us(*process)).collect::<Vec<_>>();
+    let used_before = used();
     let outcome = load.run(knobs.seconds)?;
-    Ok(Figures::from([
+    let mut figures = Figures::from([
         ("per second", outcome.per_second),
         ("p50 ms", outcome.p50_ms),
         ("p99 ms", outcome.p99_ms),
         ("requests", (before.requests + outcome.requests) as f64),
-    ]))
+    ]);
+    for (((name, _), before), after) in servers.iter().zip(used_before).zip(used()) {
+        figures.insert(name, (after - before) / outcome.requests as f64);
+    }
+    Ok(figures)
 }
 
 /// Fails when the hot counter's value is not what was added: neither less than the answered requests, nor more than

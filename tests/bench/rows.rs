@@ -103,6 +103,10 @@ pub(crate) fn rows() -> Vec<Row> {
         row("post-spread-p99", Ms, spread, "p99 ms")
             .against("bare actix-web", "post-spread/bare")
             .at_most(2.0, 1.3),
+        row("post-hot-cpu", Us, hot, "origin cpu us"),
+        row("post-hot-redis-cpu", Us, hot, "redis cpu us"),
+        row("post-spread-cpu", Us, spread, "origin cpu us"),
+        row("post-spread-redis-cpu", Us, spread, "redis cpu us"),
         row("get-plain", S, "get-plain/livecounter", "per second")
             .against("bare actix-web", "get/bare")
             .at_least(0.60, 0.75),

@@ -29,7 +29,7 @@ pub(crate) fn embedded(interval: Duration) -> Result<Peer> {
 pub(crate) struct Chain {
     pub(crate) livecounter: Peer,
     pub(crate) pushpin: Pushpin,
-    _redis: Peer,
+    pub(crate) redis: Peer,
 }
 
 /// Starts Redis, Pushpin and livecounter.
@@ -45,7 +45,7 @@ pub(crate) fn chain(interval: Duration) -> Result<Chain> {
         ),
     ];
     let livecounter = launch(port, tempfile::tempdir()?, interval, &environment)?;
-    Ok(Chain { livecounter, pushpin, _redis: redis })
+    Ok(Chain { livecounter, pushpin, redis })
 }
 
 /// Several origins on one Redis, behind one cache and one Pushpin.
