@@ -20,16 +20,21 @@ const SECONDS: u32 = 10;
 /// Between two who join: a dozen per interval.
 const JOINING: Duration = Duration::from_millis(20);
 
+/// How many may be refused and join anew, as browsers do: a Pushpin that is short of CPU time answers some by itself.
+const REFUSALS: usize = 3;
+
 const CLAIMED: &str = "livecounter_announcements_claimed_total";
 const READS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="Get""#;
 const RECOVERIES: &str = r#"livecounter_http_requests_total{route="/counters/{id}/recover""#;
+const FAILED: &str = r#",status="5"#;
 
 /// POSTs through the cache to so many origins while listeners join at Pushpin: publishes a second, and requests
 /// for reading at the origins for each: those of the cache, and Pushpin's recoveries.
 pub(crate) fn origins(count: usize) -> Result<Figures> {
     let chain = livecounter::origins(count, INTERVAL)?;
-    let sums =
-        || -> Result<[f64; 3]> { Ok([sum(&chain, CLAIMED)?, sum(&chain, READS)?, sum(&chain, RECOVERIES)?]) };
+    let sums = || -> Result<Vec<f64>> {
+        [CLAIMED, READS, RECOVERIES, FAILED].iter().map(|metric| sum(&chain, metric)).collect()
+    };
     let before = sums()?;
     let (port, path) = (chain.cache.peer.port(), livecounter::HOT.to_owned());
     let load = Pace { port, path, per_second: PER_SECOND, seconds: SECONDS };
@@ -40,12 +45,16 @@ pub(crate) fn origins(count: usize) -> Result<Figures> {
         done.store(true, Relaxed);
         (report, joining.join())
     });
-    let (report, mut joined) = (report?, joined.map_err(|_| anyhow!("the listeners have panicked"))??);
+    let report = report?;
+    let (mut joined, refused) = joined.map_err(|_| anyhow!("the listeners have panicked"))??;
     for listener in &mut joined {
         listener.until(report.value)?;
     }
     let after = sums()?;
-    let [claimed, reads, recoveries] = [0, 1, 2].map(|figure| after[figure] - before[figure]);
+    let [claimed, reads, recoveries, failed] = [0, 1, 2, 3].map(|figure| after[figure] - before[figure]);
+    if failed > 0.0 {
+        bail!("{failed} requests failed at the origins");
+    }
     let seconds = report.elapsed_us as f64 / 1e6 + INTERVAL.as_secs_f64();
     Ok(Figures::from([
         ("publishes", claimed / seconds),
@@ -53,6 +62,7 @@ pub(crate) fn origins(count: usize) -> Result<Figures> {
         ("recoveries", recoveries / claimed),
         ("posts", f64::from(report.answered)),
         ("joined", joined.len() as f64),
+        ("refused", refused as f64),
     ]))
 }
 
@@ -60,13 +70,21 @@ fn sum(chain: &Origins, metric: &str) -> Result<f64> {
     chain.origins.iter().map(|origin| livecounter::metric(origin.port(), metric)).sum()
 }
 
-fn join_until(done: &AtomicBool, port: u16) -> Result<Vec<Joined>> {
-    let (start, mut joined) = (Instant::now(), Vec::new());
+/// Those who have joined, and how often one was refused before it did.
+fn join_until(done: &AtomicBool, port: u16) -> Result<(Vec<Joined>, usize)> {
+    let (start, mut joined, mut refused) = (Instant::now(), Vec::new(), 0);
     while !done.load(Relaxed) {
-        joined.push(Joined::join(port)?);
+        match Joined::join(port) {
+            Ok(listener) => joined.push(listener),
+            Err(error) if refused < REFUSALS => {
+                eprint!("({error:#}) ");
+                refused += 1;
+            }
+            Err(error) => return Err(error),
+        }
         thread::sleep((start + JOINING * joined.len() as u32).saturating_duration_since(Instant::now()));
     }
-    Ok(joined)
+    Ok((joined, refused))
 }
 
 /// A listener that has joined.
@@ -91,7 +109,11 @@ impl Joined {
         };
         let head = Head::parse(&received[..end]).context("not an HTTP response")?;
         if head.status != 200 {
-            bail!("who joined was answered {}", head.status);
+            let length = end + head.content_length().unwrap_or_default();
+            while received.len() < length {
+                read(&mut stream, &mut received)?;
+            }
+            bail!("answered {}: {}", head.status, String::from_utf8_lossy(&received[end..]).trim());
         }
         let (mut body, mut decoded) = (Body::of(&head), Vec::new());
         body.feed(&received[end..], &mut decoded);

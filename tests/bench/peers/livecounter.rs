@@ -82,10 +82,10 @@ pub(crate) fn origins(count: usize, interval: Duration) -> Result<Origins> {
 
 const POSTS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="Post",status="200""#;
 
-/// The sum of a metric's lines that begin so.
-pub(crate) fn metric(port: u16, name: &str) -> Result<f64> {
+/// The sum of a metric's lines that contain `part`.
+pub(crate) fn metric(port: u16, part: &str) -> Result<f64> {
     let response = Client::new(port).demand(&request("GET", "/metrics", &[], ""))?;
-    let lines = response.body.lines().filter(|line| line.starts_with(name));
+    let lines = response.body.lines().filter(|line| !line.starts_with('#') && line.contains(part));
     Ok(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
 }
 
