@@ -9,6 +9,7 @@ use livecounter::store::{Add, AddError, Added, Store};
 
 use crate::contract::eventually;
 use crate::support::redis::{FOLLOWER, RedisServer, free_port, part_with_replicas};
+use crate::support::redis_sentinels::RedisSentinels;
 
 const WITHIN: Duration = Duration::from_millis(300);
 
@@ -58,8 +59,12 @@ async fn bump(store: &RedisStore, key: Option<&str>) -> Result<Added, AddError> 
     store.add(vec![Add::single(topic(), 1, key)]).await.remove(0)
 }
 
+async fn store_value(store: &RedisStore) -> Option<i64> {
+    store.read(vec![topic()]).await.remove(0).ok().map(|reading| reading.value)
+}
+
 async fn value(store: &RedisStore) -> i64 {
-    store.read(vec![topic()]).await.remove(0).expect("a reading").value
+    store_value(store).await.expect("a reading")
 }
 
 #[tokio::test]
@@ -142,4 +147,29 @@ async fn what_a_master_without_its_replicas_refuses_is_not_counted() {
     let error = bump(&store, None).await.expect_err("there is no replica");
     assert!(error.to_string().contains("NOREPLICAS"), "{error}");
     assert_eq!(value(&store).await, before);
+}
+
+#[tokio::test]
+async fn what_one_of_two_replicas_has_is_lost_when_the_other_takes_over() {
+    let mut watched = RedisSentinels::start(2, 1, &[], "").await;
+    let connect = |replicas| {
+        let wait = Wait { replicas: NonZeroU32::new(replicas).expect("some"), within: WITHIN };
+        RedisStore::connect_and_wait(&watched.url(), Duration::from_secs(2), wait).expect("a good address")
+    };
+    let (one, two) = (connect(1), connect(2));
+    assert_eq!(bump(&two, None).await.expect("both have it").value, 1);
+    // The second replica cannot come back to its master.
+    watched.servers[2].cli(&["CONFIG", "SET", "masterauth", "wrong"]);
+    watched.servers[0].cli(&["CLIENT", "KILL", "TYPE", "replica"]);
+    watched.until_in_step(1).await;
+    assert_eq!(bump(&one, None).await.expect("the first has it").value, 2);
+    assert!(bump(&two, None).await.is_err(), "not both");
+    watched.servers[0].kill();
+    watched.servers[1].kill();
+    watched.until_master_other_than(Some(0)).await;
+    assert_eq!(watched.master(), Some(2));
+    let left = eventually("the second to be found", async || {
+        store_value(&one).await.filter(|_| watched.servers[2].cli(&["ROLE"]).starts_with("master"))
+    });
+    assert_eq!(left.await, 1, "what was acknowledged with one of two is lost, what was with both is not");
 }
