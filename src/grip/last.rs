@@ -21,11 +21,6 @@ impl LastSeen {
     pub fn on(&self, channel: &str) -> Option<&str> {
         self.ids.iter().rev().find(|(name, _)| name == channel).map(|(_, id)| id.as_str())
     }
-
-    /// Whether no channel is named: then the request is no recovery.
-    pub fn is_empty(&self) -> bool {
-        self.ids.is_empty()
-    }
 }
 
 fn entry(text: &str) -> Option<(String, String)> {
@@ -60,7 +55,7 @@ mod tests {
     fn what_cannot_be_read_is_left_out() {
         let seen = LastSeen::parse(["; last-id=1", "a", "b; last-id", ",,;=,", "c; last-id="]);
         assert_eq!((seen.on("a"), seen.on("b"), seen.on("c")), (None, None, Some("")));
-        assert!(LastSeen::parse([]).is_empty() && LastSeen::parse([",;"]).is_empty());
+        assert!(LastSeen::parse([]).ids.is_empty() && LastSeen::parse([",;"]).ids.is_empty());
     }
 
     proptest! {

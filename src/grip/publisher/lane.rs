@@ -27,7 +27,6 @@ pub(super) struct Lane {
     name: Arc<str>,
     queue: Mutex<Queue>,
     filled: Notify,
-    settled: Notify,
     up: AtomicBool,
     published: AtomicU64,
     refused: AtomicU64,
@@ -41,7 +40,6 @@ impl Lane {
             name: endpoint.name().into(),
             queue: Mutex::new(Queue::new(options.merge, options.max_pending)),
             filled: Notify::new(),
-            settled: Notify::new(),
             up: AtomicBool::new(true),
             published: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -76,17 +74,6 @@ impl Lane {
             refused: self.refused.load(Relaxed),
             requests: self.requests.load(Relaxed),
             failures: self.failures.load(Relaxed),
-        }
-    }
-
-    /// Returns when nothing is pending.
-    pub(super) async fn drained(&self) {
-        loop {
-            let settled = self.settled.notified();
-            if self.queue().pending() == 0 {
-                return;
-            }
-            settled.await;
         }
     }
 
@@ -156,7 +143,6 @@ impl Lane {
         for (_, entry) in entries {
             entry.settle(outcome);
         }
-        self.settled.notify_waiters();
     }
 
     /// Nothing panics while it holds the lock, and a queue would still be one.

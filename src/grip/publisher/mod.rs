@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::grip::{Endpoint, Item};
 use lane::Lane;
@@ -151,16 +151,6 @@ impl Publisher {
     /// How each endpoint is doing, in the order they were given.
     pub fn endpoint_states(&self) -> Vec<EndpointState> {
         self.lanes.iter().map(|lane| lane.state()).collect()
-    }
-
-    /// Waits until nothing is pending for any endpoint, at most this long. Returns whether nothing is.
-    pub async fn drain(&self, within: Duration) -> bool {
-        let all = async {
-            for lane in &self.lanes {
-                lane.drained().await;
-            }
-        };
-        timeout(within, all).await.is_ok()
     }
 }
 
