@@ -1,7 +1,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use serde_json::Value;
-
 use tokio::time::timeout;
 
 use super::*;
