@@ -111,7 +111,7 @@ async fn npm(directory: &Path, arguments: &[&str], url: &str) {
     command.args(arguments).current_dir(directory).env("VITE_COUNTER_URL", url).kill_on_drop(true);
     let output = tokio::time::timeout(Duration::from_secs(120), command.output()).await;
     let output =
-        output.expect("npm ends in time").expect("npm starts: install Node.js 20.19 or later with npm");
+        output.expect("npm ends in time").expect("npm starts: install Node.js 18 or later with npm");
     let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
     assert!(output.status.success(), "npm {}: {out}{err}", arguments.join(" "));
 }
