@@ -70,25 +70,30 @@ impl RedisSentinels {
         part_with_replicas(&self.servers[0]);
     }
 
-    /// `SENTINEL FAILOVER`; returns when another server is the master and says so.
+    /// `SENTINEL FAILOVER`, once more where the Sentinels have given one up; returns when another server is the master and
+    /// says so.
     pub async fn fail_over(&self) {
-        let before = self.master();
-        reached("a Sentinel to begin", || {
-            let answer = self.sentinels[0].try_cli(&["SENTINEL", "FAILOVER", NAME]);
-            answer.is_some_and(|answer| answer.starts_with("OK"))
+        let before = self.master().expect("a master");
+        reached("another master", || {
+            if self.master() == Some(before) {
+                // Refused while one is under way.
+                self.sentinels[0].try_cli(&["SENTINEL", "FAILOVER", NAME]);
+            }
+            self.is_master_other_than(Some(before))
         })
         .await;
-        self.until_master_other_than(before).await;
     }
 
     /// Waits until another server than this one is the master and says so.
     pub async fn until_master_other_than(&self, before: Option<usize>) {
-        reached("another master", || {
-            self.master().is_some_and(|master| {
-                Some(master) != before && self.servers[master].cli(&["ROLE"]).starts_with("master")
-            })
+        reached("another master", || self.is_master_other_than(before)).await;
+    }
+
+    fn is_master_other_than(&self, before: Option<usize>) -> bool {
+        self.master().is_some_and(|master| {
+            let role = || self.servers[master].try_cli(&["ROLE"]).unwrap_or_default();
+            Some(master) != before && role().starts_with("master")
         })
-        .await;
     }
 
     /// Waits until the present master has so many replicas that follow it.
