@@ -18,7 +18,8 @@ lint: ## formatting and lints
 
 test: deps lint ## everything: packages, formatting, lints, all tests with the real servers
 	cargo test --locked -- --skip scenarios::
-	cargo test --locked --test chaos scenarios:: -- --test-threads=8
+	cargo test --locked --test chaos scenarios:: -- --skip pressure:: --test-threads=8
+	cargo test --locked --test chaos pressure::
 
 chaos: deps ## all faults mixed: CHAOS_SECONDS (600), CHAOS_SEED; outlets away: PRESSURE_SECONDS (60)
 	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} cargo test --locked --test chaos mixed -- --nocapture
