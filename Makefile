@@ -32,8 +32,8 @@ test: deps ## everything: packages, formatting, lints, all tests with the real s
 	cargo test --locked --no-run
 	@.ci/viceroy
 	cargo test --locked -- --skip scenarios::
-	cargo test --locked --test chaos scenarios:: -- --skip pressure --test-threads=8
-	cargo test --locked --test chaos scenarios::pressure -- --test-threads=3
+	cargo test --locked --test chaos scenarios:: -- --skip pressure:: --test-threads=8
+	cargo test --locked --test chaos pressure::
 
 chaos: deps ## faults mixed: CHAOS_SECONDS (600), CHAOS_SEED; outlets away: PRESSURE_SECONDS (60)
 	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} cargo test --locked --test chaos mixed -- --nocapture
