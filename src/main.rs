@@ -95,10 +95,11 @@ fn raise_open_files() {
 
 async fn run(settings: Settings) -> anyhow::Result<()> {
     let app = App::build(&settings)?;
-    tracing::info!(address = %app.address(), version = env!("CARGO_PKG_VERSION"), "serving http://{}/", app.address());
     let stop = app.stop_handle();
+    // Before it is said that the service is there: who reads that may end it at once.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    tracing::info!(address = %app.address(), version = env!("CARGO_PKG_VERSION"), "serving http://{}/", app.address());
     actix_web::rt::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => tracing::info!("SIGTERM: finishing requests, announcing what is pending"),
