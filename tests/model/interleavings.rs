@@ -5,7 +5,7 @@ use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 
 use crate::chain::{Broken, Chain, LISTENERS, Luck, ORIGINS, PROXIES, Step};
 
-/// How many orders are tried; of a broken chain at most, as one that shows it is enough.
+/// How many orders are tried, unless `MODEL_ORDERS` says otherwise; of a broken chain at most, as one that shows it is enough.
 const ORDERS: u32 = 1000;
 const ORDERS_OF_BROKEN: u32 = 20_000;
 const STEPS: usize = 150;
@@ -48,7 +48,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// The least order of steps found after which something is wrong, and what.
 fn search(broken: Broken) -> Option<(Vec<Step>, String)> {
     let config = Config {
-        cases: if broken == Broken::Nothing { ORDERS } else { ORDERS_OF_BROKEN },
+        cases: orders(broken),
         max_shrink_iters: 1000,
         failure_persistence: None,
         rng_seed: seed(broken),
@@ -66,6 +66,14 @@ fn search(broken: Broken) -> Option<(Vec<Step>, String)> {
         Ok(()) => None,
         Err(TestError::Fail(reason, steps)) => Some((steps, reason.message().to_owned())),
         Err(TestError::Abort(reason)) => panic!("{reason}"),
+    }
+}
+
+fn orders(broken: Broken) -> u32 {
+    match std::env::var("MODEL_ORDERS") {
+        _ if broken != Broken::Nothing => ORDERS_OF_BROKEN,
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("MODEL_ORDERS is no number: {text}")),
+        Err(_) => ORDERS,
     }
 }
 
