@@ -88,7 +88,7 @@ async fn the_react_example_shows_a_live_count() {
     http::add(&app.address, "2", 26).await;
     let work = tempfile::tempdir().expect("a directory to build in");
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/react");
-    for file in ["index.html", "package.json", "package-lock.json", "src"] {
+    for file in ["index.html", "package.json", "package-lock.json", "vite.config.js", "src"] {
         copy(&example.join(file), &work.path().join(file));
     }
     let url = format!("{}/counters/2/", app.address);
@@ -110,8 +110,7 @@ async fn npm(directory: &Path, arguments: &[&str], url: &str) {
     let mut command = Command::new("npm");
     command.args(arguments).current_dir(directory).env("VITE_COUNTER_URL", url).kill_on_drop(true);
     let output = tokio::time::timeout(Duration::from_secs(120), command.output()).await;
-    let output =
-        output.expect("npm ends in time").expect("npm starts: install Node.js 18 or later with npm");
+    let output = output.expect("npm ends in time").expect("npm starts: install Node.js 18 or later with npm");
     let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
     assert!(output.status.success(), "npm {}: {out}{err}", arguments.join(" "));
 }
