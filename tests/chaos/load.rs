@@ -7,7 +7,6 @@ use futures_util::stream::{self, StreamExt};
 use reqwest::RequestBuilder;
 use tokio::task::JoinSet;
 
-use crate::support::http::client;
 use crate::world::World;
 
 /// Among others that need the machine at the same time.
@@ -28,7 +27,10 @@ impl Load {
     /// On so many counters of its own, spread over the origins; nothing is sent yet.
     pub(crate) fn new(world: &World, counters: usize) -> Load {
         let bases = world.origins.iter().map(|origin| origin.url("/counters")).collect();
-        Load { client: client(), bases, counts: vec![0; counters], next: 0 }
+        // An origin closes a connection that is idle for 5 s; a POST on its way then would have no answer.
+        let client = reqwest::Client::builder().no_proxy().pool_idle_timeout(Duration::from_secs(1));
+        let client = client.timeout(Duration::from_secs(10)).build().expect("an HTTP client");
+        Load { client, bases, counts: vec![0; counters], next: 0 }
     }
 
     /// Adds 1 to every counter, as fast as it goes.
