@@ -84,6 +84,7 @@ async fn under_load() -> (World, Load, Usual) {
     world.redis.server.cli(&["CONFIG", "SET", "appendonly", "no"]);
     let mut load = Load::new(&world, COUNTERS);
     load.touch_all().await;
+    drained(&world).await;
     let took = load.run(4).await;
     drained(&world).await;
     assert_eq!(load.stale(&world).await, [""; 0]);
