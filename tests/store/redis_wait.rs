@@ -11,7 +11,8 @@ use crate::contract::eventually;
 use crate::support::redis::{FOLLOWER, RedisServer, free_port, part_with_replicas};
 use crate::support::redis_sentinels::RedisSentinels;
 
-const WITHIN: Duration = Duration::from_millis(300);
+/// Long enough for a replica on a busy machine, as most of these expect it to answer.
+const WITHIN: Duration = Duration::from_millis(1_500);
 
 /// A master and its replica.
 struct Pair {
@@ -91,7 +92,7 @@ async fn what_too_few_replicas_have_is_counted_and_not_acknowledged() {
     let error = bump(&two, None).await.expect_err("there is one only");
     assert!(matches!(error, AddError::Unavailable(_)));
     assert!(error.to_string().contains("counted, but on too few replicas"), "{error}");
-    assert!(error.to_string().contains("1 of 2 replicas within 300ms"), "{error}");
+    assert!(error.to_string().contains("1 of 2 replicas within 1.5s"), "{error}");
     assert!(since.elapsed() >= WITHIN, "{:?}", since.elapsed());
     assert_eq!(value(&two).await, 2);
     assert_eq!(bump(&one, None).await.expect("one has it").value, 3);
