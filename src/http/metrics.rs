@@ -79,17 +79,11 @@ impl Route {
     }
 
     pub(super) fn observe(&self, method: Method, status: u16, took: Duration) {
-        let seconds = took.as_secs_f64();
-        if status == 200 {
-            let (count, histogram) = self.successes[method as usize]
-                .get_or_init(|| self.requests.labelled(self.template, method, 200));
-            count.inc();
-            histogram.observe(seconds);
-        } else {
-            let (count, histogram) = self.requests.labelled(self.template, method, status);
-            count.inc();
-            histogram.observe(seconds);
-        }
+        let look_up = || self.requests.labelled(self.template, method, status);
+        let (count, histogram) =
+            if status == 200 { self.successes[method as usize].get_or_init(look_up) } else { &look_up() };
+        count.inc();
+        histogram.observe(took.as_secs_f64());
     }
 }
 
