@@ -4,10 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
+use smol_str::SmolStr;
 
 /// 1 to 64 of `A-Z a-z 0-9 . _ ~ -` (the unreserved characters of RFC 3986): safe in a path, a header and a key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct CounterId(String);
+pub struct CounterId(SmolStr);
 
 /// Why a text is no [`CounterId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,7 +48,7 @@ impl FromStr for CounterId {
         if text.len() > Self::MAX_LEN {
             return Err(ParseCounterIdError::TooLong(text.len()));
         }
-        Ok(CounterId(text.to_owned()))
+        Ok(CounterId(text.into()))
     }
 }
 

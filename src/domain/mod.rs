@@ -1,6 +1,6 @@
 //! The words of the product as types that cannot be wrong: parsed once at the edge, trusted everywhere below.
 //!
-//! Knows `std`, `serde` and `thiserror` only. What a topic is called, in a channel, a surrogate key or a store,
+//! Knows `std`, `serde`, `smol_str` and `thiserror` only. What a topic is called, in a channel, a surrogate key or a store,
 //! is decided here and nowhere else.
 
 mod amount;
@@ -13,4 +13,4 @@ pub use amount::{Amount, LIMIT, ParseAmountError};
 pub use counter::{CounterId, ParseCounterIdError};
 pub use event::{Epoch, EventId, ParseEventIdError};
 pub use idempotency::{IdempotencyKey, ParseIdempotencyKeyError};
-pub use topic::{BUCKETS, ParseTopicError, Topic};
+pub use topic::{BUCKETS, ParseTopicError, SHELVES, Topic};

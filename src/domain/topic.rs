@@ -2,12 +2,16 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+
+use smol_str::{SmolStr, format_smolstr};
 
 use super::CounterId;
 
 /// How many buckets the topics of a store are spread over. Part of the stored keys: changing it orphans them.
 pub const BUCKETS: u16 = 128;
+
+/// How many shelves a bucket has: so that what lies on one stays few. Part of the stored keys, as [`BUCKETS`] is.
+pub const SHELVES: u16 = 8;
 
 /// The longest name: as long as Fastly lets a surrogate key be. One that is longer would spoil the purge of all others
 /// of its batch.
@@ -19,14 +23,14 @@ const MAX_LEN: usize = 1024;
 /// header they reach (`Grip-Channel`, `Surrogate-Key`).
 #[derive(Clone, Debug)]
 pub struct Topic {
-    name: Arc<str>,
-    bucket: u16,
+    name: SmolStr,
+    hash: u32,
 }
 
 impl Topic {
     /// The topic of a counter: `counter-{id}`.
     pub fn counter(id: &CounterId) -> Self {
-        Topic::named(&["counter-", id.as_str()].concat())
+        Topic::named(format_smolstr!("counter-{id}"))
     }
 
     /// The name; what stores keep.
@@ -36,7 +40,12 @@ impl Topic {
 
     /// Which of the [`BUCKETS`] holds the topic: the keys of a bucket share a Redis Cluster slot.
     pub fn bucket(&self) -> u16 {
-        self.bucket
+        (self.hash % u32::from(BUCKETS)) as u16
+    }
+
+    /// Which of its bucket's [`SHELVES`] the topic's mark lies on.
+    pub fn shelf(&self) -> u16 {
+        (self.hash / u32::from(BUCKETS) % u32::from(SHELVES)) as u16
     }
 
     /// The GRIP channel, behind the prefix that keeps several services on one proxy apart.
@@ -49,10 +58,10 @@ impl Topic {
         &self.name
     }
 
-    fn named(name: &str) -> Self {
+    fn named(name: SmolStr) -> Self {
         // FNV-1a, 32 bits: written out because stored keys depend on it, so no library may change it under us.
         let hash = name.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
-        Topic { name: name.into(), bucket: (hash % u32::from(BUCKETS)) as u16 }
+        Topic { name, hash }
     }
 }
 
@@ -70,7 +79,7 @@ impl FromStr for Topic {
         if name.is_empty() || name.len() > MAX_LEN || !name.bytes().all(safe) {
             return Err(ParseTopicError);
         }
-        Ok(Topic::named(name))
+        Ok(Topic::named(name.into()))
     }
 }
 
@@ -108,10 +117,11 @@ mod tests {
     }
 
     #[test]
-    fn the_bucket_of_a_name_never_moves() {
+    fn the_place_of_a_name_never_moves() {
         // Stored keys depend on these numbers: a change of the hash must fail here, not in somebody's Redis.
-        let bucket = |id: &str| Topic::counter(&id.parse().expect("an id")).bucket();
-        assert_eq!([bucket("1"), bucket("2"), bucket("page.views")], [97, 40, 57]);
+        let topic = |id: &str| Topic::counter(&id.parse().expect("an id"));
+        let places = ["1", "2", "page.views"].map(|id| (topic(id).bucket(), topic(id).shelf()));
+        assert_eq!(places, [(97, 1), (40, 0), (57, 6)]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Adding: one call of `add.lua` for everything that waits, and what to do when it gets no answer.
+//! Adding: one call of a script for everything that waits, and what to do when it gets no answer.
 
 use redis::{Cmd, RedisResult};
 
@@ -56,10 +56,9 @@ impl RedisStore {
         let epoch = random::epoch()?;
         let keys = 2 * items.len() + items.iter().filter(|item| item.add.key.is_some()).count();
         let plain = items.iter().all(|item| item.plain);
+        let script = if plain { &script::ADD_PLAIN } else { &script::ADD };
         let reply = self
-            .count(first.add.topic.bucket(), &script::ADD, keys, |command| {
-                write(command, items, epoch, plain)
-            })
+            .count(first.add.topic.bucket(), script, keys, |command| write(command, items, epoch, plain))
             .await?;
         let replies = reply::items(reply, items.len())?;
         for (item, reply) in items.iter().zip(&replies) {
@@ -69,7 +68,7 @@ impl RedisStore {
     }
 }
 
-/// Keys and arguments as `add.lua` lists them.
+/// Keys and arguments as `add.lua` lists them, or `add_plain.lua`.
 fn write(command: &mut Cmd, items: &[Item<'_>], epoch: Epoch, plain: bool) {
     let mut keys = KeyWriter::default();
     for Item { add, .. } in items {
@@ -78,7 +77,7 @@ fn write(command: &mut Cmd, items: &[Item<'_>], epoch: Epoch, plain: bool) {
             keys.record(command, &add.topic, key);
         }
     }
-    command.arg(epoch.get()).arg(GRACE.as_millis() as u64).arg(if plain { "plain" } else { "full" });
+    command.arg(epoch.get()).arg(GRACE.as_millis() as u64);
     for Item { add, least, greatest, .. } in items {
         command.arg(add.sum).arg(add.changes);
         if plain {

@@ -7,15 +7,8 @@
 --                    ms                        the gate is shut for so long
 --                    {value, epoch, id, prev}  announce; prev is "0" before the first claim, and
 --                                              "epoch-revision" when the epoch is new
-local call = redis.call
-local time = call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local opens = string.format('%.0f', now + ARGV[1])
-local leased = string.format('%.0f', now + ARGV[2])
-local shuts, from = ARGV[1] ~= '0', string.format('%.0f', now)
--- Who may not ask has one master for ever.
-local info = redis.pcall('INFO', 'replication')
-local master = type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or 'unknown'
+local opens, leased = text(now + ARGV[1]), text(now + ARGV[2])
+local shuts, from = ARGV[1] ~= '0', text(now)
 local replies = {}
 
 local function fresh(topic, outbox, name, state, revision)
@@ -26,10 +19,10 @@ local function fresh(topic, outbox, name, state, revision)
   end
   local prev, epoch = state[4] or '0', state[6]
   -- Another master, or this one before it lost its memory of the end, may have given this revision away already.
-  if state[9] ~= master then
+  if state[9] ~= master() then
     prev, epoch = state[4] and epoch .. '-' .. prev or prev, ARGV[3]
     -- The same revision may have been acknowledged in the epoch before.
-    call('HSET', topic, 'e', epoch, 'm', master, 'a', '')
+    call('HSET', topic, 'e', epoch, 'm', master(), 'a', '')
   end
   if shuts then
     call('HSET', topic, 'q', prev, 'p', revision, 'w', state[1], 's', from, 'g', opens)
@@ -51,8 +44,7 @@ end
 
 for key = 1, #KEYS, 2 do
   local topic, outbox = KEYS[key], KEYS[key + 1]
-  -- What follows "lc:{bN}:t:", one character more than "lc:{bN}:o".
-  local name = string.sub(topic, #outbox + 2)
+  local name = name_of(topic, outbox)
   local state = call('HMGET', topic, 'v', 'r', 'c', 'p', 'q', 'e', 'g', 's', 'm')
   local reply
   if not state[6] then
@@ -60,8 +52,8 @@ for key = 1, #KEYS, 2 do
     call('ZREM', outbox, name)
     reply = 0
   else
-    local revision = string.format('%.0f', (state[2] or 0) + (state[3] or 0))
-    if revision ~= state[4] or state[9] ~= master then
+    local revision = text((state[2] or 0) + (state[3] or 0))
+    if revision ~= state[4] or state[9] ~= master() then
       -- Under a new master also what was announced: listeners may have been told what is lost.
       reply = fresh(topic, outbox, name, state, revision)
     else

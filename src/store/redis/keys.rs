@@ -35,10 +35,10 @@ fn sweep(bucket: u16) -> String {
 pub(super) struct KeyWriter(String);
 
 impl KeyWriter {
-    /// The hash of a topic, and the outbox of its bucket.
+    /// The hash of a topic, and the outbox that its mark belongs in.
     pub(super) fn topic_and_outbox(&mut self, command: &mut Cmd, topic: &Topic) {
         self.topic(command, topic);
-        self.outbox(command, topic.bucket());
+        self.outbox(command, topic.bucket(), topic.shelf());
     }
 
     /// The hash of a topic.
@@ -46,9 +46,9 @@ impl KeyWriter {
         self.write(command, format_args!("lc:{{b{}}}:t:{}", topic.bucket(), topic.name()));
     }
 
-    /// The outbox of a bucket.
-    pub(super) fn outbox(&mut self, command: &mut Cmd, bucket: u16) {
-        self.write(command, format_args!("lc:{{b{bucket}}}:o"));
+    /// An outbox of a bucket.
+    pub(super) fn outbox(&mut self, command: &mut Cmd, bucket: u16, shelf: u16) {
+        self.write(command, format_args!("lc:{{b{bucket}}}:o{shelf}"));
     }
 
     /// The record of an idempotency key.
@@ -87,7 +87,7 @@ mod tests {
         keys.record(&mut command, &topic, &key);
         let packed = String::from_utf8(command.get_packed_command()).expect("text");
         let written: Vec<&str> = packed.split("\r\n").filter(|part| part.starts_with("lc:")).collect();
-        assert_eq!(written, ["lc:{b40}:t:counter-2", "lc:{b40}:o", "lc:{b40}:i:counter-2:k1"]);
+        assert_eq!(written, ["lc:{b40}:t:counter-2", "lc:{b40}:o0", "lc:{b40}:i:counter-2:k1"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //! | key | type | holds |
 //! |---|---|---|
 //! | `lc:{bN}:t:<topic>` | hash | the topic, see below; never expires |
-//! | `lc:{bN}:o` | sorted set | the bucket's outbox: marked topics, scored by when the mark becomes overdue |
+//! | `lc:{bN}:oM` | sorted set | an outbox of the bucket, one for each shelf `M`: marked topics, scored by when the mark becomes overdue |
 //! | `lc:{bN}:i:<topic>:<key>` | string | `amount value` of an idempotency key's first use; expires after its lifetime |
 //! | `lc:{b0}:sweep` | string | shuts the sweep for all callers until it expires; in a Cluster whose node of `{b0}` is away, the same in another bucket |
 //!

@@ -11,7 +11,7 @@ use super::call::Call;
 use super::keys::{self, KeyWriter};
 use super::script::{self, Script};
 use super::{RedisStore, reply};
-use crate::domain::{BUCKETS, EventId, Topic};
+use crate::domain::{BUCKETS, EventId, SHELVES, Topic};
 use crate::store::{GRACE, random};
 
 impl RedisStore {
@@ -92,9 +92,12 @@ impl RedisStore {
             Route::Cluster(_) => 1,
         };
         let calls = buckets.chunks(together).map(|buckets| {
-            self.run(buckets[0], script, buckets.len(), move |command| {
+            let outboxes = usize::from(SHELVES) * buckets.len();
+            self.run(buckets[0], script, outboxes, move |command| {
                 let mut keys = KeyWriter::default();
-                buckets.iter().for_each(|&bucket| keys.outbox(command, bucket));
+                for &bucket in buckets {
+                    (0..SHELVES).for_each(|shelf| keys.outbox(command, bucket, shelf));
+                }
                 command.arg(limit);
             })
         });

@@ -15,16 +15,20 @@ pub(super) struct Script {
 const ONCE: bool = false;
 const REPEATABLE: bool = true;
 
-pub(super) static ADD: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("add.lua"), ONCE));
-pub(super) static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("claim.lua"), ONCE));
-pub(super) static ACKNOWLEDGE: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("acknowledge.lua"), REPEATABLE));
-pub(super) static READ: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("read.lua"), REPEATABLE));
-pub(super) static OVERDUE: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("overdue.lua"), REPEATABLE));
-pub(super) static OUTBOX_LEN: LazyLock<Script> =
-    LazyLock::new(|| Script::new(include_str!("outbox_len.lua"), REPEATABLE));
+/// A script made of these files, one after the other.
+macro_rules! script {
+    ($repeatable:expr, $($file:literal),+) => {
+        LazyLock::new(|| Script::new(concat!($(include_str!($file)),+), $repeatable))
+    };
+}
+
+pub(super) static ADD: LazyLock<Script> = script!(ONCE, "shared.lua", "adding.lua", "add.lua");
+pub(super) static ADD_PLAIN: LazyLock<Script> = script!(ONCE, "shared.lua", "adding.lua", "add_plain.lua");
+pub(super) static CLAIM: LazyLock<Script> = script!(ONCE, "shared.lua", "claim.lua");
+pub(super) static ACKNOWLEDGE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "acknowledge.lua");
+pub(super) static OVERDUE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "overdue.lua");
+pub(super) static READ: LazyLock<Script> = script!(REPEATABLE, "read.lua");
+pub(super) static OUTBOX_LEN: LazyLock<Script> = script!(REPEATABLE, "outbox_len.lua");
 
 impl Script {
     fn new(source: &'static str, repeatable: bool) -> Self {

@@ -1,0 +1,28 @@
+-- What follows in the scripts that add.
+--
+-- ARGV    1 epoch for topics that are new, or claimed under a new master; 2 grace in ms
+
+-- As text: sums may be beyond 2^53. "-0" is no number to Redis.
+local function opposite(sum)
+  if string.sub(sum, 1, 1) == '-' then
+    return string.sub(sum, 2)
+  end
+  return sum == '0' and sum or '-' .. sum
+end
+
+local function undo(topic, sum)
+  call('HINCRBY', topic, 'v', opposite(sum))
+  if call('HEXISTS', topic, 'e') == 0 then
+    call('DEL', topic)
+  end
+end
+
+-- For the first change since the last acknowledgement: the mark stays until the next one, so the others need not look
+-- for it.
+local function mark(topic, outbox)
+  if call('HSETNX', topic, 'e', ARGV[1]) == 1 then
+    call('HSET', topic, 'm', master())
+  end
+  -- NX: a mark that is leased keeps its lease.
+  call('ZADD', outbox, 'NX', text(now + ARGV[2]), name_of(topic, outbox))
+end
