@@ -42,8 +42,9 @@ sub vcl_recv {
     if (req.method == "PURGE") {
         return (synth(405));
     }
-    # The measurements of whichever origin happens to answer are of no use to anybody, and nobody else's business.
-    if (req.url ~ "^/metrics/?(\?|$)") {
+    # The measurements of whichever origin happens to answer are of no use to anybody, and nobody else's business. However
+    # it is written: origins decode what need not be encoded.
+    if (req.url ~ "(?i)^/+(m|%6d)(e|%65)(t|%74)(r|%72)(i|%69)(c|%63)(s|%73)/*(\?|$)") {
         return (synth(404));
     }
     if (req.method != "GET" && req.method != "HEAD") {
@@ -51,7 +52,7 @@ sub vcl_recv {
     }
     # A proxy that asks what it has missed needs the truth of this moment: a cached answer would cut its listeners off
     # from everything later.
-    if (req.http.Grip-Last || req.url ~ "^[^?]*/recover/?(\?|$)") {
+    if (req.http.Grip-Last || req.url ~ "^/counters/[^/?]+/recover/?(\?|$)") {
         return (pass);
     }
     # Nothing public depends on who asks. Grip-Sig stays: on a miss the origin must see who holds the connection; but
@@ -62,29 +63,41 @@ sub vcl_recv {
     unset req.http.Cookie;
     # A held stream has no part of a body and no "not modified".
     unset req.http.Range;
+    # Reading a counter has no query: whatever a client appends to get past caches must not get past this one.
+    if (req.url ~ "^/counters/") {
+        set req.url = regsub(req.url, "\?.*$", "");
+    }
     call choose_variant;
     call choose_freshness;
     return (hash);
 }
 
 # As few variants as there are representations: `Vary: Accept` on what browsers send would make one for each browser.
-# An Accept that weighs our types against each other is the origin's to judge; it is rare, so it is not kept.
+# Named first wins, as the origin has it. An Accept that weighs our types against each other is the origin's to judge; it
+# is rare, so it is not kept.
 sub choose_variant {
-    if (req.http.Accept ~ "(?i)(text/event-stream|application/json)[^,]*;\s*q\s*=") {
+    std.collect(req.http.Accept, ", ");
+    if (req.http.Accept ~ "(?i)(text/event-stream|application/json|text/html|text/plain)[^,]*;\s*q\s*=") {
         return (pass);
     }
-    if (req.http.Accept ~ "(?i)(^|[,\s])text/event-stream\s*(;|,|$)") {
-        set req.http.Accept = "text/event-stream";
+    set req.http.Accept = std.tolower(regsub(req.http.Accept,
+        "(?i)^([^,]*,)*?\s*(text/event-stream|application/json|text/html|text/plain)\s*([;,].*)?$", "\2"));
+    if (req.http.Accept == "text/event-stream") {
         unset req.http.If-None-Match;
         unset req.http.If-Modified-Since;
-    } else if (req.http.Accept ~ "(?i)(^|[,\s])application/json\s*(;|,|$)") {
-        set req.http.Accept = "application/json";
-    } else if (req.http.Accept ~ "(?i)(^|[,\s])text/html\s*(;|,|$)") {
+    } else if (req.http.Accept == "text/html") {
         # A browser's address bar: also content with what is no HTML, like the plain value of a counter.
         set req.http.Accept = "text/html, */*;q=0.1";
-    } else {
+    } else if (req.http.Accept != "application/json") {
         set req.http.Accept = "*/*";
     }
+}
+
+# No answer depends on the host: a client that makes one up must not get past the cache by it. (At Fastly it cannot: a
+# service answers for its own hosts alone.)
+sub vcl_hash {
+    hash_data(req.url);
+    return (lookup);
 }
 
 # Stale answers (grace, from `stale-if-error`) are only for when there is no other: all origins sick, or this very

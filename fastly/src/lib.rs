@@ -4,11 +4,13 @@
 //! Nothing here does I/O or knows the `fastly` crate, so all of it is tested on any machine.
 
 mod accept;
+mod path;
 mod plan;
 mod problem;
 mod signature;
 
 pub use accept::Variant;
+pub use path::spelt_out;
 pub use plan::{Asked, Plan, is_grip, is_surrogate, query_counts};
 pub use problem::Problem;
 pub use signature::{FASTLY_KEY, KeyError, SignatureError, Verifier, issuer_of};

@@ -10,7 +10,7 @@ use fastly::http::request::{SendError, SendErrorCause};
 use fastly::http::{HeaderName, header};
 use fastly::{ConfigStore, Request, Response};
 use livecounter_edge::{
-    Asked, FASTLY_KEY, Plan, Problem, Verifier, is_grip, is_surrogate, issuer_of, query_counts,
+    Asked, FASTLY_KEY, Plan, Problem, Verifier, is_grip, is_surrogate, issuer_of, query_counts, spelt_out,
 };
 
 /// The origins, behind one name.
@@ -28,9 +28,14 @@ static GRIP_SIG: HeaderName = HeaderName::from_static("grip-sig");
 static GRIP_LAST: HeaderName = HeaderName::from_static("grip-last");
 static SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control");
 static PRIVATE: [HeaderName; 2] = [header::AUTHORIZATION, HeaderName::from_static("x-ocean-key")];
+/// What is between the client and this machine, or says of the client what only this program may. Who is named in
+/// `Connection` is dropped by proxies on the way, so it would be a way to hide.
+static NOT_SENT_ON: [HeaderName; 3] = [header::CONNECTION, header::UPGRADE, header::FORWARDED];
 
 fn main() {
     let mut request = Request::from_client();
+    let path = spelt_out(request.get_path());
+    request.set_path(&path);
     let signed = is_signed(&request);
     let plan = plan(&request, signed);
     clean(&mut request, signed);
@@ -101,6 +106,7 @@ fn clean(request: &mut Request, signed: bool) {
             None => drop(request.remove_header(&CLIENT)),
         }
     }
+    NOT_SENT_ON.iter().for_each(|name| drop(request.remove_header(name)));
     // Fanout's own recoveries are nobody's in particular.
     match request.get_header(&CLIENT).cloned() {
         Some(address) => request.set_header(&FORWARDED_FOR, address),
@@ -126,7 +132,9 @@ fn unmarked(mut request: Request) -> Request {
 }
 
 /// From the cache or, through it, from the origin. Follows the origin's Surrogate-Control, Surrogate-Key and Vary.
-fn look_up(mut request: Request, accept: &str) -> Result<Response, Problem> {
+fn look_up(request: Request, accept: &str) -> Result<Response, Problem> {
+    // A body cannot belong to what is kept for all.
+    let mut request = request.clone_without_body();
     if !query_counts(request.get_path()) {
         request.remove_query();
     }
@@ -188,6 +196,9 @@ fn refusal(problem: Problem) -> Response {
         .with_header(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")
         .with_header(header::ACCESS_CONTROL_EXPOSE_HEADERS, "Retry-After")
         .with_body(problem.body());
+    if let Some(methods) = problem.allow() {
+        response.set_header(header::ALLOW, methods);
+    }
     if let Some(seconds) = problem.retry_after() {
         response.set_header(header::RETRY_AFTER, seconds.to_string());
     }

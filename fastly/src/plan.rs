@@ -8,7 +8,7 @@ use crate::problem::Problem;
 pub struct Asked<'a> {
     /// The method, in capitals.
     pub method: &'a str,
-    /// The path, without the query.
+    /// The path, without the query, [spelt out](crate::spelt_out).
     pub path: &'a str,
     /// All values of `Accept`, joined by commas; empty where there is none.
     pub accept: &'a str,
@@ -42,8 +42,11 @@ impl Asked<'_> {
         if self.path.trim_end_matches('/') == "/metrics" {
             return Plan::Refuse(Problem::NotFound);
         }
-        if !matches!(self.method, "GET" | "HEAD") {
-            return Plan::Pass;
+        match self.method {
+            "GET" | "HEAD" => {}
+            // Sent on from here, it would be Fastly that obeys it, and without asking for a key.
+            "PURGE" => return Plan::Refuse(Problem::NotAllowed),
+            _ => return Plan::Pass,
         }
         // A proxy that asks what it has missed needs the truth of this moment: a kept answer would cut its listeners
         // off from everything later. Nobody else has a reason to ask here, so nobody is handed over for it.
@@ -66,8 +69,10 @@ impl Asked<'_> {
         }
     }
 
+    /// `/counters/{id}/recover`; and not the counter that is called "recover".
     fn is_recovery_path(&self) -> bool {
-        self.path.trim_end_matches('/').ends_with("/recover")
+        let counter = self.path.trim_end_matches('/').strip_suffix("/recover");
+        counter.is_some_and(|path| path.starts_with("/counters/"))
     }
 }
 
@@ -129,8 +134,16 @@ mod tests {
             Plan::Lookup("application/json")
         );
         assert_eq!(asked("HEAD", "/counters/2/", STREAM).plan(), Plan::Pass);
-        for method in ["POST", "OPTIONS", "DELETE", "PURGE"] {
+        for method in ["POST", "OPTIONS", "DELETE"] {
             assert_eq!(asked(method, "/counters/2/", STREAM).plan(), Plan::Pass, "{method}");
+        }
+    }
+
+    #[test]
+    fn nobody_purges_by_asking_for_it() {
+        let purge = asked("PURGE", "/counters/2/", "*/*");
+        for signed in [false, true] {
+            assert_eq!(Asked { signed, ..purge }.plan(), Plan::Refuse(Problem::NotAllowed));
         }
     }
 
@@ -147,6 +160,15 @@ mod tests {
         assert_eq!(elsewhere.plan(), Plan::Pass);
         // A client's own Grip-Last is none.
         assert_eq!(Asked { signed: false, ..elsewhere }.plan(), Plan::Lookup("*/*"));
+    }
+
+    #[test]
+    fn a_counter_may_be_called_recover() {
+        for path in ["/counters/recover", "/counters/recover/"] {
+            assert_eq!(asked("GET", path, STREAM).plan(), Plan::HandOff, "{path}");
+            assert_eq!(asked("GET", path, "*/*").plan(), Plan::Lookup("*/*"), "{path}");
+        }
+        assert_eq!(asked("GET", "/counters/recover/recover", STREAM).plan(), Plan::Pass);
     }
 
     #[test]

@@ -5,6 +5,8 @@
 pub enum Problem {
     /// There is nothing under this path for clients.
     NotFound,
+    /// A method that is not for clients.
+    NotAllowed,
     /// No origin answers, and the cache has nothing that could stand in.
     Unavailable,
     /// An origin answered something that cannot be passed on.
@@ -35,9 +37,20 @@ impl Problem {
         (self.status() >= 502).then_some(1)
     }
 
+    /// The methods that there are instead.
+    pub fn allow(self) -> Option<&'static str> {
+        (self == Problem::NotAllowed).then_some("GET, HEAD, POST, OPTIONS")
+    }
+
     fn table(self) -> (u16, &'static str, &'static str, &'static str) {
         match self {
             Problem::NotFound => (404, "not-found", "Not found", "there is nothing here"),
+            Problem::NotAllowed => (
+                405,
+                "method-not-allowed",
+                "Method not allowed",
+                "what may be asked here is GET, HEAD, POST and OPTIONS",
+            ),
             Problem::Unavailable => (503, "unavailable", "Unavailable", "no origin answers; try again"),
             Problem::BadGateway => {
                 (502, "bad-gateway", "Bad gateway", "the origin's answer could not be understood; try again")
@@ -63,6 +76,7 @@ mod tests {
     fn every_problem_is_json_with_its_status() {
         for problem in [
             Problem::NotFound,
+            Problem::NotAllowed,
             Problem::Unavailable,
             Problem::BadGateway,
             Problem::Unverified,
@@ -71,7 +85,8 @@ mod tests {
             let body: serde_json::Value = serde_json::from_str(&problem.body()).expect("JSON");
             assert_eq!(body["status"], problem.status());
             assert!(body["type"].as_str().is_some_and(|kind| kind.starts_with("urn:livecounter:problem:")));
-            assert_eq!(problem.retry_after().is_some(), problem.status() != 404);
+            assert_eq!(problem.retry_after().is_some(), problem.status() >= 500);
+            assert_eq!(problem.allow().is_some(), problem.status() == 405);
         }
     }
 }

@@ -6,13 +6,13 @@ use p256::ecdsa::signature::Verifier as _;
 use p256::ecdsa::{Signature, VerifyingKey};
 use p256::pkcs8::DecodePublicKey;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 /// The public key that Fastly documents for its Fanout: P-256, as base64 of its SubjectPublicKeyInfo
 /// (<https://www.fastly.com/documentation/guides/concepts/real-time-messaging/fanout/>).
 pub const FASTLY_KEY: &str = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAECKo5A1ebyFcnmVV8SE5On+8G81JyBjSvcrx4VLetWCjuDAmppTo3xM/zz763COTCgHfp/6lPdCyYjjqc+GM7sw==";
 
-/// How far Fanout's clock may be behind, in seconds; as much as the origin allows.
+/// How far Fanout's clock and this one may be apart, in seconds; as much as the origin allows.
 const LEEWAY: f64 = 5.0;
 /// A token has some hundred bytes; nothing longer is worth a look.
 const MAX_LEN: usize = 4096;
@@ -40,6 +40,8 @@ pub enum SignatureError {
     Invalid,
     /// Signed, but for another service.
     Issuer,
+    /// Signed, but not valid yet.
+    Early,
     /// Signed, but over.
     Expired,
 }
@@ -47,12 +49,16 @@ pub enum SignatureError {
 #[derive(Deserialize)]
 struct Header {
     alg: String,
+    /// Extensions that who verifies must know; there are none here (RFC 7515, section 4.1.11).
+    crit: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
 struct Claims {
     /// RFC 7519 allows fractions.
     exp: f64,
+    /// Fanout sends none.
+    nbf: Option<f64>,
     iss: Option<String>,
 }
 
@@ -78,7 +84,7 @@ impl Verifier {
         let (header, claims) = signed.split_once('.').ok_or(SignatureError::Invalid)?;
         let header: Header = parse(header)?;
         // The key decides about the algorithm, not the token.
-        if header.alg != "ES256" {
+        if header.alg != "ES256" || header.crit.is_some() {
             return Err(SignatureError::Invalid);
         }
         let signature = decode(signature)?;
@@ -88,7 +94,11 @@ impl Verifier {
         if claims.iss.as_deref() != Some(&self.issuer) {
             return Err(SignatureError::Issuer);
         }
-        if claims.exp + LEEWAY < now as f64 {
+        let now = now as f64;
+        if claims.nbf.is_some_and(|begin| now + LEEWAY < begin) {
+            return Err(SignatureError::Early);
+        }
+        if claims.exp + LEEWAY < now {
             return Err(SignatureError::Expired);
         }
         Ok(())
@@ -164,6 +174,35 @@ mod tests {
             assert_eq!(verifier().verify(&token, NOW), Err(SignatureError::Invalid), "{alg}");
             let unsigned = format!("{}.", token.rsplit_once('.').expect("a token").0);
             assert_eq!(verifier().verify(&unsigned, NOW), Err(SignatureError::Invalid), "{alg}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_does_not_hold_yet_or_demands_what_is_not_known_is_refused() {
+        let claims = |nbf: Value| json!({"exp": NOW + 60, "iss": ISSUER, "nbf": nbf});
+        for (nbf, outcome) in [
+            (json!(NOW + 5), Ok(())),
+            (json!(NOW + 6), Err(SignatureError::Early)),
+            (json!("now"), Err(SignatureError::Invalid)),
+        ] {
+            assert_eq!(verifier().verify(&token(claims(nbf.clone())), NOW), outcome, "{nbf}");
+        }
+        let header = json!({"alg": "ES256", "crit": ["b64"], "b64": false});
+        let critical = sign(&key(1), header, json!({"exp": NOW, "iss": ISSUER}));
+        assert_eq!(verifier().verify(&critical, NOW), Err(SignatureError::Invalid));
+    }
+
+    #[test]
+    fn what_is_said_twice_is_not_believed() {
+        for claims in [
+            format!(r#"{{"exp":{NOW},"iss":"fastly:OTHER","iss":"{ISSUER}"}}"#),
+            format!(r#"{{"exp":0,"exp":{NOW},"iss":"{ISSUER}"}}"#),
+        ] {
+            let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+            let signed = format!("{}.{}", part(r#"{"alg":"ES256"}"#), part(&claims));
+            let signature: Signature = key(1).sign(signed.as_bytes());
+            let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()));
+            assert_eq!(verifier().verify(&token, NOW), Err(SignatureError::Invalid), "{claims}");
         }
     }
 

@@ -187,6 +187,9 @@ async fn accept_headers_become_as_few_variants_as_there_are_representations() {
         ("Text/Event-Stream, */*", "text/event-stream"),
         ("application/json", "application/json"),
         ("application/json, text/plain, */*", "application/json"),
+        // Named first wins, as the origin has it.
+        ("application/json, text/event-stream", "application/json"),
+        ("image/png, text/plain, application/json", "*/*"),
         ("*/*", "*/*"),
         ("text/plain", "*/*"),
         ("application/jsonp", "*/*"),
@@ -200,10 +203,35 @@ async fn accept_headers_become_as_few_variants_as_there_are_representations() {
         assert_eq!(request.header("accept"), sent, "of {accept:?}");
     }
     // Weighed against each other: the origin decides, and nothing is kept.
-    let weighed = "application/json;q=0.5, text/event-stream;q=0.1";
-    for _ in 0..2 {
-        assert_eq!(get(&url, weighed).await.1, "MISS");
-        assert_eq!(origin.requests().pop().expect("a request").header("accept"), weighed);
+    for weighed in ["application/json;q=0.5, text/event-stream;q=0.1", "text/plain;q=0, */*"] {
+        for _ in 0..2 {
+            assert_eq!(get(&url, weighed).await.1, "MISS");
+            assert_eq!(origin.requests().pop().expect("a request").header("accept"), weighed);
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_a_client_appends_or_calls_the_host_a_counter_has_one_entry() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    for (query, host) in [("", "a.example"), ("?_=1", "a.example"), ("?_=2", "b.example")] {
+        let request = http::client().get(cache.url(&format!("{COUNTER}{query}"))).header("Host", host);
+        assert_eq!(request.send().await.expect("an answer").status(), 200);
+    }
+    let asked: Vec<String> = origin.requests().into_iter().map(|request| request.path).collect();
+    assert_eq!(asked, [COUNTER]);
+    // An addition's query is its amount.
+    http::client().post(cache.url("/counters/2/?by=3")).send().await.expect("an answer");
+    assert_eq!(origin.requests().pop().expect("a request").path, "/counters/2/?by=3");
+}
+
+#[tokio::test]
+async fn a_counter_may_be_called_recover() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    for cached in ["MISS", "HIT"] {
+        assert_eq!(get(&cache.url("/counters/recover/"), "text/plain").await.1, cached);
     }
 }
 
@@ -336,7 +364,11 @@ async fn what_the_cache_is_told_stays_inside() {
     assert_eq!(header(&answer, "vary"), "Accept");
     assert_eq!(header(&answer, "cache-control"), "s-maxage=600");
     assert_eq!(origin.requests().pop().expect("a request").header("cookie"), "");
-    assert_eq!(http::client().get(cache.url("/metrics")).send().await.expect("an answer").status(), 404);
+    let asked = origin.requests().len();
+    for path in ["/metrics", "/metrics/?x", "/%6detrics", "/%6D%65t%72ics", "//metrics"] {
+        let answer = http::client().get(cache.url(path)).send().await.expect("an answer");
+        assert_eq!((answer.status().as_u16(), origin.requests().len()), (404, asked), "{path}");
+    }
 }
 
 #[test]

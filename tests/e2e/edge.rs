@@ -6,9 +6,9 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 use crate::origin::Origin;
-use crate::support::edge::{Edge, EdgeChain, ISSUER};
+use crate::support::edge::{Edge, EdgeChain, ISSUER, Program, Signer};
 use crate::support::http::{client, header};
-use crate::support::raw::read_request;
+use crate::support::raw::{raw, read_request};
 use crate::support::sse::Listener;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -156,7 +156,7 @@ async fn a_lost_publish_is_recovered_through_the_edge_and_past_the_cache() {
 async fn a_signature_that_is_not_fanout_s_makes_an_ordinary_client() {
     let origin = Origin::start().await;
     let edge = Edge::start(origin.addr()).await;
-    let stranger = crate::support::edge::Signer::new();
+    let stranger = Signer::new();
     for (token, what) in [
         ("forged".to_owned(), "no token"),
         ("\u{e9}".to_owned(), "no text"),
@@ -181,8 +181,14 @@ async fn a_signature_that_is_not_fanout_s_makes_an_ordinary_client() {
         let reached = origin.requests().pop().expect("a request");
         assert_eq!((reached.header("grip-sig"), reached.header("grip-last")), ("", ""), "{what}");
     }
-    // The same with a valid one: then it is Fanout who asks, and is told how to hold.
+    // Of two, the first counts, and who has it signs for the request.
     let token = edge.signer.token(ISSUER, 60);
+    let path = format!("GET {COUNTER}recover HTTP/1.1");
+    for (tokens, trusted) in [(["forged", &token], false), ([&token, "forged"], true)] {
+        let (_, answer) = raw(edge.addr(), &path, &tokens.map(|token| ("Grip-Sig", token))).await;
+        assert_eq!(answer.to_ascii_lowercase().contains("\r\ngrip-hold:"), trusted, "{tokens:?}");
+    }
+    // The same with a valid one: then it is Fanout who asks, and is told how to hold.
     let request = client().get(edge.url(COUNTER)).header("Accept", "text/event-stream");
     let answer = request.header("Grip-Sig", &token).send().await.expect("an answer");
     assert_eq!(header(&answer, "grip-hold"), "stream");
@@ -211,6 +217,79 @@ async fn the_origin_sees_the_client_s_address_and_nothing_a_client_says_of_it() 
 }
 
 #[tokio::test]
+async fn however_a_path_is_written_it_is_one_resource() {
+    let origin = Origin::start().await;
+    let edge = Edge::start(origin.addr()).await;
+    let before = origin.requests().len();
+    for path in
+        ["/%6detrics", "/%6D%65trics/", "/./metrics", "/a/%2E%2E/metrics?x", "http://elsewhere/metrics"]
+    {
+        let (status, _) = raw(edge.addr(), &format!("GET {path} HTTP/1.1"), &[]).await;
+        assert_eq!((status, origin.requests().len()), (404, before), "{path}");
+    }
+    for path in ["/counters/%32/", "/%63ounters/2/?_=1", "/x/../counters/2/?_=2"] {
+        let (status, _) = raw(edge.addr(), &format!("GET {path} HTTP/1.1"), &[]).await;
+        assert_eq!((status, origin.requests().pop().expect("a request").path), (200, COUNTER.to_owned()));
+    }
+    // Not decoded twice: the origin must not find a code that nobody has written.
+    for (path, reached) in [("/%256detrics", "/%256detrics"), ("/%%36detrics", "/%256detrics")] {
+        raw(edge.addr(), &format!("GET {path} HTTP/1.1"), &[]).await;
+        assert_eq!(origin.requests().pop().expect("a request").path, reached);
+    }
+}
+
+#[tokio::test]
+async fn purges_and_what_concerns_a_client_s_connection_go_no_further() {
+    let origin = Origin::start().await;
+    let edge = Edge::start(origin.addr()).await;
+    let before = origin.requests().len();
+    let (status, answer) = raw(edge.addr(), "PURGE /counters/2/ HTTP/1.1", &[]).await;
+    assert_eq!((status, origin.requests().len()), (405, before));
+    assert!(answer.to_ascii_lowercase().contains("\r\nallow: get, head, post, options\r\n"), "{answer}");
+
+    // Named in Connection, a header is dropped by whatever stands between the edge and the origin.
+    let tricks =
+        [("Connection", "X-Forwarded-For"), ("Forwarded", "for=192.0.2.1"), ("Upgrade", "websocket")];
+    for line in ["GET /counters/2/ HTTP/1.1", "POST /counters/2/ HTTP/1.1"] {
+        assert_eq!(raw(edge.addr(), line, &tricks).await.0, 200, "{line}");
+        let reached = origin.requests().pop().expect("a request");
+        assert_eq!(reached.header("x-forwarded-for"), "127.0.0.1", "{line}");
+        assert_eq!(
+            ["connection", "forwarded", "upgrade"].map(|name| reached.header(name)),
+            [""; 3],
+            "{line}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_read_has_no_body_and_one_that_is_too_long_counts_nothing() {
+    let chain = EdgeChain::start(&[]).await;
+    let url = chain.edge.url(COUNTER);
+    // What remained of a body on a kept connection would be the beginning of somebody else's request.
+    for value in ["0", "0"] {
+        let read =
+            client().get(&url).body("POST /counters/2/ HTTP/1.1\r\n\r\n").send().await.expect("an answer");
+        assert_eq!((read.status().as_u16(), read.text().await.expect("a text").trim()), (200, value));
+    }
+    let long = client().post(&url).header("Content-Type", "application/json").body("x".repeat(100_000));
+    assert_eq!(long.send().await.expect("an answer").status(), 413);
+    assert_eq!(post(&url).await, "1");
+}
+
+#[tokio::test]
+async fn without_fanout_streams_are_refused_and_the_rest_goes_on() {
+    let origin = Origin::start().await;
+    let edge = Program::without_fanout(origin.addr()).await;
+    let refused = client().get(edge.url(COUNTER)).header("Accept", "text/event-stream").send().await;
+    let refused = refused.expect("an answer");
+    assert_eq!((refused.status().as_u16(), header(&refused, "retry-after")), (503, "1"));
+    assert!(refused.text().await.expect("a text").contains("Fanout"), "it says what is missing");
+    assert_eq!(read(&edge.url(COUNTER)).await.0, "26");
+    assert_eq!(post(&edge.url(COUNTER)).await, "27");
+}
+
+#[tokio::test]
 async fn bytes_that_are_no_text_do_not_end_the_program() {
     let origin = Origin::start().await;
     let edge = Edge::start(origin.addr()).await;
@@ -226,7 +305,7 @@ async fn bytes_that_are_no_text_do_not_end_the_program() {
 async fn a_fanout_whose_key_is_not_known_is_an_error_and_no_circle() {
     let origin = Origin::start().await;
     let edge = Edge::estranged(origin.addr()).await;
-    let refusals = || edge.log().matches("a Grip-Sig was not accepted").count();
+    let refusals = || edge.program.log().matches("a Grip-Sig was not accepted").count();
     let before = (origin.requests().len(), refusals());
     let answer = client().get(edge.url(COUNTER)).header("Accept", "text/event-stream").send().await;
     let answer = answer.expect("an answer");

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -62,46 +62,34 @@ impl Signer {
     }
 }
 
-/// A running edge with its Pushpin, both ended when dropped.
-pub struct Edge {
-    pub signer: Signer,
-    pub pushpin: Pushpin,
+/// The program in the emulator, ended when dropped.
+pub struct Program {
     port: Port,
     process: Process,
 }
 
-impl Edge {
-    /// Starts one in front of this backend.
-    pub async fn start(backend: SocketAddr) -> Edge {
-        let signer = Signer::new();
-        let trusted = signer.public();
-        Edge::with(backend, signer, &trusted).await
+impl Program {
+    /// In a service that has no Fanout.
+    pub async fn without_fanout(backend: SocketAddr) -> Program {
+        Program::start(backend, None, &Signer::new()).await
     }
 
-    /// Starts one that trusts another key than its Pushpin has.
-    pub async fn estranged(backend: SocketAddr) -> Edge {
-        let other = Signer::new();
-        Edge::with(backend, Signer::new(), &other.public()).await
-    }
-
-    async fn with(backend: SocketAddr, signer: Signer, trusted: &Path) -> Edge {
-        let (port, pushpin_port) = (Port::reserve(), Port::reserve());
-        let dir = process::directory();
+    async fn start(backend: SocketAddr, pushpin: Option<&Port>, trusted: &Signer) -> Program {
+        let (port, dir) = (Port::reserve(), process::directory());
         let mut command = Command::new(process::repository("fastly/edge"));
         command
-            .args(["--public", &port.addr().to_string(), "--origin", &backend.to_string()])
-            .args(["--pushpin", &pushpin_port.number().to_string(), "--verify-key"])
-            .arg(trusted)
+            .args(["--public", &port.addr().to_string(), "--origin", &backend.to_string(), "--verify-key"])
+            .arg(trusted.public())
             .arg("--dir")
             .arg(dir.path().join("run"));
+        if let Some(pushpin) = pushpin {
+            command.args(["--pushpin", &pushpin.number().to_string()]);
+        }
         let mut process = Process::start("the edge (make edge, .ci/viceroy)", &mut command, dir);
         let metrics = format!("http://{}/metrics", port.addr());
         let ready = async || client().get(&metrics).send().await.is_ok_and(|answer| answer.status() == 404);
         process.until(ready).await;
-        let settings = vec![("accept_pushpin_route", "true".to_owned()), ("sig_iss", ISSUER.to_owned())];
-        let sig_key = format!("file:{}", signer.private().display());
-        let pushpin = Pushpin::with(port.addr(), Options { sig_key, settings, port: Some(pushpin_port) });
-        Edge { pushpin: pushpin.await, signer, port, process }
+        Program { port, process }
     }
 
     /// Where clients connect.
@@ -117,6 +105,47 @@ impl Edge {
     /// What it has said so far.
     pub fn log(&self) -> String {
         self.process.log()
+    }
+}
+
+/// The program with a Pushpin as its Fanout.
+pub struct Edge {
+    pub signer: Signer,
+    pub pushpin: Pushpin,
+    pub program: Program,
+}
+
+impl Edge {
+    /// Starts one in front of this backend.
+    pub async fn start(backend: SocketAddr) -> Edge {
+        let port = Port::reserve();
+        let signer = Signer::new();
+        let program = Program::start(backend, Some(&port), &signer).await;
+        Edge::with(program, port, signer).await
+    }
+
+    /// Starts one that trusts another key than its Pushpin has.
+    pub async fn estranged(backend: SocketAddr) -> Edge {
+        let port = Port::reserve();
+        let program = Program::start(backend, Some(&port), &Signer::new()).await;
+        Edge::with(program, port, Signer::new()).await
+    }
+
+    async fn with(program: Program, port: Port, signer: Signer) -> Edge {
+        let settings = vec![("accept_pushpin_route", "true".to_owned()), ("sig_iss", ISSUER.to_owned())];
+        let sig_key = format!("file:{}", signer.private().display());
+        let pushpin = Pushpin::with(program.addr(), Options { sig_key, settings, port: Some(port) }).await;
+        Edge { signer, pushpin, program }
+    }
+
+    /// Where clients connect.
+    pub fn addr(&self) -> SocketAddr {
+        self.program.addr()
+    }
+
+    /// The public URL of a path.
+    pub fn url(&self, path: &str) -> String {
+        self.program.url(path)
     }
 }
 

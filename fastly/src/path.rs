@@ -1,0 +1,73 @@
+//! One spelling for each path.
+
+/// The path with nothing encoded that need not be: `%6D` is `m` (RFC 3986, section 6.2.2.2). Origins read it so; unless
+/// it is so here as well, `/%6Detrics` is one resource for the rules of this program and another for them, and each
+/// spelling of a counter an entry of the cache. What has to be encoded, like `%2F`, stays as it is; a `%` that encodes
+/// nothing becomes `%25`, or what follows could be taken for a code by who reads the path next.
+pub fn spelt_out(path: &str) -> String {
+    let mut spelt = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some(at) = rest.find('%') {
+        let (before, code) = rest.split_at(at);
+        spelt.push_str(before);
+        let length = match encoded(code) {
+            Some(byte) if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') => {
+                spelt.push(char::from(byte));
+                3
+            }
+            Some(_) => {
+                spelt.push_str(&code[..3]);
+                3
+            }
+            None => {
+                spelt.push_str("%25");
+                1
+            }
+        };
+        rest = &code[length..];
+    }
+    spelt.push_str(rest);
+    spelt
+}
+
+/// The byte that stands behind the `%` with which a text begins, if it encodes one.
+fn encoded(text: &str) -> Option<u8> {
+    let digits = text.get(1..3).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
+    u8::from_str_radix(digits, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_need_not_be_encoded_is_not() {
+        for (path, spelt) in [
+            ("/counters/2/", "/counters/2/"),
+            ("/%6detrics", "/metrics"),
+            ("/%6D%65%74%72%69%63%73", "/metrics"),
+            ("/counters/%7e%2D%5F%2e/recove%72", "/counters/~-_./recover"),
+            ("/%63ounters/%32", "/counters/2"),
+        ] {
+            assert_eq!(spelt_out(path), spelt);
+        }
+    }
+
+    #[test]
+    fn what_must_be_encoded_stays_and_nothing_is_decoded_twice() {
+        for path in ["/a%2Fb", "/a%2fb", "/%00", "/%20%3F%23", "/%C3%A9", "/%256d"] {
+            assert_eq!(spelt_out(path), path);
+        }
+        for (path, spelt) in [
+            ("/%%36d", "/%256d"),
+            ("/%zz", "/%25zz"),
+            ("/%", "/%25"),
+            ("/%6", "/%256"),
+            ("/%+6d", "/%25+6d"),
+            ("/\u{e9}%\u{e9}", "/\u{e9}%25\u{e9}"),
+        ] {
+            assert_eq!(spelt_out(path), spelt);
+            assert_eq!(spelt_out(spelt), spelt);
+        }
+    }
+}
