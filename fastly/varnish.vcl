@@ -83,6 +83,10 @@ sub choose_variant {
     set req.http.Accept = std.tolower(regsub(req.http.Accept,
         "(?i)^([^,]*,)*?\s*(text/event-stream|application/json|text/html|text/plain)\s*([;,].*)?$", "\2"));
     if (req.http.Accept == "text/event-stream") {
+        # What is kept for listeners tells Pushpin to hold; the origin's own answer to a HEAD does not, so it is not kept.
+        if (req.method == "HEAD") {
+            return (pass);
+        }
         unset req.http.If-None-Match;
         unset req.http.If-Modified-Since;
     } else if (req.http.Accept == "text/html") {

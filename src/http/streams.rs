@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use actix_web::body;
 use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -38,8 +39,11 @@ pub(super) async fn open(
     topic: Topic,
     recovery_path: &str,
 ) -> Result<HttpResponse, ApiError> {
+    if request.method() == Method::HEAD {
+        return head(context, &topic).await;
+    }
     if !is_proxied(request, context) {
-        return direct(request, context, topic).await;
+        return direct(context, topic).await;
     }
     let reading = read(context, &topic).await?;
     let mut response = HttpResponse::Ok();
@@ -56,8 +60,11 @@ pub(super) async fn recover(
     topic: Topic,
     recovery_path: &str,
 ) -> Result<HttpResponse, ApiError> {
+    if request.method() == Method::HEAD {
+        return head(context, &topic).await;
+    }
     if !is_proxied(request, context) {
-        return direct(request, context, topic).await;
+        return direct(context, topic).await;
     }
     let seen = last_seen(request, context, &topic);
     let reading = read(context, &topic).await?;
@@ -124,24 +131,34 @@ fn hold(
     Ok(())
 }
 
-/// A stream held in this process, where that is how it runs.
-async fn direct(request: &HttpRequest, context: &Context, topic: Topic) -> Result<HttpResponse, ApiError> {
-    let hub = context.shared.hub.as_ref().ok_or(ApiError::NoProxy)?;
+/// The head of a stream, which nobody holds: asked to, Pushpin would keep the connection for ever and write events where
+/// the client expects its next answer. Not for caches, as it is no answer to a listener: that one needs the hold.
+async fn head(context: &Context, topic: &Topic) -> Result<HttpResponse, ApiError> {
+    read(context, topic).await?;
+    // No body of no length: a `Content-Length: 0` would say something of the stream.
+    Ok(uncacheable().finish().set_body(body::None::new()).map_into_boxed_body())
+}
+
+/// A stream, or its head, that no proxy holds.
+fn uncacheable() -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     response
         .insert_header((CONTENT_TYPE, HeaderValue::from_static(sse::CONTENT_TYPE)))
         .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .insert_header((HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")));
-    if request.method() == Method::HEAD {
-        return Ok(response.finish());
-    }
+    response
+}
+
+/// A stream held in this process, where that is how it runs.
+async fn direct(context: &Context, topic: Topic) -> Result<HttpResponse, ApiError> {
+    let hub = context.shared.hub.as_ref().ok_or(ApiError::NoProxy)?;
     // Join first, then read: so nothing falls between.
     let mut listener = hub
         .listen(&topic)
         .ok_or(ApiError::Unavailable { detail: "this server is stopping; connect again", source: None })?;
     let reading = read(context, &topic).await?;
     listener.skip_to(reading.id);
-    Ok(response.streaming(events(opening(&reading), listener)))
+    Ok(uncacheable().streaming(events(opening(&reading), listener)))
 }
 
 /// The opening, then every new event, with comments into the silence; ends when the hub closes.

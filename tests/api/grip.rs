@@ -125,6 +125,29 @@ async fn a_recovery_answers_what_was_missed_and_is_never_cached() {
 }
 
 #[tokio::test]
+async fn the_head_of_a_stream_is_held_by_nobody_and_kept_by_no_cache() {
+    let redis = RedisServer::start();
+    let (stateless, alone) = (stateless(&redis, &[]).await, TestApp::spawn().await);
+    let token = hs256(SECRET, &claims("pushpin", 60));
+    for (app, token) in [(&stateless, token.as_str()), (&stateless, ""), (&alone, "")] {
+        for path in ["/counters/2/", "/counters/2/recover"] {
+            let request =
+                client().head(format!("{}{path}", app.address)).header("accept", "text/event-stream");
+            let head = request.header("grip-sig", token).send().await.expect("an answer");
+            assert_eq!(head.status(), 200, "{path}");
+            assert_eq!(header(&head, "content-type"), "text/event-stream");
+            assert_eq!(header(&head, "cache-control"), "no-store");
+            for name in ["grip-hold", "grip-channel", "grip-link", "grip-keep-alive"] {
+                assert_eq!(header(&head, name), "", "{path}");
+            }
+            for name in ["surrogate-control", "surrogate-key", "content-length"] {
+                assert_eq!(header(&head, name), "", "{path}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn who_cannot_prove_to_be_the_proxy_is_an_ordinary_client() {
     let redis = RedisServer::start();
     let app = stateless(&redis, &[]).await;

@@ -6,5 +6,6 @@ mod support;
 mod chain;
 mod counters;
 mod edge;
+mod head;
 mod origin;
 mod scale;
