@@ -60,8 +60,8 @@ impl App {
     pub fn build(settings: &Settings) -> Result<Self, StartError> {
         let store = StoreKind::open(settings)?;
         let endpoints = endpoints(settings)?;
-        let verifier = (!endpoints.is_empty()).then(|| Verifier::new(&endpoints));
-        if verifier.as_ref().is_some_and(Verifier::trusts_any) {
+        let verifier = (!endpoints.is_empty()).then(|| Arc::new(Verifier::new(&endpoints)));
+        if verifier.as_ref().is_some_and(|verifier| verifier.trusts_any()) {
             tracing::warn!("a proxy in GRIP_URL has no verify key: whoever sends a Grip-Sig is taken for it");
         }
         let options = PublisherOptions { merge: !settings.publish_interval.is_zero(), ..Default::default() };
@@ -85,11 +85,11 @@ impl App {
         let announcer = running.announcer().clone();
         let shared = Arc::new(Shared {
             hub: hub.clone(),
-            verifier,
+            verifier: verifier.clone(),
             prefix: settings.grip_prefix.clone(),
             cache: CacheTerms::new(settings.cache_max_age, settings.cache_stale_if_error),
             known: settings.counters_known.clone().map(|ids| ids.into_iter().collect()),
-            metrics: Metrics::new(announcer.clone(), publisher, hub.clone()),
+            metrics: Metrics::new(announcer.clone(), publisher, hub.clone(), verifier),
         });
         let of_workers = store.clone();
         let server = HttpServer::new(move || {

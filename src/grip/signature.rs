@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use jsonwebtoken::{Algorithm, Validation};
 use serde::Deserialize;
 
-use super::{Endpoint, VerifyKey};
+use super::{Endpoint, Refused, VerifyKey};
 
 /// How far the proxy's clock may be behind, in seconds.
 const LEEWAY: u64 = 5;
@@ -28,21 +28,41 @@ pub struct Verifier {
     checks: Vec<Check>,
     trusts_any: bool,
     recent: RwLock<Recent>,
+    refused: Refused,
     hasher: RandomState,
 }
 
 /// Why a `Grip-Sig` proves nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
+    /// There is none, though nobody but a proxy can hold the stream.
+    #[error("no Grip-Sig: the request came past every proxy, or through one without a sig_key")]
+    Missing,
     /// No key made this signature, or it is no JWT with an `exp`.
-    #[error("Grip-Sig is not signed by a known proxy")]
+    #[error("Grip-Sig is not signed by a known proxy: forged, or the proxy's key is not the one in GRIP_URL")]
     Invalid,
     /// Signed, but with another `iss` than `verify-iss`.
-    #[error("Grip-Sig is signed for another issuer")]
+    #[error("Grip-Sig is signed by a known proxy for another issuer than verify-iss")]
     Issuer,
-    /// Signed, but over.
-    #[error("Grip-Sig has expired")]
+    /// Signed, but over: nobody but a proxy of ours can have made it.
+    #[error(
+        "Grip-Sig is signed by a known proxy but has expired: this machine's clock, or the proxy's, is wrong"
+    )]
     Expired,
+}
+
+impl SignatureError {
+    pub(super) const ALL: [SignatureError; 4] =
+        [SignatureError::Missing, SignatureError::Invalid, SignatureError::Issuer, SignatureError::Expired];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            SignatureError::Missing => "missing",
+            SignatureError::Invalid => "invalid",
+            SignatureError::Issuer => "issuer",
+            SignatureError::Expired => "expired",
+        }
+    }
 }
 
 struct Check {
@@ -69,6 +89,7 @@ impl Verifier {
             checks: endpoints.iter().filter_map(check).collect(),
             trusts_any: endpoints.iter().any(|endpoint| endpoint.verify_key().is_none()),
             recent: RwLock::default(),
+            refused: Refused::default(),
             hasher: RandomState::new(),
         }
     }
@@ -76,6 +97,22 @@ impl Verifier {
     /// Whether an endpoint without a verify key makes every `Grip-Sig` count: worth a warning at the start.
     pub fn trusts_any(&self) -> bool {
         self.trusts_any
+    }
+
+    /// Whether the value of a `Grip-Sig` header proves that a proxy of ours sent the request, now. Where it does not, or
+    /// where there is none though one is `needed`, that is counted and, now and then, logged.
+    pub fn accepts(&self, grip_sig: Option<&str>, needed: bool) -> bool {
+        let verified = match grip_sig {
+            None if !needed => return false,
+            None => Err(SignatureError::Missing),
+            Some(grip_sig) => self.verify(grip_sig),
+        };
+        verified.map_err(|error| self.refused.note(error)).is_ok()
+    }
+
+    /// What was refused so far.
+    pub fn refused(&self) -> &Refused {
+        &self.refused
     }
 
     /// Whether the value of a `Grip-Sig` header proves that a proxy of ours sent the request, now.

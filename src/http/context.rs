@@ -28,7 +28,7 @@ pub struct Shared {
     /// Present where streams may be held in this process.
     pub hub: Option<Arc<Hub>>,
     /// Present where there is a GRIP proxy.
-    pub verifier: Option<Verifier>,
+    pub verifier: Option<Arc<Verifier>>,
     /// Behind which prefix the GRIP channels stand.
     pub prefix: String,
     /// What caches may keep.

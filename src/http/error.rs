@@ -39,7 +39,7 @@ pub enum ApiError {
     /// A stream was asked for, but no proxy is there to hold it.
     #[error(
         "this origin holds no streams itself: ask through its GRIP proxy (Pushpin or Fastly Fanout), or, if you did, \
-         check that the proxy's sig_key is the origin's key (GRIP_URL's key or verify-key, GRIP_VERIFY_KEY)"
+         check that the proxy's sig_key is the origin's key (GRIP_URL's key or verify-key, GRIP_VERIFY_KEY), and both clocks"
     )]
     NoProxy,
     /// Something that the answer needs is not there now.

@@ -16,7 +16,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use crate::announcer::Announcer;
-use crate::grip::{EndpointState, Publisher};
+use crate::grip::{EndpointState, Publisher, Refused, Verifier};
 use crate::hub::Hub;
 
 /// The methods that are told apart.
@@ -106,7 +106,12 @@ pub struct Metrics {
 
 impl Metrics {
     /// Exports the requests, and the present numbers of these parts.
-    pub fn new(announcer: Announcer, publisher: Option<Arc<Publisher>>, hub: Option<Arc<Hub>>) -> Self {
+    pub fn new(
+        announcer: Announcer,
+        publisher: Option<Arc<Publisher>>,
+        hub: Option<Arc<Hub>>,
+        verifier: Option<Arc<Verifier>>,
+    ) -> Self {
         let mut registry = Registry::with_prefix("livecounter");
         let requests = Arc::new(Requests {
             total: Family::default(),
@@ -118,7 +123,7 @@ impl Metrics {
         let help =
             "Topics changed and not yet acknowledged as announced, in the whole store; NaN while it is away";
         registry.register("outbox_topics", help, outbox.clone());
-        registry.register_collector(Box::new(Parts { announcer, publisher, hub }));
+        registry.register_collector(Box::new(Parts { announcer, publisher, hub, verifier }));
         Metrics { registry, outbox, requests }
     }
 
@@ -136,6 +141,7 @@ struct Parts {
     announcer: Announcer,
     publisher: Option<Arc<Publisher>>,
     hub: Option<Arc<Hub>>,
+    verifier: Option<Arc<Verifier>>,
 }
 
 impl fmt::Debug for Parts {
@@ -174,11 +180,24 @@ impl Collector for Parts {
         if let Some(hub) = &self.hub {
             gauge(&mut encoder, "listeners", "Streams held in this process", hub.listeners() as f64)?;
         }
+        if let Some(verifier) = &self.verifier {
+            refused(&mut encoder, verifier.refused())?;
+        }
         match &self.publisher {
             Some(publisher) => endpoints(&mut encoder, publisher),
             None => Ok(()),
         }
     }
+}
+
+/// One line for each reason, however often it was met.
+fn refused(encoder: &mut DescriptorEncoder, refused: &Refused) -> fmt::Result {
+    let help = "Requests for streams that no proxy was believed to have sent";
+    let mut family = encoder.encode_descriptor("grip_signatures_refused", help, None, MetricType::Counter)?;
+    for (reason, total) in refused.totals() {
+        ConstCounter::new(total).encode(family.encode_family(&[("reason", reason)])?)?;
+    }
+    Ok(())
 }
 
 /// A metric of each endpoint: its name, its help and its value.

@@ -9,6 +9,7 @@ use std::time::Instant;
 use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, HeaderMap, HeaderName, HeaderValue,
 };
@@ -34,7 +35,8 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     let mut response = next.call(request).await?;
     let status = response.status();
     route.observe(method, status.as_u16(), started.elapsed());
-    if status.is_server_error() {
+    // 501 is an answer: this cannot be had here. Why, is logged with restraint, as anybody can ask for it at any rate.
+    if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED {
         let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
         let cause = error.map(|error| error.source().map_or_else(|| error.to_string(), ToString::to_string));
         let cause = cause.unwrap_or_default();

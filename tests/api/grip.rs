@@ -10,14 +10,14 @@ use crate::support::http::client;
 use crate::support::redis::RedisServer;
 use crate::support::sse::Listener;
 
-const SECRET: &str = "the-proxy-s-key";
+pub(crate) const SECRET: &str = "the-proxy-s-key";
 /// Nobody listens there: publishing fails, which must disturb no request.
-const GRIP_URL: &str = "http://127.0.0.1:9/?iss=pushpin&key=the-proxy-s-key&verify-iss=pushpin";
+pub(crate) const GRIP_URL: &str = "http://127.0.0.1:9/?iss=pushpin&key=the-proxy-s-key&verify-iss=pushpin";
 /// A P-256 pair made for these tests alone; the private one without its armour, which scanners for lost keys look for.
 const EC_PRIVATE: &str = include_str!("keys/ec-private.base64");
 const EC_PUBLIC: &str = include_str!("keys/ec-public.pem");
 
-fn claims(iss: &str, expires_in: i64) -> Value {
+pub(crate) fn claims(iss: &str, expires_in: i64) -> Value {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970").as_secs() as i64;
     json!({"iss": iss, "exp": now + expires_in})
 }
@@ -32,7 +32,7 @@ fn ec_key() -> EncodingKey {
     EncodingKey::from_ec_pem(pem.as_bytes()).expect("a key")
 }
 
-fn hs256(secret: &str, claims: &Value) -> String {
+pub(crate) fn hs256(secret: &str, claims: &Value) -> String {
     signed(Algorithm::HS256, &EncodingKey::from_secret(secret.as_bytes()), claims)
 }
 

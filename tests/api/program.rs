@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use crate::grip::{GRIP_URL, SECRET, claims, hs256};
 use crate::support::http::client;
 use crate::support::process::resident_kib;
+use crate::support::redis::RedisServer;
 
 fn program(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_livecounter"));
@@ -165,6 +167,38 @@ async fn sigterm_and_ctrl_c_end_it_with_status_0() {
         let status = program.child.wait().expect("an exit status");
         assert_eq!(status.code(), Some(0), "{signal}");
     }
+}
+
+#[tokio::test]
+async fn refused_signatures_are_all_counted_and_logged_once_for_each_reason() {
+    let (directory, redis) = (tempfile::tempdir().expect("a directory"), RedisServer::start());
+    let url = redis.url();
+    let mut program = Program::start(directory.path(), &[("REDIS_URL", &url), ("GRIP_URL", GRIP_URL)]);
+    // As an origin sees Pushpin's signatures whose clock is an hour and a minute ahead.
+    let expired = hs256(SECRET, &claims("pushpin", -60));
+    let forged = hs256("another key", &claims("pushpin", 60));
+    let signatures = [Some(expired.as_str()), Some(&forged), Some("x"), None];
+    for _ in 0..20 {
+        for signature in signatures {
+            let mut request = client().get(program.url("/counters/2/")).header("accept", "text/event-stream");
+            if let Some(signature) = signature {
+                request = request.header("grip-sig", signature);
+            }
+            assert_eq!(request.send().await.expect("an answer").status(), 501);
+        }
+    }
+    let metrics = client().get(program.url("/metrics")).send().await.expect("an answer");
+    let metrics = metrics.text().await.expect("a text");
+    for (reason, count) in [("missing", 20), ("invalid", 40), ("issuer", 0), ("expired", 20)] {
+        let line = format!("livecounter_grip_signatures_refused_total{{reason=\"{reason}\"}} {count}\n");
+        assert!(metrics.contains(&line), "{metrics}");
+    }
+    program.signal("-TERM");
+    let mut log = String::new();
+    program.log.read_to_string(&mut log).expect("the log");
+    let said = |part: &str| log.lines().filter(|line| line.contains("WARN") && line.contains(part)).count();
+    assert_eq!((said("no Grip-Sig"), said("not signed"), said("expired")), (1, 1, 1), "{log}");
+    assert_eq!(said("Grip-Sig") + said("501"), 3, "and nothing else for each: {log}");
 }
 
 #[tokio::test]
