@@ -119,6 +119,8 @@ async fn what_a_killed_origin_had_counted_is_announced_by_another() {
     let chain = Chain::start(1).await;
     let mut listener = Listener::connect(chain.pushpin.addr(), "/counters/2/").await;
     listener.until_data("0", SOON).await;
+    // Behind the fetch of the first subscription: if it fails, Pushpin holds items back for seconds, and repeats it.
+    until(async || chain.metric(RECOVERIES).await, |fetches| fetches >= 1.0).await;
     // Killed between increment and claim: the store has it, nobody has been told.
     let store = store(&chain);
     store.add(vec![Add::single(topic("2"), 7, None)]).await.remove(0).expect("to add");

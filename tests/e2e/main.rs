@@ -8,4 +8,5 @@ mod counters;
 mod edge;
 mod head;
 mod origin;
+mod pushpin;
 mod scale;

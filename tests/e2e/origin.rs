@@ -81,6 +81,11 @@ impl Origin {
         self.lock().failing = true;
     }
 
+    /// Answers again.
+    pub(crate) fn mend(&self) {
+        self.lock().failing = false;
+    }
+
     pub(crate) fn set_surrogate_control(&self, text: &str) {
         self.lock().surrogate_control = text.to_owned();
     }

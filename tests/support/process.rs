@@ -81,6 +81,17 @@ impl Process {
         let _ = Command::new("sh").args(["-c", &kill]).stderr(Stdio::null()).status();
     }
 
+    /// Sends a signal to one program of the server's.
+    pub fn signal_part(&self, program: &str, signal: &str) {
+        let is_part = |id: &u32| {
+            let command = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+            command.split(|&b| b == 0).next().is_some_and(|path| path.ends_with(program.as_bytes()))
+        };
+        let part = self.family().into_iter().find(is_part).expect("a program of the server's");
+        let status = Command::new("sh").args(["-c", &format!("kill -{signal} {part}")]).status();
+        assert!(status.expect("a shell").success());
+    }
+
     /// The server and what it has started. Not by process group, as Pushpin gives each of its parts one of its own; by
     /// descent, and by the mark in the environment, which those still bear whose parent has ended.
     fn family(&self) -> Vec<u32> {

@@ -9,11 +9,25 @@ export function useCounter(url) {
   const [live, setLive] = useState(false);
 
   useEffect(() => {
-    const source = new EventSource(url);
-    source.addEventListener("open", () => setLive(true));
-    source.addEventListener("message", (message) => setCount(Number(message.data)));
-    source.addEventListener("error", () => setLive(false)); // the browser connects again by itself
+    let source, timer, patience = 1000;
+    const open = () => {
+      source = new EventSource(url);
+      source.addEventListener("open", () => setLive(true));
+      source.addEventListener("message", (message) => {
+        patience = 1000;
+        setCount(Number(message.data));
+      });
+      source.addEventListener("error", () => {
+        setLive(false);
+        // A broken connection the browser opens again by itself; after an error for an answer it gives up.
+        if (source.readyState !== EventSource.CLOSED) return;
+        timer = setTimeout(open, patience * (0.5 + Math.random()));
+        patience = Math.min(patience * 2, 30000);
+      });
+    };
+    open();
     return () => {
+      clearTimeout(timer);
       source.close();
       setCount(null);
       setLive(false);
