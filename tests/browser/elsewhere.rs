@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use crate::chromium::Chromium;
+use crate::relay::Relay;
 use crate::support::app::TestApp;
 use crate::{http, site};
 
@@ -83,15 +84,16 @@ async fn the_page_view_script_of_the_home_page_works_from_another_site() {
 }
 
 #[tokio::test]
-async fn the_react_example_shows_a_live_count() {
+async fn the_react_example_shows_a_live_count_and_comes_back_after_an_error() {
     let app = TestApp::spawn().await;
+    let relay = Relay::to(&app.address).await;
     http::add(&app.address, "2", 26).await;
     let work = tempfile::tempdir().expect("a directory to build in");
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/react");
     for file in ["index.html", "package.json", "package-lock.json", "vite.config.js", "src"] {
         copy(&example.join(file), &work.path().join(file));
     }
-    let url = format!("{}/counters/2/", app.address);
+    let url = format!("{}/counters/2/", relay.address);
     npm(work.path(), &["ci", "--no-audit", "--no-fund"], &url).await;
     npm(work.path(), &["run", "build"], &url).await;
 
@@ -104,6 +106,20 @@ async fn the_react_example_shows_a_live_count() {
     browser.click("button").await;
     browser.until_text("strong", "28").await;
     assert_eq!(browser.console().await, Vec::<String>::new());
+
+    // Such an answer, as Pushpin's own without CORS, ends an EventSource for good.
+    relay.be_busy();
+    let refused = async {
+        let mut poll = tokio::time::interval(Duration::from_millis(100));
+        while !browser.console().await.iter().any(|entry| entry.contains("CORS policy")) {
+            poll.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), refused).await.expect("the browser to be refused");
+    http::add(&app.address, "2", 1).await;
+    relay.mend();
+    browser.until_text("strong", "29").await;
+    browser.until_text("small", "live").await;
 }
 
 async fn npm(directory: &Path, arguments: &[&str], url: &str) {
