@@ -27,6 +27,18 @@ pub(crate) fn counted(counter: &str, told: &Told, first: i64, last: i64) -> Vec<
     wrongs
 }
 
+/// What is wrong with how much was counted of what was acknowledged, where so much, at least and at most, may be lost.
+pub(crate) fn lost(acknowledged: i64, ambiguous: i64, counted: i64, least: i64, most: i64) -> Option<String> {
+    // What was counted without an answer may hide as much of what was lost.
+    let plausible = acknowledged - most..=acknowledged + ambiguous - least;
+    (!plausible.contains(&counted)).then(|| {
+        format!(
+            "{counted} of {acknowledged} acknowledged (and {ambiguous} ambiguous) were counted, \
+             though {least} to {most} may be lost"
+        )
+    })
+}
+
 /// An item as it was sent to a control port.
 struct Item {
     at: Instant,
@@ -44,12 +56,15 @@ pub(crate) struct Pace {
     pub(crate) late: Duration,
     /// How often the store has lost its memory, and with it the gates.
     pub(crate) memories: usize,
+    /// Whether two masters answered at the same time, each with gates of its own: epochs, which are of one master each,
+    /// are then judged apart.
+    pub(crate) apart: bool,
 }
 
 /// What is wrong with what was published to one proxy: more than one id per counter and interval, over all origins, or
 /// an id with two contents.
 pub(crate) fn published(records: &[Record], pace: &Pace) -> Vec<String> {
-    let &Pace { since, interval, late, memories } = pace;
+    let &Pace { since, interval, late, memories, apart } = pace;
     let mut wrongs = Vec::new();
     let mut contents: HashMap<(String, String), String> = HashMap::new();
     let mut firsts: HashMap<String, Vec<Instant>> = HashMap::new();
@@ -60,7 +75,8 @@ pub(crate) fn published(records: &[Record], pace: &Pace) -> Vec<String> {
             }
             Some(_) => {}
             None => {
-                firsts.entry(channel.clone()).or_default().push(at);
+                let epoch = id.split('-').next().filter(|_| apart).unwrap_or_default();
+                firsts.entry(format!("{channel} {epoch}")).or_default().push(at);
                 contents.insert((channel, id), content);
             }
         }
@@ -122,10 +138,18 @@ fn the_checker_sees_what_is_wrong() {
         Record { at: start + Duration::from_millis(ms), body }
     };
     let (interval, late) = (Duration::from_millis(250), Duration::from_millis(100));
-    let wrongs =
-        |records: &[Record]| published(records, &Pace { since: start, interval, late, memories: 0 }).len();
+    let pace = |apart| Pace { since: start, interval, late, memories: 0, apart };
+    let wrongs = |records: &[Record]| published(records, &pace(false)).len();
     assert_eq!(wrongs(&[record(0, "e-1", "1"), record(0, "e-1", "1"), record(250, "e-2", "2")]), 0);
     assert_eq!(wrongs(&[record(900, "e-1", "1"), record(1000, "e-2", "2")]), 1);
     assert_eq!(wrongs(&[record(0, "e-1", "1"), record(240, "e-2", "2")]), 1, "exact from the beginning");
     assert_eq!(wrongs(&[record(0, "e-1", "1"), record(900, "e-1", "2")]), 1);
+    let wrongs = |records: &[Record]| published(records, &pace(true)).len();
+    assert_eq!(wrongs(&[record(0, "e-1", "1"), record(9, "f-1", "2")]), 0, "of two masters");
+    assert_eq!(wrongs(&[record(0, "e-1", "1"), record(9, "f-1", "2"), record(10, "f-2", "3")]), 1);
+    assert_eq!(lost(10, 0, 7, 1, 3), None);
+    assert_eq!(lost(10, 2, 11, 1, 3), None);
+    for (ambiguous, counted) in [(0, 10), (0, 6), (2, 12)] {
+        assert!(lost(10, ambiguous, counted, 1, 3).is_some(), "{ambiguous} {counted}");
+    }
 }

@@ -8,8 +8,8 @@ use crate::wire::Wire;
 
 /// Redis, in one of its forms.
 pub(crate) trait Engine {
-    /// What the origins are given as `REDIS_URL`.
-    fn url_of_origins(&self) -> String;
+    /// What this origin, by its number, is given as `REDIS_URL`.
+    fn url_of_origin(&self, number: usize) -> String;
 
     /// The same past any fault proxy.
     fn url(&self) -> String;
@@ -35,7 +35,7 @@ impl OneRedis {
 }
 
 impl Engine for OneRedis {
-    fn url_of_origins(&self) -> String {
+    fn url_of_origin(&self, _: usize) -> String {
         format!("redis://{}", self.wire.addr())
     }
 
@@ -45,7 +45,7 @@ impl Engine for OneRedis {
 }
 
 impl Engine for RedisCluster {
-    fn url_of_origins(&self) -> String {
+    fn url_of_origin(&self, _: usize) -> String {
         self.url()
     }
 
@@ -55,7 +55,7 @@ impl Engine for RedisCluster {
 }
 
 impl Engine for RedisSentinels {
-    fn url_of_origins(&self) -> String {
+    fn url_of_origin(&self, _: usize) -> String {
         self.url()
     }
 

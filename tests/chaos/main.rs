@@ -12,6 +12,7 @@ mod engine;
 mod gate;
 mod listeners;
 mod load;
+mod network;
 mod origin;
 mod random;
 mod request;

@@ -61,7 +61,6 @@ impl<E: Engine> World<E> {
             controls.push(control);
         }
         let environment = [
-            ("REDIS_URL", redis.url_of_origins()),
             ("GRIP_URL", grip.join(" ")),
             ("FASTLY_SERVICE_ID", "local".to_owned()),
             ("FASTLY_API_KEY", API_KEY.to_owned()),
@@ -72,8 +71,9 @@ impl<E: Engine> World<E> {
         ];
         let environment: Vec<_> = environment.map(|(name, value)| (name.to_owned(), value)).into();
         let (mut origins, mut fetches) = (Vec::new(), Vec::new());
-        for _ in 0..shape.origins {
-            let mut origin = Origin::new(Port::reserve(), environment.clone());
+        for number in 0..shape.origins {
+            let redis = [("REDIS_URL".to_owned(), redis.url_of_origin(number))];
+            let mut origin = Origin::new(Port::reserve(), [&environment[..], &redis].concat());
             origin.run().await;
             let fetch = Gate::start().await;
             fetch.lead_to(origin.addr());

@@ -1,6 +1,6 @@
 //! A fault proxy that understands nothing: bytes between the origins and Redis, late, not at all, or cut off.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::gate::bind;
 use crate::support::port::Port;
 
 /// How the wire carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// At once.
     Well,
@@ -23,6 +23,18 @@ pub(crate) enum Mode {
     Slow(Duration),
     /// Nothing arrives on either side until the mode changes; then all of it does.
     Hanging,
+    /// The same for those who connect from these addresses.
+    HangingFor(Vec<IpAddr>),
+}
+
+impl Mode {
+    fn hangs_for(&self, peer: IpAddr) -> bool {
+        match self {
+            Mode::Well | Mode::Slow(_) => false,
+            Mode::Hanging => true,
+            Mode::HangingFor(peers) => peers.contains(&peer),
+        }
+    }
 }
 
 /// The proxy. Ended when dropped.
@@ -41,11 +53,11 @@ impl Wire {
         let (mode, cuts) = (Arc::new(watch::Sender::new(Mode::Well)), Arc::new(watch::Sender::new(())));
         let (modes, cutting) = (Arc::clone(&mode), Arc::clone(&cuts));
         let accepting = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
+            while let Ok((stream, peer)) = listener.accept().await {
                 let (mode, mut cut) = (modes.subscribe(), cutting.subscribe());
                 tokio::spawn(async move {
                     tokio::select! {
-                        () = carry(stream, to, mode) => {}
+                        () = carry(stream, peer.ip(), to, mode) => {}
                         _ = cut.changed() => {}
                     }
                 });
@@ -74,20 +86,26 @@ impl Drop for Wire {
     }
 }
 
-async fn carry(client: TcpStream, to: SocketAddr, mode: watch::Receiver<Mode>) {
+async fn carry(client: TcpStream, peer: IpAddr, to: SocketAddr, mode: watch::Receiver<Mode>) {
     let Ok(server) = TcpStream::connect(to).await else { return };
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     // One end that closes closes the other.
     tokio::select! {
-        () = pump(from_client, to_server, mode.clone(), true) => {}
-        () = pump(from_server, to_client, mode, false) => {}
+        () = pump(from_client, to_server, mode.clone(), peer, true) => {}
+        () = pump(from_server, to_client, mode, peer, false) => {}
     }
 }
 
-async fn pump(from: OwnedReadHalf, to: OwnedWriteHalf, mode: watch::Receiver<Mode>, towards_server: bool) {
+async fn pump(
+    from: OwnedReadHalf,
+    to: OwnedWriteHalf,
+    mode: watch::Receiver<Mode>,
+    peer: IpAddr,
+    towards_server: bool,
+) {
     let (sender, receiver) = mpsc::channel(1024);
-    tokio::join!(take(from, sender, mode.clone(), towards_server), give(to, receiver, mode));
+    tokio::join!(take(from, sender, mode.clone(), towards_server), give(to, receiver, mode, peer));
 }
 
 type Parcel = (Instant, Vec<u8>);
@@ -113,11 +131,15 @@ async fn take(
     }
 }
 
-async fn give(mut to: OwnedWriteHalf, mut receiver: mpsc::Receiver<Parcel>, mut mode: watch::Receiver<Mode>) {
+async fn give(
+    mut to: OwnedWriteHalf,
+    mut receiver: mpsc::Receiver<Parcel>,
+    mut mode: watch::Receiver<Mode>,
+    peer: IpAddr,
+) {
     while let Some((due, bytes)) = receiver.recv().await {
         sleep_until(due).await;
-        if mode.wait_for(|mode| *mode != Mode::Hanging).await.is_err() || to.write_all(&bytes).await.is_err()
-        {
+        if mode.wait_for(|mode| !mode.hangs_for(peer)).await.is_err() || to.write_all(&bytes).await.is_err() {
             return;
         }
     }

@@ -35,6 +35,8 @@ pub(crate) struct End {
     /// Where the writers began; of counters not named here, at 0.
     pub(crate) from: HashMap<String, i64>,
     pub(crate) lost: Lost,
+    /// Whether two masters answered at the same time.
+    pub(crate) apart: bool,
 }
 
 /// What Redis may have lost of what it had counted.
@@ -43,14 +45,18 @@ pub(crate) enum Lost {
     Nothing,
     /// What listeners may have been shown, but no writer was told: streams may go back.
     Unacknowledged,
-    /// Something that writers were told. Then values are handed out again, and it is said only how all end.
-    Acknowledged,
+    /// So many, at least and at most, of those that writers were told. Then values are handed out again, and beyond that
+    /// it is said only how all end.
+    Acknowledged {
+        least: i64,
+        most: i64,
+    },
 }
 
 impl Default for End {
     fn default() -> Self {
         let (within, from) = (Duration::from_secs(5), HashMap::new());
-        End { within, late: UNHURT, memories: 0, ambiguous: false, from, lost: Lost::Nothing }
+        End { within, late: UNHURT, memories: 0, ambiguous: false, from, lost: Lost::Nothing, apart: false }
     }
 }
 
@@ -130,6 +136,17 @@ impl<E: Engine> World<E> {
         until(&format!("{text:?} in a log"), Duration::from_secs(10), origins, |origins| origins > 0).await;
     }
 
+    /// How many POSTs have been answered well.
+    pub(crate) fn acknowledged(&self) -> i64 {
+        self.writers.acknowledged() as i64
+    }
+
+    /// How many of them may be lost where all was safe of which there were so many before: what comes now is safe again.
+    pub(crate) fn at_risk_since(&self, before: i64) -> i64 {
+        // Of each writer one may have been answered and not have noted it yet.
+        self.acknowledged() - before + self.writers.count() as i64
+    }
+
     /// How many origins say that they cannot serve.
     pub(crate) async fn refused(&self) -> i64 {
         let mut refused = 0;
@@ -172,11 +189,12 @@ impl<E: Engine> World<E> {
         let mut wrongs = self.writers.wrongs();
         let told = self.writers.told();
         let acknowledged: usize = told.values().map(|told| told.values.len()).sum();
+        let ambiguous: u64 = told.values().map(|told| told.ambiguous).sum();
         let mut counted = 0;
         for counter in &self.counters {
             let (first, last) = (end.from.get(counter).copied().unwrap_or(0), self.value(counter).await);
             counted += last - first;
-            if end.lost != Lost::Acknowledged {
+            if !matches!(end.lost, Lost::Acknowledged { .. }) {
                 let told = told.get(counter).cloned().unwrap_or_default();
                 wrongs.extend(checker::counted(counter, &told, first, last));
             }
@@ -185,16 +203,15 @@ impl<E: Engine> World<E> {
             Lost::Nothing if end.memories == 0 => wrongs.extend(self.listeners.wrongs_over_epochs()),
             Lost::Nothing => wrongs.extend(self.listeners.wrongs()),
             Lost::Unacknowledged => {}
-            Lost::Acknowledged => {
-                assert!(counted < acknowledged as i64, "nothing was lost: {counted} of {acknowledged}");
+            Lost::Acknowledged { least, most } => {
+                wrongs.extend(checker::lost(acknowledged as i64, ambiguous as i64, counted, least, most));
             }
         }
         let (since, interval) = (self.began, self.interval);
-        let pace = Pace { since, interval, late: end.late, memories: end.memories };
+        let pace = Pace { since, interval, late: end.late, memories: end.memories, apart: end.apart };
         for control in &self.controls {
             wrongs.extend(control.records(|records| checker::published(records, &pace)));
         }
-        let ambiguous: u64 = told.values().map(|told| told.ambiguous).sum();
         if ambiguous > 0 && !end.ambiguous {
             let reasons: Vec<_> = told.values().flat_map(|told| &told.reasons).collect();
             wrongs.push(format!(

@@ -70,12 +70,31 @@ impl Writers {
 
     /// Adds so much, as if it were 1 for the checker.
     pub(crate) async fn add_by(&self, base: &str, counter: &str, by: i64) -> i64 {
+        self.try_add_by(base, counter, by).await.expect("200")
+    }
+
+    /// The same; `None` where the answer is 503.
+    pub(crate) async fn try_add_by(&self, base: &str, counter: &str, by: i64) -> Option<i64> {
         let url = format!("{base}/counters/{counter}/?by={by}");
         let answer = crate::support::http::client().post(url).send().await.expect("an answer");
-        assert_eq!(answer.status(), 200);
-        let value = answer.text().await.expect("a text").trim().parse().expect("a number");
-        lock(&self.book.told).entry(counter.to_owned()).or_default().values.push(value);
-        value
+        let status = answer.status().as_u16();
+        let text = answer.text().await.expect("a text");
+        let mut told = lock(&self.book.told);
+        let told = told.entry(counter.to_owned()).or_default();
+        if status == 503 {
+            told.ambiguous += 1;
+            told.reasons.push(text);
+            return None;
+        }
+        assert_eq!(status, 200, "{text}");
+        let value = text.trim().parse().expect("a number");
+        told.values.push(value);
+        Some(value)
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.tasks.len()
     }
 
     /// How many POSTs have been answered well.

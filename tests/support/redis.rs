@@ -3,7 +3,7 @@
 // Each test crate uses a part of this.
 #![allow(dead_code)]
 
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use tempfile::TempDir;
 /// A server of its own; ends with this value.
 pub struct RedisServer {
     child: Option<Child>,
+    paused: bool,
     program: &'static str,
     arguments: Vec<String>,
     port: Option<u16>,
@@ -85,7 +86,7 @@ impl RedisServer {
         let arguments = arguments.collect();
         let password = settings.iter().find_map(|setting| setting.strip_prefix("--requirepass "));
         let password = password.map(str::to_owned);
-        RedisServer { child: None, program, arguments, port, password, directory }
+        RedisServer { child: None, paused: false, program, arguments, port, password, directory }
     }
 
     /// Starts it (again) and waits until it answers.
@@ -109,7 +110,27 @@ impl RedisServer {
             // An error means that it has ended already.
             let _ = child.kill();
             let _ = child.wait();
+            self.paused = false;
         }
+    }
+
+    /// From now on it does nothing, and nobody is told: what it is sent waits for it.
+    pub fn pause(&mut self) {
+        self.signal("STOP");
+        self.paused = true;
+    }
+
+    /// It goes on where it was paused.
+    pub fn resume(&mut self) {
+        self.signal("CONT");
+        self.paused = false;
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.child.as_ref().expect("a running server").id();
+        let kill = format!("kill -{signal} {id}");
+        let status = Command::new("sh").args(["-c", &kill]).status().expect("a shell");
+        assert!(status.success(), "{kill}");
     }
 
     /// What `REDIS_URL` would say.
@@ -137,6 +158,9 @@ impl RedisServer {
 
     /// The same; `None` where the server does not answer.
     pub(crate) fn try_cli(&self, command: &[&str]) -> Option<String> {
+        if self.paused {
+            return None;
+        }
         let mut cli = Command::new("redis-cli");
         // Not by the port, which may be for TLS alone.
         cli.arg("-s").arg(self.socket());
@@ -178,6 +202,29 @@ pub const FOLLOWER: [&str; 3] =
 pub fn part_with_replicas(master: &RedisServer) {
     master.cli(&["ACL", "SETUSER", "follower", "off"]);
     master.cli(&["CLIENT", "KILL", "TYPE", "replica"]);
+}
+
+/// Waits until the replicas of a master, all of them, have what it has been written so far.
+pub async fn until_caught_up(master: &RedisServer) {
+    let field = |line: &str, name: &str| -> Option<u64> {
+        line.split([',', '\n']).find_map(|field| field.trim_end().strip_prefix(name)?.parse().ok())
+    };
+    let written = field(&master.cli(&["INFO", "replication"]), "master_repl_offset:").expect("an offset");
+    reached("the replicas to catch up", || {
+        let info = master.cli(&["INFO", "replication"]);
+        let mut replicas = info.lines().filter(|line| line.contains("state=")).peekable();
+        replicas.peek().is_some()
+            && replicas.all(|line| field(line, "offset=").is_some_and(|offset| offset >= written))
+    })
+    .await;
+}
+
+/// How the other servers reach one that has wires in front of it, and whence it connects to them.
+pub struct Detour {
+    pub port: u16,
+    /// The same for the bus of a Cluster.
+    pub bus: u16,
+    pub source: IpAddr,
 }
 
 /// Polls until it is so; starting several servers that have to find each other takes seconds.

@@ -1,15 +1,19 @@
 //! A real Redis Cluster on ports of 127.0.0.1.
 
+use std::process::{Command, Stdio};
+
 use livecounter::domain::Topic;
 
 use super::port::Port;
-use super::redis::{FOLLOWER, RedisServer, part_with_replicas, reached};
+use super::redis::{Detour, FOLLOWER, RedisServer, part_with_replicas, reached};
 
 /// Masters and their replicas; ends with this value.
 pub struct RedisCluster {
     /// First the masters, in the order of their slots; behind them the replicas, in the order of their masters. That
     /// is how they begin: a node that is killed may come back as another's replica.
     pub nodes: Vec<RedisServer>,
+    /// By which ports the others know each node and its bus.
+    known: Vec<(u16, u16)>,
     _ports: Vec<Port>,
 }
 
@@ -17,15 +21,36 @@ impl RedisCluster {
     /// So many masters with so many replicas each; `settings` are those of every node. Ready when all agree.
     pub async fn start(masters: usize, replicas: usize, settings: &[&str]) -> Self {
         let count = masters * (1 + replicas);
-        let ports: Vec<Port> = (0..2 * count).map(|_| Port::reserve()).collect();
-        let nodes = ports.chunks(2).map(|ports| node(&ports[0], &ports[1], settings)).collect();
-        let cluster = RedisCluster { nodes, _ports: ports };
+        let ports = (0..2 * count).map(|_| Port::reserve()).collect();
+        Self::start_at(ports, &[], masters, replicas, settings).await
+    }
+
+    /// The same on these ports, two for each node, the second for its bus; where there are detours, one for each node.
+    pub async fn start_at(
+        ports: Vec<Port>,
+        detours: &[Detour],
+        masters: usize,
+        replicas: usize,
+        settings: &[&str],
+    ) -> Self {
+        let start = |(index, ports): (usize, &[Port])| {
+            let detour = detours.get(index).map(announced).unwrap_or_default();
+            let settings: Vec<_> =
+                settings.iter().copied().chain(detour.iter().map(String::as_str)).collect();
+            node(&ports[0], &ports[1], &settings)
+        };
+        let nodes = ports.chunks(2).enumerate().map(start).collect();
+        let known = ports.chunks(2).enumerate().map(|(index, ports)| match detours.get(index) {
+            Some(detour) => (detour.port, detour.bus),
+            None => (ports[0].number(), ports[1].number()),
+        });
+        let cluster = RedisCluster { nodes, known: known.collect(), _ports: ports };
         for (index, master) in cluster.nodes[..masters].iter().enumerate() {
             let (first, end) = (16384 * index / masters, 16384 * (index + 1) / masters);
             master.cli(&["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &(end - 1).to_string()]);
         }
-        for ports in cluster._ports.chunks(2).skip(1) {
-            let (port, bus) = (ports[0].number().to_string(), ports[1].number().to_string());
+        for (port, bus) in &cluster.known[1..] {
+            let (port, bus) = (port.to_string(), bus.to_string());
             cluster.nodes[0].cli(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus]);
         }
         cluster.until_agreed().await;
@@ -42,7 +67,7 @@ impl RedisCluster {
 
     /// What `REDIS_URL` would say, naming two of the nodes.
     pub fn url(&self) -> String {
-        format!("redis+cluster://127.0.0.1:{},127.0.0.1:{}", self.nodes[0].port(), self.nodes[1].port())
+        format!("redis+cluster://127.0.0.1:{},127.0.0.1:{}", self.known[0].0, self.known[1].0)
     }
 
     /// Waits until every node knows all others and finds the cluster in order.
@@ -86,6 +111,34 @@ impl RedisCluster {
         self.nodes.iter().position(has_it)
     }
 
+    /// Whether the node, by its place in `nodes`, says of itself that it is the master of the slot.
+    pub fn owns(&self, node: usize, slot: u16) -> bool {
+        own_line(&self.nodes[node]).is_some_and(|line| owns(&line, slot))
+    }
+
+    /// How many of its master's slots come before this one.
+    pub fn slots_before(&self, slot: u16) -> usize {
+        let owner = self.owner(slot).expect("a master");
+        let line = own_line(&self.nodes[owner]).expect("a running node");
+        (0..slot).filter(|&slot| owns(&line, slot)).count()
+    }
+
+    /// Moves the slot and all that its master has before it to another node by `redis-cli --cluster reshard`.
+    pub async fn reshard(&self, slot: u16, to: usize) {
+        let from = &self.nodes[self.owner(slot).expect("a master")];
+        let count = (self.slots_before(slot) + 1).to_string();
+        let (entry, ids) = (format!("127.0.0.1:{}", self.known[0].0), [from, &self.nodes[to]]);
+        let [from, to] = ids.map(|node| node.cli(&["CLUSTER", "MYID"]));
+        let mut command = Command::new("redis-cli");
+        command.args(["--cluster", "reshard", &entry, "--cluster-from", &from, "--cluster-to", &to]);
+        command.args(["--cluster-slots", &count, "--cluster-yes"]).stdin(Stdio::null());
+        // It takes seconds, and whoever waits here has others to serve.
+        let output = tokio::task::spawn_blocking(move || command.output()).await.expect("its end");
+        let output = output.expect("redis-cli");
+        let said = [output.stdout, output.stderr].concat();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
+    }
+
     /// The nodes, by their places in `nodes`, that say of themselves that they are masters.
     pub fn masters(&self) -> Vec<usize> {
         (0..self.nodes.len()).filter(|&node| is_master(&self.nodes[node])).collect()
@@ -118,9 +171,9 @@ impl RedisCluster {
 
     /// Moves a slot to another node, as `redis-cli --cluster reshard` does it, so many keys at a time, calling `between`
     /// when some keys may be here and some there.
-    pub async fn move_slot(&self, slot: u16, to: usize, at_once: usize, mut between: impl AsyncFnMut()) {
-        let (from, to) = (&self.nodes[self.owner(slot).expect("an owner")], &self.nodes[to]);
-        let (slot, port) = (slot.to_string(), to.port().to_string());
+    pub async fn move_slot(&self, number: u16, to: usize, at_once: usize, mut between: impl AsyncFnMut()) {
+        let (slot, port) = (number.to_string(), self.known[to].0.to_string());
+        let (from, to) = (&self.nodes[self.owner(number).expect("an owner")], &self.nodes[to]);
         let (source, target) = (from.cli(&["CLUSTER", "MYID"]), to.cli(&["CLUSTER", "MYID"]));
         to.cli(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &source]);
         from.cli(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &target]);
@@ -137,6 +190,16 @@ impl RedisCluster {
             node.cli(&["CLUSTER", "SETSLOT", &slot, "NODE", &target]);
         }
     }
+}
+
+/// What a node says of itself where it is reached by wires.
+fn announced(detour: &Detour) -> Vec<String> {
+    vec![
+        "--cluster-announce-ip 127.0.0.1".to_owned(),
+        format!("--cluster-announce-port {}", detour.port),
+        format!("--cluster-announce-bus-port {}", detour.bus),
+        format!("--bind-source-addr {}", detour.source),
+    ]
 }
 
 fn node(port: &Port, bus: &Port, settings: &[&str]) -> RedisServer {

@@ -1,13 +1,15 @@
 //! A master, its replicas and the Sentinels that watch them, on ports of 127.0.0.1.
 
 use super::port::Port;
-use super::redis::{FOLLOWER, RedisServer, part_with_replicas, reached};
+use super::redis::{Detour, FOLLOWER, RedisServer, part_with_replicas, reached};
 
 /// Ends with this value.
 pub struct RedisSentinels {
     /// The master first; that is how they begin.
     pub servers: Vec<RedisServer>,
     pub sentinels: Vec<RedisServer>,
+    /// By which port the others know each server.
+    known: Vec<u16>,
     _ports: Vec<Port>,
 }
 
@@ -18,15 +20,31 @@ impl RedisSentinels {
     /// A master, so many replicas and so many Sentinels; a majority of them decides. `settings` are those of every
     /// server, `more` is added to every Sentinel's configuration. Ready when every Sentinel knows everybody.
     pub async fn start(replicas: usize, sentinels: usize, settings: &[&str], more: &str) -> Self {
-        let ports: Vec<Port> = (0..1 + replicas + sentinels).map(|_| Port::reserve()).collect();
+        let ports = (0..1 + replicas + sentinels).map(|_| Port::reserve()).collect();
+        Self::start_at(ports, &[], replicas, settings, more).await
+    }
+
+    /// The same on these ports, the Sentinels on what the servers leave; where there are detours, one for each port, of
+    /// which Sentinels, who are reached directly, use the source only.
+    pub async fn start_at(
+        ports: Vec<Port>,
+        detours: &[Detour],
+        replicas: usize,
+        settings: &[&str],
+        more: &str,
+    ) -> Self {
         let (of_servers, of_sentinels) = ports.split_at(1 + replicas);
-        let master = of_servers[0].number();
-        let follow = format!("--replicaof 127.0.0.1 {master}");
+        let known = |(index, port): (usize, &Port)| detours.get(index).map_or(port.number(), |it| it.port);
+        let known: Vec<u16> = of_servers.iter().enumerate().map(known).collect();
+        let master = known[0];
         let servers = of_servers.iter().enumerate().map(|(index, port)| {
-            let own = if index == 0 { &[][..] } else { &[follow.as_str()] };
-            RedisServer::on_port(port.number(), &[&FOLLOWER[..], settings, own].concat())
+            let follow = (index > 0).then(|| format!("--replicaof 127.0.0.1 {master}"));
+            let detour = detours.get(index).map(announced).unwrap_or_default();
+            let own = detour.iter().chain(&follow).map(String::as_str).collect::<Vec<_>>();
+            RedisServer::on_port(port.number(), &[&FOLLOWER[..], settings, &own].concat())
         });
         let servers: Vec<_> = servers.collect();
+        let sentinels = of_sentinels.len();
         reached("the replicas to follow", || {
             servers[0].cli(&["INFO", "replication"]).matches("state=online").count() == replicas
         })
@@ -37,9 +55,12 @@ impl RedisSentinels {
              sentinel failover-timeout {NAME} 5000\n{more}",
             sentinels / 2 + 1
         );
-        let start = |port: &Port| RedisServer::sentinel(port.number(), &configuration);
-        let sentinels: Vec<_> = of_sentinels.iter().map(start).collect();
-        let started = RedisSentinels { servers, sentinels, _ports: ports };
+        let sentinels = of_sentinels.iter().enumerate().map(|(index, port)| {
+            let detour = detours.get(1 + replicas + index).map(|detour| sources(detour)).unwrap_or_default();
+            RedisServer::sentinel(port.number(), &(detour + &configuration))
+        });
+        let sentinels: Vec<_> = sentinels.collect();
+        let started = RedisSentinels { servers, sentinels, known, _ports: ports };
         let counts = [("num-slaves", replicas), ("num-other-sentinels", started.sentinels.len() - 1)];
         reached("every Sentinel to know everybody", || {
             started.sentinels.iter().all(|sentinel| {
@@ -62,7 +83,7 @@ impl RedisSentinels {
     pub fn master(&self) -> Option<usize> {
         let address = self.sentinels[0].try_cli(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME])?;
         let port: u16 = address.lines().last()?.parse().ok()?;
-        self.servers.iter().position(|server| server.port() == port)
+        self.known.iter().position(|&known| known == port)
     }
 
     /// From now on the replicas do not get what the first master is written; clients notice nothing.
@@ -104,4 +125,18 @@ impl RedisSentinels {
         })
         .await;
     }
+}
+
+/// What a server says of itself where it is reached by wires.
+fn announced(detour: &Detour) -> Vec<String> {
+    vec![
+        "--replica-announce-ip 127.0.0.1".to_owned(),
+        format!("--replica-announce-port {}", detour.port),
+        format!("--bind-source-addr {}", detour.source),
+    ]
+}
+
+/// Whence a Sentinel connects, and where it can be reached all the same.
+fn sources(detour: &Detour) -> String {
+    format!("bind-source-addr {}\nsentinel announce-ip 127.0.0.1\n", detour.source)
 }

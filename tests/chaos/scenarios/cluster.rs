@@ -5,7 +5,7 @@ use std::time::Duration;
 use livecounter::domain::Topic;
 
 use crate::start::Shape;
-use crate::support::redis::reached;
+use crate::support::redis::{reached, until_caught_up};
 use crate::support::redis_cluster::RedisCluster;
 use crate::world::{End, Lost, World};
 
@@ -50,15 +50,18 @@ async fn a_master_killed_ahead_of_its_replica_takes_what_it_was_ahead_with_and_a
     let mut world = World::start_on(redis, Shape::default()).await;
     world.write_on(50).await;
     let slot = slot(&world.redis, "a");
-    world.redis.part_with_replicas(world.redis.owner(slot).expect("a master"));
+    let (master, before) = (world.redis.owner(slot).expect("a master"), world.acknowledged());
+    until_caught_up(&world.redis.nodes[master]).await;
+    world.redis.part_with_replicas(master);
     world.write_on(100).await;
     let killed = kill_master_of(&mut world.redis, "a").await;
+    let most = world.at_risk_since(before);
     world.write_on(50).await;
     world.redis.nodes[killed].run();
     world.redis.until_in_step(1).await;
     world.write_on(50).await;
     // Gates are lost, too.
-    let (within, lost) = (AFTER_A_LEASE, Lost::Acknowledged);
+    let (within, lost) = (AFTER_A_LEASE, Lost::Acknowledged { least: 1, most });
     world.end(End { within, late: LATE, memories: 1, ambiguous: true, lost, ..End::default() }).await;
 }
 
@@ -85,6 +88,23 @@ async fn slots_that_move_back_and_forth_under_load_lose_and_double_nothing() {
             world.redis.move_slot(slot, to, 10, async || tokio::time::sleep(BETWEEN).await).await;
             world.write_on(20).await;
         }
+    }
+    world.end(End::default()).await;
+}
+
+#[tokio::test]
+async fn slots_that_the_command_of_operators_moves_under_load_lose_refuse_and_double_nothing() {
+    let redis = RedisCluster::start(3, 0, &[]).await;
+    let mut world = World::start_on(redis, Shape::default()).await;
+    world.write_on(50).await;
+    // Of three counters one is near the beginning of its master's slots: fewer to move.
+    let slots = world.counters.iter().map(|counter| slot(&world.redis, counter));
+    let slot = slots.min_by_key(|&slot| world.redis.slots_before(slot)).expect("a counter");
+    for _ in 0..3 {
+        let to = (world.redis.owner(slot).expect("a master") + 1) % 3;
+        world.redis.reshard(slot, to).await;
+        assert!(world.redis.owns(to, slot));
+        world.write_on(20).await;
     }
     world.end(End::default()).await;
 }

@@ -8,6 +8,8 @@ mod control;
 mod kills;
 mod mixed;
 mod mixed_cluster;
+mod partitions_cluster;
+mod partitions_sentinel;
 mod pressure;
 mod redis;
 mod restarts;

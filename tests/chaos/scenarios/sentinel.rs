@@ -7,11 +7,11 @@ use crate::support::redis_sentinels::RedisSentinels;
 use crate::world::{End, Lost, World, until};
 
 /// What was lost may have been the last that listeners saw: they are asked for after 15 to 30 s of silence.
-const AFTER_SILENCE: Duration = Duration::from_secs(32);
+pub(super) const AFTER_SILENCE: Duration = Duration::from_secs(32);
 /// A claim whose answer was lost is repeated when its lease is over: 6 s, and 1 s for the sweep.
-const AFTER_A_LEASE: Duration = Duration::from_secs(10);
+pub(super) const AFTER_A_LEASE: Duration = Duration::from_secs(10);
 /// How long a fail-over may keep a publish under way.
-const LATE: Duration = Duration::from_secs(20);
+pub(super) const LATE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn a_master_killed_under_load_loses_and_doubles_nothing_that_a_replica_had() {
@@ -76,5 +76,6 @@ async fn what_only_the_lost_master_knew_is_taken_back_from_every_listener() {
     world.redis.servers[0].kill();
     world.redis.until_master_other_than(Some(0)).await;
     // Nobody changes it any more.
-    world.end(End { within: AFTER_SILENCE, late: LATE, lost: Lost::Acknowledged, ..End::default() }).await;
+    let lost = Lost::Acknowledged { least: 3, most: 3 };
+    world.end(End { within: AFTER_SILENCE, late: LATE, lost, ..End::default() }).await;
 }

@@ -1,0 +1,90 @@
+//! A Cluster's master that is not dead: it falls silent and comes back, or only origins hear of it.
+
+use super::cluster::{AFTER_A_LEASE, LATE, slot};
+use crate::network::PartedCluster;
+use crate::start::Shape;
+use crate::support::redis::{reached, until_caught_up};
+use crate::support::redis_cluster::RedisCluster;
+use crate::world::{End, Lost, World};
+
+/// Pauses the counter's master until its replica has taken over; then it goes on as if nothing had been.
+pub(super) async fn pause_master_of(cluster: &mut RedisCluster, counter: &str) {
+    let slot = slot(cluster, counter);
+    let master = cluster.owner(slot).expect("a master");
+    cluster.nodes[master].pause();
+    reached("the replica to take over", || cluster.owner(slot).is_some()).await;
+    cluster.nodes[master].resume();
+    reached("the old master to follow", || !cluster.owns(master, slot)).await;
+}
+
+/// Cuts the counter's master off from all nodes, until its replica has taken over and it has noticed itself that it is alone;
+/// then all hear of each other again. Calls `alone` at the end of the cut.
+pub(super) async fn cut_off_master_of(parted: &PartedCluster, counter: &str, alone: impl FnOnce()) {
+    let slot = slot(&parted.cluster, counter);
+    let master = parted.cluster.owner(slot).expect("a master");
+    let replica = parted.cluster.replica_of(master);
+    parted.network.part(&[master]);
+    let state = || parted.cluster.nodes[master].cli(&["CLUSTER", "INFO"]);
+    reached("the master to refuse", || state().contains("cluster_state:fail")).await;
+    alone();
+    reached("the replica to take over", || parted.cluster.owns(replica, slot)).await;
+    parted.network.join();
+    reached("the old master to follow", || !parted.cluster.owns(master, slot)).await;
+}
+
+fn ended(lost: Lost) -> End {
+    End { within: AFTER_A_LEASE, late: LATE, ambiguous: true, lost, apart: true, ..End::default() }
+}
+
+async fn paused(wait_replicas: u32) -> (World<RedisCluster>, i64) {
+    let redis = RedisCluster::start(3, 1, &[]).await;
+    let mut world = World::start_on(redis, Shape { wait_replicas, ..Shape::default() }).await;
+    world.write_on(50).await;
+    let (before, master) = (world.acknowledged(), world.redis.owner(slot(&world.redis, "a")));
+    until_caught_up(&world.redis.nodes[master.expect("a master")]).await;
+    pause_master_of(&mut world.redis, "a").await;
+    let most = world.at_risk_since(before);
+    world.redis.until_in_step(1).await;
+    world.write_on(50).await;
+    (world, most)
+}
+
+#[tokio::test]
+async fn a_master_that_wakes_up_behind_its_successor_has_taken_nothing_along_that_its_replica_had() {
+    let (mut world, _) = paused(1).await;
+    world.end(ended(Lost::Unacknowledged)).await;
+}
+
+#[tokio::test]
+async fn a_master_that_wakes_up_behind_its_successor_loses_at_most_what_was_answered_meanwhile() {
+    let (mut world, most) = paused(0).await;
+    world.end(ended(Lost::Acknowledged { least: 0, most })).await;
+}
+
+#[tokio::test]
+async fn a_master_that_is_cut_off_refuses_within_the_node_timeout_and_loses_no_more_than_it_answered_until_then()
+ {
+    let redis = PartedCluster::start(3, 1, &[]).await;
+    let mut world = World::start_on(redis, Shape::default()).await;
+    world.write_on(50).await;
+    let (before, cluster) = (world.acknowledged(), &world.redis.cluster);
+    until_caught_up(&cluster.nodes[cluster.owner(slot(cluster, "a")).expect("a master")]).await;
+    let mut most = 0;
+    cut_off_master_of(&world.redis, "a", || most = world.at_risk_since(before)).await;
+    world.redis.cluster.until_in_step(1).await;
+    world.write_on(50).await;
+    world.end(ended(Lost::Acknowledged { least: 1, most })).await;
+}
+
+#[tokio::test]
+async fn a_master_that_is_cut_off_acknowledges_nothing_that_its_replica_must_have() {
+    let redis = PartedCluster::start(3, 1, &[]).await;
+    let mut world = World::start_on(redis, Shape { wait_replicas: 1, ..Shape::default() }).await;
+    for counter in ["a", "b"] {
+        world.write_on(50).await;
+        cut_off_master_of(&world.redis, counter, || {}).await;
+        world.redis.cluster.until_in_step(1).await;
+    }
+    world.write_on(50).await;
+    world.end(ended(Lost::Unacknowledged)).await;
+}

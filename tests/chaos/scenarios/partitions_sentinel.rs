@@ -1,0 +1,174 @@
+//! A master behind Sentinels that is not dead: it falls silent and comes back, or some hear of it and others do not.
+
+use std::time::Duration;
+
+use super::sentinel::{AFTER_A_LEASE, AFTER_SILENCE, LATE};
+use crate::network::PartedSentinels;
+use crate::start::Shape;
+use crate::support::http::client;
+use crate::support::redis::until_caught_up;
+use crate::support::redis_sentinels::RedisSentinels;
+use crate::world::{End, Lost, World, until};
+
+const SOON: Duration = Duration::from_secs(15);
+
+/// The master is paused until another has taken its place, then goes on as if nothing had been.
+async fn paused(wait_replicas: u32) -> (World<RedisSentinels>, i64) {
+    let redis = RedisSentinels::start(2, 3, &[], "").await;
+    let mut world = World::start_on(redis, Shape { wait_replicas, ..Shape::default() }).await;
+    world.write_on(50).await;
+    let before = world.acknowledged();
+    until_caught_up(&world.redis.servers[0]).await;
+    world.redis.servers[0].pause();
+    world.redis.until_master_other_than(Some(0)).await;
+    world.redis.servers[0].resume();
+    world.redis.until_in_step(2).await;
+    let most = world.at_risk_since(before);
+    world.write_on(50).await;
+    (world, most)
+}
+
+#[tokio::test]
+async fn a_master_that_wakes_up_behind_its_successor_has_taken_nothing_along_that_a_replica_had() {
+    let (mut world, _) = paused(1).await;
+    let (within, lost) = (AFTER_A_LEASE, Lost::Unacknowledged);
+    world.end(End { within, late: LATE, ambiguous: true, lost, apart: true, ..End::default() }).await;
+}
+
+#[tokio::test]
+async fn a_master_that_wakes_up_behind_its_successor_loses_at_most_what_was_answered_meanwhile() {
+    let (mut world, most) = paused(0).await;
+    let (within, lost) = (AFTER_A_LEASE, Lost::Acknowledged { least: 0, most });
+    world.end(End { within, late: LATE, ambiguous: true, lost, apart: true, ..End::default() }).await;
+}
+
+/// How the replicas' count is demanded.
+struct Demands {
+    wait_replicas: u32,
+    settings: &'static [&'static str],
+}
+
+/// A world whose master, with some of its replicas and the first origin, is cut off from the rest, which has a master of its own
+/// by now; and how many POSTs had been answered that all replicas have.
+async fn parted(demands: Demands, side: &[usize], writers: usize) -> (World<PartedSentinels>, i64) {
+    let Demands { wait_replicas, settings } = demands;
+    let redis = PartedSentinels::start(2, settings).await;
+    let shape = Shape { wait_replicas, writers, ..Shape::default() };
+    let world = World::start_on(redis, shape).await;
+    if writers == 0 {
+        world.add("a").await;
+        until("no claim under way", SOON, async || world.marks().await, |n| n == 0).await;
+    } else {
+        world.write_on(50).await;
+    }
+    let before = world.acknowledged();
+    until_caught_up(&world.redis.watched.servers[0]).await;
+    world.redis.part_with_first_origin(side);
+    world.redis.watched.until_master_other_than(Some(0)).await;
+    (world, before)
+}
+
+/// What an origin itself answers.
+async fn value_at(world: &World<PartedSentinels>, origin: usize) -> Option<i64> {
+    let answer = client().get(world.origins[origin].url("/counters/a/")).send().await.ok()?;
+    answer.text().await.ok()?.trim().parse().ok()
+}
+
+/// Adds 5 by way of the first origin until the other shows that it counts elsewhere: less, though it is asked later.
+async fn until_two_masters_answer(world: &World<PartedSentinels>) {
+    let apart = async || {
+        world.writers.try_add_by(&world.origins[0].url(""), "a", 5).await;
+        let (first, other) = (value_at(world, 0).await, value_at(world, 1).await);
+        i64::from(first.zip(other).is_some_and(|(first, other)| other < first))
+    };
+    until("the other origin to follow the new master", SOON, apart, |apart| apart == 1).await;
+}
+
+/// Everybody hears of everybody again; returns when the old master is a replica.
+async fn rejoin(world: &World<PartedSentinels>) {
+    world.redis.join();
+    world.redis.watched.until_in_step(2).await;
+}
+
+fn ended(lost: Lost) -> End {
+    End { within: AFTER_A_LEASE, late: LATE, ambiguous: true, lost, apart: true, ..End::default() }
+}
+
+const NO_DEMANDS: Demands = Demands { wait_replicas: 0, settings: &[] };
+
+#[tokio::test]
+async fn of_two_masters_the_cut_off_ones_part_is_lost_and_all_end_on_the_others() {
+    let (mut world, before) = parted(NO_DEMANDS, &[0], 6).await;
+    until_two_masters_answer(&world).await;
+    // The same revisions on both sides, with other values.
+    for counter in world.counters.clone() {
+        for _ in 0..5 {
+            world.writers.add_by(&world.origins[0].url(""), &counter, 5).await;
+            world.writers.add(&world.origins[1].url(""), &counter).await;
+        }
+    }
+    rejoin(&world).await;
+    let (least, most) = (15, world.at_risk_since(before));
+    world.write_on(50).await;
+    world.end(ended(Lost::Acknowledged { least, most })).await;
+}
+
+#[tokio::test]
+async fn what_only_a_cut_off_master_counted_is_taken_back_without_another_change() {
+    let (mut world, _) = parted(NO_DEMANDS, &[0], 0).await;
+    until_two_masters_answer(&world).await;
+    let base = world.origins[0].url("");
+    let told = world.writers.told()["a"].values.len() as i64;
+    // Both sides change it; what listeners are shown last is the part that will be lost.
+    world.writers.add(&world.origins[1].url(""), "a").await;
+    until("it to be announced", SOON, async || world.marks().await, |n| n == 0).await;
+    world.writers.add_by(&base, "a", 5).await;
+    let last = value_at(&world, 0).await;
+    let behind = async || {
+        let seen = world.listeners.seen().into_iter().filter(|seen| seen.counter == "a");
+        seen.filter(|seen| seen.last.as_ref().map(|last| last.2) != last).count() as i64
+    };
+    until("everybody to see it", SOON, behind, |behind| behind == 0).await;
+    rejoin(&world).await;
+    // All but the first and the new master's.
+    let lost = Lost::Acknowledged { least: told, most: told };
+    world.end(End { within: AFTER_SILENCE, ..ended(lost) }).await;
+}
+
+#[tokio::test]
+async fn a_cut_off_master_acknowledges_nothing_that_replicas_beyond_must_have() {
+    let (mut world, _) = parted(Demands { wait_replicas: 1, ..NO_DEMANDS }, &[0], 6).await;
+    until_two_masters_answer(&world).await;
+    assert_eq!(world.writers.try_add_by(&world.origins[0].url(""), "a", 5).await, None);
+    world.write_on(50).await;
+    rejoin(&world).await;
+    world.write_on(50).await;
+    world.end(ended(Lost::Unacknowledged)).await;
+}
+
+#[tokio::test]
+async fn a_master_cut_off_with_one_of_its_two_replicas_acknowledges_nothing_that_both_must_have() {
+    let (mut world, _) = parted(Demands { wait_replicas: 2, ..NO_DEMANDS }, &[0, 1], 6).await;
+    until_two_masters_answer(&world).await;
+    assert_eq!(world.writers.try_add_by(&world.origins[0].url(""), "a", 5).await, None);
+    rejoin(&world).await;
+    world.write_on(50).await;
+    world.end(ended(Lost::Unacknowledged)).await;
+}
+
+#[tokio::test]
+async fn a_cut_off_master_that_demands_replicas_to_write_refuses_within_seconds_and_loses_no_more() {
+    let settings = &["--min-replicas-to-write 1", "--min-replicas-max-lag 2"];
+    let (mut world, before) = parted(Demands { wait_replicas: 0, settings }, &[0], 6).await;
+    let base = world.origins[0].url("");
+    let refused = async || i64::from(world.writers.try_add_by(&base, "a", 5).await.is_none());
+    until("the refusal", Duration::from_secs(6), refused, |refused| refused == 1).await;
+    let most = world.at_risk_since(before);
+    for _ in 0..3 {
+        world.write_on(20).await;
+        assert_eq!(world.writers.try_add_by(&base, "a", 5).await, None);
+    }
+    rejoin(&world).await;
+    world.write_on(50).await;
+    world.end(ended(Lost::Acknowledged { least: 1, most })).await;
+}
