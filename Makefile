@@ -36,7 +36,7 @@ test: deps ## everything: packages, formatting, lints, all tests with the real s
 	cargo test --locked --test chaos pressure::
 
 chaos: deps ## faults mixed: CHAOS_SECONDS (600), CHAOS_SEED; outlets away: PRESSURE_SECONDS (60)
-	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} cargo test --locked --test chaos mixed -- --nocapture
+	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} cargo test --locked --test chaos mixed -- --nocapture --test-threads=3
 	PRESSURE_SECONDS=$${PRESSURE_SECONDS:-60} cargo test --locked --test chaos pressure -- --nocapture
 
 audit: ## licences and known faults of the dependencies (needs cargo-deny)

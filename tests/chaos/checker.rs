@@ -145,8 +145,8 @@ fn the_checker_sees_what_is_wrong() {
     assert_eq!(wrongs(&[record(0, "e-1", "1"), record(240, "e-2", "2")]), 1, "exact from the beginning");
     assert_eq!(wrongs(&[record(0, "e-1", "1"), record(900, "e-1", "2")]), 1);
     let wrongs = |records: &[Record]| published(records, &pace(true)).len();
-    assert_eq!(wrongs(&[record(0, "e-1", "1"), record(9, "f-1", "2")]), 0, "of two masters");
-    assert_eq!(wrongs(&[record(0, "e-1", "1"), record(9, "f-1", "2"), record(10, "f-2", "3")]), 1);
+    assert_eq!(wrongs(&[record(900, "e-1", "1"), record(910, "f-1", "2")]), 0, "of two masters");
+    assert_eq!(wrongs(&[record(900, "f-1", "2"), record(910, "e-1", "1"), record(1000, "f-2", "3")]), 1);
     assert_eq!(lost(10, 0, 7, 1, 3), None);
     assert_eq!(lost(10, 2, 11, 1, 3), None);
     for (ambiguous, counted) in [(0, 10), (0, 6), (2, 12)] {

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::cluster::{AFTER_A_LEASE, BETWEEN, LATE, kill_master_of, slot};
 use super::number;
+use super::partitions_cluster::{cut_off_master_of, pause_master_of};
+use crate::network::PartedCluster;
 use crate::random::Random;
 use crate::start::Shape;
-use crate::support::redis_cluster::RedisCluster;
-use crate::world::{End, World};
+use crate::world::{End, Lost, World};
 
 /// In `cargo test`; `CHAOS_SECONDS` says otherwise.
 const SHORT: u64 = 10;
@@ -18,6 +19,8 @@ enum Trouble {
     MasterHandsOver,
     SlotMoves,
     OriginKilled(usize),
+    MasterPaused,
+    MasterCutOff,
 }
 
 impl Trouble {
@@ -30,22 +33,32 @@ impl Trouble {
         }
     }
 
+    /// The same, and what makes two masters answer for a while.
+    fn draw_parting(random: &mut Random) -> Trouble {
+        match random.below(5) {
+            0 => Trouble::MasterPaused,
+            1 => Trouble::MasterCutOff,
+            _ => Trouble::draw(random),
+        }
+    }
+
     /// Ends when it is over.
-    async fn happen(&self, world: &mut World<RedisCluster>, random: &mut Random) {
+    async fn happen(&self, world: &mut World<PartedCluster>, random: &mut Random) {
         let counter = world.counters[random.below(world.counters.len())].clone();
-        let slot = slot(&world.redis, &counter);
+        let cluster = &mut world.redis.cluster;
+        let slot = slot(cluster, &counter);
         match *self {
             Trouble::MasterKilled => {
-                let killed = kill_master_of(&mut world.redis, &counter).await;
+                let killed = kill_master_of(cluster, &counter).await;
                 // The new master has no replica: if it has all counters by now, no POST is answered well until then.
-                world.redis.nodes[killed].run();
+                cluster.nodes[killed].run();
             }
-            Trouble::MasterHandsOver => world.redis.hand_over(slot).await,
+            Trouble::MasterHandsOver => cluster.hand_over(slot).await,
             Trouble::SlotMoves => {
-                let masters = world.redis.masters();
+                let masters = cluster.masters();
                 let to = masters[random.below(masters.len())];
-                if world.redis.owner(slot) != Some(to) {
-                    world.redis.move_slot(slot, to, 10, async || tokio::time::sleep(BETWEEN).await).await;
+                if cluster.owner(slot) != Some(to) {
+                    cluster.move_slot(slot, to, 10, async || tokio::time::sleep(BETWEEN).await).await;
                 }
             }
             Trouble::OriginKilled(origin) => {
@@ -53,25 +66,41 @@ impl Trouble {
                 world.write_on(20).await;
                 world.origins[origin].run().await;
             }
+            Trouble::MasterPaused => pause_master_of(cluster, &counter).await,
+            Trouble::MasterCutOff => cut_off_master_of(&world.redis, &counter, || {}).await,
         }
         // A master without its replica must not be lost.
-        world.redis.until_in_step(1).await;
+        world.redis.cluster.until_in_step(1).await;
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_happens_to_a_cluster_nothing_that_replicas_had_is_lost_or_doubled() {
+/// A world to which one trouble after the other has happened, for as long as asked.
+async fn troubled(draw: impl Fn(&mut Random) -> Trouble) -> World<PartedCluster> {
     let seconds = number("CHAOS_SECONDS").unwrap_or(SHORT);
     let seed = number("CHAOS_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     eprintln!("CHAOS_SECONDS={seconds} CHAOS_SEED={seed}");
-    let redis = RedisCluster::start(3, 1, &[]).await;
+    let redis = PartedCluster::start(3, 1, &[]).await;
     let mut world = World::start_on(redis, Shape { wait_replicas: 1, seed, ..Shape::default() }).await;
     let (mut random, until) = (Random::new(seed), Instant::now() + Duration::from_secs(seconds));
     while Instant::now() < until {
-        let trouble = Trouble::draw(&mut random);
+        let trouble = draw(&mut random);
         eprintln!("{trouble:?}");
         trouble.happen(&mut world, &mut random).await;
         world.write_on(40).await;
     }
+    world
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_happens_to_a_cluster_nothing_that_replicas_had_is_lost_or_doubled() {
+    let mut world = troubled(Trouble::draw).await;
     world.end(End { within: AFTER_A_LEASE, late: LATE, ambiguous: true, ..End::default() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_parts_a_cluster_nothing_that_replicas_had_is_lost_or_doubled() {
+    let mut world = troubled(Trouble::draw_parting).await;
+    // A master that is alone may show what it then cannot acknowledge.
+    let (within, lost) = (AFTER_A_LEASE, Lost::Unacknowledged);
+    world.end(End { within, late: LATE, ambiguous: true, lost, apart: true, ..End::default() }).await;
 }
