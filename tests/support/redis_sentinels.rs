@@ -56,7 +56,7 @@ impl RedisSentinels {
             sentinels / 2 + 1
         );
         let sentinels = of_sentinels.iter().enumerate().map(|(index, port)| {
-            let detour = detours.get(1 + replicas + index).map(|detour| sources(detour)).unwrap_or_default();
+            let detour = detours.get(1 + replicas + index).map(sources).unwrap_or_default();
             RedisServer::sentinel(port.number(), &(detour + &configuration))
         });
         let sentinels: Vec<_> = sentinels.collect();
