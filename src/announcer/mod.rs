@@ -45,6 +45,8 @@ const PACE: Duration = Duration::from_nanos(1_000_000_000 / 2560);
 const LEASE: Duration = Duration::from_secs(6);
 /// How often a sweep looks for overdue marks, over all origins.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// For how long a sweep shuts the next one out: a little less, or an origin's own next sweep would often find it shut.
+const SWEEP_PAUSE: Duration = Duration::from_millis(900);
 /// The most overdue topics one sweep takes up.
 const SWEEP_SIZE: usize = 4096;
 /// How long a topic rests whose claim the store did not answer.

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::newest::Newest;
-use super::{Announcer, Outlets, STORE_PAUSE, SWEEP_EVERY, SWEEP_SIZE, Stats};
+use super::{Announcer, Outlets, STORE_PAUSE, SWEEP_PAUSE, SWEEP_SIZE, Stats};
 use crate::domain::{EventId, Topic};
 use crate::grip::Item;
 use crate::sse;
@@ -221,7 +221,7 @@ impl Round {
 
     /// Puts what is overdue in the outbox on the board.
     pub(super) async fn sweep(&self, announcer: Announcer) {
-        match self.store.overdue(SWEEP_SIZE, SWEEP_EVERY).await {
+        match self.store.overdue(SWEEP_SIZE, SWEEP_PAUSE).await {
             Ok(topics) => {
                 Stats::add(&announcer.stats().swept, topics.len());
                 announcer.changed(topics);
