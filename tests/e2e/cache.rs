@@ -1,0 +1,297 @@
+//! The cache alone: what it keeps, under which key, for how long, and what it purges.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::origin::Origin;
+use crate::support::http::{self, header};
+use crate::support::varnish::{API_KEY, Varnish};
+
+const COUNTER: &str = "/counters/2/";
+const SOON: Duration = Duration::from_secs(5);
+
+/// GETs with an Accept header; the body and what the cache says of it.
+async fn get(url: &str, accept: &str) -> (String, String) {
+    let answer = http::client().get(url).header("Accept", accept).send().await.expect("an answer");
+    let cache = header(&answer, "x-cache").to_owned();
+    (answer.text().await.expect("a body"), cache)
+}
+
+#[tokio::test]
+async fn thirty_readers_at_once_cost_one_origin_request() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    let url = cache.url(COUNTER);
+    // One client: to make thirty takes longer on a busy machine than the cache waits for the first one's request.
+    let client = http::client();
+    let readers = (0..30).map(|_| client.get(&url).send());
+    for answer in futures_util::future::join_all(readers).await {
+        assert_eq!(answer.expect("an answer").text().await.expect("a body"), "26\n");
+    }
+    assert_eq!(origin.count("GET"), 1);
+}
+
+#[tokio::test]
+async fn a_purge_removes_every_variant() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    let url = cache.url(COUNTER);
+    let accepts = ["text/event-stream", "application/json", "text/plain"];
+    for accept in accepts {
+        assert_eq!(get(&url, accept).await.1, "MISS");
+        assert_eq!(get(&url, accept).await.1, "HIT");
+    }
+    origin.set_value(27);
+    assert!(get(&url, "text/plain").await.0.contains("26"), "kept until it is purged");
+
+    cache.purge("counter-1 counter-2").await;
+    for accept in accepts {
+        let (body, cached) = get(&url, accept).await;
+        assert_eq!(cached, "MISS");
+        assert!(body.contains("27"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_purge_needs_the_key_and_the_control_port() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    let (url, client) = (cache.url(COUNTER), http::client());
+    get(&url, "text/plain").await;
+
+    let purge = |base: &str, key: &str| {
+        let request = client.post(format!("{base}/service/local/purge")).header("Surrogate-Key", "counter-2");
+        request.header("Fastly-Key", key).send()
+    };
+    assert_eq!(purge(&cache.api_url(), "").await.expect("an answer").status(), 401);
+    assert_eq!(purge(&cache.api_url(), "another").await.expect("an answer").status(), 401);
+    // On the public port it is a POST like any other, and the origin's to refuse.
+    purge(&cache.url(""), API_KEY).await.expect("an answer");
+    assert_eq!(origin.count("POST"), 1);
+    assert_eq!(get(&url, "text/plain").await.1, "HIT");
+
+    let answer = purge(&cache.api_url(), API_KEY).await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.text().await.expect("a body").trim(), r#"{"status":"ok"}"#);
+    assert_eq!(get(&url, "text/plain").await.1, "MISS");
+}
+
+#[tokio::test]
+async fn a_soft_purge_makes_stale_and_does_not_remove() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    let url = cache.url(COUNTER);
+    get(&url, "text/plain").await;
+    let soft = async || {
+        let request = http::client().post(format!("{}/service/local/purge", cache.api_url()));
+        let request = request.header("Fastly-Key", API_KEY).header("Surrogate-Key", "counter-2");
+        let answer = request.header("Fastly-Soft-Purge", "1").send().await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+    };
+    soft().await;
+    origin.set_value(27);
+    assert_eq!(
+        get(&url, "text/plain").await,
+        ("27\n".to_owned(), "MISS".to_owned()),
+        "fresh while there is an origin"
+    );
+    soft().await;
+    origin.fail();
+    assert_eq!(get(&url, "text/plain").await, ("27\n".to_owned(), "STALE".to_owned()));
+}
+
+#[tokio::test]
+async fn accept_headers_become_as_few_variants_as_there_are_representations() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    let url = cache.url(COUNTER);
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
+    for (accept, sent) in [
+        ("text/event-stream", "text/event-stream"),
+        ("text/event-stream; charset=utf-8", "text/event-stream"),
+        ("Text/Event-Stream, */*", "text/event-stream"),
+        ("application/json", "application/json"),
+        ("application/json, text/plain, */*", "application/json"),
+        // Named first wins, as the origin has it.
+        ("application/json, text/event-stream", "application/json"),
+        ("image/png, text/plain, application/json", "*/*"),
+        ("*/*", "*/*"),
+        ("text/plain", "*/*"),
+        ("application/jsonp", "*/*"),
+        ("", "*/*"),
+        // Also content with what is no HTML: the plain value of a counter.
+        (browser, "text/html, */*;q=0.1"),
+    ] {
+        cache.purge("counter-2").await;
+        get(&url, accept).await;
+        let request = origin.requests().pop().expect("a request");
+        assert_eq!(request.header("accept"), sent, "of {accept:?}");
+    }
+    // Weighed against each other: the origin decides, and nothing is kept.
+    for weighed in ["application/json;q=0.5, text/event-stream;q=0.1", "text/plain;q=0, */*"] {
+        for _ in 0..2 {
+            assert_eq!(get(&url, weighed).await.1, "MISS");
+            assert_eq!(origin.requests().pop().expect("a request").header("accept"), weighed);
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_a_client_appends_or_calls_the_host_a_counter_has_one_entry() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    for (query, host) in [("", "a.example"), ("?_=1", "a.example"), ("?_=2", "b.example")] {
+        let request = http::client().get(cache.url(&format!("{COUNTER}{query}"))).header("Host", host);
+        assert_eq!(request.send().await.expect("an answer").status(), 200);
+    }
+    let asked: Vec<String> = origin.requests().into_iter().map(|request| request.path).collect();
+    assert_eq!(asked, [COUNTER]);
+    // An addition's query is its amount.
+    http::client().post(cache.url("/counters/2/?by=3")).send().await.expect("an answer");
+    assert_eq!(origin.requests().pop().expect("a request").path, "/counters/2/?by=3");
+}
+
+#[tokio::test]
+async fn a_counter_may_be_called_recover() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    for cached in ["MISS", "HIT"] {
+        assert_eq!(get(&cache.url("/counters/recover/"), "text/plain").await.1, cached);
+    }
+}
+
+#[tokio::test]
+async fn a_post_reaches_the_origin_each_time_on_a_connection_of_its_own() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    let client = http::client();
+    for value in ["27\n", "28\n"] {
+        let answer = client.post(cache.url(COUNTER)).send().await.expect("an answer");
+        assert_eq!(answer.text().await.expect("a body"), value);
+    }
+    let requests = origin.requests();
+    assert_ne!(requests[0].peer(), requests[1].peer());
+    assert!(requests.iter().all(|request| request.header("connection") == "close"), "{requests:?}");
+}
+
+#[tokio::test]
+async fn the_recovery_path_is_never_cached() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    for asked in 1..=2 {
+        get(&cache.url("/counters/2/recover"), "*/*").await;
+        assert_eq!(origin.count("GET"), asked);
+    }
+    let client = http::client();
+    for asked in 3..=4 {
+        let request = client.get(cache.url(COUNTER)).header("Grip-Last", "counter-2; last-id=e-1");
+        request.send().await.expect("an answer");
+        assert_eq!(origin.count("GET"), asked);
+    }
+}
+
+#[tokio::test]
+async fn without_surrogate_control_nothing_is_kept() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    for control in ["", "max-age=0", "no-store", "no-store, max-age=60"] {
+        origin.set_surrogate_control(control);
+        let before = origin.count("GET");
+        for _ in 0..2 {
+            assert_eq!(get(&cache.url(COUNTER), "text/plain").await.1, "MISS", "{control:?}");
+        }
+        assert_eq!(origin.count("GET"), before + 2, "{control:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_kept_answer_lives_as_long_as_surrogate_control_says() {
+    let origin = Origin::start().await;
+    origin.set_surrogate_control("max-age=1");
+    let cache = Varnish::start(&[origin.addr()]).await;
+    let url = cache.url(COUNTER);
+    get(&url, "text/plain").await;
+    origin.set_value(27);
+    let asked = Instant::now();
+    while get(&url, "text/plain").await.0 != "27\n" {
+        assert!(asked.elapsed() < SOON, "still the old value");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn stale_answers_are_given_only_while_no_origin_answers() {
+    let origin = Origin::start().await;
+    origin.set_surrogate_control("max-age=1, stale-if-error=600");
+    let cache = Varnish::start(&[origin.addr()]).await;
+    let url = cache.url(COUNTER);
+    assert_eq!(get(&url, "text/event-stream").await.1, "MISS");
+    let addr = origin.addr();
+    drop(origin);
+
+    let asked = Instant::now();
+    loop {
+        let (body, cached) = get(&url, "text/event-stream").await;
+        assert!(body.contains("data: 26"), "no answer is worse than a known one: {body}");
+        if cached == "STALE" {
+            break;
+        }
+        assert!(asked.elapsed() < SOON, "{cached}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    let origin = Origin::at(addr).await;
+    origin.set_value(27);
+    let asked = Instant::now();
+    while !get(&url, "text/event-stream").await.0.contains("data: 27") {
+        assert!(asked.elapsed() < SOON, "still stale");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_origin_that_fails_is_covered_by_another() {
+    let (good, bad) = (Origin::start().await, Origin::start().await);
+    bad.fail();
+    let cache = Varnish::start(&[good.addr(), bad.addr()]).await;
+    for id in 0..6 {
+        assert_eq!(get(&cache.url(&format!("/counters/c{id}/")), "text/plain").await.0, "26\n");
+    }
+    assert!(bad.count("GET") > 0, "it was asked");
+}
+
+#[tokio::test]
+async fn without_an_origin_or_a_copy_browsers_get_a_503_they_may_read() {
+    let nowhere: SocketAddr = Origin::start().await.addr();
+    let cache = Varnish::start(&[nowhere]).await;
+    let client = http::client();
+    for request in [client.get(cache.url(COUNTER)), client.post(cache.url(COUNTER))] {
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(answer.status(), 503);
+        assert_eq!(header(&answer, "content-type"), "application/problem+json");
+        assert_eq!(header(&answer, "access-control-allow-origin"), "*");
+        assert_eq!(header(&answer, "cache-control"), "no-store");
+        assert_eq!(header(&answer, "retry-after"), "1");
+        let problem: serde_json::Value = answer.json().await.expect("JSON");
+        assert_eq!(problem["status"], 503);
+    }
+}
+
+#[tokio::test]
+async fn what_the_cache_is_told_stays_inside() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    let answer =
+        http::client().get(cache.url(COUNTER)).header("Cookie", "a=b").send().await.expect("an answer");
+    for name in ["surrogate-control", "surrogate-key", "xkey", "via", "x-varnish"] {
+        assert_eq!(header(&answer, name), "", "{name}");
+    }
+    assert_eq!(header(&answer, "vary"), "Accept");
+    assert_eq!(header(&answer, "cache-control"), "s-maxage=600");
+    assert_eq!(origin.requests().pop().expect("a request").header("cookie"), "");
+    let asked = origin.requests().len();
+    for path in ["/metrics", "/metrics/?x", "/%6detrics", "/%6D%65t%72ics", "//metrics"] {
+        let answer = http::client().get(cache.url(path)).send().await.expect("an answer");
+        assert_eq!((answer.status().as_u16(), origin.requests().len()), (404, asked), "{path}");
+    }
+}
