@@ -7,7 +7,9 @@ use std::time::Duration;
 /// Every part is checked when it is added: nothing in it can end its header or be read as another parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
-    channels: Vec<String>,
+    /// With their parameters, as the header lists them.
+    channels: String,
+    count: usize,
     keep_alive: Option<String>,
     link: Option<String>,
 }
@@ -33,25 +35,27 @@ impl Hold {
     /// A response that stays open and gets what is published on `channel`. With `prev_id`, the id of what was published
     /// before it, the proxy notices what it has missed, and needs a [`Hold::next`] to ask for it.
     pub fn stream(channel: &str, prev_id: Option<&str>) -> Result<Self, HoldError> {
-        Hold { channels: Vec::new(), keep_alive: None, link: None }.and(channel, prev_id)
+        Hold { channels: String::new(), count: 0, keep_alive: None, link: None }.and(channel, prev_id)
     }
 
     /// Also gets what is published on this channel.
     pub fn and(mut self, channel: &str, prev_id: Option<&str>) -> Result<Self, HoldError> {
-        if self.channels.len() == Self::MAX_CHANNELS {
+        if self.count == Self::MAX_CHANNELS {
             return Err(HoldError::TooManyChannels);
         }
-        let mut entry = plain("channel", channel, ",;\"")?.to_owned();
+        let between = if self.count == 0 { "" } else { ", " };
+        self.channels.extend([between, plain("channel", channel, ",;\"")?]);
         if let Some(id) = prev_id {
-            entry.extend(["; prev-id=", plain("prev-id", id, ",;\"")?]);
+            self.channels.extend(["; prev-id=", plain("prev-id", id, ",;\"")?]);
         }
-        self.channels.push(entry);
+        self.count += 1;
         Ok(self)
     }
 
     /// Has the proxy send `content` whenever the stream was silent for `timeout`, rounded up to whole seconds.
     pub fn keep_alive(mut self, content: &str, timeout: Duration) -> Result<Self, HoldError> {
-        let content = plain("keep-alive", &cstring(content), ",;\"")?.to_owned();
+        let content = cstring(content);
+        plain("keep-alive", &content, ",;\"")?;
         self.keep_alive = Some(format!("{content}; format=cstring; timeout={}", seconds(timeout)?));
         Ok(self)
     }
@@ -64,20 +68,22 @@ impl Hold {
         Ok(self)
     }
 
-    /// The header lines. For held responses only: any of them makes Pushpin buffer a whole response before it goes on.
-    pub fn headers(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let always = [("Grip-Hold", "stream".to_owned()), ("Grip-Channel", self.channels.join(", "))];
-        let keep_alive = self.keep_alive.clone().map(|value| ("Grip-Keep-Alive", value));
-        let link = self.link.clone().map(|value| ("Grip-Link", value));
+    /// The header lines, names in small letters. For held responses only: any of them makes Pushpin buffer a whole response
+    /// before it goes on.
+    pub fn into_headers(self) -> impl Iterator<Item = (&'static str, String)> {
+        let always = [("grip-hold", "stream".to_owned()), ("grip-channel", self.channels)];
+        let keep_alive = self.keep_alive.map(|value| ("grip-keep-alive", value));
+        let link = self.link.map(|value| ("grip-link", value));
         always.into_iter().chain(keep_alive).chain(link)
     }
 }
 
 fn plain<'a>(what: &'static str, text: &'a str, reserved: &str) -> Result<&'a str, HoldError> {
     // A space is fine only inside a keep-alive, where it is content.
-    let safe = |c: char| (c.is_ascii_graphic() || c == ' ' && what == "keep-alive") && !reserved.contains(c);
+    let space = what == "keep-alive";
+    let safe = |b: u8| (b.is_ascii_graphic() || b == b' ' && space) && !reserved.as_bytes().contains(&b);
     let trimmed = text.trim() == text;
-    if !text.is_empty() && trimmed && text.chars().all(safe) {
+    if !text.is_empty() && trimmed && text.bytes().all(safe) {
         Ok(text)
     } else {
         Err(HoldError::Unsafe(what))
@@ -86,7 +92,16 @@ fn plain<'a>(what: &'static str, text: &'a str, reserved: &str) -> Result<&'a st
 
 /// `format=cstring`: a backslash and a letter for what a header cannot carry.
 fn cstring(content: &str) -> String {
-    content.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r")
+    let mut escaped = String::with_capacity(2 * content.len());
+    for c in content.chars() {
+        match c {
+            '\\' => escaped.push_str("\\\\"),
+            '\n' => escaped.push_str("\\n"),
+            '\r' => escaped.push_str("\\r"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
 }
 
 fn seconds(timeout: Duration) -> Result<u64, HoldError> {
@@ -104,7 +119,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn lines(hold: &Hold) -> Vec<String> {
-        hold.headers().map(|(name, value)| format!("{name}: {value}")).collect()
+        hold.clone().into_headers().map(|(name, value)| format!("{name}: {value}")).collect()
     }
 
     #[test]
@@ -116,10 +131,10 @@ mod tests {
         assert_eq!(
             lines(&hold),
             [
-                "Grip-Hold: stream",
-                "Grip-Channel: counter-2; prev-id=1f-7",
-                "Grip-Keep-Alive: :\\n\\n; format=cstring; timeout=20",
-                "Grip-Link: </counters/2/events>; rel=next; timeout=60",
+                "grip-hold: stream",
+                "grip-channel: counter-2; prev-id=1f-7",
+                "grip-keep-alive: :\\n\\n; format=cstring; timeout=20",
+                "grip-link: </counters/2/events>; rel=next; timeout=60",
             ]
         );
     }
@@ -127,7 +142,7 @@ mod tests {
     #[test]
     fn several_channels_share_a_line_and_more_than_twenty_are_refused() {
         let two = Hold::stream("a", None).and_then(|hold| hold.and("b", Some("1"))).expect("a hold");
-        assert_eq!(lines(&two), ["Grip-Hold: stream", "Grip-Channel: a, b; prev-id=1"]);
+        assert_eq!(lines(&two), ["grip-hold: stream", "grip-channel: a, b; prev-id=1"]);
         let full = (1..20)
             .try_fold(Hold::stream("c0", None).expect("a hold"), |hold, n| hold.and(&format!("c{n}"), None));
         assert_eq!(full.expect("twenty").and("one-more", None), Err(HoldError::TooManyChannels));
@@ -139,7 +154,7 @@ mod tests {
         assert_eq!(hold().next("/", Duration::ZERO), Err(HoldError::ZeroTimeout));
         assert_eq!(hold().keep_alive(":", Duration::ZERO), Err(HoldError::ZeroTimeout));
         let short = hold().next("/", Duration::from_millis(1001)).expect("a hold");
-        assert_eq!(lines(&short)[2], "Grip-Link: </>; rel=next; timeout=2");
+        assert_eq!(lines(&short)[2], "grip-link: </>; rel=next; timeout=2");
     }
 
     #[test]
@@ -161,8 +176,8 @@ mod tests {
         fn whatever_is_accepted_is_one_line_of_visible_ascii(a in "\\PC{0,10}|[ -~\r\n]{0,10}", b in "[ -~\r\n]{0,10}") {
             let hold = Hold::stream(&a, Some(&b)).and_then(|h| h.next(&a, MINUTE)).and_then(|h| h.keep_alive(&b, MINUTE));
             if let Ok(hold) = hold {
-                prop_assert_eq!(hold.headers().count(), 4);
-                for (_, value) in hold.headers() {
+                prop_assert_eq!(hold.clone().into_headers().count(), 4);
+                for (_, value) in hold.into_headers() {
                     prop_assert!(value.bytes().all(|b| b == b' ' || b.is_ascii_graphic()), "{}", value);
                 }
             }

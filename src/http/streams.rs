@@ -117,8 +117,8 @@ fn hold(
     let hold = Hold::stream(&topic.channel(&context.shared.prefix), Some(&reading.published.to_string()))?
         .keep_alive(sse::KEEP_ALIVE, KEEP_ALIVE)?
         .next(recovery_path, recover_after)?;
-    for (name, value) in hold.headers() {
-        response.insert_header((name, value));
+    for (name, value) in hold.into_headers() {
+        response.insert_header((HeaderName::from_static(name), value));
     }
     Ok(())
 }
