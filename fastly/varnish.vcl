@@ -99,8 +99,11 @@ sub choose_variant {
 
 # No answer depends on the host: a client that makes one up must not get past the cache by it. (At Fastly it cannot: a
 # service answers for its own hosts alone.)
+# The variant does: without it a listener who joins behind a purge would wait for a plain reader's answer, as only that
+# tells Varnish that there are variants.
 sub vcl_hash {
     hash_data(req.url);
+    hash_data(req.http.Accept);
     return (lookup);
 }
 
