@@ -202,6 +202,7 @@ impl<E: Engine> World<E> {
         match end.lost {
             Lost::Nothing if end.memories == 0 => wrongs.extend(self.listeners.wrongs_over_epochs()),
             Lost::Nothing => wrongs.extend(self.listeners.wrongs()),
+            Lost::Unacknowledged if !end.apart => wrongs.extend(self.listeners.wrongs()),
             Lost::Unacknowledged => {}
             Lost::Acknowledged { least, most } => {
                 wrongs.extend(checker::lost(acknowledged as i64, ambiguous as i64, counted, least, most));
