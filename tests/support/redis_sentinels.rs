@@ -79,9 +79,13 @@ impl RedisSentinels {
         format!("redis+sentinel://{}/{NAME}", sentinels.join(","))
     }
 
-    /// The server, by its place in `servers`, that the first Sentinel calls the master.
+    /// The server, by its place in `servers`, that all Sentinels who answer call the master.
     pub fn master(&self) -> Option<usize> {
-        let address = self.sentinels[0].try_cli(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME])?;
+        let asked = |sentinel: &RedisServer| sentinel.try_cli(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME]);
+        let mut named: Vec<String> = self.sentinels.iter().filter_map(asked).collect();
+        // An origin may ask any of them: while they differ, it may be sent back to the old one.
+        named.dedup();
+        let [address] = named.as_slice() else { return None };
         let port: u16 = address.lines().last()?.parse().ok()?;
         self.known.iter().position(|&known| known == port)
     }
