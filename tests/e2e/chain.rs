@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::origin::Origin;
+use crate::origin::{Origin, event};
 use crate::support::process::repository;
 use crate::support::pushpin::{Options, Pushpin};
 use crate::support::sse::Listener;
@@ -11,10 +11,6 @@ use crate::support::varnish::Varnish;
 
 const COUNTER: &str = "/counters/2/";
 const SOON: Duration = Duration::from_secs(5);
-
-fn event(value: i64) -> String {
-    format!("id: e-{value}\nevent: message\ndata: {value}\n\n")
-}
 
 #[tokio::test]
 async fn a_listener_behind_pushpin_gets_the_value_and_what_is_published() {

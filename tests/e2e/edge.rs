@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
-use crate::origin::Origin;
+use crate::origin::{Origin, event};
 use crate::support::edge::{Edge, EdgeChain, ISSUER, Program, Signer};
 use crate::support::http::{client, header};
 use crate::support::raw::{raw, read_request};
@@ -37,10 +37,6 @@ async fn until(mut reached: impl AsyncFnMut() -> bool) {
         }
     };
     tokio::time::timeout(SOON, wait).await.expect("to get there");
-}
-
-fn event(value: i64) -> String {
-    format!("id: e-{value}\nevent: message\ndata: {value}\n\n")
 }
 
 #[tokio::test]

@@ -138,7 +138,7 @@ fn answer(request: &Request, state: &Mutex<State>) -> String {
         return response("200 OK", "Cache-Control: no-store\r\n", &format!("{}\n", state.value));
     }
     let value = state.value;
-    let event = format!("id: e-{value}\nevent: message\ndata: {value}\n\n");
+    let event = event(value);
     let hold = format!(
         "Content-Type: text/event-stream\r\nGrip-Hold: stream\r\nGrip-Channel: counter-2; prev-id=e-{value}\r\n\
          Grip-Keep-Alive: :\\n\\n; format=cstring; timeout=20\r\n\
@@ -169,4 +169,9 @@ fn response(status: &str, headers: &str, body: &str) -> String {
         "HTTP/1.1 {status}\r\nAccess-Control-Allow-Origin: *\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}",
         body.len()
     )
+}
+
+/// What is published of a value, as its stream has it.
+pub(crate) fn event(value: i64) -> String {
+    format!("id: e-{value}\nevent: message\ndata: {value}\n\n")
 }

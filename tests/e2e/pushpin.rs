@@ -2,17 +2,13 @@
 
 use std::time::Duration;
 
-use crate::origin::Origin;
+use crate::origin::{Origin, event};
 use crate::support::http::{client, header};
 use crate::support::pushpin::Pushpin;
 use crate::support::sse::Listener;
 
 const COUNTER: &str = "/counters/2/";
 const SOON: Duration = Duration::from_secs(10);
-
-fn event(value: i64) -> String {
-    format!("id: e-{value}\nevent: message\ndata: {value}\n\n")
-}
 
 #[tokio::test]
 async fn an_item_waits_while_a_recovery_fails_and_comes_with_the_next_one() {
