@@ -84,18 +84,22 @@ impl App {
         let running = Announcer::start(store.open_connection(), outlets, settings.publish_interval);
         let announcer = running.announcer().clone();
         let shared = Arc::new(Shared {
-            hub: hub.clone(),
             verifier: verifier.clone(),
             prefix: settings.grip_prefix.clone(),
             cache: CacheTerms::new(settings.cache_max_age, settings.cache_stale_if_error),
             known: settings.counters_known.clone().map(|ids| ids.into_iter().collect()),
             metrics: Metrics::new(announcer.clone(), publisher, hub.clone(), verifier),
         });
-        let of_workers = store.clone();
+        let (of_workers, of_app) = (store.clone(), hub.clone());
         let server = HttpServer::new(move || {
             // Once per worker, in its thread: each has its own connection to the store.
             let live = Live::new(of_workers.open_connection(), announcer.clone());
-            let context = Context { live, announcer: announcer.clone(), shared: Arc::clone(&shared) };
+            let context = Context {
+                live,
+                streams: hub.as_ref().map(|hub| hub.branch()),
+                announcer: announcer.clone(),
+                shared: Arc::clone(&shared),
+            };
             let requests = Arc::clone(&shared.metrics.requests);
             ActixApp::new().app_data(Data::new(context)).configure(|config| routes(config, &requests))
         })
@@ -107,7 +111,7 @@ impl App {
         .listen(listener)
         .map_err(|e| StartError::Listen(address, e))?
         .run();
-        Ok(App { server, address, hub, announcer: running, store })
+        Ok(App { server, address, hub: of_app, announcer: running, store })
     }
 
     /// Where the service listens; the port is the one the system chose where 0 was asked for.

@@ -10,13 +10,15 @@ use super::metrics::Metrics;
 use crate::announcer::Announcer;
 use crate::domain::CounterId;
 use crate::grip::Verifier;
-use crate::hub::Hub;
+use crate::hub::Branch;
 use crate::live::Live;
 
 /// One per worker.
 pub struct Context {
     /// The use cases.
     pub live: Live,
+    /// Present where streams may be held in this process: this worker's.
+    pub streams: Option<Arc<Branch>>,
     /// For `/readyz`.
     pub announcer: Announcer,
     /// What all workers share.
@@ -25,8 +27,6 @@ pub struct Context {
 
 /// What all workers share.
 pub struct Shared {
-    /// Present where streams may be held in this process.
-    pub hub: Option<Arc<Hub>>,
     /// Present where there is a GRIP proxy.
     pub verifier: Option<Arc<Verifier>>,
     /// Behind which prefix the GRIP channels stand.

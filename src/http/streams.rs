@@ -1,6 +1,8 @@
 //! Streams: held by the GRIP proxy that the request came through, or by this process, or not at all.
 
 use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{self, Poll};
 use std::time::Duration;
 
 use actix_web::body;
@@ -8,7 +10,8 @@ use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::Stream;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::context::Context;
 use super::counters::cacheable;
@@ -86,7 +89,7 @@ pub(super) async fn recover(
 fn is_proxied(request: &HttpRequest, context: &Context) -> bool {
     let Some(verifier) = &context.shared.verifier else { return false };
     let signature = request.headers().get(&GRIP_SIG).map(|value| value.to_str().unwrap_or_default());
-    verifier.accepts(signature, context.shared.hub.is_none())
+    verifier.accepts(signature, context.streams.is_none())
 }
 
 /// What the proxy says its listeners have seen last; `None` also for an id that was never ours.
@@ -143,31 +146,35 @@ fn uncacheable() -> HttpResponseBuilder {
 
 /// A stream held in this process, where that is how it runs.
 async fn direct(context: &Context, topic: Topic) -> Result<HttpResponse, ApiError> {
-    let hub = context.shared.hub.as_ref().ok_or(ApiError::NoProxy)?;
+    let streams = context.streams.as_ref().ok_or(ApiError::NoProxy)?;
     // Join first, then read: so nothing falls between.
-    let mut listener = hub
+    let mut listener = streams
         .listen(&topic)
         .ok_or(ApiError::Unavailable { detail: "this server is stopping; connect again", source: None })?;
     let reading = read(context, &topic).await?;
     listener.skip_to(reading.id);
-    Ok(uncacheable().streaming(events(opening(&reading), listener)))
+    let mut keep_alive = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
+    keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    Ok(uncacheable().streaming(Events { opening: Some(opening(&reading)), listener, keep_alive }))
 }
 
 /// The opening, then every new event, with comments into the silence; ends when the hub closes.
-fn events(opening: Bytes, listener: Listener) -> impl stream::Stream<Item = Result<Bytes, Infallible>> {
-    let mut keep_alive = tokio::time::interval_at(tokio::time::Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
-    keep_alive.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    stream::unfold(
-        (Some(opening), listener, keep_alive),
-        |(opening, mut listener, mut keep_alive)| async move {
-            let bytes = match opening {
-                Some(opening) => opening,
-                None => tokio::select! {
-                    event = listener.next() => event?,
-                    _ = keep_alive.tick() => Bytes::from_static(sse::KEEP_ALIVE.as_bytes()),
-                },
-            };
-            Some((Ok(bytes), (None, listener, keep_alive)))
-        },
-    )
+struct Events {
+    opening: Option<Bytes>,
+    listener: Listener,
+    keep_alive: Interval,
+}
+
+impl Stream for Events {
+    type Item = Result<Bytes, Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(opening) = self.opening.take() {
+            return Poll::Ready(Some(Ok(opening)));
+        }
+        if let Poll::Ready(event) = Pin::new(&mut self.listener).poll_next(context) {
+            return Poll::Ready(event.map(Ok));
+        }
+        self.keep_alive.poll_tick(context).map(|_| Some(Ok(Bytes::from_static(sse::KEEP_ALIVE.as_bytes()))))
+    }
 }
