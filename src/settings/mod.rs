@@ -1,6 +1,8 @@
 //! The settings: defaults, then the file, then the environment, then the flags. Each is parsed once, here; what cannot
 //! be used is one line that names the key.
 
+mod texts;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -9,9 +11,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use config::{Config, Environment, File, FileFormat, Value, ValueKind};
-
 use crate::domain::CounterId;
+use texts::Texts;
 
 /// Everything that can be set. `docs/configuration.md` documents each.
 #[derive(Clone, Debug)]
@@ -86,40 +87,6 @@ impl SettingsError {
     }
 }
 
-/// The keys, with their defaults; an empty default is none.
-const KEYS: [(&str, &str); 18] = [
-    ("listen", "127.0.0.1:8000"),
-    ("workers", ""),
-    ("sqlite.path", "livecounter.db"),
-    ("redis.url", ""),
-    ("redis.wait_replicas", "0"),
-    ("redis.wait_timeout", "1s"),
-    ("grip.url", ""),
-    ("grip.verify_key", ""),
-    ("grip.prefix", ""),
-    ("fastly.service_id", ""),
-    ("fastly.api_key", ""),
-    ("fastly.api_url", "https://api.fastly.com"),
-    ("fastly.soft_purge", "true"),
-    ("publish.interval", "250ms"),
-    ("cache.max_age", "10m"),
-    ("cache.stale_if_error", "1d"),
-    ("counters.known", ""),
-    ("log.format", "text"),
-];
-
-/// The only key whose value may be a list.
-const LIST_KEY: &str = "counters.known";
-
-/// Names that operators already know. They stand for a key unless `LIVECOUNTER__…` sets it too.
-const KNOWN_NAMES: [(&str, &str); 5] = [
-    ("REDIS_URL", "redis.url"),
-    ("GRIP_URL", "grip.url"),
-    ("GRIP_VERIFY_KEY", "grip.verify_key"),
-    ("FASTLY_API_KEY", "fastly.api_key"),
-    ("FASTLY_SERVICE_ID", "fastly.service_id"),
-];
-
 impl Settings {
     /// The settings from an optional TOML file, the environment (given as pairs) and the value of `--listen`.
     pub fn load(
@@ -128,18 +95,9 @@ impl Settings {
         listen: Option<&str>,
     ) -> Result<Self, SettingsError> {
         let texts = Texts::gather(file, &environment)?;
-        let listen = match (listen, environment.get("PORT").filter(|port| !port.is_empty())) {
-            (Some(flag), _) => {
-                flag.parse().map_err(|_| SettingsError::new("--listen", "must be ADDRESS:PORT"))?
-            }
-            (None, Some(port)) => {
-                let port = port.parse().map_err(|_| SettingsError::new("PORT", "must be a port number"))?;
-                SocketAddr::new(texts.parse::<SocketAddr>("listen", "must be ADDRESS:PORT")?.ip(), port)
-            }
-            (None, None) => texts.parse("listen", "must be ADDRESS:PORT")?,
-        };
+        let port = environment.get("PORT").map(String::as_str).filter(|port| !port.is_empty());
         let settings = Settings {
-            listen,
+            listen: address(&texts, port, listen)?,
             workers: match texts.get("workers") {
                 Some(_) => texts.parse("workers", "must be a whole number of at least 1")?,
                 None => std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
@@ -158,7 +116,7 @@ impl Settings {
             publish_interval: texts.duration("publish.interval")?,
             cache_max_age: texts.duration("cache.max_age")?,
             cache_stale_if_error: texts.duration("cache.stale_if_error")?,
-            counters_known: texts.counter_ids(LIST_KEY)?,
+            counters_known: texts.counter_ids("counters.known")?,
             log_format: texts.parse("log.format", "must be text or json")?,
         };
         settings.check()?;
@@ -196,6 +154,19 @@ impl Settings {
     }
 }
 
+/// Where to listen: what `--listen` says, else the setting, of which `PORT` replaces the port alone.
+fn address(texts: &Texts, port: Option<&str>, flag: Option<&str>) -> Result<SocketAddr, SettingsError> {
+    let problem = "must be ADDRESS:PORT";
+    if let Some(flag) = flag {
+        return flag.parse().map_err(|_| SettingsError::new("--listen", problem));
+    }
+    let mut address: SocketAddr = texts.parse("listen", problem)?;
+    if let Some(port) = port {
+        address.set_port(port.parse().map_err(|_| SettingsError::new("PORT", "must be a port number"))?);
+    }
+    Ok(address)
+}
+
 impl FromStr for LogFormat {
     type Err = ();
 
@@ -204,116 +175,6 @@ impl FromStr for LogFormat {
             "text" => Ok(LogFormat::Text),
             "json" => Ok(LogFormat::Json),
             _ => Err(()),
-        }
-    }
-}
-
-/// The settings as written: of each key, the text that won.
-struct Texts(HashMap<String, Value>);
-
-impl Texts {
-    fn gather(file: Option<&Path>, environment: &HashMap<String, String>) -> Result<Self, SettingsError> {
-        let mut builder = Config::builder();
-        if let Some(path) = file {
-            builder = builder.add_source(File::new(&path.to_string_lossy(), FileFormat::Toml));
-        }
-        let ours = Environment::with_prefix("LIVECOUNTER").prefix_separator("__").separator("__");
-        builder = builder.add_source(ours.source(Some(environment.clone())).ignore_empty(true));
-        let name = file.map_or("environment".into(), Path::to_string_lossy);
-        let config =
-            builder.build().map_err(|error| SettingsError::new(name.clone(), without_lines(&error)))?;
-        let tree = config.cache.into_table().map_err(|error| SettingsError::new(name, error))?;
-        let mut texts = HashMap::new();
-        flatten("", tree, &mut texts);
-        let list =
-            |(key, value): &(&String, &Value)| matches!(value.kind, ValueKind::Array(_)) && *key != LIST_KEY;
-        if let Some((key, _)) = texts.iter().find(list) {
-            return Err(SettingsError::new(key, "must be a single value, not a list"));
-        }
-        if let Some(unknown) = texts.keys().find(|key| !KEYS.iter().any(|(known, _)| known == key)) {
-            return Err(SettingsError::new(unknown, "no such setting"));
-        }
-        for (name, key) in KNOWN_NAMES {
-            let overridden = environment.get(&env_name(key)).is_some_and(|text| !text.is_empty());
-            if let Some(text) = environment.get(name).filter(|text| !text.is_empty() && !overridden) {
-                texts.insert(key.to_owned(), Value::from(text.as_str()));
-            }
-        }
-        for (key, default) in KEYS.iter().filter(|(_, default)| !default.is_empty()) {
-            texts.entry((*key).to_owned()).or_insert_with(|| Value::from(*default));
-        }
-        Ok(Texts(texts))
-    }
-
-    fn get(&self, key: &str) -> Option<&str> {
-        match &self.0.get(key)?.kind {
-            ValueKind::String(text) => Some(text.as_str()).filter(|text| !text.trim().is_empty()),
-            _ => None,
-        }
-    }
-
-    fn secret(&self, key: &str) -> Option<Secret> {
-        self.get(key).map(Secret::from)
-    }
-
-    fn parse<T: FromStr>(&self, key: &str, problem: &str) -> Result<T, SettingsError> {
-        self.get(key).unwrap_or_default().parse().map_err(|_| SettingsError::new(key, problem))
-    }
-
-    fn duration(&self, key: &str) -> Result<Duration, SettingsError> {
-        let text = self.get(key).unwrap_or_default();
-        let duration = humantime::parse_duration(text)
-            .map_err(|_| SettingsError::new(key, "must be a duration like 250ms, 1s, 10m or 1d"))?;
-        if duration > Duration::from_secs(365 * 24 * 3600) {
-            return Err(SettingsError::new(key, "must be at most a year"));
-        }
-        Ok(duration)
-    }
-
-    /// A list in the file, a text with commas or white space in the environment.
-    fn counter_ids(&self, key: &str) -> Result<Option<Vec<CounterId>>, SettingsError> {
-        let Some(value) = self.0.get(key) else { return Ok(None) };
-        let texts: Vec<String> = match value.clone().into_array() {
-            Ok(list) => list
-                .into_iter()
-                .map(|item| {
-                    item.into_string().map_err(|_| SettingsError::new(key, "must be a list of texts"))
-                })
-                .collect::<Result<_, _>>()?,
-            Err(_) => {
-                let text = value.clone().into_string().unwrap_or_default();
-                text.split([',', ' ']).filter(|id| !id.is_empty()).map(str::to_owned).collect()
-            }
-        };
-        let ids: Result<Vec<CounterId>, _> = texts.iter().map(|text| text.parse()).collect();
-        ids.map(Some).map_err(|error| SettingsError::new(key, error))
-    }
-}
-
-/// `LIVECOUNTER__SECTION__KEY` of `section.key`.
-fn env_name(key: &str) -> String {
-    format!("LIVECOUNTER__{}", key.replace('.', "__").to_uppercase())
-}
-
-/// What the parser says without the lines of the file that it shows: they may hold a secret.
-fn without_lines(error: &config::ConfigError) -> String {
-    let text = error.to_string();
-    let shown = |line: &&str| !line.contains(" | ") && !line.trim_end().ends_with('|');
-    text.lines().filter(shown).collect::<Vec<_>>().join(" ")
-}
-
-fn flatten(prefix: &str, table: HashMap<String, Value>, texts: &mut HashMap<String, Value>) {
-    for (key, value) in table {
-        let path = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
-        match value.kind {
-            ValueKind::Table(inner) => flatten(&path, inner, texts),
-            ValueKind::Array(_) => {
-                texts.insert(path, value);
-            }
-            // Numbers too: every setting is parsed from its text.
-            _ => {
-                texts.insert(path, Value::from(value.into_string().unwrap_or_default()));
-            }
         }
     }
 }
