@@ -78,6 +78,9 @@ fn write(command: &mut Cmd, items: &[Item<'_>], epoch: Epoch, plain: bool) {
         }
     }
     command.arg(epoch.get()).arg(GRACE.as_millis() as u64);
+    if plain && items.iter().all(|Item { add, .. }| (add.sum, add.changes) == (1, 1)) {
+        return;
+    }
     for Item { add, least, greatest, .. } in items {
         command.arg(add.sum).arg(add.changes);
         if plain {

@@ -2,20 +2,25 @@
 -- could be spared. Otherwise as add.lua.
 --
 -- KEYS    per item: topic hash, outbox
--- ARGV    1, 2 as above; per item: sum, changes
+-- ARGV    1, 2 as above; per item: sum, changes; nothing of it where all of them are 1
 -- returns per item: value    added
 --                   nil      out of range, nothing changed
 local replies = {}
+local given, sum, changes, first = #ARGV > 2, '1', '1', 1
 
-for key = 1, #KEYS, 2 do
-  local topic, sum, changes = KEYS[key], ARGV[key + 2], ARGV[key + 3]
+for item = 1, #KEYS / 2 do
+  local topic = KEYS[2 * item - 1]
+  if given then
+    sum, changes = ARGV[2 * item + 1], ARGV[2 * item + 2]
+    first = tonumber(changes)
+  end
   local value = call('HINCRBY', topic, 'v', sum)
   if value < -9007199254740991 or value > 9007199254740991 then
     undo(topic, sum)
     value = false
-  elseif call('HINCRBY', topic, 'c', changes) == tonumber(changes) then
-    mark(topic, KEYS[key + 1])
+  elseif call('HINCRBY', topic, 'c', changes) == first then
+    mark(topic, KEYS[2 * item])
   end
-  replies[#replies + 1] = value
+  replies[item] = value
 end
 return replies

@@ -1,11 +1,11 @@
 //! The names of the keys: the schema that the top of the module describes.
 
-use std::fmt::Write;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use redis::Cmd;
 
-use crate::domain::{IdempotencyKey, Topic};
+use crate::domain::{BUCKETS, IdempotencyKey, SHELVES, Topic};
 
 /// Buckets in slots far from each other, so most likely on different nodes of a Cluster: where something is not about a
 /// bucket, the first of them whose node answers has it.
@@ -30,6 +30,13 @@ fn sweep(bucket: u16) -> String {
     format!("lc:{{b{bucket}}}:sweep")
 }
 
+/// What the keys of each bucket begin with: made once, as every addition writes two of them.
+static PREFIXES: LazyLock<Vec<String>> =
+    LazyLock::new(|| (0..BUCKETS).map(|bucket| format!("lc:{{b{bucket}}}:")).collect());
+
+/// What follows for the outboxes.
+const OUTBOXES: [&str; SHELVES as usize] = ["o0", "o1", "o2", "o3", "o4", "o5", "o6", "o7"];
+
 /// Appends keys to commands, in one buffer that it reuses.
 #[derive(Default)]
 pub(super) struct KeyWriter(String);
@@ -43,23 +50,23 @@ impl KeyWriter {
 
     /// The hash of a topic.
     pub(super) fn topic(&mut self, command: &mut Cmd, topic: &Topic) {
-        self.write(command, format_args!("lc:{{b{}}}:t:{}", topic.bucket(), topic.name()));
+        self.write(command, topic.bucket(), &["t:", topic.name()]);
     }
 
     /// An outbox of a bucket.
     pub(super) fn outbox(&mut self, command: &mut Cmd, bucket: u16, shelf: u16) {
-        self.write(command, format_args!("lc:{{b{bucket}}}:o{shelf}"));
+        self.write(command, bucket, &[OUTBOXES[usize::from(shelf)]]);
     }
 
     /// The record of an idempotency key.
     pub(super) fn record(&mut self, command: &mut Cmd, topic: &Topic, key: &IdempotencyKey) {
-        self.write(command, format_args!("lc:{{b{}}}:i:{}:{}", topic.bucket(), topic.name(), key.as_str()));
+        self.write(command, topic.bucket(), &["i:", topic.name(), ":", key.as_str()]);
     }
 
-    fn write(&mut self, command: &mut Cmd, key: std::fmt::Arguments<'_>) {
+    fn write(&mut self, command: &mut Cmd, bucket: u16, parts: &[&str]) {
         self.0.clear();
-        // Writing to a String cannot fail.
-        let _ = self.0.write_fmt(key);
+        self.0.push_str(&PREFIXES[usize::from(bucket)]);
+        parts.iter().for_each(|part| self.0.push_str(part));
         command.arg(self.0.as_str());
     }
 }
