@@ -142,6 +142,7 @@ impl Branch {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
 impl Room {
     /// Those to wake, a few at a time; the room is not locked in between.
     fn answer_the_bell(&self) -> impl Iterator<Item = Vec<Waker>> {
