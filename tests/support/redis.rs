@@ -228,10 +228,15 @@ pub struct Detour {
 }
 
 /// Polls until it is so; starting several servers that have to find each other takes seconds.
-pub async fn reached(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+pub async fn reached(what: &str, is_so: impl FnMut() -> bool) {
+    reached_within(Duration::from_secs(30), || what.to_owned(), is_so).await;
+}
+
+/// The same for what may take longer; `what` is asked when it has taken too long.
+pub async fn reached_within(patience: Duration, what: impl Fn() -> String, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + patience;
     while !is_so() {
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        assert!(Instant::now() < deadline, "waited in vain for {}", what());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -1,7 +1,9 @@
 //! A master, its replicas and the Sentinels that watch them, on ports of 127.0.0.1.
 
+use std::time::Duration;
+
 use super::port::Port;
-use super::redis::{Detour, FOLLOWER, RedisServer, part_with_replicas, reached};
+use super::redis::{Detour, FOLLOWER, RedisServer, part_with_replicas, reached, reached_within};
 
 /// Ends with this value.
 pub struct RedisSentinels {
@@ -12,6 +14,9 @@ pub struct RedisSentinels {
     known: Vec<u16>,
     _ports: Vec<Port>,
 }
+
+/// A Sentinel that was held up for two seconds trusts its clock no more and does nothing for half a minute (TILT).
+const PATIENCE: Duration = Duration::from_secs(75);
 
 /// The name that the Sentinels know the master by.
 const NAME: &str = "main";
@@ -99,7 +104,7 @@ impl RedisSentinels {
     /// says so.
     pub async fn fail_over(&self) {
         let before = self.master().expect("a master");
-        reached("another master", || {
+        self.until("another master", || {
             if self.master() == Some(before) {
                 // Refused while one is under way.
                 self.sentinels[0].try_cli(&["SENTINEL", "FAILOVER", NAME]);
@@ -111,7 +116,7 @@ impl RedisSentinels {
 
     /// Waits until another server than this one is the master and says so.
     pub async fn until_master_other_than(&self, before: Option<usize>) {
-        reached("another master", || self.is_master_other_than(before)).await;
+        self.until("another master", || self.is_master_other_than(before)).await;
     }
 
     fn is_master_other_than(&self, before: Option<usize>) -> bool {
@@ -123,11 +128,29 @@ impl RedisSentinels {
 
     /// Waits until the present master has so many replicas that follow it.
     pub async fn until_in_step(&self, replicas: usize) {
-        reached("the master to have its replicas", || {
+        self.until("the master to have its replicas", || {
             let info = self.master().and_then(|m| self.servers[m].try_cli(&["INFO", "replication"]));
             info.is_some_and(|info| info.matches("state=online").count() == replicas)
         })
         .await;
+    }
+
+    async fn until(&self, what: &str, is_so: impl FnMut() -> bool) {
+        reached_within(PATIENCE, || format!("{what}; {}", self.state()), is_so).await;
+    }
+
+    /// What everybody says, for who has waited in vain.
+    fn state(&self) -> String {
+        let role = |server: &RedisServer| format!("{}: {:?}", server.port(), server.try_cli(&["ROLE"]));
+        let view = |sentinel: &RedisServer| {
+            format!(
+                "{:?} {:?}",
+                sentinel.try_cli(&["INFO", "sentinel"]),
+                sentinel.try_cli(&["SENTINEL", "REPLICAS", NAME])
+            )
+        };
+        let lines = self.servers.iter().map(role).chain(self.sentinels.iter().map(view));
+        lines.collect::<Vec<_>>().join("\n")
     }
 }
 
