@@ -74,9 +74,8 @@ impl App {
             known: settings.counters_known.clone().map(|ids| ids.into_iter().collect()),
             metrics: Metrics::new(running.announcer().clone(), publisher, hub.clone(), verifier),
         });
-        let of_worker =
-            OfWorker { store: store.clone(), announcer: running.announcer().clone(), hub, shared };
-        let hub = of_worker.hub.clone();
+        let announcer = running.announcer().clone();
+        let of_worker = OfWorker { store: store.clone(), announcer, hub: hub.clone(), shared };
         let server =
             serve(listener, settings.workers, of_worker).map_err(|e| StartError::Listen(address, e))?;
         Ok(App { server, address, hub, announcer: running, store })

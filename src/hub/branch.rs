@@ -244,10 +244,15 @@ mod tests {
         EventId { epoch: Epoch::new(9), revision }
     }
 
+    fn joined() -> (Hub, Listener) {
+        let hub = Hub::default();
+        let listener = hub.branch().listen(&topic()).expect("open");
+        (hub, listener)
+    }
+
     #[tokio::test]
     async fn a_listener_gets_what_is_newer_than_what_it_was_shown() {
-        let hub = Hub::default();
-        let mut listener = hub.branch().listen(&topic()).expect("open");
+        let (hub, mut listener) = joined();
         hub.publish(&topic(), id(3), "three");
         listener.skip_to(id(3));
         hub.publish(&topic(), id(4), "four");
@@ -256,8 +261,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_published_between_joining_and_reading_is_not_missed() {
-        let hub = Hub::default();
-        let mut listener = hub.branch().listen(&topic()).expect("open");
+        let (hub, mut listener) = joined();
         hub.publish(&topic(), id(5), "five");
         listener.skip_to(id(4));
         assert_eq!(listener.next().await, Some(Bytes::from("five")));
@@ -265,8 +269,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_is_woken() {
-        let hub = Hub::default();
-        let mut listener = hub.branch().listen(&topic()).expect("open");
+        let (hub, mut listener) = joined();
         let heard = tokio::spawn(async move { (listener.next().await, listener.next().await) });
         for (revision, text) in [(1, "one"), (2, "two")] {
             tokio::task::yield_now().await;
@@ -278,8 +281,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_slow_listener_gets_the_latest_only_and_an_old_event_reaches_nobody() {
-        let hub = Hub::default();
-        let listener = hub.branch().listen(&topic()).expect("open");
+        let (hub, listener) = joined();
         for revision in [1, 2, 9, 4] {
             hub.publish(&topic(), id(revision), revision.to_string());
         }
@@ -289,8 +291,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_store_that_lost_its_memory_still_reaches_listeners() {
-        let hub = Hub::default();
-        let mut listener = hub.branch().listen(&topic()).expect("open");
+        let (hub, mut listener) = joined();
         hub.publish(&topic(), id(90), "ninety");
         listener.next().await;
         hub.publish(&topic(), EventId { epoch: Epoch::new(10), revision: 1 }, "one");

@@ -1,7 +1,7 @@
 //! In-process listeners: the embedded mode's stand-in for a proxy.
 //!
 //! The latest event of a topic wins: a reader too slow for one event finds the newest when it is ready, delays nobody
-//! and costs no queue. A topic without listeners costs nothing.
+//! and costs no queue. A topic without listeners costs no more than a look-up.
 //!
 //! Every worker has a [`Branch`] with the listeners that it serves. An event is put into the rooms of all branches at
 //! once, where who looks finds it; waking the listeners is left to their own worker. A waking that crosses threads

@@ -27,10 +27,10 @@ pub(super) fn exists_sweep(bucket: u16) -> Cmd {
 
 /// The key whose presence shuts the sweep.
 fn sweep(bucket: u16) -> String {
-    format!("lc:{{b{bucket}}}:sweep")
+    [PREFIXES[usize::from(bucket)].as_str(), "sweep"].concat()
 }
 
-/// What the keys of each bucket begin with: made once, as every addition writes two of them.
+/// What the keys of each bucket begin with: made once, as every addition writes two keys.
 static PREFIXES: LazyLock<Vec<String>> =
     LazyLock::new(|| (0..BUCKETS).map(|bucket| format!("lc:{{b{bucket}}}:")).collect());
 
