@@ -32,7 +32,7 @@ test: deps ## everything: packages, formatting, lints, all tests with the real s
 	cargo test --locked --no-run
 	@.ci/viceroy
 	cargo test --locked -- --skip scenarios::
-	cargo test --locked --test chaos scenarios:: -- --skip pressure:: --test-threads=8
+	cargo test --locked --test chaos scenarios:: -- --skip pressure:: --test-threads=6
 	cargo test --locked --test chaos pressure::
 
 chaos: deps ## faults mixed: CHAOS_SECONDS (600), CHAOS_SEED; outlets away: PRESSURE_SECONDS (60)

@@ -4,7 +4,12 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::gate::Record;
+use crate::listeners::SetBack;
+use crate::world::Lost;
 use crate::writers::Told;
+
+/// How long the answer to a proxy's question what was missed may have been under way.
+const RECOVERY: Duration = Duration::from_secs(5);
 
 /// What is wrong with the answers that the writers of a counter got, who took it from `first` to `last`.
 pub(crate) fn counted(counter: &str, told: &Told, first: i64, last: i64) -> Vec<String> {
@@ -37,6 +42,26 @@ pub(crate) fn lost(acknowledged: i64, ambiguous: i64, counted: i64, least: i64, 
              though {least} to {most} may be lost"
         )
     })
+}
+
+/// What is wrong with an older value that a listener was shown, where so much may be lost, and Redis came back empty so often.
+pub(crate) fn set_back(
+    it: SetBack,
+    told: &HashMap<String, Told>,
+    lost: Lost,
+    memories: usize,
+) -> Option<String> {
+    let is_wrong = match lost {
+        // An older value in a new epoch is what a memory that came back shows.
+        Lost::Nothing => memories == 0 || it.within_epoch,
+        // What no writer was told may be taken back. What one was told stays, but for an answer that was under way then.
+        Lost::Unacknowledged => {
+            let told = told.get(&it.counter);
+            told.is_some_and(|told| it.value < told.most_at(it.at - RECOVERY))
+        }
+        Lost::Acknowledged { .. } => false,
+    };
+    is_wrong.then_some(it.text)
 }
 
 /// An item as it was sent to a control port.
@@ -152,4 +177,14 @@ fn the_checker_sees_what_is_wrong() {
     for (ambiguous, counted) in [(0, 10), (0, 6), (2, 12)] {
         assert!(lost(10, ambiguous, counted, 1, 3).is_some(), "{ambiguous} {counted}");
     }
+    let told = HashMap::from([("a".to_owned(), Told { times: vec![start; 2], ..told(&[1, 3], 0) })]);
+    let wrong = |value, after, within_epoch, lost, memories| {
+        let (counter, at, text) = ("a".to_owned(), start + after, String::new());
+        set_back(SetBack { at, counter, value, within_epoch, text }, &told, lost, memories).is_some()
+    };
+    let (soon, late) = (Duration::from_secs(1), Duration::from_secs(9));
+    assert!(wrong(3, soon, true, Lost::Nothing, 1) && wrong(3, soon, false, Lost::Nothing, 0));
+    assert!(!wrong(3, soon, false, Lost::Nothing, 1));
+    assert!(wrong(2, late, false, Lost::Unacknowledged, 0), "somebody was told 3");
+    assert!(!wrong(3, late, true, Lost::Unacknowledged, 0) && !wrong(2, soon, true, Lost::Unacknowledged, 0));
 }

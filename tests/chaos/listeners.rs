@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -30,14 +30,25 @@ pub(crate) struct Seen {
     pub(crate) connected: bool,
 }
 
+/// A value older than the one before it, which may be wrong or not: it depends on what the store has forgotten.
+#[derive(Clone, Debug)]
+pub(crate) struct SetBack {
+    pub(crate) at: Instant,
+    pub(crate) counter: String,
+    pub(crate) value: i64,
+    /// Whether the epoch was still the same.
+    pub(crate) within_epoch: bool,
+    /// All of it, for humans.
+    pub(crate) text: String,
+}
+
 /// What all listeners write into.
 #[derive(Default)]
 struct Book {
     /// Whether a new connection may begin with an older value than the one before it ended with.
     stale_openings_allowed: Mutex<bool>,
     wrongs: Mutex<Vec<String>>,
-    /// The same from one epoch to the next, which is wrong only where the store has forgotten nothing.
-    set_back: Mutex<Vec<String>>,
+    set_backs: Mutex<Vec<SetBack>>,
     /// The value of each event id that anybody has seen.
     values: Mutex<HashMap<String, i64>>,
 }
@@ -80,9 +91,9 @@ impl Listeners {
         lock(&self.book.wrongs).clone()
     }
 
-    /// Everything that must not be where the store has forgotten nothing: an older value in a new epoch, too.
-    pub(crate) fn wrongs_over_epochs(&self) -> Vec<String> {
-        [self.wrongs(), lock(&self.book.set_back).clone()].concat()
+    /// Every older value that followed a newer one.
+    pub(crate) fn set_backs(&self) -> Vec<SetBack> {
+        lock(&self.book.set_backs).clone()
     }
 }
 
@@ -127,12 +138,13 @@ impl Book {
             && ((*last_epoch == epoch && *last_revision > revision) || *last_value > value)
             && !(opening && *lock(&self.stale_openings_allowed))
         {
-            let last = format!("{last_revision} ({last_value})");
-            let (counter, connections) = (&seen.counter, seen.connections);
-            let wrong = format!(
-                "{counter}: {revision} ({value}) after {last}; first event: {opening}, connection {connections}"
+            let (counter, connections) = (seen.counter.clone(), seen.connections);
+            let text = format!(
+                "{counter}: {epoch}-{revision} ({value}) after {last_epoch}-{last_revision} ({last_value}); \
+                 first event: {opening}, connection {connections}"
             );
-            lock(if *last_epoch == epoch { &self.wrongs } else { &self.set_back }).push(wrong);
+            let (at, within_epoch) = (Instant::now(), *last_epoch == epoch);
+            lock(&self.set_backs).push(SetBack { at, counter, value, within_epoch, text });
         }
         seen.last = Some((epoch, revision, value));
         seen.events += 1;

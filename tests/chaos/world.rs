@@ -199,14 +199,14 @@ impl<E: Engine> World<E> {
                 wrongs.extend(checker::counted(counter, &told, first, last));
             }
         }
-        match end.lost {
-            Lost::Nothing if end.memories == 0 => wrongs.extend(self.listeners.wrongs_over_epochs()),
-            Lost::Nothing => wrongs.extend(self.listeners.wrongs()),
-            Lost::Unacknowledged if !end.apart => wrongs.extend(self.listeners.wrongs()),
-            Lost::Unacknowledged => {}
-            Lost::Acknowledged { least, most } => {
-                wrongs.extend(checker::lost(acknowledged as i64, ambiguous as i64, counted, least, most));
-            }
+        // A side that will lose, while two masters answer, and what was told and is lost, may show anything.
+        if matches!(end.lost, Lost::Nothing) || matches!(end.lost, Lost::Unacknowledged) && !end.apart {
+            wrongs.extend(self.listeners.wrongs());
+            let set_backs = self.listeners.set_backs().into_iter();
+            wrongs.extend(set_backs.filter_map(|it| checker::set_back(it, &told, end.lost, end.memories)));
+        }
+        if let Lost::Acknowledged { least, most } = end.lost {
+            wrongs.extend(checker::lost(acknowledged as i64, ambiguous as i64, counted, least, most));
         }
         let (since, interval) = (self.began, self.interval);
         let pace = Pace { since, interval, late: end.late, memories: end.memories, apart: end.apart };

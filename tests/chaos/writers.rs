@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::Client;
 use tokio::task::JoinSet;
@@ -21,10 +21,25 @@ const AGAIN_AFTER: Duration = Duration::from_millis(200);
 pub(crate) struct Told {
     /// The value of each answered POST; of a keyed one that was tried several times, once.
     pub(crate) values: Vec<i64>,
+    /// When each of them was answered.
+    pub(crate) times: Vec<Instant>,
     /// POSTs without a key whose outcome is unknown: 503, or no answer.
     pub(crate) ambiguous: u64,
     /// What those were answered, or why they were not.
     pub(crate) reasons: Vec<String>,
+}
+
+impl Told {
+    fn answered(&mut self, value: i64) {
+        self.values.push(value);
+        self.times.push(Instant::now());
+    }
+
+    /// The most that anybody had been told at that time.
+    pub(crate) fn most_at(&self, time: Instant) -> i64 {
+        let told = self.values.iter().zip(&self.times).filter(|&(_, &at)| at <= time);
+        told.map(|(&value, _)| value).max().unwrap_or(0)
+    }
 }
 
 /// Running writers. They end with this value.
@@ -88,7 +103,7 @@ impl Writers {
         }
         assert_eq!(status, 200, "{text}");
         let value = text.trim().parse().expect("a number");
-        told.values.push(value);
+        told.answered(value);
         Some(value)
     }
 
@@ -126,7 +141,7 @@ impl Book {
         let mut told = lock(&self.told);
         let told = told.entry(counter.to_owned()).or_default();
         match answer {
-            Answer::Value(value) => told.values.push(value),
+            Answer::Value(value) => told.answered(value),
             Answer::Unknown(reason) if !keyed => {
                 told.ambiguous += 1;
                 told.reasons.push(reason);

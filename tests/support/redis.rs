@@ -91,15 +91,17 @@ impl RedisServer {
 
     /// Starts it (again) and waits until it answers.
     pub fn run(&mut self) {
-        let log = std::fs::File::create(self.directory.path().join("log")).expect("a log file");
+        // What it wrote before it was killed stays.
+        let log =
+            std::fs::OpenOptions::new().create(true).append(true).open(self.directory.path().join("log"));
+        let log = log.expect("a log file");
         let child = Command::new(self.program).args(&self.arguments).stdin(Stdio::null()).stdout(log).spawn();
         self.child = Some(child.unwrap_or_else(|error| {
             panic!("cannot start {} ({error}): apt-get install redis-server redis-sentinel", self.program)
         }));
         let deadline = Instant::now() + Duration::from_secs(10);
         while self.try_cli(&["PING"]).as_deref() != Some("PONG") {
-            let log = || std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
-            assert!(Instant::now() < deadline, "{} does not answer:\n{}", self.program, log());
+            assert!(Instant::now() < deadline, "{} does not answer:\n{}", self.program, self.log());
             std::thread::yield_now();
         }
     }
@@ -175,6 +177,10 @@ impl RedisServer {
         output.status.success().then_some(text)
     }
 
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    }
+
     fn socket(&self) -> PathBuf {
         self.directory.path().join("redis.sock")
     }
@@ -183,6 +189,10 @@ impl RedisServer {
 impl Drop for RedisServer {
     fn drop(&mut self) {
         self.kill();
+        if std::thread::panicking() {
+            let port = self.port.map(|port| format!(" at {port}")).unwrap_or_default();
+            eprintln!("--- log of {}{port} ---\n{}--- end ---", self.program, self.log());
+        }
     }
 }
 

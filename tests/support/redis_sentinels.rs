@@ -56,7 +56,7 @@ impl RedisSentinels {
         .await;
         let configuration = format!(
             "sentinel monitor {NAME} 127.0.0.1 {master} {}\n\
-             sentinel down-after-milliseconds {NAME} 1000\n\
+             sentinel down-after-milliseconds {NAME} 4000\n\
              sentinel failover-timeout {NAME} 5000\n{more}",
             sentinels / 2 + 1
         );

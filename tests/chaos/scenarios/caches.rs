@@ -22,7 +22,7 @@ async fn settled() -> World {
     world
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_lost_purge_is_made_good_by_the_second_one() {
     let mut world = settled().await;
     world.purges.next(1, Fault::Lose);
@@ -32,7 +32,7 @@ async fn a_lost_purge_is_made_good_by_the_second_one() {
     world.end(End { within: Duration::from_secs(4), ..End::default() }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn who_joins_through_a_cache_that_missed_its_purges_is_brought_up_to_date_in_seconds() {
     let world = settled().await;
     let joining = Listener::connect(world.pushpins[0].addr(), "/counters/a/").await;
@@ -44,7 +44,7 @@ async fn who_joins_through_a_cache_that_missed_its_purges_is_brought_up_to_date_
     join_late(&world).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_purge_that_fails_stays_in_the_outbox_until_it_succeeds() {
     let mut world = settled().await;
     world.purges.all(Fault::Answer(503));
@@ -78,7 +78,7 @@ fn hold_reads(request: &Request) -> Fault {
     if reads { Fault::HoldAnswer } else { Fault::None }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_fetch_under_way_during_the_purge_puts_the_old_value_back_for_two_seconds_at_most() {
     let mut world = settled().await;
     world.cache.purge("counter-a").await;

@@ -28,18 +28,18 @@ async fn with_clock(offset: &'static str) {
         .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_origin_whose_clock_is_hours_behind_does_as_the_others() {
     with_clock("-3h").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_origin_whose_clock_is_an_hour_ahead_does_as_the_others() {
     // Pushpin's signatures are valid for an hour.
     with_clock("+1h").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_origin_whose_clock_is_more_than_an_hour_ahead_counts_and_announces_but_opens_no_streams() {
     let mut world = World::start(Shape { writers: 0, ..Shape::default() }).await;
     world.origins[0].kill();

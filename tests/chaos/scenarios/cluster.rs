@@ -30,7 +30,7 @@ pub(super) async fn kill_master_of(cluster: &mut RedisCluster, counter: &str) ->
     master
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn masters_killed_under_load_lose_and_double_nothing_that_their_replica_had() {
     let redis = RedisCluster::start(3, 1, &[]).await;
     let mut world = World::start_on(redis, Shape { wait_replicas: 1, ..Shape::default() }).await;
@@ -46,7 +46,7 @@ async fn masters_killed_under_load_lose_and_double_nothing_that_their_replica_ha
     world.end(End { within, late: LATE, ambiguous: true, lost, ..End::default() }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_master_killed_ahead_of_its_replica_takes_what_it_was_ahead_with_and_all_end_on_what_is_left() {
     let redis = RedisCluster::start(3, 1, &[]).await;
     let mut world = World::start_on(redis, Shape::default()).await;
@@ -67,7 +67,7 @@ async fn a_master_killed_ahead_of_its_replica_takes_what_it_was_ahead_with_and_a
     world.end(End { within, late: LATE, memories: 1, ambiguous: true, lost, ..End::default() }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn masters_that_hand_over_to_their_replicas_under_load_lose_refuse_and_double_nothing() {
     let redis = RedisCluster::start(3, 1, &[]).await;
     let mut world = World::start_on(redis, Shape::default()).await;
@@ -79,7 +79,7 @@ async fn masters_that_hand_over_to_their_replicas_under_load_lose_refuse_and_dou
     world.end(End { within: AFTER_A_LEASE, late: LATE, ..End::default() }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn slots_that_move_back_and_forth_under_load_lose_and_double_nothing() {
     let redis = RedisCluster::start(3, 0, &[]).await;
     let mut world = World::start_on(redis, Shape::default()).await;
@@ -94,7 +94,7 @@ async fn slots_that_move_back_and_forth_under_load_lose_and_double_nothing() {
     world.end(End::default()).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn slots_that_the_command_of_operators_moves_under_load_lose_refuse_and_double_nothing() {
     let redis = RedisCluster::start(3, 0, &[]).await;
     let mut world = World::start_on(redis, Shape::default()).await;

@@ -27,12 +27,12 @@ async fn with_fault(every: usize, fault: Fault, end: End) {
     world.end(end).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn lost_publishes_heal_with_the_next_one() {
     with_fault(3, Fault::Lose, End::default()).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_lost_last_publish_heals_after_half_a_minute_of_silence() {
     let mut world = World::start(Shape { writers: 0, ..Shape::default() }).await;
     world.add("a").await;
@@ -43,36 +43,36 @@ async fn a_lost_last_publish_heals_after_half_a_minute_of_silence() {
     world.end(End { within: Duration::from_secs(32), ..End::default() }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn delayed_publishes_overtake_nothing() {
     let late = Duration::from_millis(700);
     with_fault(2, Fault::Delay(late), End { late: 2 * late, ..End::default() }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn publishes_that_arrive_after_their_origin_has_given_up_overtake_nothing() {
     // Given up after 2 s and sent again: what was meant to be new arrives when it is old.
     let late = Duration::from_secs(4);
     with_fault(4, Fault::Delay(Duration::from_millis(2500)), End { late, ..End::default() }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn repeated_publishes_are_shown_once() {
     with_fault(1, Fault::Repeat, End::default()).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn publishes_that_cross_are_put_in_order() {
     let late = Duration::from_secs(2);
     with_fault(2, Fault::Swap, End { late, ..End::default() }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn publishes_whose_answer_is_lost_are_repeated_and_shown_once() {
     with_fault(3, Fault::LoseAnswer, End { late: Duration::from_secs(2), ..End::default() }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn publishes_answered_500_are_tried_again_and_the_operator_is_told() {
     let mut world = World::start(Shape::default()).await;
     world.controls[0].all(Fault::Answer(500));
@@ -90,7 +90,7 @@ async fn publishes_answered_500_are_tried_again_and_the_operator_is_told() {
     world.end(End { late: Duration::from_secs(10), ..End::default() }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_control_port_that_was_away_gets_the_newest_and_posts_did_not_wait() {
     let mut world = World::start(Shape::default()).await;
     world.controls[0].go_away();
@@ -103,7 +103,7 @@ async fn a_control_port_that_was_away_gets_the_newest_and_posts_did_not_wait() {
     world.end(End { late: Duration::from_secs(20), ..End::default() }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_listeners_of_one_proxy_do_not_notice_that_another_is_unreachable() {
     let mut world = World::start(Shape { pushpins: 2, writers: 0, ..Shape::default() }).await;
     world.controls[1].go_away();

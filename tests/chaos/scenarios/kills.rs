@@ -23,7 +23,7 @@ async fn post(world: &World, origin: usize) {
     world.writers.add(&base, "a").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_origin_killed_between_increment_and_claim_has_its_change_announced_by_another() {
     // While the gate is shut behind the first change, the second is counted and not claimed.
     let mut world = quiet(Duration::from_secs(4)).await;
@@ -35,7 +35,7 @@ async fn an_origin_killed_between_increment_and_claim_has_its_change_announced_b
     world.end(End { within: AFTER_A_LEASE, ..End::default() }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_origin_killed_between_claim_and_purge_has_its_change_announced_by_another() {
     let mut world = quiet(Duration::from_millis(250)).await;
     world.purges.next(1, Fault::Hold);
@@ -46,7 +46,7 @@ async fn an_origin_killed_between_claim_and_purge_has_its_change_announced_by_an
     world.end(End { within: AFTER_A_LEASE, ..End::default() }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_origin_killed_between_purge_and_publish_has_its_change_announced_by_another() {
     let mut world = quiet(Duration::from_millis(250)).await;
     world.controls[0].next(1, Fault::Hold);
@@ -57,7 +57,7 @@ async fn an_origin_killed_between_purge_and_publish_has_its_change_announced_by_
     world.end(End { within: AFTER_A_LEASE, ..End::default() }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_a_lone_origin_had_counted_is_announced_when_it_is_back() {
     let shape = Shape { origins: 1, writers: 0, ..Shape::default() };
     let mut world = World::start(shape).await;
@@ -70,7 +70,7 @@ async fn what_a_lone_origin_had_counted_is_announced_when_it_is_back() {
     world.end(End { within: AFTER_A_LEASE, ..End::default() }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn origins_killed_in_turn_under_load_lose_and_double_nothing() {
     let mut world = World::start(Shape { origins: 3, ..Shape::default() }).await;
     for origin in 0..3 {
@@ -82,7 +82,7 @@ async fn origins_killed_in_turn_under_load_lose_and_double_nothing() {
     world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ambiguous: true, ..End::default() }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn listeners_of_a_killed_proxy_return_to_it_and_see_the_last_value() {
     let mut world = World::start(Shape { pushpins: 2, ..Shape::default() }).await;
     world.write_on(50).await;

@@ -49,19 +49,19 @@ async fn paused(wait_replicas: u32) -> (World<RedisCluster>, i64) {
     (world, most)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_master_that_wakes_up_behind_its_successor_has_taken_nothing_along_that_its_replica_had() {
     let (mut world, _) = paused(1).await;
     world.end(ended(Lost::Unacknowledged)).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_master_that_wakes_up_behind_its_successor_loses_at_most_what_was_answered_meanwhile() {
     let (mut world, most) = paused(0).await;
     world.end(ended(Lost::Acknowledged { least: 0, most })).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_master_that_is_cut_off_refuses_within_the_node_timeout_and_loses_no_more_than_it_answered_until_then()
  {
     let redis = PartedCluster::start(3, 1, &[]).await;
@@ -76,7 +76,7 @@ async fn a_master_that_is_cut_off_refuses_within_the_node_timeout_and_loses_no_m
     world.end(ended(Lost::Acknowledged { least: 1, most })).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_master_that_is_cut_off_acknowledges_nothing_that_its_replica_must_have() {
     let redis = PartedCluster::start(3, 1, &[]).await;
     let mut world = World::start_on(redis, Shape { wait_replicas: 1, ..Shape::default() }).await;

@@ -193,17 +193,17 @@ async fn drained(world: &World) {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_pushpin_that_is_away_or_slow_delays_no_post_and_fills_no_memory() {
     pressed([(Outlet::Pushpin, Trouble::Away), (Outlet::Pushpin, Trouble::Slow)]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_purge_api_that_is_away_or_slow_delays_no_post_and_fills_no_memory() {
     pressed([(Outlet::PurgeApi, Trouble::Away), (Outlet::PurgeApi, Trouble::Slow)]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_purge_api_or_a_pushpin_that_hangs_delays_no_post_and_fills_no_memory() {
     pressed([(Outlet::PurgeApi, Trouble::Hanging), (Outlet::Pushpin, Trouble::Hanging)]).await;
 }

@@ -10,7 +10,7 @@ use crate::world::{End, World, until};
 /// A claim whose answer was lost is repeated when its lease is over: 6 s, and 1 s for the sweep.
 const AFTER_A_LEASE: Duration = Duration::from_secs(10);
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn redis_killed_and_restarted_with_its_file_has_lost_and_doubled_nothing() {
     let mut world = World::start(Shape::default()).await;
     for _ in 0..2 {
@@ -22,7 +22,7 @@ async fn redis_killed_and_restarted_with_its_file_has_lost_and_doubled_nothing()
     world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ambiguous: true, ..End::default() }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn redis_restarted_empty_begins_a_new_epoch_and_listeners_go_on() {
     let mut world = World::start(Shape::default()).await;
     world.write_on(100).await;
@@ -50,7 +50,7 @@ async fn redis_restarted_empty_begins_a_new_epoch_and_listeners_go_on() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn redis_slower_than_its_callers_wait_loses_and_doubles_nothing() {
     let mut world = World::start(Shape::default()).await;
     world.write_on(50).await;
@@ -63,7 +63,7 @@ async fn redis_slower_than_its_callers_wait_loses_and_doubles_nothing() {
     world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ambiguous: true, ..End::default() }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn redis_that_hangs_and_goes_on_loses_and_doubles_nothing() {
     let mut world = World::start(Shape::default()).await;
     world.write_on(50).await;
@@ -80,7 +80,7 @@ async fn redis_that_hangs_and_goes_on_loses_and_doubles_nothing() {
     world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ambiguous: true, ..End::default() }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn connections_to_redis_that_are_cut_lose_and_double_nothing() {
     let mut world = World::start(Shape::default()).await;
     for _ in 0..10 {

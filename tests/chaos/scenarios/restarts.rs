@@ -42,7 +42,7 @@ fn connections(world: &World) -> usize {
     world.listeners.seen().iter().map(|seen| seen.connections).sum()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn origins_restarted_one_after_the_other_lose_no_listener_and_no_increment() {
     let mut world = world().await;
     let before = connections(&world);
@@ -59,7 +59,7 @@ async fn origins_restarted_one_after_the_other_lose_no_listener_and_no_increment
     assert!(world.listeners.seen().iter().all(|seen| seen.connected));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn origins_taken_out_of_the_rotation_before_they_are_restarted_answer_every_post() {
     let mut world = world().await;
     let before = connections(&world);

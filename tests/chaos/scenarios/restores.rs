@@ -121,7 +121,7 @@ async fn goes_on(mut world: World, before: HashMap<String, i64>) {
     world.end(End { within, memories: 1, ambiguous: true, from, ..End::default() }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_snapshot_restored_into_redis_is_what_everybody_sees_and_counts_on_from() {
     let kept = tempfile::tempdir().expect("a directory");
     let (mut world, before) = ahead_of(copy_snapshot, kept.path()).await;
@@ -130,7 +130,7 @@ async fn a_snapshot_restored_into_redis_is_what_everybody_sees_and_counts_on_fro
     goes_on(world, before).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_copy_of_the_append_only_file_restored_is_what_everybody_sees_and_counts_on_from() {
     let kept = tempfile::tempdir().expect("a directory");
     let (mut world, before) = ahead_of(copy_log, kept.path()).await;

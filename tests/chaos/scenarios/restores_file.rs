@@ -86,7 +86,7 @@ fn run(line: &str, directory: &Path) {
     assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_copy_of_the_file_made_under_load_and_restored_is_what_everybody_sees_and_counts_on_from() {
     let mut chain = Chain::start().await;
     let mut writers = Writers::start(WRITERS as usize, &[chain.base()], &COUNTERS.map(str::to_owned), 1);

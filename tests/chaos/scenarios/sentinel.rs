@@ -13,7 +13,7 @@ pub(super) const AFTER_A_LEASE: Duration = Duration::from_secs(10);
 /// How long a fail-over may keep a publish under way.
 pub(super) const LATE: Duration = Duration::from_secs(20);
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_master_killed_under_load_loses_and_doubles_nothing_that_a_replica_had() {
     // One of two: the Sentinels choose the replica that has most.
     let redis = RedisSentinels::start(2, 3, &[], "").await;
@@ -31,7 +31,7 @@ async fn a_master_killed_under_load_loses_and_doubles_nothing_that_a_replica_had
     world.end(End { within, late: LATE, ambiguous: true, lost, ..End::default() }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_fail_over_by_command_under_load_loses_and_doubles_nothing_that_all_replicas_had() {
     // Of two, both: the old master goes on for some seconds, and so does the replica that was not promoted.
     let redis = RedisSentinels::start(2, 3, &[], "").await;
@@ -45,7 +45,7 @@ async fn a_fail_over_by_command_under_load_loses_and_doubles_nothing_that_all_re
     world.end(End { within, late: LATE, ambiguous: true, lost, ..End::default() }).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_revision_that_is_used_again_after_a_loss_leaves_nobody_with_what_was_lost() {
     let redis = RedisSentinels::start(1, 1, &[], "").await;
     let mut world = World::start_on(redis, Shape { writers: 0, ..Shape::default() }).await;
@@ -64,7 +64,7 @@ async fn a_revision_that_is_used_again_after_a_loss_leaves_nobody_with_what_was_
     world.everybody_sees_the_last_value(Duration::from_secs(5)).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_only_the_lost_master_knew_is_taken_back_from_every_listener() {
     let redis = RedisSentinels::start(1, 1, &[], "").await;
     let mut world = World::start_on(redis, Shape { writers: 0, ..Shape::default() }).await;
