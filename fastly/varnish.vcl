@@ -195,7 +195,7 @@ sub vcl_backend_error {
     set beresp.uncacheable = true;
     set beresp.status = 503;
     call unavailable_headers;
-    synthetic("""{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"no origin answers"}
+    synthetic("""{"type":"urn:livecounter:problem:unavailable","title":"Unavailable","status":503,"detail":"no origin answers; try again"}
 """);
     return (deliver);
 }
@@ -243,14 +243,22 @@ sub vcl_synth {
 """);
         return (deliver);
     }
+    set resp.http.Content-Type = "application/problem+json";
     if (resp.status == 405) {
         set resp.http.Allow = "GET, HEAD, POST, OPTIONS";
-    }
-    if (resp.status == 503) {
+        synthetic("""{"type":"urn:livecounter:problem:method-not-allowed","title":"Method not allowed","status":405,"detail":"this resource answers GET, HEAD, POST, OPTIONS"}
+""");
+    } elsif (resp.status == 404) {
+        synthetic("""{"type":"urn:livecounter:problem:not-found","title":"Not found","status":404,"detail":"there is nothing here"}
+""");
+    } elsif (resp.status == 503) {
         set resp.http.Retry-After = "1";
-    }
-    set resp.http.Content-Type = "application/problem+json";
-    synthetic({"{"type":"about:blank","title":""} + resp.reason + {"","status":"} + resp.status + {"}
+        synthetic("""{"type":"urn:livecounter:problem:unavailable","title":"Unavailable","status":503,"detail":"no origin answers; try again"}
+""");
+    } else {
+        # Of a purge.
+        synthetic({"{"type":"about:blank","title":""} + resp.reason + {"","status":"} + resp.status + {"}
 "});
+    }
     return (deliver);
 }

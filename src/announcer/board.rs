@@ -80,6 +80,16 @@ impl Board {
         None
     }
 
+    /// Whether the topic is here.
+    pub(super) fn knows(&self, topic: &Topic) -> bool {
+        self.topics.contains_key(topic)
+    }
+
+    /// How many topics wait for a round.
+    pub(super) fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
     /// How many topics are here.
     pub(super) fn len(&self) -> usize {
         self.topics.len() + self.claimed.len()

@@ -49,6 +49,11 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const SWEEP_PAUSE: Duration = Duration::from_millis(900);
 /// The most overdue topics one sweep takes up.
 const SWEEP_SIZE: usize = 4096;
+/// ... towards a proxy, with what is ready already: half of what [`PACE`] lets through, so that changes which are announced
+/// again and again, because another proxy or the cache is away, do not stand in the way of new ones.
+const SWEEP_SIZE_PACED: usize = 1280;
+/// ... and at least: what a dead origin has left must get out, however much there is to announce.
+const SWEEP_SIZE_LEAST: usize = 64;
 /// How long a topic rests whose claim the store did not answer.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 
@@ -122,6 +127,17 @@ impl Announcer {
         }
     }
 
+    /// The same for topics that a sweep has found: those that are on their way already are left alone.
+    fn swept(&self, topics: Vec<Topic>) {
+        let mut board = self.board();
+        let unknown: Vec<Topic> = topics.into_iter().filter(|topic| !board.knows(topic)).collect();
+        let wake = unknown.into_iter().fold(false, |wake, topic| wake | board.changed(topic));
+        drop(board);
+        if wake {
+            self.0.wake.notify_one();
+        }
+    }
+
     /// Announces what an addition has claimed already (see [`Announcer::claim_at_once`]), in this order.
     pub fn announce(&self, topic: Topic, announcements: Vec<Announcement>) {
         self.board().claimed.push((topic, announcements));
@@ -158,7 +174,8 @@ impl Running {
     /// taken up by other origins, or after the next start.
     pub async fn drain(mut self, patience: Duration) -> bool {
         self.closing.send_replace(true);
-        tokio::time::timeout(patience, &mut self.task).await.is_ok_and(|ended| ended.is_ok())
+        let ended = tokio::time::timeout(patience, &mut self.task).await.is_ok_and(|ended| ended.is_ok());
+        ended && self.announcer.stats().failing_for().is_none()
     }
 }
 
@@ -264,7 +281,11 @@ impl Desk {
     /// Takes up what others have left behind.
     fn sweep(&mut self) {
         let (round, announcer) = (Arc::clone(&self.round), self.announcer.clone());
-        self.deliveries.spawn(async move { round.sweep(announcer).await });
+        let most = match self.round.outlets.publisher {
+            Some(_) => SWEEP_SIZE_PACED.saturating_sub(announcer.board().ready()).max(SWEEP_SIZE_LEAST),
+            None => SWEEP_SIZE,
+        };
+        self.deliveries.spawn(async move { round.sweep(announcer, most).await });
     }
 
     fn is_done(&self) -> bool {

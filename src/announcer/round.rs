@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::newest::Newest;
-use super::{Announcer, Outlets, STORE_PAUSE, SWEEP_PAUSE, SWEEP_SIZE, Stats};
+use super::{Announcer, Outlets, STORE_PAUSE, SWEEP_PAUSE, Stats};
 use crate::domain::{EventId, Topic};
 use crate::grip::Item;
 use crate::sse;
@@ -62,7 +62,8 @@ impl Round {
         let claims = self.store.claim(topics.clone(), self.terms).await;
         let mut steps = Vec::with_capacity(topics.len());
         let mut claimed = Vec::new();
-        for (topic, claim) in topics.into_iter().zip(claims) {
+        let count = topics.len() as u32;
+        for (position, (topic, claim)) in (0..).zip(topics.into_iter().zip(claims)) {
             let (rest, again) = match claim {
                 Ok(Claim::Announce(announcement)) => {
                     claimed.push((topic.clone(), announcement));
@@ -73,7 +74,8 @@ impl Round {
                 Err(error) => {
                     Stats::add(&stats.store_failures, 1);
                     tracing::debug!(%topic, %error, "claim failed");
-                    (Some(STORE_PAUSE), true)
+                    // Not all at the same time: where one of them makes the store fail, the others get through without it.
+                    (Some(STORE_PAUSE + STORE_PAUSE * position / count), true)
                 }
             };
             steps.push(Step { topic, rest, again });
@@ -219,12 +221,12 @@ impl Round {
         taken.is_ok()
     }
 
-    /// Puts what is overdue in the outbox on the board.
-    pub(super) async fn sweep(&self, announcer: Announcer) {
-        match self.store.overdue(SWEEP_SIZE, SWEEP_PAUSE).await {
+    /// Puts what is overdue in the outbox on the board, so many topics at most.
+    pub(super) async fn sweep(&self, announcer: Announcer, most: usize) {
+        match self.store.overdue(most, SWEEP_PAUSE).await {
             Ok(topics) => {
                 Stats::add(&announcer.stats().swept, topics.len());
-                announcer.changed(topics);
+                announcer.swept(topics);
             }
             Err(error) => {
                 Stats::add(&announcer.stats().store_failures, 1);

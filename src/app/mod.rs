@@ -36,7 +36,7 @@ pub enum StartError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// The address could not be listened on.
-    #[error("listen: {0}: {1}")]
+    #[error("cannot listen on {0}")]
     Listen(SocketAddr, #[source] io::Error),
 }
 

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use serde::Serialize;
 use smol_str::SmolStr;
 
-/// 1 to 64 of `A-Z a-z 0-9 . _ ~ -` (the unreserved characters of RFC 3986): safe in a path, a header and a key.
+/// 1 to 64 of `A-Z a-z 0-9 . _ ~ -` (the unreserved characters of RFC 3986): safe in a path, a header and a key. Not `.`
+/// and `..`: clients and proxies take them out of a path (RFC 3986, 5.2.4), so they would come to mean another one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct CounterId(SmolStr);
 
@@ -22,6 +23,9 @@ pub enum ParseCounterIdError {
     /// A character outside the set.
     #[error("a counter id consists of A-Z a-z 0-9 . _ ~ -, character {} is another", .0 + 1)]
     BadCharacter(usize),
+    /// A dot segment of a path.
+    #[error("a counter id must not be . or .., which are taken out of paths")]
+    DotSegment,
 }
 
 impl CounterId {
@@ -44,6 +48,9 @@ impl FromStr for CounterId {
         }
         if let Some(position) = text.chars().position(|c| !allowed(c)) {
             return Err(ParseCounterIdError::BadCharacter(position));
+        }
+        if matches!(text, "." | "..") {
+            return Err(ParseCounterIdError::DotSegment);
         }
         if text.len() > Self::MAX_LEN {
             return Err(ParseCounterIdError::TooLong(text.len()));
@@ -71,11 +78,14 @@ mod tests {
         assert_eq!("a\n".parse::<CounterId>(), Err(ParseCounterIdError::BadCharacter(1)));
         assert_eq!("x".repeat(65).parse::<CounterId>(), Err(ParseCounterIdError::TooLong(65)));
         assert!("x".repeat(64).parse::<CounterId>().is_ok());
+        assert_eq!("..".parse::<CounterId>(), Err(ParseCounterIdError::DotSegment));
+        assert!("...".parse::<CounterId>().is_ok());
     }
 
     proptest! {
         #[test]
         fn exactly_the_documented_texts_are_ids(text in "[A-Za-z0-9._~-]{1,64}") {
+            prop_assume!(text != "." && text != "..");
             let id: CounterId = text.parse().expect("a documented id");
             prop_assert_eq!(id.as_str(), text.as_str());
         }
@@ -83,7 +93,9 @@ mod tests {
         #[test]
         fn anything_else_is_refused(text in "\\PC{0,80}") {
             let documented = (1..=64).contains(&text.len())
-                && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b));
+                && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b))
+                && text != "."
+                && text != "..";
             prop_assert_eq!(text.parse::<CounterId>().is_ok(), documented);
         }
     }

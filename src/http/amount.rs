@@ -1,18 +1,25 @@
 //! How much a POST adds: `?by=N`, JSON `{"by":N}`, a form's `by=N`; without any of them 1.
 
+use std::fmt;
+use std::time::Duration;
+
 use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use actix_web::web::{Bytes, Payload};
-use serde_json::{Map, Value};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde_json::Value;
+use tokio::time::timeout;
 
 use super::error::ApiError;
 use crate::domain::Amount;
 
 /// The longest body, in bytes: room for any amount and white space.
 const BODY_LIMIT: usize = 4096;
+/// How long a body may take to arrive: the head's client has shown that it can send.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
 
-/// The amount, from the query or the body; 400 where it is not one or is given twice, 413 for a body that is too
-/// long, 415 for one of an unknown kind.
+/// The amount, from the query or the body; 400 where it is not one or is given twice, 408 for a body that does not come,
+/// 413 for one that is too long, 415 for one of an unknown kind.
 pub(super) async fn amount(request: &HttpRequest, payload: Payload) -> Result<Amount, ApiError> {
     let of_query = match request.query_string() {
         "" => None,
@@ -34,10 +41,11 @@ fn has_body(request: &HttpRequest) -> bool {
 }
 
 async fn by_of_body(request: &HttpRequest, payload: Payload) -> Result<Option<String>, ApiError> {
-    let body: Bytes = match payload.to_bytes_limited(BODY_LIMIT).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) => return Err(ApiError::BadRequest("the body could not be read to its end".into())),
-        Err(_) => return Err(ApiError::BodyTooLarge(BODY_LIMIT)),
+    let body: Bytes = match timeout(BODY_WITHIN, payload.to_bytes_limited(BODY_LIMIT)).await {
+        Ok(Ok(Ok(body))) => body,
+        Ok(Ok(Err(_))) => return Err(ApiError::BadRequest("the body could not be read to its end".into())),
+        Ok(Err(_)) => return Err(ApiError::BodyTooLarge(BODY_LIMIT)),
+        Err(_) => return Err(ApiError::BodyTooSlow(BODY_WITHIN.as_secs())),
     };
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
@@ -54,17 +62,40 @@ async fn by_of_body(request: &HttpRequest, payload: Payload) -> Result<Option<St
 
 /// The `by` of a JSON object. Another member is a mistake that must not count as 1.
 fn by_of_json(body: &[u8]) -> Result<Option<String>, ApiError> {
-    let wrong =
-        |what: String| ApiError::BadRequest(format!("the body must be JSON like {{\"by\":5}}: {what}"));
-    let members: Map<String, Value> =
-        serde_json::from_slice(body).map_err(|error| wrong(error.to_string()))?;
-    if let Some(other) = members.keys().find(|name| *name != "by") {
-        return Err(wrong(format!("unknown member {other:?}")));
+    let ByObject(by) = serde_json::from_slice(body)
+        .map_err(|error| ApiError::BadRequest(format!("the body must be JSON like {{\"by\":5}}: {error}")))?;
+    Ok(by)
+}
+
+/// `{}` or `{"by":N}`. Not derived: that would take an array too, and `null` for nothing.
+struct ByObject(Option<String>);
+
+impl<'de> Deserialize<'de> for ByObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ByObject(None))
     }
-    match members.get("by") {
-        None => Ok(None),
-        Some(Value::Number(number)) => Ok(Some(number.to_string())),
-        Some(_) => Err(wrong("by is no number".into())),
+}
+
+impl<'de> Visitor<'de> for ByObject {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Self, A::Error> {
+        while let Some(name) = members.next_key::<String>()? {
+            if name != "by" {
+                return Err(A::Error::custom(format_args!("unknown member {name:?}")));
+            }
+            let Value::Number(number) = members.next_value()? else {
+                return Err(A::Error::custom("by is no number"));
+            };
+            if self.0.replace(number.to_string()).is_some() {
+                return Err(A::Error::custom("by is given twice"));
+            }
+        }
+        Ok(self)
     }
 }
 

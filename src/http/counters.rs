@@ -67,7 +67,11 @@ fn counter_id(request: &HttpRequest, context: &Context) -> Result<CounterId, Api
 }
 
 fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, ApiError> {
-    let Some(header) = request.headers().get("idempotency-key") else { return Ok(None) };
+    let mut headers = request.headers().get_all("idempotency-key");
+    let Some(header) = headers.next() else { return Ok(None) };
+    if headers.next().is_some() {
+        return Err(ApiError::BadRequest("Idempotency-Key is given twice".into()));
+    }
     // A byte beyond ASCII is refused by the parser as the character that it is not.
     let text = header.to_str().unwrap_or("\u{fffd}");
     text.parse().map(Some).map_err(|error| ApiError::BadRequest(format!("{error}")))

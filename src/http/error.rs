@@ -30,6 +30,9 @@ pub enum ApiError {
     /// The body is longer than this many bytes.
     #[error("the body may have at most {0} bytes")]
     BodyTooLarge(usize),
+    /// The body has not come within so many seconds.
+    #[error("the body has not arrived within {0} seconds; nothing was changed")]
+    BodyTooSlow(u64),
     /// The body is of a kind that the resource does not read.
     #[error("the body must be application/json or application/x-www-form-urlencoded")]
     UnsupportedMediaType,
@@ -74,6 +77,7 @@ impl ApiError {
             ApiError::NotAcceptable(_) => (StatusCode::NOT_ACCEPTABLE, "not-acceptable", "Not acceptable"),
             ApiError::OutOfRange => (StatusCode::CONFLICT, "out-of-range", "Value out of range"),
             ApiError::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large"),
+            ApiError::BodyTooSlow(_) => (StatusCode::REQUEST_TIMEOUT, "body-too-slow", "Body too slow"),
             ApiError::UnsupportedMediaType => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type")
             }

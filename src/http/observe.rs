@@ -23,6 +23,9 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest id taken over from a request.
 const LONGEST_ID: usize = 64;
 
+/// Why an answer that is no [`ApiError`] is a 5xx: an extension of the response, for the log.
+pub(super) struct Cause(pub(super) String);
+
 /// The middleware of one route.
 pub(super) async fn observe<B: MessageBody + 'static>(
     route: Arc<Route>,
@@ -39,7 +42,8 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED {
         let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
         let cause = error.map(|error| error.source().map_or_else(|| error.to_string(), ToString::to_string));
-        let cause = cause.unwrap_or_default();
+        let noted = || response.response().extensions().get::<Cause>().map(|Cause(text)| text.clone());
+        let cause = cause.or_else(noted).unwrap_or_default();
         let id = id.to_str().unwrap_or_default();
         tracing::warn!(
             request_id = id,

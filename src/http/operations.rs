@@ -8,24 +8,23 @@ use actix_web::web::Data;
 use serde_json::json;
 
 use super::context::Context;
+use super::observe::Cause;
 
 /// For how long announcements may fail before the origin calls itself not ready.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// 200 while the process runs.
 pub(super) async fn healthz() -> HttpResponse {
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).body("ok\n")
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .body("ok\n")
 }
 
 /// 200 while the store answers and announcements get through; else 503, and what is wrong.
 pub(super) async fn readyz(context: Data<Context>) -> HttpResponse {
-    let store = match context.live.ping().await {
-        Ok(()) => "ok",
-        Err(error) => {
-            tracing::debug!(%error, "not ready");
-            "unavailable"
-        }
-    };
+    let ping = context.live.ping().await;
+    let store = if ping.is_ok() { "ok" } else { "unavailable" };
     let announcements = match context.announcer.stats().failing_for() {
         Some(time) if time > PATIENCE => "backing up",
         _ => "ok",
@@ -33,7 +32,13 @@ pub(super) async fn readyz(context: Data<Context>) -> HttpResponse {
     let ready = (store, announcements) == ("ok", "ok");
     let mut response = if ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     response.insert_header((CACHE_CONTROL, "no-store"));
-    response.json(json!({"ready": ready, "store": store, "announcements": announcements}))
+    let mut response = response.json(json!({"ready": ready, "store": store, "announcements": announcements}));
+    if !ready {
+        let cause =
+            ping.map_or_else(|error| error.to_string(), |()| format!("announcements: {announcements}"));
+        response.extensions_mut().insert(Cause(cause));
+    }
+    response
 }
 
 /// The Prometheus text format.

@@ -6,8 +6,8 @@ use std::task::{self, Poll};
 use std::time::Duration;
 
 use actix_web::body;
-use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, Method, Version};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use futures_util::Stream;
@@ -46,7 +46,7 @@ pub(super) async fn open(
         return head(context, &topic).await;
     }
     if !is_proxied(request, context) {
-        return direct(context, topic).await;
+        return direct(request, context, topic).await;
     }
     let reading = read(context, &topic).await?;
     let mut response = HttpResponse::Ok();
@@ -67,7 +67,7 @@ pub(super) async fn recover(
         return head(context, &topic).await;
     }
     if !is_proxied(request, context) {
-        return direct(context, topic).await;
+        return direct(request, context, topic).await;
     }
     let seen = last_seen(request, context, &topic);
     let reading = read(context, &topic).await?;
@@ -145,7 +145,7 @@ fn uncacheable() -> HttpResponseBuilder {
 }
 
 /// A stream held in this process, where that is how it runs.
-async fn direct(context: &Context, topic: Topic) -> Result<HttpResponse, ApiError> {
+async fn direct(request: &HttpRequest, context: &Context, topic: Topic) -> Result<HttpResponse, ApiError> {
     let streams = context.streams.as_ref().ok_or(ApiError::NoProxy)?;
     // Join first, then read: so nothing falls between.
     let mut listener = streams
@@ -155,7 +155,14 @@ async fn direct(context: &Context, topic: Topic) -> Result<HttpResponse, ApiErro
     listener.skip_to(reading.id);
     let mut keep_alive = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
     keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    Ok(uncacheable().streaming(Events { opening: Some(opening(&reading)), listener, keep_alive }))
+    let mut response =
+        uncacheable().streaming(Events { opening: Some(opening(&reading)), listener, keep_alive });
+    if request.version() < Version::HTTP_11 {
+        // A client of HTTP/1.0 would take the sizes of chunks for data: its stream ends with the connection.
+        response.head_mut().no_chunking(true);
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
+    Ok(response)
 }
 
 /// The opening, then every new event, with comments into the silence; ends when the hub closes.

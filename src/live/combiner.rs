@@ -225,8 +225,9 @@ impl Combiner {
                 for (_, caller) in group.callers {
                     let _ = caller.send(Err(error.clone()));
                 }
-                // Where it is not known whether it was counted: if it was, this announces it in time.
-                matches!(error, AddError::Unavailable(_)).then_some(topic)
+                // Where it is not known whether it was counted: if it was, it is marked, and a sweep announces it. To look
+                // for each of these would take memory for as long as the store is away, and time when it is back.
+                None
             }
         }
     }

@@ -59,8 +59,12 @@ impl Texts {
         if let Some((key, _)) = texts.iter().find(list) {
             return Err(SettingsError::new(key, "must be a single value, not a list"));
         }
-        if let Some(unknown) = texts.keys().find(|key| !KEYS.iter().any(|(known, _)| known == key)) {
-            return Err(SettingsError::new(unknown, "no such setting"));
+        let set =
+            environment.iter().filter(|(_, text)| !text.is_empty()).filter_map(|(name, _)| key_of(name));
+        let mut unknown =
+            texts.keys().cloned().chain(set).filter(|key| !KEYS.iter().any(|(it, _)| it == key));
+        if let Some(unknown) = unknown.next() {
+            return Err(SettingsError::new(&unknown, "no such setting"));
         }
         for (name, key) in KNOWN_NAMES {
             let overridden = environment.get(&env_name(key)).is_some_and(|text| !text.is_empty());
@@ -111,6 +115,9 @@ impl Texts {
                 .collect::<Result<_, _>>()?,
             Err(_) => {
                 let text = value.clone().into_string().unwrap_or_default();
+                if text.trim().is_empty() {
+                    return Ok(None);
+                }
                 text.split([',', ' ']).filter(|id| !id.is_empty()).map(str::to_owned).collect()
             }
         };
@@ -141,6 +148,12 @@ fn read(
 /// `LIVECOUNTER__SECTION__KEY` of `section.key`.
 fn env_name(key: &str) -> String {
     format!("LIVECOUNTER__{}", key.replace('.', "__").to_uppercase())
+}
+
+/// The key that a variable with our prefix names. Where one names a section that another sets as a key, only one of them
+/// is among what has been read.
+fn key_of(name: &str) -> Option<String> {
+    Some(name.strip_prefix("LIVECOUNTER__")?.replace("__", ".").to_lowercase())
 }
 
 /// What the parser says without the lines of the file that it shows: they may hold a secret.

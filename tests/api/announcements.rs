@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use futures_util::future::join_all;
 use serde_json::Value;
 
 use crate::support::app::TestApp;
 use crate::support::http::client;
+use crate::support::redis::RedisServer;
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -206,4 +208,49 @@ async fn a_failed_purge_is_counted_and_repeated() {
     assert!(after.len() >= before + 2);
     let repeated = proxy.arrivals("/publish/", 2).await;
     assert_eq!(repeated[0].body["items"][0]["id"], repeated[1].body["items"][0]["id"], "with the same id");
+}
+
+#[tokio::test]
+async fn what_is_counted_beside_a_key_of_another_kind_is_announced() {
+    let (redis, proxy) = (RedisServer::start(), Witness::start().await);
+    let grip = format!("http://{}/?iss=test&key=secret", proxy.addr);
+    let app = TestApp::with(&[("REDIS_URL", &redis.url()), ("GRIP_URL", &grip)]).await;
+    client().post(app.counter("bad")).send().await.expect("an answer");
+    proxy.arrivals("/publish/", 1).await;
+    // Somebody writes over it; so whatever Redis is asked about it together with others fails.
+    let key = redis.cli(&["--scan", "--pattern", "*:counter-bad"]);
+    redis.cli(&["SET", &key, "no hash"]);
+    let names: Vec<String> = (0..20).map(|number| format!("well-{number}")).collect();
+    let all = names.iter().map(String::as_str).chain(["bad"]);
+    let answers = join_all(all.map(async |name| client().post(app.counter(name)).send().await)).await;
+    let refused = answers.iter().filter(|answer| answer.as_ref().is_ok_and(|it| it.status() == 503)).count();
+    assert!(refused > 0, "at least the one");
+    let mut last = Vec::new();
+    for name in &names {
+        let answer = client().post(app.counter(name)).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+        last.push((format!("counter-{name}"), answer.text().await.expect("a text")));
+    }
+    let mut poll = tokio::time::interval(Duration::from_millis(20));
+    let told = async |channel: &str, value: &str| {
+        let line = format!("data: {value}");
+        let is_it = |item: &Value| {
+            item["channel"] == channel
+                && item["formats"]["http-stream"]["content"].as_str().is_some_and(|it| it.contains(&line))
+        };
+        while !proxy
+            .seen()
+            .iter()
+            .any(|it| it.body["items"].as_array().is_some_and(|it| it.iter().any(is_it)))
+        {
+            poll.tick().await;
+        }
+    };
+    let everybody = async {
+        let mut told = told;
+        for (channel, value) in &last {
+            told(channel, value).await;
+        }
+    };
+    tokio::time::timeout(SOON, everybody).await.expect("every one announced");
 }

@@ -1,7 +1,11 @@
 //! Whatever is wrong with a request is a 4xx that names it, and nothing is stored.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::support::app::TestApp;
 use crate::support::http::client;
@@ -33,6 +37,8 @@ async fn ids_outside_the_alphabet_are_400() {
         ("/counters/%C3%A9/".into(), "character 1 is another"),
         ("/counters/a%20b/".into(), "character 2 is another"),
         ("/counters/a%25b/".into(), "character 2 is another"),
+        ("/counters/./".into(), "must not be . or .."),
+        ("/counters/%2E%2E/".into(), "must not be . or .."),
     ] {
         for method in [Method::GET, Method::POST] {
             // The raw request: a client library would tidy the path first.
@@ -76,6 +82,10 @@ async fn amounts_that_are_none_are_400_and_change_nothing() {
         (r#"{"by":"#, "the body must be JSON"),
         (r#"{"bye":5}"#, "the body must be JSON"),
         ("[5]", "the body must be JSON"),
+        ("null", "the body must be JSON"),
+        (r#"{"by":null}"#, "the body must be JSON"),
+        (r#"{"by":5,"by":6}"#, "the body must be JSON like {\"by\":5}: by is given twice"),
+        (r#"{"by":5} {}"#, "the body must be JSON"),
         ("5", "the body must be JSON"),
     ] {
         let request = client.post(&counter).header("content-type", "application/json").body(body);
@@ -101,6 +111,20 @@ async fn bodies_that_are_too_long_or_of_another_kind_are_refused() {
 }
 
 #[tokio::test]
+async fn a_body_that_does_not_come_is_408_and_changes_nothing() {
+    let app = TestApp::spawn().await;
+    let mut socket = TcpStream::connect(app.addr).await.expect("a connection");
+    let head = format!("POST /counters/2/?by=1 HTTP/1.1\r\nHost: {}\r\nContent-Length: 4\r\n\r\nb", app.addr);
+    socket.write_all(head.as_bytes()).await.expect("to send");
+    let mut answer = vec![0; 1024];
+    let length = tokio::time::timeout(Duration::from_secs(30), socket.read(&mut answer)).await;
+    let answer = String::from_utf8_lossy(&answer[..length.expect("an answer in time").expect("to receive")]);
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    let read = client().get(app.counter("2")).send().await.expect("an answer");
+    assert_eq!(read.text().await.expect("a text"), "0\n");
+}
+
+#[tokio::test]
 async fn idempotency_keys_that_are_none_are_400() {
     let app = TestApp::spawn().await;
     let client = client();
@@ -110,6 +134,9 @@ async fn idempotency_keys_that_are_none_are_400() {
         assert_eq!(status, 400);
         assert!(detail.starts_with("Idempotency-Key"), "{detail}");
     }
+    let twice = client.post(app.counter("2")).header("idempotency-key", "a").header("idempotency-key", "b");
+    let (status, detail) = problem(twice.send().await.expect("an answer")).await;
+    assert_eq!((status, detail.as_str()), (400, "Idempotency-Key is given twice"));
 }
 
 #[tokio::test]

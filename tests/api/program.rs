@@ -106,13 +106,18 @@ fn what_cannot_be_used_is_one_line_and_status_2() {
     let file = directory.path().join("bad.toml");
     std::fs::write(&file, "[publish]\nintervall = \"1s\"\n").expect("to write");
     let file = file.display().to_string();
-    let cases: [Case; 11] = [
+    let cases: [Case; 12] = [
         (&[], &["--lisen"], "invalid option '--lisen'"),
         (&[], &["run"], "unexpected argument \"run\""),
         (&[], &["--listen", "here"], "--listen: must be ADDRESS:PORT"),
         (&[], &["--config", &file], "publish.intervall: no such setting"),
         (&[], &["--config", "missing.toml"], "missing.toml: "),
         (&[("LIVECOUNTER__PUBLISH__INTERVAL", "soon")], &[], "publish.interval: must be a duration"),
+        (
+            &[("LIVECOUNTER__LISTEN", "127.0.0.1:0"), ("LIVECOUNTER__LISTEN__PORT", "1")],
+            &[],
+            "listen.port: no such setting",
+        ),
         (&[("REDIS_URL", "redis://127.0.0.1/")], &[], "grip.url: REDIS_URL makes the origin stateless"),
         (&[("REDIS_URL", "http://:hush@r"), ("GRIP_URL", "http://p:5561/")], &[], "redis.url: "),
         (&[("GRIP_URL", "nonsense?key=hush")], &[], "grip.url: "),
@@ -138,7 +143,9 @@ fn an_address_in_use_is_said_with_status_1() {
     let address = taken.local_addr().expect("an address").to_string();
     let output = output(&[], &["--listen", &address]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains(&address));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.starts_with(&format!("livecounter: cannot listen on {address}: ")), "{error}");
+    assert_eq!(error.matches("in use").count(), 1, "{error}");
 }
 
 #[tokio::test]

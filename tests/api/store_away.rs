@@ -46,6 +46,10 @@ async fn redis_away_at_the_start_is_503_until_it_is_there() {
     }
     assert_eq!(status(client().get(&ready)).await, 503);
     assert_eq!(status(client().get(format!("{}/healthz", app.address))).await, 200, "the process is fine");
+    // What was not counted is not remembered: it would take memory for as long as Redis is away.
+    let metrics = client().get(format!("{}/metrics", app.address)).send().await.expect("an answer");
+    let metrics = metrics.text().await.expect("a text");
+    assert!(metrics.contains("\nlivecounter_announcer_topics 0.0\n"), "{metrics}");
     redis.run();
     until(200, || client().get(app.counter("2"))).await;
     until(200, || client().get(&ready)).await;

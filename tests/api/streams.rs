@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
 use crate::support::app::TestApp;
 use crate::support::http::client;
 use crate::support::sse::Listener;
@@ -24,6 +27,26 @@ async fn a_stream_begins_with_the_value_and_goes_on_with_each_new_one() {
         assert_eq!(event.data, expected);
         assert!(event.id.is_some());
     }
+}
+
+#[tokio::test]
+async fn a_client_of_http_1_0_gets_its_stream_without_chunks() {
+    let app = TestApp::spawn().await;
+    let mut socket = TcpStream::connect(app.addr).await.expect("a connection");
+    let request = b"GET /counters/2/ HTTP/1.0\r\nAccept: text/event-stream\r\n\r\n";
+    socket.write_all(request).await.expect("to send");
+    let mut answer = Vec::new();
+    let first = async {
+        while !answer.ends_with(b"data: 0\n\n") {
+            assert_ne!(socket.read_buf(&mut answer).await.expect("to receive"), 0, "it goes on");
+        }
+    };
+    tokio::time::timeout(SOON, first).await.expect("the first event");
+    let answer = String::from_utf8(answer).expect("a text");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    assert!(head.starts_with("HTTP/1.0 200"), "{head}");
+    assert!(!head.to_ascii_lowercase().contains("transfer-encoding"), "{head}");
+    assert!(body.starts_with(':'), "{body:?}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod contract;
 mod cut;
 mod redis_cluster;
+mod redis_foreign;
 mod redis_history;
 mod redis_login;
 mod redis_one;

@@ -105,11 +105,12 @@ impl RedisStore {
     }
 }
 
+/// The topics. What is none was put there by somebody else, and must not keep the others.
 fn names(reply: Value) -> RedisResult<Vec<Topic>> {
     let Value::Array(names) = reply else { return Err(reply::unexpected()) };
     let topic = |name: Value| match name {
         Value::BulkString(name) => std::str::from_utf8(&name).ok().and_then(|name| name.parse().ok()),
         _ => None,
     };
-    names.into_iter().map(|name| topic(name).ok_or_else(reply::unexpected)).collect()
+    Ok(names.into_iter().filter_map(topic).collect())
 }

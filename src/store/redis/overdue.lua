@@ -10,7 +10,8 @@ for _, outbox in ipairs(KEYS) do
   if #names >= limit then
     break
   end
-  for _, name in ipairs(call('ZRANGEBYSCORE', outbox, '-inf', overdue, 'LIMIT', 0, limit - #names)) do
+  -- An error, where somebody else has put something there, has no items.
+  for _, name in ipairs(redis.pcall('ZRANGEBYSCORE', outbox, '-inf', overdue, 'LIMIT', 0, limit - #names)) do
     names[#names + 1] = name
   end
 end
