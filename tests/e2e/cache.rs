@@ -293,5 +293,19 @@ async fn what_the_cache_is_told_stays_inside() {
     for path in ["/metrics", "/metrics/?x", "/%6detrics", "/%6D%65t%72ics", "//metrics"] {
         let answer = http::client().get(cache.url(path)).send().await.expect("an answer");
         assert_eq!((answer.status().as_u16(), origin.requests().len()), (404, asked), "{path}");
+        assert_eq!(problem(answer).await, ("urn:livecounter:problem:not-found".into(), 404));
     }
+    let purge = reqwest::Method::from_bytes(b"PURGE").expect("a method");
+    let answer = http::client().request(purge, cache.url(COUNTER)).send().await.expect("an answer");
+    assert_eq!(header(&answer, "allow"), "GET, HEAD, POST, OPTIONS");
+    assert_eq!(problem(answer).await, ("urn:livecounter:problem:method-not-allowed".into(), 405));
+}
+
+/// The type and the status in a problem of the cache's own, which must have a title and a detail.
+async fn problem(answer: reqwest::Response) -> (String, u64) {
+    assert_eq!(header(&answer, "content-type"), "application/problem+json");
+    let problem: serde_json::Value =
+        serde_json::from_str(&answer.text().await.expect("a text")).expect("JSON");
+    assert!(problem["title"].is_string() && problem["detail"].is_string(), "{problem}");
+    (problem["type"].as_str().expect("a type").into(), problem["status"].as_u64().expect("a status"))
 }
