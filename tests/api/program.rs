@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use crate::grip::{GRIP_URL, SECRET, claims, hs256};
 use crate::support::http::client;
 use crate::support::process::resident_kib;
-use crate::support::redis::RedisServer;
+use crate::support::redis::{RedisServer, free_port};
 
 fn program(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_livecounter"));
@@ -174,6 +174,19 @@ async fn sigterm_and_ctrl_c_end_it_with_status_0() {
         let status = program.child.wait().expect("an exit status");
         assert_eq!(status.code(), Some(0), "{signal}");
     }
+}
+
+#[tokio::test]
+async fn what_could_not_be_announced_at_the_end_is_said() {
+    let (directory, gone) = (tempfile::tempdir().expect("a directory"), free_port());
+    let proxy = format!("http://127.0.0.1:{gone}/");
+    let mut program = Program::start(directory.path(), &[("GRIP_URL", &proxy)]);
+    client().post(program.url("/counters/2/")).send().await.expect("an answer");
+    program.signal("-TERM");
+    let mut log = String::new();
+    program.log.read_to_string(&mut log).expect("the log");
+    assert!(log.contains("not everything pending could be announced; it stays in the outbox"), "{log}");
+    assert_eq!(program.child.wait().expect("an exit status").code(), Some(0));
 }
 
 #[tokio::test]
