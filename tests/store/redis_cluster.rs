@@ -1,7 +1,7 @@
 //! The contract on a real Redis Cluster, and what becomes of it when nodes and slots come and go.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use livecounter::domain::Topic;
@@ -134,4 +134,27 @@ async fn while_the_node_that_is_asked_first_is_away_the_others_are_swept_and_ans
     let pause = Duration::from_secs(60);
     assert!(!store.overdue(1000, pause).await.expect("a sweep").is_empty());
     assert!(connect(&cluster).overdue(1000, pause).await.expect("an answer").is_empty());
+}
+
+#[tokio::test]
+async fn a_node_that_hangs_holds_up_no_call_to_the_others() {
+    let mut cluster = RedisCluster::start(3, 0, &["--cluster-require-full-coverage no"]).await;
+    let store = connect(&cluster);
+    let topics = topics(60);
+    assert!(store.add(adds(&topics)).await.iter().all(Result::is_ok));
+    cluster.nodes[0].pause();
+    let both = async || {
+        let (since, answers) = (Instant::now(), store.add(adds(&topics)).await);
+        let refused = answers.iter().filter(|answer| answer.is_err()).count();
+        assert!((1..topics.len()).contains(&refused), "{refused} refused");
+        since.elapsed()
+    };
+    // The first wait for its answer, and the next for a connection to it.
+    let at_once = async || (both().await < Duration::from_millis(500)).then_some(());
+    eventually("the node to be given up", at_once).await;
+    let mut took = Duration::ZERO;
+    for _ in 0..20 {
+        took += both().await;
+    }
+    assert!(took < Duration::from_secs(1), "{took:?}: one attempt to connect takes as long");
 }

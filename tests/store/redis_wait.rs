@@ -9,6 +9,7 @@ use livecounter::store::{Add, AddError, Added, Store};
 
 use crate::contract::eventually;
 use crate::support::redis::{FOLLOWER, RedisServer, free_port, part_with_replicas};
+use crate::support::redis_cluster::RedisCluster;
 use crate::support::redis_sentinels::RedisSentinels;
 
 /// Long enough for a replica on a busy machine, as most of these expect it to answer.
@@ -43,12 +44,16 @@ impl Pair {
             .expect("a good address")
     }
 
-    /// How often the master was asked to wait.
-    fn waits(&self) -> String {
-        let statistics = self.master.cli(&["INFO", "commandstats"]);
-        let line = statistics.lines().find_map(|line| line.strip_prefix("cmdstat_wait:calls="));
-        line.and_then(|line| line.split(',').next()).unwrap_or("0").to_owned()
+    fn waits(&self) -> u64 {
+        waits(&self.master)
     }
+}
+
+/// How often a master was asked to wait.
+fn waits(master: &RedisServer) -> u64 {
+    let statistics = master.cli(&["INFO", "commandstats"]);
+    let line = statistics.lines().find_map(|line| line.strip_prefix("cmdstat_wait:calls="));
+    line.and_then(|line| line.split(',').next()).map_or(0, |calls| calls.parse().expect("a number"))
 }
 
 fn topic() -> Topic {
@@ -76,11 +81,27 @@ async fn a_batch_is_waited_for_once() {
     let adds: Vec<_> = topics.map(|topic| Add::single(topic, 1, None)).collect();
     // The first call also tells Redis the script.
     bump(&store, None).await.expect("counted");
-    let before: u64 = pair.waits().parse().expect("a number");
+    let before = pair.waits();
     assert!(store.add(adds).await.iter().all(Result::is_ok));
-    assert_eq!(pair.waits(), (before + 1).to_string());
+    assert_eq!(pair.waits(), before + 1);
     assert_eq!(value(&store).await, 1);
-    assert_eq!(pair.waits(), (before + 1).to_string(), "a reading waits for nobody");
+    assert_eq!(pair.waits(), before + 1, "a reading waits for nobody");
+}
+
+#[tokio::test]
+async fn all_slots_of_a_node_are_waited_for_together() {
+    let cluster = RedisCluster::start(3, 0, &[]).await;
+    let wait = Wait { replicas: NonZeroU32::MIN, within: Duration::from_millis(100) };
+    let store = RedisStore::connect_and_wait(&cluster.url(), Duration::from_secs(2), wait);
+    let store = store.expect("a good address");
+    let adds = || (0..90).map(|n| Add::single(format!("counter-{n}").parse().expect("a topic"), 1, None));
+    // The first calls also tell the nodes the script.
+    store.add(adds().collect()).await;
+    let sum = || cluster.nodes.iter().map(waits).sum::<u64>();
+    let before = sum();
+    assert!(store.add(adds().collect()).await.iter().all(Result::is_err), "there is no replica");
+    let more = sum() - before;
+    assert!((3..=9).contains(&more), "{more} times for three nodes, and not once for each of some 60 slots");
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ pub enum ParseRedisUrlError {
 /// Whom the commands go to.
 pub(super) enum Route {
     /// One Redis holds everything.
-    One(Box<Link>),
+    One(Arc<Link>),
     /// Each bucket is on one of several.
     Cluster(Box<Cluster>),
 }
@@ -99,7 +99,7 @@ fn info(url: &str) -> Result<ConnectionInfo, ParseRedisUrlError> {
 
 fn one(url: &str, timeout: Duration) -> Result<Route, ParseRedisUrlError> {
     let client = Client::open(info(url)?).map_err(|_| ParseRedisUrlError::Malformed)?;
-    Ok(Route::One(Box::new(Link::new(Server::Fixed(Box::new(client)), timeout))))
+    Ok(Route::One(Arc::new(Link::new(Server::Fixed(Box::new(client)), timeout))))
 }
 
 fn cluster(scheme: &str, parts: &Parts<'_>, timeout: Duration) -> Result<Route, ParseRedisUrlError> {
@@ -148,7 +148,7 @@ fn sentinel(scheme: &str, parts: &Parts<'_>, timeout: Duration) -> Result<Route,
     }
     let client = builder.build().map_err(|_| ParseRedisUrlError::Malformed)?;
     let server = Server::Master(Arc::new(Sentinels::new(client)));
-    Ok(Route::One(Box::new(Link::new(server, timeout))))
+    Ok(Route::One(Arc::new(Link::new(server, timeout))))
 }
 
 /// The same host at another port.

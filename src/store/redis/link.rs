@@ -3,8 +3,8 @@
 //! Nothing that may have reached Redis is ever sent again from here: an increment could count twice.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{
@@ -14,12 +14,12 @@ use redis::{
 
 use super::call::Call;
 use super::sentinel::Sentinels;
+use super::wait::Waits;
 
 /// Making a connection takes at most this.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// After a failed attempt, calls fail at once for so long, doubled with each further one up to the longest: many waiting
-/// calls must not become many attempts.
+/// Between attempts, doubled with each further one up to the longest.
 const PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
@@ -36,16 +36,8 @@ pub(super) struct Link {
     server: Server,
     timeout: Duration,
     live: Mutex<Option<Live>>,
-    /// Held while connecting; how the last attempt failed.
-    connecting: tokio::sync::Mutex<Option<Failure>>,
-    /// Held while replicas are waited for.
-    waiting: tokio::sync::Mutex<()>,
-}
-
-struct Failure {
-    error: RedisError,
-    retry_at: Instant,
-    pause: Duration,
+    /// Held while connecting for the first time; how the last attempt failed, while a task makes others.
+    connecting: tokio::sync::Mutex<Option<RedisError>>,
 }
 
 #[derive(Clone)]
@@ -54,35 +46,37 @@ struct Live {
     /// Set when the connection breaks, by its own task: so an idle connection that broke is noticed before it is used.
     /// Set too when the Sentinels name another master.
     lost: Arc<AtomicBool>,
+    waits: Arc<Waits>,
 }
 
 impl Link {
     /// A link to `server`; every answer must come within `timeout`.
     pub(super) fn new(server: Server, timeout: Duration) -> Self {
-        let (live, connecting, waiting) = Default::default();
-        Link { server, timeout, live, connecting, waiting }
+        let (live, connecting) = Default::default();
+        Link { server, timeout, live, connecting }
     }
 
     /// Sends one command. What Redis answers with an error is an error.
-    pub(super) async fn query(&self, command: &Cmd) -> RedisResult<Value> {
+    pub(super) async fn query(self: &Arc<Self>, command: &Cmd) -> RedisResult<Value> {
         self.send(Call::of(command)).await
     }
 
-    /// The same, with what must go before and behind the command.
-    pub(super) async fn send(&self, call: Call<'_>) -> RedisResult<Value> {
-        // A connection that waits for replicas serves nothing else meanwhile: sent behind it, the next call would spend its
-        // time there.
-        let _turn = match call.wait {
-            Some(_) => Some(self.waiting.lock().await),
-            None => None,
-        };
+    /// The same, with what must go before the command, and with waiting for the replicas that must have it.
+    pub(super) async fn send(self: &Arc<Self>, call: Call<'_>) -> RedisResult<Value> {
         let mut live = self.live().await?;
-        let answer = call.over(&mut live.connection).await;
+        let mut answer = call.over(&mut live.connection).await;
+        if let (Ok(_), Some(wait)) = (&answer, call.wait)
+            && let Err(error) = live.waits.after_write(wait, &mut live.connection).await
+        {
+            answer = Err(error);
+        }
         self.drop_if_useless(&live, answer.as_ref().err());
         answer
     }
 
-    async fn live(&self) -> RedisResult<Live> {
+    /// The connection. After a failed attempt to make one, calls fail at once until a task of its own has made it: they
+    /// must not become many attempts, nor wait for one that takes long, with whatever goes out together with them.
+    async fn live(self: &Arc<Self>) -> RedisResult<Live> {
         if let Some(live) = self.current() {
             return Ok(live);
         }
@@ -90,18 +84,17 @@ impl Link {
         if let Some(live) = self.current() {
             return Ok(live);
         }
-        if let Some(failure) = failure.as_ref().filter(|failure| Instant::now() < failure.retry_at) {
-            return Err(failure.error.clone());
+        if let Some(error) = failure.as_ref() {
+            return Err(error.clone());
         }
         match self.connect().await {
             Ok(live) => {
-                *failure = None;
                 *self.lock() = Some(live.clone());
                 Ok(live)
             }
             Err(error) => {
-                let pause = failure.as_ref().map_or(PAUSE, |before| LONGEST_PAUSE.min(2 * before.pause));
-                *failure = Some(Failure { error: error.clone(), retry_at: Instant::now() + pause, pause });
+                *failure = Some(error.clone());
+                tokio::spawn(connect_again(Arc::downgrade(self)));
                 Err(error)
             }
         }
@@ -128,7 +121,7 @@ impl Link {
                 connection
             }
         };
-        Ok(Live { connection, lost })
+        Ok(Live { connection, lost, waits: Arc::default() })
     }
 
     fn current(&self) -> Option<Live> {
@@ -151,6 +144,26 @@ impl Link {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Live>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Connects, however often it takes, for as long as somebody has the link.
+async fn connect_again(link: Weak<Link>) {
+    let mut pause = PAUSE;
+    loop {
+        tokio::time::sleep(pause).await;
+        pause = LONGEST_PAUSE.min(2 * pause);
+        let Some(link) = link.upgrade() else { return };
+        let attempt = link.connect().await;
+        let mut failure = link.connecting.lock().await;
+        match attempt {
+            Ok(live) => {
+                *link.lock() = Some(live);
+                *failure = None;
+                return;
+            }
+            Err(error) => *failure = Some(error),
+        }
     }
 }
 
