@@ -129,13 +129,11 @@ impl Announcer {
 
     /// The same for topics that a sweep has found: those that are on their way already are left alone.
     fn swept(&self, topics: Vec<Topic>) {
-        let mut board = self.board();
-        let unknown: Vec<Topic> = topics.into_iter().filter(|topic| !board.knows(topic)).collect();
-        let wake = unknown.into_iter().fold(false, |wake, topic| wake | board.changed(topic));
-        drop(board);
-        if wake {
-            self.0.wake.notify_one();
-        }
+        let unknown = {
+            let board = self.board();
+            topics.into_iter().filter(|topic| !board.knows(topic)).collect()
+        };
+        self.changed(unknown);
     }
 
     /// Announces what an addition has claimed already (see [`Announcer::claim_at_once`]), in this order.

@@ -15,7 +15,7 @@ use crate::domain::Amount;
 
 /// The longest body, in bytes: room for any amount and white space.
 const BODY_LIMIT: usize = 4096;
-/// How long a body may take to arrive: the head's client has shown that it can send.
+/// How long a body may take to arrive behind its head.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 
 /// The amount, from the query or the body; 400 where it is not one or is given twice, 408 for a body that does not come,

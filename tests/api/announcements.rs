@@ -231,25 +231,19 @@ async fn what_is_counted_beside_a_key_of_another_kind_is_announced() {
         assert_eq!(answer.status(), 200);
         last.push((format!("counter-{name}"), answer.text().await.expect("a text")));
     }
-    let mut poll = tokio::time::interval(Duration::from_millis(20));
-    let told = async |channel: &str, value: &str| {
+    let is_told = |(channel, value): &(String, String)| {
         let line = format!("data: {value}");
         let is_it = |item: &Value| {
-            item["channel"] == channel
+            item["channel"] == *channel
                 && item["formats"]["http-stream"]["content"].as_str().is_some_and(|it| it.contains(&line))
         };
-        while !proxy
-            .seen()
-            .iter()
-            .any(|it| it.body["items"].as_array().is_some_and(|it| it.iter().any(is_it)))
-        {
-            poll.tick().await;
-        }
+        let seen = proxy.seen();
+        seen.iter().filter_map(|arrival| arrival.body["items"].as_array()).flatten().any(is_it)
     };
     let everybody = async {
-        let mut told = told;
-        for (channel, value) in &last {
-            told(channel, value).await;
+        let mut poll = tokio::time::interval(Duration::from_millis(20));
+        while !last.iter().all(is_told) {
+            poll.tick().await;
         }
     };
     tokio::time::timeout(SOON, everybody).await.expect("every one announced");

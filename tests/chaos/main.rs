@@ -3,6 +3,9 @@
 //!
 //! Every fault has a scenario of its own; `mixed` and `mixed_cluster` throw many, as a seed says. `make chaos` runs those for
 //! as long as asked: `CHAOS_SECONDS=600 CHAOS_SEED=7 make chaos`; and those of `pressure` with a minute for each fault.
+//!
+//! Every scenario has a thread for its proxies, listeners and writers beside its own, which waits for `redis-cli` and the
+//! like: a wire that stood still meanwhile would be a fault that nobody asked for, and Sentinels would act on it.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -3,24 +3,19 @@
 use std::time::Duration;
 
 use livecounter::domain::Topic;
-use livecounter::store::redis::RedisStore;
-use livecounter::store::{Add, Store};
+use livecounter::store::Add;
 
-use crate::contract::eventually;
+use crate::contract::{Backend, eventually};
 use crate::support::redis::RedisServer;
 
 fn topic(name: &str) -> Topic {
     name.parse().expect("a topic")
 }
 
-fn connect(server: &RedisServer) -> RedisStore {
-    RedisStore::connect(&server.url(), Duration::from_secs(2)).expect("a good address")
-}
-
 #[tokio::test]
 async fn a_foreign_name_in_an_outbox_or_a_foreign_outbox_keeps_no_sweep_from_the_others() {
     let server = RedisServer::start();
-    let store = connect(&server);
+    let store = server.store();
     let added = store.add(vec![Add::single(topic("counter-a"), 1, None)]).await;
     assert_eq!(added[0].as_ref().expect("counted").value, 1);
     let outbox = server.cli(&["--scan", "--pattern", "lc:*:o?"]);
