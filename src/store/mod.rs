@@ -48,6 +48,9 @@ pub trait Store: Send + Sync + 'static {
 /// How long after a change its mark becomes overdue, so that a sweep leaves alone what its own origin is about to announce.
 pub const GRACE: Duration = Duration::from_secs(2);
 
+/// No lease may be longer. So a mark that is due later is from before the store's clock was set back, and overdue.
+pub const LONGEST_LEASE: Duration = Duration::from_secs(60);
+
 /// How long an idempotency key is remembered.
 pub const KEY_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
@@ -85,7 +88,7 @@ impl Add {
 pub struct Added {
     /// The value after the change; of a replayed key, the value its first use was answered with.
     pub value: i64,
-    /// The key had been used before with the same amount: nothing was changed.
+    /// The key had been used before, by an earlier call, with the same amount: nothing was changed.
     pub replayed: bool,
     /// What to announce, where the [`Add`] asked for a claim and changed something: its `id` is that of the last of
     /// the `changes`, the ones before it have the revisions before.
@@ -122,7 +125,7 @@ pub struct Reading {
 pub struct Terms {
     /// How long the topic's gate stays shut behind a successful claim. Zero leaves it open.
     pub interval: Duration,
-    /// How long the claimant has to acknowledge, before anybody's sweep may announce it again.
+    /// How long the claimant has to acknowledge, before anybody's sweep may announce it again; at most [`LONGEST_LEASE`].
     pub lease: Duration,
 }
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Add, Announcement, Claim, Store, Terms};
+use livecounter::store::{Add, Announcement, Claim, LONGEST_LEASE, Store, Terms};
 
 use crate::contract::eventually;
 use crate::support::redis::RedisServer;
 
-const TERMS: Terms = Terms { interval: Duration::ZERO, lease: Duration::from_secs(600) };
+const TERMS: Terms = Terms { interval: Duration::ZERO, lease: LONGEST_LEASE };
 
 fn topic() -> Topic {
     "counter-a".parse().expect("a topic")

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use livecounter::domain::Topic;
 use livecounter::store::sqlite::{OpenError, SqliteStore};
-use livecounter::store::{Add, AddError, Claim, Reading, Store, Terms};
+use livecounter::store::{Add, AddError, Claim, LONGEST_LEASE, Reading, Store, Terms};
 use rusqlite::Connection;
 
-const TERMS: Terms = Terms { interval: Duration::from_secs(600), lease: Duration::from_secs(600) };
+const TERMS: Terms = Terms { interval: Duration::from_secs(600), lease: LONGEST_LEASE };
 
 fn topic(name: &str) -> Topic {
     name.parse().expect("a topic")

@@ -48,6 +48,12 @@ impl RedisStore {
         if !keyed.is_empty() && script::is_cut(&error) {
             // A second failure leaves the answers of the first.
             let _ = self.send(&keyed, answers).await;
+            for item in keyed {
+                if let Ok(added) = &mut answers[item.position] {
+                    // As far as anybody knows it was the first of the two that used the key: it is still to be announced.
+                    added.replayed = false;
+                }
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 --
 -- KEYS    per topic: topic hash, outbox
 -- ARGV    1 interval in ms for which the gate stays shut, 2 lease in ms,
---         3 epoch for topics that another master than this one was the last to give one
+--         3 epoch for topics that another master than this one was the last to give one, 4 longest lease in ms
 -- returns per topic: 0                         nothing to announce
 --                    ms                        the gate is shut for so long
 --                    {value, epoch, id, prev}  announce; prev is "0" before the first claim, and
@@ -34,8 +34,9 @@ local function fresh(topic, outbox, name, state, revision)
 end
 
 local function again(topic, outbox, name, state)
-  local due = call('ZSCORE', outbox, name)
-  if not due or tonumber(due) > now then
+  local due = tonumber(call('ZSCORE', outbox, name) or '')
+  -- A lease longer than the longest is from before the clock was set back.
+  if not due or (now < due and due <= now + ARGV[4]) then
     return 0
   end
   call('ZADD', outbox, leased, name)

@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use redis::Cmd;
 
+use super::script;
 use crate::domain::{BUCKETS, IdempotencyKey, SHELVES, Topic};
 
 /// Buckets in slots far from each other, so most likely on different nodes of a Cluster: where something is not about a
 /// bucket, the first of them whose node answers has it.
 pub(super) const SPREAD: [u16; 4] = [0, 69, 107, 60];
 
-/// Shuts the sweep for `pause`, where it is not shut already; its key is in the bucket.
+/// Shuts the sweep for `pause`, where it is not shut already; its key is in the bucket. Answers 1 where it was open.
 pub(super) fn shut_sweep(bucket: u16, pause: Duration) -> Cmd {
-    let mut command = redis::cmd("SET");
-    command.arg(sweep(bucket)).arg(1).arg("NX").arg("PX").arg(pause.as_millis().max(1) as u64);
+    let mut command = script::SHUT_SWEEP.by_source(1);
+    command.arg(sweep(bucket)).arg(pause.as_millis().max(1) as u64);
     command
 }
 

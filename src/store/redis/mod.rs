@@ -10,7 +10,7 @@
 //! | `lc:{bN}:t:<topic>` | hash | the topic, see below; never expires |
 //! | `lc:{bN}:oM` | sorted set | an outbox of the bucket, one for each shelf `M`: marked topics, scored by when the mark becomes overdue |
 //! | `lc:{bN}:i:<topic>:<key>` | string | `amount value` of an idempotency key's first use; expires after its lifetime |
-//! | `lc:{b0}:sweep` | string | shuts the sweep for all callers until it expires; in a Cluster whose node of `{b0}` is away, the same in another bucket |
+//! | `lc:{b0}:sweep` | string | until when the sweep is shut for all callers; in a Cluster whose node of `{b0}` is away, the same in another bucket |
 //!
 //! | field | holds |
 //! |---|---|
@@ -58,7 +58,7 @@ use keys::KeyWriter;
 use script::Script;
 pub use wait::Wait;
 
-use super::{Add, AddError, Added, Claim, Reading, Store, StoreError, Terms, random};
+use super::{Add, AddError, Added, Claim, LONGEST_LEASE, Reading, Store, StoreError, Terms, random};
 use crate::domain::{EventId, Topic};
 
 /// A Redis, or several behind Sentinels or as a Cluster. Each worker has its own, with its own connection.
@@ -171,7 +171,8 @@ impl Store for RedisStore {
         let write = |command: &mut Cmd, chunk: &[usize]| {
             let mut keys = KeyWriter::default();
             chunk.iter().for_each(|&index| keys.topic_and_outbox(command, &topics[index]));
-            command.arg(terms.interval.as_millis() as u64).arg(terms.lease.as_millis() as u64).arg(epoch);
+            command.arg(terms.interval.as_millis() as u64).arg(terms.lease.as_millis() as u64);
+            command.arg(epoch).arg(LONGEST_LEASE.as_millis() as u64);
         };
         let groups = self.groups(topics.iter());
         let answers = groups.iter().map(|group| self.ask_group(&question, &topics, group, write));

@@ -12,7 +12,7 @@ use super::keys::{self, KeyWriter};
 use super::script::{self, Script};
 use super::{RedisStore, reply};
 use crate::domain::{BUCKETS, EventId, SHELVES, Topic};
-use crate::store::{GRACE, random};
+use crate::store::{GRACE, LONGEST_LEASE, random};
 
 impl RedisStore {
     /// Takes the marks of announced topics away.
@@ -36,7 +36,7 @@ impl RedisStore {
     /// Whether this caller may sweep; then nobody else may within the pause.
     pub(super) async fn open_sweep(&self, pause: Duration) -> RedisResult<bool> {
         // Two may, where they cannot reach the same nodes: then both are given the same topics, and one of them each claim.
-        Ok(self.ask_one_node(|bucket| keys::shut_sweep(bucket, pause)).await? != Value::Nil)
+        Ok(self.ask_one_node(|bucket| keys::shut_sweep(bucket, pause)).await? == Value::Int(1))
     }
 
     /// Asks what any node can answer, of a Cluster one after the other: while some are lost, the others serve.
@@ -98,7 +98,7 @@ impl RedisStore {
                 for &bucket in buckets {
                     (0..SHELVES).for_each(|shelf| keys.outbox(command, bucket, shelf));
                 }
-                command.arg(limit);
+                command.arg(limit).arg(LONGEST_LEASE.as_millis() as u64);
             })
         });
         Ok(join_all(calls).await)

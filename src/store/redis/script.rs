@@ -27,6 +27,7 @@ pub(super) static ADD_PLAIN: LazyLock<Script> = script!(ONCE, "shared.lua", "add
 pub(super) static CLAIM: LazyLock<Script> = script!(ONCE, "shared.lua", "claim.lua");
 pub(super) static ACKNOWLEDGE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "acknowledge.lua");
 pub(super) static OVERDUE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "overdue.lua");
+pub(super) static SHUT_SWEEP: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "shut_sweep.lua");
 pub(super) static READ: LazyLock<Script> = script!(REPEATABLE, "read.lua");
 pub(super) static OUTBOX_LEN: LazyLock<Script> = script!(REPEATABLE, "outbox_len.lua");
 

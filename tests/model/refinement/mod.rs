@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use livecounter::domain::{Epoch, EventId};
-use livecounter::store::{AddError, Added, Announcement, Claim, Reading, Terms};
+use livecounter::store::{AddError, Added, Announcement, Claim, LONGEST_LEASE, Reading, Terms};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
@@ -20,7 +20,7 @@ use commands::{Addition, Command, commands};
 use subjects::{OnRedis, OnSqlite, Subject};
 
 const TOPICS: usize = 3;
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = LONGEST_LEASE;
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The specification beside the store, and which real epoch each of its epochs is.

@@ -44,24 +44,23 @@ pub(crate) async fn a_claim_within_its_lease_is_given_to_nobody_else(backend: &d
 pub(crate) async fn a_shut_gate_makes_claimants_wait(backend: &dyn Backend) {
     let (store, busy) = (backend.store(), topic("busy"));
     bump(&*store, &busy, 1).await;
-    let first = announcement(&*store, &busy, terms(400, 600_000)).await;
+    let first = announcement(&*store, &busy, gate(400)).await;
     // Shut, but nothing waits behind it.
-    assert_eq!(claim_one(&*store, &busy, terms(400, 600_000)).await, Claim::Nothing);
+    assert_eq!(claim_one(&*store, &busy, gate(400)).await, Claim::Nothing);
     bump(&*store, &busy, 1).await;
-    let Claim::Wait(wait) = claim_one(&*backend.store(), &busy, terms(400, 600_000)).await else {
+    let Claim::Wait(wait) = claim_one(&*backend.store(), &busy, gate(400)).await else {
         panic!("the gate should be shut");
     };
     assert!(wait > Duration::ZERO && wait <= Duration::from_millis(400), "{wait:?}");
-    let second =
-        eventually("the gate to open", async || match claim_one(&*store, &busy, terms(400, 600_000)).await {
-            Claim::Announce(announcement) => Some(announcement),
-            Claim::Wait(left) => {
-                assert!(left <= wait);
-                None
-            }
-            Claim::Nothing => panic!("something is unpublished"),
-        })
-        .await;
+    let second = eventually("the gate to open", async || match claim_one(&*store, &busy, gate(400)).await {
+        Claim::Announce(announcement) => Some(announcement),
+        Claim::Wait(left) => {
+            assert!(left <= wait);
+            None
+        }
+        Claim::Nothing => panic!("something is unpublished"),
+    })
+    .await;
     assert_eq!((second.value, second.prev), (2, first.id));
 }
 
@@ -69,7 +68,7 @@ pub(crate) async fn a_zero_interval_leaves_the_gate_open(backend: &dyn Backend) 
     let (store, free) = (backend.store(), topic("free"));
     for value in 1..=3 {
         bump(&*store, &free, 1).await;
-        assert_eq!(announcement(&*store, &free, terms(0, 600_000)).await.value, value);
+        assert_eq!(announcement(&*store, &free, gate(0)).await.value, value);
     }
 }
 
@@ -119,10 +118,10 @@ pub(crate) async fn a_claim_inside_an_add_heeds_and_moves_no_gate(backend: &dyn 
     let claiming = Add { claim: Some(LONG), ..amount(&gated, 1) };
     add_one(&*store, claiming.clone()).await.expect("counted").claimed.expect("a claim");
     bump(&*store, &gated, 1).await;
-    announcement(&*store, &gated, terms(600_000, 600_000)).await;
+    announcement(&*store, &gated, gate(600_000)).await;
     add_one(&*store, claiming).await.expect("counted").claimed.expect("a claim through the shut gate");
     bump(&*store, &gated, 1).await;
-    let claim = claim_one(&*store, &gated, terms(600_000, 600_000)).await;
+    let claim = claim_one(&*store, &gated, gate(600_000)).await;
     assert!(matches!(claim, Claim::Wait(_)), "{claim:?}");
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use livecounter::domain::{EventId, Topic};
-use livecounter::store::{Add, AddError, Added, Announcement, Claim, Reading, Store, Terms};
+use livecounter::store::{Add, AddError, Added, Announcement, Claim, LONGEST_LEASE, Reading, Store, Terms};
 
 pub(crate) use {adding::*, announcing::*, claiming::*, sweeping::*};
 
@@ -80,7 +80,7 @@ pub(crate) use every_sentence;
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A lease that does not run out within a test.
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = LONGEST_LEASE;
 
 fn topic(id: &str) -> Topic {
     Topic::counter(&id.parse().expect("a counter id"))
@@ -90,7 +90,12 @@ fn terms(interval_ms: u64, lease_ms: u64) -> Terms {
     Terms { interval: Duration::from_millis(interval_ms), lease: Duration::from_millis(lease_ms) }
 }
 
-/// Terms without gate, and with a lease that does not run out.
+/// Terms with a gate, and with a lease that does not run out.
+fn gate(interval_ms: u64) -> Terms {
+    Terms { lease: LONG, ..terms(interval_ms, 0) }
+}
+
+/// The same without a gate.
 const ANY_TIME: Terms = Terms { interval: Duration::ZERO, lease: LONG };
 
 fn amount(topic: &Topic, amount: i64) -> Add {

@@ -1,0 +1,71 @@
+//! A Redis whose clock is set back: what it has noted of times is far ahead then, and must keep nothing from being
+//! announced.
+
+use std::time::Duration;
+
+use livecounter::domain::Topic;
+use livecounter::store::{Add, Claim, LONGEST_LEASE, Terms};
+
+use crate::contract::{Backend, eventually};
+use crate::support::redis::RedisServer;
+
+const TERMS: Terms = Terms { interval: LONGEST_LEASE, lease: LONGEST_LEASE };
+
+fn topic(name: &str) -> Topic {
+    name.parse().expect("a topic")
+}
+
+/// Puts everything that Redis has noted an hour ahead: nothing else differs when its clock is set back by as much. (Its
+/// allocator does not start with a clock that can be set.)
+fn set_back_by_an_hour(server: &RedisServer) {
+    let script = "
+        local hour, moved = 3600000, 0
+        for _, key in ipairs(redis.call('KEYS', 'lc:*')) do
+            local kind = redis.call('TYPE', key).ok
+            if kind == 'zset' then
+                for _, name in ipairs(redis.call('ZRANGE', key, 0, -1)) do
+                    redis.call('ZINCRBY', key, hour, name)
+                    moved = moved + 1
+                end
+            elseif kind == 'hash' then
+                for _, field in ipairs({'s', 'g'}) do
+                    if redis.call('HEXISTS', key, field) == 1 then
+                        redis.call('HINCRBY', key, field, hour)
+                        moved = moved + 1
+                    end
+                end
+            elseif kind == 'string' then
+                redis.call('SET', key, redis.call('GET', key) + hour, 'PX', redis.call('PTTL', key) + hour)
+                moved = moved + 1
+            end
+        end
+        return moved";
+    // Two marks, the two times of a gate, and the sweep.
+    assert_eq!(server.cli(&["EVAL", script, "0"]), "5");
+}
+
+#[tokio::test]
+async fn what_a_dead_origin_left_is_found_and_claimed_when_the_clock_was_set_back() {
+    let server = RedisServer::start();
+    let store = server.store();
+    let (marked, claimed) = (topic("counter-marked"), topic("counter-claimed"));
+    let adds = [&marked, &claimed].map(|topic| Add::single(topic.clone(), 1, None));
+    assert!(store.add(adds.to_vec()).await.iter().all(Result::is_ok));
+    let claims = store.claim(vec![claimed.clone()], TERMS).await;
+    assert!(matches!(claims[0], Ok(Claim::Announce(_))), "{claims:?}");
+    let pause = Duration::from_millis(900);
+    assert_eq!(store.overdue(10, pause).await.expect("a sweep"), []);
+
+    set_back_by_an_hour(&server);
+
+    let found = eventually("the sweep to open", async || {
+        let mut found = store.overdue(10, pause).await.expect("a sweep");
+        found.sort_by_key(Topic::to_string);
+        (!found.is_empty()).then_some(found)
+    });
+    let found = found.await;
+    assert_eq!(found, [claimed, marked]);
+    for claim in store.claim(found, TERMS).await {
+        assert!(matches!(claim, Ok(Claim::Announce(_))), "{claim:?}");
+    }
+}
