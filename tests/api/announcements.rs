@@ -1,104 +1,16 @@
 //! What an origin sends to the cache and to the proxies, and in which order; told by servers of the test's own.
 
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use futures_util::future::join_all;
 use serde_json::Value;
 
 use crate::support::app::TestApp;
 use crate::support::http::client;
 use crate::support::redis::RedisServer;
+use crate::witness::Witness;
 
 const SOON: Duration = Duration::from_secs(10);
-
-/// A request that arrived.
-#[derive(Clone, Debug)]
-struct Arrival {
-    at: Instant,
-    path: String,
-    keys: String,
-    body: Value,
-}
-
-/// A server that notes what it is sent and answers with a status that can be changed.
-struct Witness {
-    addr: SocketAddr,
-    seen: Arc<Mutex<Vec<Arrival>>>,
-    status: Arc<Mutex<u16>>,
-    stop: Option<actix_web::dev::ServerHandle>,
-}
-
-impl Witness {
-    async fn start() -> Self {
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let status = Arc::new(Mutex::new(200));
-        let (data, answers) = (Arc::clone(&seen), Arc::clone(&status));
-        let (ready, started) = tokio::sync::oneshot::channel();
-        std::thread::spawn(move || {
-            actix_web::rt::System::new().block_on(async move {
-                let server = HttpServer::new(move || {
-                    let (seen, status) = (Arc::clone(&data), Arc::clone(&answers));
-                    App::new().default_service(web::to(move |request: HttpRequest, body: web::Bytes| {
-                        let header = request.headers().get("surrogate-key").and_then(|v| v.to_str().ok());
-                        seen.lock().expect("the list").push(Arrival {
-                            at: Instant::now(),
-                            path: request.path().to_owned(),
-                            keys: header.unwrap_or_default().to_owned(),
-                            body: serde_json::from_slice(&body).unwrap_or_default(),
-                        });
-                        let status = *status.lock().expect("the status");
-                        let status = actix_web::http::StatusCode::from_u16(status).expect("a status");
-                        async move { HttpResponse::build(status).body("{}") }
-                    }))
-                })
-                .workers(1)
-                .disable_signals()
-                .bind("127.0.0.1:0")
-                .expect("a port");
-                let addr = server.addrs()[0];
-                let server = server.run();
-                let _ = ready.send((addr, server.handle()));
-                server.await.expect("to serve");
-            });
-        });
-        let (addr, stop) = started.await.expect("a server");
-        Witness { addr, seen, status, stop: Some(stop) }
-    }
-
-    fn seen(&self) -> Vec<Arrival> {
-        self.seen.lock().expect("the list").clone()
-    }
-
-    fn answer_with(&self, status: u16) {
-        *self.status.lock().expect("the status") = status;
-    }
-
-    /// Waits until so many requests have come whose path ends so; returns them.
-    async fn arrivals(&self, path: &str, count: usize) -> Vec<Arrival> {
-        let mut poll = tokio::time::interval(Duration::from_millis(10));
-        let deadline = Instant::now() + SOON;
-        loop {
-            poll.tick().await;
-            let found: Vec<_> =
-                self.seen().into_iter().filter(|arrival| arrival.path.ends_with(path)).collect();
-            if found.len() >= count {
-                return found;
-            }
-            assert!(Instant::now() < deadline, "only {found:?}");
-        }
-    }
-}
-
-impl Drop for Witness {
-    fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            drop(stop.stop(false));
-        }
-    }
-}
 
 async fn origin(proxies: &[&Witness], api: &Witness) -> TestApp {
     let grip: Vec<_> =

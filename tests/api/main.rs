@@ -5,6 +5,7 @@ mod support;
 
 mod accept;
 mod announcements;
+mod backlog;
 mod bad_input;
 mod counters;
 mod crowd;
@@ -15,3 +16,4 @@ mod program;
 mod purging;
 mod store_away;
 mod streams;
+mod witness;

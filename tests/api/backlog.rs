@@ -1,0 +1,64 @@
+//! Thousands of changes that one of the proxies does not take: they are announced again and again, and new ones beside
+//! them.
+
+use std::time::Duration;
+
+use livecounter::domain::Topic;
+use livecounter::store::redis::RedisStore;
+use livecounter::store::{Add, Store};
+
+use crate::support::app::TestApp;
+use crate::support::http::client;
+use crate::support::redis::RedisServer;
+use crate::witness::Witness;
+
+/// More than can be announced again within a lease.
+const BEHIND: usize = 20_000;
+/// As many pass the proxy before the new change comes: by then sweeps without a limit have put more on the board than leaves it.
+const IN_FULL_SWING: usize = 8_000;
+/// What may go before a new change: what a sweep has put on the board, half a second's announcements, and rounds under way.
+const BEFORE: usize = 1_280 + 4 * 64;
+
+async fn leave_behind(redis: &RedisServer) {
+    let store = RedisStore::connect(&redis.url(), Duration::from_secs(10)).expect("a good address");
+    let topic = |number| Topic::counter(&format!("behind-{number}").parse().expect("an id"));
+    let adds = (0..BEHIND).map(|number| Add::single(topic(number), 1, None)).collect();
+    assert!(store.add(adds).await.iter().all(Result::is_ok));
+}
+
+/// The channels of all that a proxy was told, in order.
+fn told(proxy: &Witness) -> Vec<String> {
+    let seen = proxy.seen();
+    let items = seen.iter().filter_map(|arrival| arrival.body["items"].as_array()).flatten();
+    items.map(|item| item["channel"].as_str().expect("a channel").to_owned()).collect()
+}
+
+#[tokio::test]
+async fn what_is_announced_again_and_again_does_not_stand_in_the_way_of_new_changes() {
+    let (redis, well, ill) = (RedisServer::start(), Witness::start().await, Witness::start().await);
+    ill.answer_with(500);
+    leave_behind(&redis).await;
+    let grip = [&well, &ill].map(|proxy| format!("http://{}/?iss=test&key=secret", proxy.addr)).join(" ");
+    let app = TestApp::with(&[("REDIS_URL", &redis.url()), ("GRIP_URL", &grip)]).await;
+    let mut poll = tokio::time::interval(Duration::from_millis(50));
+    let patience = Duration::from_secs(30);
+    let swing = async {
+        while told(&well).len() < IN_FULL_SWING {
+            poll.tick().await;
+        }
+    };
+    tokio::time::timeout(patience, swing).await.expect("what was left behind to be announced");
+    client().post(app.counter("new")).send().await.expect("an answer");
+    let before = told(&well).len();
+    let new = async {
+        loop {
+            if let Some(position) = told(&well).iter().position(|channel| channel == "counter-new") {
+                return position;
+            }
+            poll.tick().await;
+        }
+    };
+    let position = tokio::time::timeout(patience, new).await.expect("the new change to be announced");
+    let passed = position.saturating_sub(before);
+    assert!(passed <= BEFORE, "{passed} of what was left behind went before it");
+}
