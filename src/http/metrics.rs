@@ -1,13 +1,15 @@
 //! `/metrics`: what operators watch, in the Prometheus text format. Labels are route templates, never paths, so that
 //! their number is bounded.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric};
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelValueEncoder,
+};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
@@ -20,8 +22,7 @@ use crate::grip::{EndpointState, Publisher, Refused, Verifier};
 use crate::hub::Hub;
 
 /// The methods that are told apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-#[allow(missing_docs)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Method {
     Get,
     Head,
@@ -42,6 +43,19 @@ impl Method {
             "OPTIONS" => Method::Options,
             _ => Method::Other,
         }
+    }
+}
+
+/// As requests write them.
+impl EncodeLabelValue for Method {
+    fn encode(&self, encoder: &mut LabelValueEncoder) -> fmt::Result {
+        encoder.write_str(match self {
+            Method::Get => "GET",
+            Method::Head => "HEAD",
+            Method::Post => "POST",
+            Method::Options => "OPTIONS",
+            Method::Other => "other",
+        })
     }
 }
 

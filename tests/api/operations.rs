@@ -24,12 +24,15 @@ async fn metrics_are_labelled_by_route_template_only() {
         client().post(app.counter(id)).send().await.expect("an answer");
         client().get(format!("{}/no/{id}", app.address)).send().await.expect("an answer");
     }
+    client().delete(format!("{}/healthz", app.address)).send().await.expect("an answer");
     let metrics = client().get(format!("{}/metrics", app.address)).send().await.expect("an answer");
     let text = metrics.text().await.expect("a text");
-    let posts = r#"livecounter_http_requests_total{route="/counters/{id}/",method="Post",status="200"} 3"#;
+    let posts = r#"livecounter_http_requests_total{route="/counters/{id}/",method="POST",status="200"} 3"#;
     assert!(text.contains(posts), "{text}");
-    let missing = r#"livecounter_http_requests_total{route="",method="Get",status="404"} 3"#;
+    let missing = r#"livecounter_http_requests_total{route="",method="GET",status="404"} 3"#;
     assert!(text.contains(missing), "{text}");
+    let others = r#"livecounter_http_requests_total{route="/healthz",method="other",status="405"} 1"#;
+    assert!(text.contains(others), "{text}");
     assert!(!text.contains("three"), "{text}");
     assert!(text.contains("livecounter_http_request_seconds_bucket"), "{text}");
     assert!(text.contains("livecounter_announcements_claimed_total"), "{text}");

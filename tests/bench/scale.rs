@@ -24,7 +24,7 @@ const JOINING: Duration = Duration::from_millis(20);
 const REFUSALS: usize = 3;
 
 const CLAIMED: &str = "livecounter_announcements_claimed_total";
-const READS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="Get""#;
+const READS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="GET""#;
 const RECOVERIES: &str = r#"livecounter_http_requests_total{route="/counters/{id}/recover""#;
 const FAILED: &str = r#",status="5"#;
 

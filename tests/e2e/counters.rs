@@ -14,7 +14,7 @@ use crate::support::sse::Listener;
 
 const SOON: Duration = Duration::from_secs(10);
 const RECOVERIES: &str = r#"livecounter_http_requests_total{route="/counters/{id}/recover""#;
-const READS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="Get""#;
+const READS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="GET""#;
 
 async fn post(url: &str) -> String {
     let answer = client().post(url).send().await.expect("an answer");

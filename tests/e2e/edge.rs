@@ -13,7 +13,7 @@ use crate::support::sse::Listener;
 
 const SOON: Duration = Duration::from_secs(10);
 const COUNTER: &str = "/counters/2/";
-const READS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="Get""#;
+const READS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="GET""#;
 const ACKNOWLEDGED: &str = "livecounter_announcements_acknowledged_total";
 
 async fn post(url: &str) -> String {

@@ -12,7 +12,7 @@ use crate::support::sse::Listener;
 const SOON: Duration = Duration::from_secs(10);
 const INTERVAL: Duration = Duration::from_millis(500);
 const JOINING: usize = 50;
-const READS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="Get""#;
+const READS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="GET""#;
 const CLAIMED: &str = "livecounter_announcements_claimed_total";
 const PURGED: &str = "livecounter_purged_keys_total";
 

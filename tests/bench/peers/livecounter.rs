@@ -80,7 +80,7 @@ pub(crate) fn origins(count: usize, interval: Duration) -> Result<Origins> {
     Ok(Origins { origins, cache, pushpin, _redis: redis })
 }
 
-const POSTS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="Post",status="200""#;
+const POSTS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="POST",status="200""#;
 
 /// The sum of a metric's lines that contain `part`.
 pub(crate) fn metric(port: u16, part: &str) -> Result<f64> {
