@@ -4,7 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use actix_web::http::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING,
+};
 use actix_web::web::{Bytes, Payload};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
@@ -19,7 +21,7 @@ const BODY_LIMIT: usize = 4096;
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 
 /// The amount, from the query or the body; 400 where it is not one or is given twice, 408 for a body that does not come,
-/// 413 for one that is too long, 415 for one of an unknown kind.
+/// 413 for one that is too long, 415 for one of an unknown kind or compressed.
 pub(super) async fn amount(request: &HttpRequest, payload: Payload) -> Result<Amount, ApiError> {
     let of_query = match request.query_string() {
         "" => None,
@@ -41,6 +43,10 @@ fn has_body(request: &HttpRequest) -> bool {
 }
 
 async fn by_of_body(request: &HttpRequest, payload: Payload) -> Result<Option<String>, ApiError> {
+    let coded = |coding: &HeaderValue| !coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    if request.headers().get_all(CONTENT_ENCODING).any(coded) {
+        return Err(ApiError::UnsupportedEncoding);
+    }
     let body: Bytes = match timeout(BODY_WITHIN, payload.to_bytes_limited(BODY_LIMIT)).await {
         Ok(Ok(Ok(body))) => body,
         Ok(Ok(Err(_))) => return Err(ApiError::BadRequest("the body could not be read to its end".into())),

@@ -1,7 +1,7 @@
 //! The one table from what went wrong to what the client is told: `application/problem+json` (RFC 9457).
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use actix_web::http::header::{ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 
 use serde::Serialize;
@@ -36,6 +36,9 @@ pub enum ApiError {
     /// The body is of a kind that the resource does not read.
     #[error("the body must be application/json or application/x-www-form-urlencoded")]
     UnsupportedMediaType,
+    /// The body is compressed: not worth it for a number.
+    #[error("the body must come without a Content-Encoding")]
+    UnsupportedEncoding,
     /// The idempotency key was used with another amount.
     #[error("this Idempotency-Key was used with the amount {0}; nothing was changed")]
     KeyReused(i64),
@@ -78,7 +81,7 @@ impl ApiError {
             ApiError::OutOfRange => (StatusCode::CONFLICT, "out-of-range", "Value out of range"),
             ApiError::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large"),
             ApiError::BodyTooSlow(_) => (StatusCode::REQUEST_TIMEOUT, "body-too-slow", "Body too slow"),
-            ApiError::UnsupportedMediaType => {
+            ApiError::UnsupportedMediaType | ApiError::UnsupportedEncoding => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type")
             }
             ApiError::KeyReused(_) => {
@@ -134,6 +137,8 @@ impl ResponseError for ApiError {
         response.insert_header((CONTENT_TYPE, "application/problem+json"));
         response.insert_header((CACHE_CONTROL, "no-store"));
         match self {
+            // By this, clients tell the two 415 apart (RFC 9110, 15.5.16).
+            ApiError::UnsupportedEncoding => response.insert_header((ACCEPT_ENCODING, "identity")),
             ApiError::MethodNotAllowed(methods) => response.insert_header((ALLOW, *methods)),
             ApiError::Unavailable { .. } => response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS)),
             _ => &mut response,

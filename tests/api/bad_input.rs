@@ -107,7 +107,28 @@ async fn bodies_that_are_too_long_or_of_another_kind_are_refused() {
         client.post(app.counter("2")).header("content-type", "application/json").body(" ".repeat(5000));
     assert_eq!(problem(long.send().await.expect("an answer")).await.0, 413);
     let xml = client.post(app.counter("2")).header("content-type", "text/xml").body("<by>5</by>");
-    assert_eq!(problem(xml.send().await.expect("an answer")).await.0, 415);
+    let xml = xml.send().await.expect("an answer");
+    assert!(!xml.headers().contains_key("accept-encoding"), "that would be about compression");
+    assert_eq!(problem(xml).await.0, 415);
+}
+
+#[tokio::test]
+async fn compressed_bodies_are_415_that_says_so_and_change_nothing() {
+    let app = TestApp::spawn().await;
+    let send = |codings: &'static [&'static str]| {
+        let mut request = client().post(app.counter("2")).header("content-type", "application/json");
+        for coding in codings {
+            request = request.header("content-encoding", *coding);
+        }
+        async move { request.body(r#"{"by":5}"#).send().await.expect("an answer") }
+    };
+    for codings in [&["gzip"] as &[_], &["br"], &["identity, gzip"], &["identity", "gzip"]] {
+        let answer = send(codings).await;
+        assert_eq!(answer.headers()["accept-encoding"], "identity");
+        let told = (415, "the body must come without a Content-Encoding".to_owned());
+        assert_eq!(problem(answer).await, told, "{codings:?}");
+    }
+    assert_eq!(send(&["Identity"]).await.text().await.expect("a text"), "5\n");
 }
 
 #[tokio::test]
