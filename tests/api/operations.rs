@@ -67,3 +67,19 @@ async fn the_interface_describes_itself_and_every_path_in_it_exists() {
         assert_eq!(status, 200, "{path}");
     }
 }
+
+#[tokio::test]
+async fn what_is_wrong_with_an_id_is_described_wherever_one_is_asked_for() {
+    let app = TestApp::with(&[("LIVECOUNTER__COUNTERS__KNOWN", "1")]).await;
+    let answer = client().get(format!("{}/openapi.json", app.address)).send().await.expect("an answer");
+    let document: Value = answer.json().await.expect("JSON");
+    for path in ["/counters/{id}/", "/counters/{id}/recover"] {
+        for id in ["a!", "2"] {
+            let answer = client().get(format!("{}{}", app.address, path.replace("{id}", id)));
+            let status = answer.send().await.expect("an answer").status();
+            assert!(status.is_client_error(), "{path} {id}: {status}");
+            let described = &document["paths"][path]["get"]["responses"][status.as_str()];
+            assert!(described.is_object(), "{path} {id}: {status}");
+        }
+    }
+}
