@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use livecounter::app::{App, StartError};
-use livecounter::settings::{Settings, SettingsError};
+use livecounter::settings::{Settings, SettingsError, environment};
 use livecounter::telemetry;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
@@ -63,10 +63,9 @@ fn command(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, lex
 }
 
 fn serve(config: Option<PathBuf>, listen: Option<String>) -> ExitCode {
-    // Variables that are no text cannot be ours.
-    let environment =
-        std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
-    let settings = match Settings::load(config.as_deref(), environment.collect(), listen.as_deref()) {
+    let settings = environment(std::env::vars_os())
+        .and_then(|environment| Settings::load(config.as_deref(), environment, listen.as_deref()));
+    let settings = match settings {
         Ok(settings) => settings,
         Err(error) => return refuse(&error.to_string()),
     };

@@ -56,6 +56,7 @@ impl App {
         let endpoints = endpoints(settings)?;
         let verifier = verifier(&endpoints);
         let publisher = publisher(settings, &endpoints)?;
+        let purger = purger(settings)?;
         let hub = settings.redis_url.is_none().then(Arc::<Hub>::default);
         let (listener, address) =
             listen(settings.listen).map_err(|e| StartError::Listen(settings.listen, e))?;
@@ -64,7 +65,7 @@ impl App {
             hub: hub.clone(),
             publisher: publisher.clone(),
             prefix: settings.grip_prefix.clone(),
-            purger: purger(settings)?,
+            purger,
         };
         let running = Announcer::start(store.open_connection(), outlets, settings.publish_interval);
         let shared = Arc::new(Shared {

@@ -80,7 +80,15 @@ pub(super) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, SettingsEr
     if let Some(key) = &settings.grip_verify_key {
         let key: VerifyKey =
             key.expose().parse().map_err(|error| SettingsError::new("grip.verify_key", error))?;
+        if endpoints.iter().all(Endpoint::has_verify_key) {
+            let problem = "is of no use: every address in grip.url has a verify-key";
+            return Err(SettingsError::new("grip.verify_key", problem));
+        }
         endpoints = endpoints.into_iter().map(|e| e.with_default_verify_key(key.clone())).collect();
+    }
+    if let Some(at) = endpoints.iter().position(|e| e.verify_iss().is_some() && e.verify_key().is_none()) {
+        let problem = "has the parameter verify-iss but no key to verify with: set GRIP_VERIFY_KEY";
+        return Err(SettingsError::new("grip.url", format_args!("address {} {problem}", at + 1)));
     }
     Ok(endpoints)
 }
@@ -110,6 +118,9 @@ pub(super) fn publisher(
 
 /// The purger, where purging is on.
 pub(super) fn purger(settings: &Settings) -> Result<Option<Purger>, SettingsError> {
+    // Even where it is off: who switches it on later should not meet this mistake then.
+    PurgerSettings::parse_api_url(&settings.fastly_api_url)
+        .map_err(|error| SettingsError::new("fastly.api_url", error))?;
     let (Some(service_id), Some(api_key)) = (&settings.fastly_service_id, &settings.fastly_api_key) else {
         return Ok(None);
     };

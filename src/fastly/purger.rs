@@ -63,16 +63,23 @@ impl PurgerSettings {
         let (service_id, api_key) = (service_id.into(), api_key.into());
         PurgerSettings { service_id, api_key, api_url: Self::API_URL.to_owned(), soft: false }
     }
+
+    /// Reads an `api_url`; no other error than [`PurgerError::Url`].
+    pub fn parse_api_url(text: &str) -> Result<Url, PurgerError> {
+        let url: Url = text.parse().map_err(|_| PurgerError::Url)?;
+        let plain = url.username().is_empty() && url.query().is_none();
+        if matches!(url.scheme(), "http" | "https") && plain { Ok(url) } else { Err(PurgerError::Url) }
+    }
 }
 
 /// Why settings make no [`Purger`]. Never quotes the API key.
 #[derive(Debug, thiserror::Error)]
 pub enum PurgerError {
     /// No URL of http or https to which a path could be added.
-    #[error("the API's address is not a URL of http or https")]
+    #[error("the API's address must be a URL of http or https, with neither a user nor a query")]
     Url,
     /// Something else than letters and digits, `-` and `_`.
-    #[error("the service id is not one")]
+    #[error("the service id consists of A-Z a-z 0-9 _ -")]
     ServiceId,
     /// Empty, or with characters that no header can carry.
     #[error("the API key is empty or has characters that a header cannot carry")]
@@ -121,10 +128,7 @@ impl Purger {
     /// A purger for this service.
     pub fn new(settings: PurgerSettings) -> Result<Self, PurgerError> {
         let PurgerSettings { service_id, api_key, api_url, soft } = settings;
-        let mut url: Url = api_url.parse().map_err(|_| PurgerError::Url)?;
-        if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.query().is_some() {
-            return Err(PurgerError::Url);
-        }
+        let mut url = PurgerSettings::parse_api_url(&api_url)?;
         let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
         if service_id.is_empty() || !service_id.bytes().all(allowed) {
             return Err(PurgerError::ServiceId);

@@ -14,13 +14,16 @@ use super::{ParseKeyError, SigningKey, VerifyKey};
 /// The query parameters `iss`, `key`, `verify-iss` and `verify-key` are taken out; others stay part of the control URI.
 /// In all of them `+` is a plus. `iss` and `key` sign a JWT for each publish request; `key` alone is the bearer itself;
 /// user info is Basic. A `key` that is a shared secret and has an `iss` also checks the proxy's signatures, unless
-/// there is a `verify-key`. Its `iss` does not: what the proxy calls itself is asked about only with `verify-iss`.
+/// there is a `verify-key` or a default one. Its `iss` does not: what the proxy calls itself is asked about only with
+/// `verify-iss`.
 #[derive(Clone)]
 pub struct Endpoint {
     publish_url: Url,
     name: String,
     credential: Credential,
     verify_key: Option<VerifyKey>,
+    /// The `key`, where it is a shared secret with an `iss`: checks where no other does.
+    shared_key: Option<VerifyKey>,
     verify_iss: Option<String>,
 }
 
@@ -36,6 +39,9 @@ pub enum ParseEndpointError {
     /// A fragment: almost certainly a `#` in a key, which would be cut short.
     #[error("has a \"#\": write it %23")]
     Fragment,
+    /// `verify_key`, `Verify-Key` and the like: it would be taken for one of the control URI's.
+    #[error("has the parameter {0} in another spelling")]
+    Misspelt(&'static str),
     /// One of the parameters twice.
     #[error("has the parameter {0} twice")]
     Twice(&'static str),
@@ -87,7 +93,12 @@ impl Endpoint {
 
     /// What checks this proxy's signatures; `None` leaves them unchecked, see [`super::Verifier`].
     pub fn verify_key(&self) -> Option<&VerifyKey> {
-        self.verify_key.as_ref()
+        self.verify_key.as_ref().or(self.shared_key.as_ref())
+    }
+
+    /// Whether a key is named for this alone: one that publishing does not use.
+    pub fn has_verify_key(&self) -> bool {
+        self.verify_key.is_some()
     }
 
     /// Who must have issued this proxy's signatures, if it matters.
@@ -95,7 +106,7 @@ impl Endpoint {
         self.verify_iss.as_deref()
     }
 
-    /// The endpoint, checked with `key` if it has no key of its own.
+    /// The endpoint, checked with `key` if it has no `verify-key`.
     pub fn with_default_verify_key(self, key: VerifyKey) -> Self {
         Endpoint { verify_key: self.verify_key.or(Some(key)), ..self }
     }
@@ -108,8 +119,8 @@ impl Endpoint {
 /// Without the parameters that stay in the URL: what they are is not known here.
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Endpoint { name, credential, verify_key, verify_iss, publish_url: _ } = self;
-        write!(f, "Endpoint({name}, {credential:?}, {verify_key:?}, {verify_iss:?})")
+        let Endpoint { name, credential, verify_iss, .. } = self;
+        write!(f, "Endpoint({name}, {credential:?}, {:?}, {verify_iss:?})", self.verify_key())
     }
 }
 
@@ -138,16 +149,25 @@ impl FromStr for Endpoint {
             }
             (Some(_), None, _) => return Err(ParseEndpointError::IssWithoutKey),
         };
-        let signing = match &credential {
+        let shared_key = match &credential {
             Credential::Signed { key, .. } => SigningKey::verify_key(key),
             _ => None,
         };
         let control_path = url.path().trim_end_matches('/').to_owned();
         url.set_path(&format!("{control_path}/publish/"));
         let name = [url.authority(), &control_path].concat();
-        let verify_key = verify_key.or(signing);
-        Ok(Endpoint { publish_url: url, name, credential, verify_key, verify_iss: parameters.verify_iss })
+        let verify_iss = parameters.verify_iss;
+        Ok(Endpoint { publish_url: url, name, credential, verify_key, shared_key, verify_iss })
     }
+}
+
+/// The names of the parameters that are ours.
+const NAMES: [&str; 4] = ["iss", "key", "verify-iss", "verify-key"];
+
+/// Whether two names are the same but for case and what stands between their words.
+fn is_like(name: &str, other: &str) -> bool {
+    let letters = |text: &str| text.replace(['-', '_'], "").to_ascii_lowercase();
+    letters(name) == letters(other)
 }
 
 /// The parameters that are ours, decoded.
@@ -171,7 +191,10 @@ impl Parameters {
                 "key" => ("key", &mut ours.key),
                 "verify-iss" => ("verify-iss", &mut ours.verify_iss),
                 "verify-key" => ("verify-key", &mut ours.verify_key),
-                _ => {
+                other => {
+                    if let Some(meant) = NAMES.into_iter().find(|name| is_like(name, other)) {
+                        return Err(ParseEndpointError::Misspelt(meant));
+                    }
                     rest.push(pair);
                     continue;
                 }
@@ -217,6 +240,7 @@ fn bearer(key: &str) -> Result<Credential, ParseEndpointError> {
 mod tests {
     use super::super::credential::Authorizer;
     use super::*;
+    use jsonwebtoken::Algorithm;
     use proptest::prelude::*;
 
     fn endpoint(text: &str) -> Endpoint {
@@ -263,8 +287,19 @@ mod tests {
         assert!(endpoint(fastly).verify_key().is_none());
         assert_eq!(endpoint(fastly).verify_iss(), Some("fastly:S"));
         assert_eq!(endpoint("http://p/?iss=realm&key=secret").verify_iss(), None);
-        let default = || "default".parse().expect("a key");
-        assert!(endpoint(fastly).with_default_verify_key(default()).verify_key().is_some());
+    }
+
+    #[test]
+    fn a_default_key_stands_behind_a_verify_key_and_before_what_signs() {
+        let verified_by = |text: &str| {
+            let default = include_str!("../../tests/api/keys/ec-public.pem").parse().expect("a key");
+            let endpoint = endpoint(text).with_default_verify_key(default);
+            endpoint.verify_key().map(VerifyKey::algorithm)
+        };
+        assert_eq!(verified_by("http://p/?verify-key=secret"), Some(Algorithm::HS256));
+        for text in ["http://p/", "http://p/?key=bearer", "http://p/?iss=realm&key=secret"] {
+            assert_eq!(verified_by(text), Some(Algorithm::ES256), "{text}");
+        }
     }
 
     #[test]
@@ -285,6 +320,9 @@ mod tests {
             ("redis://p/?key=hunter2", E::Scheme),
             ("http://p/?key=hunter2#x", E::Fragment),
             ("http://p/?key=hunter2&key=hunter2", E::Twice("key")),
+            ("http://p/?verify_key=hunter2", E::Misspelt("verify-key")),
+            ("http://p/?verifyIss=hunter2", E::Misspelt("verify-iss")),
+            ("http://p/?Key=hunter2", E::Misspelt("key")),
             ("http://p/?key=hunter2%ff", E::NotText("key")),
             ("http://p/?key=hunter2%0d%0aX:y", E::Bearer),
             ("http://p/?key=", E::Bearer),

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::domain::CounterId;
 use texts::Texts;
+pub use texts::environment;
 
 /// Everything that can be set. `docs/configuration.md` documents each.
 #[derive(Clone, Debug)]
@@ -88,7 +89,7 @@ impl SettingsError {
 }
 
 impl Settings {
-    /// The settings from an optional TOML file, the environment (given as pairs) and the value of `--listen`.
+    /// The settings from an optional TOML file, the [`environment`] and the value of `--listen`.
     pub fn load(
         file: Option<&Path>,
         environment: HashMap<String, String>,
@@ -120,6 +121,7 @@ impl Settings {
             log_format: texts.parse("log.format", "must be text or json")?,
         };
         settings.check()?;
+        settings.check_durations()?;
         Ok(settings)
     }
 
@@ -136,8 +138,9 @@ impl Settings {
                 "only a Redis has replicas: set REDIS_URL",
             ));
         }
-        if !(Duration::from_millis(1)..=Duration::from_secs(10)).contains(&self.redis_wait_timeout) {
-            return Err(SettingsError::new("redis.wait_timeout", "must be between 1ms and 10s"));
+        if self.grip_verify_key.is_some() && self.grip_url.is_none() {
+            let problem = "verifies the signatures of the proxies in grip.url: set GRIP_URL too";
+            return Err(SettingsError::new("grip.verify_key", problem));
         }
         if self.fastly_service_id.is_some() != self.fastly_api_key.is_some() {
             let missing = if self.fastly_api_key.is_none() { "fastly.api_key" } else { "fastly.service_id" };
@@ -152,11 +155,28 @@ impl Settings {
         }
         Ok(())
     }
+
+    fn check_durations(&self) -> Result<(), SettingsError> {
+        if !(Duration::from_millis(1)..=Duration::from_secs(10)).contains(&self.redis_wait_timeout) {
+            return Err(SettingsError::new("redis.wait_timeout", "must be between 1ms and 10s"));
+        }
+        if self.publish_interval > Duration::from_secs(3600) {
+            return Err(SettingsError::new("publish.interval", "must be at most 1h"));
+        }
+        for (key, time) in
+            [("cache.max_age", self.cache_max_age), ("cache.stale_if_error", self.cache_stale_if_error)]
+        {
+            if time.subsec_nanos() != 0 {
+                return Err(SettingsError::new(key, "must be whole seconds: caches know no others"));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Where to listen: what `--listen` says, else the setting, of which `PORT` replaces the port alone.
 fn address(texts: &Texts, port: Option<&str>, flag: Option<&str>) -> Result<SocketAddr, SettingsError> {
-    let problem = "must be ADDRESS:PORT";
+    let problem = "must be ADDRESS:PORT, such as 127.0.0.1:8000 or [::1]:8000; names are not looked up";
     if let Some(flag) = flag {
         return flag.parse().map_err(|_| SettingsError::new("--listen", problem));
     }
@@ -254,7 +274,20 @@ mod tests {
             (("LIVECOUNTER__PUBLISH__INTERVALL", "1s"), "publish.intervall: no such setting"),
             (
                 ("LIVECOUNTER__PUBLISH__INTERVAL", "soon"),
-                "publish.interval: must be a duration like 250ms, 1s, 10m or 1d",
+                "publish.interval: must be a duration like 250ms, 1s, 10m (minutes), 2h or 1d",
+            ),
+            (("LIVECOUNTER__PUBLISH__INTERVAL", "61m"), "publish.interval: must be at most 1h"),
+            (
+                ("LIVECOUNTER__CACHE__MAX_AGE", "1500ms"),
+                "cache.max_age: must be whole seconds: caches know no others",
+            ),
+            (
+                ("LIVECOUNTER__COUNTERS__KNOWN", ","),
+                "counters.known: must name a counter: with an empty list all are 404",
+            ),
+            (
+                ("GRIP_VERIFY_KEY", "hush"),
+                "grip.verify_key: verifies the signatures of the proxies in grip.url: set GRIP_URL too",
             ),
             (("LIVECOUNTER__WORKERS", "0"), "workers: must be a whole number of at least 1"),
             (("PORT", "http"), "PORT: must be a port number"),
@@ -285,6 +318,21 @@ mod tests {
     }
 
     #[test]
+    fn durations_are_whole_milliseconds_up_to_their_bound_and_never_months() {
+        for key in ["PUBLISH__INTERVAL", "CACHE__MAX_AGE", "CACHE__STALE_IF_ERROR", "REDIS__WAIT_TIMEOUT"] {
+            let name = format!("LIVECOUNTER__{key}");
+            for text in ["10M", "1us", "1000001ns", "10", "-1s", "1e3s"] {
+                let problem = problem(&[(&name, text)]);
+                assert!(problem.contains("must be a duration like 250ms"), "{text}: {problem}");
+            }
+        }
+        let hour = load(&[("LIVECOUNTER__PUBLISH__INTERVAL", "1h")]).expect("settings");
+        assert_eq!(hour.publish_interval, Duration::from_secs(3600));
+        let none = load(&[("LIVECOUNTER__PUBLISH__INTERVAL", "0")]).expect("settings");
+        assert_eq!(none.publish_interval, Duration::ZERO);
+    }
+
+    #[test]
     fn known_counters_come_as_a_list_or_as_a_text() {
         let ids = |settings: Settings| {
             settings.counters_known.map(|ids| ids.iter().map(ToString::to_string).collect::<Vec<_>>())
@@ -311,6 +359,21 @@ mod tests {
     fn a_list_where_one_value_belongs_is_refused() {
         let error = load_with(Some("[redis]\nurl = [\"redis://a\"]"), &[], None).expect_err("a refusal");
         assert_eq!(error.to_string(), "redis.url: must be a single value, not a list");
+    }
+
+    #[test]
+    fn a_section_that_there_is_none_of_is_refused_even_where_it_is_empty() {
+        for (file, expected) in [
+            ("[redsi]", "redsi: no such setting"),
+            ("[redis.urls]", "redis.urls: no such setting"),
+            ("[[redsi]]", "redsi: no such setting"),
+            ("[grip.url]", "grip.url: must be a value, not a section"),
+            ("counters.known = {}", "counters.known: must be a value, not a section"),
+        ] {
+            let error = load_with(Some(file), &[], None).expect_err("a refusal");
+            assert_eq!(error.to_string(), expected);
+        }
+        load_with(Some("[redis]\n[counters]\n"), &[], None).expect("sections that there are");
     }
 
     #[test]

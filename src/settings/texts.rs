@@ -1,6 +1,7 @@
 //! The texts of the settings: where they come from, which of them wins, and what each may be.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -44,6 +45,31 @@ const KNOWN_NAMES: [(&str, &str); 5] = [
     ("FASTLY_SERVICE_ID", "fastly.service_id"),
 ];
 
+/// The names that stand for no key of their own: a part of `listen`, and what is logged.
+const OTHER_NAMES: [&str; 2] = ["PORT", "RUST_LOG"];
+
+/// The variables that are texts. One that is ours and no text is refused: it would count as not set.
+pub fn environment(
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<HashMap<String, String>, SettingsError> {
+    let mut texts = HashMap::new();
+    for (name, value) in variables {
+        let Ok(name) = name.into_string() else { continue };
+        match value.into_string() {
+            Ok(value) => {
+                texts.insert(name, value);
+            }
+            Err(_) if is_ours(&name) => return Err(SettingsError::new(name, "must be UTF-8 text")),
+            Err(_) => {}
+        }
+    }
+    Ok(texts)
+}
+
+fn is_ours(name: &str) -> bool {
+    key_of(name).is_some() || KNOWN_NAMES.iter().any(|(it, _)| *it == name) || OTHER_NAMES.contains(&name)
+}
+
 /// The settings as written: of each key, the text that won.
 pub(super) struct Texts(HashMap<String, Value>);
 
@@ -54,17 +80,20 @@ impl Texts {
         environment: &HashMap<String, String>,
     ) -> Result<Self, SettingsError> {
         let mut texts = read(file, environment)?;
-        let list =
-            |(key, value): &(&String, &Value)| matches!(value.kind, ValueKind::Array(_)) && *key != LIST_KEY;
-        if let Some((key, _)) = texts.iter().find(list) {
-            return Err(SettingsError::new(key, "must be a single value, not a list"));
-        }
         let set =
             environment.iter().filter(|(_, text)| !text.is_empty()).filter_map(|(name, _)| key_of(name));
         let mut unknown =
             texts.keys().cloned().chain(set).filter(|key| !KEYS.iter().any(|(it, _)| it == key));
         if let Some(unknown) = unknown.next() {
             return Err(SettingsError::new(&unknown, "no such setting"));
+        }
+        for (key, value) in &texts {
+            let problem = match value.kind {
+                ValueKind::Array(_) if key != LIST_KEY => "must be a single value, not a list",
+                ValueKind::Table(_) => "must be a value, not a section",
+                _ => continue,
+            };
+            return Err(SettingsError::new(key, problem));
         }
         for (name, key) in KNOWN_NAMES {
             let overridden = environment.get(&env_name(key)).is_some_and(|text| !text.is_empty());
@@ -93,10 +122,14 @@ impl Texts {
         self.get(key).unwrap_or_default().parse().map_err(|_| SettingsError::new(key, problem))
     }
 
+    /// Whole milliseconds: the stores count in them. Not with an `M`, which means months to the parser and minutes to
+    /// whoever writes it.
     pub(super) fn duration(&self, key: &str) -> Result<Duration, SettingsError> {
         let text = self.get(key).unwrap_or_default();
-        let duration = humantime::parse_duration(text)
-            .map_err(|_| SettingsError::new(key, "must be a duration like 250ms, 1s, 10m or 1d"))?;
+        let duration = humantime::parse_duration(text).ok();
+        let duration = duration.filter(|it| it.subsec_nanos() % 1_000_000 == 0 && !text.contains('M'));
+        let problem = "must be a duration like 250ms, 1s, 10m (minutes), 2h or 1d";
+        let duration = duration.ok_or_else(|| SettingsError::new(key, problem))?;
         if duration > Duration::from_secs(365 * 24 * 3600) {
             return Err(SettingsError::new(key, "must be at most a year"));
         }
@@ -121,6 +154,9 @@ impl Texts {
                 text.split([',', ' ']).filter(|id| !id.is_empty()).map(str::to_owned).collect()
             }
         };
+        if texts.is_empty() {
+            return Err(SettingsError::new(key, "must name a counter: with an empty list all are 404"));
+        }
         let ids: Result<Vec<CounterId>, _> = texts.iter().map(|text| text.parse()).collect();
         ids.map(Some).map_err(|error| SettingsError::new(key, error))
     }
@@ -132,12 +168,14 @@ fn read(
     environment: &HashMap<String, String>,
 ) -> Result<HashMap<String, Value>, SettingsError> {
     let mut builder = Config::builder();
+    let name = file.map_or("environment".into(), Path::to_string_lossy);
     if let Some(path) = file {
-        builder = builder.add_source(File::new(&path.to_string_lossy(), FileFormat::Toml));
+        // Read here: the library takes a directory for a file that is not there, and looks for others of similar names.
+        let text = std::fs::read_to_string(path).map_err(|error| SettingsError::new(name.clone(), error))?;
+        builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
     }
     let ours = Environment::with_prefix("LIVECOUNTER").prefix_separator("__").separator("__");
     builder = builder.add_source(ours.source(Some(environment.clone())).ignore_empty(true));
-    let name = file.map_or("environment".into(), Path::to_string_lossy);
     let config = builder.build().map_err(|error| SettingsError::new(name.clone(), without_lines(&error)))?;
     let tree = config.cache.into_table().map_err(|error| SettingsError::new(name, error))?;
     let mut texts = HashMap::new();
@@ -163,12 +201,17 @@ fn without_lines(error: &config::ConfigError) -> String {
     text.lines().filter(shown).collect::<Vec<_>>().join(" ")
 }
 
+fn is_section(path: &str) -> bool {
+    KEYS.iter().any(|(key, _)| key.split_once('.').is_some_and(|(section, _)| section == path))
+}
+
 fn flatten(prefix: &str, table: HashMap<String, Value>, texts: &mut HashMap<String, Value>) {
     for (key, value) in table {
         let path = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
         match value.kind {
-            ValueKind::Table(inner) => flatten(&path, inner, texts),
-            ValueKind::Array(_) => {
+            ValueKind::Table(inner) if !inner.is_empty() || is_section(&path) => flatten(&path, inner, texts),
+            // An empty section that there is none of is a mistake like any unknown key.
+            ValueKind::Array(_) | ValueKind::Table(_) => {
                 texts.insert(path, value);
             }
             // Numbers too: every setting is parsed from its text.

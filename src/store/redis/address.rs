@@ -16,11 +16,12 @@ use super::sentinel::Sentinels;
 pub enum ParseRedisUrlError {
     /// Another scheme, or none.
     #[error(
-        "the scheme must be redis, rediss, unix, redis+cluster, rediss+cluster, redis+sentinel or rediss+sentinel"
+        "must begin with redis://, rediss://, redis+unix:// (or unix://), redis+cluster://, rediss+cluster://, \
+         redis+sentinel:// or rediss+sentinel://"
     )]
     Scheme,
     /// No host, a port that is no number, a path that is no database number, and the like.
-    #[error("must be like redis://user:password@host:6379/0")]
+    #[error("must be like redis://user:password@host:6379/0 or redis+unix:///run/redis/redis.sock")]
     Malformed,
     /// Several hosts behind a scheme for one.
     #[error("several hosts need redis+cluster:// or redis+sentinel://")]
