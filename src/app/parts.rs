@@ -80,10 +80,6 @@ pub(super) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, SettingsEr
     if let Some(key) = &settings.grip_verify_key {
         let key: VerifyKey =
             key.expose().parse().map_err(|error| SettingsError::new("grip.verify_key", error))?;
-        if endpoints.iter().all(Endpoint::has_verify_key) {
-            let problem = "is of no use: every address in grip.url has a verify-key";
-            return Err(SettingsError::new("grip.verify_key", problem));
-        }
         endpoints = endpoints.into_iter().map(|e| e.with_default_verify_key(key.clone())).collect();
     }
     if let Some(at) = endpoints.iter().position(|e| e.verify_iss().is_some() && e.verify_key().is_none()) {

@@ -96,11 +96,6 @@ impl Endpoint {
         self.verify_key.as_ref().or(self.shared_key.as_ref())
     }
 
-    /// Whether a key is named for this alone: one that publishing does not use.
-    pub fn has_verify_key(&self) -> bool {
-        self.verify_key.is_some()
-    }
-
     /// Who must have issued this proxy's signatures, if it matters.
     pub fn verify_iss(&self) -> Option<&str> {
         self.verify_iss.as_deref()

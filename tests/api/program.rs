@@ -188,11 +188,6 @@ fn addresses_and_keys_of_proxies_that_cannot_be_used_are_one_line_and_status_2()
     refused(&[
         (&[("GRIP_URL", "http://p/"), (KEY, "base64:hush!")], &[], "grip.verify_key: starts with base64:"),
         (&[(KEY, "hush")], &[], "grip.verify_key: verifies the signatures of the proxies in grip.url"),
-        (
-            &[("GRIP_URL", "http://p/?verify-key=hush"), (KEY, "hush")],
-            &[],
-            "grip.verify_key: is of no use: every address in grip.url has a verify-key",
-        ),
     ]);
 }
 
