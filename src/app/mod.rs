@@ -52,11 +52,12 @@ pub struct App {
 impl App {
     /// Opens the store, listens on the address and starts the announcer. Must be called within a tokio runtime.
     pub fn build(settings: &Settings) -> Result<Self, StartError> {
-        let store = StoreKind::open(settings)?;
         let endpoints = endpoints(settings)?;
-        let verifier = verifier(&endpoints);
         let publisher = publisher(settings, &endpoints)?;
         let purger = purger(settings)?;
+        // Last: settings that are refused leave no file behind.
+        let store = StoreKind::open(settings)?;
+        let verifier = verifier(&endpoints);
         let hub = settings.redis_url.is_none().then(Arc::<Hub>::default);
         let (listener, address) =
             listen(settings.listen).map_err(|e| StartError::Listen(settings.listen, e))?;

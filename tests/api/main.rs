@@ -14,6 +14,7 @@ mod layers;
 mod operations;
 mod program;
 mod purging;
+mod settings;
 mod store_away;
 mod streams;
 mod witness;
