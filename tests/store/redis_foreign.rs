@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use livecounter::domain::Topic;
-use livecounter::store::Add;
+use livecounter::store::{Add, AddError, Claim, Terms};
 
 use crate::contract::{Backend, eventually};
 use crate::support::redis::RedisServer;
@@ -27,4 +27,37 @@ async fn a_foreign_name_in_an_outbox_or_a_foreign_outbox_keeps_no_sweep_from_the
         (!topics.is_empty()).then_some(topics)
     });
     assert_eq!(overdue.await, [topic("counter-a")]);
+}
+
+#[tokio::test]
+async fn a_foreign_key_in_the_place_of_a_topic_or_of_its_value_fails_that_topic_alone() {
+    let server = RedisServer::start();
+    let store = server.store();
+    let names = ["counter-a", "counter-text", "counter-b", "counter-value", "counter-c"];
+    let adds = |key: Option<&str>| {
+        let key = key.map(|key| key.parse().expect("a key"));
+        names.iter().map(|name| Add::single(topic(name), 1, key.clone())).collect::<Vec<_>>()
+    };
+    assert!(store.add(adds(None)).await.iter().all(Result::is_ok));
+    let key = |name: &str| server.cli(&["--scan", "--pattern", &format!("*:{name}")]);
+    server.cli(&["SET", &key("counter-text"), "no hash"]);
+    server.cli(&["HSET", &key("counter-value"), "v", "no number"]);
+    for (round, key) in [(2, None), (3, Some("k"))] {
+        let values = store.add(adds(key)).await.into_iter().map(|added| match added {
+            Ok(added) => Some(added.value),
+            Err(AddError::Unavailable(_)) => None,
+            Err(error) => panic!("{error}"),
+        });
+        assert_eq!(values.collect::<Vec<_>>(), [Some(round), None, Some(round), None, Some(round)]);
+    }
+    let topics = names.map(topic).to_vec();
+    let read = store.read(topics.clone()).await.into_iter().map(|reading| reading.ok().map(|it| it.value));
+    assert_eq!(read.collect::<Vec<_>>(), [Some(3), None, Some(3), None, Some(3)]);
+    let terms = Terms { interval: Duration::ZERO, lease: Duration::from_secs(6) };
+    let claimed = store.claim(topics, terms).await.into_iter().map(|claim| match claim {
+        Ok(Claim::Announce(announcement)) => Some(announcement.value),
+        Ok(claim) => panic!("{claim:?}"),
+        Err(_) => None,
+    });
+    assert_eq!(claimed.collect::<Vec<_>>(), [Some(3), None, Some(3), None, Some(3)]);
 }

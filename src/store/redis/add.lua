@@ -9,7 +9,12 @@
 --                                              and "epoch-revision" when the epoch is new
 --                   {value}                    the idempotency key was used with this amount
 --                   {amount, 0}                ... was used with this other amount
+--                   error                      its key holds no topic, nothing changed
 local replies, key, arg = {}, 1, 3
+
+local function is_failure(reply)
+  return type(reply) == 'table' and reply.err
+end
 
 local function claim(topic, outbox, value, unacknowledged, lease)
   local before = call('HMGET', topic, 'p', 'e', 'r', 'm')
@@ -26,7 +31,10 @@ local function claim(topic, outbox, value, unacknowledged, lease)
 end
 
 local function add(topic, outbox, sum, changes, least, greatest, lease)
-  local value = call('HINCRBY', topic, 'v', sum)
+  local value = pcall('HINCRBY', topic, 'v', sum)
+  if is_failure(value) then
+    return value
+  end
   if value < least or value > greatest then
     undo(topic, sum)
     return false
@@ -53,7 +61,7 @@ local function add_once(record, lifetime, sum, ...)
     return {tonumber(amount), 0}
   end
   local reply = add(...)
-  if reply then
+  if reply and not is_failure(reply) then
     local value = type(reply) == 'table' and reply[1] or reply
     call('SET', record, sum .. ' ' .. text(value), 'PX', lifetime)
   end
@@ -71,6 +79,9 @@ while key <= #KEYS do
     key = key + 1
   else
     reply = add(topic, outbox, sum, changes, least, greatest, lease)
+  end
+  if is_failure(reply) and not is_of_one(reply) then
+    return reply
   end
   replies[#replies + 1] = reply
 end

@@ -5,6 +5,7 @@
 -- ARGV    1, 2 as above; per item: sum, changes; nothing of it where all of them are 1
 -- returns per item: value    added
 --                   nil      out of range, nothing changed
+--                   error    its key holds no topic, nothing changed
 local replies = {}
 local given, sum, changes, first = #ARGV > 2, '1', '1', 1
 
@@ -14,8 +15,12 @@ for item = 1, #KEYS / 2 do
     sum, changes = ARGV[2 * item + 1], ARGV[2 * item + 2]
     first = tonumber(changes)
   end
-  local value = call('HINCRBY', topic, 'v', sum)
-  if value < -9007199254740991 or value > 9007199254740991 then
+  local value = pcall('HINCRBY', topic, 'v', sum)
+  if type(value) == 'table' then
+    if not is_of_one(value) then
+      return value
+    end
+  elseif value < -9007199254740991 or value > 9007199254740991 then
     undo(topic, sum)
     value = false
   elseif call('HINCRBY', topic, 'c', changes) == first then

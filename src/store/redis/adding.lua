@@ -2,6 +2,11 @@
 --
 -- ARGV    1 epoch for topics that are new, or claimed under a new master; 2 grace in ms
 
+-- Whether an error is that of one item, whose key holds no topic. Others, as that this is no master, are everybody's.
+local function is_of_one(failure)
+  return string.find(failure.err, '^WRONGTYPE') or string.find(failure.err, '^ERR hash value')
+end
+
 -- As text: sums may be beyond 2^53. "-0" is no number to Redis.
 local function opposite(sum)
   if string.sub(sum, 1, 1) == '-' then

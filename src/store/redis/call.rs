@@ -34,7 +34,7 @@ impl<'a> Call<'a> {
     }
 }
 
-/// A nested error cannot be here: our scripts end with the first.
+/// A nested error is that of one item.
 pub(super) fn refuse_error(value: Value) -> RedisResult<Value> {
     match value {
         Value::ServerError(error) => Err(error.into()),

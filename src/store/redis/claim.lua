@@ -7,6 +7,7 @@
 --                    ms                        the gate is shut for so long
 --                    {value, epoch, id, prev}  announce; prev is "0" before the first claim, and
 --                                              "epoch-revision" when the epoch is new
+--                    an error                  its key holds no topic
 local opens, leased = text(now + ARGV[1]), text(now + ARGV[2])
 local shuts, from = ARGV[1] ~= '0', text(now)
 local replies = {}
@@ -46,9 +47,11 @@ end
 for key = 1, #KEYS, 2 do
   local topic, outbox = KEYS[key], KEYS[key + 1]
   local name = name_of(topic, outbox)
-  local state = call('HMGET', topic, 'v', 'r', 'c', 'p', 'q', 'e', 'g', 's', 'm')
+  local state = pcall('HMGET', topic, 'v', 'r', 'c', 'p', 'q', 'e', 'g', 's', 'm')
   local reply
-  if not state[6] then
+  if state.err then
+    reply = state
+  elseif not state[6] then
     -- Redis has forgotten the topic (evicted, deleted): its mark would stay for ever.
     call('ZREM', outbox, name)
     reply = 0

@@ -2,10 +2,10 @@
 --
 -- KEYS    topic hashes
 -- returns per topic: {value, epoch, revision, published revision}; epoch is nil where nothing was ever changed, and
---                    published revision where nothing was claimed
+--                    published revision where nothing was claimed; an error where a key holds no topic
 local replies = {}
 for index, topic in ipairs(KEYS) do
-  local state = redis.call('HMGET', topic, 'v', 'e', 'r', 'c', 'p')
-  replies[index] = {state[1], state[2], (state[3] or 0) + (state[4] or 0), state[5]}
+  local state = redis.pcall('HMGET', topic, 'v', 'e', 'r', 'c', 'p')
+  replies[index] = state.err and state or {state[1], state[2], (state[3] or 0) + (state[4] or 0), state[5]}
 end
 return replies

@@ -3,7 +3,7 @@
 use redis::{ErrorKind, RedisError, RedisResult, Value};
 
 use crate::domain::{Epoch, EventId};
-use crate::store::{AddError, Added, Announcement, Claim, Reading};
+use crate::store::{AddError, Added, Announcement, Claim, Reading, StoreError};
 use std::time::Duration;
 
 /// The items of an answer that must have one per question.
@@ -19,6 +19,7 @@ pub(super) fn added(item: &Value) -> RedisResult<Result<Added, AddError>> {
     Ok(match item {
         Value::Int(value) => Ok(Added { value: *value, replayed: false, claimed: None }),
         Value::Nil => Err(AddError::OutOfRange),
+        Value::ServerError(error) => Err(AddError::Unavailable(StoreError::new(error.clone()))),
         Value::Array(parts) => match parts.as_slice() {
             [Value::Int(value)] => Ok(Added { value: *value, replayed: true, claimed: None }),
             [Value::Int(amount), _] => Err(AddError::KeyReused(*amount)),
@@ -33,7 +34,7 @@ pub(super) fn added(item: &Value) -> RedisResult<Result<Added, AddError>> {
 
 /// An item of `claim.lua`'s answer.
 pub(super) fn claim(item: &Value) -> RedisResult<Claim> {
-    Ok(match item {
+    Ok(match refused(item)? {
         Value::Int(0) => Claim::Nothing,
         Value::Int(ms) => Claim::Wait(Duration::from_millis(ms.unsigned_abs())),
         Value::Array(parts) => Claim::Announce(announcement(parts)?),
@@ -43,7 +44,7 @@ pub(super) fn claim(item: &Value) -> RedisResult<Claim> {
 
 /// An item of `read.lua`'s answer.
 pub(super) fn reading(item: &Value) -> RedisResult<Reading> {
-    let Value::Array(parts) = item else { return Err(unexpected()) };
+    let Value::Array(parts) = refused(item)? else { return Err(unexpected()) };
     let [value, epoch, revision, published] = parts.as_slice() else { return Err(unexpected()) };
     if *epoch == Value::Nil {
         return Ok(Reading::default());
@@ -57,6 +58,14 @@ pub(super) fn reading(item: &Value) -> RedisResult<Reading> {
             published => EventId { epoch, revision: number(published)? },
         },
     })
+}
+
+/// An item that is an error: its key holds no topic.
+fn refused(item: &Value) -> RedisResult<&Value> {
+    match item {
+        Value::ServerError(error) => Err(error.clone().into()),
+        item => Ok(item),
+    }
 }
 
 fn announcement(parts: &[Value]) -> RedisResult<Announcement> {

@@ -1,5 +1,5 @@
 -- What stands before the text of every script that works on marks.
-local call, KEYS, ARGV = redis.call, KEYS, ARGV
+local call, pcall, type, KEYS, ARGV = redis.call, redis.pcall, type, KEYS, ARGV
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
