@@ -25,7 +25,8 @@ const BODY_WITHIN: Duration = Duration::from_secs(10);
 pub(super) async fn amount(request: &HttpRequest, payload: Payload) -> Result<Amount, ApiError> {
     let of_query = match request.query_string() {
         "" => None,
-        query => by_of_pairs(query.as_bytes(), "the query")?,
+        // Other names are for others.
+        query => the_by(pairs(query.as_bytes(), "the query")?, "the query")?,
     };
     let of_body = if has_body(request) { by_of_body(request, payload).await? } else { None };
     match (of_query, of_body) {
@@ -61,7 +62,7 @@ async fn by_of_body(request: &HttpRequest, payload: Payload) -> Result<Option<St
     let essence = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     match essence.as_str() {
         "application/json" => by_of_json(&body),
-        "application/x-www-form-urlencoded" => by_of_pairs(&body, "the body"),
+        "application/x-www-form-urlencoded" => by_of_form(&body),
         _ => Err(ApiError::UnsupportedMediaType),
     }
 }
@@ -105,10 +106,24 @@ impl<'de> Visitor<'de> for ByObject {
     }
 }
 
-/// The `by` of a query or a form; other names are for others.
-fn by_of_pairs(encoded: &[u8], place: &str) -> Result<Option<String>, ApiError> {
-    let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(encoded)
-        .map_err(|_| ApiError::BadRequest(format!("{place} is not form-encoded text")))?;
+/// The `by` of a form. As in JSON, another field is a mistake: most likely it is JSON, sent as what curl calls any body.
+fn by_of_form(body: &[u8]) -> Result<Option<String>, ApiError> {
+    let pairs = pairs(body, "the body")?;
+    match pairs.iter().find(|(name, _)| name != "by") {
+        Some((name, _)) => Err(ApiError::BadRequest(format!(
+            "the body is a form with the unknown field {name:?}; JSON needs Content-Type: application/json"
+        ))),
+        None => the_by(pairs, "the body"),
+    }
+}
+
+/// The names and values of a query or a form.
+fn pairs(encoded: &[u8], place: &str) -> Result<Vec<(String, String)>, ApiError> {
+    serde_urlencoded::from_bytes(encoded)
+        .map_err(|_| ApiError::BadRequest(format!("{place} is not form-encoded text")))
+}
+
+fn the_by(pairs: Vec<(String, String)>, place: &str) -> Result<Option<String>, ApiError> {
     let mut values = pairs.into_iter().filter_map(|(name, value)| (name == "by").then_some(value));
     match (values.next(), values.next()) {
         (Some(_), Some(_)) => Err(ApiError::BadRequest(format!("by is given twice in {place}"))),

@@ -93,6 +93,20 @@ async fn amounts_that_are_none_are_400_and_change_nothing() {
         assert_eq!(status, 400, "{body}");
         assert!(detail.starts_with(named), "{body}: {detail}");
     }
+    // What curl -d sends, whatever it is.
+    for (body, named) in [
+        (r#"{"by":5}"#, r#"the body is a form with the unknown field "{\"by\":5}"; JSON needs Content-Type"#),
+        ("bye=5", r#"the body is a form with the unknown field "bye""#),
+        ("by=5&also=6", r#"the body is a form with the unknown field "also""#),
+        ("by=5&by=6", "by is given twice in the body"),
+        ("by=0", "by must not be 0"),
+        ("5", r#"the body is a form with the unknown field "5""#),
+    ] {
+        let form = client.post(&counter).header("content-type", "application/x-www-form-urlencoded");
+        let (status, detail) = problem(form.body(body).send().await.expect("an answer")).await;
+        assert_eq!(status, 400, "{body}");
+        assert!(detail.starts_with(named), "{body}: {detail}");
+    }
     let both = client.post(format!("{counter}?by=1")).json(&serde_json::json!({"by": 1}));
     assert_eq!(problem(both.send().await.expect("an answer")).await.0, 400);
     let read = client.get(&counter).send().await.expect("an answer");
