@@ -353,17 +353,13 @@ mod tests {
     }
 
     #[test]
-    fn remembered_tokens_are_checked_a_hundred_thousand_times_a_second() {
-        let verifier = es256_verifier();
+    fn the_signature_of_a_remembered_token_is_not_checked_again() {
+        let mut verifier = es256_verifier();
         let token = es256(json!({"exp": NOW + 3600, "iss": "fastly:S"}));
-        let start = std::time::Instant::now();
-        const ROUNDS: u32 = 20_000;
-        for _ in 0..ROUNDS {
-            assert_eq!(verifier.verify_at(&token, NOW), Ok(()));
-        }
-        let per_second = f64::from(ROUNDS) / start.elapsed().as_secs_f64();
-        // Without optimisation, and on a busy machine; ES256 itself manages some thousands.
-        assert!(per_second > 20_000.0, "{per_second:.0} a second");
+        assert_eq!(verifier.verify_at(&token, NOW), Ok(()));
+        // With nothing left to check it by, only memory can tell.
+        verifier.checks.clear();
+        assert_eq!(verifier.verify_at(&token, NOW), Ok(()));
     }
 
     proptest! {
