@@ -14,6 +14,7 @@ fmt: ## format the sources
 	cd fastly && cargo fmt
 
 lint: ## formatting and lints
+	@.ci/compose
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	cd fastly && cargo fmt --check
