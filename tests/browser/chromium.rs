@@ -25,15 +25,17 @@ pub(crate) struct Chromium {
 
 impl Chromium {
     pub(crate) async fn launch() -> Self {
+        let profile = tempfile::tempdir().expect("a directory for the profile");
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
+            // Where both leave what they forget.
+            .env("TMPDIR", profile.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
             .expect("chromedriver starts: apt-get install chromium chromium-driver");
         let address = format!("http://127.0.0.1:{}", announced_port(&mut driver).await);
-        let profile = tempfile::tempdir().expect("a directory for the profile");
 
         let capabilities = json!({
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },

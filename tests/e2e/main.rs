@@ -11,3 +11,4 @@ mod head;
 mod origin;
 mod pushpin;
 mod scale;
+mod up;

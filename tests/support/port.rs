@@ -4,6 +4,8 @@ use std::collections::hash_map::RandomState;
 use std::fs::{self, File};
 use std::hash::{BuildHasher, Hasher};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 /// Below the range from which the kernel takes ports for outgoing connections, so nobody gets one by chance between
 /// the reservation and the start of the server.
@@ -13,20 +15,25 @@ const COUNT: u16 = 16_000;
 /// A reserved port on 127.0.0.1. Other tests, of this process or another, get other ones until it is dropped.
 pub struct Port {
     number: u16,
+    path: PathBuf,
     _lock: File,
 }
 
 impl Port {
     pub fn reserve() -> Port {
-        let locks = std::env::temp_dir().join("livecounter-test-ports");
+        // One for each user: nobody may write into another's.
+        let user = rustix::process::getuid().as_raw();
+        let locks = std::env::temp_dir().join(format!("livecounter-test-ports-{user}"));
         fs::create_dir_all(&locks).expect("a directory for port locks");
         let start = RandomState::new().build_hasher().finish();
         for step in 0..u64::from(COUNT) {
             let number = FIRST
                 + u16::try_from((start % u64::from(COUNT) + step) % u64::from(COUNT)).expect("in range");
-            let lock = File::create(locks.join(number.to_string())).expect("a port's lock file");
-            if lock.try_lock().is_ok() && TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok() {
-                return Port { number, _lock: lock };
+            let path = locks.join(number.to_string());
+            if let Some(lock) = lock(&path)
+                && TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok()
+            {
+                return Port { number, path, _lock: lock };
             }
         }
         panic!("no free port");
@@ -39,4 +46,20 @@ impl Port {
     pub fn addr(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.number).into()
     }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        // While it is locked: see below. Should it fail, it is only a file that stays.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// The file at `path`, locked; `None` where somebody else has it. Who had it before may have removed it after we opened it:
+/// then ours is not the one that others find there.
+fn lock(path: &Path) -> Option<File> {
+    let file = File::create(path).expect("a port's lock file");
+    file.try_lock().ok()?;
+    let (ours, there) = (file.metadata().ok()?, fs::metadata(path).ok()?);
+    (ours.ino() == there.ino()).then_some(file)
 }

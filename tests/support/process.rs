@@ -63,6 +63,11 @@ impl Process {
     /// Asks the server to end (`SIGTERM`) and waits for it. Panics with the log when it takes longer.
     pub async fn terminate(&mut self, within: Duration) -> ExitStatus {
         self.signal("TERM");
+        self.ended(within).await
+    }
+
+    /// Waits until the server ends. Panics with the log when it takes longer.
+    pub async fn ended(&mut self, within: Duration) -> ExitStatus {
         let started = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("the child's status") {

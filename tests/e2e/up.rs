@@ -1,0 +1,50 @@
+//! `make up`, as it is typed: the whole chain without Docker, until Ctrl-C.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::support::http::client;
+use crate::support::port::Port;
+use crate::support::process::{Process, directory, repository};
+use crate::support::sse::Listener;
+
+const SOON: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn make_up_serves_streams_and_leaves_nothing_behind() {
+    let names =
+        ["PORT", "REDIS_PORT", "ORIGIN_PORT", "ORIGIN_B_PORT", "CACHE_PORT", "PURGE_PORT", "CONTROL_PORT"];
+    let ports = names.map(|_| Port::reserve());
+    let dir = directory();
+    let place = dir.path().join("tmp");
+    std::fs::create_dir(&place).expect("a directory");
+    let mut command = Command::new(repository(".ci/up"));
+    command.envs(names.into_iter().zip(ports.iter().map(|port| port.number().to_string())));
+    command.env("LIVECOUNTER_BIN", env!("CARGO_BIN_EXE_livecounter")).env("TMPDIR", &place);
+    let mut up = Process::start("make up", &mut command, dir);
+    let public = ports[0].addr();
+    let (log, serving) = (up.dir().join("log"), format!("livecounter is up: http://{public}/\n"));
+    up.until(async || std::fs::read_to_string(&log).is_ok_and(|log| log.contains(&serving))).await;
+
+    let counter = format!("http://{public}/counters/2/");
+    let mut listener = Listener::connect(public, "/counters/2/").await;
+    assert_eq!(listener.next(SOON).await.data, "0");
+    let added = client().post(&counter).send().await.expect("an answer");
+    assert_eq!(added.text().await.expect("a text"), "1\n");
+    assert_eq!(listener.next(SOON).await.data, "1");
+
+    // As a terminal does it: to the script's group, in which the servers are not.
+    let interrupt = format!("kill -INT -{}", up.id());
+    assert!(Command::new("sh").args(["-c", &interrupt]).status().expect("a shell").success());
+    let status = up.ended(Duration::from_secs(30)).await;
+    assert_eq!(status.code(), Some(0), "{}", up.log());
+    let left: Vec<_> = std::fs::read_dir(&place).expect("the directory").collect();
+    assert!(left.is_empty(), "{left:?}");
+    for port in &ports {
+        assert!(
+            std::net::TcpStream::connect(port.addr()).is_err(),
+            "somebody still listens on {}",
+            port.number()
+        );
+    }
+}
