@@ -53,6 +53,45 @@ async fn the_cache_is_purged_before_every_proxy_is_told_and_again_two_seconds_la
 }
 
 #[tokio::test]
+async fn the_first_change_of_a_quiet_counter_is_published_at_once() {
+    let (redis, proxy) = (RedisServer::start(), Witness::start().await);
+    let grip = format!("http://{}/?iss=test&key=secret", proxy.addr);
+    let settings = [
+        ("REDIS_URL", redis.url()),
+        ("GRIP_URL", grip),
+        ("LIVECOUNTER__PUBLISH__INTERVAL", "10s".to_owned()),
+    ];
+    let app = TestApp::with(&settings.each_ref().map(|(name, value)| (*name, value.as_str()))).await;
+    let mut delays = Vec::new();
+    for counter in 0..7 {
+        let asked = Instant::now();
+        client().post(app.counter(&counter.to_string())).send().await.expect("an answer");
+        let publishes = proxy.arrivals("/publish/", counter + 1).await;
+        delays.push(publishes[counter].at - asked);
+        // Only what nothing else is under way for is announced for its own sake.
+        until_acknowledged(&app).await;
+    }
+    // Who is not woken looks once a second, at what has come since: all but the first would wait for nearly that long.
+    delays.sort_unstable();
+    assert!(delays[3] < Duration::from_millis(500), "{delays:?}");
+}
+
+/// Waits until all that was counted is announced and acknowledged.
+async fn until_acknowledged(app: &TestApp) {
+    let mut poll = tokio::time::interval(Duration::from_millis(10));
+    let acknowledged = async {
+        loop {
+            let metrics = client().get(format!("{}/metrics", app.address)).send().await.expect("an answer");
+            if metrics.text().await.expect("a text").contains("\nlivecounter_outbox_topics 0.0\n") {
+                return;
+            }
+            poll.tick().await;
+        }
+    };
+    tokio::time::timeout(SOON, acknowledged).await.expect("an empty outbox");
+}
+
+#[tokio::test]
 async fn each_announcement_names_the_one_before() {
     let (proxy, api) = (Witness::start().await, Witness::start().await);
     let app = origin(&[&proxy], &api).await;

@@ -39,7 +39,7 @@ pub(crate) struct Program {
 
 impl Program {
     /// Starts it on a free port and waits for the line that says where it serves.
-    fn start(directory: &Path, environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(directory: &Path, environment: &[(&str, &str)]) -> Self {
         let mut command = program(directory);
         command.args(["serve", "--listen", "127.0.0.1:0"]).envs(environment.iter().copied());
         Program::run(command)
@@ -79,9 +79,14 @@ impl Program {
         resident_kib(self.child.id())
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args([name, &self.child.id().to_string()]).status();
         assert!(status.expect("kill to run").success());
+    }
+
+    /// Waits for its end.
+    pub(crate) fn exit_code(mut self) -> Option<i32> {
+        self.child.wait().expect("an exit status").code()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Streams held in this process.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -76,6 +76,19 @@ async fn with_interval_0_every_value_is_published() {
         client.post(app.counter("2")).send().await.expect("an answer");
         assert_eq!(stream.next(SOON).await.data, expected);
     }
+}
+
+#[tokio::test]
+async fn a_quiet_stream_says_every_20_seconds_that_it_is_there() {
+    let app = TestApp::spawn().await;
+    let mut stream = Listener::connect(app.addr, "/counters/2/").await;
+    stream.next(SOON).await;
+    let (opened, before) = (Instant::now(), stream.comments().len());
+    while stream.comments().len() == before {
+        assert!(opened.elapsed() < Duration::from_secs(28), "silence");
+        assert_eq!(stream.try_next(Duration::from_millis(200)).await, None);
+    }
+    assert!(opened.elapsed() > Duration::from_secs(18), "{:?}", opened.elapsed());
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod contract;
 mod cut;
+mod keys;
 mod redis_clock;
 mod redis_cluster;
 mod redis_foreign;

@@ -7,6 +7,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
 pub mod app;
+pub mod certificates;
 pub mod chain;
 pub mod edge;
 pub mod http;

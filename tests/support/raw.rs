@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// Sends the request line and headers as they are; returns the status and the whole answer, head and body.
@@ -21,12 +21,32 @@ pub async fn raw(addr: SocketAddr, line: &str, headers: &[(&str, &str)]) -> (u16
         String::from_utf8_lossy(&answer).into_owned()
     };
     let answer = tokio::time::timeout(Duration::from_secs(10), exchange).await.expect("an answer in time");
-    let status = answer.get(9..12).and_then(|code| code.parse().ok()).unwrap_or_else(|| panic!("{answer:?}"));
-    (status, answer)
+    (status(&answer), answer)
+}
+
+/// Sends the bytes as they are; returns the status and the head of the answer, of a stream too.
+pub async fn raw_head(addr: SocketAddr, request: &[u8]) -> (u16, String) {
+    let exchange = async {
+        let mut socket = TcpStream::connect(addr).await.expect("a connection");
+        socket.write_all(request).await.expect("to send");
+        let mut answer = Vec::new();
+        while !answer.windows(4).any(|window| window == b"\r\n\r\n") {
+            let read = socket.read_buf(&mut answer).await.expect("to receive");
+            assert!(read > 0, "closed before the head was whole: {:?}", String::from_utf8_lossy(&answer));
+        }
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    let answer = tokio::time::timeout(Duration::from_secs(10), exchange).await.expect("an answer in time");
+    let (head, _) = answer.split_once("\r\n\r\n").expect("a head");
+    (status(head), head.to_owned())
+}
+
+fn status(answer: &str) -> u16 {
+    answer.get(9..12).and_then(|code| code.parse().ok()).unwrap_or_else(|| panic!("{answer:?}"))
 }
 
 /// Reads one request, head and body; `None` where the client leaves before its end, or the head is no text.
-pub async fn read_request(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+pub async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {

@@ -173,3 +173,19 @@ fn state(row: &Row<'_>) -> rusqlite::Result<TopicState> {
 fn signed(number: u64) -> i64 {
     number.cast_signed()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_waits_for_the_disk() {
+        const FULL: i64 = 2;
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = StoreFile::open(&directory.path().join("livecounter.db")).expect("a new file");
+        let synchronous = file.connection.query_row("PRAGMA synchronous", [], |row| row.get::<_, i64>(0));
+        assert_eq!(synchronous, Ok(FULL));
+        let journal = file.connection.query_row("PRAGMA journal_mode", [], |row| row.get::<_, String>(0));
+        assert_eq!(journal, Ok("wal".to_owned()));
+    }
+}

@@ -1,0 +1,48 @@
+//! What comes in during a round trip to Redis goes out together with the next one.
+
+use std::collections::HashMap;
+
+use futures_util::future::join_all;
+
+use crate::support::app::TestApp;
+use crate::support::http::client;
+use crate::support::redis::RedisServer;
+use crate::witness::Witness;
+
+const POSTS: usize = 100;
+/// For how long Redis answers nobody, in milliseconds: so long the first round trip takes.
+const STALL: &str = "1000";
+
+/// How often Redis was asked for each command, by scripts too.
+fn calls(redis: &RedisServer) -> HashMap<String, usize> {
+    let stats = redis.cli(&["INFO", "commandstats"]);
+    let calls = stats.lines().filter_map(|line| line.strip_prefix("cmdstat_")?.split_once(":calls="));
+    calls
+        .map(|(name, rest)| {
+            (name.to_owned(), rest.split(',').next().unwrap_or_default().parse().expect("a number"))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn posts_that_wait_for_redis_become_one_addition_and_each_gets_a_value_of_its_own() {
+    let (redis, proxy) = (RedisServer::start(), Witness::start().await);
+    let grip = format!("http://{}/?iss=test&key=secret", proxy.addr);
+    let app = TestApp::with(&[("REDIS_URL", &redis.url()), ("GRIP_URL", &grip)]).await;
+    let client = client();
+    // Both scripts and connections are there before it counts.
+    client.post(app.counter("other")).send().await.expect("an answer");
+    redis.cli(&["CONFIG", "RESETSTAT"]);
+    redis.cli(&["CLIENT", "PAUSE", STALL, "ALL"]);
+    let posts = join_all((0..POSTS).map(async |_| {
+        let answer = client.post(app.counter("2")).send().await.expect("an answer");
+        answer.text().await.expect("a text").trim().parse::<usize>().expect("a number")
+    }));
+    let mut values = posts.await;
+    values.sort_unstable();
+    assert_eq!(values, (1..=POSTS).collect::<Vec<_>>());
+    let calls = calls(&redis);
+    // Two for each addition: the value and the number of changes.
+    assert!((2..POSTS / 2).contains(&calls["hincrby"]), "{calls:?}");
+    assert!(calls["evalsha"] < POSTS / 2, "{calls:?}");
+}

@@ -1,0 +1,92 @@
+//! How the program ends: what is under way at SIGTERM is finished, and what was acknowledged before kill -9 is there.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::program::Program;
+use crate::support::http::client;
+
+const SOON: Duration = Duration::from_secs(10);
+const WRITERS: i64 = 16;
+/// So many answers are awaited before the program is killed.
+const ANSWERS: i64 = 500;
+
+async fn value(program: &Program) -> i64 {
+    let read = client().get(program.url("/counters/2/")).send().await.expect("an answer");
+    read.text().await.expect("a text").trim().parse().expect("a number")
+}
+
+/// Waits until nobody listens there any more.
+async fn until_refused(address: SocketAddr) {
+    let refused = async {
+        let mut poll = tokio::time::interval(Duration::from_millis(10));
+        while TcpStream::connect(address).await.is_ok() {
+            poll.tick().await;
+        }
+    };
+    tokio::time::timeout(SOON, refused).await.expect("nobody to listen");
+}
+
+#[tokio::test]
+async fn a_request_whose_body_is_half_sent_at_sigterm_is_answered_and_counted() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let program = Program::start(directory.path(), &[]);
+    let mut socket = TcpStream::connect(program.address).await.expect("a connection");
+    let head = "POST /counters/2/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: 100-continue\r\n\
+                Content-Type: application/json\r\nContent-Length: 8\r\n\r\n";
+    socket.write_all(head.as_bytes()).await.expect("to send");
+    let mut answer = [0; 25];
+    socket.read_exact(&mut answer).await.expect("to receive");
+    assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n", "the request is under way");
+    socket.write_all(b"{\"by").await.expect("to send");
+    program.signal("-TERM");
+    until_refused(program.address).await;
+    let cut_off = tokio::time::timeout(Duration::from_millis(500), socket.read(&mut answer)).await;
+    assert!(cut_off.is_err(), "{cut_off:?}: the client has not sent everything yet");
+    socket.write_all(b"\":5}").await.expect("to send");
+    let mut answer = String::new();
+    let received = tokio::time::timeout(SOON, socket.read_to_string(&mut answer)).await;
+    received.expect("an answer in time").expect("to receive");
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\n5\n"), "{answer:?}");
+    assert_eq!(program.exit_code(), Some(0));
+    assert_eq!(value(&Program::start(directory.path(), &[])).await, 5);
+}
+
+#[tokio::test]
+async fn kill_9_among_many_writers_loses_nothing_that_was_acknowledged() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let program = Program::start(directory.path(), &[]);
+    let (client, counter) = (client(), program.url("/counters/2/"));
+    let answered = Arc::new(AtomicI64::new(0));
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|_| {
+            let (client, counter, answered) = (client.clone(), counter.clone(), Arc::clone(&answered));
+            tokio::spawn(async move {
+                while client.post(&counter).send().await.is_ok_and(|answer| answer.status() == 200) {
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    let enough = async {
+        let mut poll = tokio::time::interval(Duration::from_millis(1));
+        while answered.load(Ordering::Relaxed) < ANSWERS {
+            poll.tick().await;
+        }
+    };
+    tokio::time::timeout(SOON * 3, enough).await.expect("answers");
+    program.signal("-KILL");
+    drop(program);
+    for writer in writers {
+        writer.await.expect("to have been cut off");
+    }
+    let answered = answered.load(Ordering::Relaxed);
+    let kept = value(&Program::start(directory.path(), &[])).await;
+    // Who was cut off may have been counted, once.
+    assert!((answered..=answered + WRITERS).contains(&kept), "{answered} answered, {kept} kept");
+}

@@ -1,0 +1,131 @@
+//! Fanout and the purge API are spoken to over TLS, by the program itself: which authorities it trusts is decided by its
+//! environment.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::program::Program;
+use crate::support::certificates::certificates;
+use crate::support::http::client;
+use crate::support::raw::{header, read_request};
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// A stand-in for api.fastly.com, which takes publishes and purges alike.
+struct Api {
+    url: String,
+    certificates: TempDir,
+    /// The heads of the requests.
+    seen: Arc<Mutex<Vec<String>>>,
+    serving: JoinHandle<()>,
+}
+
+impl Api {
+    async fn start() -> Api {
+        let certificates = certificates();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("https://localhost:{}", listener.local_addr().expect("its address").port());
+        let acceptor = acceptor(certificates.path());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let shared = Arc::clone(&seen);
+        let serving = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, seen) = (acceptor.clone(), Arc::clone(&shared));
+                tokio::spawn(async move {
+                    let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                    while let Some((head, _)) = read_request(&mut stream).await {
+                        seen.lock().expect("the list").push(head);
+                        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await;
+                    }
+                });
+            }
+        });
+        Api { url, certificates, seen, serving }
+    }
+
+    /// An origin that publishes and purges here, and trusts this authority alone.
+    fn origin(&self, directory: &Path, authority: &str) -> Program {
+        let environment = [
+            ("GRIP_URL", format!("{}/service/SID?key=TOKEN", self.url)),
+            ("FASTLY_SERVICE_ID", "SID".to_owned()),
+            ("FASTLY_API_KEY", "hush".to_owned()),
+            ("LIVECOUNTER__FASTLY__API_URL", self.url.clone()),
+            ("SSL_CERT_FILE", self.certificates.path().join(authority).display().to_string()),
+        ];
+        Program::start(directory, &environment.each_ref().map(|(name, value)| (*name, value.as_str())))
+    }
+
+    fn seen(&self) -> Vec<String> {
+        self.seen.lock().expect("the list").clone()
+    }
+}
+
+impl Drop for Api {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+fn acceptor(place: &Path) -> TlsAcceptor {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let certificate = CertificateDer::from_pem_file(place.join("server.crt")).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_file(place.join("server.key")).expect("a key");
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key);
+    TlsAcceptor::from(Arc::new(config.expect("a certificate and its key")))
+}
+
+/// Polls until it is so.
+async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + SOON;
+    let mut poll = tokio::time::interval(Duration::from_millis(20));
+    while !is_so().await {
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        poll.tick().await;
+    }
+}
+
+#[tokio::test]
+async fn who_has_a_trusted_certificate_is_published_to_and_purged_over_tls() {
+    let (api, directory) = (Api::start().await, tempfile::tempdir().expect("a directory"));
+    let program = api.origin(directory.path(), "ca.crt");
+    client().post(program.url("/counters/2/")).send().await.expect("an answer");
+    until("a purge, a publish and the second purge", async || api.seen().len() >= 3).await;
+    let seen = api.seen();
+    let told = |head: &str, name| {
+        let path = head.split(' ').nth(1).unwrap_or_default();
+        format!("{path} {}", header(head, name))
+    };
+    assert_eq!(told(&seen[0], "fastly-key"), "/service/SID/purge hush");
+    assert_eq!(told(&seen[1], "authorization"), "/service/SID/publish/ Bearer TOKEN");
+    assert_eq!(told(&seen[2], "surrogate-key"), "/service/SID/purge counter-2");
+}
+
+#[tokio::test]
+async fn who_has_a_certificate_that_is_not_trusted_is_told_nothing() {
+    let (api, directory) = (Api::start().await, tempfile::tempdir().expect("a directory"));
+    let program = api.origin(directory.path(), "other-ca.crt");
+    let answer = client().post(program.url("/counters/2/")).send().await.expect("an answer");
+    assert_eq!(answer.status(), 200, "it counts all the same");
+    let endpoint = api.url.trim_start_matches("https://");
+    let published = format!("livecounter_endpoint_failures_total{{endpoint=\"{endpoint}/service/SID\"}} ");
+    until("a purge and a publish that have failed", async || {
+        let metrics = client().get(program.url("/metrics")).send().await.expect("an answer");
+        let metrics = metrics.text().await.expect("a text");
+        ["livecounter_purge_failures_total ", &published].iter().all(|name| {
+            let value = metrics.lines().find_map(|line| line.strip_prefix(name));
+            value.unwrap_or_else(|| panic!("{name} in {metrics}")) != "0"
+        })
+    })
+    .await;
+    assert_eq!(api.seen(), Vec::<String>::new());
+}

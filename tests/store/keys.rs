@@ -1,0 +1,43 @@
+//! For how long idempotency keys are remembered: 24 hours, as the documentation says.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use livecounter::store::redis::RedisStore;
+use livecounter::store::sqlite::SqliteStore;
+use livecounter::store::{Add, Store};
+use rusqlite::Connection;
+
+use crate::support::redis::RedisServer;
+
+const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// Within which a test of these has long ended.
+const MINUTE: Duration = Duration::from_secs(60);
+
+async fn use_key(store: &dyn Store) {
+    let topic = "counter-a".parse().expect("a topic");
+    let add = Add::single(topic, 1, Some("k".parse().expect("a key")));
+    assert!(store.add(vec![add]).await.remove(0).is_ok());
+}
+
+#[tokio::test]
+async fn redis_forgets_a_key_after_24_hours() {
+    let server = RedisServer::start();
+    use_key(&RedisStore::connect(&server.url(), Duration::from_secs(2)).expect("a good address")).await;
+    let record = server.cli(&["--scan", "--pattern", "lc:*:i:*"]);
+    let left: u64 = server.cli(&["PTTL", &record]).parse().expect("one record that expires");
+    let left = Duration::from_millis(left);
+    assert!(left > LIFETIME - MINUTE && left <= LIFETIME, "{left:?}");
+}
+
+#[tokio::test]
+async fn sqlite_forgets_a_key_after_24_hours() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("livecounter.db");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
+    use_key(&SqliteStore::open(&path).expect("a new file")).await;
+    let expires: i64 = Connection::open(&path)
+        .and_then(|file| file.query_row("SELECT expires FROM idempotency", [], |row| row.get(0)))
+        .expect("one record");
+    let off = Duration::from_millis(expires.unsigned_abs()).abs_diff(now + LIFETIME);
+    assert!(off < MINUTE, "{expires} is {off:?} off");
+}
