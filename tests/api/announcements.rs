@@ -68,10 +68,10 @@ async fn the_first_change_of_a_quiet_counter_is_published_at_once() {
         client().post(app.counter(&counter.to_string())).send().await.expect("an answer");
         let publishes = proxy.arrivals("/publish/", counter + 1).await;
         delays.push(publishes[counter].at - asked);
-        // Only what nothing else is under way for is announced for its own sake.
+        // Or what ends this announcement would begin the next one as well.
         until_acknowledged(&app).await;
     }
-    // Who is not woken looks once a second, at what has come since: all but the first would wait for nearly that long.
+    // The announcer looks for itself once a second. Were it not woken, all but the first would wait for nearly that long.
     delays.sort_unstable();
     assert!(delays[3] < Duration::from_millis(500), "{delays:?}");
 }

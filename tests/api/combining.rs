@@ -10,33 +10,34 @@ use crate::support::redis::RedisServer;
 use crate::witness::Witness;
 
 const POSTS: usize = 100;
-/// For how long Redis answers nobody, in milliseconds: so long the first round trip takes.
+/// For how long Redis answers nobody, in milliseconds. Less than a request may take.
 const STALL: &str = "1000";
 
-/// How often Redis was asked for each command, by scripts too.
+/// How often Redis has executed each command, those of scripts included.
 fn calls(redis: &RedisServer) -> HashMap<String, usize> {
     let stats = redis.cli(&["INFO", "commandstats"]);
-    let calls = stats.lines().filter_map(|line| line.strip_prefix("cmdstat_")?.split_once(":calls="));
-    calls
-        .map(|(name, rest)| {
-            (name.to_owned(), rest.split(',').next().unwrap_or_default().parse().expect("a number"))
-        })
-        .collect()
+    let call = |line: &str| {
+        let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+        Some((name.to_owned(), rest.split(',').next()?.parse().ok()?))
+    };
+    stats.lines().filter_map(call).collect()
 }
 
 #[tokio::test]
 async fn posts_that_wait_for_redis_become_one_addition_and_each_gets_a_value_of_its_own() {
     let (redis, proxy) = (RedisServer::start(), Witness::start().await);
-    let grip = format!("http://{}/?iss=test&key=secret", proxy.addr);
-    let app = TestApp::with(&[("REDIS_URL", &redis.url()), ("GRIP_URL", &grip)]).await;
+    let (url, grip) = (redis.url(), format!("http://{}/?iss=test&key=secret", proxy.addr));
+    let settings = [("REDIS_URL", url.as_str()), ("GRIP_URL", &grip), ("LIVECOUNTER__WORKERS", "1")];
+    let app = TestApp::with(&settings).await;
     let client = client();
-    // Both scripts and connections are there before it counts.
+    // The worker has its connection before Redis stalls.
     client.post(app.counter("other")).send().await.expect("an answer");
     redis.cli(&["CONFIG", "RESETSTAT"]);
     redis.cli(&["CLIENT", "PAUSE", STALL, "ALL"]);
     let posts = join_all((0..POSTS).map(async |_| {
         let answer = client.post(app.counter("2")).send().await.expect("an answer");
-        answer.text().await.expect("a text").trim().parse::<usize>().expect("a number")
+        let text = answer.text().await.expect("a text");
+        text.trim().parse::<usize>().unwrap_or_else(|_| panic!("{text}"))
     }));
     let mut values = posts.await;
     values.sort_unstable();
