@@ -88,7 +88,7 @@ fn raise_open_files() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        tracing::debug!(%error, "the limit of open files stays as it is");
+        tracing::debug!("the limit of open files stays as it is: {error}");
     }
 }
 
@@ -98,7 +98,8 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     // Before it is said that the service is there: who reads that may end it at once.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tracing::info!(address = %app.address(), version = env!("CARGO_PKG_VERSION"), "serving http://{}/", app.address());
+    let (address, mode, version) = (app.address(), app.mode(), env!("CARGO_PKG_VERSION"));
+    tracing::info!(%address, version, "serving http://{address}/: {mode}; version {version}");
     actix_web::rt::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => tracing::info!("SIGTERM: finishing requests, announcing what is pending"),

@@ -9,6 +9,7 @@
 
 mod board;
 mod newest;
+mod outage;
 mod round;
 mod stats;
 
@@ -27,6 +28,7 @@ use crate::hub::Hub;
 use crate::store::{Announcement, Store, Terms};
 use board::Board;
 use newest::Newest;
+use outage::Outages;
 use round::{Round, RoundEnd, Step};
 pub use stats::Stats;
 
@@ -102,6 +104,7 @@ impl Announcer {
                 outlets,
                 terms: Terms { interval, lease: LEASE },
                 newest: Newest::default(),
+                outages: Outages::default(),
             }),
             rounds: JoinSet::new(),
             under_way: HashMap::new(),
@@ -257,7 +260,7 @@ impl Desk {
             Ok((_, end)) => end,
             Err(error) => {
                 // A mistake of ours. The topics must not stay under way for ever.
-                tracing::error!(%error, "a round of announcements has failed");
+                tracing::error!("a round of announcements has failed: {error}");
                 let again = |topic| Step { topic, rest: Some(STORE_PAUSE), again: true };
                 (topics.into_iter().map(again).collect(), None)
             }

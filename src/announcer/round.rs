@@ -9,9 +9,11 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::newest::Newest;
+use super::outage::{Outages, with_causes};
 use super::{Announcer, Outlets, STORE_PAUSE, SWEEP_PAUSE, Stats};
 use crate::domain::{EventId, Topic};
-use crate::grip::Item;
+use crate::fastly::PurgeError;
+use crate::grip::{Item, PublishError};
 use crate::sse;
 use crate::store::{Announcement, Claim, Store, Terms};
 
@@ -28,6 +30,7 @@ pub(super) struct Round {
     pub(super) outlets: Outlets,
     pub(super) terms: Terms,
     pub(super) newest: Newest,
+    pub(super) outages: Outages,
 }
 
 /// What a round leaves to do: for the board, and apart from it.
@@ -45,8 +48,8 @@ pub(super) struct Step {
 /// What has been handed to the outlets and is to be acknowledged.
 pub(super) struct Delivery {
     claims: Vec<(Topic, EventId)>,
-    /// Resolves to the indexes of the claims that not every proxy has accepted.
-    refused: BoxFuture<'static, Vec<usize>>,
+    /// Resolves to which of the claims not every proxy has accepted.
+    published: BoxFuture<'static, Result<(), PublishError>>,
     /// Resolves to whether the first purge was answered well; without a cache it was.
     purged: BoxFuture<'static, bool>,
 }
@@ -73,7 +76,7 @@ impl Round {
                 Ok(Claim::Nothing) => (None, false),
                 Err(error) => {
                     Stats::add(&stats.store_failures, 1);
-                    tracing::debug!(%topic, %error, "claim failed");
+                    tracing::debug!("the claim of {topic} failed: {error}");
                     // Not all at the same time: where one of them makes the store fail, the others get through without it.
                     (Some(STORE_PAUSE + STORE_PAUSE * position / count), true)
                 }
@@ -118,16 +121,11 @@ impl Round {
                 hub.publish(&topic, id, content);
             }
         }
-        let refused: BoxFuture<'static, Vec<usize>> = match &self.outlets.publisher {
-            Some(publisher) => {
-                let accepted = publisher.publish(items);
-                Box::pin(
-                    async move { accepted.await.err().map(|error| error.unaccepted()).unwrap_or_default() },
-                )
-            }
-            None => Box::pin(ready(Vec::new())),
+        let published: BoxFuture<'static, Result<(), PublishError>> = match &self.outlets.publisher {
+            Some(publisher) => Box::pin(publisher.publish(items)),
+            None => Box::pin(ready(Ok(()))),
         };
-        Delivery { claims, refused, purged }
+        Delivery { claims, published, purged }
     }
 
     /// Purges for as long as publishing may wait for it. What it resolves to resolves when the purge has ended.
@@ -159,12 +157,16 @@ impl Round {
         match purger.purge(&keys).await {
             Ok(()) => {
                 Stats::add(&stats.purged, keys.len());
+                self.outages.purging.works();
                 true
             }
             Err(error) => {
                 // The listeners' chain still heals; plain readers stay stale until the announcement is repeated.
                 Stats::add(&stats.purge_failures, 1);
-                tracing::debug!(%error, keys = keys.len(), "purge failed");
+                // That it waits is no news behind what made it wait.
+                if !matches!(error, PurgeError::Paused { .. }) {
+                    self.outages.purging.fails_with(&with_causes(&error), error.body());
+                }
                 false
             }
         }
@@ -179,8 +181,11 @@ impl Round {
         mut closed: watch::Receiver<bool>,
     ) {
         let stats = announcer.stats();
-        let Delivery { claims, refused, purged } = delivery;
-        let (refused, mut purged) = tokio::join!(refused, purged);
+        let Delivery { claims, published, purged } = delivery;
+        let (published, mut purged) = tokio::join!(published, purged);
+        let error = published.err();
+        let refused = error.as_ref().map(PublishError::unaccepted).unwrap_or_default();
+        let refusal = error.and_then(|error| error.refusals.into_iter().next());
         let mut given_up = refused.len();
         let (mut claims, lost) = split(claims, &refused);
         self.newest.forget(&lost);
@@ -199,15 +204,11 @@ impl Round {
             given_up += count;
         }
         Stats::add(&stats.given_up, given_up);
-        let well = given_up == 0;
-        match (stats.delivered(well), well) {
-            (true, true) => tracing::info!("announcements get through again"),
-            (true, false) => tracing::warn!(
-                refused = refused.len(),
-                purged,
-                "announcements do not get through to every proxy or the cache; they stay in the outbox"
-            ),
-            _ => {}
+        stats.delivered(given_up == 0);
+        match refusal {
+            Some((_, endpoint, refusal)) => self.outages.delivering.fails(&format!("{endpoint}: {refusal}")),
+            None if !purged => self.outages.delivering.fails("the cache is not purged"),
+            None => self.outages.delivering.works(),
         }
     }
 
@@ -216,7 +217,7 @@ impl Round {
         let taken = self.store.acknowledge(claims).await;
         if let Err(error) = &taken {
             Stats::add(&stats.store_failures, 1);
-            tracing::debug!(%error, "acknowledgement failed");
+            tracing::debug!("an acknowledgement failed: {error}");
         }
         taken.is_ok()
     }
@@ -225,14 +226,16 @@ impl Round {
     pub(super) async fn sweep(&self, announcer: Announcer, most: usize) {
         match self.store.overdue(most, SWEEP_PAUSE).await {
             Ok(topics) => {
+                self.outages.store.works();
                 Stats::add(&announcer.stats().swept, topics.len());
                 announcer.swept(topics);
             }
             Err(error) => {
                 Stats::add(&announcer.stats().store_failures, 1);
-                tracing::debug!(%error, "sweep failed");
+                self.outages.store.fails(&error.reason());
             }
         }
+        self.outages.say_what_is_over();
     }
 }
 

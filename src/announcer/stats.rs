@@ -51,17 +51,15 @@ impl Stats {
         counter.fetch_add(count as u64, Ordering::Relaxed);
     }
 
-    /// Notes how a delivery ended. Returns whether that is news.
-    pub(super) fn delivered(&self, well: bool) -> bool {
+    /// Notes how a delivery ended.
+    pub(super) fn delivered(&self, well: bool) {
         let mut failing = self.failing();
-        let news = failing.is_some() == well;
         let now = Instant::now();
         *failing = match *failing {
             _ if well => None,
             Some(Failing { since, .. }) => Some(Failing { since, last: now }),
             None => Some(Failing { since: now, last: now }),
         };
-        news
     }
 
     fn failing(&self) -> MutexGuard<'_, Option<Failing>> {
@@ -74,13 +72,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_first_failure_and_the_recovery_are_news() {
-        let stats = Stats::default();
-        assert!(!stats.delivered(true));
-        assert!(stats.delivered(false));
-        assert!(!stats.delivered(false));
-        assert!(stats.failing_for().is_some());
-        assert!(stats.delivered(true));
+    fn it_fails_from_the_first_failure_to_the_next_success() {
+        let (stats, later) = (Stats::default(), Duration::from_secs(5));
+        stats.delivered(true);
+        assert!(stats.failing_for().is_none());
+        stats.delivered(false);
+        let first = Instant::now();
+        stats.delivered(false);
+        assert!(stats.failing_at(first + later).is_some_and(|time| time >= later));
+        stats.delivered(true);
         assert!(stats.failing_for().is_none());
     }
 

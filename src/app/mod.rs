@@ -1,5 +1,6 @@
 //! The whole: builds every part from the settings and runs them. The only module that knows all of them.
 
+mod mode;
 mod parts;
 
 use std::io;
@@ -44,6 +45,7 @@ pub enum StartError {
 pub struct App {
     server: Server,
     address: SocketAddr,
+    mode: String,
     hub: Option<Arc<Hub>>,
     announcer: Running,
     store: StoreKind,
@@ -55,6 +57,7 @@ impl App {
         let endpoints = endpoints(settings)?;
         let publisher = publisher(settings, &endpoints)?;
         let purger = purger(settings)?;
+        let mode = mode::mode(settings, &endpoints, purger.as_ref());
         // Last: settings that are refused leave no file behind.
         let store = StoreKind::open(settings)?;
         let verifier = verifier(&endpoints);
@@ -80,12 +83,17 @@ impl App {
         let of_worker = OfWorker { store: store.clone(), announcer, hub: hub.clone(), shared };
         let server =
             serve(listener, settings.workers, of_worker).map_err(|e| StartError::Listen(address, e))?;
-        Ok(App { server, address, hub, announcer: running, store })
+        Ok(App { server, address, mode, hub, announcer: running, store })
     }
 
     /// Where the service listens; the port is the one the system chose where 0 was asked for.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Which way it runs: where the counters are, who holds streams, whether a cache is purged. No secret.
+    pub fn mode(&self) -> &str {
+        &self.mode
     }
 
     /// The handle that stops the service from elsewhere; see [`Stop::now`].

@@ -22,6 +22,8 @@ const MAX_HEADER_BYTES: usize = 7 * 1024;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+/// How much of a refusal's body is kept for the log, in characters.
+const BODY_BEGINS: usize = 120;
 
 /// Purges a Fastly service by surrogate key.
 ///
@@ -121,7 +123,19 @@ pub enum PurgeError {
         status: u16,
         /// How long the answer asks to wait.
         retry_after: Option<Duration>,
+        /// How its body begins: what Fastly finds wrong.
+        body: String,
     },
+}
+
+impl PurgeError {
+    /// How the answer's body begins, in one line and without the key; empty where there was none.
+    pub fn body(&self) -> &str {
+        match self {
+            PurgeError::Status { body, .. } => body,
+            _ => "",
+        }
+    }
 }
 
 impl Purger {
@@ -169,18 +183,30 @@ impl Purger {
         let url = || self.url.to_string();
         let unreachable =
             |source: reqwest::Error| PurgeError::Unreachable { url: url(), source: source.without_url() };
-        let response = request.send().await.map_err(unreachable)?;
+        let mut response = request.send().await.map_err(unreachable)?;
         let (status, retry_after) = (response.status(), retry_after(response.headers(), SystemTime::now()));
         if status == StatusCode::TOO_MANY_REQUESTS {
             self.pause.begin(retry_after);
         }
         if status != StatusCode::OK {
-            return Err(PurgeError::Status { url: url(), status: status.as_u16(), retry_after });
+            let body = response.chunk().await.ok().flatten().unwrap_or_default();
+            let body = self.begin(&body);
+            return Err(PurgeError::Status { url: url(), status: status.as_u16(), retry_after, body });
         }
         self.pause.end();
         // Read to its end, or the connection could not be used again. Too late to change the outcome.
         let _ = response.bytes().await;
         Ok(())
+    }
+
+    /// How a body begins, for the log. Nothing of one that has the key in it.
+    fn begin(&self, body: &[u8]) -> String {
+        let text = String::from_utf8_lossy(body);
+        if self.api_key.to_str().is_ok_and(|key| text.contains(key)) {
+            return String::new();
+        }
+        let line = text.replace(|c: char| c.is_control(), " ");
+        line.trim().chars().take(BODY_BEGINS).collect()
     }
 }
 
@@ -322,6 +348,24 @@ mod tests {
             assert_eq!(wish, retry_after.map(Duration::from_secs));
             assert_eq!(server.requests().len(), 1, "the caller decides about another try");
         }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_s_body_is_kept_in_one_short_line_and_never_with_the_key() {
+        const LONG: &str = "0123456789012345678901234567890123456789012345678901234567890123456789";
+        for (body, expected) in [
+            (r#"{"msg":"Provided credentials are missing or invalid"}"#, None),
+            ("<html>\r\n\x1b[31mno\r\n", Some("<html>   [31mno")),
+            (r#"{"msg":"hunter2 is no key"}"#, Some("")),
+            ("", None),
+        ] {
+            let server = TestServer::start(move |_| Answer::Status(401, "", body)).await;
+            let error = purger(&server).purge(&["a"]).await.expect_err("refused");
+            assert_eq!(error.body(), expected.unwrap_or(body));
+        }
+        let long = [LONG, LONG].concat();
+        let server = TestServer::start(|_| OK).await;
+        assert_eq!(purger(&server).begin(long.as_bytes()), long[..BODY_BEGINS]);
     }
 
     #[test]

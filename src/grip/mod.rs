@@ -5,7 +5,7 @@
 //!
 //! - [`Endpoint`]: one proxy's control address with its keys, as `GRIP_URL` writes it.
 //! - [`Verifier`]: whether a request came through one of these proxies.
-//! - [`Refused`]: how often that could not be said, and why.
+//! - [`Refused`]: how often that could not be said, and why; [`Throttle`]: when that is worth a line in the log.
 //! - [`Hold`] and [`LastSeen`]: the headers of a held response and of a recovery request.
 //! - [`Item`] and [`Publisher`]: what goes to the held responses, and who carries it there.
 
@@ -18,6 +18,7 @@ mod last;
 mod publisher;
 mod refused;
 mod signature;
+mod throttle;
 
 pub use endpoint::{Endpoint, ParseEndpointError, ParseEndpointsError, endpoints_from};
 pub use instruct::{Hold, HoldError};
@@ -27,3 +28,4 @@ pub use last::LastSeen;
 pub use publisher::{EndpointState, PublishError, Publisher, PublisherError, PublisherOptions, Refusal};
 pub use refused::Refused;
 pub use signature::{SignatureError, Verifier};
+pub use throttle::Throttle;

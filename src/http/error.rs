@@ -121,7 +121,7 @@ impl From<AddError> for ApiError {
 impl From<HoldError> for ApiError {
     fn from(error: HoldError) -> Self {
         // Topics, ids and paths consist of characters that every header carries.
-        tracing::error!(%error, "a hold could not be written");
+        tracing::error!("a hold could not be written: {error}");
         ApiError::Internal
     }
 }

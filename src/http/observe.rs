@@ -4,9 +4,8 @@ use std::error::Error as _;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
@@ -14,14 +13,19 @@ use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, HeaderMap, HeaderName, HeaderValue,
 };
 use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse};
 
 use super::counters::SURROGATE_CONTROL;
 use super::error::ApiError;
 use super::metrics::{Method, Route};
+use crate::grip::Throttle;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest id taken over from a request.
 const LONGEST_ID: usize = 64;
+
+/// While the store is away all requests fail: one line a second, from which an operator has the id of some.
+static UNAVAILABLE: Throttle = Throttle::new(Duration::from_secs(1));
 
 /// Why an answer that is no [`ApiError`] is a 5xx: an extension of the response, for the log.
 pub(super) struct Cause(pub(super) String);
@@ -40,17 +44,7 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     route.observe(method, status.as_u16(), started.elapsed());
     // 501 is an answer: this cannot be had here. Why, is logged with restraint, as anybody can ask for it at any rate.
     if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED {
-        let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
-        let cause = error.map(|error| error.source().map_or_else(|| error.to_string(), ToString::to_string));
-        let noted = || response.response().extensions().get::<Cause>().map(|Cause(text)| text.clone());
-        let cause = cause.or_else(noted).unwrap_or_default();
-        let id = id.to_str().unwrap_or_default();
-        tracing::warn!(
-            request_id = id,
-            status = status.as_u16(),
-            cause,
-            "request {id} failed with {status}: {cause}"
-        );
+        log_failure(id.to_str().unwrap_or_default(), response.response());
     }
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
@@ -60,6 +54,25 @@ pub(super) async fn observe<B: MessageBody + 'static>(
         headers.insert(REQUEST_ID.clone(), id);
     }
     Ok(response)
+}
+
+/// What failed and why. Those that the throttle leaves out are there at level debug.
+fn log_failure<B>(request_id: &str, response: &HttpResponse<B>) {
+    let error = response.error().and_then(|error| error.as_error::<ApiError>());
+    let cause = error.map(|error| error.source().map_or_else(|| error.to_string(), ToString::to_string));
+    let noted = || response.extensions().get::<Cause>().map(|Cause(text)| text.clone());
+    let cause = cause.or_else(noted).unwrap_or_default();
+    let text = format!("request {request_id} failed with {}: {cause}", response.status());
+    let status = response.status().as_u16();
+    let failures = if status == 503 { UNAVAILABLE.add() } else { Some(1) };
+    match failures {
+        Some(1) => tracing::warn!(request_id, status, cause, "{text}"),
+        Some(failures) => {
+            let left_out = failures - 1;
+            tracing::warn!(request_id, status, cause, left_out, "{text} ({left_out} more since such a line)");
+        }
+        None => tracing::debug!(request_id, status, cause, "{text}"),
+    }
 }
 
 /// The id that the request brought, if it is harmless; else a new one.

@@ -162,4 +162,9 @@ impl StoreError {
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         StoreError(Arc::from(source.into()))
     }
+
+    /// What the store's client said.
+    pub fn reason(&self) -> String {
+        self.0.to_string()
+    }
 }

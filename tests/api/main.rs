@@ -14,6 +14,7 @@ mod ending;
 mod grip;
 mod https;
 mod layers;
+mod logs;
 mod operations;
 mod program;
 mod purging;

@@ -64,6 +64,26 @@ pub(super) fn parse(url: &str, timeout: Duration) -> Result<Route, ParseRedisUrl
     }
 }
 
+/// Whom a URL names, for people: without what is secret in it.
+pub fn place(url: &str) -> Result<String, ParseRedisUrlError> {
+    let (scheme, rest) = url.split_once("://").ok_or(ParseRedisUrlError::Scheme)?;
+    let parts = Parts::of(rest);
+    Ok(match scheme {
+        "redis+cluster" | "rediss+cluster" => format!("the Redis Cluster at {}", parts.hosts),
+        "redis+sentinel" | "rediss+sentinel" => {
+            format!("the Redis {} of the Sentinels at {}", parts.path, parts.hosts)
+        }
+        _ => {
+            let info = info(url)?;
+            let database = match info.redis_settings().db() {
+                0 => String::new(),
+                number => format!(", database {number}"),
+            };
+            format!("the Redis at {}{database}", info.addr())
+        }
+    })
+}
+
 /// What lies between `://` and the end.
 struct Parts<'a> {
     /// With the `@`, or empty.
@@ -191,6 +211,23 @@ mod tests {
         }
         for url in ["redis+cluster://:secret@a:7000,b:7001", "rediss+cluster://a,b/0"] {
             assert!(matches!(parsed(url), Ok(Route::Cluster(_))), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_place_is_named_without_the_password() {
+        for (url, expected) in [
+            ("redis://user:hunter2@cache", "the Redis at cache:6379"),
+            ("rediss://:hunter2@cache:6380/3", "the Redis at cache:6380, database 3"),
+            ("redis+unix:///run/redis.sock?pass=hunter2", "the Redis at /run/redis.sock"),
+            ("redis+cluster://:hunter2@a:7000,b", "the Redis Cluster at a:7000,b"),
+            (
+                "rediss+sentinel://u:hunter2@a,b:2/main?sentinel_password=hunter2",
+                "the Redis main of the Sentinels at a,b:2",
+            ),
+        ] {
+            assert!(parsed(url).is_ok(), "{url}");
+            assert_eq!(place(url).as_deref(), Ok(expected), "{url}");
         }
     }
 

@@ -50,8 +50,8 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use redis::{Cmd, RedisResult, Value};
 
-pub use address::ParseRedisUrlError;
 use address::Route;
+pub use address::{ParseRedisUrlError, place};
 use batch::Question;
 use call::Call;
 use keys::KeyWriter;

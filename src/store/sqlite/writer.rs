@@ -124,7 +124,9 @@ impl Writer {
             Ok(()) => self.ledger.mark_saved(),
             Err(error) => {
                 self.file.roll_back();
-                tracing::warn!(%error, "claims could not be saved; they are kept in memory for another attempt");
+                tracing::warn!(
+                    "claims could not be saved; they are kept in memory for another attempt: {error}"
+                );
             }
         }
     }

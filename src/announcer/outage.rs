@@ -1,0 +1,167 @@
+//! What an operator reads when the store, the purges or the announcements fail: a line when it begins, one more for each
+//! other reason, and one when it is over; never one for each attempt.
+
+use std::error::Error;
+use std::iter::successors;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// So many reasons of one outage are said: some change with every attempt.
+const MOST_REASONS: usize = 8;
+
+/// Something that may fail for a while.
+#[derive(Debug)]
+pub(super) struct Outage {
+    fails: &'static str,
+    works: &'static str,
+    /// It is over when there has been a success, and no failure for this time: what fails now and then is one outage.
+    calm: Duration,
+    failing: Mutex<Option<Failing>>,
+}
+
+#[derive(Debug)]
+struct Failing {
+    /// Those that have been said.
+    reasons: Vec<String>,
+    last: Instant,
+    /// There has been a success since.
+    mended: bool,
+}
+
+/// What the announcer depends on.
+#[derive(Debug)]
+pub(super) struct Outages {
+    pub(super) store: Outage,
+    pub(super) purging: Outage,
+    pub(super) delivering: Outage,
+}
+
+impl Default for Outages {
+    fn default() -> Self {
+        // What does not get out is tried again after its lease, some 6 s. A sweep comes every second, but a Cluster that has
+        // lost a node fails only those that nobody else's shuts out.
+        let (lease, sweeps) = (Duration::from_secs(10), Duration::from_secs(5));
+        Outages {
+            store: Outage::new("the store is unavailable", "the store answers again", sweeps),
+            purging: Outage::new("purging fails", "purging works again", lease),
+            delivering: Outage::new(
+                "announcements do not get through to every proxy or the cache; they stay in the outbox",
+                "announcements get through again",
+                lease,
+            ),
+        }
+    }
+}
+
+impl Outages {
+    /// To be called every second or so.
+    pub(super) fn say_what_is_over(&self) {
+        for outage in [&self.store, &self.purging, &self.delivering] {
+            if outage.is_over(Instant::now()) {
+                tracing::info!("{}", outage.works);
+            }
+        }
+    }
+}
+
+impl Outage {
+    fn new(fails: &'static str, works: &'static str, calm: Duration) -> Self {
+        Outage { fails, works, calm, failing: Mutex::new(None) }
+    }
+
+    /// An attempt has failed.
+    pub(super) fn fails(&self, reason: &str) {
+        self.fails_with(reason, "");
+    }
+
+    /// The same, with something for the line that makes no new reason.
+    pub(super) fn fails_with(&self, reason: &str, detail: &str) {
+        if self.is_news(reason, Instant::now()) {
+            let colon = if detail.is_empty() { "" } else { ": " };
+            tracing::warn!(reason, detail, "{}: {reason}{colon}{detail}", self.fails);
+        }
+    }
+
+    /// An attempt has succeeded.
+    pub(super) fn works(&self) {
+        if let Some(failing) = self.failing().as_mut() {
+            failing.mended = true;
+        }
+    }
+
+    fn is_news(&self, reason: &str, now: Instant) -> bool {
+        let mut failing = self.failing();
+        let failing =
+            failing.get_or_insert_with(|| Failing { reasons: Vec::new(), last: now, mended: false });
+        (failing.last, failing.mended) = (now, false);
+        let news = failing.reasons.len() < MOST_REASONS && !failing.reasons.iter().any(|said| said == reason);
+        if news {
+            failing.reasons.push(reason.to_owned());
+        }
+        news
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        let over = |failing: &mut Failing| failing.mended && now.duration_since(failing.last) >= self.calm;
+        self.failing().take_if(over).is_some()
+    }
+
+    fn failing(&self) -> MutexGuard<'_, Option<Failing>> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An error with what is behind it, in one line.
+pub(super) fn with_causes(error: &dyn Error) -> String {
+    let causes = successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn outage() -> (Outage, Instant) {
+        (Outage::new("x fails", "x works", 10 * SECOND), Instant::now())
+    }
+
+    #[test]
+    fn each_reason_is_said_once_in_an_outage_and_again_in_the_next() {
+        let (outage, start) = outage();
+        for (second, reason, news) in [(0, "a", true), (1, "a", false), (2, "b", true), (3, "a", false)] {
+            assert_eq!(outage.is_news(reason, start + second * SECOND), news, "{second}");
+        }
+        outage.works();
+        assert!(outage.is_over(start + 13 * SECOND) && !outage.is_over(start + 14 * SECOND));
+        assert!(outage.is_news("a", start + 20 * SECOND));
+    }
+
+    #[test]
+    fn what_fails_now_and_then_is_one_outage() {
+        let (outage, start) = outage();
+        for n in 0..20 {
+            assert_eq!(outage.is_news("a", start + 9 * n * SECOND), n == 0);
+            outage.works();
+            assert!(!outage.is_over(start + (9 * n + 8) * SECOND));
+        }
+    }
+
+    #[test]
+    fn silence_is_no_recovery() {
+        let (outage, start) = outage();
+        assert!(!outage.is_over(start), "none has begun");
+        outage.is_news("a", start);
+        assert!(!outage.is_over(start + 100 * SECOND));
+        outage.works();
+        assert!(outage.is_over(start + 100 * SECOND));
+    }
+
+    #[test]
+    fn reasons_that_are_never_the_same_are_few_lines() {
+        let (outage, start) = outage();
+        let said = (0..100).filter(|n| outage.is_news(&n.to_string(), start)).count();
+        assert_eq!(said, MOST_REASONS);
+    }
+}

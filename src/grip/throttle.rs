@@ -1,0 +1,63 @@
+//! When a line in the log is due for something that can happen at any rate.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Counts something, and says when a line is due for it: the first time, and then with how often there was none.
+#[derive(Debug)]
+pub struct Throttle {
+    every: Duration,
+    total: AtomicU64,
+    said: Mutex<Option<Said>>,
+}
+
+/// The last line.
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    at: Instant,
+    /// How many there were by then.
+    total: u64,
+}
+
+impl Throttle {
+    /// One line in this time.
+    pub const fn new(every: Duration) -> Self {
+        Throttle { every, total: AtomicU64::new(0), said: Mutex::new(None) }
+    }
+
+    /// How many there were.
+    pub fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
+    }
+
+    /// One more; `Some` where a line is due, with how many there were since the last, this one included.
+    pub fn add(&self) -> Option<u64> {
+        self.add_at(Instant::now())
+    }
+
+    fn add_at(&self, now: Instant) -> Option<u64> {
+        let total = self.total.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.is_some_and(|said| now.duration_since(said.at) < self.every) {
+            return None;
+        }
+        let before = said.replace(Said { at: now, total }).map_or(0, |said| said.total);
+        Some(total.saturating_sub(before))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_one_line_a_minute_and_none_is_uncounted() {
+        let (count, start) = (Throttle::new(Duration::from_secs(60)), Instant::now());
+        let said: Vec<_> =
+            (0..1800).filter_map(|n| count.add_at(start + Duration::from_millis(100) * n)).collect();
+        assert_eq!(said, [1, 600, 600], "three minutes");
+        assert_eq!(count.add_at(start + Duration::from_secs(600)), Some(600), "the rest, and one more");
+        assert_eq!(count.total(), 1801);
+    }
+}
