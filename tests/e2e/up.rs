@@ -18,7 +18,9 @@ async fn make_up_serves_streams_and_leaves_nothing_behind() {
     let dir = directory();
     let place = dir.path().join("tmp");
     std::fs::create_dir(&place).expect("a directory");
-    let mut command = Command::new(repository(".ci/up"));
+    // Tests that are run in the background ignore Ctrl-C, and a shell that ignored it from its start cannot trap it.
+    let mut command = Command::new("env");
+    command.arg("--default-signal=INT").arg(repository(".ci/up"));
     command.envs(names.into_iter().zip(ports.iter().map(|port| port.number().to_string())));
     command.env("LIVECOUNTER_BIN", env!("CARGO_BIN_EXE_livecounter")).env("TMPDIR", &place);
     let mut up = Process::start("make up", &mut command, dir);
