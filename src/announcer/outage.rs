@@ -1,8 +1,6 @@
 //! What an operator reads when the store, the purges or the announcements fail: a line when it begins, one more for each
 //! other reason, and one when it is over; never one for each attempt.
 
-use std::error::Error;
-use std::iter::successors;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -109,12 +107,6 @@ impl Outage {
     fn failing(&self) -> MutexGuard<'_, Option<Failing>> {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// An error with what is behind it, in one line.
-pub(super) fn with_causes(error: &dyn Error) -> String {
-    let causes = successors(error.source(), |&cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 #[cfg(test)]

@@ -9,11 +9,11 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::newest::Newest;
-use super::outage::{Outages, with_causes};
+use super::outage::Outages;
 use super::{Announcer, Outlets, STORE_PAUSE, SWEEP_PAUSE, Stats};
 use crate::domain::{EventId, Topic};
 use crate::fastly::PurgeError;
-use crate::grip::{Item, PublishError};
+use crate::grip::{Item, PublishError, with_causes};
 use crate::sse;
 use crate::store::{Announcement, Claim, Store, Terms};
 

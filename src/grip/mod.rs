@@ -25,7 +25,9 @@ pub use instruct::{Hold, HoldError};
 pub use item::Item;
 pub use key::{ParseKeyError, SigningKey, VerifyKey};
 pub use last::LastSeen;
-pub use publisher::{EndpointState, PublishError, Publisher, PublisherError, PublisherOptions, Refusal};
+pub use publisher::{
+    EndpointState, PublishError, Publisher, PublisherError, PublisherOptions, Refusal, with_causes,
+};
 pub use refused::Refused;
 pub use signature::{SignatureError, Verifier};
 pub use throttle::Throttle;

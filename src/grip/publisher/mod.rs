@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::grip::{Endpoint, Item};
 use lane::Lane;
 use post::Poster;
+pub use post::with_causes;
 
 /// Publishes to a fixed set of endpoints. Dropping it ends its tasks and forgets what is pending.
 ///

@@ -1,5 +1,7 @@
 //! One publish request and what its answer means.
 
+use std::error::Error;
+use std::iter::successors;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
@@ -97,15 +99,14 @@ impl From<reqwest::Error> for Failure {
     fn from(error: reqwest::Error) -> Self {
         let doubtful = !(error.is_connect() || error.is_builder());
         // The URL may have parameters that are nobody's business.
-        let error = error.without_url();
-        let mut reason = error.to_string();
-        let mut source = std::error::Error::source(&error);
-        while let Some(cause) = source {
-            reason.extend([": ", &cause.to_string()]);
-            source = cause.source();
-        }
-        Failure { reason, doubtful, retry_after: None }
+        Failure { reason: with_causes(&error.without_url()), doubtful, retry_after: None }
     }
+}
+
+/// An error with what is behind it, in one line.
+pub fn with_causes(error: &dyn Error) -> String {
+    let causes = successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// In seconds only: no GRIP server is known to send a date.
