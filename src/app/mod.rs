@@ -57,9 +57,9 @@ impl App {
         let endpoints = endpoints(settings)?;
         let publisher = publisher(settings, &endpoints)?;
         let purger = purger(settings)?;
-        let mode = mode::mode(settings, &endpoints, purger.as_ref());
         // Last: settings that are refused leave no file behind.
         let store = StoreKind::open(settings)?;
+        let mode = mode::mode(settings, &endpoints, purger.as_ref());
         let verifier = verifier(&endpoints);
         let hub = settings.redis_url.is_none().then(Arc::<Hub>::default);
         let (listener, address) =
