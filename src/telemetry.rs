@@ -5,7 +5,8 @@ use std::io::stderr;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, Subscriber};
-use tracing_log::AsLog;
+use tracing_log::{AsLog, AsTrace};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::{EnvFilter, Registry};
 
@@ -46,6 +47,11 @@ pub fn init(format: LogFormat) {
 struct MessageAlone;
 
 impl<S: Subscriber> Layer<S> for MessageAlone {
+    /// So that what nobody wants is known at once.
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(log::max_level().as_trace())
+    }
+
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
         log::logger().enabled(&metadata.as_log())
     }
