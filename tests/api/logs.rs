@@ -1,20 +1,16 @@
 //! What an operator reads in the log of the real program when something is wrong, and how often.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use crate::support::http::client;
 use crate::support::port::Port;
 use crate::support::process::{self, Process};
-use crate::support::raw::read_request;
 use crate::support::redis::RedisServer;
+use crate::witness::{SAID, Witness};
 
 const GRIP_URL: &str = "http://127.0.0.1:9/?iss=pushpin&key=hunter2";
 
@@ -62,25 +58,6 @@ impl Origin {
     }
 }
 
-/// A purge API that answers as it is told.
-async fn purge_api(status: Arc<AtomicU16>) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let addr = listener.local_addr().expect("its address");
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let status = Arc::clone(&status);
-            tokio::spawn(async move {
-                while read_request(&mut stream).await.is_some() {
-                    let (status, body) = (status.load(Ordering::SeqCst), r#"{"msg":"Provided credentials"}"#);
-                    let head = format!("HTTP/1.1 {status} Said\r\nContent-Length: {}\r\n\r\n", body.len());
-                    let _ = stream.write_all((head + body).as_bytes()).await;
-                }
-            });
-        }
-    });
-    addr
-}
-
 fn purging(url: &str) -> [(&str, &str); 3] {
     let service = ("FASTLY_SERVICE_ID", "service");
     [service, ("FASTLY_API_KEY", "hunter2"), ("LIVECOUNTER__FASTLY__API_URL", url)]
@@ -88,25 +65,25 @@ fn purging(url: &str) -> [(&str, &str); 3] {
 
 #[tokio::test]
 async fn refused_purges_are_a_line_for_each_reason_and_one_when_it_is_over() {
-    let (status, client) = (Arc::new(AtomicU16::new(401)), client());
-    let url = format!("http://{}", purge_api(Arc::clone(&status)).await);
+    let (api, client) = (Witness::start().await, client());
+    api.answer_with(401);
+    let url = format!("http://{}", api.addr);
     let mut origin = Origin::start(&purging(&url)).await;
     for counter in 0..5 {
         origin.add(&client, &counter.to_string()).await;
     }
     origin.until_logged(1, "purging fails").await;
-    status.store(403, Ordering::SeqCst);
+    api.answer_with(403);
     for counter in 5..10 {
         origin.add(&client, &counter.to_string()).await;
     }
     let lines = origin.until_logged(2, "purging fails").await;
-    status.store(200, Ordering::SeqCst);
+    api.answer_with(200);
     origin.until_logged(1, "purging works again").await;
     origin.until_logged(1, "announcements get through again").await;
     let asked = format!("{url}/service/service/purge");
     for (line, status) in lines.iter().zip([401, 403]) {
-        let reason =
-            format!("purging fails: {asked} answered {status}: {{\"msg\":\"Provided credentials\"}}");
+        let reason = format!("purging fails: {asked} answered {status}: {SAID}");
         assert!(line.contains(" WARN ") && line.ends_with(&reason), "{line}");
     }
     let log = origin.process.log();

@@ -8,6 +8,8 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use serde_json::Value;
 
 const SOON: Duration = Duration::from_secs(10);
+/// What it says, whatever the status.
+pub(crate) const SAID: &str = r#"{"msg":"as told"}"#;
 
 /// A request that arrived.
 #[derive(Clone, Debug)]
@@ -46,7 +48,7 @@ impl Witness {
                         });
                         let status = *status.lock().expect("the status");
                         let status = actix_web::http::StatusCode::from_u16(status).expect("a status");
-                        async move { HttpResponse::build(status).body("{}") }
+                        async move { HttpResponse::build(status).body(SAID) }
                     }))
                 })
                 .workers(1)
