@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
 use tokio::net::TcpStream;
 
 use crate::support::http::client;
@@ -195,6 +196,22 @@ async fn the_id_of_a_failed_request_stands_in_its_line_once_in_text_and_as_a_fie
     let entry: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
     assert_eq!((entry["request_id"].as_str(), entry["status"].as_u64()), (Some(id.as_str()), Some(503)));
     assert!(entry["cause"].as_str().is_some_and(|cause| cause.contains("No such file")), "{line}");
+}
+
+#[tokio::test]
+async fn claims_that_cannot_be_saved_are_one_line_and_one_when_they_are() {
+    let (mut origin, client) = (Origin::start(&[("RUST_LOG", "livecounter=debug")]).await, client());
+    let file = Connection::open(origin.process.dir().join("livecounter.db")).expect("the file");
+    let saves_of_claims_fail = "CREATE TRIGGER fault BEFORE INSERT ON topic
+         WHEN EXISTS (SELECT 1 FROM topic WHERE name = NEW.name AND value = NEW.value)
+         BEGIN SELECT raise(ABORT, 'not now'); END";
+    file.execute_batch(saves_of_claims_fail).expect("a trigger");
+    assert_eq!(origin.add(&client, "2").await.0, 200);
+    origin.until_logged(2, "claims still cannot be saved").await;
+    file.execute_batch("DROP TRIGGER fault").expect("no trigger");
+    origin.until_logged(1, "claims are saved again").await;
+    let lines = origin.lines("claims cannot be saved");
+    assert!(lines.len() == 1 && lines[0].ends_with("tried every second: not now"), "{lines:#?}");
 }
 
 #[tokio::test]

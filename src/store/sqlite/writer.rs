@@ -50,13 +50,15 @@ pub(super) struct Writer {
     ledger: Arc<Ledger>,
     /// The last round that used the disk failed: a ping must try it.
     failing: bool,
+    /// The last attempt to save claims failed, and that has been said.
+    saving_fails: bool,
     purge_at: Instant,
 }
 
 impl Writer {
     /// The writer of a file, whose commits go to `ledger`.
     pub(super) fn new(file: StoreFile, ledger: Arc<Ledger>) -> Self {
-        Writer { file, ledger, failing: false, purge_at: Instant::now() }
+        Writer { file, ledger, failing: false, saving_fails: false, purge_at: Instant::now() }
     }
 
     /// Works until all senders are gone and everything is done.
@@ -120,13 +122,23 @@ impl Writer {
             unsaved.iter().try_for_each(|(topic, state)| self.file.save(topic, state))?;
             self.file.commit()
         };
-        match save() {
-            Ok(()) => self.ledger.mark_saved(),
+        let failed_before = self.saving_fails;
+        let saved = save();
+        self.saving_fails = saved.is_err();
+        match saved {
+            Ok(()) => {
+                self.ledger.mark_saved();
+                if failed_before {
+                    tracing::info!("claims are saved again");
+                }
+            }
             Err(error) => {
                 self.file.roll_back();
-                tracing::warn!(
-                    "claims could not be saved; they are kept in memory for another attempt: {error}"
-                );
+                if failed_before {
+                    tracing::debug!("claims still cannot be saved: {error}");
+                } else {
+                    tracing::warn!("claims cannot be saved, and stay in memory; tried every second: {error}");
+                }
             }
         }
     }
