@@ -1,5 +1,6 @@
 //! Batches: which items one call may touch together, and the answers back in the order of the questions.
 
+use futures_util::future::join_all;
 use redis::{Cmd, RedisResult, Value};
 
 use super::address::Route;
@@ -32,8 +33,21 @@ impl RedisStore {
         groups
     }
 
+    /// Asks about topics, of all groups at the same time. `write` appends the keys and arguments for those with these
+    /// indices.
+    pub(super) async fn ask<T>(
+        &self,
+        question: &Question<'_, T>,
+        topics: &[Topic],
+        write: impl Fn(&mut Cmd, &[usize]) + Copy,
+    ) -> Vec<Result<T, StoreError>> {
+        let groups = self.groups(topics.iter());
+        let answers = groups.iter().map(|group| self.ask_group(question, topics, group, write));
+        ungroup(&groups, join_all(answers).await)
+    }
+
     /// Asks about the topics of one group, in as many calls as their number takes.
-    pub(super) async fn ask_group<T>(
+    async fn ask_group<T>(
         &self,
         question: &Question<'_, T>,
         topics: &[Topic],

@@ -157,9 +157,7 @@ impl Store for RedisStore {
             let mut keys = KeyWriter::default();
             chunk.iter().for_each(|&index| keys.topic(command, &topics[index]));
         };
-        let groups = self.groups(topics.iter());
-        let answers = groups.iter().map(|group| self.ask_group(&question, &topics, group, write));
-        batch::ungroup(&groups, join_all(answers).await)
+        self.ask(&question, &topics, write).await
     }
 
     async fn claim(&self, topics: Vec<Topic>, terms: Terms) -> Vec<Result<Claim, StoreError>> {
@@ -174,9 +172,7 @@ impl Store for RedisStore {
             command.arg(terms.interval.as_millis() as u64).arg(terms.lease.as_millis() as u64);
             command.arg(epoch).arg(LONGEST_LEASE.as_millis() as u64);
         };
-        let groups = self.groups(topics.iter());
-        let answers = groups.iter().map(|group| self.ask_group(&question, &topics, group, write));
-        batch::ungroup(&groups, join_all(answers).await)
+        self.ask(&question, &topics, write).await
     }
 
     async fn acknowledge(&self, claims: Vec<(Topic, EventId)>) -> Result<(), StoreError> {
