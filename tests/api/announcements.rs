@@ -6,8 +6,9 @@ use futures_util::future::join_all;
 use serde_json::Value;
 
 use crate::support::app::TestApp;
-use crate::support::http::client;
+use crate::support::http::{client, metric};
 use crate::support::redis::RedisServer;
+use crate::support::wait::until;
 use crate::witness::Witness;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -78,17 +79,8 @@ async fn the_first_change_of_a_quiet_counter_is_published_at_once() {
 
 /// Waits until all that was counted is announced and acknowledged.
 async fn until_acknowledged(app: &TestApp) {
-    let mut poll = tokio::time::interval(Duration::from_millis(10));
-    let acknowledged = async {
-        loop {
-            let metrics = client().get(format!("{}/metrics", app.address)).send().await.expect("an answer");
-            if metrics.text().await.expect("a text").contains("\nlivecounter_outbox_topics 0.0\n") {
-                return;
-            }
-            poll.tick().await;
-        }
-    };
-    tokio::time::timeout(SOON, acknowledged).await.expect("an empty outbox");
+    until("an empty outbox", async || metric(&app.address, "livecounter_outbox_topics ").await == Some(0.0))
+        .await;
 }
 
 #[tokio::test]

@@ -1,6 +1,5 @@
 //! How the program ends: what is under way at SIGTERM is finished, and what was acknowledged before kill -9 is there.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -10,6 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::program::Program;
 use crate::support::http::client;
+use crate::support::wait::until;
 
 const SOON: Duration = Duration::from_secs(10);
 const WRITERS: i64 = 16;
@@ -19,17 +19,6 @@ const ANSWERS: i64 = 500;
 async fn value(program: &Program) -> i64 {
     let read = client().get(program.url("/counters/2/")).send().await.expect("an answer");
     read.text().await.expect("a text").trim().parse().expect("a number")
-}
-
-/// Waits until nobody listens there any more.
-async fn until_refused(address: SocketAddr) {
-    let refused = async {
-        let mut poll = tokio::time::interval(Duration::from_millis(10));
-        while TcpStream::connect(address).await.is_ok() {
-            poll.tick().await;
-        }
-    };
-    tokio::time::timeout(SOON, refused).await.expect("nobody to listen");
 }
 
 #[tokio::test]
@@ -45,7 +34,7 @@ async fn a_request_whose_body_is_half_sent_at_sigterm_is_answered_and_counted() 
     assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n", "the request is under way");
     socket.write_all(b"{\"by").await.expect("to send");
     program.signal("-TERM");
-    until_refused(program.address).await;
+    until("nobody to listen", async || TcpStream::connect(program.address).await.is_err()).await;
     let cut_off = tokio::time::timeout(Duration::from_millis(500), socket.read(&mut answer)).await;
     assert!(cut_off.is_err(), "{cut_off:?}: the client has not sent everything yet");
     socket.write_all(b"\":5}").await.expect("to send");

@@ -3,7 +3,6 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
@@ -16,14 +15,13 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::program::Program;
 use crate::support::certificates::certificates;
-use crate::support::http::client;
+use crate::support::http::{client, metric};
 use crate::support::raw::{header, read_request};
-
-const SOON: Duration = Duration::from_secs(10);
+use crate::support::wait::until;
 
 /// A stand-in for api.fastly.com, which takes publishes and purges alike.
-struct Api {
-    url: String,
+pub(crate) struct Api {
+    pub(crate) url: String,
     certificates: TempDir,
     /// The heads of the requests.
     seen: Arc<Mutex<Vec<String>>>,
@@ -31,7 +29,7 @@ struct Api {
 }
 
 impl Api {
-    async fn start() -> Api {
+    pub(crate) async fn start() -> Api {
         let certificates = certificates();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("https://localhost:{}", listener.local_addr().expect("its address").port());
@@ -84,16 +82,6 @@ fn acceptor(place: &Path) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config.expect("a certificate and its key")))
 }
 
-/// Polls until it is so.
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + SOON;
-    let mut poll = tokio::time::interval(Duration::from_millis(20));
-    while !is_so().await {
-        assert!(Instant::now() < deadline, "waited in vain: {what}");
-        poll.tick().await;
-    }
-}
-
 #[tokio::test]
 async fn who_has_a_trusted_certificate_is_published_to_and_purged_over_tls() {
     let (api, directory) = (Api::start().await, tempfile::tempdir().expect("a directory"));
@@ -119,12 +107,8 @@ async fn who_has_a_certificate_that_is_not_trusted_is_told_nothing() {
     let endpoint = api.url.trim_start_matches("https://");
     let published = format!("livecounter_endpoint_failures_total{{endpoint=\"{endpoint}/service/SID\"}} ");
     until("a purge and a publish that have failed", async || {
-        let metrics = client().get(program.url("/metrics")).send().await.expect("an answer");
-        let metrics = metrics.text().await.expect("a text");
-        ["livecounter_purge_failures_total ", &published].iter().all(|name| {
-            let value = metrics.lines().find_map(|line| line.strip_prefix(name));
-            value.unwrap_or_else(|| panic!("{name} in {metrics}")) != "0"
-        })
+        let failures = async |name| metric(&program.url(""), name).await.expect("the count");
+        failures("livecounter_purge_failures_total ").await > 0.0 && failures(&published).await > 0.0
     })
     .await;
     assert_eq!(api.seen(), Vec::<String>::new());

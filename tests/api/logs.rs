@@ -5,12 +5,13 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use tokio::net::TcpStream;
 
-use crate::support::http::client;
+use crate::https::Api;
+use crate::support::http::{client, metric};
 use crate::support::port::Port;
 use crate::support::process::{self, Process};
 use crate::support::redis::RedisServer;
+use crate::support::wait::until;
 use crate::witness::{SAID, Witness};
 
 const GRIP_URL: &str = "http://127.0.0.1:9/?iss=pushpin&key=hunter2";
@@ -102,39 +103,16 @@ async fn refused_purges_are_a_line_for_each_reason_and_one_when_it_is_over() {
 
 #[tokio::test]
 async fn a_certificate_that_is_not_trusted_is_one_line_with_the_reason() {
-    let (directory, port) = (process::directory(), Port::reserve());
-    let place = directory.path().to_owned();
-    let make = "req -x509 -days 2 -nodes -subj /CN=localhost -newkey rsa:2048 -keyout key.pem -out own.pem";
-    let made = Command::new("openssl").current_dir(&place).args(make.split(' ')).output();
-    let made = made.unwrap_or_else(|error| panic!("cannot start openssl ({error}): apt-get install openssl"));
-    assert!(made.status.success(), "{made:?}");
-    let mut serve = Command::new("openssl");
-    serve.args([
-        "s_server",
-        "-cert",
-        "own.pem",
-        "-key",
-        "key.pem",
-        "-www",
-        "-accept",
-        &port.addr().to_string(),
-    ]);
-    let mut server = Process::start("openssl", &mut serve, directory);
-    server.until(async || TcpStream::connect(port.addr()).await.is_ok()).await;
-
-    let url = format!("https://{}", port.addr());
-    let (origin, client) = (Origin::start(&purging(&url)).await, client());
+    let (api, client) = (Api::start().await, client());
+    let origin = Origin::start(&purging(&api.url)).await;
     for counter in ["1", "2", "3"] {
         origin.add(&client, counter).await;
     }
-    let mut origin = origin;
-    let metrics = origin.url("/metrics");
-    let failed_often = async || {
-        let text = client.get(&metrics).send().await.expect("an answer").text().await.expect("a text");
-        let line = text.lines().find_map(|line| line.strip_prefix("livecounter_purge_failures_total "));
-        line.is_some_and(|count| count.parse::<u64>().is_ok_and(|count| count >= 2))
-    };
-    origin.process.until(failed_often).await;
+    until("two failures", async || {
+        let failures = metric(&origin.url(""), "livecounter_purge_failures_total ").await;
+        failures.expect("the count") >= 2.0
+    })
+    .await;
     let log = origin.process.log();
     assert_eq!(log.matches("invalid peer certificate").count(), 1, "{log}");
     assert!(!log.contains("rustls_platform_verifier") && !log.contains("ERROR"), "{log}");

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::http::client;
+use crate::support::http::{client, metric};
 use crate::support::port::Port;
 use crate::support::process::{self, Process};
 
@@ -90,9 +90,6 @@ impl Origin {
 
     /// The sum of a metric's lines that contain `part`.
     pub(crate) async fn metric(&self, part: &str) -> f64 {
-        let answer = client().get(self.url("/metrics")).send().await.expect("metrics");
-        let text = answer.text().await.expect("a text");
-        let lines = text.lines().filter(|line| !line.starts_with('#') && line.contains(part));
-        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+        metric(&self.url(""), part).await.unwrap_or_default()
     }
 }

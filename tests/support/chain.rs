@@ -1,7 +1,7 @@
 //! The whole chain: Pushpin, the cache, origins, Redis; all real.
 
 use super::app::TestApp;
-use super::http::client;
+use super::http::{client, metric};
 use super::port::Port;
 use super::pushpin::{Options, Pushpin};
 use super::redis::RedisServer;
@@ -64,10 +64,7 @@ impl Chain {
     pub async fn metric(&self, part: &str) -> f64 {
         let mut sum = 0.0;
         for origin in &self.origins {
-            let answer = client().get(format!("{}/metrics", origin.address)).send().await.expect("metrics");
-            let text = answer.text().await.expect("a text");
-            let lines = text.lines().filter(|line| !line.starts_with('#') && line.contains(part));
-            sum += lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>();
+            sum += metric(&origin.address, part).await.unwrap_or_default();
         }
         sum
     }

@@ -11,7 +11,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::app::TestApp;
-use super::http::client;
+use super::http::{client, metric};
 use super::port::Port;
 use super::process::{self, Process};
 use super::pushpin::{Options, Pushpin};
@@ -202,9 +202,6 @@ impl EdgeChain {
     /// The sum of the lines of the origin's metrics that contain `part`.
     pub async fn metric(&self, part: &str) -> f64 {
         let origin = self.origin.as_ref().expect("an origin");
-        let answer = client().get(format!("{}/metrics", origin.address)).send().await.expect("metrics");
-        let text = answer.text().await.expect("a text");
-        let lines = text.lines().filter(|line| !line.starts_with('#') && line.contains(part));
-        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+        metric(&origin.address, part).await.unwrap_or_default()
     }
 }

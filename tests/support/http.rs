@@ -18,3 +18,12 @@ pub fn client() -> reqwest::Client {
 pub fn header<'a>(response: &'a reqwest::Response, name: &str) -> &'a str {
     response.headers().get(name).map_or("", |value| value.to_str().expect("a readable header"))
 }
+
+/// The sum of the lines that contain `part` in the metrics of the origin at this address (`http://...`); `None` where there
+/// are none.
+pub async fn metric(address: &str, part: &str) -> Option<f64> {
+    let answer = client().get(format!("{address}/metrics")).send().await.expect("metrics");
+    let text = answer.text().await.expect("a text");
+    let lines = text.lines().filter(|line| !line.starts_with('#') && line.contains(part));
+    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).reduce(|sum, value| sum + value)
+}

@@ -20,3 +20,4 @@ pub mod redis_cluster;
 pub mod redis_sentinels;
 pub mod sse;
 pub mod varnish;
+pub mod wait;
