@@ -65,6 +65,7 @@ impl App {
         let (listener, address) =
             listen(settings.listen).map_err(|e| StartError::Listen(settings.listen, e))?;
 
+        let purged = purger.is_some();
         let outlets = Outlets {
             hub: hub.clone(),
             publisher: publisher.clone(),
@@ -75,7 +76,10 @@ impl App {
         let shared = Arc::new(Shared {
             verifier: verifier.clone(),
             prefix: settings.grip_prefix.clone(),
-            cache: CacheTerms::new(settings.cache_max_age, settings.cache_stale_if_error),
+            cache: match purged {
+                true => CacheTerms::purged(settings.cache_max_age, settings.cache_stale_if_error),
+                false => CacheTerms::unpurged(),
+            },
             known: settings.counters_known.clone().map(|ids| ids.into_iter().collect()),
             metrics: Metrics::new(running.announcer().clone(), publisher, hub.clone(), verifier),
         });

@@ -2,10 +2,8 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix_web::http::header::HeaderValue;
-
+use super::caching::CacheTerms;
 use super::metrics::Metrics;
 use crate::announcer::Announcer;
 use crate::domain::CounterId;
@@ -37,25 +35,4 @@ pub struct Shared {
     pub known: Option<HashSet<CounterId>>,
     /// For `/metrics` and the routes.
     pub metrics: Metrics,
-}
-
-/// The header values of answers that may be cached.
-pub struct CacheTerms {
-    /// For shared caches that know no better: `Cache-Control`.
-    pub cache_control: HeaderValue,
-    /// For the CDN that we purge: `Surrogate-Control`.
-    pub surrogate_control: HeaderValue,
-}
-
-impl CacheTerms {
-    /// How long a value may be kept, and for how much longer where the origin is away.
-    pub fn new(max_age: Duration, stale_if_error: Duration) -> Self {
-        let (fresh, stale) = (max_age.as_secs(), stale_if_error.as_secs());
-        let value =
-            |text: String| HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("no-store"));
-        CacheTerms {
-            cache_control: value(format!("s-maxage={fresh}")),
-            surrogate_control: value(format!("max-age={fresh}, stale-if-error={stale}")),
-        }
-    }
 }

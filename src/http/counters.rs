@@ -1,20 +1,18 @@
 //! `/counters/{id}/`: read, listen, add.
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, VARY};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use super::accept::{Media, negotiate};
 use super::amount::amount;
+use super::caching::{self, NO_STORE};
 use super::context::Context;
 use super::error::ApiError;
 use super::streams;
 use crate::domain::{CounterId, IdempotencyKey, Topic};
 
-pub(super) static SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control");
-pub(super) static SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
-
-/// The present value, or a stream that begins with it.
+/// The present value, or a stream that begins with it; 304 where the client has the value already.
 pub(super) async fn get(request: HttpRequest, context: Data<Context>) -> Result<HttpResponse, ApiError> {
     let id = counter_id(&request, &context)?;
     let topic = Topic::counter(&id);
@@ -23,9 +21,11 @@ pub(super) async fn get(request: HttpRequest, context: Data<Context>) -> Result<
         return streams::open(&request, &context, topic, &recovery_path(&id)).await;
     }
     let reading = context.live.read(topic.clone()).await.map_err(ApiError::unread)?;
-    let mut response = HttpResponse::Ok();
-    cacheable(&mut response, &context, &topic);
-    Ok(represent(response, media, &id, reading.value))
+    let etag = caching::etag(media, reading.value);
+    let known = caching::has(request.headers(), &etag);
+    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    context.shared.cache.value(&mut response, &topic, etag);
+    if known { Ok(response.finish()) } else { Ok(represent(response, media, &id, reading.value)) }
 }
 
 /// Adds, and answers the new value.
@@ -40,7 +40,7 @@ pub(super) async fn post(
     let amount = amount(&request, payload).await?;
     let value = context.live.add(Topic::counter(&id), amount, key).await?;
     let mut response = HttpResponse::Ok();
-    response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
+    response.insert_header((CACHE_CONTROL, NO_STORE.clone()));
     Ok(represent(response, media, &id, value))
 }
 
@@ -75,16 +75,6 @@ fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, ApiE
     // A byte beyond ASCII is refused by the parser as the character that it is not.
     let text = header.to_str().unwrap_or("\u{fffd}");
     text.parse().map(Some).map_err(|error| ApiError::BadRequest(format!("{error}")))
-}
-
-/// Lets the CDN keep the answer until we purge the topic.
-pub(super) fn cacheable(response: &mut HttpResponseBuilder, context: &Context, topic: &Topic) {
-    let cache = &context.shared.cache;
-    response
-        .insert_header((CACHE_CONTROL, cache.cache_control.clone()))
-        .insert_header((SURROGATE_CONTROL.clone(), cache.surrogate_control.clone()))
-        .insert_header((SURROGATE_KEY.clone(), topic.surrogate_key()))
-        .insert_header((VARY, HeaderValue::from_static("accept")));
 }
 
 fn represent(mut response: HttpResponseBuilder, media: Media, id: &CounterId, value: i64) -> HttpResponse {

@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, ResponseError};
 
 use serde::Serialize;
 
+use super::caching::NO_STORE;
 use crate::grip::HoldError;
 use crate::store::{AddError, StoreError};
 
@@ -135,7 +136,7 @@ impl ResponseError for ApiError {
         let (status, slug, title) = self.table();
         let mut response = HttpResponse::build(status);
         response.insert_header((CONTENT_TYPE, "application/problem+json"));
-        response.insert_header((CACHE_CONTROL, "no-store"));
+        response.insert_header((CACHE_CONTROL, NO_STORE.clone()));
         match self {
             // By this, clients tell the two 415 apart (RFC 9110, 15.5.16).
             ApiError::UnsupportedEncoding => response.insert_header((ACCEPT_ENCODING, "identity")),

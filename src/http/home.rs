@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
 use actix_web::web::Path;
 
+use super::caching::FIVE_MINUTES;
 use super::error::ApiError;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
@@ -27,7 +28,7 @@ pub(super) async fn asset(name: Path<String>) -> Result<HttpResponse, ApiError> 
 fn serve(content_type: &'static str, body: &'static str) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, content_type))
-        .insert_header((CACHE_CONTROL, "max-age=300"))
+        .insert_header((CACHE_CONTROL, FIVE_MINUTES.clone()))
         .insert_header((CONTENT_SECURITY_POLICY, POLICY))
         .insert_header((REFERRER_POLICY, "same-origin"))
         .insert_header(("x-content-type-options", "nosniff"))

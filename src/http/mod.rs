@@ -2,6 +2,7 @@
 
 mod accept;
 mod amount;
+mod caching;
 mod context;
 mod counters;
 mod error;
@@ -21,7 +22,8 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{ServiceConfig, get, head, method, post, resource};
 use actix_web::{Handler, HttpResponse, Resource, Responder};
 
-pub use context::{CacheTerms, Context, Shared};
+pub use caching::CacheTerms;
+pub use context::{Context, Shared};
 pub use error::ApiError;
 pub use metrics::Metrics;
 

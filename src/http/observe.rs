@@ -15,7 +15,7 @@ use actix_web::http::header::{
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse};
 
-use super::counters::SURROGATE_CONTROL;
+use super::caching::is_shared;
 use super::error::ApiError;
 use super::metrics::{Method, Route};
 use crate::grip::Throttle;
@@ -50,7 +50,7 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("x-request-id, retry-after"));
     // An answer that a cache may repeat belongs to no single request.
-    if !headers.contains_key(&SURROGATE_CONTROL) {
+    if !is_shared(headers) {
         headers.insert(REQUEST_ID.clone(), id);
     }
     Ok(response)

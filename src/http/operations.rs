@@ -7,6 +7,7 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::Data;
 use serde_json::json;
 
+use super::caching::{FIVE_MINUTES, NO_STORE};
 use super::context::Context;
 use super::observe::Cause;
 
@@ -17,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) async fn healthz() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))
-        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((CACHE_CONTROL, NO_STORE.clone()))
         .body("ok\n")
 }
 
@@ -31,7 +32,7 @@ pub(super) async fn readyz(context: Data<Context>) -> HttpResponse {
     };
     let ready = (store, announcements) == ("ok", "ok");
     let mut response = if ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
-    response.insert_header((CACHE_CONTROL, "no-store"));
+    response.insert_header((CACHE_CONTROL, NO_STORE.clone()));
     let mut response = response.json(json!({"ready": ready, "store": store, "announcements": announcements}));
     if !ready {
         let cause =
@@ -47,9 +48,11 @@ pub(super) async fn metrics(context: Data<Context>) -> HttpResponse {
     match context.shared.metrics.encode(outbox) {
         Ok(text) => HttpResponse::Ok()
             .insert_header((CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8"))
-            .insert_header((CACHE_CONTROL, "no-store"))
+            .insert_header((CACHE_CONTROL, NO_STORE.clone()))
             .body(text),
-        Err(_) => HttpResponse::InternalServerError().finish(),
+        Err(_) => {
+            HttpResponse::InternalServerError().insert_header((CACHE_CONTROL, NO_STORE.clone())).finish()
+        }
     }
 }
 
@@ -57,6 +60,6 @@ pub(super) async fn metrics(context: Data<Context>) -> HttpResponse {
 pub(super) async fn openapi() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "application/json"))
-        .insert_header((CACHE_CONTROL, "max-age=300"))
+        .insert_header((CACHE_CONTROL, FIVE_MINUTES.clone()))
         .body(include_str!("openapi.json"))
 }

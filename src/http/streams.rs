@@ -13,8 +13,8 @@ use bytes::Bytes;
 use futures_util::Stream;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
+use super::caching::{self, NO_STORE};
 use super::context::Context;
-use super::counters::cacheable;
 use super::error::ApiError;
 use crate::domain::{EventId, Topic};
 use crate::grip::{Hold, HoldError, LastSeen};
@@ -50,7 +50,7 @@ pub(super) async fn open(
     }
     let reading = read(context, &topic).await?;
     let mut response = HttpResponse::Ok();
-    cacheable(&mut response, context, &topic);
+    context.shared.cache.held(&mut response, &topic);
     hold(&mut response, context, &topic, &reading, recovery_path, RECOVER_NEW_AFTER)?;
     Ok(response.body(opening(&reading)))
 }
@@ -76,7 +76,7 @@ pub(super) async fn recover(
         context.announcer.changed(vec![topic.clone()]);
     }
     let mut response = HttpResponse::Ok();
-    response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
+    response.insert_header((CACHE_CONTROL, NO_STORE.clone()));
     hold(&mut response, context, &topic, &reading, recovery_path, RECOVER_AFTER)?;
     if seen == Some(reading.published) {
         Ok(response.body(Bytes::new()))
@@ -134,13 +134,11 @@ async fn head(context: &Context, topic: &Topic) -> Result<HttpResponse, ApiError
     Ok(uncacheable().finish().set_body(body::None::new()).map_into_boxed_body())
 }
 
-/// A stream, or its head, that no proxy holds.
+/// A stream, or its head, that no proxy holds: not for caches.
 fn uncacheable() -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
-    response
-        .insert_header((CONTENT_TYPE, HeaderValue::from_static(sse::CONTENT_TYPE)))
-        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .insert_header((HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")));
+    response.insert_header((CONTENT_TYPE, HeaderValue::from_static(sse::CONTENT_TYPE)));
+    caching::streamed(&mut response);
     response
 }
 

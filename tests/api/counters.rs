@@ -151,20 +151,72 @@ async fn the_same_key_counts_once_and_gets_the_same_answer() {
     assert_eq!(text(client.get(app.counter("2")).send().await.expect("an answer")).await, "6\n");
 }
 
+/// What an origin needs to purge a cache; nobody listens there.
+pub(crate) const PURGED: [(&str, &str); 3] = [
+    ("FASTLY_SERVICE_ID", "abc"),
+    ("FASTLY_API_KEY", "hush"),
+    ("LIVECOUNTER__FASTLY__API_URL", "http://127.0.0.1:9"),
+];
+
 #[tokio::test]
-async fn answers_say_how_they_may_be_cached() {
-    let app = TestApp::spawn().await;
+async fn the_cache_that_is_purged_may_keep_values_and_no_other_may() {
+    let app = TestApp::with(&PURGED).await;
     let read = client().get(app.counter("2")).send().await.expect("an answer");
-    assert_eq!(read.headers()["cache-control"], "s-maxage=600");
+    assert_eq!(read.headers()["cache-control"], "no-cache");
     assert_eq!(read.headers()["surrogate-control"], "max-age=600, stale-if-error=86400");
     assert_eq!(read.headers()["surrogate-key"], "counter-2");
     assert_eq!(read.headers()["vary"], "accept");
     assert!(!read.headers().contains_key("x-request-id"), "a cache would repeat it to others");
-    let shorter =
-        TestApp::with(&[("LIVECOUNTER__CACHE__MAX_AGE", "5s"), ("LIVECOUNTER__CACHE__STALE_IF_ERROR", "1m")])
-            .await;
+    let mut settings = PURGED.to_vec();
+    settings.extend([("LIVECOUNTER__CACHE__MAX_AGE", "5s"), ("LIVECOUNTER__CACHE__STALE_IF_ERROR", "1m")]);
+    let shorter = TestApp::with(&settings).await;
     let read = client().get(shorter.counter("2")).send().await.expect("an answer");
     assert_eq!(read.headers()["surrogate-control"], "max-age=5, stale-if-error=60");
+}
+
+#[tokio::test]
+async fn where_nothing_is_purged_no_cache_may_keep_a_value() {
+    let app = TestApp::spawn().await;
+    let read = client().get(app.counter("2")).send().await.expect("an answer");
+    assert_eq!(read.headers()["cache-control"], "no-cache");
+    assert_eq!(read.headers()["vary"], "accept");
+    for name in ["surrogate-control", "surrogate-key", "expires"] {
+        assert!(!read.headers().contains_key(name), "{name}");
+    }
+    assert!(read.headers().contains_key("x-request-id"));
+}
+
+#[tokio::test]
+async fn a_value_that_the_client_has_is_304_until_it_changes() {
+    for settings in [&[], &PURGED[..]] {
+        let app = TestApp::with(settings).await;
+        let client = client();
+        let read = async |accept: &str, known: &str| {
+            let request = client.get(app.counter("2")).header("accept", accept);
+            request.header("if-none-match", known).send().await.expect("an answer")
+        };
+        let mut tags = Vec::new();
+        for accept in ["*/*", "application/json"] {
+            let first = read(accept, "\"none\"").await;
+            assert_eq!(first.status(), StatusCode::OK);
+            let tag = first.headers()["etag"].to_str().expect("a text").to_owned();
+            let again = read(accept, &tag).await;
+            assert_eq!(again.status(), StatusCode::NOT_MODIFIED, "{accept}");
+            for name in ["etag", "cache-control", "vary", "surrogate-control", "surrogate-key"] {
+                assert_eq!(again.headers().get(name), first.headers().get(name), "{accept}: {name}");
+            }
+            assert!(!again.headers().contains_key("content-length"));
+            tags.push(tag);
+        }
+        assert_eq!(
+            read("application/json", &tags[0]).await.status(),
+            StatusCode::OK,
+            "another representation"
+        );
+        client.post(app.counter("2")).send().await.expect("an answer");
+        let changed = read("*/*", &tags[0]).await;
+        assert_eq!((changed.status(), text(changed).await.as_str()), (StatusCode::OK, "1\n"));
+    }
 }
 
 #[tokio::test]
@@ -210,6 +262,7 @@ async fn head_is_get_without_the_body() {
     let app = TestApp::spawn().await;
     let head = client().head(app.counter("2")).send().await.expect("an answer");
     assert_eq!(head.status(), StatusCode::OK);
-    assert_eq!(head.headers()["surrogate-key"], "counter-2");
+    assert_eq!(head.headers()["content-length"], "2");
+    assert_eq!(head.headers()["etag"], "\"0\"");
     assert_eq!(text(head).await, "");
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
+use crate::counters::PURGED;
 use crate::support::app::TestApp;
 use crate::support::http::client;
 use crate::support::redis::RedisServer;
@@ -56,9 +57,9 @@ fn header<'a>(response: &'a reqwest::Response, name: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn a_proxied_stream_is_a_hold_that_may_be_cached() {
+async fn a_proxied_stream_is_a_hold_that_the_purged_cache_may_keep() {
     let redis = RedisServer::start();
-    let app = stateless(&redis, &[]).await;
+    let app = stateless(&redis, &PURGED).await;
     let token = hs256(SECRET, &claims("pushpin", 60));
     let held = listen(&app, "/counters/2/", &[("grip-sig", &token)]).await;
     assert_eq!(held.status(), 200);
@@ -69,14 +70,30 @@ async fn a_proxied_stream_is_a_hold_that_may_be_cached() {
         ("grip-keep-alive", ":\\n\\n; format=cstring; timeout=20"),
         ("grip-link", "</counters/2/recover>; rel=next; timeout=3"),
         ("surrogate-key", "counter-2"),
-        ("cache-control", "s-maxage=600"),
+        ("surrogate-control", "max-age=600, stale-if-error=86400"),
+        ("cache-control", "no-cache, no-transform"),
+        ("x-accel-buffering", "no"),
         ("vary", "accept"),
+        ("etag", ""),
     ] {
         assert_eq!(header(&held, name), expected);
     }
     let body = held.text().await.expect("a body");
     assert!(body.starts_with(&format!(":{}\n\nretry: 2000\n\n", " ".repeat(2048))));
     assert!(body.ends_with("id: 0-0\nevent: message\ndata: 0\n\n"), "{body}");
+}
+
+#[tokio::test]
+async fn where_nothing_is_purged_no_cache_may_keep_a_hold() {
+    let redis = RedisServer::start();
+    let app = stateless(&redis, &[]).await;
+    let token = hs256(SECRET, &claims("pushpin", 60));
+    let held = listen(&app, "/counters/2/", &[("grip-sig", &token)]).await;
+    assert_eq!(header(&held, "grip-hold"), "stream");
+    assert_eq!(header(&held, "cache-control"), "no-cache, no-transform");
+    for name in ["surrogate-control", "surrogate-key"] {
+        assert_eq!(header(&held, name), "", "{name}");
+    }
 }
 
 #[tokio::test]
@@ -136,7 +153,7 @@ async fn the_head_of_a_stream_is_held_by_nobody_and_kept_by_no_cache() {
             let head = request.header("grip-sig", token).send().await.expect("an answer");
             assert_eq!(head.status(), 200, "{path}");
             assert_eq!(header(&head, "content-type"), "text/event-stream");
-            assert_eq!(header(&head, "cache-control"), "no-store");
+            assert_eq!(header(&head, "cache-control"), "no-store, no-transform");
             for name in ["grip-hold", "grip-channel", "grip-link", "grip-keep-alive"] {
                 assert_eq!(header(&head, name), "", "{path}");
             }

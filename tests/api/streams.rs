@@ -18,7 +18,12 @@ async fn a_stream_begins_with_the_value_and_goes_on_with_each_new_one() {
     client.post(format!("{}?by=26", app.counter("2"))).send().await.expect("an answer");
     let mut stream = Listener::connect(app.addr, "/counters/2/").await;
     assert_eq!(stream.header("content-type"), "text/event-stream");
-    assert_eq!(stream.header("cache-control"), "no-store", "an endless answer is not for caches");
+    assert_eq!(
+        stream.header("cache-control"),
+        "no-store, no-transform",
+        "an endless answer is not for caches"
+    );
+    assert_eq!(stream.header("x-accel-buffering"), "no");
     let first = stream.next(SOON).await;
     assert_eq!((first.event.as_deref(), first.data.as_str()), (Some("message"), "26"));
     for expected in ["27", "28"] {

@@ -7,6 +7,7 @@ mod cache;
 mod chain;
 mod counters;
 mod edge;
+mod foreign;
 mod head;
 mod origin;
 mod pushpin;

@@ -161,7 +161,7 @@ fn answer(request: &Request, state: &Mutex<State>) -> String {
         "" => String::new(),
         control => format!("Surrogate-Control: {control}\r\nSurrogate-Key: counter-2\r\n"),
     };
-    response("200 OK", &format!("Vary: Accept\r\nCache-Control: s-maxage=600\r\n{caching}{kind}"), &body)
+    response("200 OK", &format!("Vary: Accept\r\nCache-Control: no-cache\r\n{caching}{kind}"), &body)
 }
 
 fn response(status: &str, headers: &str, body: &str) -> String {

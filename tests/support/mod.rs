@@ -10,6 +10,7 @@ pub mod app;
 pub mod certificates;
 pub mod chain;
 pub mod edge;
+pub mod foreign;
 pub mod http;
 pub mod port;
 pub mod process;

@@ -1,0 +1,44 @@
+//! Caches and proxies of others, as they come: what people put in front of the service without asking.
+
+use std::net::SocketAddr;
+use std::process::Command;
+
+use super::http::client;
+use super::port::Port;
+use super::process::{self, Process};
+
+/// A running program in front of the service, ended when dropped.
+pub struct Foreign {
+    port: Port,
+    _process: Process,
+}
+
+impl Foreign {
+    /// A Varnish with the rules that it comes with.
+    pub async fn varnish(backend: SocketAddr) -> Foreign {
+        process::require("varnishd", "varnish varnish-modules");
+        let (port, dir) = (Port::reserve(), process::directory());
+        let mut command = Command::new("varnishd");
+        command
+            .args(["-F", "-j", "none", "-T", "none", "-s", "malloc,16m"])
+            .args(["-a", &port.addr().to_string(), "-b", &backend.to_string(), "-n"])
+            .arg(dir.path().join("state"));
+        Foreign::until_it_answers(port, Process::start("varnishd", &mut command, dir)).await
+    }
+
+    async fn until_it_answers(port: Port, mut process: Process) -> Foreign {
+        let health = format!("http://{}/healthz", port.addr());
+        process.until(async || client().get(&health).send().await.is_ok_and(|a| a.status() == 200)).await;
+        Foreign { port, _process: process }
+    }
+
+    /// Where clients connect.
+    pub fn addr(&self) -> SocketAddr {
+        self.port.addr()
+    }
+
+    /// The public URL of a counter.
+    pub fn counter(&self, id: &str) -> String {
+        format!("http://{}/counters/{id}/", self.addr())
+    }
+}
