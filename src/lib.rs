@@ -11,6 +11,7 @@
 //! - [`fastly`]: the purger; knows nothing of ours.
 //! - [`hub`]: in-process listeners, for the embedded mode.
 //! - [`sse`]: the only encoder of Server-Sent Events.
+//! - [`nearest`]: which known name a mistyped one was meant to be.
 //! - [`domain`]: ids, amounts, topics, revisions.
 //! - [`settings`] and [`telemetry`]: for the binary and [`app`].
 
@@ -22,6 +23,7 @@ pub mod grip;
 pub mod http;
 pub mod hub;
 pub mod live;
+pub mod nearest;
 pub mod settings;
 pub mod sse;
 pub mod store;

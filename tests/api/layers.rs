@@ -4,18 +4,19 @@ use std::fs;
 use std::path::Path;
 
 /// Each module with those it may use. `domain` and `sse` know nobody.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("domain", &[]),
+    ("nearest", &[]),
     ("sse", &[]),
     ("fastly", &["test_server"]),
     ("grip", &["test_server"]),
     ("hub", &["domain"]),
     ("store", &["domain"]),
-    ("settings", &["domain"]),
+    ("settings", &["domain", "nearest"]),
     ("telemetry", &["settings"]),
     ("announcer", &["domain", "fastly", "grip", "hub", "sse", "store"]),
     ("live", &["announcer", "domain", "store"]),
-    ("http", &["announcer", "domain", "grip", "hub", "live", "sse", "store"]),
+    ("http", &["announcer", "domain", "grip", "hub", "live", "nearest", "sse", "store"]),
     (
         "app",
         &["announcer", "domain", "fastly", "grip", "http", "hub", "live", "settings", "store", "telemetry"],
