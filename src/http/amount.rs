@@ -14,9 +14,12 @@ use tokio::time::timeout;
 
 use super::error::ApiError;
 use crate::domain::Amount;
+use crate::nearest::nearest;
 
 /// The longest body, in bytes: room for any amount and white space.
 const BODY_LIMIT: usize = 4096;
+/// How many characters of an unknown name an error repeats.
+const LONGEST_SHOWN: usize = 40;
 /// How long a body may take to arrive behind its head.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 
@@ -25,8 +28,7 @@ const BODY_WITHIN: Duration = Duration::from_secs(10);
 pub(super) async fn amount(request: &HttpRequest, payload: Payload) -> Result<Amount, ApiError> {
     let of_query = match request.query_string() {
         "" => None,
-        // Other names are for others.
-        query => the_by(pairs(query.as_bytes(), "the query")?, "the query")?,
+        query => by_of_query(query.as_bytes())?,
     };
     let of_body = if has_body(request) { by_of_body(request, payload).await? } else { None };
     match (of_query, of_body) {
@@ -36,6 +38,21 @@ pub(super) async fn amount(request: &HttpRequest, payload: Payload) -> Result<Am
         }
         (Some(_), Some(_)) => Err(ApiError::BadRequest("by is given in the query and in the body".into())),
     }
+}
+
+/// The `by` of a query. Another name is a mistake that must not count as 1. Names that begin with `_` are for others: keys,
+/// and what clients append to get past caches.
+fn by_of_query(query: &[u8]) -> Result<Option<String>, ApiError> {
+    let pairs = pairs(query, "the query")?;
+    let Some((name, _)) = pairs.iter().find(|(name, _)| name != "by" && !name.starts_with('_')) else {
+        return the_by(pairs, "the query");
+    };
+    let hint = match nearest(name, ["by"]) {
+        Some(known) => format!("did you mean {known}?"),
+        None => "the amount is by=N".to_owned(),
+    };
+    let shown: String = name.chars().take(LONGEST_SHOWN).collect();
+    Err(ApiError::BadRequest(format!("the query has the unknown parameter {shown:?}; {hint}")))
 }
 
 fn has_body(request: &HttpRequest) -> bool {

@@ -74,6 +74,19 @@ async fn amounts_that_are_none_are_400_and_change_nothing() {
         assert_eq!(status, 400, "{by}");
         assert!(detail.starts_with(named), "{by}: {detail}");
     }
+    for (query, named) in [
+        ("amount=3", r#"the query has the unknown parameter "amount"; the amount is by=N"#),
+        ("BY=3", r#"the query has the unknown parameter "BY"; did you mean by?"#),
+        ("by=3&bye=4", r#"the query has the unknown parameter "bye"; did you mean by?"#),
+        ("3", r#"the query has the unknown parameter "3"; "#),
+        ("=3", r#"the query has the unknown parameter ""; "#),
+        ("by%20=3", r#"the query has the unknown parameter "by "; did you mean by?"#),
+    ] {
+        let answer = client.post(format!("{counter}?{query}")).send().await.expect("an answer");
+        let (status, detail) = problem(answer).await;
+        assert_eq!(status, 400, "{query}");
+        assert!(detail.starts_with(named), "{query}: {detail}");
+    }
     for (body, named) in [
         (r#"{"by":0}"#, "by must not be 0"),
         (r#"{"by":1.5}"#, "by must be a whole number"),
@@ -111,6 +124,17 @@ async fn amounts_that_are_none_are_400_and_change_nothing() {
     assert_eq!(problem(both.send().await.expect("an answer")).await.0, 400);
     let read = client.get(&counter).send().await.expect("an answer");
     assert_eq!(read.text().await.expect("a text"), "0\n");
+}
+
+#[tokio::test]
+async fn parameters_that_begin_with_an_underscore_are_left_alone() {
+    let app = TestApp::spawn().await;
+    for (query, expected) in [("_=1732", "1\n"), ("_by=7&by=2", "3\n"), ("_", "4\n"), ("", "5\n")] {
+        let answer = client().post(format!("{}?{query}", app.counter("2"))).send().await.expect("an answer");
+        assert_eq!(answer.text().await.expect("a text"), expected, "{query}");
+    }
+    let read = client().get(format!("{}?amount=3&BY=4", app.counter("2"))).send().await.expect("an answer");
+    assert_eq!(read.text().await.expect("a text"), "5\n", "a read has none, and ignores all");
 }
 
 #[tokio::test]
