@@ -38,7 +38,7 @@ pub(super) async fn post(
     let media = negotiate(request.headers(), &[Media::Plain, Media::Json])?;
     let key = idempotency_key(&request)?;
     let amount = amount(&request, payload).await?;
-    let value = context.live.add(Topic::counter(&id), amount, key).await?;
+    let value = context.live.add(Topic::counter(&id), amount, key, true).await?.value;
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, NO_STORE.clone()));
     Ok(represent(response, media, &id, value))

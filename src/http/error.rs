@@ -110,6 +110,8 @@ impl From<AddError> for ApiError {
         match error {
             AddError::OutOfRange => ApiError::OutOfRange,
             AddError::KeyReused(amount) => ApiError::KeyReused(amount),
+            // Only who must not create a topic is told so.
+            AddError::WouldBeNew => ApiError::Internal,
             AddError::Unavailable(source) => ApiError::Unavailable {
                 detail: "the store did not answer, so this may or may not have been counted; \
                          with an Idempotency-Key it is safe to try again",

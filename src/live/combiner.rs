@@ -8,6 +8,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
+use super::Counted;
 use crate::announcer::Announcer;
 use crate::domain::{Amount, EventId, IdempotencyKey, LIMIT, Topic};
 use crate::store::{Add, AddError, Added, Announcement, Reading, Store, StoreError};
@@ -86,7 +87,7 @@ struct AddsWaiting {
 }
 
 /// An amount, and who waits for the value behind it.
-type Caller = (i64, Answer<Result<i64, AddError>>);
+type Caller = (i64, Answer<Result<Counted, AddError>>);
 
 /// The amounts for one topic, in the order they came.
 #[derive(Default)]
@@ -94,6 +95,8 @@ struct Group {
     sum: i64,
     lowest: i64,
     highest: i64,
+    /// Some caller may create the topic, and so for all of them.
+    may_create: bool,
     callers: SmallVec<[Caller; 1]>,
 }
 
@@ -103,25 +106,27 @@ impl Group {
         self.sum.checked_add(amount).is_some_and(|sum| (-LIMIT..=LIMIT).contains(&sum))
     }
 
-    fn of_one(amount: i64, answer: Answer<Result<i64, AddError>>) -> Self {
+    fn of_one(caller: Caller, may_create: bool) -> Self {
         let mut group = Group::default();
-        group.push(amount, answer);
+        group.push(caller, may_create);
         group
     }
 
-    fn push(&mut self, amount: i64, answer: Answer<Result<i64, AddError>>) {
-        self.sum += amount;
+    fn push(&mut self, caller: Caller, may_create: bool) {
+        self.sum += caller.0;
+        self.may_create |= may_create;
         if self.callers.is_empty() {
             (self.lowest, self.highest) = (self.sum, self.sum);
         } else {
             (self.lowest, self.highest) = (self.lowest.min(self.sum), self.highest.max(self.sum));
         }
-        self.callers.push((amount, answer));
+        self.callers.push(caller);
     }
 
     fn addition(&self, topic: Topic, claim: Option<Duration>, key: Option<IdempotencyKey>) -> Add {
         let changes = u32::try_from(self.callers.len()).unwrap_or(u32::MAX);
-        Add { topic, sum: self.sum, lowest: self.lowest, highest: self.highest, changes, claim, key }
+        let Group { sum, lowest, highest, may_create, .. } = *self;
+        Add { topic, sum, lowest, highest, changes, claim, key, may_create }
     }
 }
 
@@ -135,24 +140,25 @@ impl Combiner {
         topic: Topic,
         amount: Amount,
         key: Option<IdempotencyKey>,
-    ) -> Result<i64, AddError> {
-        let (answer, value) = oneshot::channel();
+        may_create: bool,
+    ) -> Result<Counted, AddError> {
+        let (answer, counted) = oneshot::channel();
         let amount = amount.get();
         {
             let mut lane = lock(&self.adds);
             let AddsWaiting { by_topic, alone } = &mut lane.waiting;
             let full = by_topic.get(&topic).is_some_and(|group| !group.has_room_for(amount));
             if key.is_some() || full {
-                alone.push((topic, key, Group::of_one(amount, answer)));
+                alone.push((topic, key, Group::of_one((amount, answer), may_create)));
             } else {
-                by_topic.entry(topic).or_default().push(amount, answer);
+                by_topic.entry(topic).or_default().push((amount, answer), may_create);
             }
             let topics = lane.waiting.by_topic.len() + lane.waiting.alone.len();
             if lane.hire(topics) {
                 tokio::spawn(Arc::clone(self).work_on_adds());
             }
         }
-        value.await.unwrap_or_else(|_| Err(AddError::Unavailable(abandoned())))
+        counted.await.unwrap_or_else(|_| Err(AddError::Unavailable(abandoned())))
     }
 
     pub(super) async fn read(self: &Arc<Self>, topic: Topic) -> Result<Reading, StoreError> {
@@ -205,19 +211,21 @@ impl Combiner {
                 if let Some(claimed) = added.claimed {
                     self.announcer.announce(topic.clone(), every_value(claimed, &group));
                 }
-                let mut value = added.value - group.sum;
+                let mut counted = Counted { value: added.value - group.sum, created: added.created };
                 for (amount, caller) in group.callers {
-                    value += amount;
-                    let _ = caller.send(Ok(value)); // a caller that has gone needs no answer
+                    counted.value += amount;
+                    let _ = caller.send(Ok(counted)); // a caller that has gone needs no answer
+                    counted.created = false;
                 }
                 (added.claimed.is_none() && !added.replayed).then_some(topic)
             }
             Err(AddError::OutOfRange) if group.callers.len() > 1 => {
                 // Some of them may fit: ask for each on its own, in their order. The loop that called takes them up.
+                let may_create = group.may_create;
                 let alone = group
                     .callers
                     .into_iter()
-                    .map(|(amount, caller)| (topic.clone(), None, Group::of_one(amount, caller)));
+                    .map(|caller| (topic.clone(), None, Group::of_one(caller, may_create)));
                 lock(&self.adds).waiting.alone.extend(alone);
                 None
             }

@@ -9,6 +9,15 @@ use crate::domain::{Amount, IdempotencyKey, Topic};
 use crate::store::{AddError, Reading, Store, StoreError};
 use combiner::Combiner;
 
+/// The answer to who has added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The topic's value behind this change.
+    pub value: i64,
+    /// This change has created the topic: so many answers say it as topics were created.
+    pub created: bool,
+}
+
 /// The use cases on one store. One per worker: what the requests of a worker ask for while a round trip to the store
 /// is under way goes out together with the next one.
 pub struct Live {
@@ -29,14 +38,17 @@ impl Live {
 
     /// Adds to the topic and returns its value behind this change. What follows, announcing it, cannot fail the call.
     ///
-    /// With a key, a repetition with the same amount returns the first answer and changes nothing.
+    /// With a key, a repetition with the same amount returns the first answer and changes nothing. A topic that would be
+    /// new is created only where it may; else the answer is [`AddError::WouldBeNew`], unless somebody who may create it
+    /// adds to it at the same time.
     pub async fn add(
         &self,
         topic: Topic,
         amount: Amount,
         key: Option<IdempotencyKey>,
-    ) -> Result<i64, AddError> {
-        self.combiner.add(topic, amount, key).await
+        may_create: bool,
+    ) -> Result<Counted, AddError> {
+        self.combiner.add(topic, amount, key, may_create).await
     }
 
     /// How many topics are marked in the outbox: changed, and not yet acknowledged as announced.
@@ -47,5 +59,37 @@ impl Live {
     /// Whether the store answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.store.ping().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::announcer::Outlets;
+    use crate::store::sqlite::SqliteStore;
+
+    #[tokio::test]
+    async fn of_callers_at_the_same_time_one_is_told_that_it_created_the_topic() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store: Arc<dyn Store> =
+            Arc::new(SqliteStore::open(directory.path().join("livecounter.db")).expect("a new file"));
+        let outlets = Outlets { hub: None, publisher: None, prefix: String::new(), purger: None };
+        let running = Announcer::start(Arc::clone(&store), outlets, Duration::from_millis(250));
+        let live = Live::new(store, running.announcer().clone());
+        let topic: Topic = "counter-1".parse().expect("a topic");
+        let one = Amount::new(1).expect("an amount");
+        let add = |may_create| live.add(topic.clone(), one, None, may_create);
+        let refused = join_all((0..3).map(|_| add(false))).await;
+        assert!(refused.iter().all(|answer| matches!(answer, Err(AddError::WouldBeNew))), "{refused:?}");
+        // Who may create it does so for all who ask at the same time.
+        let counted = join_all([false, true, true, false].map(add)).await;
+        let counted: Vec<_> = counted.into_iter().map(|answer| answer.expect("counted")).collect();
+        assert_eq!(counted.iter().filter(|counted| counted.created).count(), 1);
+        let values: Vec<_> = counted.iter().map(|counted| counted.value).collect();
+        assert_eq!(values, [1, 2, 3, 4]);
     }
 }

@@ -74,22 +74,35 @@ pub struct Add {
     pub claim: Option<Duration>,
     /// Given, the same key on the same topic counts once within [`KEY_LIFETIME`]. Never on a combination.
     pub key: Option<IdempotencyKey>,
+    /// Whether the topic may be new. Where not, and it would be, the answer is [`AddError::WouldBeNew`].
+    pub may_create: bool,
 }
 
 impl Add {
-    /// A single amount.
+    /// A single amount, to a topic that may be new.
     pub fn single(topic: Topic, amount: i64, key: Option<IdempotencyKey>) -> Self {
-        Add { topic, sum: amount, lowest: amount, highest: amount, changes: 1, claim: None, key }
+        Add {
+            topic,
+            sum: amount,
+            lowest: amount,
+            highest: amount,
+            changes: 1,
+            claim: None,
+            key,
+            may_create: true,
+        }
     }
 }
 
 /// The answer to an [`Add`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Added {
     /// The value after the change; of a replayed key, the value its first use was answered with.
     pub value: i64,
     /// The key had been used before, by an earlier call, with the same amount: nothing was changed.
     pub replayed: bool,
+    /// The topic had never been changed before: there is one more now.
+    pub created: bool,
     /// What to announce, where the [`Add`] asked for a claim and changed something: its `id` is that of the last of
     /// the `changes`, the ones before it have the revisions before.
     pub claimed: Option<Announcement>,
@@ -104,6 +117,9 @@ pub enum AddError {
     /// The idempotency key was used with this other amount; nothing was changed.
     #[error("the idempotency key was used with the amount {0}")]
     KeyReused(i64),
+    /// The topic has never been changed, and must not be new; nothing was changed.
+    #[error("the topic would be new")]
+    WouldBeNew,
     /// No answer. It may have been counted.
     #[error(transparent)]
     Unavailable(#[from] StoreError),

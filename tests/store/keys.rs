@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use livecounter::store::redis::RedisStore;
 use livecounter::store::sqlite::SqliteStore;
-use livecounter::store::{Add, Store};
+use livecounter::store::{Add, AddError, Store};
 use rusqlite::Connection;
 
 use crate::support::redis::RedisServer;
@@ -40,4 +40,20 @@ async fn sqlite_forgets_a_key_after_24_hours() {
         .expect("one record");
     let off = Duration::from_millis(expires.unsigned_abs()).abs_diff(now + LIFETIME);
     assert!(off < MINUTE, "{expires} is {off:?} off");
+}
+
+#[tokio::test]
+async fn redis_keeps_nothing_of_a_topic_that_must_not_be_new() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(&server.url(), Duration::from_secs(2)).expect("a good address");
+    let add = |key: Option<&str>| {
+        let key = key.map(|key| key.parse().expect("a key"));
+        let topic = "counter-a".parse().expect("a topic");
+        Add { may_create: false, ..Add::single(topic, 1, key) }
+    };
+    for adds in [vec![add(None); 3], vec![add(None), add(Some("k"))]] {
+        let answers = store.add(adds).await;
+        assert!(answers.iter().all(|answer| matches!(answer, Err(AddError::WouldBeNew))), "{answers:?}");
+        assert_eq!(server.cli(&["DBSIZE"]), "0");
+    }
 }

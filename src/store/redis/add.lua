@@ -1,16 +1,19 @@
 -- Adds to topics, one item after the other, with everything that may be asked of it.
 --
 -- KEYS    per item: topic hash, outbox; of an item with an idempotency key, that key's record as a third
--- ARGV    1, 2 as above; per item: sum, changes, least and greatest allowed new value, lease in ms or "",
+-- ARGV    1 to 3 as above; per item: sum, changes, least and greatest allowed new value, lease in ms or "",
 --         lifetime of the idempotency key in ms or ""
 -- returns per item: value                      added
+--                   {value, 1, 1}              added, the topic is new
+--                   {}                         the topic would be new, nothing changed
 --                   nil                        out of range, nothing changed
 --                   {value, epoch, id, prev}   added and claimed; prev is "0" before the first claim,
---                                              and "epoch-revision" when the epoch is new
+--                                              and "epoch-revision" when the epoch is new; a fifth, 1,
+--                                              where the topic is new
 --                   {value}                    the idempotency key was used with this amount
 --                   {amount, 0}                ... was used with this other amount
 --                   error                      its key holds no topic, nothing changed
-local replies, key, arg = {}, 1, 3
+local replies, key, arg, item = {}, 1, 4, 0
 
 local function is_failure(reply)
   return type(reply) == 'table' and reply.err
@@ -30,7 +33,7 @@ local function claim(topic, outbox, value, unacknowledged, lease)
   return {value, before[2], revision, prev}
 end
 
-local function add(topic, outbox, sum, changes, least, greatest, lease)
+local function add(item, topic, outbox, sum, changes, least, greatest, lease)
   local value = pcall('HINCRBY', topic, 'v', sum)
   if is_failure(value) then
     return value
@@ -40,13 +43,19 @@ local function add(topic, outbox, sum, changes, least, greatest, lease)
     return false
   end
   local unacknowledged = call('HINCRBY', topic, 'c', changes)
+  local created
   if unacknowledged == tonumber(changes) then
-    mark(topic, outbox)
+    created = mark(topic, outbox, item)
+    if created == nil then
+      return {}
+    end
   end
   if lease ~= '' then
-    return claim(topic, outbox, value, unacknowledged, lease)
+    local claimed = claim(topic, outbox, value, unacknowledged, lease)
+    claimed[5] = created and 1 or nil
+    return claimed
   end
-  return value
+  return created and {value, 1, 1} or value
 end
 
 local function add_once(record, lifetime, sum, ...)
@@ -61,8 +70,12 @@ local function add_once(record, lifetime, sum, ...)
     return {tonumber(amount), 0}
   end
   local reply = add(...)
-  if reply and not is_failure(reply) then
-    local value = type(reply) == 'table' and reply[1] or reply
+  local value = reply
+  if type(reply) == 'table' then
+    value = reply[1]
+  end
+  -- Neither a failure nor a topic that would be new has a value.
+  if value then
     call('SET', record, sum .. ' ' .. text(value), 'PX', lifetime)
   end
   return reply
@@ -72,13 +85,13 @@ while key <= #KEYS do
   local topic, outbox, sum, changes = KEYS[key], KEYS[key + 1], ARGV[arg], ARGV[arg + 1]
   local least, greatest = tonumber(ARGV[arg + 2]), tonumber(ARGV[arg + 3])
   local lease, lifetime = ARGV[arg + 4], ARGV[arg + 5]
-  key, arg = key + 2, arg + 6
+  key, arg, item = key + 2, arg + 6, item + 1
   local reply
   if lifetime ~= '' then
-    reply = add_once(KEYS[key], lifetime, sum, topic, outbox, sum, changes, least, greatest, lease)
+    reply = add_once(KEYS[key], lifetime, sum, item, topic, outbox, sum, changes, least, greatest, lease)
     key = key + 1
   else
-    reply = add(topic, outbox, sum, changes, least, greatest, lease)
+    reply = add(item, topic, outbox, sum, changes, least, greatest, lease)
   end
   if is_failure(reply) and not is_of_one(reply) then
     return reply

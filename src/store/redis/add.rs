@@ -74,6 +74,14 @@ impl RedisStore {
     }
 }
 
+/// Which of the items may create their topics; nothing where all of them may.
+fn creators(items: &[Item<'_>]) -> String {
+    if items.iter().all(|item| item.add.may_create) {
+        return String::new();
+    }
+    items.iter().map(|item| if item.add.may_create { '1' } else { '0' }).collect()
+}
+
 /// Keys and arguments as `add.lua` lists them, or `add_plain.lua`.
 fn write(command: &mut Cmd, items: &[Item<'_>], epoch: Epoch, plain: bool) {
     let mut keys = KeyWriter::default();
@@ -83,7 +91,7 @@ fn write(command: &mut Cmd, items: &[Item<'_>], epoch: Epoch, plain: bool) {
             keys.record(command, &add.topic, key);
         }
     }
-    command.arg(epoch.get()).arg(GRACE.as_millis() as u64);
+    command.arg(epoch.get()).arg(GRACE.as_millis() as u64).arg(creators(items));
     if plain && items.iter().all(|Item { add, .. }| (add.sum, add.changes) == (1, 1)) {
         return;
     }

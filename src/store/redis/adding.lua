@@ -1,6 +1,8 @@
 -- What follows in the scripts that add.
 --
--- ARGV    1 epoch for topics that are new, or claimed under a new master; 2 grace in ms
+-- ARGV    1 epoch for topics that are new, or claimed under a new master; 2 grace in ms;
+--         3 "" where every item may create its topic, else for each item "1" where it may and "0" where not
+local grace, creators = ARGV[2], ARGV[3]
 
 -- Whether an error is that of one item, whose key holds no topic. Others, as that this is no master, are everybody's.
 local function is_of_one(failure)
@@ -23,11 +25,18 @@ local function undo(topic, sum)
 end
 
 -- For the first change since the last acknowledgement: the mark stays until the next one, so the others need not look
--- for it.
-local function mark(topic, outbox)
-  if call('HSETNX', topic, 'e', ARGV[1]) == 1 then
+-- for it. Only here does a topic show that it is new. Returns whether it was created; nil where the item, counted from
+-- 1, must not create it: then nothing of it is left.
+local function mark(topic, outbox, item)
+  local created = call('HSETNX', topic, 'e', ARGV[1]) == 1
+  if created then
+    if creators ~= '' and string.byte(creators, item) ~= 49 then
+      call('DEL', topic)
+      return nil
+    end
     call('HSET', topic, 'm', master())
   end
   -- NX: a mark that is leased keeps its lease.
-  call('ZADD', outbox, 'NX', text(now + ARGV[2]), name_of(topic, outbox))
+  call('ZADD', outbox, 'NX', text(now + grace), name_of(topic, outbox))
+  return created
 end

@@ -17,15 +17,18 @@ pub(super) fn items(reply: Value, asked: usize) -> RedisResult<Vec<Value>> {
 /// An item of `add.lua`'s answer.
 pub(super) fn added(item: &Value) -> RedisResult<Result<Added, AddError>> {
     Ok(match item {
-        Value::Int(value) => Ok(Added { value: *value, replayed: false, claimed: None }),
+        Value::Int(value) => Ok(Added { value: *value, ..Added::default() }),
         Value::Nil => Err(AddError::OutOfRange),
         Value::ServerError(error) => Err(AddError::Unavailable(StoreError::new(error.clone()))),
         Value::Array(parts) => match parts.as_slice() {
-            [Value::Int(value)] => Ok(Added { value: *value, replayed: true, claimed: None }),
+            [] => Err(AddError::WouldBeNew),
+            [Value::Int(value)] => Ok(Added { value: *value, replayed: true, ..Added::default() }),
             [Value::Int(amount), _] => Err(AddError::KeyReused(*amount)),
+            [Value::Int(value), _, _] => Ok(Added { value: *value, created: true, ..Added::default() }),
             parts => {
-                let claimed = announcement(parts)?;
-                Ok(Added { value: claimed.value, replayed: false, claimed: Some(claimed) })
+                let claimed = announcement(&parts[..parts.len().min(4)])?;
+                let (value, created) = (claimed.value, parts.len() > 4);
+                Ok(Added { value, created, claimed: Some(claimed), replayed: false })
             }
         },
         _ => return Err(unexpected()),

@@ -39,13 +39,16 @@ impl<'a> Round<'a> {
         }
         let now = self.now;
         let draft = self.draft(&add.topic)?;
-        let epoch =
-            if draft.state.revision == 0 { random::epoch().map_err(StoreError::new)? } else { Epoch::NONE };
-        let Ok(claimed) = draft.state.add(add, epoch, now) else { return Ok(Err(AddError::OutOfRange)) };
+        let created = draft.state.revision == 0;
+        let epoch = if created { random::epoch().map_err(StoreError::new)? } else { Epoch::NONE };
+        let claimed = match draft.state.add(add, epoch, now) {
+            Ok(claimed) => claimed,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         draft.changed = true;
         let value = draft.state.value;
         self.must_write = true;
-        Ok(Ok(Added { value, replayed: false, claimed }))
+        Ok(Ok(Added { value, created, claimed, replayed: false }))
     }
 
     fn add_once(&mut self, add: &Add, key: &IdempotencyKey) -> Result<Result<Added, AddError>, StoreError> {
@@ -53,7 +56,7 @@ impl<'a> Round<'a> {
         self.begin()?;
         if let Some(used) = self.file.key(&add.topic, key, self.now).map_err(StoreError::new)? {
             return Ok(if used.amount == add.sum {
-                Ok(Added { value: used.value, replayed: true, claimed: None })
+                Ok(Added { value: used.value, replayed: true, ..Added::default() })
             } else {
                 Err(AddError::KeyReused(used.amount))
             });

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::{Epoch, EventId};
-use crate::store::{Add, Announcement, Claim, GRACE, Reading, Terms, bounds};
+use crate::store::{Add, AddError, Announcement, Claim, GRACE, Reading, Terms, bounds};
 
 /// Milliseconds since 1970, by the store's clock.
 pub(super) type Millis = i64;
@@ -24,10 +24,6 @@ pub(super) struct TopicState {
     pub(super) gate: Millis,
 }
 
-/// The value would leave the range.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct OutOfRange;
-
 impl TopicState {
     /// Applies an [`Add`]; `epoch` is for a topic that is new.
     pub(super) fn add(
@@ -35,13 +31,16 @@ impl TopicState {
         add: &Add,
         epoch: Epoch,
         now: Millis,
-    ) -> Result<Option<Announcement>, OutOfRange> {
-        let bounds = bounds::of(add).ok_or(OutOfRange)?;
-        let value = self.value.checked_add(add.sum).ok_or(OutOfRange)?;
+    ) -> Result<Option<Announcement>, AddError> {
+        let bounds = bounds::of(add).ok_or(AddError::OutOfRange)?;
+        let value = self.value.checked_add(add.sum).ok_or(AddError::OutOfRange)?;
         if !bounds.contains(&value) {
-            return Err(OutOfRange);
+            return Err(AddError::OutOfRange);
         }
         if self.revision == 0 {
+            if !add.may_create {
+                return Err(AddError::WouldBeNew);
+            }
             self.epoch = epoch;
         }
         self.value = value;

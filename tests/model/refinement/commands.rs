@@ -22,11 +22,12 @@ pub(super) fn commands() -> impl Strategy<Value = Vec<Command>> {
     let amount = prop_oneof![8 => -3..=3_i64, 1 => Just(LIMIT), 1 => Just(-LIMIT)];
     let amounts =
         prop_oneof![3 => amount.clone().prop_map(|one| vec![one]), 1 => prop::collection::vec(amount, 2..4)];
-    let item = (0..TOPICS, amounts, prop::bool::weighted(0.2), prop::option::weighted(0.3, 0..3_usize));
-    let item = item.prop_map(|(topic, amounts, claim, key)| {
+    let flags = (prop::bool::weighted(0.2), prop::bool::weighted(0.6));
+    let item = (0..TOPICS, amounts, flags, prop::option::weighted(0.3, 0..3_usize));
+    let item = item.prop_map(|(topic, amounts, (claim, may_create), key)| {
         // The contract has no key for a combination.
         let key = key.filter(|_| amounts.len() == 1);
-        Addition { topic, amounts, claim, key }
+        Addition { topic, amounts, claim, may_create, key }
     });
     let command = prop_oneof![
         8 => prop::collection::vec(item, 1..5).prop_map(Command::Add),
@@ -45,6 +46,7 @@ pub(super) struct Addition {
     pub(super) topic: usize,
     pub(super) amounts: Vec<i64>,
     pub(super) claim: bool,
+    pub(super) may_create: bool,
     pub(super) key: Option<usize>,
 }
 
@@ -63,6 +65,7 @@ impl Addition {
             changes: totals.len() as u32,
             claim: self.claim.then_some(LONG),
             key: self.key.map(|key| format!("k{key}").parse().expect("a key")),
+            may_create: self.may_create,
             ..Add::single(topic, 0, None)
         }
     }

@@ -80,12 +80,16 @@ impl<S: Subject> Pair<S> {
 
     fn added(&mut self, item: &Addition, answer: Result<Added, AddError>) -> Result<(), TestCaseError> {
         let now = self.now();
-        let Addition { topic, amounts, claim, key } = item;
+        let Addition { topic, amounts, claim, may_create, key } = item;
+        let before = self.topics[*topic].clone();
+        let is_new = before.revision == 0;
         let expected = self.topics[*topic].add(amounts, claim.then_some(LONG), now);
         match (expected, answer) {
             (None, Err(AddError::OutOfRange)) => {}
-            (Some(claimed), Ok(added)) => {
-                prop_assert_eq!((added.value, added.replayed), (self.topics[*topic].value, false));
+            (Some(_), Err(AddError::WouldBeNew)) if is_new && !may_create => self.topics[*topic] = before,
+            (Some(claimed), Ok(added)) if *may_create || !is_new => {
+                let value = self.topics[*topic].value;
+                prop_assert_eq!((added.value, added.replayed, added.created), (value, false, is_new));
                 self.same_announcement(claimed, added.claimed)?;
                 self.claims[*topic].extend(claimed.map(|claimed| claimed.id));
                 if let Some(key) = key {
@@ -203,7 +207,7 @@ fn replayed(
     answer: Result<Added, AddError>,
 ) -> Result<(), TestCaseError> {
     match answer {
-        Ok(Added { value: again, replayed: true, claimed: None }) => {
+        Ok(Added { value: again, replayed: true, created: false, claimed: None }) => {
             prop_assert_eq!((item.amounts[0], again), (amount, value));
         }
         Err(AddError::KeyReused(used)) => prop_assert!(used == amount && amount != item.amounts[0]),

@@ -3,6 +3,7 @@
 mod adding;
 mod announcing;
 mod claiming;
+mod creating;
 mod sweeping;
 
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use async_trait::async_trait;
 use livecounter::domain::{EventId, Topic};
 use livecounter::store::{Add, AddError, Added, Announcement, Claim, LONGEST_LEASE, Reading, Store, Terms};
 
-pub(crate) use {adding::*, announcing::*, claiming::*, sweeping::*};
+pub(crate) use {adding::*, announcing::*, claiming::*, creating::*, sweeping::*};
 
 /// A store under test, with whatever server it needs.
 #[async_trait]
@@ -45,6 +46,12 @@ macro_rules! every_sentence {
             concurrent_uses_of_a_key_count_once,
             keyed_and_plain_items_of_a_batch_keep_their_order,
             a_store_that_lost_its_memory_starts_a_new_epoch,
+            the_first_change_of_a_topic_creates_it_and_no_other,
+            every_way_to_add_tells_that_a_topic_is_new,
+            a_topic_that_must_not_be_new_is_not_created,
+            who_must_not_create_may_add_to_what_is_there,
+            each_item_of_a_batch_says_whether_it_may_create,
+            a_refused_first_step_creates_nothing,
             a_claim_is_given_to_one_of_many,
             claims_form_a_chain,
             nothing_is_claimed_of_a_topic_never_changed,
