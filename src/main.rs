@@ -100,12 +100,22 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (address, mode, version) = (app.address(), app.mode(), env!("CARGO_PKG_VERSION"));
     tracing::info!(%address, version, "serving http://{address}/: {mode}; version {version}");
+    if let Some(address) = app.ops_address() {
+        tracing::info!(%address, "serving operators on http://{address}/metrics, /healthz and /readyz");
+    }
     actix_web::rt::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => tracing::info!("SIGTERM: finishing requests, announcing what is pending"),
-            _ = interrupt.recv() => tracing::info!("Ctrl-C: finishing requests, announcing what is pending"),
-        }
-        stop.now().await;
+        let mut next = async || {
+            tokio::select! {
+                _ = terminate.recv() => ("SIGTERM", 128 + SignalKind::terminate().as_raw_value()),
+                _ = interrupt.recv() => ("Ctrl-C", 128 + SignalKind::interrupt().as_raw_value()),
+            }
+        };
+        let (name, _) = next().await;
+        tracing::info!("{name}: finishing requests, announcing what is pending; a second one ends at once");
+        actix_web::rt::spawn(async move { stop.now().await });
+        let (name, status) = next().await;
+        tracing::warn!("{name} once more: ending at once; what is pending stays in the outbox");
+        std::process::exit(status);
     });
     if !app.run().await? {
         tracing::warn!("not everything pending could be announced; it stays in the outbox");

@@ -2,33 +2,31 @@
 
 mod mode;
 mod parts;
+mod server;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
-use actix_web::web::Data;
-use actix_web::{App as ActixApp, HttpServer};
+use actix_server::{Server, ServerHandle};
+use actix_web::web::{Data, ServiceConfig};
+use tokio::sync::Semaphore;
 
 use crate::announcer::{Announcer, Outlets, Running};
-use crate::http::{CacheTerms, Context, Metrics, Shared, routes};
+use crate::http::{CacheTerms, Context, Metrics, Shared, ops_routes, routes};
 use crate::hub::Hub;
 use crate::live::Live;
 use crate::settings::{Settings, SettingsError};
 use parts::{StoreKind, endpoints, publisher, purger, verifier};
+use server::{Capacity, Terms, listen, serve};
 
-/// How long a client may take nothing of what it is sent before the system cuts it off: one that has stopped reading, and
-/// whose buffers are full, or one that has gone without a word. Such a stream would else be held for a quarter of an
-/// hour, or for ever.
-#[cfg(target_os = "linux")]
-const STUCK_FOR: Duration = Duration::from_secs(20);
-/// How long requests under way may take to finish when the service stops, in seconds.
-const FINISH_WITHIN: u64 = 10;
 /// How long the announcements that are pending may take to get out when the service stops.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
+
+/// Connections at a time for operators.
+const OPS_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
 /// Why the service could not start.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +43,8 @@ pub enum StartError {
 pub struct App {
     server: Server,
     address: SocketAddr,
+    /// The listener for operators, where there is one: it serves even where strangers have taken all connections.
+    ops: Option<(Server, SocketAddr)>,
     mode: String,
     hub: Option<Arc<Hub>>,
     announcer: Running,
@@ -57,13 +57,15 @@ impl App {
         let endpoints = endpoints(settings)?;
         let publisher = publisher(settings, &endpoints)?;
         let purger = purger(settings)?;
+        let capacity = Capacity::of(settings.connections_max, settings.workers)?;
         // Last: settings that are refused leave no file behind.
         let store = StoreKind::open(settings)?;
         let mode = mode::mode(settings, &endpoints, purger.as_ref());
         let verifier = verifier(&endpoints);
         let hub = settings.redis_url.is_none().then(Arc::<Hub>::default);
-        let (listener, address) =
-            listen(settings.listen).map_err(|e| StartError::Listen(settings.listen, e))?;
+        let listen_on = |address| listen(address).map_err(|error| StartError::Listen(address, error));
+        let (listener, address) = listen_on(settings.listen)?;
+        let ops_listener = settings.ops_listen.map(listen_on).transpose()?;
 
         let purged = purger.is_some();
         let outlets = Outlets {
@@ -81,18 +83,39 @@ impl App {
                 false => CacheTerms::unpurged(),
             },
             known: settings.counters_known.clone().map(|ids| ids.into_iter().collect()),
+            streams: Arc::new(Semaphore::new(capacity.streams)),
             metrics: Metrics::new(running.announcer().clone(), publisher, hub.clone(), verifier),
         });
         let announcer = running.announcer().clone();
         let of_worker = OfWorker { store: store.clone(), announcer, hub: hub.clone(), shared };
-        let server =
-            serve(listener, settings.workers, of_worker).map_err(|e| StartError::Listen(address, e))?;
-        Ok(App { server, address, mode, hub, announcer: running, store })
+        let terms = Terms {
+            workers: settings.workers,
+            connections: capacity.connections,
+            keep_alive: settings.connections_keep_alive,
+        };
+        let ops = match ops_listener {
+            Some((listener, address)) => {
+                let terms = Terms { workers: NonZeroUsize::MIN, connections: OPS_CONNECTIONS, ..terms };
+                let of_worker = of_worker.clone();
+                let server = serve(listener, terms, move |config| of_worker.serve_ops(config));
+                Some((server.map_err(|e| StartError::Listen(address, e))?, address))
+            }
+            None => None,
+        };
+        let metrics = ops.is_none();
+        let server = serve(listener, terms, move |config| of_worker.serve_public(config, metrics))
+            .map_err(|e| StartError::Listen(address, e))?;
+        Ok(App { server, address, ops, mode, hub, announcer: running, store })
     }
 
     /// Where the service listens; the port is the one the system chose where 0 was asked for.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the listener for operators is, if there is one.
+    pub fn ops_address(&self) -> Option<SocketAddr> {
+        self.ops.as_ref().map(|(_, address)| *address)
     }
 
     /// Which way it runs: where the counters are, who holds streams, whether a cache is purged. No secret.
@@ -107,7 +130,14 @@ impl App {
 
     /// Serves until stopped; then announces what is pending and closes the store. Returns whether all of it got out.
     pub async fn run(self) -> io::Result<bool> {
-        self.server.await?;
+        let ops = self.ops.map(|(server, _)| (server.handle(), actix_web::rt::spawn(server)));
+        let ended = self.server.await;
+        // Operators can watch how the last requests finish.
+        if let Some((handle, running)) = ops {
+            handle.stop(true).await;
+            let _ = running.await; // it has been told to end
+        }
+        ended?;
         let all_out = self.announcer.drain(DRAIN_WITHIN).await;
         self.store.close().await;
         Ok(all_out)
@@ -133,31 +163,16 @@ impl OfWorker {
             shared: Arc::clone(&self.shared),
         }
     }
-}
 
-/// The HTTP server, which runs when it is awaited.
-fn serve(listener: TcpListener, workers: NonZeroUsize, of_worker: OfWorker) -> io::Result<Server> {
-    let app = move || {
-        let requests = Arc::clone(&of_worker.shared.metrics.requests);
-        ActixApp::new().app_data(Data::new(of_worker.context())).configure(|config| routes(config, &requests))
-    };
-    let server = HttpServer::new(app)
-        .workers(workers.get())
-        // A client that has closed its side has left: its stream must not linger until the next write.
-        .h1_allow_half_closed(false)
-        .shutdown_timeout(FINISH_WITHIN)
-        .disable_signals()
-        .listen(listener)?;
-    Ok(server.run())
-}
+    fn serve_public(&self, config: &mut ServiceConfig, metrics: bool) {
+        config.app_data(Data::new(self.context()));
+        routes(config, &self.shared.metrics.requests, metrics);
+    }
 
-/// Listens. Accepted connections inherit the socket's options.
-fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind(address)?;
-    #[cfg(target_os = "linux")]
-    rustix::net::sockopt::set_tcp_user_timeout(&listener, STUCK_FOR.as_millis() as u32)?;
-    let address = listener.local_addr()?;
-    Ok((listener, address))
+    fn serve_ops(&self, config: &mut ServiceConfig) {
+        config.app_data(Data::new(Context { streams: None, ..self.context() }));
+        ops_routes(config, &self.shared.metrics.requests);
+    }
 }
 
 /// Stops the service.

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use super::caching::CacheTerms;
 use super::metrics::Metrics;
 use crate::announcer::Announcer;
@@ -33,6 +35,8 @@ pub struct Shared {
     pub cache: CacheTerms,
     /// Where set, other counters are 404.
     pub known: Option<HashSet<CounterId>>,
+    /// As many permits as there may be streams in this process, so that other requests still find a connection.
+    pub streams: Arc<Semaphore>,
     /// For `/metrics` and the routes.
     pub metrics: Metrics,
 }

@@ -4,7 +4,7 @@
 use std::fmt::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
@@ -16,10 +16,15 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+use tokio::sync::Mutex;
 
 use crate::announcer::Announcer;
 use crate::grip::{EndpointState, Publisher, Refused, Verifier};
 use crate::hub::Hub;
+use crate::live::Live;
+
+/// See [`Metrics::encode`].
+const ASK_EVERY: Duration = Duration::from_secs(1);
 
 /// The methods that are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -114,6 +119,8 @@ impl Requests {
 pub struct Metrics {
     registry: Registry,
     outbox: Gauge<f64, AtomicU64>,
+    /// When the store was asked last.
+    asked: Mutex<Option<Instant>>,
     /// Where the routes note their requests.
     pub requests: Arc<Requests>,
 }
@@ -138,12 +145,19 @@ impl Metrics {
             "Topics changed and not yet acknowledged as announced, in the whole store; NaN while it is away";
         registry.register("outbox_topics", help, outbox.clone());
         registry.register_collector(Box::new(Parts { announcer, publisher, hub, verifier }));
-        Metrics { registry, outbox, requests }
+        Metrics { registry, outbox, asked: Mutex::default(), requests }
     }
 
-    /// The text of `/metrics`; `outbox` is how many topics the store has marked, if it says.
-    pub fn encode(&self, outbox: Option<u64>) -> Result<String, fmt::Error> {
-        self.outbox.set(outbox.map_or(f64::NAN, |topics| topics as f64));
+    /// The text of `/metrics`. The store is asked at most once in [`ASK_EVERY`], whoever scrapes and however often: it
+    /// looks into all of its outboxes for it.
+    pub(super) async fn encode(&self, live: &Live) -> Result<String, fmt::Error> {
+        let mut asked = self.asked.lock().await;
+        if asked.is_none_or(|asked| asked.elapsed() >= ASK_EVERY) {
+            let topics = live.outbox_len().await;
+            self.outbox.set(topics.map_or(f64::NAN, |topics| topics as f64));
+            *asked = Some(Instant::now());
+        }
+        drop(asked);
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)

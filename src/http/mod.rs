@@ -30,7 +30,9 @@ pub use metrics::Metrics;
 use metrics::{Requests, Route};
 
 /// The routes. What is not in this table is 404, or 405 with `Allow`.
-pub fn routes(config: &mut ServiceConfig, requests: &Arc<Requests>) {
+///
+/// `metrics` says whether `/metrics` is among them: not where operators have a listener of their own.
+pub fn routes(config: &mut ServiceConfig, requests: &Arc<Requests>, metrics: bool) {
     let r = requests;
     // One pattern with an optional slash: a set of two would be searched twice.
     let counter = resource("/counters/{id:[^/]*}{slash:/?}")
@@ -46,10 +48,24 @@ pub fn routes(config: &mut ServiceConfig, requests: &Arc<Requests>) {
         .service(readable(r, "/counters/{id}/recover", counters::recover))
         .service(readable(r, "/", home::page))
         .service(readable(r, "/assets/{name}", home::asset))
+        .service(readable(r, "/openapi.json", operations::openapi));
+    if metrics {
+        config.service(readable(r, "/metrics", operations::metrics));
+    }
+    health_routes(config, r);
+}
+
+/// The routes of the listener for operators.
+pub fn ops_routes(config: &mut ServiceConfig, requests: &Arc<Requests>) {
+    config.service(readable(requests, "/metrics", operations::metrics));
+    health_routes(config, requests);
+}
+
+/// What every listener has, and at last what is not there.
+fn health_routes(config: &mut ServiceConfig, r: &Arc<Requests>) {
+    config
         .service(readable(r, "/healthz", operations::healthz))
         .service(readable(r, "/readyz", operations::readyz))
-        .service(readable(r, "/metrics", operations::metrics))
-        .service(readable(r, "/openapi.json", operations::openapi))
         .service(done(r, "", "", resource("/{rest:.*}")));
 }
 

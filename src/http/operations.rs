@@ -44,8 +44,7 @@ pub(super) async fn readyz(context: Data<Context>) -> HttpResponse {
 
 /// The Prometheus text format.
 pub(super) async fn metrics(context: Data<Context>) -> HttpResponse {
-    let outbox = context.live.outbox_len().await.ok();
-    match context.shared.metrics.encode(outbox) {
+    match context.shared.metrics.encode(&context.live).await {
         Ok(text) => HttpResponse::Ok()
             .insert_header((CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8"))
             .insert_header((CACHE_CONTROL, NO_STORE.clone()))

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{self, Poll};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use actix_web::http::{ConnectionType, Method, Version};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use futures_util::Stream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::caching::{self, NO_STORE};
@@ -31,6 +33,8 @@ const RECOVER_AFTER: Duration = Duration::from_secs(15);
 /// a cache should no longer have had. Pushpin compares it with what it published last, but only until it has found one
 /// difference: whoever joins with the same copy after that would wait for the next publish.
 const RECOVER_NEW_AFTER: Duration = Duration::from_secs(3);
+
+const TOO_MANY_STREAMS: &str = "this server holds as many streams as it can; try again later";
 
 static GRIP_LAST: HeaderName = HeaderName::from_static("grip-last");
 static GRIP_SIG: HeaderName = HeaderName::from_static("grip-sig");
@@ -145,6 +149,8 @@ fn uncacheable() -> HttpResponseBuilder {
 /// A stream held in this process, where that is how it runs.
 async fn direct(request: &HttpRequest, context: &Context, topic: Topic) -> Result<HttpResponse, ApiError> {
     let streams = context.streams.as_ref().ok_or(ApiError::NoProxy)?;
+    let permit = Arc::clone(&context.shared.streams).try_acquire_owned();
+    let permit = permit.map_err(|_| ApiError::Unavailable { detail: TOO_MANY_STREAMS, source: None })?;
     // Join first, then read: so nothing falls between.
     let mut listener = streams
         .listen(&topic)
@@ -153,8 +159,12 @@ async fn direct(request: &HttpRequest, context: &Context, topic: Topic) -> Resul
     listener.skip_to(reading.id);
     let mut keep_alive = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
     keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut response =
-        uncacheable().streaming(Events { opening: Some(opening(&reading)), listener, keep_alive });
+    let mut response = uncacheable().streaming(Events {
+        opening: Some(opening(&reading)),
+        listener,
+        keep_alive,
+        _permit: permit,
+    });
     if request.version() < Version::HTTP_11 {
         // A client of HTTP/1.0 would take the sizes of chunks for data: its stream ends with the connection.
         response.head_mut().no_chunking(true);
@@ -168,6 +178,7 @@ struct Events {
     opening: Option<Bytes>,
     listener: Listener,
     keep_alive: Interval,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Stream for Events {

@@ -21,6 +21,8 @@ pub use texts::environment;
 pub struct Settings {
     pub listen: SocketAddr,
     pub workers: NonZeroUsize,
+    pub connections_keep_alive: Duration,
+    pub connections_max: Option<NonZeroUsize>,
     pub sqlite_path: PathBuf,
     pub redis_url: Option<Secret>,
     pub redis_wait_replicas: u32,
@@ -37,6 +39,7 @@ pub struct Settings {
     pub cache_stale_if_error: Duration,
     pub counters_known: Option<Vec<CounterId>>,
     pub log_format: LogFormat,
+    pub ops_listen: Option<SocketAddr>,
 }
 
 /// How log lines are written.
@@ -103,6 +106,11 @@ impl Settings {
                 Some(_) => texts.parse("workers", "must be a whole number of at least 1")?,
                 None => std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             },
+            connections_keep_alive: texts.duration("connections.keep_alive")?,
+            connections_max: match texts.get("connections.max") {
+                Some(_) => Some(texts.parse("connections.max", "must be a whole number of at least 1")?),
+                None => None,
+            },
             sqlite_path: texts.get("sqlite.path").unwrap_or_default().into(),
             redis_url: texts.secret("redis.url"),
             redis_wait_replicas: texts.parse("redis.wait_replicas", "must be a whole number, 0 for none")?,
@@ -119,6 +127,10 @@ impl Settings {
             cache_stale_if_error: texts.duration("cache.stale_if_error")?,
             counters_known: texts.counter_ids("counters.known")?,
             log_format: texts.parse("log.format", "must be text or json")?,
+            ops_listen: match texts.get("ops.listen") {
+                Some(_) => Some(texts.parse("ops.listen", ADDRESS)?),
+                None => None,
+            },
         };
         settings.check()?;
         settings.check_durations()?;
@@ -149,6 +161,9 @@ impl Settings {
                 "purging needs both fastly.service_id and fastly.api_key",
             ));
         }
+        if self.ops_listen.is_some_and(|ops| ops == self.listen && ops.port() != 0) {
+            return Err(SettingsError::new("ops.listen", "must be another address than listen"));
+        }
         let safe = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'~' | b':' | b'/');
         if !self.grip_prefix.bytes().all(safe) {
             return Err(SettingsError::new("grip.prefix", "consists of A-Z a-z 0-9 . _ - ~ : /"));
@@ -163,6 +178,9 @@ impl Settings {
         if self.publish_interval > Duration::from_secs(3600) {
             return Err(SettingsError::new("publish.interval", "must be at most 1h"));
         }
+        if !(Duration::from_secs(1)..=Duration::from_secs(3600)).contains(&self.connections_keep_alive) {
+            return Err(SettingsError::new("connections.keep_alive", "must be between 1s and 1h"));
+        }
         for (key, time) in
             [("cache.max_age", self.cache_max_age), ("cache.stale_if_error", self.cache_stale_if_error)]
         {
@@ -174,13 +192,15 @@ impl Settings {
     }
 }
 
+/// What is wrong with a text that is no address.
+const ADDRESS: &str = "must be ADDRESS:PORT, such as 127.0.0.1:8000 or [::1]:8000; names are not looked up";
+
 /// Where to listen: what `--listen` says, else the setting, of which `PORT` replaces the port alone.
 fn address(texts: &Texts, port: Option<&str>, flag: Option<&str>) -> Result<SocketAddr, SettingsError> {
-    let problem = "must be ADDRESS:PORT, such as 127.0.0.1:8000 or [::1]:8000; names are not looked up";
     if let Some(flag) = flag {
-        return flag.parse().map_err(|_| SettingsError::new("--listen", problem));
+        return flag.parse().map_err(|_| SettingsError::new("--listen", ADDRESS));
     }
-    let mut address: SocketAddr = texts.parse("listen", problem)?;
+    let mut address: SocketAddr = texts.parse("listen", ADDRESS)?;
     if let Some(port) = port {
         address.set_port(port.parse().map_err(|_| SettingsError::new("PORT", "must be a port number"))?);
     }

@@ -12,9 +12,11 @@ use super::{Secret, SettingsError};
 use crate::domain::CounterId;
 
 /// The keys, with their defaults; an empty default is none.
-const KEYS: [(&str, &str); 18] = [
+const KEYS: [(&str, &str); 21] = [
     ("listen", "127.0.0.1:8000"),
     ("workers", ""),
+    ("connections.keep_alive", "75s"),
+    ("connections.max", ""),
     ("sqlite.path", "livecounter.db"),
     ("redis.url", ""),
     ("redis.wait_replicas", "0"),
@@ -31,6 +33,7 @@ const KEYS: [(&str, &str); 18] = [
     ("cache.stale_if_error", "1d"),
     ("counters.known", ""),
     ("log.format", "text"),
+    ("ops.listen", ""),
 ];
 
 /// The only key whose value may be a list.

@@ -28,7 +28,7 @@ const STUCK_FOR: Duration = Duration::from_secs(20);
 const PATH: &str = "/counters/2/";
 
 /// Lets this process open as many files as it has listeners, if the system does.
-fn allow_open_files(count: u64) {
+pub(crate) fn allow_open_files(count: u64) {
     let limits = std::fs::read_to_string("/proc/self/limits").expect("the limits");
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).expect("the limit");
     let soft = line.split_whitespace().next().expect("the soft limit");
@@ -82,7 +82,7 @@ async fn ignore(program: std::net::SocketAddr) -> TcpStream {
 }
 
 /// Waits until the program says that it holds so many streams.
-async fn until_held(program: &Program, wanted: usize, within: Duration) {
+pub(crate) async fn until_held(program: &Program, wanted: usize, within: Duration) {
     let deadline = Instant::now() + within;
     let mut poll = tokio::time::interval(Duration::from_millis(100));
     loop {

@@ -8,6 +8,7 @@ mod announcements;
 mod backlog;
 mod bad_input;
 mod combining;
+mod connections;
 mod counters;
 mod crowd;
 mod ending;

@@ -54,18 +54,25 @@ impl Program {
         Program::run(command)
     }
 
-    fn run(mut command: Command) -> Self {
+    /// Runs this command, which must start the program and let it listen on a free port.
+    pub(crate) fn run(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the program to start");
         let log = BufReader::new(child.stderr.take().expect("its log"));
         // From here on it is killed, whatever fails.
         let mut program = Program { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), log };
+        let address = program.until_logged("serving http://");
+        let address: String = address.chars().take_while(|c| *c != '/').collect();
+        program.address = address.parse().expect("an address");
+        program
+    }
+
+    /// Reads the log up to a line with this text; returns what follows it in that line.
+    pub(crate) fn until_logged(&mut self, text: &str) -> String {
         loop {
             let mut line = String::new();
-            assert!(program.log.read_line(&mut line).expect("a log line") > 0, "the program ended early");
-            if let Some((_, rest)) = line.split_once("serving http://") {
-                let address: String = rest.chars().take_while(|c| *c != '/').collect();
-                program.address = address.parse().expect("an address");
-                return program;
+            assert!(self.log.read_line(&mut line).expect("a log line") > 0, "the program ended early");
+            if let Some((_, rest)) = line.split_once(text) {
+                return rest.to_owned();
             }
         }
     }
@@ -145,6 +152,20 @@ async fn sigterm_and_ctrl_c_end_it_with_status_0() {
         let status = program.child.wait().expect("an exit status");
         assert_eq!(status.code(), Some(0), "{signal}");
     }
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let (directory, gone) = (tempfile::tempdir().expect("a directory"), free_port());
+    // What cannot be announced would keep it for ten seconds.
+    let proxy = format!("http://127.0.0.1:{gone}/");
+    let mut program = Program::start(directory.path(), &[("GRIP_URL", &proxy)]);
+    client().post(program.url("/counters/2/")).send().await.expect("an answer");
+    program.signal("-TERM");
+    program.until_logged("a second one ends at once");
+    program.signal("-INT");
+    program.until_logged("Ctrl-C once more: ending at once");
+    assert_eq!(program.child.wait().expect("an exit status").code(), Some(130));
 }
 
 #[tokio::test]

@@ -1,0 +1,143 @@
+//! What a connection and the requests that come over it tell each other: while a request is served, nothing behind it is
+//! read, so that a client cannot pile requests up in this process.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use actix_http::body::{BodySize, MessageBody};
+use actix_http::error::PayloadError;
+use actix_http::{BoxedPayloadStream, Payload, Request, Response};
+use actix_service::Service;
+use bytes::Bytes;
+use futures_util::Stream;
+
+/// One for each connection.
+#[derive(Default)]
+pub(super) struct Exchange {
+    /// A request has been passed to the service, and its answer has not been written to its end.
+    serving: Cell<bool>,
+    /// The body of the request that is being served has not been read to its end.
+    body_to_come: Cell<bool>,
+    /// The client does not take what is written. Requests that were parsed together may wait behind it.
+    blocked: Cell<bool>,
+    /// Waits until it may read.
+    reader: RefCell<Option<Waker>>,
+}
+
+impl Exchange {
+    /// Whether what the client has sent is wanted now.
+    pub(super) fn may_read(&self) -> bool {
+        !self.blocked.get() && (!self.serving.get() || self.body_to_come.get())
+    }
+
+    /// Notes who is to be woken when the connection may read again.
+    pub(super) fn wake_when_free(&self, waker: &Waker) {
+        self.reader.replace(Some(waker.clone()));
+    }
+
+    /// Notes whether the client takes what is written.
+    pub(super) fn set_blocked(&self, blocked: bool) {
+        if self.blocked.replace(blocked) != blocked {
+            self.wake_reader();
+        }
+    }
+
+    fn wake_reader(&self) {
+        if self.may_read()
+            && let Some(waker) = self.reader.take()
+        {
+            waker.wake();
+        }
+    }
+}
+
+/// Passes a request on to `service`, and marks its connection until the answer has been written.
+pub(super) fn serve<S, B>(
+    mut request: Request,
+    service: &S,
+) -> impl Future<Output = Result<Response<Answer<B>>, S::Error>> + use<S, B>
+where
+    S: Service<Request>,
+    S::Response: Into<Response<B>>,
+{
+    let serving = request.conn_data::<Rc<Exchange>>().map(|exchange| Serving::begin(Rc::clone(exchange)));
+    if let Some(serving) = &serving
+        && let Payload::H1 { payload } = request.take_payload()
+    {
+        let body: BoxedPayloadStream = Box::pin(serving.expect_body(payload));
+        *request.payload() = Payload::Stream { payload: body };
+    }
+    let answer = service.call(request);
+    async move { Ok(answer.await?.into().map_body(|_, body| Answer { body, _serving: serving })) }
+}
+
+/// Marks a connection as serving a request, until it is dropped.
+struct Serving(Rc<Exchange>);
+
+impl Serving {
+    fn begin(exchange: Rc<Exchange>) -> Self {
+        exchange.serving.set(true);
+        Serving(exchange)
+    }
+
+    fn expect_body(&self, payload: actix_http::h1::Payload) -> RequestBody {
+        self.0.body_to_come.set(true);
+        self.0.wake_reader();
+        RequestBody { payload, exchange: Rc::clone(&self.0) }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.serving.set(false);
+        self.0.wake_reader();
+    }
+}
+
+/// The body of a request. At its end, or when nobody reads it any more, the connection reads nothing behind it.
+struct RequestBody {
+    payload: actix_http::h1::Payload,
+    exchange: Rc<Exchange>,
+}
+
+impl Stream for RequestBody {
+    type Item = Result<Bytes, PayloadError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = Pin::new(&mut self.payload).poll_next(context);
+        if let Poll::Ready(None) = next {
+            self.exchange.body_to_come.set(false);
+        }
+        next
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        self.exchange.body_to_come.set(false);
+    }
+}
+
+/// The body of an answer. Dropping it, which actix-http does at its end, ends the request.
+pub(super) struct Answer<B> {
+    body: B,
+    _serving: Option<Serving>,
+}
+
+impl<B: MessageBody + Unpin> MessageBody for Answer<B> {
+    type Error = B::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(context)
+    }
+}

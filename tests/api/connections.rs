@@ -1,0 +1,300 @@
+//! What a connection costs, how long it lives, and who is served when strangers have taken many.
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use crate::crowd::allow_open_files;
+use crate::program::{Program, program};
+use crate::support::app::TestApp;
+use crate::support::http::client;
+
+/// The shortest request there is.
+const TINY: &[u8] = b"GET / HTTP/1.1\r\nHost:\r\n\r\n";
+/// Generous: the machine may be building at the same time.
+const SOON: Duration = Duration::from_secs(15);
+
+async fn connect(address: SocketAddr) -> TcpStream {
+    TcpStream::connect(address).await.expect("a connection")
+}
+
+/// Sends as much as the other side and the system take.
+async fn send_all_that_fits(stream: &mut TcpStream, request: &[u8], most: usize) {
+    let bytes = request.repeat(most / request.len());
+    let _ = tokio::time::timeout(Duration::from_secs(2), stream.write_all(&bytes)).await;
+}
+
+/// Reads until this text has come, and returns what has come by then.
+async fn read_until(stream: &mut TcpStream, text: &str) -> String {
+    let mut bytes = Vec::new();
+    let read = async {
+        while !String::from_utf8_lossy(&bytes).contains(text) {
+            let count = stream.read_buf(&mut bytes).await.expect("to receive");
+            assert!(count > 0, "closed before {text:?} came: {:?}", String::from_utf8_lossy(&bytes));
+        }
+    };
+    tokio::time::timeout(SOON, read).await.unwrap_or_else(|_| panic!("no {text:?}"));
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Waits for the end of a connection, within bounds; returns how long that took.
+async fn ends(stream: &mut TcpStream, within: Duration) -> Duration {
+    let begun = Instant::now();
+    let mut rest = Vec::new();
+    let end = tokio::time::timeout(within, stream.read_to_end(&mut rest)).await;
+    assert!(end.is_ok(), "the connection is still open after {within:?}");
+    begun.elapsed()
+}
+
+#[tokio::test]
+async fn what_is_pipelined_behind_a_stream_takes_no_memory() {
+    const CLIENTS: usize = 20;
+    let directory = tempfile::tempdir().expect("a directory");
+    let program = Program::start(directory.path(), &[]);
+    let mut streams = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut stream = connect(program.address).await;
+        let open = b"GET /counters/quiet/ HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n";
+        stream.write_all(open).await.expect("to send");
+        read_until(&mut stream, "data: 0").await;
+        streams.push(stream);
+    }
+    let before = program.resident_kib();
+    for stream in &mut streams {
+        send_all_that_fits(stream, TINY, 256 * 1024).await;
+    }
+    // Whoever is served after all of that was sent is served after it was read.
+    let health = client().get(program.url("/healthz")).send().await.expect("an answer");
+    assert_eq!(health.status(), 200);
+    let after = program.resident_kib();
+    assert!(after < before + 512 * CLIENTS as u64, "{before} KiB became {after} KiB");
+    // The streams go on.
+    client().post(program.url("/counters/quiet/")).send().await.expect("an answer");
+    for stream in &mut streams {
+        read_until(stream, "data: 1").await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_pipelined_by_those_who_do_not_read_takes_no_memory() {
+    const CLIENTS: usize = 40;
+    let directory = tempfile::tempdir().expect("a directory");
+    let program = Program::start(directory.path(), &[]);
+    let before = program.resident_kib();
+    // While it stands still, the system takes the requests; then it finds all of them at once. Nobody reads the answers,
+    // of which the page is a large one: they wait for the client, and the requests behind them wait for the answers.
+    program.signal("-STOP");
+    let mut streams = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut stream = connect(program.address).await;
+        send_all_that_fits(&mut stream, TINY, 256 * 1024).await;
+        streams.push(stream);
+    }
+    program.signal("-CONT");
+    let health = client().get(program.url("/healthz")).send().await.expect("an answer");
+    assert_eq!(health.status(), 200);
+    let after = program.resident_kib();
+    assert!(after < before + 512 * CLIENTS as u64, "{before} KiB became {after} KiB");
+}
+
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_their_order() {
+    let app = TestApp::spawn().await;
+    let mut stream = connect(app.addr).await;
+    let mut requests = Vec::new();
+    for value in 1..=300 {
+        let body = r#"{"by":1}"#;
+        let request = match value % 3 {
+            0 => "POST /counters/p/ HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
+            1 => format!(
+                "POST /counters/p/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            ),
+            _ => format!(
+                "POST /counters/p/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+                 Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
+                body.len()
+            ),
+        };
+        requests.extend_from_slice(request.as_bytes());
+    }
+    let (mut reading, mut writing) = stream.split();
+    let send = async { writing.write_all(&requests).await.expect("to send") };
+    let read = async {
+        let (mut bytes, mut values) = (Vec::new(), Vec::<u32>::new());
+        while values.len() < 300 {
+            let count = reading.read_buf(&mut bytes).await.expect("to receive");
+            assert!(count > 0, "closed after {} answers", values.len());
+            let text = String::from_utf8_lossy(&bytes);
+            values =
+                text.split("\r\n\r\n").filter_map(|part| part.split_once('\n')?.0.parse().ok()).collect();
+        }
+        values
+    };
+    let (values, ()) =
+        tokio::time::timeout(SOON, async { tokio::join!(read, send) }).await.expect("all answers");
+    assert_eq!(values, (1..=300).collect::<Vec<u32>>());
+}
+
+#[tokio::test]
+async fn a_head_larger_than_a_part_is_read_whole() {
+    let app = TestApp::spawn().await;
+    let cookie = "x".repeat(100_000);
+    let answer = client().post(app.counter("c")).header("cookie", cookie).send().await.expect("an answer");
+    assert_eq!(answer.text().await.expect("a text"), "1\n");
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_its_stream_is_noticed_at_once() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let program = Program::start(directory.path(), &[]);
+    let mut stream = connect(program.address).await;
+    let open = b"GET /counters/quiet/ HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n";
+    stream.write_all(open).await.expect("to send");
+    read_until(&mut stream, "data: 0").await;
+    crate::crowd::until_held(&program, 1, SOON).await;
+    drop(stream);
+    crate::crowd::until_held(&program, 0, SOON).await;
+}
+
+#[tokio::test]
+async fn half_a_head_behind_an_answer_ends_the_connection() {
+    let app = TestApp::spawn().await;
+    let mut stream = connect(app.addr).await;
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("to send");
+    read_until(&mut stream, "ok\n").await;
+    stream.write_all(b"G").await.expect("to send");
+    let took = ends(&mut stream, Duration::from_secs(45)).await;
+    assert!(took > Duration::from_secs(25), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_kept_connection_lives_as_long_as_is_set() {
+    let app = TestApp::with(&[("LIVECOUNTER__CONNECTIONS__KEEP_ALIVE", "8s")]).await;
+    let mut stream = connect(app.addr).await;
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("to send");
+    read_until(&mut stream, "ok\n").await;
+    let took = ends(&mut stream, SOON).await;
+    assert!(took > Duration::from_secs(6), "{took:?}");
+}
+
+#[tokio::test]
+async fn streams_leave_connections_for_others() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut command = program(directory.path());
+    command.args(["serve", "--listen", "127.0.0.1:0"]).env("LIVECOUNTER__CONNECTIONS__MAX", "40");
+    let program = Program::run(command);
+    let mut streams = Vec::new();
+    let mut refused = Vec::new();
+    // 36 of the 40 may be streams. A refused one closes its connection here, as most clients do.
+    for _ in 0..50 {
+        let mut stream = connect(program.address).await;
+        let open = b"GET /counters/quiet/ HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n";
+        stream.write_all(open).await.expect("to send");
+        let answer = read_until(&mut stream, "\r\n\r\n").await;
+        if answer.starts_with("HTTP/1.1 200") { streams.push(stream) } else { refused.push(answer) }
+    }
+    assert_eq!((streams.len(), refused.len()), (36, 14));
+    for answer in refused {
+        assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+        assert!(answer.to_lowercase().contains("\r\nretry-after: "), "{answer}");
+    }
+    for path in ["/healthz", "/readyz"] {
+        let answer = client().get(program.url(path)).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{path}");
+    }
+    let answer = client().post(program.url("/counters/2/")).send().await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    // Who leaves makes room.
+    streams.clear();
+    crate::crowd::until_held(&program, 0, SOON).await;
+    let mut stream = connect(program.address).await;
+    let open = b"GET /counters/quiet/ HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n";
+    stream.write_all(open).await.expect("to send");
+    read_until(&mut stream, "data: 0").await;
+}
+
+#[tokio::test]
+async fn few_open_files_mean_few_streams_and_no_locked_door() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 300; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_livecounter")]);
+    command.args(["serve", "--listen", "127.0.0.1:0"]).current_dir(directory.path());
+    command.env_clear().env("RUST_LOG", "info").env("LIVECOUNTER__WORKERS", "2");
+    let program = Program::run(command);
+    allow_open_files(1500);
+    let mut opened = JoinSet::new();
+    for _ in 0..400 {
+        let address = program.address;
+        opened.spawn(async move {
+            let mut stream = connect(address).await;
+            let open = b"GET /counters/quiet/ HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n";
+            stream.write_all(open).await.expect("to send");
+            let answer = read_until(&mut stream, "\r\n\r\n").await;
+            (answer.starts_with("HTTP/1.1 200")).then_some(stream)
+        });
+    }
+    let streams: Vec<_> = opened.join_all().await.into_iter().flatten().collect();
+    assert_eq!(streams.len(), 183, "nine tenths of 300 less what the program needs itself");
+    let answer = client().post(program.url("/counters/2/")).send().await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    let health = client().get(program.url("/healthz")).send().await.expect("an answer");
+    assert_eq!(health.status(), 200);
+}
+
+#[tokio::test]
+async fn three_thousand_who_come_at_once_find_a_place_in_the_queue() {
+    const CLIENTS: usize = 3000;
+    allow_open_files(CLIENTS as u64 + 1000);
+    let somaxconn = std::fs::read_to_string("/proc/sys/net/core/somaxconn").expect("the limit");
+    let somaxconn: usize = somaxconn.trim().parse().expect("a number");
+    assert!(somaxconn >= CLIENTS, "net.core.somaxconn is {somaxconn}: sysctl -w net.core.somaxconn=4096");
+    let directory = tempfile::tempdir().expect("a directory");
+    let program = Program::start(directory.path(), &[]);
+    // While it stands still, only the queue takes them.
+    program.signal("-STOP");
+    let mut connecting = JoinSet::new();
+    for _ in 0..CLIENTS {
+        connecting.spawn(connect(program.address));
+    }
+    let connected = tokio::time::timeout(SOON, connecting.join_all()).await;
+    program.signal("-CONT");
+    let mut streams = connected.expect("all to be taken by the queue");
+    for stream in &mut streams {
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("to send");
+    }
+    for stream in &mut streams {
+        read_until(stream, "ok\n").await;
+    }
+}
+
+#[tokio::test]
+async fn operators_have_a_listener_that_strangers_cannot_fill() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut command = program(directory.path());
+    command.args(["serve", "--listen", "127.0.0.1:0"]);
+    command.env("LIVECOUNTER__OPS__LISTEN", "127.0.0.1:0").env("LIVECOUNTER__CONNECTIONS__MAX", "4");
+    let mut program = Program::run(command);
+    let ops = program.until_logged("serving operators on http://");
+    let ops: String = ops.chars().take_while(|c| *c != '/').collect();
+    let (public, ops) = (program.address, format!("http://{ops}"));
+    let get = async |url: String| client().get(url).send().await.expect("an answer");
+    assert_eq!(get(format!("http://{public}/metrics")).await.status(), 404);
+    assert_eq!(get(format!("http://{public}/healthz")).await.status(), 200);
+    assert_eq!(get(format!("{ops}/counters/2/")).await.status(), 404);
+    // Connections that send nothing: as many as there may be, and more.
+    let mut idle = Vec::new();
+    for _ in 0..20 {
+        idle.push(connect(public).await);
+    }
+    for path in ["/metrics", "/healthz", "/readyz"] {
+        let answer = get(format!("{ops}{path}")).await;
+        assert_eq!(answer.status(), 200, "{path}");
+    }
+    let metrics = get(format!("{ops}/metrics")).await.text().await.expect("a text");
+    assert!(metrics.contains("route=\"/healthz\""), "the requests of both are counted: {metrics}");
+}
