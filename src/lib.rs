@@ -4,6 +4,7 @@
 //!
 //! - [`app`]: the only module that knows every part; builds and runs the service.
 //! - [`http`]: one file per resource, extractors, one error table, the routes.
+//! - [`limits`]: what one client may take, and whose request it is.
 //! - [`live`]: the use cases: read and add. No HTTP, no Redis.
 //! - [`announcer`]: claim, purge, publish, acknowledge; the gate, the lease, the sweep.
 //! - [`store`]: the seam to what keeps the numbers: Redis, or one SQLite file.
@@ -22,6 +23,7 @@ pub mod fastly;
 pub mod grip;
 pub mod http;
 pub mod hub;
+pub mod limits;
 pub mod live;
 pub mod nearest;
 pub mod settings;

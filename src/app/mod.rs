@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use crate::announcer::{Announcer, Outlets, Running};
 use crate::http::{CacheTerms, Context, Metrics, Shared, ops_routes, routes};
 use crate::hub::Hub;
+use crate::limits::Limits;
 use crate::live::Live;
 use crate::settings::{Settings, SettingsError};
 use parts::{StoreKind, endpoints, publisher, purger, verifier};
@@ -75,8 +76,16 @@ impl App {
             purger,
         };
         let running = Announcer::start(store.open_connection(), outlets, settings.publish_interval);
+        let limits = Arc::new(Limits::new(settings.limits.clone()));
+        let metrics = Metrics::new(
+            running.announcer().clone(),
+            publisher,
+            hub.clone(),
+            verifier.clone(),
+            Arc::clone(&limits),
+        );
         let shared = Arc::new(Shared {
-            verifier: verifier.clone(),
+            verifier,
             prefix: settings.grip_prefix.clone(),
             cache: match purged {
                 true => CacheTerms::purged(settings.cache_max_age, settings.cache_stale_if_error),
@@ -84,7 +93,8 @@ impl App {
             },
             known: settings.counters_known.clone().map(|ids| ids.into_iter().collect()),
             streams: Arc::new(Semaphore::new(capacity.streams)),
-            metrics: Metrics::new(running.announcer().clone(), publisher, hub.clone(), verifier),
+            limits,
+            metrics,
         });
         let announcer = running.announcer().clone();
         let of_worker = OfWorker { store: store.clone(), announcer, hub: hub.clone(), shared };

@@ -11,6 +11,7 @@ use crate::announcer::Announcer;
 use crate::domain::CounterId;
 use crate::grip::Verifier;
 use crate::hub::Branch;
+use crate::limits::Limits;
 use crate::live::Live;
 
 /// One per worker.
@@ -37,6 +38,8 @@ pub struct Shared {
     pub known: Option<HashSet<CounterId>>,
     /// As many permits as there may be streams in this process, so that other requests still find a connection.
     pub streams: Arc<Semaphore>,
+    /// What one client may take.
+    pub limits: Arc<Limits>,
     /// For `/metrics` and the routes.
     pub metrics: Metrics,
 }

@@ -7,6 +7,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
 use super::caching::NO_STORE;
+use super::limited::{Limited, RATELIMIT, RATELIMIT_POLICY};
 use crate::grip::HoldError;
 use crate::store::{AddError, StoreError};
 
@@ -49,6 +50,9 @@ pub enum ApiError {
          check that the proxy's sig_key is the origin's key (GRIP_URL's key or verify-key, GRIP_VERIFY_KEY), and both clocks"
     )]
     NoProxy,
+    /// The client has taken as much as it may for now.
+    #[error(transparent)]
+    TooManyRequests(Box<Limited>),
     /// Something that the answer needs is not there now.
     #[error("{detail}")]
     Unavailable {
@@ -87,6 +91,9 @@ impl ApiError {
             }
             ApiError::KeyReused(_) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", "Idempotency key reused")
+            }
+            ApiError::TooManyRequests(_) => {
+                (StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests")
             }
             ApiError::NoProxy => (StatusCode::NOT_IMPLEMENTED, "no-proxy", "No GRIP proxy"),
             ApiError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable"),
@@ -143,6 +150,10 @@ impl ResponseError for ApiError {
             // By this, clients tell the two 415 apart (RFC 9110, 15.5.16).
             ApiError::UnsupportedEncoding => response.insert_header((ACCEPT_ENCODING, "identity")),
             ApiError::MethodNotAllowed(methods) => response.insert_header((ALLOW, *methods)),
+            ApiError::TooManyRequests(limited) => response
+                .insert_header((RETRY_AFTER, limited.retry_after))
+                .insert_header((RATELIMIT_POLICY.clone(), limited.policy.as_str()))
+                .insert_header((RATELIMIT.clone(), limited.left.as_str())),
             ApiError::Unavailable { .. } => response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS)),
             _ => &mut response,
         };

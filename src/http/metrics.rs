@@ -18,9 +18,11 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use tokio::sync::Mutex;
 
+use super::limit_metrics::LimitMetrics;
 use crate::announcer::Announcer;
 use crate::grip::{EndpointState, Publisher, Refused, Verifier};
 use crate::hub::Hub;
+use crate::limits::Limits;
 use crate::live::Live;
 
 /// See [`Metrics::encode`].
@@ -132,6 +134,7 @@ impl Metrics {
         publisher: Option<Arc<Publisher>>,
         hub: Option<Arc<Hub>>,
         verifier: Option<Arc<Verifier>>,
+        limits: Arc<Limits>,
     ) -> Self {
         let mut registry = Registry::with_prefix("livecounter");
         let requests = Arc::new(Requests {
@@ -145,6 +148,7 @@ impl Metrics {
             "Topics changed and not yet acknowledged as announced, in the whole store; NaN while it is away";
         registry.register("outbox_topics", help, outbox.clone());
         registry.register_collector(Box::new(Parts { announcer, publisher, hub, verifier }));
+        registry.register_collector(Box::new(LimitMetrics(limits)));
         Metrics { registry, outbox, asked: Mutex::default(), requests }
     }
 

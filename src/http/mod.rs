@@ -7,6 +7,8 @@ mod context;
 mod counters;
 mod error;
 mod home;
+mod limit_metrics;
+mod limited;
 mod metrics;
 mod observe;
 mod operations;
@@ -25,6 +27,7 @@ use actix_web::{Handler, HttpResponse, Resource, Responder};
 pub use caching::CacheTerms;
 pub use context::{Context, Shared};
 pub use error::ApiError;
+pub use limited::Limited;
 pub use metrics::Metrics;
 
 use metrics::{Requests, Route};

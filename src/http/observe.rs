@@ -24,6 +24,9 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest id taken over from a request.
 const LONGEST_ID: usize = 64;
 
+/// What scripts of other origins may read, beyond the few headers that they always may.
+const EXPOSED: &str = "x-request-id, retry-after, ratelimit, ratelimit-policy";
+
 /// While the store is away all requests fail: one line a second, from which an operator has the id of some.
 static UNAVAILABLE: Throttle = Throttle::new(Duration::from_secs(1));
 
@@ -48,7 +51,7 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     }
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("x-request-id, retry-after"));
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
     // An answer that a cache may repeat belongs to no single request.
     if !is_shared(headers) {
         headers.insert(REQUEST_ID.clone(), id);

@@ -18,9 +18,11 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use super::caching::{self, NO_STORE};
 use super::context::Context;
 use super::error::ApiError;
+use super::limited;
 use crate::domain::{EventId, Topic};
 use crate::grip::{Hold, HoldError, LastSeen};
 use crate::hub::Listener;
+use crate::limits::StreamPlace;
 use crate::sse;
 use crate::store::Reading;
 
@@ -149,6 +151,7 @@ fn uncacheable() -> HttpResponseBuilder {
 /// A stream held in this process, where that is how it runs.
 async fn direct(request: &HttpRequest, context: &Context, topic: Topic) -> Result<HttpResponse, ApiError> {
     let streams = context.streams.as_ref().ok_or(ApiError::NoProxy)?;
+    let place = limited::stream(request, context)?;
     let permit = Arc::clone(&context.shared.streams).try_acquire_owned();
     let permit = permit.map_err(|_| ApiError::Unavailable { detail: TOO_MANY_STREAMS, source: None })?;
     // Join first, then read: so nothing falls between.
@@ -164,6 +167,7 @@ async fn direct(request: &HttpRequest, context: &Context, topic: Topic) -> Resul
         listener,
         keep_alive,
         _permit: permit,
+        _place: place,
     });
     if request.version() < Version::HTTP_11 {
         // A client of HTTP/1.0 would take the sizes of chunks for data: its stream ends with the connection.
@@ -179,6 +183,7 @@ struct Events {
     listener: Listener,
     keep_alive: Interval,
     _permit: OwnedSemaphorePermit,
+    _place: Option<StreamPlace>,
 }
 
 impl Stream for Events {

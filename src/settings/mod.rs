@@ -12,6 +12,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::domain::CounterId;
+use crate::limits;
 use texts::Texts;
 pub use texts::environment;
 
@@ -38,6 +39,7 @@ pub struct Settings {
     pub cache_max_age: Duration,
     pub cache_stale_if_error: Duration,
     pub counters_known: Option<Vec<CounterId>>,
+    pub limits: limits::Options,
     pub log_format: LogFormat,
     pub ops_listen: Option<SocketAddr>,
 }
@@ -126,6 +128,7 @@ impl Settings {
             cache_max_age: texts.duration("cache.max_age")?,
             cache_stale_if_error: texts.duration("cache.stale_if_error")?,
             counters_known: texts.counter_ids("counters.known")?,
+            limits: limits(&texts)?,
             log_format: texts.parse("log.format", "must be text or json")?,
             ops_listen: match texts.get("ops.listen") {
                 Some(_) => Some(texts.parse("ops.listen", ADDRESS)?),
@@ -205,6 +208,14 @@ fn address(texts: &Texts, port: Option<&str>, flag: Option<&str>) -> Result<Sock
         address.set_port(port.parse().map_err(|_| SettingsError::new("PORT", "must be a port number"))?);
     }
     Ok(address)
+}
+
+/// What one client may take, and who says which client it is.
+fn limits(texts: &Texts) -> Result<limits::Options, SettingsError> {
+    Ok(limits::Options {
+        trusted_proxies: texts.trusted_proxies("trusted_proxies")?,
+        streams: texts.parse_optional("limits.streams", "must be a whole number of at least 1")?,
+    })
 }
 
 impl FromStr for LogFormat {
@@ -361,6 +372,38 @@ mod tests {
         assert_eq!(ids(of_file), Some(vec!["1".into(), "2".into()]));
         let of_env = load(&[("LIVECOUNTER__COUNTERS__KNOWN", "1,2")]).expect("settings");
         assert_eq!(ids(of_env), Some(vec!["1".into(), "2".into()]));
+    }
+
+    #[test]
+    fn limits_are_off_until_they_are_set() {
+        let limits = load(&[]).expect("settings").limits;
+        assert!(limits.trusted_proxies.is_empty() && limits.streams.is_none());
+        let file = "trusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n[limits]\nstreams = 20\n";
+        let of_file = load_with(Some(file), &[], None).expect("settings").limits;
+        assert_eq!(of_file.streams.map(|streams| streams.get()), Some(20));
+        let environment =
+            [("LIVECOUNTER__TRUSTED_PROXIES", "10.0.0.0/8, ::1"), ("LIVECOUNTER__LIMITS__STREAMS", "20")];
+        let of_env = load(&environment).expect("settings").limits;
+        assert_eq!(of_env.trusted_proxies, of_file.trusted_proxies);
+        assert_eq!(of_env.streams, of_file.streams);
+    }
+
+    #[test]
+    fn limits_that_are_none_are_refused() {
+        for (environment, expected) in [
+            (("LIVECOUNTER__LIMITS__STREAMS", "0"), "limits.streams: must be a whole number of at least 1"),
+            (
+                ("LIVECOUNTER__TRUSTED_PROXIES", "10.0.0.1,proxy"),
+                "trusted_proxies: \"proxy\" is neither an address, such as 10.0.0.1 or fd00::1, nor a range, such as \
+                 10.0.0.0/8 or fd00::/8",
+            ),
+            (
+                ("LIVECOUNTER__TRUSTED_PROXIES", "10.0.0.1/8"),
+                "trusted_proxies: 10.0.0.1/8 names an address within the range 10.0.0.0/8: write the one or the other",
+            ),
+        ] {
+            assert_eq!(problem(&[environment]), expected);
+        }
     }
 
     #[test]

@@ -10,9 +10,10 @@ use config::{Config, Environment, File, FileFormat, Value, ValueKind};
 
 use super::{Secret, SettingsError};
 use crate::domain::CounterId;
+use crate::limits::TrustedProxies;
 
 /// The keys, with their defaults; an empty default is none.
-const KEYS: [(&str, &str); 21] = [
+const KEYS: [(&str, &str); 23] = [
     ("listen", "127.0.0.1:8000"),
     ("workers", ""),
     ("connections.keep_alive", "75s"),
@@ -32,12 +33,14 @@ const KEYS: [(&str, &str); 21] = [
     ("cache.max_age", "10m"),
     ("cache.stale_if_error", "1d"),
     ("counters.known", ""),
+    ("limits.streams", ""),
+    ("trusted_proxies", ""),
     ("log.format", "text"),
     ("ops.listen", ""),
 ];
 
-/// The only key whose value may be a list.
-const LIST_KEY: &str = "counters.known";
+/// The keys whose value may be a list.
+const LIST_KEYS: [&str; 2] = ["counters.known", "trusted_proxies"];
 
 /// Names that operators already know. They stand for a key unless `LIVECOUNTER__…` sets it too.
 const KNOWN_NAMES: [(&str, &str); 5] = [
@@ -92,7 +95,9 @@ impl Texts {
         }
         for (key, value) in &texts {
             let problem = match value.kind {
-                ValueKind::Array(_) if key != LIST_KEY => "must be a single value, not a list",
+                ValueKind::Array(_) if !LIST_KEYS.contains(&key.as_str()) => {
+                    "must be a single value, not a list"
+                }
                 ValueKind::Table(_) => "must be a value, not a section",
                 _ => continue,
             };
@@ -139,24 +144,38 @@ impl Texts {
         Ok(duration)
     }
 
-    /// A list in the file, a text with commas or white space in the environment.
-    pub(super) fn counter_ids(&self, key: &str) -> Result<Option<Vec<CounterId>>, SettingsError> {
+    /// What is off where it is not set.
+    pub(super) fn parse_optional<T: FromStr>(
+        &self,
+        key: &str,
+        problem: &str,
+    ) -> Result<Option<T>, SettingsError> {
+        self.get(key).map(|_| self.parse(key, problem)).transpose()
+    }
+
+    /// A list in the file, a text with commas or white space in the environment; `None` where it is not set.
+    fn list(&self, key: &str) -> Result<Option<Vec<String>>, SettingsError> {
         let Some(value) = self.0.get(key) else { return Ok(None) };
-        let texts: Vec<String> = match value.clone().into_array() {
-            Ok(list) => list
-                .into_iter()
-                .map(|item| {
-                    item.into_string().map_err(|_| SettingsError::new(key, "must be a list of texts"))
-                })
-                .collect::<Result<_, _>>()?,
-            Err(_) => {
-                let text = value.clone().into_string().unwrap_or_default();
-                if text.trim().is_empty() {
-                    return Ok(None);
-                }
-                text.split([',', ' ']).filter(|id| !id.is_empty()).map(str::to_owned).collect()
-            }
-        };
+        let not_texts = || SettingsError::new(key, "must be a list of texts");
+        if let Ok(list) = value.clone().into_array() {
+            let texts = list.into_iter().map(|item| item.into_string().map_err(|_| not_texts()));
+            return texts.collect::<Result<_, _>>().map(Some);
+        }
+        let text = value.clone().into_string().unwrap_or_default();
+        if text.trim().is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(text.split([',', ' ']).filter(|item| !item.is_empty()).map(str::to_owned).collect()))
+    }
+
+    pub(super) fn trusted_proxies(&self, key: &str) -> Result<TrustedProxies, SettingsError> {
+        let texts = self.list(key)?.unwrap_or_default();
+        TrustedProxies::parse(texts.iter().map(String::as_str))
+            .map_err(|error| SettingsError::new(key, error))
+    }
+
+    pub(super) fn counter_ids(&self, key: &str) -> Result<Option<Vec<CounterId>>, SettingsError> {
+        let Some(texts) = self.list(key)? else { return Ok(None) };
         if texts.is_empty() {
             return Err(SettingsError::new(key, "must name a counter: with an empty list all are 404"));
         }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// Each module with those it may use. `domain` and `sse` know nobody.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("domain", &[]),
     ("nearest", &[]),
     ("sse", &[]),
@@ -12,14 +12,27 @@ const MAY_USE: [(&str, &[&str]); 15] = [
     ("grip", &["test_server"]),
     ("hub", &["domain"]),
     ("store", &["domain"]),
-    ("settings", &["domain", "nearest"]),
+    ("limits", &["domain"]),
+    ("settings", &["domain", "limits", "nearest"]),
     ("telemetry", &["settings"]),
     ("announcer", &["domain", "fastly", "grip", "hub", "sse", "store"]),
     ("live", &["announcer", "domain", "store"]),
-    ("http", &["announcer", "domain", "grip", "hub", "live", "nearest", "sse", "store"]),
+    ("http", &["announcer", "domain", "grip", "hub", "limits", "live", "nearest", "sse", "store"]),
     (
         "app",
-        &["announcer", "domain", "fastly", "grip", "http", "hub", "live", "settings", "store", "telemetry"],
+        &[
+            "announcer",
+            "domain",
+            "fastly",
+            "grip",
+            "http",
+            "hub",
+            "limits",
+            "live",
+            "settings",
+            "store",
+            "telemetry",
+        ],
     ),
     ("main", &["app", "settings", "telemetry"]),
     ("test_server", &[]),

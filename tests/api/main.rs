@@ -15,6 +15,7 @@ mod ending;
 mod grip;
 mod https;
 mod layers;
+mod limits;
 mod logs;
 mod operations;
 mod program;
