@@ -1,43 +1,34 @@
 //! The only encoder of Server-Sent Events (WHATWG HTML, section 9.2).
 
 use std::fmt::{Display, Write};
-use std::sync::LazyLock;
-
-use bytes::Bytes;
+use std::time::Duration;
 
 /// The media type of a stream.
 pub const CONTENT_TYPE: &str = "text/event-stream";
 
-/// A comment: keeps proxies and browsers from closing a quiet stream; clients ignore it.
-pub const KEEP_ALIVE: &str = ":\n\n";
+/// A comment: keeps proxies and browsers from closing a quiet stream. A line, and no blank line behind it: many clients take
+/// every blank line for the end of an event, and would show an empty one.
+pub const KEEP_ALIVE: &str = ":\n";
 
-/// How long a browser waits before it reconnects, in milliseconds.
-const RETRY_MS: u32 = 2000;
+/// How many spaces are in the comment that a stream begins with: clients that buffer the first kilobytes then show
+/// what follows at once.
+const PADDING: usize = 2048;
 
-/// What every stream begins with: a comment of 2,048 spaces, which moves clients that buffer the first kilobytes to
-/// show what follows at once, and the reconnect delay.
-static PREAMBLE: LazyLock<String> = LazyLock::new(|| format!(":{:2048}\n\nretry: {RETRY_MS}\n\n", ""));
-
-/// A `message` event with an id. Line breaks in `data` become several `data:` fields, as the format demands; NUL and
-/// lone CR, which no field can carry, are left out.
-pub fn message(id: impl Display, data: &str) -> String {
-    let mut event = String::with_capacity(64 + data.len());
-    write_message(&mut event, id, data);
-    event
-}
-
-/// The first bytes of a stream: the preamble and the present value.
-pub fn opening(id: impl Display, data: &str) -> Bytes {
-    let mut stream = String::with_capacity(PREAMBLE.len() + 64 + data.len());
-    stream.push_str(&PREAMBLE);
-    write_message(&mut stream, id, data);
-    stream.into()
-}
-
-fn write_message(out: &mut String, id: impl Display, data: &str) {
+/// A `message` event with an id. With `retry`, the first of a stream: then the comment of spaces and the delay before a
+/// client reconnects stand in the same block, since a block without data would be an empty event to many clients.
+///
+/// Line breaks in `data` become several `data:` fields, as the format demands; NUL and lone CR, which no field can carry,
+/// are left out.
+pub fn render(retry: Option<Duration>, id: impl Display, data: &str) -> String {
+    let padding = if retry.is_some() { PADDING } else { 0 };
+    let mut out = String::with_capacity(padding + 128 + data.len());
+    // Writing to a String cannot fail.
+    if let Some(retry) = retry {
+        let _ = write!(out, ":{:PADDING$}\nretry: {}\n", "", retry.as_millis());
+    }
     out.push_str("id: ");
     let start = out.len();
-    let _ = write!(out, "{id}"); // writing to a String cannot fail
+    let _ = write!(out, "{id}");
     if out[start..].contains(['\r', '\n', '\0']) {
         let clean = out[start..].replace(['\r', '\n', '\0'], "");
         out.truncate(start);
@@ -50,6 +41,7 @@ fn write_message(out: &mut String, id: impl Display, data: &str) {
         out.push('\n');
     }
     out.push('\n');
+    out
 }
 
 #[cfg(test)]
@@ -58,28 +50,26 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_message_is_these_bytes() {
-        assert_eq!(message("a1-7", "26"), "id: a1-7\nevent: message\ndata: 26\n\n");
+    fn an_event_is_these_bytes() {
+        assert_eq!(render(None, "2@a1-7", "26"), "id: 2@a1-7\nevent: message\ndata: 26\n\n");
     }
 
     #[test]
-    fn a_stream_opens_with_padding_retry_and_the_value() {
-        let bytes = opening("a1-7", "26");
-        let text = std::str::from_utf8(&bytes).expect("text");
-        let (padding, rest) = text.split_once("\n\n").expect("a first block");
-        assert_eq!(padding, format!(":{}", " ".repeat(2048)));
-        assert_eq!(rest, "retry: 2000\n\nid: a1-7\nevent: message\ndata: 26\n\n");
+    fn a_stream_begins_with_one_block() {
+        let text = render(Some(Duration::from_millis(1789)), "2@a1-7", "26");
+        let padding = " ".repeat(2048);
+        assert_eq!(text, format!(":{padding}\nretry: 1789\nid: 2@a1-7\nevent: message\ndata: 26\n\n"));
     }
 
     #[test]
     fn every_line_of_the_data_is_a_field() {
-        assert_eq!(message("1", "a\r\nb\0c"), "id: 1\nevent: message\ndata: a\ndata: bc\n\n");
+        assert_eq!(render(None, "1", "a\r\nb\0c"), "id: 1\nevent: message\ndata: a\ndata: bc\n\n");
     }
 
     proptest! {
         #[test]
         fn no_id_and_no_data_can_forge_a_field(id in "\\PC{0,20}|[\\r\\n\\x00a]{0,9}", data in "(?s).{0,60}") {
-            let event = message(&id, &data);
+            let event = render(None, &id, &data);
             let lines: Vec<&str> = event.split_terminator('\n').collect();
             prop_assert!(!event.contains(['\r', '\0']));
             prop_assert!(lines[0].starts_with("id: "));

@@ -111,7 +111,7 @@ impl Round {
         let purged = self.purge_first(announcer, &claims).await;
         let mut items = Vec::new();
         for (topic, Announcement { value, id, prev }) in claimed {
-            let content = sse::message(id, &value.to_string());
+            let content = sse::render(None, topic.stream_id(id), &value.to_string());
             if self.outlets.publisher.is_some() {
                 let channel = topic.channel(&self.outlets.prefix);
                 let (id, prev_id) = (id.to_string(), Some(prev.to_string()));

@@ -87,6 +87,7 @@ impl App {
         let shared = Arc::new(Shared {
             verifier,
             prefix: settings.grip_prefix.clone(),
+            keep_alive: settings.streams_keep_alive,
             cache: match purged {
                 true => CacheTerms::purged(settings.cache_max_age, settings.cache_stale_if_error),
                 false => CacheTerms::unpurged(),

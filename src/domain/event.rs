@@ -1,4 +1,4 @@
-//! The identity of a published value: what SSE calls `id`, and GRIP `id` and `prev-id`.
+//! The identity of a published value: what GRIP calls `id` and `prev-id`, and with the name of its topic SSE calls `id`.
 
 use std::fmt;
 use std::str::FromStr;

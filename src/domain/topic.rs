@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use smol_str::{SmolStr, format_smolstr};
 
-use super::CounterId;
+use super::{CounterId, EventId};
 
 /// How many buckets the topics of a store are spread over. Part of the stored keys: changing it orphans them.
 pub const BUCKETS: u16 = 128;
@@ -16,6 +16,9 @@ pub const SHELVES: u16 = 8;
 /// The longest name: as long as Fastly lets a surrogate key be. One that is longer would spoil the purge of all others
 /// of its batch.
 const MAX_LEN: usize = 1024;
+
+/// What the names of counters' topics begin with.
+const COUNTER: &str = "counter-";
 
 /// A topic: its name, from which its channel, its surrogate key and its store keys follow. Cheap to clone.
 ///
@@ -30,7 +33,7 @@ pub struct Topic {
 impl Topic {
     /// The topic of a counter: `counter-{id}`.
     pub fn counter(id: &CounterId) -> Self {
-        Topic::named(format_smolstr!("counter-{id}"))
+        Topic::named(format_smolstr!("{COUNTER}{id}"))
     }
 
     /// The name; what stores keep.
@@ -58,10 +61,29 @@ impl Topic {
         &self.name
     }
 
+    /// The id of an event of this topic in a stream: `{id}@{epoch}-{revision}`, where a counter goes by its own id. So one
+    /// stream can carry several topics.
+    pub fn stream_id(&self, id: EventId) -> impl fmt::Display {
+        let name = self.name.strip_prefix(COUNTER).unwrap_or(&self.name);
+        StreamId { name, id }
+    }
+
     fn named(name: SmolStr) -> Self {
         // FNV-1a, 32 bits: written out because stored keys depend on it, so no library may change it under us.
         let hash = name.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
         Topic { name, hash }
+    }
+}
+
+/// See [`Topic::stream_id`].
+struct StreamId<'a> {
+    name: &'a str,
+    id: EventId,
+}
+
+impl fmt::Display for StreamId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.name, self.id)
     }
 }
 
@@ -108,11 +130,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_counter_may_be_called_as_the_topics_of_counters_are() {
+        let topic = Topic::counter(&"counter-counter-".parse().expect("an id"));
+        assert_eq!(topic.stream_id(EventId::default()).to_string(), "counter-counter-@0-0");
+    }
+
+    #[test]
     fn every_name_of_a_counter_follows_from_its_id() {
         let topic = Topic::counter(&"2".parse().expect("an id"));
         assert_eq!(topic.name(), "counter-2");
         assert_eq!(topic.channel("eu-"), "eu-counter-2");
         assert_eq!(topic.surrogate_key(), "counter-2");
+        assert_eq!(topic.stream_id(EventId::default()).to_string(), "2@0-0");
         assert_eq!(topic.name().parse(), Ok(topic));
     }
 

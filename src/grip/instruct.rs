@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_hold_is_these_lines() {
         let hold = Hold::stream("counter-2", Some("1f-7"))
-            .and_then(|hold| hold.keep_alive(":\n\n", Duration::from_secs(20)))
+            .and_then(|hold| hold.keep_alive(":\n", Duration::from_secs(20)))
             .and_then(|hold| hold.next("/counters/2/events", MINUTE))
             .expect("a hold");
         assert_eq!(
@@ -133,7 +133,7 @@ mod tests {
             [
                 "grip-hold: stream",
                 "grip-channel: counter-2; prev-id=1f-7",
-                "grip-keep-alive: :\\n\\n; format=cstring; timeout=20",
+                "grip-keep-alive: :\\n; format=cstring; timeout=20",
                 "grip-link: </counters/2/events>; rel=next; timeout=60",
             ]
         );

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
@@ -32,6 +33,8 @@ pub struct Shared {
     pub verifier: Option<Arc<Verifier>>,
     /// Behind which prefix the GRIP channels stand.
     pub prefix: String,
+    /// After how long a silence a stream says that it is there.
+    pub keep_alive: Duration,
     /// What caches may keep.
     pub cache: CacheTerms,
     /// Where set, other counters are 404.

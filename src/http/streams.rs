@@ -2,7 +2,8 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::task::{self, Poll};
 use std::time::Duration;
 
@@ -26,8 +27,6 @@ use crate::limits::StreamPlace;
 use crate::sse;
 use crate::store::Reading;
 
-/// How often a quiet stream says that it is there. Firefox and some proxies close after half a minute of silence.
-const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// How often the proxy asks on behalf of listeners who have heard nothing since it asked last. So a lost *last* publish
 /// heals within twice this time: Pushpin's timer is not wound up anew by each publish.
 const RECOVER_AFTER: Duration = Duration::from_secs(15);
@@ -37,6 +36,8 @@ const RECOVER_AFTER: Duration = Duration::from_secs(15);
 const RECOVER_NEW_AFTER: Duration = Duration::from_secs(3);
 
 const TOO_MANY_STREAMS: &str = "this server holds as many streams as it can; try again later";
+/// The least and the greatest reconnect delay, in milliseconds.
+const RECONNECT_AFTER: (u64, u64) = (1500, 3000);
 
 static GRIP_LAST: HeaderName = HeaderName::from_static("grip-last");
 static GRIP_SIG: HeaderName = HeaderName::from_static("grip-sig");
@@ -58,7 +59,7 @@ pub(super) async fn open(
     let mut response = HttpResponse::Ok();
     context.shared.cache.held(&mut response, &topic);
     hold(&mut response, context, &topic, &reading, recovery_path, RECOVER_NEW_AFTER)?;
-    Ok(response.body(opening(&reading)))
+    Ok(response.body(opening(&topic, &reading)))
 }
 
 /// Answers the proxy's question whether listeners have missed something: the value if so, nothing if not, and a hold
@@ -87,7 +88,7 @@ pub(super) async fn recover(
     if seen == Some(reading.published) {
         Ok(response.body(Bytes::new()))
     } else {
-        Ok(response.body(sse::message(reading.id, &reading.value.to_string())))
+        Ok(response.body(sse::render(None, topic.stream_id(reading.id), &reading.value.to_string())))
     }
 }
 
@@ -108,8 +109,19 @@ async fn read(context: &Context, topic: &Topic) -> Result<Reading, ApiError> {
     context.live.read(topic.clone()).await.map_err(ApiError::unread)
 }
 
-fn opening(reading: &Reading) -> Bytes {
-    sse::opening(reading.id, &reading.value.to_string())
+/// What a stream begins with. All who are answered from a cache with one copy of a hold share its reconnect delay.
+fn opening(topic: &Topic, reading: &Reading) -> String {
+    sse::render(Some(reconnect_delay()), topic.stream_id(reading.id), &reading.value.to_string())
+}
+
+/// How long the client of the next stream waits before it reconnects: listeners that a restart cuts off all at once must
+/// not return all at once. Steps of the golden ratio spread any run of streams evenly.
+fn reconnect_delay() -> Duration {
+    static NEXT: LazyLock<AtomicU32> = LazyLock::new(|| getrandom::u32().unwrap_or_default().into());
+    const STEP: u32 = 0x9e37_79b9;
+    let share = u64::from(NEXT.fetch_add(STEP, Ordering::Relaxed));
+    let (least, most) = RECONNECT_AFTER;
+    Duration::from_millis(least + ((share * (most - least + 1)) >> 32))
 }
 
 /// The hold. Its prev-id is what was last *published*, not the present revision: with the present one everybody who
@@ -124,7 +136,7 @@ fn hold(
 ) -> Result<(), HoldError> {
     response.insert_header((CONTENT_TYPE, HeaderValue::from_static(sse::CONTENT_TYPE)));
     let hold = Hold::stream(&topic.channel(&context.shared.prefix), Some(&reading.published.to_string()))?
-        .keep_alive(sse::KEEP_ALIVE, KEEP_ALIVE)?
+        .keep_alive(sse::KEEP_ALIVE, context.shared.keep_alive)?
         .next(recovery_path, recover_after)?;
     for (name, value) in hold.into_headers() {
         response.insert_header((HeaderName::from_static(name), value));
@@ -160,10 +172,12 @@ async fn direct(request: &HttpRequest, context: &Context, topic: Topic) -> Resul
         .ok_or(ApiError::Unavailable { detail: "this server is stopping; connect again", source: None })?;
     let reading = read(context, &topic).await?;
     listener.skip_to(reading.id);
-    let mut keep_alive = interval_at(Instant::now() + KEEP_ALIVE, KEEP_ALIVE);
+    let silence = context.shared.keep_alive;
+    let mut keep_alive = interval_at(Instant::now() + silence, silence);
     keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let opening = opening(&topic, &reading).into();
     let mut response = uncacheable().streaming(Events {
-        opening: Some(opening(&reading)),
+        opening: Some(opening),
         listener,
         keep_alive,
         _permit: permit,
@@ -197,5 +211,18 @@ impl Stream for Events {
             return Poll::Ready(event.map(Ok));
         }
         self.keep_alive.poll_tick(context).map(|_| Some(Ok(Bytes::from_static(sse::KEEP_ALIVE.as_bytes()))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reconnect_delays_are_spread_over_their_range() {
+        let mut delays: Vec<_> = (0..1000).map(|_| reconnect_delay().as_millis()).collect();
+        delays.sort_unstable();
+        assert!(delays[0] >= 1500 && delays[999] <= 3000, "{delays:?}");
+        assert!(delays.windows(2).all(|pair| pair[1] - pair[0] <= 5), "no gap, so no crowd: {delays:?}");
     }
 }

@@ -36,6 +36,7 @@ pub struct Settings {
     pub fastly_api_url: String,
     pub fastly_soft_purge: bool,
     pub publish_interval: Duration,
+    pub streams_keep_alive: Duration,
     pub cache_max_age: Duration,
     pub cache_stale_if_error: Duration,
     pub counters_known: Option<Vec<CounterId>>,
@@ -125,6 +126,7 @@ impl Settings {
             fastly_api_url: texts.get("fastly.api_url").unwrap_or_default().to_owned(),
             fastly_soft_purge: texts.parse("fastly.soft_purge", "must be true or false")?,
             publish_interval: texts.duration("publish.interval")?,
+            streams_keep_alive: texts.duration("streams.keep_alive")?,
             cache_max_age: texts.duration("cache.max_age")?,
             cache_stale_if_error: texts.duration("cache.stale_if_error")?,
             counters_known: texts.counter_ids("counters.known")?,
@@ -183,6 +185,11 @@ impl Settings {
         }
         if !(Duration::from_secs(1)..=Duration::from_secs(3600)).contains(&self.connections_keep_alive) {
             return Err(SettingsError::new("connections.keep_alive", "must be between 1s and 1h"));
+        }
+        // Whole seconds, as Pushpin counts in them; less than a minute, after which balancers cut off what is silent.
+        let keep_alive = self.streams_keep_alive;
+        if keep_alive.subsec_nanos() != 0 || !(1..=55).contains(&keep_alive.as_secs()) {
+            return Err(SettingsError::new("streams.keep_alive", "must be whole seconds, from 1s to 55s"));
         }
         for (key, time) in
             [("cache.max_age", self.cache_max_age), ("cache.stale_if_error", self.cache_stale_if_error)]
@@ -254,6 +261,8 @@ mod tests {
         Settings::load(on_disk.as_ref().map(|file| file.path()), environment, listen)
     }
 
+    const KEEP_ALIVE_PROBLEM: &str = "streams.keep_alive: must be whole seconds, from 1s to 55s";
+
     fn problem(environment: &[(&str, &str)]) -> String {
         load(environment).expect_err("a refusal").to_string()
     }
@@ -264,6 +273,7 @@ mod tests {
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8000");
         assert_eq!(settings.sqlite_path, Path::new("livecounter.db"));
         assert_eq!(settings.publish_interval, Duration::from_millis(250));
+        assert_eq!(settings.streams_keep_alive, Duration::from_secs(20));
         assert_eq!(settings.cache_max_age, Duration::from_secs(600));
         assert_eq!(settings.cache_stale_if_error, Duration::from_secs(86_400));
         assert!(settings.redis_url.is_none() && settings.counters_known.is_none());
@@ -312,6 +322,9 @@ mod tests {
                 ("LIVECOUNTER__CACHE__MAX_AGE", "1500ms"),
                 "cache.max_age: must be whole seconds: caches know no others",
             ),
+            (("LIVECOUNTER__STREAMS__KEEP_ALIVE", "0s"), KEEP_ALIVE_PROBLEM),
+            (("LIVECOUNTER__STREAMS__KEEP_ALIVE", "1500ms"), KEEP_ALIVE_PROBLEM),
+            (("LIVECOUNTER__STREAMS__KEEP_ALIVE", "56s"), KEEP_ALIVE_PROBLEM),
             (
                 ("LIVECOUNTER__COUNTERS__KNOWN", ","),
                 "counters.known: must name a counter: with an empty list all are 404",
@@ -350,7 +363,13 @@ mod tests {
 
     #[test]
     fn durations_are_whole_milliseconds_up_to_their_bound_and_never_months() {
-        for key in ["PUBLISH__INTERVAL", "CACHE__MAX_AGE", "CACHE__STALE_IF_ERROR", "REDIS__WAIT_TIMEOUT"] {
+        for key in [
+            "PUBLISH__INTERVAL",
+            "STREAMS__KEEP_ALIVE",
+            "CACHE__MAX_AGE",
+            "CACHE__STALE_IF_ERROR",
+            "REDIS__WAIT_TIMEOUT",
+        ] {
             let name = format!("LIVECOUNTER__{key}");
             for text in ["10M", "1us", "1000001ns", "10", "-1s", "1e3s"] {
                 let problem = problem(&[(&name, text)]);

@@ -13,7 +13,7 @@ use crate::domain::CounterId;
 use crate::limits::TrustedProxies;
 
 /// The keys, with their defaults; an empty default is none.
-const KEYS: [(&str, &str); 23] = [
+const KEYS: &[(&str, &str)] = &[
     ("listen", "127.0.0.1:8000"),
     ("workers", ""),
     ("connections.keep_alive", "75s"),
@@ -30,6 +30,7 @@ const KEYS: [(&str, &str); 23] = [
     ("fastly.api_url", "https://api.fastly.com"),
     ("fastly.soft_purge", "true"),
     ("publish.interval", "250ms"),
+    ("streams.keep_alive", "20s"),
     ("cache.max_age", "10m"),
     ("cache.stale_if_error", "1d"),
     ("counters.known", ""),

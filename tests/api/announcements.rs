@@ -47,7 +47,7 @@ async fn the_cache_is_purged_before_every_proxy_is_told_and_again_two_seconds_la
         assert_eq!((&item["channel"], &item["prev-id"]), (&"counter-2".into(), &"0-0".into()));
         let id = item["id"].as_str().expect("an id");
         let content = item["formats"]["http-stream"]["content"].as_str().expect("a content");
-        assert_eq!(content, format!("id: {id}\nevent: message\ndata: 1\n\n"));
+        assert_eq!(content, format!("id: 2@{id}\nevent: message\ndata: 1\n\n"));
     }
     let apart = purges[1].at - publishes[0].at;
     assert!(apart > Duration::from_millis(1800), "a fetch under way had {apart:?} to end");

@@ -67,7 +67,7 @@ async fn a_proxied_stream_is_a_hold_that_the_purged_cache_may_keep() {
         ("content-type", "text/event-stream"),
         ("grip-hold", "stream"),
         ("grip-channel", "counter-2; prev-id=0-0"),
-        ("grip-keep-alive", ":\\n\\n; format=cstring; timeout=20"),
+        ("grip-keep-alive", ":\\n; format=cstring; timeout=20"),
         ("grip-link", "</counters/2/recover>; rel=next; timeout=3"),
         ("surrogate-key", "counter-2"),
         ("surrogate-control", "max-age=600, stale-if-error=86400"),
@@ -79,8 +79,11 @@ async fn a_proxied_stream_is_a_hold_that_the_purged_cache_may_keep() {
         assert_eq!(header(&held, name), expected);
     }
     let body = held.text().await.expect("a body");
-    assert!(body.starts_with(&format!(":{}\n\nretry: 2000\n\n", " ".repeat(2048))));
-    assert!(body.ends_with("id: 0-0\nevent: message\ndata: 0\n\n"), "{body}");
+    let rest =
+        body.strip_prefix(&format!(":{}\nretry: ", " ".repeat(2048))).expect("a comment, then the delay");
+    let (retry, event) = rest.split_once('\n').expect("a line");
+    assert!((1500..=3000).contains(&retry.parse::<u32>().expect("a number")), "{retry}");
+    assert_eq!(event, "id: 2@0-0\nevent: message\ndata: 0\n\n");
 }
 
 #[tokio::test]
@@ -93,6 +96,17 @@ async fn where_nothing_is_purged_no_cache_may_keep_a_hold() {
     assert_eq!(header(&held, "cache-control"), "no-cache, no-transform");
     for name in ["surrogate-control", "surrogate-key"] {
         assert_eq!(header(&held, name), "", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_hold_is_kept_alive_as_often_as_is_set() {
+    let redis = RedisServer::start();
+    let app = stateless(&redis, &[("LIVECOUNTER__STREAMS__KEEP_ALIVE", "4s")]).await;
+    let token = hs256(SECRET, &claims("pushpin", 60));
+    for path in ["/counters/2/", "/counters/2/recover"] {
+        let held = listen(&app, path, &[("grip-sig", &token)]).await;
+        assert_eq!(header(&held, "grip-keep-alive"), ":\\n; format=cstring; timeout=4", "{path}");
     }
 }
 
@@ -134,7 +148,7 @@ async fn a_recovery_answers_what_was_missed_and_is_never_cached() {
         assert_eq!(header(&missed, "grip-hold"), "stream");
         assert_eq!(header(&missed, "grip-link"), "</counters/2/recover>; rel=next; timeout=15");
         let body = missed.text().await.expect("a body");
-        assert_eq!(body, format!("id: {published}\nevent: message\ndata: 1\n\n"), "behind {behind}");
+        assert_eq!(body, format!("id: 2@{published}\nevent: message\ndata: 1\n\n"), "behind {behind}");
     }
     let current = recover(&published).await;
     assert_eq!(header(&current, "grip-hold"), "stream");

@@ -30,7 +30,7 @@ async fn a_stream_begins_with_the_value_and_goes_on_with_each_new_one() {
         client.post(app.counter("2")).send().await.expect("an answer");
         let event = stream.next(SOON).await;
         assert_eq!(event.data, expected);
-        assert!(event.id.is_some());
+        assert!(event.id.expect("an id").starts_with("2@"));
     }
 }
 
@@ -86,14 +86,56 @@ async fn with_interval_0_every_value_is_published() {
 #[tokio::test]
 async fn a_quiet_stream_says_every_20_seconds_that_it_is_there() {
     let app = TestApp::spawn().await;
+    let silence = silence(&app).await;
+    assert!((18.0..28.0).contains(&silence.as_secs_f64()), "{silence:?}");
+}
+
+#[tokio::test]
+async fn how_long_a_stream_is_silent_can_be_set() {
+    let app = TestApp::with(&[("LIVECOUNTER__STREAMS__KEEP_ALIVE", "2s")]).await;
+    let silence = silence(&app).await;
+    assert!((1.5..10.0).contains(&silence.as_secs_f64()), "{silence:?}");
+}
+
+/// How long a stream of a counter that nobody changes is silent behind its first event.
+async fn silence(app: &TestApp) -> Duration {
     let mut stream = Listener::connect(app.addr, "/counters/2/").await;
     stream.next(SOON).await;
     let (opened, before) = (Instant::now(), stream.comments().len());
     while stream.comments().len() == before {
         assert!(opened.elapsed() < Duration::from_secs(28), "silence");
-        assert_eq!(stream.try_next(Duration::from_millis(200)).await, None);
+        assert_eq!(stream.try_next(Duration::from_millis(100)).await, None);
     }
-    assert!(opened.elapsed() > Duration::from_secs(18), "{:?}", opened.elapsed());
+    opened.elapsed()
+}
+
+#[tokio::test]
+async fn a_stream_is_these_bytes_and_no_block_of_it_is_empty() {
+    let app = TestApp::with(&[("LIVECOUNTER__STREAMS__KEEP_ALIVE", "1s")]).await;
+    client().post(format!("{}?by=7", app.counter("2"))).send().await.expect("an answer");
+    let mut answer = client().get(app.counter("2")).header("accept", "text/event-stream").send().await;
+    let stream = answer.as_mut().expect("an answer");
+    let mut text = String::new();
+    let mut until = async |end: &str| {
+        while !text.ends_with(end) {
+            let bytes = stream.chunk().await.expect("to receive").expect("it goes on");
+            text.push_str(std::str::from_utf8(&bytes).expect("a text"));
+        }
+        std::mem::take(&mut text)
+    };
+    let opening = until("data: 7\n\n").await;
+    let rest =
+        opening.strip_prefix(&format!(":{}\nretry: ", " ".repeat(2048))).expect("a comment line, then retry");
+    let (retry, rest) = rest.split_once('\n').expect("a line");
+    assert!((1500..=3000).contains(&retry.parse::<u32>().expect("a number")), "{retry}");
+    let id = rest.strip_prefix("id: 2@").and_then(|rest| rest.strip_suffix("\nevent: message\ndata: 7\n\n"));
+    let (epoch, revision) = id.expect("one block").split_once('-').expect("epoch and revision");
+    assert!(u64::from_str_radix(epoch, 16).is_ok() && revision == "1", "{rest}");
+    assert_eq!(until(":\n").await, ":\n", "a line, and no end of a block");
+    client().post(app.counter("2")).send().await.expect("an answer");
+    let next = until("data: 8\n\n").await;
+    let next = next.trim_start_matches(":\n");
+    assert_eq!(next, format!("id: 2@{epoch}-2\nevent: message\ndata: 8\n\n"));
 }
 
 #[tokio::test]

@@ -126,7 +126,9 @@ async fn listen(client: reqwest::Client, url: String, seen: Arc<Mutex<Seen>>, bo
 
 impl Book {
     fn note(&self, seen: &mut Seen, id: &str, data: &str, opening: bool) {
-        let parts = id.split_once('-').and_then(|(e, r)| Some((e.to_owned(), r.parse().ok()?)));
+        let own = id.strip_prefix(&seen.counter).and_then(|rest| rest.strip_prefix('@'));
+        let parts = own.and_then(|id| id.split_once('-'));
+        let parts = parts.and_then(|(epoch, revision)| Some((epoch.to_owned(), revision.parse().ok()?)));
         let (Some((epoch, revision)), Ok(value)) = (parts, data.parse::<i64>()) else {
             return self.wrong(format!("an event {id:?} with {data:?}"));
         };

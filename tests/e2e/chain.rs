@@ -24,7 +24,7 @@ async fn a_listener_behind_pushpin_gets_the_value_and_what_is_published() {
 
     pushpin.publish("counter-2", "e-27", "e-26", &event(27)).await;
     let next = listener.next(SOON).await;
-    assert_eq!((next.id.as_deref(), next.event.as_deref()), (Some("e-27"), Some("message")));
+    assert_eq!((next.id.as_deref(), next.event.as_deref()), (Some("2@e-27"), Some("message")));
     assert_eq!(next.data, "27");
 }
 

@@ -1,7 +1,7 @@
 //! The product end to end: POST → store → announcer → Pushpin → listener, through the cache and back.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
@@ -64,7 +64,7 @@ async fn a_hot_counter_is_published_at_most_once_per_interval_over_all_origins()
     let mut listener = Listener::connect(chain.pushpin.addr(), "/counters/hot/").await;
     listener.until_data("0", SOON).await;
     let before = chain.metric("livecounter_announcements_claimed_total").await;
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     for _ in 0..150 {
         for origin in &chain.origins {
             post(&origin.counter("hot")).await;
@@ -184,13 +184,17 @@ async fn a_post_purges_every_variant() {
 }
 
 #[tokio::test]
-async fn a_quiet_stream_is_kept_alive() {
-    let chain = Chain::start(1).await;
+async fn a_quiet_stream_is_kept_alive_as_often_as_is_set() {
+    let settings = [("LIVECOUNTER__STREAMS__KEEP_ALIVE", "2s")];
+    let chain = Chain::with(1, &settings, Options::default()).await;
     let mut listener = Listener::connect(chain.pushpin.addr(), "/counters/2/").await;
     listener.until_data("0", SOON).await;
-    let padding = listener.comments().len();
-    assert!(listener.try_next(Duration::from_secs(25)).await.is_none(), "no event");
-    assert!(listener.comments().len() > padding, "but a comment");
+    let (opened, before) = (Instant::now(), listener.comments().len());
+    while listener.comments().len() < before + 3 {
+        assert!(opened.elapsed() < SOON, "three comments take six seconds: {:?}", listener.comments().len());
+        assert!(listener.try_next(Duration::from_millis(100)).await.is_none(), "no event");
+    }
+    assert!(opened.elapsed() > Duration::from_secs(4), "{:?}", opened.elapsed());
 }
 
 #[tokio::test]

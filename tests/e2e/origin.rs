@@ -141,7 +141,7 @@ fn answer(request: &Request, state: &Mutex<State>) -> String {
     let event = event(value);
     let hold = format!(
         "Content-Type: text/event-stream\r\nGrip-Hold: stream\r\nGrip-Channel: counter-2; prev-id=e-{value}\r\n\
-         Grip-Keep-Alive: :\\n\\n; format=cstring; timeout=20\r\n\
+         Grip-Keep-Alive: :\\n; format=cstring; timeout=20\r\n\
          Grip-Link: </counters/2/recover>; rel=next; timeout=60\r\n"
     );
     if request.path.starts_with("/counters/2/recover") {
@@ -173,5 +173,5 @@ fn response(status: &str, headers: &str, body: &str) -> String {
 
 /// What is published of a value, as its stream has it.
 pub(crate) fn event(value: i64) -> String {
-    format!("id: e-{value}\nevent: message\ndata: {value}\n\n")
+    format!("id: 2@e-{value}\nevent: message\ndata: {value}\n\n")
 }

@@ -140,8 +140,10 @@ impl Listener {
 
     fn interpret(&mut self, line: &str) -> Option<Event> {
         if line.is_empty() {
-            let event = std::mem::take(&mut self.event);
-            return std::mem::take(&mut self.any_data).then_some(event);
+            // Many clients show such a block as an event without data: nothing that we send may have one.
+            assert!(self.any_data, "an empty event, behind the comments {:?}", self.comments);
+            self.any_data = false;
+            return Some(std::mem::take(&mut self.event));
         }
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);

@@ -90,7 +90,7 @@ async fn listeners_of_a_killed_proxy_return_to_it_and_see_the_last_value() {
     world.write_on(30).await;
     world.pushpins[0].start_again().await;
     world.write_on(50).await;
-    // They come back after the `retry` of the stream: 2 s.
+    // They come back after the `retry` of their stream: 3 s at most.
     world
         .end(End { within: Duration::from_secs(10), late: AFTER_A_LEASE, ambiguous: true, ..End::default() })
         .await;
