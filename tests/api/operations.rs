@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
+use crate::grip::GRIP_URL;
 use crate::support::app::TestApp;
 use crate::support::http::client;
+use crate::support::redis::RedisServer;
 
 #[tokio::test]
 async fn a_healthy_service_says_so() {
@@ -37,6 +39,28 @@ async fn metrics_are_labelled_by_route_template_only() {
     assert!(text.contains("livecounter_http_request_seconds_bucket"), "{text}");
     assert!(text.contains("livecounter_announcements_claimed_total"), "{text}");
     assert!(text.contains("livecounter_outbox_topics "), "{text}");
+}
+
+#[tokio::test]
+async fn scraping_often_asks_the_store_once_a_second_at_most() {
+    /// Each time, the store counts the marks of so many outboxes.
+    const OUTBOXES: u64 = 1024;
+    let redis = RedisServer::start();
+    let app = TestApp::with(&[("REDIS_URL", &redis.url()), ("GRIP_URL", GRIP_URL)]).await;
+    let begun = std::time::Instant::now();
+    for _ in 0..40 {
+        let metrics = client().get(format!("{}/metrics", app.address)).send().await.expect("an answer");
+        assert!(metrics.text().await.expect("a text").contains("livecounter_outbox_topics 0.0"));
+    }
+    let most = (begun.elapsed().as_secs() + 1) * OUTBOXES;
+    let stats = redis.cli(&["info", "commandstats"]);
+    let counted = stats.lines().find_map(|line| line.strip_prefix("cmdstat_zcard:calls=")).expect("a count");
+    let counted: u64 = counted.split(',').next().expect("a number").parse().expect("a number");
+    assert!(
+        (OUTBOXES..=most).contains(&counted),
+        "{counted} looks, and {most} at most, in {:?}",
+        begun.elapsed()
+    );
 }
 
 #[tokio::test]
