@@ -1,6 +1,7 @@
 //! The only encoder of Server-Sent Events (WHATWG HTML, section 9.2).
 
 use std::fmt::{Display, Write};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// The media type of a stream.
@@ -10,9 +11,9 @@ pub const CONTENT_TYPE: &str = "text/event-stream";
 /// every blank line for the end of an event, and would show an empty one.
 pub const KEEP_ALIVE: &str = ":\n";
 
-/// How many spaces are in the comment that a stream begins with: clients that buffer the first kilobytes then show
-/// what follows at once.
-const PADDING: usize = 2048;
+/// The comment that a stream begins with: clients that buffer the first kilobytes then show what follows at once. Written
+/// out once, as the formatter pads character by character.
+static PADDING: LazyLock<String> = LazyLock::new(|| format!(":{:2048}\n", ""));
 
 /// A `message` event with an id. With `retry`, the first of a stream: then the comment of spaces and the delay before a
 /// client reconnects stand in the same block, since a block without data would be an empty event to many clients.
@@ -20,11 +21,12 @@ const PADDING: usize = 2048;
 /// Line breaks in `data` become several `data:` fields, as the format demands; NUL and lone CR, which no field can carry,
 /// are left out.
 pub fn render(retry: Option<Duration>, id: impl Display, data: &str) -> String {
-    let padding = if retry.is_some() { PADDING } else { 0 };
-    let mut out = String::with_capacity(padding + 128 + data.len());
+    let padding = if retry.is_some() { PADDING.as_str() } else { "" };
+    let mut out = String::with_capacity(padding.len() + 128 + data.len());
+    out.push_str(padding);
     // Writing to a String cannot fail.
     if let Some(retry) = retry {
-        let _ = write!(out, ":{:PADDING$}\nretry: {}\n", "", retry.as_millis());
+        let _ = writeln!(out, "retry: {}", retry.as_millis());
     }
     out.push_str("id: ");
     let start = out.len();
