@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use crate::announcer::{Announcer, Outlets, Running};
 use crate::http::{CacheTerms, Context, Metrics, Shared, ops_routes, routes};
 use crate::hub::Hub;
-use crate::limits::Limits;
+use crate::limits::{self, Limits};
 use crate::live::Live;
 use crate::settings::{Settings, SettingsError};
 use parts::{StoreKind, endpoints, publisher, purger, verifier};
@@ -76,7 +76,9 @@ impl App {
             purger,
         };
         let running = Announcer::start(store.open_connection(), outlets, settings.publish_interval);
+        parts::warn_of_missing_limits(settings, address);
         let limits = Arc::new(Limits::new(settings.limits.clone()));
+        tokio::spawn(limits::forget_idle(Arc::downgrade(&limits)));
         let metrics = Metrics::new(
             running.announcer().clone(),
             publisher,

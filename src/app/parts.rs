@@ -1,5 +1,6 @@
 //! The parts that the settings ask for.
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,6 +97,16 @@ pub(super) fn verifier(endpoints: &[Endpoint]) -> Option<Arc<Verifier>> {
         tracing::warn!("a proxy in GRIP_URL has no verify key: whoever sends a Grip-Sig is taken for it");
     }
     Some(verifier)
+}
+
+/// Says that strangers may take all that there is, where they can reach the service.
+pub(super) fn warn_of_missing_limits(settings: &Settings, address: SocketAddr) {
+    if settings.limits.are_off() && !address.ip().to_canonical().is_loopback() {
+        tracing::warn!(
+            "listening on {address}, which is not a loopback address, with no limit on what one client may take: \
+             see docs/your-site.md"
+        );
+    }
 }
 
 /// The publisher, where there is a proxy.

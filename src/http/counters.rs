@@ -9,7 +9,7 @@ use super::amount::amount;
 use super::caching::{self, NO_STORE};
 use super::context::Context;
 use super::error::ApiError;
-use super::streams;
+use super::{limited, streams};
 use crate::domain::{CounterId, IdempotencyKey, Topic};
 
 /// The present value, or a stream that begins with it; 304 where the client has the value already.
@@ -34,11 +34,13 @@ pub(super) async fn post(
     payload: Payload,
     context: Data<Context>,
 ) -> Result<HttpResponse, ApiError> {
+    limited::write(&request, &context)?;
     let id = counter_id(&request, &context)?;
     let media = negotiate(request.headers(), &[Media::Plain, Media::Json])?;
     let key = idempotency_key(&request)?;
     let amount = amount(&request, payload).await?;
-    let value = context.live.add(Topic::counter(&id), amount, key, true).await?.value;
+    limited::amount(&context, amount)?;
+    let value = limited::add(&request, &context, Topic::counter(&id), amount, key).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, NO_STORE.clone()));
     Ok(represent(response, media, &id, value))

@@ -17,6 +17,9 @@ pub enum ApiError {
     /// The request cannot be understood; the text names what is wrong.
     #[error("{0}")]
     BadRequest(String),
+    /// Not everybody may do this; the text says what anybody may.
+    #[error("{0}")]
+    Forbidden(String),
     /// There is nothing under this path.
     #[error("{0}")]
     NotFound(String),
@@ -78,6 +81,7 @@ impl ApiError {
     fn table(&self) -> (StatusCode, &'static str, &'static str) {
         match self {
             ApiError::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad-request", "Bad request"),
+            ApiError::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden", "Forbidden"),
             ApiError::NotFound(_) => (StatusCode::NOT_FOUND, "not-found", "Not found"),
             ApiError::MethodNotAllowed(_) => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed")

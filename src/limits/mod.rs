@@ -1,35 +1,64 @@
 //! What one client may take, and what all of them together may. Everything is counted in this process alone; where no
 //! limit is set, nothing is.
 
+mod amounts;
 mod client;
 mod clients;
 mod rate;
 mod refusals;
 mod streams;
 
+pub use amounts::{Amounts, ParseAmountsError};
 pub use client::{Client, ParseRangeError, TrustedProxies};
 pub use rate::{Exceeded, ParseRateError, Rate, RateLimit};
 pub use refusals::{Refusal, Refusals};
 pub use streams::{StreamCounts, StreamPlace};
 
 use std::num::NonZeroU32;
+use std::sync::Weak;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+/// How often clients that have their whole allowance again are forgotten.
+const FORGET_EVERY: Duration = Duration::from_secs(10);
 
 /// What is set.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: TrustedProxies,
+    /// What anybody may add.
+    pub amounts: Amounts,
+    /// How many new topics one client may make.
+    pub new_topics: Option<Rate>,
     /// How many streams this process may hold for one client.
     pub streams: Option<NonZeroU32>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: TrustedProxies,
+    /// How many requests that write one client may send.
+    pub writes: Option<Rate>,
+}
+
+impl Options {
+    /// Whether nothing bounds what a client may take. The amounts do not: they always have bounds, and any number of
+    /// requests may follow one another.
+    pub fn are_off(&self) -> bool {
+        self.new_topics.is_none() && self.streams.is_none() && self.writes.is_none()
+    }
 }
 
 /// The limits of this process; all workers share them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Limits {
-    /// Whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: TrustedProxies,
+    /// What anybody may add.
+    pub amounts: Amounts,
+    /// The new topics of each client, where they are limited.
+    pub new_topics: Option<RateLimit>,
     /// The streams held for each client, where they are limited.
     pub streams: Option<StreamCounts>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: TrustedProxies,
+    /// The requests that write of each client, where they are limited.
+    pub writes: Option<RateLimit>,
     /// How many requests were refused, by reason.
     pub refusals: Refusals,
 }
@@ -38,9 +67,31 @@ impl Limits {
     /// Nothing is counted yet.
     pub fn new(options: Options) -> Self {
         Limits {
-            trusted_proxies: options.trusted_proxies,
+            amounts: options.amounts,
+            new_topics: options.new_topics.map(RateLimit::new),
             streams: options.streams.map(StreamCounts::new),
+            trusted_proxies: options.trusted_proxies,
+            writes: options.writes.map(RateLimit::new),
             refusals: Refusals::default(),
         }
+    }
+
+    fn rates(&self) -> impl Iterator<Item = &RateLimit> {
+        self.writes.iter().chain(&self.new_topics)
+    }
+}
+
+/// Forgets every few seconds the clients that have their whole allowance again, for as long as the limits are there. At
+/// once done where no rate is limited.
+pub async fn forget_idle(limits: Weak<Limits>) {
+    let mut tick = interval(FORGET_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while let Some(limits) = limits.upgrade() {
+        if limits.rates().next().is_none() {
+            return;
+        }
+        limits.rates().for_each(RateLimit::forget_idle);
+        drop(limits);
+        tick.tick().await;
     }
 }

@@ -220,8 +220,11 @@ fn address(texts: &Texts, port: Option<&str>, flag: Option<&str>) -> Result<Sock
 /// What one client may take, and who says which client it is.
 fn limits(texts: &Texts) -> Result<limits::Options, SettingsError> {
     Ok(limits::Options {
-        trusted_proxies: texts.trusted_proxies("trusted_proxies")?,
+        amounts: texts.parse("access.amounts", &limits::ParseAmountsError.to_string())?,
+        new_topics: texts.parse_optional("limits.new_topics", &limits::ParseRateError.to_string())?,
         streams: texts.parse_optional("limits.streams", "must be a whole number of at least 1")?,
+        trusted_proxies: texts.trusted_proxies("trusted_proxies")?,
+        writes: texts.parse_optional("limits.writes", &limits::ParseRateError.to_string())?,
     })
 }
 
@@ -396,9 +399,11 @@ mod tests {
     #[test]
     fn limits_are_off_until_they_are_set() {
         let limits = load(&[]).expect("settings").limits;
-        assert!(limits.trusted_proxies.is_empty() && limits.streams.is_none());
+        assert!(limits.trusted_proxies.is_empty() && limits.are_off());
+        assert_eq!(limits.amounts, "-1000..1000".parse().expect("amounts"));
         let file = "trusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n[limits]\nstreams = 20\n";
         let of_file = load_with(Some(file), &[], None).expect("settings").limits;
+        assert!(!of_file.are_off());
         assert_eq!(of_file.streams.map(|streams| streams.get()), Some(20));
         let environment =
             [("LIVECOUNTER__TRUSTED_PROXIES", "10.0.0.0/8, ::1"), ("LIVECOUNTER__LIMITS__STREAMS", "20")];
@@ -411,6 +416,21 @@ mod tests {
     fn limits_that_are_none_are_refused() {
         for (environment, expected) in [
             (("LIVECOUNTER__LIMITS__STREAMS", "0"), "limits.streams: must be a whole number of at least 1"),
+            (
+                ("LIVECOUNTER__LIMITS__WRITES", "50"),
+                "limits.writes: must be a rate of 1 to 1000000 in a second, a minute or an hour, such as 50/s, 100/m \
+                 or 1000/h",
+            ),
+            (
+                ("LIVECOUNTER__LIMITS__NEW_TOPICS", "0/s"),
+                "limits.new_topics: must be a rate of 1 to 1000000 in a second, a minute or an hour, such as 50/s, \
+                 100/m or 1000/h",
+            ),
+            (
+                ("LIVECOUNTER__ACCESS__AMOUNTS", "1000"),
+                "access.amounts: must be LEAST..GREATEST, such as -1000..1000, with another number than 0, within \
+                 ±9007199254740991",
+            ),
             (
                 ("LIVECOUNTER__TRUSTED_PROXIES", "10.0.0.1,proxy"),
                 "trusted_proxies: \"proxy\" is neither an address, such as 10.0.0.1 or fd00::1, nor a range, such as \

@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::app::TestApp;
+use crate::support::app::{ANY_AMOUNT, TestApp};
 use crate::support::http::client;
 
 /// The limit of values, 2^53-1.
@@ -91,7 +91,7 @@ async fn concurrent_posts_hand_out_every_value_once() {
 
 #[tokio::test]
 async fn a_step_beyond_the_limit_is_409_and_changes_nothing() {
-    let app = TestApp::spawn().await;
+    let app = TestApp::with(&[ANY_AMOUNT]).await;
     let client = client();
     let counter = app.counter("2");
     let full = client.post(format!("{counter}?by={LIMIT}")).send().await.expect("an answer");
@@ -107,7 +107,7 @@ async fn a_step_beyond_the_limit_is_409_and_changes_nothing() {
 
 #[tokio::test]
 async fn of_many_at_once_exactly_those_that_fit_below_the_limit_count() {
-    let app = TestApp::spawn().await;
+    let app = TestApp::with(&[ANY_AMOUNT]).await;
     let client = client();
     let counter = app.counter("2");
     client.post(format!("{counter}?by={}", LIMIT - 5)).send().await.expect("an answer");

@@ -1,12 +1,19 @@
 //! What one client may take, and which client it is.
 
-use crate::support::app::TestApp;
-use crate::support::http::metric;
-use crate::support::raw::raw_head;
-use crate::support::wait::until;
+use std::time::Duration;
 
+use futures_util::future::join_all;
+use reqwest::Response;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use crate::program::program;
+use crate::support::app::TestApp;
+use crate::support::http::{client, header, metric};
+use crate::support::process::{self, Process};
+use crate::support::raw::raw_head;
+use crate::support::wait::until;
 
 /// Everything that this machine sends comes from here.
 const LOOPBACK: (&str, &str) = ("LIVECOUNTER__TRUSTED_PROXIES", "127.0.0.0/8");
@@ -24,6 +31,173 @@ async fn listen(app: &TestApp, headers: &str) -> (TcpStream, String) {
         assert!(socket.read_buf(&mut answer).await.expect("to receive") > 0, "closed before the head");
     }
     (socket, String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// Adds 1 for the client of this address, by way of a trusted proxy.
+async fn post_from(url: &str, address: &str) -> Response {
+    client().post(url).header("x-forwarded-for", address).send().await.expect("an answer")
+}
+
+async fn refused(app: &TestApp, reason: &str) -> Option<f64> {
+    metric(&app.address, &format!("requests_refused_total{{reason=\"{reason}\"}}")).await
+}
+
+async fn value(app: &TestApp, counter: &str) -> i64 {
+    let answer = client().get(app.counter(counter)).send().await.expect("an answer");
+    answer.text().await.expect("a text").trim().parse().expect("a number")
+}
+
+#[tokio::test]
+async fn who_writes_too_often_is_429_and_nothing_is_counted() {
+    let app = TestApp::with(&[("LIVECOUNTER__LIMITS__WRITES", "3/h"), LOOPBACK]).await;
+    let url = app.counter("2");
+    for expected in ["1\n", "2\n", "3\n"] {
+        let answer = post_from(&url, "192.0.2.1").await;
+        assert_eq!(answer.text().await.expect("a text"), expected);
+    }
+    let answer = post_from(&url, "192.0.2.1").await;
+    assert_eq!(answer.status(), 429);
+    assert_eq!(header(&answer, "content-type"), "application/problem+json");
+    assert_eq!(header(&answer, "cache-control"), "no-store");
+    assert_eq!(header(&answer, "access-control-allow-origin"), "*");
+    let exposed = header(&answer, "access-control-expose-headers");
+    assert_eq!(exposed, "x-request-id, retry-after, ratelimit, ratelimit-policy");
+    assert_eq!(header(&answer, "ratelimit-policy"), "\"writes\";q=3;w=3600");
+    let wait: u32 = header(&answer, "retry-after").parse().expect("seconds");
+    assert!((1_190..=1200).contains(&wait), "one comes back in a third of an hour: {wait}");
+    assert_eq!(header(&answer, "ratelimit"), format!("\"writes\";r=0;t={wait}"));
+    let problem: Value = answer.json().await.expect("JSON");
+    let detail = format!(
+        "your address may send 3 requests that write an hour; try again in {wait} s; nothing was changed"
+    );
+    let expected = json!({"type": "urn:livecounter:problem:too-many-requests", "title": "Too many requests",
+        "status": 429, "detail": detail});
+    assert_eq!(problem, expected);
+
+    assert_eq!(value(&app, "2").await, 3);
+    assert_eq!(refused(&app, "writes").await, Some(1.0));
+    assert_eq!(
+        post_from(&url, "192.0.2.2").await.status(),
+        200,
+        "another client has an allowance of its own"
+    );
+    let whatever = post_from(&app.counter("no!"), "192.0.2.1").await;
+    assert_eq!(whatever.status(), 429, "requests that are wrong are counted, too");
+}
+
+#[tokio::test]
+async fn all_workers_together_let_as_many_through_as_one_may() {
+    let app = TestApp::with(&[("LIVECOUNTER__LIMITS__WRITES", "20/h"), ("LIVECOUNTER__WORKERS", "4")]).await;
+    // Each on a connection of its own, so that all workers have some.
+    let posts =
+        (0..60).map(async |_| client().post(app.counter("2")).send().await.expect("an answer").status());
+    let statuses = join_all(posts).await;
+    assert_eq!(statuses.iter().filter(|status| status.as_u16() == 200).count(), 20, "{statuses:?}");
+    assert_eq!(value(&app, "2").await, 20);
+}
+
+#[tokio::test]
+async fn the_body_of_a_refused_request_is_not_waited_for() {
+    let app = TestApp::with(&[("LIVECOUNTER__LIMITS__WRITES", "1/h")]).await;
+    assert_eq!(client().post(app.counter("2")).send().await.expect("an answer").status(), 200);
+    let head = "POST /counters/2/ HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n";
+    let answer = tokio::time::timeout(Duration::from_secs(5), raw_head(app.addr, head.as_bytes())).await;
+    assert_eq!(answer.expect("an answer before the body").0, 429);
+}
+
+#[tokio::test]
+async fn who_makes_too_many_new_topics_is_429_and_may_use_the_old_ones() {
+    let app = TestApp::with(&[("LIVECOUNTER__LIMITS__NEW_TOPICS", "2/h"), LOOPBACK]).await;
+    let post = async |counter: &str, client| post_from(&app.counter(counter), client).await;
+    for counter in ["a", "b", "a", "b", "a"] {
+        assert_eq!(post(counter, "192.0.2.1").await.status(), 200, "{counter}");
+    }
+    let answer = post("c", "192.0.2.1").await;
+    assert_eq!(answer.status(), 429);
+    assert_eq!(header(&answer, "ratelimit-policy"), "\"new-topics\";q=2;w=3600");
+    assert_eq!(refused(&app, "new_topics").await, Some(1.0));
+    assert_eq!(post("a", "192.0.2.1").await.text().await.expect("a text"), "4\n");
+    assert_eq!(value(&app, "c").await, 0);
+    assert_eq!(post("c", "192.0.2.2").await.text().await.expect("a text"), "1\n");
+    assert_eq!(post("c", "192.0.2.1").await.text().await.expect("a text"), "2\n", "it is there now");
+}
+
+#[tokio::test]
+async fn a_key_refused_for_the_rate_counts_when_it_is_sent_again() {
+    let app = TestApp::with(&[("LIVECOUNTER__LIMITS__NEW_TOPICS", "1/s"), LOOPBACK]).await;
+    let post = async |counter: &str| {
+        let post = client().post(app.counter(counter)).header("idempotency-key", "k");
+        post.send().await.expect("an answer").status().as_u16()
+    };
+    assert_eq!(post("a").await, 200);
+    until("a refusal, and then what was refused", async || post("b").await == 200).await;
+    for counter in ["a", "b"] {
+        assert_eq!(post(counter).await, 200);
+        assert_eq!(value(&app, counter).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn an_amount_beyond_what_anybody_may_add_is_403() {
+    let app = TestApp::spawn().await;
+    let url = app.counter("2");
+    for (by, status) in
+        [("1000", 200), ("-1000", 200), ("1001", 403), ("-1001", 403), ("9007199254740991", 403)]
+    {
+        let answer = client().post(format!("{url}?by={by}")).send().await.expect("an answer");
+        assert_eq!(answer.status(), status, "{by}");
+    }
+    let answer = client().post(&url).json(&json!({"by": 5000})).header("idempotency-key", "k").send();
+    let answer = answer.await.expect("an answer");
+    assert_eq!(answer.status(), 403);
+    assert_eq!(header(&answer, "access-control-allow-origin"), "*");
+    let problem: Value = answer.json().await.expect("JSON");
+    assert_eq!(problem["type"], "urn:livecounter:problem:forbidden");
+    assert_eq!(problem["detail"], "by must be from -1000 to 1000 here; nothing was changed");
+    assert_eq!(value(&app, "2").await, 0);
+    assert_eq!(refused(&app, "amount").await, Some(4.0));
+    let again = client().post(&url).header("idempotency-key", "k").send().await.expect("an answer");
+    assert_eq!(again.text().await.expect("a text"), "1\n", "a refused request uses no key up");
+}
+
+#[tokio::test]
+async fn other_amounts_may_be_set() {
+    let app = TestApp::with(&[("LIVECOUNTER__ACCESS__AMOUNTS", "1..5000")]).await;
+    for (by, status) in [("1", 200), ("5000", 200), ("-1", 403), ("5001", 403)] {
+        let url = format!("{}?by={by}", app.counter("2"));
+        assert_eq!(client().post(url).send().await.expect("an answer").status(), status, "{by}");
+    }
+}
+
+/// What the program logs by the time it serves on this address.
+async fn log_of(listen: &str, environment: &[(&str, &str)]) -> String {
+    let directory = process::directory();
+    let mut command = program(directory.path());
+    command.args(["--listen", listen]).envs(environment.iter().copied());
+    let mut process = Process::start("origin", &mut command, directory);
+    let log = process.dir().join("log");
+    let serves = || std::fs::read_to_string(&log).unwrap_or_default().contains("serving http://");
+    process.until(async || serves()).await;
+    process.log()
+}
+
+#[tokio::test]
+async fn a_public_address_without_any_limit_is_one_warning() {
+    let part =
+        "which is not a loopback address, with no limit on what one client may take: see docs/your-site.md";
+    for (listen, environment, lines) in [
+        ("127.0.0.1:0", vec![], 0),
+        ("[::1]:0", vec![], 0),
+        ("0.0.0.0:0", vec![], 1),
+        ("[::]:0", vec![("LIVECOUNTER__ACCESS__AMOUNTS", "1..1")], 1),
+        ("0.0.0.0:0", vec![("LIVECOUNTER__LIMITS__WRITES", "50/s")], 0),
+        ("0.0.0.0:0", vec![("LIVECOUNTER__LIMITS__NEW_TOPICS", "50/s")], 0),
+        ("0.0.0.0:0", vec![("LIVECOUNTER__LIMITS__STREAMS", "50")], 0),
+    ] {
+        let log = log_of(listen, &environment).await;
+        let warnings = log.lines().filter(|line| line.contains("WARN") && line.contains(part)).count();
+        assert_eq!(warnings, lines, "{listen} {environment:?}: {log}");
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::chromium::Chromium;
 use crate::http;
 use crate::relay::Relay;
-use crate::support::app::TestApp;
+use crate::support::app::{ANY_AMOUNT, TestApp};
 
 const LIVE: &str = "document.querySelectorAll('[data-state=live]').length === 4";
 
@@ -20,7 +20,7 @@ fn button(counter: &str, by: &str) -> String {
 
 #[tokio::test]
 async fn the_home_page_counts_the_visit_after_the_first_value() {
-    let app = TestApp::spawn().await;
+    let app = TestApp::with(&[ANY_AMOUNT]).await;
     http::add(&app.address, "1", 1233).await;
     let browser = Chromium::launch().await;
     browser
@@ -90,7 +90,7 @@ async fn the_buttons_add_and_subtract() {
 
 #[tokio::test]
 async fn a_refused_press_says_why() {
-    let app = TestApp::spawn().await;
+    let app = TestApp::with(&[ANY_AMOUNT]).await;
     http::add(&app.address, "4", 9_007_199_254_740_991).await;
     let browser = Chromium::launch().await;
     browser.open(&app.address).await;
@@ -208,7 +208,7 @@ async fn no_request_leaves_the_site_and_the_console_is_clean() {
 
 #[tokio::test]
 async fn the_longest_number_fits_the_narrowest_phone() {
-    let app = TestApp::spawn().await;
+    let app = TestApp::with(&[ANY_AMOUNT]).await;
     for counter in ["1", "2"] {
         http::add(&app.address, counter, -9_007_199_254_740_991).await;
     }

@@ -9,6 +9,9 @@ use livecounter::app::{App, Stop};
 use livecounter::settings::Settings;
 use tokio::sync::oneshot;
 
+/// The setting with which anybody may add any amount: without it, 1,000 at once.
+pub const ANY_AMOUNT: (&str, &str) = ("LIVECOUNTER__ACCESS__AMOUNTS", "-9007199254740991..9007199254740991");
+
 /// The running service. Dropping it stops it, with what is pending announced, and waits for that.
 pub struct TestApp {
     /// `http://127.0.0.1:PORT`
