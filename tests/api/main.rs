@@ -11,6 +11,7 @@ mod combining;
 mod connections;
 mod counters;
 mod crowd;
+mod documents;
 mod ending;
 mod grip;
 mod https;

@@ -1,0 +1,74 @@
+//! What the documents claim is shown by a test: each test that they name exists, and each file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn files(directory: &Path, ending: &str, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if path.is_dir() && !matches!(name, "target" | "node_modules" | ".git") {
+            files(&path, ending, found);
+        } else if path.extension().is_some_and(|extension| extension == ending) {
+            found.push(path);
+        }
+    }
+}
+
+/// The documents with their names, and all sources as one text.
+fn documents_and_sources() -> (Vec<(String, String)>, String) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut documents, mut sources) = (Vec::new(), Vec::new());
+    files(root, "md", &mut documents);
+    for directory in ["src", "tests", "fastly/src"] {
+        files(&root.join(directory), "rs", &mut sources);
+    }
+    let read = |path: &PathBuf| fs::read_to_string(path).expect("a text");
+    let named = documents.iter().map(|path| (path.display().to_string(), read(path))).collect();
+    (named, sources.iter().map(read).collect())
+}
+
+/// The words between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(|line| line.split('`').skip(1).step_by(2)).flat_map(str::split_whitespace)
+}
+
+#[test]
+fn every_test_that_a_document_names_exists() {
+    let (documents, sources) = documents_and_sources();
+    let mut seen = 0;
+    for (path, text) in documents {
+        let looks_like_a_test = |word: &&str| {
+            word.matches('_').count() >= 3
+                && word.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+        };
+        for name in quoted(&text).filter(looks_like_a_test) {
+            seen += 1;
+            // Else it is a metric, whose type ends its name.
+            let metric = name.strip_prefix("livecounter_").unwrap_or(name);
+            let metric = format!("\"{}\"", metric.strip_suffix("_total").unwrap_or(metric));
+            let known = sources.contains(&format!("fn {name}(")) || sources.contains(&metric);
+            assert!(known, "{path} names {name}, which is nowhere");
+        }
+    }
+    assert!(seen > 20, "{seen} names of tests were found in the documents");
+}
+
+#[test]
+fn every_source_file_that_a_document_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (documents, _) = documents_and_sources();
+    let mut seen = 0;
+    for (path, text) in documents {
+        for name in quoted(&text).map(|word| word.trim_end_matches([',', ';', ':', ')'])) {
+            let ours =
+                ["src/", "tests/", "fastly/", "pushpin/", "docs/"].iter().any(|root| name.starts_with(root));
+            let is_file = name.ends_with(".rs") || name.ends_with(".md") || name.ends_with(".json");
+            if ours && is_file && !name.contains(['*', '{', '…']) {
+                seen += 1;
+                assert!(root.join(name).exists(), "{path} names {name}, which does not exist");
+            }
+        }
+    }
+    assert!(seen > 20, "{seen} files were found in the documents");
+}
