@@ -1,11 +1,12 @@
-//! The program: flags, settings, logs, signals. Everything else is in the library.
+//! The program: settings, logs, signals. The command line is in [`cli`], everything else in the library.
 
-use std::ffi::OsString;
+mod cli;
+
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use livecounter::app::{App, StartError};
+use cli::{Command, Flags};
+use livecounter::app::{self, App, StartError};
 use livecounter::settings::{Settings, SettingsError, environment};
 use livecounter::telemetry;
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -15,63 +16,33 @@ use tokio::signal::unix::{SignalKind, signal};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const HELP: &str = "\
-livecounter: counters that everybody can watch changing
-
-Usage: livecounter [serve] [--config FILE] [--listen ADDRESS:PORT]
-       livecounter --help | --version
-
-Without any setting it serves http://127.0.0.1:8000/ from the file livecounter.db in this directory.
-Settings: a TOML file, then the environment (LIVECOUNTER__SECTION__KEY; PORT, REDIS_URL, GRIP_URL,
-GRIP_VERIFY_KEY, FASTLY_API_KEY, FASTLY_SERVICE_ID, RUST_LOG), then the flags. See docs/configuration.md.
-";
-
-/// What the flags ask for.
-enum Command {
-    Serve { config: Option<PathBuf>, listen: Option<String> },
-    Print(String),
-}
-
 fn main() -> ExitCode {
-    match command(std::env::args_os()) {
-        Ok(Command::Serve { config, listen }) => serve(config, listen),
+    match cli::parse(std::env::args_os()) {
+        Ok(Command::Serve(flags)) => with_settings(&flags, run),
+        Ok(Command::Check(flags)) => with_settings(&flags, async |settings| {
+            print(&format!("the settings can be used: {}\n", app::check(&settings)?));
+            Ok(())
+        }),
         Ok(Command::Print(text)) => {
-            let _ = std::io::stdout().write_all(text.as_bytes()); // nobody reads: nothing to do about it
+            print(&text);
             ExitCode::SUCCESS
         }
         Err(problem) => refuse(&problem.to_string()),
     }
 }
 
-fn command(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt::Error> {
-    use lexopt::prelude::{Long, Short, Value, ValueExt};
-    let mut parser = lexopt::Parser::from_iter(arguments);
-    let (mut config, mut listen) = (None, None);
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Value(word) if word == "serve" => {}
-            Long("config") => config = Some(PathBuf::from(parser.value()?)),
-            Long("listen") => listen = Some(parser.value()?.string()?),
-            Long("help") | Short('h') => return Ok(Command::Print(HELP.into())),
-            Long("version") | Short('V') => {
-                return Ok(Command::Print(concat!("livecounter ", env!("CARGO_PKG_VERSION"), "\n").into()));
-            }
-            other => return Err(other.unexpected()),
-        }
-    }
-    Ok(Command::Serve { config, listen })
-}
-
-fn serve(config: Option<PathBuf>, listen: Option<String>) -> ExitCode {
-    let settings = environment(std::env::vars_os())
-        .and_then(|environment| Settings::load(config.as_deref(), environment, listen.as_deref()));
+/// Does something with the settings, once there is a log for what happens.
+fn with_settings(flags: &Flags, task: impl AsyncFnOnce(Settings) -> anyhow::Result<()>) -> ExitCode {
+    let settings = environment(std::env::vars_os()).and_then(|environment| {
+        Settings::load(flags.config.as_deref(), environment, flags.listen.as_deref())
+    });
     let settings = match settings {
         Ok(settings) => settings,
         Err(error) => return refuse(&error.to_string()),
     };
     telemetry::init(settings.log_format);
     raise_open_files();
-    match actix_web::rt::System::new().block_on(run(settings)) {
+    match actix_web::rt::System::new().block_on(task(settings)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => match error.downcast_ref::<StartError>() {
             Some(StartError::Settings(SettingsError { .. })) => refuse(&error.to_string()),
@@ -81,6 +52,10 @@ fn serve(config: Option<PathBuf>, listen: Option<String>) -> ExitCode {
             }
         },
     }
+}
+
+fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes()); // nobody reads: nothing to do about it
 }
 
 /// Each connection is an open file. Many systems give a program 1,024 to begin with, and far more if it asks.

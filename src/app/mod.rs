@@ -1,5 +1,6 @@
 //! The whole: builds every part from the settings and runs them. The only module that knows all of them.
 
+mod checked;
 mod mode;
 mod parts;
 mod server;
@@ -20,8 +21,10 @@ use crate::hub::Hub;
 use crate::limits::{self, Limits};
 use crate::live::Live;
 use crate::settings::{Settings, SettingsError};
-use parts::{StoreKind, endpoints, publisher, purger, verifier};
-use server::{Capacity, Terms, listen, serve};
+use checked::Checked;
+pub use checked::check;
+use parts::{StoreKind, verifier};
+use server::{Terms, listen, serve};
 
 /// How long the announcements that are pending may take to get out when the service stops.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
@@ -55,10 +58,7 @@ pub struct App {
 impl App {
     /// Opens the store, listens on the address and starts the announcer. Must be called within a tokio runtime.
     pub fn build(settings: &Settings) -> Result<Self, StartError> {
-        let endpoints = endpoints(settings)?;
-        let publisher = publisher(settings, &endpoints)?;
-        let purger = purger(settings)?;
-        let capacity = Capacity::of(settings.connections_max, settings.workers)?;
+        let Checked { endpoints, publisher, purger, capacity } = Checked::of(settings)?;
         // Last: settings that are refused leave no file behind.
         let store = StoreKind::open(settings)?;
         let mode = mode::mode(settings, &endpoints, purger.as_ref());

@@ -30,18 +30,25 @@ impl StoreKind {
     pub(super) fn open(settings: &Settings) -> Result<Self, SettingsError> {
         match &settings.redis_url {
             Some(url) => {
+                StoreKind::check(settings)?;
                 let within = settings.redis_wait_timeout;
                 let wait =
                     NonZeroU32::new(settings.redis_wait_replicas).map(|replicas| Wait { replicas, within });
-                // Refused here, once, rather than in every worker.
-                RedisStore::connect(url.expose(), STORE_TIMEOUT)
-                    .map_err(|error| SettingsError::new("redis.url", error))?;
                 Ok(StoreKind::Redis(url.expose().to_owned(), wait))
             }
             None => SqliteStore::open(&settings.sqlite_path)
                 .map(|store| StoreKind::Sqlite(Arc::new(store)))
                 .map_err(|error| SettingsError::new("sqlite.path", error)),
         }
+    }
+
+    /// Refuses what [`open`](Self::open) would refuse without opening anything; once, rather than in every worker.
+    pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
+        if let Some(url) = &settings.redis_url {
+            RedisStore::connect(url.expose(), STORE_TIMEOUT)
+                .map_err(|error| SettingsError::new("redis.url", error))?;
+        }
+        Ok(())
     }
 
     /// Waits until nobody else has the file, then closes it: only then another process may open it.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// Each module with those it may use. `domain` and `sse` know nobody.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("domain", &[]),
     ("nearest", &[]),
     ("sse", &[]),
@@ -34,6 +34,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "telemetry",
         ],
     ),
+    ("cli", &["nearest"]),
     ("main", &["app", "settings", "telemetry"]),
     ("test_server", &[]),
 ];

@@ -117,6 +117,37 @@ fn help_and_version_are_printed() {
 }
 
 #[test]
+fn check_says_which_way_the_service_would_run_and_opens_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (_listener, taken) = taken();
+    let check = |environment: &[(&str, &str)]| {
+        let mut command = program(directory.path());
+        let output = command.args(["check", "--listen", &taken]).envs(environment.iter().copied()).output();
+        let output = output.expect("the program to run");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), text, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let file = directory.path().join("livecounter.db");
+    let expected = format!(
+        "the settings can be used: counters in the SQLite file {}; streams held in this process; purging off\n",
+        file.display()
+    );
+    assert_eq!(check(&[]), (Some(0), expected, String::new()));
+    // Nobody is there at either address.
+    let (status, text, warnings) =
+        check(&[("REDIS_URL", "redis://:hush@127.0.0.1:1/3"), ("GRIP_URL", "http://127.0.0.1:2/")]);
+    assert_eq!((status, text.lines().count()), (Some(0), 1), "{warnings}");
+    assert!(text.contains("counters in the Redis at 127.0.0.1:1, database 3"), "{text}");
+    assert!(warnings.contains("a proxy in GRIP_URL has no verify key"), "{warnings}");
+    assert!(!format!("{text}{warnings}").contains("hush"));
+    let (status, text, error) = check(&[("REDIS_URL", "http://r"), ("GRIP_URL", "http://127.0.0.1:2/")]);
+    assert_eq!((status, text.as_str()), (Some(2), ""));
+    assert!(error.starts_with("livecounter: redis.url: must begin with redis://"), "{error}");
+    let mut left = std::fs::read_dir(directory.path()).expect("the directory");
+    assert!(left.next().is_none(), "nothing is left behind");
+}
+
+#[test]
 fn an_address_in_use_is_said_with_status_1() {
     let (_listener, address) = taken();
     let output = output(&[], &["--listen", &address]);

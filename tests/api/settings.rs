@@ -45,8 +45,9 @@ fn flags_and_files_that_cannot_be_used_are_one_line_and_status_2() {
         (file("key.toml", "[publish]\nintervall = \"1s\"\n"), file("section.toml", "[redsi]\n"));
     let directory = directory.path().display().to_string();
     refused(&[
-        (&[], &["--lisen"], "invalid option '--lisen'"),
-        (&[], &["run"], "unexpected argument \"run\""),
+        (&[], &["--lisen"], "there is no option \"--lisen\"; did you mean --listen? See livecounter --help"),
+        (&[], &["chekc"], "there is no command \"chekc\"; did you mean check? See livecounter --help"),
+        (&[], &["check", "--listen", "here"], "--listen: must be ADDRESS:PORT, such as 127.0.0.1:8000"),
         (&[], &["--listen", "here"], "--listen: must be ADDRESS:PORT, such as 127.0.0.1:8000"),
         (&[], &["--listen", "localhost:8000"], "--listen: must be ADDRESS:PORT, such as 127.0.0.1:8000"),
         (&[], &["--config", &key], "publish.intervall: no such setting"),
