@@ -205,9 +205,26 @@ sub unavailable_headers {
     set beresp.http.Cache-Control = "no-store";
     set beresp.http.Retry-After = "1";
     set beresp.http.Access-Control-Allow-Origin = "*";
+    set beresp.http.X-Content-Type-Options = "nosniff";
+}
+
+# A browser shows a page of another origin what it has asked for with credentials only where the answer names this origin.
+# What is kept is for all, so it names none: each answer does when it leaves.
+sub name_the_origin {
+    if (req.http.Origin && req.http.Origin ~ "^[!-~]{1,300}$") {
+        set resp.http.Access-Control-Allow-Origin = req.http.Origin;
+        set resp.http.Access-Control-Allow-Credentials = "true";
+        std.collect(resp.http.Vary, ", ");
+        if (!resp.http.Vary) {
+            set resp.http.Vary = "Origin";
+        } elsif (resp.http.Vary !~ "(?i)(^|[, ])origin([, ]|$)") {
+            set resp.http.Vary = resp.http.Vary + ", Origin";
+        }
+    }
 }
 
 sub vcl_deliver {
+    call name_the_origin;
     unset resp.http.Surrogate-Control;
     unset resp.http.Surrogate-Key;
     unset resp.http.xkey;
@@ -233,7 +250,9 @@ sub vcl_synth {
     unset resp.http.X-Varnish;
     unset resp.http.Via;
     set resp.http.Cache-Control = "no-store";
+    set resp.http.X-Content-Type-Options = "nosniff";
     set resp.http.Access-Control-Allow-Origin = "*";
+    call name_the_origin;
     if (resp.status == 200) {
         set resp.http.Content-Type = "application/json";
         if (req.http.X-Purged) {

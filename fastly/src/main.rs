@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use fastly::http::CandidateResponse;
 use fastly::http::request::{SendError, SendErrorCause};
-use fastly::http::{HeaderName, header};
+use fastly::http::{HeaderName, HeaderValue, header};
 use fastly::{ConfigStore, Request, Response};
 use livecounter_edge::{
     Asked, FASTLY_KEY, Plan, Problem, Verifier, is_grip, is_surrogate, issuer_of, query_counts, spelt_out,
@@ -36,6 +36,7 @@ fn main() {
     let mut request = Request::from_client();
     let path = spelt_out(request.get_path());
     request.set_path(&path);
+    let origin = request.get_header(header::ORIGIN).cloned();
     let signed = is_signed(&request);
     let plan = plan(&request, signed);
     clean(&mut request, signed);
@@ -55,7 +56,20 @@ fn main() {
             response.remove_header(name);
         }
     }
+    name_the_origin(&mut response, origin);
     response.send_to_client();
+}
+
+/// A browser shows a page of another origin what it has asked for with credentials only where the answer names this
+/// origin. What the cache keeps is for all, so it names none: each answer does when it leaves.
+fn name_the_origin(response: &mut Response, origin: Option<HeaderValue>) {
+    let Some(origin) = origin.filter(|origin| origin.len() <= 300) else { return };
+    response.set_header(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    response.set_header(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
+    let varies = response.get_header_all_str_lossy(header::VARY).join(",").to_ascii_lowercase();
+    if !varies.split(',').any(|name| name.trim() == "origin") {
+        response.append_header(header::VARY, "Origin");
+    }
 }
 
 fn plan(request: &Request, signed: bool) -> Plan {
@@ -192,6 +206,7 @@ fn refusal(problem: Problem) -> Response {
     let mut response = Response::from_status(problem.status())
         .with_header(header::CONTENT_TYPE, "application/problem+json")
         .with_header(header::CACHE_CONTROL, "no-store")
+        .with_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
         // Browsers may read it, as they may read everything else here.
         .with_header(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")
         .with_header(header::ACCESS_CONTROL_EXPOSE_HEADERS, "Retry-After")

@@ -78,7 +78,8 @@ async fn by_of_body(request: &HttpRequest, payload: Payload) -> Result<Option<St
         request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let essence = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     match essence.as_str() {
-        "application/json" => by_of_json(&body),
+        // The last two are what `navigator.sendBeacon` sends of a string, and of a Blob without a type.
+        "application/json" | "text/plain" | "" => by_of_json(&body),
         "application/x-www-form-urlencoded" => by_of_form(&body),
         _ => Err(ApiError::UnsupportedMediaType),
     }

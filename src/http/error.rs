@@ -39,7 +39,9 @@ pub enum ApiError {
     #[error("the body has not arrived within {0} seconds; nothing was changed")]
     BodyTooSlow(u64),
     /// The body is of a kind that the resource does not read.
-    #[error("the body must be application/json or application/x-www-form-urlencoded")]
+    #[error(
+        "the body must be JSON (application/json or text/plain) or a form (application/x-www-form-urlencoded)"
+    )]
     UnsupportedMediaType,
     /// The body is compressed: not worth it for a number.
     #[error("the body must come without a Content-Encoding")]

@@ -31,6 +31,5 @@ fn serve(content_type: &'static str, body: &'static str) -> HttpResponse {
         .insert_header((CACHE_CONTROL, FIVE_MINUTES.clone()))
         .insert_header((CONTENT_SECURITY_POLICY, POLICY))
         .insert_header((REFERRER_POLICY, "same-origin"))
-        .insert_header(("x-content-type-options", "nosniff"))
         .body(body)
 }

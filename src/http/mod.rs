@@ -4,6 +4,7 @@ mod accept;
 mod amount;
 mod caching;
 mod context;
+mod cors;
 mod counters;
 mod error;
 mod home;
@@ -17,12 +18,9 @@ mod streams;
 use std::sync::Arc;
 
 use actix_web::dev::HttpServiceFactory;
-use actix_web::http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE, ALLOW,
-};
 use actix_web::middleware::from_fn;
 use actix_web::web::{ServiceConfig, get, head, method, post, resource};
-use actix_web::{Handler, HttpResponse, Resource, Responder};
+use actix_web::{Handler, HttpRequest, HttpResponse, Resource, Responder};
 
 pub use caching::CacheTerms;
 pub use context::{Context, Shared};
@@ -30,7 +28,11 @@ pub use error::ApiError;
 pub use limited::Limited;
 pub use metrics::Metrics;
 
+use cors::Cors;
 use metrics::{Requests, Route};
+
+/// The methods of what is only read.
+const READ: &str = "GET, HEAD, OPTIONS";
 
 /// The routes. What is not in this table is 404, or 405 with `Allow`.
 ///
@@ -47,20 +49,21 @@ pub fn routes(config: &mut ServiceConfig, requests: &Arc<Requests>, metrics: boo
             "/counters/{id}/",
             "GET, HEAD, POST, OPTIONS",
             counter.route(post().to(counters::post)),
+            Cors::Public,
         ))
         .service(readable(r, "/counters/{id}/recover", counters::recover))
         .service(readable(r, "/", home::page))
         .service(readable(r, "/assets/{name}", home::asset))
         .service(readable(r, "/openapi.json", operations::openapi));
     if metrics {
-        config.service(readable(r, "/metrics", operations::metrics));
+        config.service(measurements(r));
     }
     health_routes(config, r);
 }
 
 /// The routes of the listener for operators.
 pub fn ops_routes(config: &mut ServiceConfig, requests: &Arc<Requests>) {
-    config.service(readable(requests, "/metrics", operations::metrics));
+    config.service(measurements(requests));
     health_routes(config, requests);
 }
 
@@ -69,7 +72,7 @@ fn health_routes(config: &mut ServiceConfig, r: &Arc<Requests>) {
     config
         .service(readable(r, "/healthz", operations::healthz))
         .service(readable(r, "/readyz", operations::readyz))
-        .service(done(r, "", "", resource("/{rest:.*}")));
+        .service(done(r, "", "", resource("/{rest:.*}"), Cors::Public));
 }
 
 /// A resource that is only read.
@@ -84,7 +87,13 @@ where
     F::Output: Responder + 'static,
 {
     let resource = resource(template).route(get().to(handler.clone())).route(head().to(handler));
-    done(requests, template, "GET, HEAD, OPTIONS", resource)
+    done(requests, template, READ, resource, Cors::Public)
+}
+
+fn measurements(requests: &Arc<Requests>) -> impl HttpServiceFactory + use<> {
+    let handler = operations::metrics;
+    let resource = resource("/metrics").route(get().to(handler)).route(head().to(handler));
+    done(requests, "/metrics", READ, resource, Cors::Operators)
 }
 
 /// What every resource ends with: preflight, 405, and being observed under its template.
@@ -93,29 +102,20 @@ fn done(
     template: &'static str,
     methods: &'static str,
     resource: Resource,
+    cors: Cors,
 ) -> impl HttpServiceFactory + use<> {
     let route = Arc::new(Route::new(template, requests));
     let resource = if methods.is_empty() {
         resource.default_service(actix_web::web::to(missing))
     } else {
         resource
-            .route(method(actix_web::http::Method::OPTIONS).to(move || preflight(methods)))
+            .route(
+                method(actix_web::http::Method::OPTIONS)
+                    .to(move |request: HttpRequest| cors::preflight(request, methods)),
+            )
             .default_service(actix_web::web::to(move || not_allowed(methods)))
     };
-    resource.wrap(from_fn(move |request, next| observe::observe(Arc::clone(&route), request, next)))
-}
-
-/// The answer to a browser that asks whether it may send a request from another origin: it may.
-async fn preflight(methods: &'static str) -> HttpResponse {
-    HttpResponse::NoContent()
-        .insert_header((ALLOW, methods))
-        .insert_header((ACCESS_CONTROL_ALLOW_METHODS, methods))
-        .insert_header((
-            ACCESS_CONTROL_ALLOW_HEADERS,
-            "accept, content-type, idempotency-key, last-event-id, cache-control, x-requested-with, x-request-id",
-        ))
-        .insert_header((ACCESS_CONTROL_MAX_AGE, "86400"))
-        .finish()
+    resource.wrap(from_fn(move |request, next| observe::observe(Arc::clone(&route), cors, request, next)))
 }
 
 async fn not_allowed(methods: &'static str) -> Result<HttpResponse, ApiError> {

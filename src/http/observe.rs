@@ -1,4 +1,4 @@
-//! What every request goes through: an id, CORS, a count and a duration, a log line for failures.
+//! What every request goes through: an id, CORS, `nosniff`, a count and a duration, a log line for failures.
 
 use std::error::Error as _;
 use std::fmt::Write;
@@ -9,23 +9,20 @@ use std::time::{Duration, Instant};
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, HeaderMap, HeaderName, HeaderValue,
-};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse};
 
 use super::caching::is_shared;
+use super::cors::{self, Cors};
 use super::error::ApiError;
 use super::metrics::{Method, Route};
 use crate::grip::Throttle;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 /// The longest id taken over from a request.
 const LONGEST_ID: usize = 64;
-
-/// What scripts of other origins may read, beyond the few headers that they always may.
-const EXPOSED: &str = "x-request-id, retry-after, ratelimit, ratelimit-policy";
 
 /// While the store is away all requests fail: one line a second, from which an operator has the id of some.
 static UNAVAILABLE: Throttle = Throttle::new(Duration::from_secs(1));
@@ -36,12 +33,14 @@ pub(super) struct Cause(pub(super) String);
 /// The middleware of one route.
 pub(super) async fn observe<B: MessageBody + 'static>(
     route: Arc<Route>,
+    cors: Cors,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
     let started = Instant::now();
     let method = Method::of(request.method());
     let id = request_id(request.headers());
+    let origin = cors.origin(request.headers());
     let mut response = next.call(request).await?;
     let status = response.status();
     route.observe(method, status.as_u16(), started.elapsed());
@@ -50,10 +49,12 @@ pub(super) async fn observe<B: MessageBody + 'static>(
         log_failure(id.to_str().unwrap_or_default(), response.response());
     }
     let headers = response.headers_mut();
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
-    // An answer that a cache may repeat belongs to no single request.
-    if !is_shared(headers) {
+    headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF.clone());
+    // An answer that a cache may repeat belongs to no single request, and to no single origin.
+    if is_shared(headers) {
+        cors::allow(headers, None);
+    } else {
+        cors::allow(headers, origin);
         headers.insert(REQUEST_ID.clone(), id);
     }
     Ok(response)

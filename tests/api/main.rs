@@ -9,6 +9,7 @@ mod backlog;
 mod bad_input;
 mod combining;
 mod connections;
+mod cors;
 mod counters;
 mod crowd;
 mod documents;

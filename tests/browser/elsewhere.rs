@@ -83,6 +83,75 @@ async fn the_page_view_script_of_the_home_page_works_from_another_site() {
     assert_eq!(http::read(&app.address, "my-page").await, 5);
 }
 
+/// What scripts of another site do beyond plain requests. Each line is what the page was told, and how much was counted.
+const FOREIGN_SCRIPTS: &str = r#"
+const base = "BASE", results = {};
+let next = 0;
+const fresh = () => `${base}/counters/cross-${next++}/`;
+const value = async (url) => Number(await (await fetch(url, { cache: "no-store" })).text());
+/** Waits for what a beacon has no answer to tell of. */
+const counted = async (url, expected) => {
+  const end = Date.now() + 10000;
+  while ((await value(url)) !== expected && Date.now() < end);
+  return value(url);
+};
+const attempt = async (name, init) => {
+  const url = fresh();
+  const told = await fetch(url, init).then((answer) => answer.text(), () => "refused");
+  results[name] = `${told.trim()}, ${await value(url)}`;
+};
+await attempt("OpenTelemetry", { method: "POST", headers: { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" } });
+await attempt("Sentry", { method: "POST", headers: { "sentry-trace": "x", baggage: "y" } });
+await attempt("pragma", { method: "POST", headers: { Pragma: "no-cache" } });
+await attempt("credentials", { method: "POST", credentials: "include" });
+await attempt("credentials and headers", { method: "POST", credentials: "include", headers: { traceparent: "x", "Idempotency-Key": "k" } });
+for (const [name, data, expected] of [
+  ["beacon", undefined, 1],
+  ["beacon of a form", new URLSearchParams({ by: 5 }), 5],
+  ["beacon of a text", '{"by":5}', 5],
+  ["beacon of a typed Blob", new Blob(['{"by":5}'], { type: "application/json" }), 5],
+  ["beacon of a Blob", new Blob(['{"by":5}']), 5],
+]) {
+  const url = fresh();
+  results[name] = `${navigator.sendBeacon(url, data)}, ${await counted(url, expected)}`;
+}
+results.EventSource = await new Promise((resolve) => {
+  const source = new EventSource(fresh(), { withCredentials: true });
+  source.onmessage = ({ data, lastEventId }) => resolve(`${data}, ${lastEventId}`);
+  source.onerror = () => resolve("refused");
+});
+document.title = JSON.stringify(results);
+"#;
+
+#[tokio::test]
+async fn scripts_of_another_site_may_trace_sign_in_and_send_beacons() {
+    let app = TestApp::spawn().await;
+    let script = FOREIGN_SCRIPTS.replace("BASE", &app.address);
+    let page = format!("<!doctype html><title></title><script type=module>{script}</script>");
+    let site = site::serve(HashMap::from([("/".to_owned(), page.into_bytes())])).await;
+    let browser = Chromium::launch().await;
+    browser.open(&site).await;
+    browser.until("document.title !== ''").await;
+    let title = browser.value("document.title").await;
+    let results: serde_json::Value = serde_json::from_str(title.as_str().expect("a title")).expect("JSON");
+    assert_eq!(
+        results,
+        serde_json::json!({
+            "OpenTelemetry": "1, 1",
+            "Sentry": "1, 1",
+            "pragma": "1, 1",
+            "credentials": "1, 1",
+            "credentials and headers": "1, 1",
+            "beacon": "true, 1",
+            "beacon of a form": "true, 5",
+            "beacon of a text": "true, 5",
+            "beacon of a typed Blob": "true, 5",
+            "beacon of a Blob": "true, 5",
+            "EventSource": "0, cross-10@0-0",
+        })
+    );
+}
+
 #[tokio::test]
 async fn the_react_example_shows_a_live_count_and_comes_back_after_an_error() {
     let app = TestApp::spawn().await;

@@ -309,3 +309,27 @@ async fn problem(answer: reqwest::Response) -> (String, u64) {
     assert!(problem["title"].is_string() && problem["detail"].is_string(), "{problem}");
     (problem["type"].as_str().expect("a type").into(), problem["status"].as_u64().expect("a status"))
 }
+
+#[tokio::test]
+async fn what_is_kept_for_all_names_the_origin_of_each_who_asks() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    for (page, cached) in [("https://one.example", "MISS"), ("https://two.example", "HIT"), ("", "HIT")] {
+        let mut request = http::client().get(cache.url(COUNTER)).header("Accept", "text/event-stream");
+        if !page.is_empty() {
+            request = request.header("Origin", page);
+        }
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(header(&answer, "x-cache"), cached, "{page}");
+        let expected = if page.is_empty() { ("*", "", "Accept") } else { (page, "true", "Accept, Origin") };
+        let told = ["access-control-allow-origin", "access-control-allow-credentials", "vary"];
+        let told = told.map(|name| header(&answer, name));
+        assert_eq!((told[0], told[1], told[2]), expected);
+    }
+    let purge = reqwest::Method::from_bytes(b"PURGE").expect("a method");
+    let refused = http::client().request(purge, cache.url(COUNTER)).header("Origin", "https://one.example");
+    let refused = refused.send().await.expect("an answer");
+    assert_eq!(header(&refused, "access-control-allow-origin"), "https://one.example");
+    assert_eq!(header(&refused, "access-control-allow-credentials"), "true");
+    assert_eq!(header(&refused, "x-content-type-options"), "nosniff");
+}

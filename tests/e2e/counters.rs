@@ -8,7 +8,7 @@ use livecounter::store::redis::RedisStore;
 use livecounter::store::{Add, Claim, Store, Terms};
 
 use crate::support::chain::Chain;
-use crate::support::http::client;
+use crate::support::http::{client, header};
 use crate::support::pushpin::Options;
 use crate::support::sse::Listener;
 
@@ -233,4 +233,20 @@ async fn everything_pending_is_announced_when_an_origin_stops() {
         listener.until_data("3", SOON).await;
     }
     assert_eq!(store(&chain).outbox_len().await.expect("a number"), 0);
+}
+
+#[tokio::test]
+async fn a_page_of_another_origin_may_ask_with_credentials_through_the_chain() {
+    let chain = Chain::start(1).await;
+    let url = chain.pushpin.url("/counters/2/");
+    for page in ["https://one.example", "https://two.example"] {
+        let added = client().post(&url).header("Origin", page).send().await.expect("an answer");
+        let read = client().get(&url).header("Origin", page).send().await.expect("an answer");
+        let stream = Listener::connect_with(chain.pushpin.addr(), "/counters/2/", &[("Origin", page)]).await;
+        let [named, allowed] = ["access-control-allow-origin", "access-control-allow-credentials"];
+        for answer in [&added, &read] {
+            assert_eq!((header(answer, named), header(answer, allowed)), (page, "true"));
+        }
+        assert_eq!((stream.header(named), stream.header(allowed)), (page, "true"));
+    }
 }

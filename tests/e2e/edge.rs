@@ -342,3 +342,20 @@ async fn without_a_usable_answer_browsers_get_a_problem_they_may_read() {
     }
     serving.abort();
 }
+
+#[tokio::test]
+async fn what_is_kept_for_all_names_the_origin_of_each_who_asks_at_the_edge() {
+    let chain = EdgeChain::start(&[]).await;
+    let [named, allowed] = ["access-control-allow-origin", "access-control-allow-credentials"];
+    for page in ["https://one.example", "https://two.example"] {
+        let request = client().get(chain.edge.url(COUNTER)).header("Origin", page);
+        let read = request.send().await.expect("an answer");
+        assert_eq!((header(&read, named), header(&read, allowed)), (page, "true"));
+        let stream = Listener::connect_with(chain.edge.addr(), COUNTER, &[("Origin", page)]).await;
+        assert_eq!((stream.header(named), stream.header(allowed)), (page, "true"));
+    }
+    let refused = client().get(chain.edge.url("/metrics")).header("Origin", "https://one.example");
+    let refused = refused.send().await.expect("an answer");
+    assert_eq!(header(&refused, named), "https://one.example");
+    assert_eq!(header(&refused, "x-content-type-options"), "nosniff");
+}

@@ -1,0 +1,135 @@
+//! What pages of other origins may ask, and read.
+
+use reqwest::header::HeaderMap;
+use reqwest::{Method, StatusCode};
+
+use crate::counters::PURGED;
+use crate::support::app::TestApp;
+use crate::support::http::{client, header};
+use crate::support::sse::Listener;
+
+const PAGE: &str = "https://elsewhere.example";
+
+async fn preflight(app: &TestApp, path: &str, asked: &str) -> HeaderMap {
+    let request = client().request(Method::OPTIONS, format!("{}{path}", app.address)).header("origin", PAGE);
+    let request = request.header("access-control-request-method", "POST");
+    let answer = request.header("access-control-request-headers", asked).send().await.expect("an answer");
+    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    answer.headers().clone()
+}
+
+/// Whether a browser lets a page of [`PAGE`] see what it has asked for with credentials.
+fn accepts_credentials(answer: &reqwest::Response) -> bool {
+    let named = header(answer, "access-control-allow-origin") == PAGE;
+    let varies = answer.headers().get_all("vary").iter().any(|vary| vary == "origin");
+    assert_eq!(named, varies, "what names an origin varies by it: {:?}", answer.headers());
+    named && header(answer, "access-control-allow-credentials") == "true"
+}
+
+#[tokio::test]
+async fn a_preflight_allows_whatever_headers_a_script_adds() {
+    let app = TestApp::spawn().await;
+    for asked in ["traceparent", "baggage,sentry-trace,traceparent", "idempotency-key, x-datadog-origin"] {
+        let answer = preflight(&app, "/counters/2/", asked).await;
+        assert_eq!(answer["access-control-allow-headers"], asked);
+        assert_eq!(answer["access-control-allow-methods"], "GET, HEAD, POST, OPTIONS");
+        assert_eq!(answer["access-control-allow-origin"], PAGE);
+        assert_eq!(answer["access-control-allow-credentials"], "true");
+    }
+}
+
+#[tokio::test]
+async fn a_preflight_repeats_nothing_that_is_no_list_of_headers() {
+    let app = TestApp::spawn().await;
+    for asked in ["", "a\tb", "<script>", "é", "*", &"x".repeat(1025)] {
+        let answer = preflight(&app, "/counters/2/", asked).await;
+        let allowed = answer["access-control-allow-headers"].to_str().expect("a text");
+        assert!(allowed.contains("idempotency-key") && allowed.len() < 200, "{asked}: {allowed}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_asks_with_credentials_sees_what_it_is_answered() {
+    let app = TestApp::spawn().await;
+    let client = client();
+    let counter = app.counter("2");
+    for request in [
+        client.get(&counter),
+        client.post(&counter),
+        client.post(format!("{counter}?by=0")),
+        client.get(format!("{}/nothing", app.address)),
+        client.get(format!("{}/openapi.json", app.address)),
+    ] {
+        let answer = request.header("origin", PAGE).send().await.expect("an answer");
+        assert!(accepts_credentials(&answer), "{:?}", answer.headers());
+    }
+    let stream = Listener::connect_with(app.addr, "/counters/2/", &[("Origin", PAGE)]).await;
+    assert_eq!(stream.header("access-control-allow-origin"), PAGE);
+    assert_eq!(stream.header("access-control-allow-credentials"), "true");
+}
+
+#[tokio::test]
+async fn an_origin_that_is_missing_or_odd_is_not_repeated() {
+    let app = TestApp::spawn().await;
+    for origin in ["", "https://a b", "\u{e9}", &format!("https://{}", "x".repeat(300))] {
+        let request = client().get(app.counter("2")).header("origin", origin.as_bytes());
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(header(&answer, "access-control-allow-origin"), "*", "{origin:?}");
+        assert_eq!(header(&answer, "access-control-allow-credentials"), "", "{origin:?}");
+    }
+    let answer = client().get(app.counter("2")).send().await.expect("an answer");
+    assert_eq!(header(&answer, "access-control-allow-origin"), "*");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_kept_for_all_names_no_origin() {
+    let app = TestApp::with(&PURGED).await;
+    let read = client().get(app.counter("2")).header("origin", PAGE).send().await.expect("an answer");
+    assert_eq!(header(&read, "access-control-allow-origin"), "*");
+    assert_eq!(header(&read, "access-control-allow-credentials"), "");
+    assert_eq!(read.headers().get_all("vary").iter().collect::<Vec<_>>(), ["accept"]);
+    let added = client().post(app.counter("2")).header("origin", PAGE).send().await.expect("an answer");
+    assert!(accepts_credentials(&added), "this one is not kept");
+}
+
+#[tokio::test]
+async fn a_login_before_the_measurements_is_not_lent_to_other_pages() {
+    let app = TestApp::spawn().await;
+    let request = client().get(format!("{}/metrics", app.address)).header("origin", PAGE);
+    let answer = request.send().await.expect("an answer");
+    assert_eq!(header(&answer, "access-control-allow-origin"), "*");
+    assert_eq!(header(&answer, "access-control-allow-credentials"), "");
+}
+
+#[tokio::test]
+async fn browsers_guess_no_type_of_any_answer() {
+    let app = TestApp::spawn().await;
+    for path in ["/counters/2/", "/nothing", "/", "/assets/home.js", "/healthz", "/metrics", "/openapi.json"]
+    {
+        let answer = client().get(format!("{}{path}", app.address)).send().await.expect("an answer");
+        let all: Vec<_> = answer.headers().get_all("x-content-type-options").iter().collect();
+        assert_eq!(all, ["nosniff"], "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_beacon_sends_counts() {
+    let app = TestApp::spawn().await;
+    let text = Some("text/plain;charset=UTF-8");
+    for (kind, body, expected) in [
+        (text, r#"{"by":5}"#, "5\n"),
+        (text, "", "6\n"),
+        (text, "{}", "7\n"),
+        (None, r#"{"by":3}"#, "10\n"),
+        (None, "", "11\n"),
+    ] {
+        let request = client().post(app.counter("2")).body(body);
+        let request = kind.iter().fold(request, |request, kind| request.header("content-type", *kind));
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(answer.text().await.expect("a text"), expected, "{kind:?} {body}");
+    }
+    for body in ["5", "by=5", "hello"] {
+        let request = client().post(app.counter("2")).header("content-type", "text/plain").body(body);
+        assert_eq!(request.send().await.expect("an answer").status(), StatusCode::BAD_REQUEST, "{body}");
+    }
+}
