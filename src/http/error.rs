@@ -26,6 +26,9 @@ pub enum ApiError {
     /// The resource has other methods: these.
     #[error("this resource answers {0}")]
     MethodNotAllowed(&'static str),
+    /// No resource has this method.
+    #[error("{0}")]
+    NotImplemented(&'static str),
     /// None of the media types that the resource has.
     #[error("this resource is available as {0}")]
     NotAcceptable(&'static str),
@@ -87,6 +90,9 @@ impl ApiError {
             ApiError::NotFound(_) => (StatusCode::NOT_FOUND, "not-found", "Not found"),
             ApiError::MethodNotAllowed(_) => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed")
+            }
+            ApiError::NotImplemented(_) => {
+                (StatusCode::NOT_IMPLEMENTED, "not-implemented", "Not implemented")
             }
             ApiError::NotAcceptable(_) => (StatusCode::NOT_ACCEPTABLE, "not-acceptable", "Not acceptable"),
             ApiError::OutOfRange => (StatusCode::CONFLICT, "out-of-range", "Value out of range"),

@@ -18,8 +18,10 @@ mod streams;
 use std::sync::Arc;
 
 use actix_web::dev::HttpServiceFactory;
+use actix_web::http::Method;
+use actix_web::http::header::ALLOW;
 use actix_web::middleware::from_fn;
-use actix_web::web::{ServiceConfig, get, head, method, post, resource};
+use actix_web::web::{ServiceConfig, get, head, method, post, resource, to};
 use actix_web::{Handler, HttpRequest, HttpResponse, Resource, Responder};
 
 pub use caching::CacheTerms;
@@ -33,6 +35,8 @@ use metrics::{Requests, Route};
 
 /// The methods of what is only read.
 const READ: &str = "GET, HEAD, OPTIONS";
+/// The methods of any resource.
+const ALL: &str = "GET, HEAD, POST, OPTIONS";
 
 /// The routes. What is not in this table is 404, or 405 with `Allow`.
 ///
@@ -44,13 +48,7 @@ pub fn routes(config: &mut ServiceConfig, requests: &Arc<Requests>, metrics: boo
         .route(get().to(counters::get))
         .route(head().to(counters::get));
     config
-        .service(done(
-            r,
-            "/counters/{id}/",
-            "GET, HEAD, POST, OPTIONS",
-            counter.route(post().to(counters::post)),
-            Cors::Public,
-        ))
+        .service(done(r, "/counters/{id}/", ALL, counter.route(post().to(counters::post)), Cors::Public))
         .service(readable(r, "/counters/{id}/recover", counters::recover))
         .service(readable(r, "/", home::page))
         .service(readable(r, "/assets/{name}", home::asset))
@@ -69,10 +67,13 @@ pub fn ops_routes(config: &mut ServiceConfig, requests: &Arc<Requests>) {
 
 /// What every listener has, and at last what is not there.
 fn health_routes(config: &mut ServiceConfig, r: &Arc<Requests>) {
+    let route = Arc::new(Route::new("", r));
+    let observed =
+        from_fn(move |request, next| observe::observe(Arc::clone(&route), Cors::Public, request, next));
     config
         .service(readable(r, "/healthz", operations::healthz))
         .service(readable(r, "/readyz", operations::readyz))
-        .service(done(r, "", "", resource("/{rest:.*}"), Cors::Public));
+        .default_service(to(elsewhere).wrap(observed));
 }
 
 /// A resource that is only read.
@@ -105,16 +106,10 @@ fn done(
     cors: Cors,
 ) -> impl HttpServiceFactory + use<> {
     let route = Arc::new(Route::new(template, requests));
-    let resource = if methods.is_empty() {
-        resource.default_service(actix_web::web::to(missing))
-    } else {
-        resource
-            .route(
-                method(actix_web::http::Method::OPTIONS)
-                    .to(move |request: HttpRequest| cors::preflight(request, methods)),
-            )
-            .default_service(actix_web::web::to(move || not_allowed(methods)))
-    };
+    let preflight = move |request: HttpRequest| cors::preflight(request, methods);
+    let resource = resource
+        .route(method(Method::OPTIONS).to(preflight))
+        .default_service(to(move || not_allowed(methods)));
     resource.wrap(from_fn(move |request, next| observe::observe(Arc::clone(&route), cors, request, next)))
 }
 
@@ -122,6 +117,15 @@ async fn not_allowed(methods: &'static str) -> Result<HttpResponse, ApiError> {
     Err(ApiError::MethodNotAllowed(methods))
 }
 
-async fn missing() -> Result<HttpResponse, ApiError> {
-    Err(ApiError::NotFound("there is nothing here; see /openapi.json for what there is".into()))
+/// What is asked of none of the resources: of the server as a whole (`OPTIONS *`), of a host behind it, or of what is not there
+/// (RFC 9112, section 3.2).
+async fn elsewhere(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    match (request.method(), request.uri().path()) {
+        (&Method::OPTIONS, "*") => Ok(HttpResponse::NoContent().insert_header((ALLOW, ALL)).finish()),
+        (&Method::CONNECT, _) => Err(ApiError::NotImplemented("this server is no proxy: it has no CONNECT")),
+        (_, path) if !path.starts_with('/') => {
+            Err(ApiError::BadRequest("what is asked for must be a path or a URL; * is for OPTIONS".into()))
+        }
+        _ => Err(ApiError::NotFound("there is nothing here; see /openapi.json for what there is".into())),
+    }
 }

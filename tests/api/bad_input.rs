@@ -211,6 +211,39 @@ async fn other_methods_are_405_with_allow() {
 }
 
 #[tokio::test]
+async fn what_is_asked_of_no_resource_is_answered_as_everything_else() {
+    let app = TestApp::spawn().await;
+    for (line, expected, named) in [
+        ("CONNECT example.org:443 HTTP/1.1", 501, "not-implemented"),
+        ("CONNECT /counters/2/ HTTP/1.1", 405, "method-not-allowed"),
+        ("TRACE /counters/2/ HTTP/1.1", 405, "method-not-allowed"),
+        ("BREW /counters/2/ HTTP/1.1", 405, "method-not-allowed"),
+        ("BREW /nothing HTTP/1.1", 404, "not-found"),
+        ("GET * HTTP/1.1", 400, "bad-request"),
+        ("GET example.org:80 HTTP/1.1", 400, "bad-request"),
+    ] {
+        let (status, answer) = raw(app.addr, line, &[]).await;
+        assert_eq!(status, expected, "{line}: {answer}");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        assert!(body.contains(&format!("urn:livecounter:problem:{named}")), "{line}: {answer}");
+        assert!(head.contains("access-control-allow-origin: *") && head.contains("x-request-id"), "{head}");
+        assert_eq!(head.contains("allow: GET, HEAD"), expected == 405, "{line}: {head}");
+    }
+    let (status, answer) = raw(app.addr, "OPTIONS * HTTP/1.1", &[]).await;
+    assert_eq!(status, 204, "{answer}");
+    assert!(answer.contains("\r\nallow: GET, HEAD, POST, OPTIONS\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_post_over_http_1_0_needs_a_length() {
+    let app = TestApp::spawn().await;
+    // The HTTP library refuses it, with an empty answer: docs/http-api.md says so.
+    assert_eq!(raw(app.addr, "POST /counters/2/ HTTP/1.0", &[]).await.0, 400);
+    let (status, answer) = raw(app.addr, "POST /counters/2/ HTTP/1.0", &[("Content-Length", "0")]).await;
+    assert!(status == 200 && answer.ends_with("\r\n\r\n1\n"), "the first has not counted: {answer}");
+}
+
+#[tokio::test]
 async fn no_field_of_a_request_can_inject_a_header() {
     let app = TestApp::spawn().await;
     for request in [
