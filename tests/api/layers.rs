@@ -11,7 +11,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("fastly", &["test_server"]),
     ("grip", &["test_server"]),
     ("hub", &["domain"]),
-    ("store", &["domain"]),
+    ("store", &["domain", "nearest"]),
     ("limits", &["domain"]),
     ("settings", &["domain", "limits", "nearest"]),
     ("telemetry", &["settings"]),

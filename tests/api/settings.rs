@@ -69,6 +69,16 @@ fn settings_that_cannot_be_used_are_one_line_and_status_2() {
             &[],
             "redis.url: must begin with redis://, rediss://, redis+unix:// (or unix://), redis+cluster://",
         ),
+        (
+            &[("REDIS_URL", "rediss://:hush@127.0.0.1/#insecure"), ("GRIP_URL", "http://p:5561/")],
+            &[],
+            "redis.url: #insecure: certificates are always checked. To trust an authority of your own, name the file",
+        ),
+        (
+            &[("REDIS_URL", "redis://127.0.0.1?dbs=5"), ("GRIP_URL", "http://p:5561/")],
+            &[],
+            "redis.url: there is no parameter \"dbs\"; did you mean db?",
+        ),
         (&[("LIVECOUNTER__SQLITE__PATH", "/nowhere/at/all.db")], &[], "sqlite.path: "),
         (
             &[("FASTLY_SERVICE_ID", "a/b"), ("FASTLY_API_KEY", "hush")],

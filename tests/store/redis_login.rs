@@ -119,3 +119,28 @@ async fn sentinels_and_their_servers_with_passwords_are_used_and_refuse_who_has_
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_database_of_a_url_is_the_one_that_is_used() {
+    let server = RedisServer::on_port(free_port(), &[]);
+    let watched = RedisSentinels::start(0, 1, &[], "").await;
+    let (tcp, socket) = (server.url(), format!("unix://{}/redis.sock", server.directory().display()));
+    let (tcp_server, watched_server) = (&server, &watched.servers[0]);
+    for (number, (url, server)) in [
+        (format!("{tcp}/1"), tcp_server),
+        (format!("{tcp}?db=2"), tcp_server),
+        (format!("{tcp}/?db=3"), tcp_server),
+        (format!("{socket}?db=4"), tcp_server),
+        (format!("{}/5", watched.url()), watched_server),
+        (format!("{}?db=6", watched.url()), watched_server),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let store = connect(&url);
+        store.add(vec![Add::single(topics().remove(0), 1, None)]).await.remove(0).expect("counted");
+        let number = (number + 1).to_string();
+        assert_ne!(server.cli(&["-n", &number, "DBSIZE"]), "0", "{url}");
+        assert_eq!(server.cli(&["DBSIZE"]), "0", "{url}");
+    }
+}

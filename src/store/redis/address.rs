@@ -9,10 +9,11 @@ use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, Protocol
 
 use super::cluster::Cluster;
 use super::link::{Link, Server};
+use super::parameters::{OF_HOST, OF_SENTINELS, OF_SOCKET, Parameters};
 use super::sentinel::Sentinels;
 
 /// The URL names no Redis. Says what is wrong without repeating the URL, which may hold a password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseRedisUrlError {
     /// Another scheme, or none.
     #[error(
@@ -20,8 +21,11 @@ pub enum ParseRedisUrlError {
          redis+sentinel:// or rediss+sentinel://"
     )]
     Scheme,
-    /// No host, a port that is no number, a path that is no database number, and the like.
-    #[error("must be like redis://user:password@host:6379/0 or redis+unix:///run/redis/redis.sock")]
+    /// No host, a port that is no number, and the like.
+    #[error(
+        "must be like redis://user:password@host:6379/0 or redis+unix:///run/redis/redis.sock; in a password, write / as \
+         %2F, ? as %3F, # as %23 and @ as %40"
+    )]
     Malformed,
     /// Several hosts behind a scheme for one.
     #[error("several hosts need redis+cluster:// or redis+sentinel://")]
@@ -29,12 +33,41 @@ pub enum ParseRedisUrlError {
     /// No master's name behind the Sentinels.
     #[error("must name the master: redis+sentinel://host1:26379,host2:26379/mymaster")]
     NoMasterName,
-    /// Something else behind the `?` than the Sentinels' own login.
-    #[error("behind the ? of redis+sentinel:// only sentinel_username and sentinel_password are known")]
-    UnknownParameter,
+    /// Something behind the `?` that nobody would obey.
+    #[error("there is no parameter {name:?}; {hint}")]
+    UnknownParameter {
+        /// The parameter.
+        name: String,
+        /// What may have been meant.
+        hint: String,
+    },
+    /// The same parameter twice.
+    #[error("has the parameter {0} twice")]
+    Twice(&'static str),
+    /// A database that is no number.
+    #[error("the database must be a whole number, as in redis://host/5 or redis://host?db=5")]
+    Database,
+    /// One database in the path, another as `db`.
+    #[error("names two databases, one in its path and another as db")]
+    TwoDatabases,
     /// A Cluster has database 0 only.
     #[error("a Cluster has no databases to choose from")]
     ClusterDatabase,
+    /// Redis logs nobody in by a user's name alone.
+    #[error("has a user but no password; a password without a user is written redis://:password@host")]
+    UserWithoutPassword,
+    /// Another protocol than the one that tells of connections lost while idle.
+    #[error("the parameter protocol can only be 3")]
+    Protocol,
+    /// `#insecure`.
+    #[error(
+        "#insecure: certificates are always checked. To trust an authority of your own, name the file of its certificate \
+         in the variable SSL_CERT_FILE, or install it for the whole system"
+    )]
+    Insecure,
+    /// Anything else behind a `#`.
+    #[error("has a \"#\": in a password write it %23")]
+    Fragment,
 }
 
 /// Whom the commands go to.
@@ -47,67 +80,131 @@ pub(super) enum Route {
 
 /// Reads the URL; opens nothing.
 pub(super) fn parse(url: &str, timeout: Duration) -> Result<Route, ParseRedisUrlError> {
-    let (scheme, rest) = url.split_once("://").ok_or(ParseRedisUrlError::Scheme)?;
-    if scheme.starts_with("rediss") {
+    let parts = Parts::of(url)?;
+    if parts.is_tls() {
         // Whoever chose a provider first keeps it.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
-    let parts = Parts::of(rest);
-    match scheme {
-        "redis" | "rediss" if parts.hosts.contains(',') => Err(ParseRedisUrlError::SeveralHosts),
-        "redis" | "rediss" | "unix" | "redis+unix" => one(url, timeout),
-        "redis+cluster" => cluster("redis", &parts, timeout),
-        "rediss+cluster" => cluster("rediss", &parts, timeout),
-        "redis+sentinel" => sentinel("redis", &parts, timeout),
-        "rediss+sentinel" => sentinel("rediss", &parts, timeout),
-        _ => Err(ParseRedisUrlError::Scheme),
+    match parts.kind {
+        Kind::Host | Kind::Socket => {
+            let client = Client::open(parts.info()?).map_err(|_| ParseRedisUrlError::Malformed)?;
+            Ok(Route::One(Arc::new(Link::new(Server::Fixed(Box::new(client)), timeout))))
+        }
+        Kind::Cluster => cluster(&parts, timeout),
+        Kind::Sentinels => sentinels(&parts, timeout),
     }
 }
 
 /// Whom a URL names, for people: without what is secret in it.
 pub fn place(url: &str) -> Result<String, ParseRedisUrlError> {
-    let (scheme, rest) = url.split_once("://").ok_or(ParseRedisUrlError::Scheme)?;
-    let parts = Parts::of(rest);
-    Ok(match scheme {
-        "redis+cluster" | "rediss+cluster" => format!("the Redis Cluster at {}", parts.hosts),
-        "redis+sentinel" | "rediss+sentinel" => {
-            format!("the Redis {} of the Sentinels at {}", parts.path, parts.hosts)
+    let parts = Parts::of(url)?;
+    let (whom, database) = match parts.kind {
+        Kind::Cluster => (format!("the Redis Cluster at {}", parts.hosts), 0),
+        Kind::Sentinels => {
+            let (master, database) = parts.master()?;
+            (format!("the Redis {master} of the Sentinels at {}", parts.hosts), database)
         }
-        _ => {
-            let info = info(url)?;
-            let database = match info.redis_settings().db() {
-                0 => String::new(),
-                number => format!(", database {number}"),
-            };
-            format!("the Redis at {}{database}", info.addr())
+        Kind::Host | Kind::Socket => {
+            let info = parts.info()?;
+            (format!("the Redis at {}", info.addr()), info.redis_settings().db())
         }
+    };
+    Ok(match database {
+        0 => whom,
+        number => format!("{whom}, database {number}"),
     })
 }
 
-/// What lies between `://` and the end.
+/// What a URL names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Host,
+    Socket,
+    Cluster,
+    Sentinels,
+}
+
+/// A URL in its parts.
 struct Parts<'a> {
+    kind: Kind,
+    /// Of one server's URL, as the client library reads it.
+    scheme: &'static str,
     /// With the `@`, or empty.
     login: &'a str,
     hosts: &'a str,
     path: &'a str,
-    query: &'a str,
+    parameters: Parameters<'a>,
 }
 
 impl<'a> Parts<'a> {
-    fn of(rest: &'a str) -> Self {
+    fn of(url: &'a str) -> Result<Self, ParseRedisUrlError> {
+        let (scheme, rest) = url.split_once("://").ok_or(ParseRedisUrlError::Scheme)?;
+        let (kind, scheme, known) = match scheme {
+            "redis" => (Kind::Host, "redis", OF_HOST),
+            "rediss" => (Kind::Host, "rediss", OF_HOST),
+            "unix" | "redis+unix" => (Kind::Socket, "unix", OF_SOCKET),
+            "redis+cluster" => (Kind::Cluster, "redis", OF_HOST),
+            "rediss+cluster" => (Kind::Cluster, "rediss", OF_HOST),
+            "redis+sentinel" => (Kind::Sentinels, "redis", OF_SENTINELS),
+            "rediss+sentinel" => (Kind::Sentinels, "rediss", OF_SENTINELS),
+            _ => return Err(ParseRedisUrlError::Scheme),
+        };
+        if let Some((_, fragment)) = rest.split_once('#') {
+            let insecure = fragment == "insecure";
+            return Err(if insecure { ParseRedisUrlError::Insecure } else { ParseRedisUrlError::Fragment });
+        }
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let parameters = Parameters::parse(query, known)?;
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (login, hosts) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
-        Parts { login, hosts, path: path.trim_matches('/'), query }
+        if kind == Kind::Host && hosts.contains(',') {
+            return Err(ParseRedisUrlError::SeveralHosts);
+        }
+        let (user, password) = login.trim_end_matches('@').split_once(':').unwrap_or((login, ""));
+        if !user.is_empty() && password.is_empty() {
+            return Err(ParseRedisUrlError::UserWithoutPassword);
+        }
+        Ok(Parts { kind, scheme, login, hosts, path, parameters })
     }
 
-    /// One host's own URL, as the client library reads it.
-    fn host_info(&self, scheme: &str, host: &str, login: &str) -> Result<ConnectionInfo, ParseRedisUrlError> {
-        info(&format!("{scheme}://{login}{host}/?{}", self.query))
+    fn is_tls(&self) -> bool {
+        self.scheme == "rediss"
+    }
+
+    /// One server, or one socket.
+    fn info(&self) -> Result<ConnectionInfo, ParseRedisUrlError> {
+        if self.kind == Kind::Socket {
+            let info = info(&format!("unix://{}{}/{}", self.login, self.hosts, self.path))?;
+            let settings = self.parameters.log_in(info.redis_settings().clone());
+            return Ok(info.set_redis_settings(settings.set_db(self.parameters.database("")?)));
+        }
+        let info = self.host_info(self.hosts, self.login)?;
+        let settings = info.redis_settings().clone().set_db(self.database()?);
+        Ok(info.set_redis_settings(settings))
+    }
+
+    /// One of the hosts, with or without the login.
+    fn host_info(&self, host: &str, login: &str) -> Result<ConnectionInfo, ParseRedisUrlError> {
+        info(&format!("{}://{login}{host}/", self.scheme))
     }
 
     fn hosts(&self) -> impl Iterator<Item = &'a str> {
         self.hosts.split(',')
+    }
+
+    /// The database of a URL whose path is nothing else.
+    fn database(&self) -> Result<i64, ParseRedisUrlError> {
+        self.parameters.database(self.path.trim_matches('/'))
+    }
+
+    /// The master's name, and its database.
+    fn master(&self) -> Result<(&'a str, i64), ParseRedisUrlError> {
+        let path = self.path.trim_matches('/');
+        let (master, database) = path.split_once('/').unwrap_or((path, ""));
+        if master.is_empty() {
+            return Err(ParseRedisUrlError::NoMasterName);
+        }
+        Ok((master, self.parameters.database(database)?))
     }
 }
 
@@ -118,49 +215,34 @@ fn info(url: &str) -> Result<ConnectionInfo, ParseRedisUrlError> {
     Ok(info.set_redis_settings(settings).set_tcp_settings(TcpSettings::default().set_nodelay(true)))
 }
 
-fn one(url: &str, timeout: Duration) -> Result<Route, ParseRedisUrlError> {
-    let client = Client::open(info(url)?).map_err(|_| ParseRedisUrlError::Malformed)?;
-    Ok(Route::One(Arc::new(Link::new(Server::Fixed(Box::new(client)), timeout))))
-}
-
-fn cluster(scheme: &str, parts: &Parts<'_>, timeout: Duration) -> Result<Route, ParseRedisUrlError> {
-    if !matches!(parts.path, "" | "0") {
+fn cluster(parts: &Parts<'_>, timeout: Duration) -> Result<Route, ParseRedisUrlError> {
+    if parts.database()? != 0 {
         return Err(ParseRedisUrlError::ClusterDatabase);
     }
-    let seeds = parts.hosts().map(|host| parts.host_info(scheme, host, parts.login));
+    let seeds = parts.hosts().map(|host| parts.host_info(host, parts.login));
     Ok(Route::Cluster(Box::new(Cluster::new(seeds.collect::<Result<_, _>>()?, timeout))))
 }
 
-fn sentinel(scheme: &str, parts: &Parts<'_>, timeout: Duration) -> Result<Route, ParseRedisUrlError> {
-    let (master, database) = parts.path.split_once('/').unwrap_or((parts.path, "0"));
-    if master.is_empty() {
-        return Err(ParseRedisUrlError::NoMasterName);
-    }
-    let database = database.parse().map_err(|_| ParseRedisUrlError::Malformed)?;
+fn sentinels(parts: &Parts<'_>, timeout: Duration) -> Result<Route, ParseRedisUrlError> {
+    let (master, database) = parts.master()?;
     let mut sentinels = Vec::new();
     for host in parts.hosts() {
-        let addr = parts.host_info(scheme, host, "")?.addr().clone();
+        let addr = parts.host_info(host, "")?.addr().clone();
         let unsaid = !host.ends_with(|last: char| last.is_ascii_digit()) || !host.contains(':');
         sentinels.push(if unsaid { with_port(addr, 26379) } else { addr });
     }
     let first = parts.hosts().next().unwrap_or_default();
-    let login = parts.host_info(scheme, first, parts.login)?;
+    let login = parts.host_info(first, parts.login)?;
     let login = login.redis_settings();
     let mut builder = SentinelClientBuilder::new(sentinels, master, SentinelServerType::Master)
         .map_err(|_| ParseRedisUrlError::Malformed)?
         .set_client_to_redis_db(database)
         .set_client_to_redis_protocol(ProtocolVersion::RESP3)
         .set_client_to_redis_tcp_settings(TcpSettings::default().set_nodelay(true));
-    if scheme == "rediss" {
+    if parts.is_tls() {
         builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
     }
-    for (name, value) in url::form_urlencoded::parse(parts.query.as_bytes()) {
-        builder = match &*name {
-            "sentinel_username" => builder.set_client_to_sentinel_username(value),
-            "sentinel_password" => builder.set_client_to_sentinel_password(value),
-            _ => return Err(ParseRedisUrlError::UnknownParameter),
-        };
-    }
+    builder = parts.parameters.log_in_to_sentinels(builder);
     if let Some(username) = login.username() {
         builder = builder.set_client_to_redis_username(username);
     }
@@ -200,16 +282,20 @@ mod tests {
             "rediss://localhost:6380",
             "unix:///run/redis.sock",
             "redis+unix:///run/redis.sock?db=2",
+            "redis+unix:///run/redis@1.sock?user=u&pass=p@ss&protocol=resp3",
+            "redis://localhost?db=5&protocol=3",
         ] {
             assert!(matches!(parsed(url), Ok(Route::One(_))), "{url}");
         }
         for url in [
             "redis+sentinel://:secret@a:26379,b,[::1]/main/2",
-            "rediss+sentinel://a/main?sentinel_password=p%40ss",
+            "rediss+sentinel://a/main?sentinel_password=p%40ss&sentinel_username=u&db=2",
         ] {
             assert!(matches!(parsed(url), Ok(Route::One(_))), "{url}");
         }
-        for url in ["redis+cluster://:secret@a:7000,b:7001", "rediss+cluster://a,b/0"] {
+        for url in
+            ["redis+cluster://:secret@a:7000,b:7001", "rediss+cluster://a,b/0", "redis+cluster://a?db=0"]
+        {
             assert!(matches!(parsed(url), Ok(Route::Cluster(_))), "{url}");
         }
     }
@@ -221,6 +307,12 @@ mod tests {
             ("rediss://:hunter2@cache:6380/3", "the Redis at cache:6380, database 3"),
             ("redis+unix:///run/redis.sock?pass=hunter2", "the Redis at /run/redis.sock"),
             ("redis+cluster://:hunter2@a:7000,b", "the Redis Cluster at a:7000,b"),
+            ("redis://cache?db=5", "the Redis at cache:6379, database 5"),
+            ("redis://cache/?db=5", "the Redis at cache:6379, database 5"),
+            ("redis://cache/5?db=5", "the Redis at cache:6379, database 5"),
+            ("unix:///run/redis.sock?db=5", "the Redis at /run/redis.sock, database 5"),
+            ("redis+sentinel://a/main/5", "the Redis main of the Sentinels at a, database 5"),
+            ("redis+sentinel://a/main?db=5", "the Redis main of the Sentinels at a, database 5"),
             (
                 "rediss+sentinel://u:hunter2@a,b:2/main?sentinel_password=hunter2",
                 "the Redis main of the Sentinels at a,b:2",
@@ -233,21 +325,66 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_without_the_password() {
+        use ParseRedisUrlError as E;
         for (url, expected) in [
-            ("localhost:6379", ParseRedisUrlError::Scheme),
-            ("http://:hunter2@localhost", ParseRedisUrlError::Scheme),
-            ("redis://:hunter2@", ParseRedisUrlError::Malformed),
-            ("redis://:hunter2@localhost:port", ParseRedisUrlError::Malformed),
-            ("redis://:hunter2@localhost/main", ParseRedisUrlError::Malformed),
-            ("redis://:hunter2@a,b", ParseRedisUrlError::SeveralHosts),
-            ("redis+sentinel://:hunter2@a,b", ParseRedisUrlError::NoMasterName),
-            ("redis+sentinel://:hunter2@a/main/x", ParseRedisUrlError::Malformed),
-            ("redis+sentinel://a/main?password=hunter2", ParseRedisUrlError::UnknownParameter),
-            ("redis+cluster://:hunter2@a,b/1", ParseRedisUrlError::ClusterDatabase),
-            ("redis+cluster://:hunter2@a,/", ParseRedisUrlError::Malformed),
+            ("localhost:6379", E::Scheme),
+            ("http://:hunter2@localhost", E::Scheme),
+            ("redis://:hunter2@", E::Malformed),
+            ("redis://:hunter2@localhost:port", E::Malformed),
+            ("redis://:hunter2@localhost/main", E::Database),
+            ("redis://:hunter2@localhost/-1", E::Database),
+            ("redis://:hunter2@localhost?db=", E::Database),
+            ("redis://:hunter2@localhost?db=x", E::Database),
+            ("redis://:hunter2@localhost/1?db=2", E::TwoDatabases),
+            ("redis://localhost?db=1&db=2", E::Twice("db")),
+            ("redis://:hunter2@localhost?protocol=2", E::Protocol),
+            ("redis://hunter2@localhost", E::UserWithoutPassword),
+            ("redis://hunter2:@localhost", E::UserWithoutPassword),
+            ("redis+unix:///run/redis.sock?user=hunter2", E::UserWithoutPassword),
+            ("redis+unix://u:hunter2@/run/redis.sock", E::Malformed),
+            ("redis+unix://host/run/redis.sock", E::Malformed),
+            ("redis+sentinel://a/main?sentinel_username=u", E::UserWithoutPassword),
+            ("rediss://:hunter2@localhost/#insecure", E::Insecure),
+            ("rediss+cluster://a,b#insecure", E::Insecure),
+            ("rediss+sentinel://a/main#insecure", E::Insecure),
+            ("redis+unix:///run/redis.sock#hunter2", E::Fragment),
+            ("redis://:hunter2#x@localhost", E::Fragment),
+            ("redis://:a?hunter2=b@localhost", E::Malformed),
+            ("redis://:a/hunter2@localhost", E::Malformed),
+            ("redis://:hunter2@a,b", E::SeveralHosts),
+            ("redis+sentinel://:hunter2@a,b", E::NoMasterName),
+            ("redis+sentinel://:hunter2@a/main/x", E::Database),
+            ("redis+sentinel://a/main/1?db=2", E::TwoDatabases),
+            ("redis+cluster://:hunter2@a,b/1", E::ClusterDatabase),
+            ("redis+cluster://:hunter2@a,b?db=1", E::ClusterDatabase),
+            ("redis+cluster://:hunter2@a,/", E::Malformed),
         ] {
             let error = parsed(url).err().expect(url);
             assert_eq!(error, expected, "{url}");
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{url}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_parameter_names_the_nearest_or_all_that_there_are() {
+        for (url, expected) in [
+            ("redis://a?dbs=1", "there is no parameter \"dbs\"; did you mean db?"),
+            ("rediss://a?DB=1", "there is no parameter \"DB\"; did you mean db?"),
+            ("redis://a?timeout=hunter2", "there is no parameter \"timeout\"; there are db, protocol"),
+            ("redis://a?pass=hunter2", "there is no parameter \"pass\"; there are db, protocol"),
+            (
+                "unix:///s?password=hunter2",
+                "there is no parameter \"password\"; there are db, user, pass, protocol",
+            ),
+            ("unix:///s?users=hunter2", "there is no parameter \"users\"; did you mean user?"),
+            ("redis+cluster://a,b?proto=3", "there is no parameter \"proto\"; there are db, protocol"),
+            (
+                "redis+sentinel://a/main?sentinel_pasword=hunter2",
+                "there is no parameter \"sentinel_pasword\"; did you mean sentinel_password?",
+            ),
+        ] {
+            let error = parsed(url).err().expect(url);
+            assert_eq!(error.to_string(), expected, "{url}");
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{url}");
         }
     }

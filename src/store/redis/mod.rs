@@ -38,6 +38,7 @@ mod cluster;
 mod keys;
 mod link;
 mod outbox;
+mod parameters;
 mod reply;
 mod script;
 mod sentinel;
