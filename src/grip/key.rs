@@ -10,6 +10,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use serde::Deserialize;
 
+use super::crypto;
+
 /// Checks tokens: a shared secret, or a P-256 public key.
 ///
 /// Written as `base64:…`, PEM (`BEGIN PUBLIC KEY`), JWK (JSON), bare base64 of a P-256 public key's DER (as Fastly prints
@@ -43,7 +45,7 @@ pub enum ParseKeyError {
     #[error("is not a JWK of type oct or EC")]
     Jwk,
     /// Another curve than P-256, another algorithm, or no point of the curve.
-    #[error("is not a P-256 key")]
+    #[error("is not a P-256 key (a private one must carry its public half, as openssl writes it)")]
     Curve,
     /// A private key where a public one belongs: it would be spread further than it needs to be.
     #[error("is a private key where a public key or a secret is needed")]
@@ -71,14 +73,15 @@ impl FromStr for VerifyKey {
     type Err = ParseKeyError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        crypto::install();
         match Material::parse(text)? {
             Material::Secret(secret) => Ok(VerifyKey::secret(&secret)),
             Material::PrivateKey(_) => Err(ParseKeyError::Private),
             Material::PublicPoint(point) => {
-                let (algorithm, key) = (Algorithm::ES256, DecodingKey::from_ec_der(&point));
-                // The library looks at the point only when it is used: use it once here, not at the first request.
-                jsonwebtoken::crypto::verify("", b"", &key, algorithm).map_err(|_| ParseKeyError::Curve)?;
-                Ok(VerifyKey { algorithm, key })
+                if !crypto::is_point(&point) {
+                    return Err(ParseKeyError::Curve);
+                }
+                Ok(VerifyKey { algorithm: Algorithm::ES256, key: DecodingKey::from_ec_der(&point) })
             }
         }
     }
@@ -109,6 +112,7 @@ impl FromStr for SigningKey {
     type Err = ParseKeyError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        crypto::install();
         match Material::parse(text)? {
             Material::Secret(secret) => {
                 Ok(SigningKey { algorithm: Algorithm::HS256, key: EncodingKey::from_secret(&secret) })
@@ -142,9 +146,10 @@ enum Material {
 const P256: [u8; 21] =
     *b"\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
 
-/// What stands before the 32 bytes of a P-256 private key and its [`P256`] in the shortest PKCS#8 (RFC 5915, 5958).
-const PKCS8_HEAD: [u8; 5] = *b"\x30\x41\x02\x01\x00";
-const PKCS8_KEY: [u8; 9] = *b"\x04\x27\x30\x25\x02\x01\x01\x04\x20";
+/// What stands before the [`P256`], the 32 bytes of a private key and its public point in PKCS#8 (RFC 5915, 5958).
+const PKCS8_HEAD: [u8; 6] = *b"\x30\x81\x87\x02\x01\x00";
+const PKCS8_PRIVATE: [u8; 9] = *b"\x04\x6d\x30\x6b\x02\x01\x01\x04\x20";
+const PKCS8_PUBLIC: [u8; 5] = *b"\xa1\x44\x03\x42\x00";
 
 /// Standard alphabet, padding or not: keys are pasted by hand.
 const STANDARD: GeneralPurpose = lenient(&alphabet::STANDARD);
@@ -211,13 +216,13 @@ impl Material {
         let jwk: Jwk = serde_json::from_str(text).ok()?;
         match (jwk.kty.as_str(), jwk.crv.as_deref()) {
             ("oct", _) => Some(Material::Secret(base64(&jwk.k?)?)).filter(|key| !key.is_empty_secret()),
-            ("EC", Some("P-256")) => match jwk.d {
-                Some(d) => {
-                    let d = base64(&d).filter(|d| d.len() == 32)?;
-                    Some(Material::PrivateKey([&PKCS8_HEAD[..], &P256, &PKCS8_KEY, &d].concat()))
-                }
-                None => Some(Material::PublicPoint([vec![4], base64(&jwk.x?)?, base64(&jwk.y?)?].concat())),
-            },
+            ("EC", Some("P-256")) => {
+                let point = [vec![4], base64(&jwk.x?)?, base64(&jwk.y?)?].concat();
+                let Some(d) = jwk.d else { return Some(Material::PublicPoint(point)) };
+                let d = base64(&d).filter(|d| d.len() == 32 && point.len() == 65)?;
+                let parts = [&PKCS8_HEAD[..], &P256, &PKCS8_PRIVATE, &d, &PKCS8_PUBLIC, &point];
+                Some(Material::PrivateKey(parts.concat()))
+            }
             _ => None,
         }
     }

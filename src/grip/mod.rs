@@ -10,6 +10,7 @@
 //! - [`Item`] and [`Publisher`]: what goes to the held responses, and who carries it there.
 
 mod credential;
+pub mod crypto;
 mod endpoint;
 mod instruct;
 mod item;

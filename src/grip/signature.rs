@@ -233,6 +233,7 @@ mod tests {
     }
 
     fn hs256(secret: &[u8], claims: Value) -> String {
+        super::super::crypto::install();
         jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(secret)).expect("a token")
     }
 
