@@ -32,8 +32,8 @@ impl Checked {
 /// Opens no file and connects to nothing. What the service would warn of at its start is logged.
 /// Must be called within a tokio runtime.
 pub fn check(settings: &Settings) -> Result<String, StartError> {
-    let Checked { endpoints, purger, .. } = Checked::of(settings)?;
-    StoreKind::check(settings)?;
+    let checked = Checked::of(settings).and_then(|checked| StoreKind::check(settings).map(|()| checked));
+    let Checked { endpoints, purger, .. } = checked.map_err(|error| settings.locate(error))?;
     verifier(&endpoints);
     Ok(mode(settings, &endpoints, purger.as_ref()))
 }

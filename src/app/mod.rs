@@ -43,6 +43,16 @@ pub enum StartError {
     Listen(SocketAddr, #[source] io::Error),
 }
 
+impl StartError {
+    /// The same, with the place where the setting was found.
+    fn located(self, settings: &Settings) -> Self {
+        match self {
+            StartError::Settings(error) => StartError::Settings(settings.locate(error)),
+            other => other,
+        }
+    }
+}
+
 /// The service, listening but not yet serving.
 pub struct App {
     server: Server,
@@ -58,6 +68,10 @@ pub struct App {
 impl App {
     /// Opens the store, listens on the address and starts the announcer. Must be called within a tokio runtime.
     pub fn build(settings: &Settings) -> Result<Self, StartError> {
+        App::of(settings).map_err(|error| error.located(settings))
+    }
+
+    fn of(settings: &Settings) -> Result<Self, StartError> {
         let Checked { endpoints, publisher, purger, capacity } = Checked::of(settings)?;
         // Last: settings that are refused leave no file behind.
         let store = StoreKind::open(settings)?;

@@ -1,6 +1,9 @@
 //! The settings: defaults, then the file, then the environment, then the flags. Each is parsed once, here; what cannot
 //! be used is one line that names the key.
 
+mod check;
+mod error;
+mod sources;
 mod texts;
 
 use std::collections::HashMap;
@@ -13,6 +16,8 @@ use std::time::Duration;
 
 use crate::domain::CounterId;
 use crate::limits;
+pub use error::SettingsError;
+use sources::Sources;
 use texts::Texts;
 pub use texts::environment;
 
@@ -43,6 +48,7 @@ pub struct Settings {
     pub limits: limits::Options,
     pub log_format: LogFormat,
     pub ops_listen: Option<SocketAddr>,
+    sources: Sources,
 }
 
 /// How log lines are written.
@@ -77,23 +83,6 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A setting that cannot be used.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {problem}")]
-pub struct SettingsError {
-    /// The key as the documentation writes it, or the name of the file.
-    pub key: String,
-    /// What is wrong, without the value of a secret.
-    pub problem: String,
-}
-
-impl SettingsError {
-    /// Names the key and what is wrong with it.
-    pub fn new(key: impl Into<String>, problem: impl fmt::Display) -> Self {
-        SettingsError { key: key.into(), problem: problem.to_string().replace('\n', " ") }
-    }
-}
-
 impl Settings {
     /// The settings from an optional TOML file, the [`environment`] and the value of `--listen`.
     pub fn load(
@@ -101,7 +90,22 @@ impl Settings {
         environment: HashMap<String, String>,
         listen: Option<&str>,
     ) -> Result<Self, SettingsError> {
-        let texts = Texts::gather(file, &environment)?;
+        let name = || file.map(|path| path.display().to_string()).unwrap_or_default();
+        // Read here: the library takes a directory for a file that is not there, and looks for others of similar names.
+        let text = file.map(std::fs::read_to_string).transpose();
+        let text = text.map_err(|error| SettingsError::new(name(), error))?;
+        let file = file.zip(text.as_deref());
+        let sources = Sources::of(file, &environment);
+        Self::read(file, &environment, listen, &sources).map_err(|error| error.found_in(&sources))
+    }
+
+    fn read(
+        file: Option<(&Path, &str)>,
+        environment: &HashMap<String, String>,
+        listen: Option<&str>,
+        sources: &Sources,
+    ) -> Result<Self, SettingsError> {
+        let texts = Texts::gather(file, environment)?;
         let port = environment.get("PORT").map(String::as_str).filter(|port| !port.is_empty());
         let settings = Settings {
             listen: address(&texts, port, listen)?,
@@ -136,69 +140,16 @@ impl Settings {
                 Some(_) => Some(texts.parse("ops.listen", ADDRESS)?),
                 None => None,
             },
+            sources: sources.clone(),
         };
         settings.check()?;
         settings.check_durations()?;
         Ok(settings)
     }
 
-    /// Refuses what fits no way of running.
-    fn check(&self) -> Result<(), SettingsError> {
-        if self.redis_url.is_some() && self.grip_url.is_none() {
-            let problem =
-                "REDIS_URL makes the origin stateless, so its streams need a GRIP proxy: set GRIP_URL too";
-            return Err(SettingsError::new("grip.url", problem));
-        }
-        if self.redis_url.is_none() && self.redis_wait_replicas > 0 {
-            return Err(SettingsError::new(
-                "redis.wait_replicas",
-                "only a Redis has replicas: set REDIS_URL",
-            ));
-        }
-        if self.grip_verify_key.is_some() && self.grip_url.is_none() {
-            let problem = "verifies the signatures of the proxies in grip.url: set GRIP_URL too";
-            return Err(SettingsError::new("grip.verify_key", problem));
-        }
-        if self.fastly_service_id.is_some() != self.fastly_api_key.is_some() {
-            let missing = if self.fastly_api_key.is_none() { "fastly.api_key" } else { "fastly.service_id" };
-            return Err(SettingsError::new(
-                missing,
-                "purging needs both fastly.service_id and fastly.api_key",
-            ));
-        }
-        if self.ops_listen.is_some_and(|ops| ops == self.listen && ops.port() != 0) {
-            return Err(SettingsError::new("ops.listen", "must be another address than listen"));
-        }
-        let safe = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'~' | b':' | b'/');
-        if !self.grip_prefix.bytes().all(safe) {
-            return Err(SettingsError::new("grip.prefix", "consists of A-Z a-z 0-9 . _ - ~ : /"));
-        }
-        Ok(())
-    }
-
-    fn check_durations(&self) -> Result<(), SettingsError> {
-        if !(Duration::from_millis(1)..=Duration::from_secs(10)).contains(&self.redis_wait_timeout) {
-            return Err(SettingsError::new("redis.wait_timeout", "must be between 1ms and 10s"));
-        }
-        if self.publish_interval > Duration::from_secs(3600) {
-            return Err(SettingsError::new("publish.interval", "must be at most 1h"));
-        }
-        if !(Duration::from_secs(1)..=Duration::from_secs(3600)).contains(&self.connections_keep_alive) {
-            return Err(SettingsError::new("connections.keep_alive", "must be between 1s and 1h"));
-        }
-        // Whole seconds, as Pushpin counts in them; less than a minute, after which balancers cut off what is silent.
-        let keep_alive = self.streams_keep_alive;
-        if keep_alive.subsec_nanos() != 0 || !(1..=55).contains(&keep_alive.as_secs()) {
-            return Err(SettingsError::new("streams.keep_alive", "must be whole seconds, from 1s to 55s"));
-        }
-        for (key, time) in
-            [("cache.max_age", self.cache_max_age), ("cache.stale_if_error", self.cache_stale_if_error)]
-        {
-            if time.subsec_nanos() != 0 {
-                return Err(SettingsError::new(key, "must be whole seconds: caches know no others"));
-            }
-        }
-        Ok(())
+    /// The error, with the place where its key is set.
+    pub fn locate(&self, error: SettingsError) -> SettingsError {
+        error.found_in(&self.sources)
     }
 }
 
@@ -315,7 +266,13 @@ mod tests {
     #[test]
     fn what_cannot_be_used_is_named() {
         for (environment, expected) in [
-            (("LIVECOUNTER__PUBLISH__INTERVALL", "1s"), "publish.intervall: no such setting"),
+            (
+                ("LIVECOUNTER__PUBLISH__INTERVALL", "1s"),
+                "publish.intervall: no such setting; did you mean publish.interval?",
+            ),
+            (("LIVECOUNTER__MAX_AGE", "1s"), "max_age: no such setting; did you mean cache.max_age?"),
+            (("LIVECOUNTER__KEEP_ALIVE", "1s"), "keep_alive: no such setting"),
+            (("livecounter__Workres", "1"), "workres: no such setting; did you mean workers?"),
             (
                 ("LIVECOUNTER__PUBLISH__INTERVAL", "soon"),
                 "publish.interval: must be a duration like 250ms, 1s, 10m (minutes), 2h or 1d",
@@ -359,7 +316,13 @@ mod tests {
             (("LIVECOUNTER__REDIS__WAIT_TIMEOUT", "0s"), "redis.wait_timeout: must be between 1ms and 10s"),
             (("LIVECOUNTER__GRIP__PREFIX", "a;b"), "grip.prefix: consists of A-Z a-z 0-9 . _ - ~ : /"),
         ] {
-            assert_eq!(problem(&[environment]), expected);
+            let (name, _) = environment;
+            // The one is its own name, the other misses a key that is not set.
+            let place = match name {
+                "PORT" | "FASTLY_API_KEY" => String::new(),
+                name => format!(" (from {name})"),
+            };
+            assert_eq!(problem(&[environment]), format!("{expected}{place}"));
         }
         assert!(problem(&[("REDIS_URL", "redis://:hush@r")]).starts_with("grip.url: REDIS_URL makes"));
     }
@@ -441,7 +404,7 @@ mod tests {
                 "trusted_proxies: 10.0.0.1/8 names an address within the range 10.0.0.0/8: write the one or the other",
             ),
         ] {
-            assert_eq!(problem(&[environment]), expected);
+            assert_eq!(problem(&[environment]), format!("{expected} (from {})", environment.0));
         }
     }
 
@@ -460,20 +423,22 @@ mod tests {
     #[test]
     fn a_list_where_one_value_belongs_is_refused() {
         let error = load_with(Some("[redis]\nurl = [\"redis://a\"]"), &[], None).expect_err("a refusal");
-        assert_eq!(error.to_string(), "redis.url: must be a single value, not a list");
+        assert_eq!(error.problem, "must be a single value, not a list");
+        assert!(error.place.is_some_and(|place| place.starts_with("line 2 of ")));
     }
 
     #[test]
     fn a_section_that_there_is_none_of_is_refused_even_where_it_is_empty() {
         for (file, expected) in [
-            ("[redsi]", "redsi: no such setting"),
-            ("[redis.urls]", "redis.urls: no such setting"),
-            ("[[redsi]]", "redsi: no such setting"),
-            ("[grip.url]", "grip.url: must be a value, not a section"),
-            ("counters.known = {}", "counters.known: must be a value, not a section"),
+            ("[redsi]", "redsi: no such setting; did you mean redis? (line 1 of "),
+            ("\n[redis.urls]", "redis.urls: no such setting; did you mean redis.url? (line 2 of "),
+            ("[[redsi]]", "redsi: no such setting; did you mean redis? (line 1 of "),
+            ("[elsewhere]\nx = 1", "elsewhere.x: no such setting (line 2 of "),
+            ("[grip.url]", "grip.url: must be a value, not a section (line 1 of "),
+            ("counters.known = {}", "counters.known: must be a value, not a section (line 1 of "),
         ] {
-            let error = load_with(Some(file), &[], None).expect_err("a refusal");
-            assert_eq!(error.to_string(), expected);
+            let error = load_with(Some(file), &[], None).expect_err("a refusal").to_string();
+            assert!(error.starts_with(expected), "{error}");
         }
         load_with(Some("[redis]\n[counters]\n"), &[], None).expect("sections that there are");
     }

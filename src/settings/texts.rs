@@ -11,6 +11,7 @@ use config::{Config, Environment, File, FileFormat, Value, ValueKind};
 use super::{Secret, SettingsError};
 use crate::domain::CounterId;
 use crate::limits::TrustedProxies;
+use crate::nearest::nearest;
 
 /// The keys, with their defaults; an empty default is none.
 const KEYS: &[(&str, &str)] = &[
@@ -47,7 +48,7 @@ const KEYS: &[(&str, &str)] = &[
 const LIST_KEYS: [&str; 2] = ["counters.known", "trusted_proxies"];
 
 /// Names that operators already know. They stand for a key unless `LIVECOUNTER__…` sets it too.
-const KNOWN_NAMES: [(&str, &str); 5] = [
+pub(super) const KNOWN_NAMES: [(&str, &str); 5] = [
     ("REDIS_URL", "redis.url"),
     ("GRIP_URL", "grip.url"),
     ("GRIP_VERIFY_KEY", "grip.verify_key"),
@@ -86,16 +87,16 @@ pub(super) struct Texts(HashMap<String, Value>);
 impl Texts {
     /// From the optional file and the environment.
     pub(super) fn gather(
-        file: Option<&Path>,
+        file: Option<(&Path, &str)>,
         environment: &HashMap<String, String>,
     ) -> Result<Self, SettingsError> {
         let mut texts = read(file, environment)?;
         let set =
             environment.iter().filter(|(_, text)| !text.is_empty()).filter_map(|(name, _)| key_of(name));
-        let mut unknown =
-            texts.keys().cloned().chain(set).filter(|key| !KEYS.iter().any(|(it, _)| it == key));
-        if let Some(unknown) = unknown.next() {
-            return Err(SettingsError::new(&unknown, "no such setting"));
+        let unknown = texts.keys().cloned().chain(set).filter(|key| !KEYS.iter().any(|(it, _)| it == key));
+        // The least, so that the same mistakes are always told in the same order.
+        if let Some(unknown) = unknown.min() {
+            return Err(no_such_setting(&unknown));
         }
         for (key, value) in &texts {
             let problem = match value.kind {
@@ -190,15 +191,13 @@ impl Texts {
 
 /// What the file and the variables with our prefix say, by key; the variables win.
 fn read(
-    file: Option<&Path>,
+    file: Option<(&Path, &str)>,
     environment: &HashMap<String, String>,
 ) -> Result<HashMap<String, Value>, SettingsError> {
     let mut builder = Config::builder();
-    let name = file.map_or("environment".into(), Path::to_string_lossy);
-    if let Some(path) = file {
-        // Read here: the library takes a directory for a file that is not there, and looks for others of similar names.
-        let text = std::fs::read_to_string(path).map_err(|error| SettingsError::new(name.clone(), error))?;
-        builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
+    let name = file.map_or("environment".into(), |(path, _)| path.to_string_lossy());
+    if let Some((_, text)) = file {
+        builder = builder.add_source(File::from_str(text, FileFormat::Toml));
     }
     let ours = Environment::with_prefix("LIVECOUNTER").prefix_separator("__").separator("__");
     builder = builder.add_source(ours.source(Some(environment.clone())).ignore_empty(true));
@@ -216,8 +215,8 @@ fn env_name(key: &str) -> String {
 
 /// The key that a variable with our prefix names. Where one names a section that another sets as a key, only one of them
 /// is among what has been read.
-fn key_of(name: &str) -> Option<String> {
-    Some(name.strip_prefix("LIVECOUNTER__")?.replace("__", ".").to_lowercase())
+pub(super) fn key_of(name: &str) -> Option<String> {
+    Some(name.to_lowercase().strip_prefix("livecounter__")?.replace("__", "."))
 }
 
 /// What the parser says without the lines of the file that it shows: they may hold a secret.
@@ -225,6 +224,19 @@ fn without_lines(error: &config::ConfigError) -> String {
     let text = error.to_string();
     let shown = |line: &&str| !line.contains(" | ") && !line.trim_end().ends_with('|');
     text.lines().filter(shown).collect::<Vec<_>>().join(" ")
+}
+
+/// Names the setting or the section that was meant, if one is near, or the only one whose last part is the same.
+fn no_such_setting(key: &str) -> SettingsError {
+    let known = || KEYS.iter().map(|(key, _)| *key);
+    let sections = known().filter_map(|key| key.split_once('.')).map(|(section, _)| section);
+    let last = |key: &str| key.rsplit('.').next().map(str::to_owned);
+    let mut of_that_name = known().filter(|known| last(known) == last(key));
+    let only = of_that_name.next().filter(|_| of_that_name.next().is_none());
+    match nearest(key, known().chain(sections)).or(only) {
+        Some(meant) => SettingsError::new(key, format_args!("no such setting; did you mean {meant}?")),
+        None => SettingsError::new(key, "no such setting"),
+    }
 }
 
 fn is_section(path: &str) -> bool {

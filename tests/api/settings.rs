@@ -41,8 +41,9 @@ fn flags_and_files_that_cannot_be_used_are_one_line_and_status_2() {
         std::fs::write(&path, text).expect("to write");
         path.display().to_string()
     };
-    let (key, section) =
-        (file("key.toml", "[publish]\nintervall = \"1s\"\n"), file("section.toml", "[redsi]\n"));
+    let key = file("key.toml", "[publish]\nintervall = \"1s\"\n");
+    let section = file("section.toml", "[redsi]\n");
+    let url = file("url.toml", "\n[grip]\nurl = \"http://p/?iss=hush\"\n");
     let directory = directory.path().display().to_string();
     refused(&[
         (&[], &["--lisen"], "there is no option \"--lisen\"; did you mean --listen? See livecounter --help"),
@@ -50,8 +51,19 @@ fn flags_and_files_that_cannot_be_used_are_one_line_and_status_2() {
         (&[], &["check", "--listen", "here"], "--listen: must be ADDRESS:PORT, such as 127.0.0.1:8000"),
         (&[], &["--listen", "here"], "--listen: must be ADDRESS:PORT, such as 127.0.0.1:8000"),
         (&[], &["--listen", "localhost:8000"], "--listen: must be ADDRESS:PORT, such as 127.0.0.1:8000"),
-        (&[], &["--config", &key], "publish.intervall: no such setting"),
-        (&[], &["--config", &section], "redsi: no such setting"),
+        (
+            &[],
+            &["--config", &key],
+            &format!(
+                "publish.intervall: no such setting; did you mean publish.interval? (line 2 of {key})\n"
+            ),
+        ),
+        (
+            &[],
+            &["--config", &section],
+            &format!("redsi: no such setting; did you mean redis? (line 1 of {section})\n"),
+        ),
+        (&[], &["--config", &url], "grip.url: address 1 has the parameter iss but no key (line 3 of "),
         (&[], &["--config", "missing.toml"], "missing.toml: No such file"),
         (&[], &["--config", &directory], &format!("{directory}: Is a directory")),
     ]);
@@ -62,7 +74,21 @@ fn settings_that_cannot_be_used_are_one_line_and_status_2() {
     const FASTLY_URL: &str = "LIVECOUNTER__FASTLY__API_URL";
     refused(&[
         (&[("LIVECOUNTER__PUBLISH__INTERVAL", "soon")], &[], "publish.interval: must be a duration"),
-        (&[("LIVECOUNTER__LISTEN__PORT", "1")], &[], "listen.port: no such setting"),
+        (
+            &[("LIVECOUNTER__LISTEN__PORT", "1")],
+            &[],
+            "listen.port: no such setting (from LIVECOUNTER__LISTEN__PORT)\n",
+        ),
+        (
+            &[("LIVECOUNTER__PUBLISH__INTERVALL", "1s")],
+            &[],
+            "publish.intervall: no such setting; did you mean publish.interval? (from LIVECOUNTER__PUBLISH__INTERVALL)\n",
+        ),
+        (
+            &[("GRIP_URL", "http://p/?iss=hush")],
+            &[],
+            "grip.url: address 1 has the parameter iss but no key (from GRIP_URL)\n",
+        ),
         (&[("REDIS_URL", "redis://127.0.0.1/")], &[], "grip.url: REDIS_URL makes the origin stateless"),
         (
             &[("REDIS_URL", "http://:hush@r"), ("GRIP_URL", "http://p:5561/")],

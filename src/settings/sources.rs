@@ -1,0 +1,73 @@
+//! Where each setting was found, for errors that say where to look: a line of the file, or a variable.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use toml::de::{DeTable, DeValue};
+
+use super::texts::{KNOWN_NAMES, key_of};
+
+/// For each key that is set, the place that won, in words. Unknown keys are among them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sources(HashMap<String, String>);
+
+impl Sources {
+    /// From the file's name and text, and the environment.
+    pub(super) fn of(file: Option<(&Path, &str)>, environment: &HashMap<String, String>) -> Self {
+        let mut places = HashMap::new();
+        if let Some((path, text)) = file
+            && let Ok(table) = DeTable::parse(text)
+        {
+            lines("", table.get_ref(), text, &path.display().to_string(), &mut places);
+        }
+        let set = || environment.iter().filter(|(_, text)| !text.is_empty()).map(|(name, _)| name);
+        // The names with our prefix win over those that operators know.
+        let known = KNOWN_NAMES.iter().filter(|(known, _)| set().any(|name| name == known));
+        places.extend(known.map(|(name, key)| ((*key).to_owned(), format!("from {name}"))));
+        places.extend(set().filter_map(|name| Some((key_of(name)?, format!("from {name}")))));
+        Sources(places)
+    }
+
+    /// Where the key is set; `None` where nowhere, or where the key is itself the name of what was read.
+    pub(super) fn place(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+}
+
+/// Notes the line of each key and section of a table.
+fn lines(prefix: &str, table: &DeTable<'_>, text: &str, name: &str, places: &mut HashMap<String, String>) {
+    for (key, value) in table {
+        let path =
+            if prefix.is_empty() { key.get_ref().to_string() } else { format!("{prefix}.{}", key.get_ref()) };
+        let line = text[..key.span().start].matches('\n').count() + 1;
+        if let DeValue::Table(inner) = value.get_ref() {
+            lines(&path, inner, text, name, places);
+        }
+        places.insert(path, format!("line {line} of {name}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_found_on_its_line_and_a_variable_wins() {
+        let text = "listen = \"a\"\n\n[publish]\n# so often\ninterval = \"1s\"\nredis.url = 1\n\n[[keys]]\n";
+        let environment = [("LIVECOUNTER__LISTEN", "b"), ("REDIS_URL", "r"), ("PORT", "1"), ("GRIP_URL", "")];
+        let environment = environment.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
+        let sources = Sources::of(Some((Path::new("dir/x.toml"), text)), &environment);
+        for (key, expected) in [
+            ("listen", Some("from LIVECOUNTER__LISTEN")),
+            ("publish", Some("line 3 of dir/x.toml")),
+            ("publish.interval", Some("line 5 of dir/x.toml")),
+            ("publish.redis.url", Some("line 6 of dir/x.toml")),
+            ("keys", Some("line 8 of dir/x.toml")),
+            ("redis.url", Some("from REDIS_URL")),
+            ("grip.url", None),
+            ("PORT", None),
+        ] {
+            assert_eq!(sources.place(key), expected, "{key}");
+        }
+    }
+}
