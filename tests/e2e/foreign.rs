@@ -1,7 +1,11 @@
 //! The service behind caches and proxies of others, as they come.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
+
+use flate2::write::GzDecoder;
+use tokio::time::timeout;
 
 use crate::support::app::TestApp;
 use crate::support::chain::Chain;
@@ -55,4 +59,48 @@ async fn a_cache_before_the_embedded_mode_replays_no_stream() {
 async fn a_cache_before_pushpin_replays_no_stream() {
     let chain = Chain::start(1).await;
     assert_streams_begin_with_the_present_value(chain.pushpin.addr()).await;
+}
+
+/// Through nginx with nothing but `proxy_pass`, each event is shown when it comes.
+async fn assert_events_come_at_once(service: SocketAddr) {
+    let nginx = Foreign::nginx(service, "").await;
+    let mut listener = Listener::connect(nginx.addr(), COUNTER).await;
+    listener.until_data("0", SOON).await;
+    for expected in ["1", "2", "3"] {
+        assert_eq!(text(client().post(format!("http://{service}{COUNTER}"))).await.trim(), expected);
+        listener.until_data(expected, SOON).await;
+    }
+}
+
+#[tokio::test]
+async fn nginx_before_the_embedded_mode_shows_each_event_at_once() {
+    let app = TestApp::spawn().await;
+    assert_events_come_at_once(app.addr).await;
+}
+
+#[tokio::test]
+async fn nginx_before_the_chain_shows_each_event_at_once() {
+    let chain = Chain::start(1).await;
+    assert_events_come_at_once(chain.pushpin.addr()).await;
+}
+
+#[tokio::test]
+async fn nginx_that_compresses_streams_shows_each_event_at_once() {
+    let app = TestApp::spawn().await;
+    let gzip = "gzip on; gzip_min_length 0; gzip_proxied any; gzip_types text/event-stream;";
+    let nginx = Foreign::nginx(app.addr, gzip).await;
+    let request = client().get(nginx.counter("2")).header("accept", "text/event-stream");
+    let mut stream = request.header("accept-encoding", "gzip").send().await.expect("an answer");
+    // It does so although the answer says no-transform; what matters is that it keeps nothing back.
+    assert_eq!(stream.headers()["content-encoding"], "gzip");
+    let mut seen = GzDecoder::new(Vec::new());
+    for expected in ["0", "1", "2"] {
+        let end = format!("data: {expected}\n\n");
+        while !String::from_utf8_lossy(seen.get_ref()).ends_with(&end) {
+            let bytes = timeout(SOON, stream.chunk()).await.expect("an event").expect("to receive");
+            seen.write_all(&bytes.expect("it goes on")).expect("gzip");
+            seen.flush().expect("gzip");
+        }
+        text(client().post(app.counter("2"))).await;
+    }
 }

@@ -26,6 +26,24 @@ impl Foreign {
         Foreign::until_it_answers(port, Process::start("varnishd", &mut command, dir)).await
     }
 
+    /// An nginx with nothing but `proxy_pass`, and these directives beside it.
+    pub async fn nginx(backend: SocketAddr, directives: &str) -> Foreign {
+        process::require("nginx", "nginx");
+        let (port, dir) = (Port::reserve(), process::directory());
+        let listen = port.addr();
+        let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|kind| format!("{kind}_temp_path {kind};\n"));
+        let configuration = format!(
+            "daemon off;\npid pid;\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n{}{directives}\n\
+             server {{ listen {listen}; location / {{ proxy_pass http://{backend}; }} }}\n}}\n",
+            paths.concat()
+        );
+        std::fs::write(dir.path().join("nginx.conf"), configuration).expect("a configuration");
+        let mut command = Command::new("nginx");
+        command.arg("-p").arg(dir.path()).args(["-e", "stderr", "-c", "nginx.conf"]);
+        Foreign::until_it_answers(port, Process::start("nginx", &mut command, dir)).await
+    }
+
     async fn until_it_answers(port: Port, mut process: Process) -> Foreign {
         let health = format!("http://{}/healthz", port.addr());
         process.until(async || client().get(&health).send().await.is_ok_and(|a| a.status() == 200)).await;
