@@ -89,6 +89,7 @@ impl App {
             prefix: settings.grip_prefix.clone(),
             purger,
         };
+        store.migrate_in_background();
         let running = Announcer::start(store.open_connection(), outlets, settings.publish_interval);
         parts::warn_of_missing_limits(settings, address);
         let limits = Arc::new(Limits::new(settings.limits.clone()));

@@ -14,6 +14,8 @@ use crate::store::sqlite::SqliteStore;
 
 /// How long one Redis round trip may take before its callers are told 503.
 const STORE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How soon it is tried again to bring what is in Redis to this version.
+const MIGRATE_AGAIN: Duration = Duration::from_secs(2);
 /// How long the workers' threads may take to let go of the store when the service stops.
 const RELEASE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -49,6 +51,31 @@ impl StoreKind {
                 .map_err(|error| SettingsError::new("redis.url", error))?;
         }
         Ok(())
+    }
+
+    /// Brings what an older version wrote to Redis to this one, whenever Redis can be reached. A file has been brought when
+    /// it was opened. Must be called within a tokio runtime.
+    pub(super) fn migrate_in_background(&self) {
+        let StoreKind::Redis(url, _) = self else { return };
+        let Ok(store) = RedisStore::connect(url, STORE_TIMEOUT) else { return };
+        tokio::spawn(async move {
+            let mut again = tokio::time::interval(MIGRATE_AGAIN);
+            loop {
+                again.tick().await;
+                match store.migrate().await {
+                    Ok(0) => return,
+                    Ok(topics) => {
+                        return tracing::info!(
+                            "{topics} topics in Redis, which an older version wrote, are counted now"
+                        );
+                    }
+                    // A newer version is said by whoever needs the store.
+                    Err(error) => tracing::debug!(
+                        "what older versions wrote to Redis is not brought to this one: {error}"
+                    ),
+                }
+            }
+        });
     }
 
     /// Waits until nobody else has the file, then closes it: only then another process may open it.

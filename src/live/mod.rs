@@ -56,6 +56,11 @@ impl Live {
         self.store.outbox_len().await
     }
 
+    /// How many topics there are. To be asked at most once a second.
+    pub async fn topic_count(&self) -> Result<u64, StoreError> {
+        self.store.topic_count().await
+    }
+
     /// Whether the store answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.store.ping().await

@@ -41,6 +41,9 @@ pub trait Store: Send + Sync + 'static {
     /// How many topics are marked in the outbox, announced or not.
     async fn outbox_len(&self) -> Result<u64, StoreError>;
 
+    /// How many topics there are. Cheap, but not for every request: what needs it asks at most once a second.
+    async fn topic_count(&self) -> Result<u64, StoreError>;
+
     /// Whether the store answers.
     async fn ping(&self) -> Result<(), StoreError>;
 }
@@ -166,6 +169,15 @@ pub struct Announcement {
     pub id: EventId,
     /// The revision published before it; [`EventId::default`] before the first.
     pub prev: EventId,
+}
+
+/// What removing old topics has come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Topics looked at.
+    pub seen: u64,
+    /// Those of them that were old, and are removed where that was asked for.
+    pub old: u64,
 }
 
 /// The store cannot be reached, or does not answer as it should. Cheap to clone: one failure answers a whole batch.

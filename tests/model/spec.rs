@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use livecounter::domain::{Epoch, EventId, LIMIT};
-use livecounter::store::{Announcement, Claim, GRACE, Reading, Terms};
+use livecounter::store::{Announcement, Claim, GRACE, LONGEST_LEASE, Reading, Terms};
 
 /// Milliseconds by the store's clock.
 pub(crate) type Time = u64;
@@ -70,7 +70,10 @@ impl Topic {
         // In another history also what was announced: listeners may have been told what is lost.
         let news = self.is_unpublished() || self.revision > 0 && self.history != now.history;
         match self.last {
-            _ if news && self.gate > now.time => Claim::Wait(Duration::from_millis(self.gate - now.time)),
+            _ if news && self.gate > now.time => {
+                self.due = Some((self.gate + millis(GRACE)).min(now.time + millis(LONGEST_LEASE)));
+                Claim::Wait(Duration::from_millis(self.gate - now.time))
+            }
             _ if news => {
                 self.gate = now.time + millis(terms.interval);
                 Claim::Announce(self.publish(terms.lease, now))

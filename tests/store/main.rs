@@ -3,6 +3,7 @@
 mod contract;
 mod cut;
 mod keys;
+mod pruning;
 mod redis_clock;
 mod redis_cluster;
 mod redis_foreign;
@@ -10,10 +11,12 @@ mod redis_history;
 mod redis_login;
 mod redis_one;
 mod redis_outage;
+mod redis_schema;
 mod redis_sentinel;
 mod redis_tls;
 mod redis_wait;
 mod sqlite;
 mod sqlite_file;
+mod sqlite_schema;
 #[path = "../support/mod.rs"]
 mod support;

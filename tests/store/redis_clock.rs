@@ -34,7 +34,7 @@ fn set_back_by_an_hour(server: &RedisServer) {
                         moved = moved + 1
                     end
                 end
-            elseif kind == 'string' then
+            elseif kind == 'string' and not string.find(key, ':topics') then
                 redis.call('SET', key, redis.call('GET', key) + hour, 'PX', redis.call('PTTL', key) + hour)
                 moved = moved + 1
             end

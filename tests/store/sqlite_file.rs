@@ -100,9 +100,9 @@ async fn a_file_of_another_program_or_a_newer_version_is_left_alone() {
 
     let (_directory, path) = place();
     drop(SqliteStore::open(&path).expect("a new file"));
-    change(&path, "PRAGMA user_version = 2");
+    change(&path, "PRAGMA user_version = 3");
     let error = SqliteStore::open(&path).err().expect("newer");
-    assert!(matches!(error, OpenError::Newer { found: 2, .. }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 3, .. }), "{error}");
 }
 
 #[tokio::test]

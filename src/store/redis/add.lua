@@ -20,7 +20,7 @@ local function is_failure(reply)
 end
 
 local function claim(topic, outbox, value, unacknowledged, lease)
-  local before = call('HMGET', topic, 'p', 'e', 'r', 'm')
+  local before = call('HMGET', topic, 'p', 'e', 'r', 'm', 's', 'g', 'n', 'w')
   local prev, revision = before[1] or '0', text((before[3] or 0) + unacknowledged)
   -- As in claim.lua.
   if before[4] ~= master() then
@@ -28,7 +28,12 @@ local function claim(topic, outbox, value, unacknowledged, lease)
     before[2] = ARGV[1]
     call('HSET', topic, 'e', before[2], 'm', master(), 'a', '')
   end
-  call('HSET', topic, 'q', prev, 'p', revision, 'w', text(value))
+  call('HSET', topic, 'q', prev, 'p', revision, 's', text(now))
+  if before[6] and tonumber(before[5]) > now then
+    -- Shut in the future, so before the clock was set back: it counts as open, and stays so.
+    call('HSET', topic, 'g', text(now))
+  end
+  take_over(topic, outbox, before[7], before[8])
   call('ZADD', outbox, text(now + lease), name_of(topic, outbox))
   return {value, before[2], revision, prev}
 end

@@ -34,7 +34,8 @@ local function mark(topic, outbox, item)
       call('DEL', topic)
       return nil
     end
-    call('HSET', topic, 'm', master())
+    call('HSET', topic, 'm', master(), 'n', 1)
+    pcall('INCR', count_of(topic, outbox))
   end
   -- NX: a mark that is leased keeps its lease.
   call('ZADD', outbox, 'NX', text(now + grace), name_of(topic, outbox))

@@ -2,7 +2,8 @@
 --
 -- KEYS    per topic: topic hash, outbox
 -- ARGV    1 interval in ms for which the gate stays shut, 2 lease in ms,
---         3 epoch for topics that another master than this one was the last to give one, 4 longest lease in ms
+--         3 epoch for topics that another master than this one was the last to give one, 4 longest lease in ms,
+--         5 grace in ms
 -- returns per topic: 0                         nothing to announce
 --                    ms                        the gate is shut for so long
 --                    {value, epoch, id, prev}  announce; prev is "0" before the first claim, and
@@ -16,6 +17,8 @@ local function fresh(topic, outbox, name, state, revision)
   local shut, gate = tonumber(state[8]), tonumber(state[7])
   -- A gate shut in the future is from before the clock was set back: it would stay shut for too long.
   if gate and shut <= now and now < gate then
+    -- Whoever was told so comes back when it opens: until then, and the grace, it is no matter for sweeps.
+    call('ZADD', outbox, text(math.min(gate + ARGV[5], now + ARGV[4])), name)
     return gate - now
   end
   local prev, epoch = state[4] or '0', state[6]
@@ -25,11 +28,12 @@ local function fresh(topic, outbox, name, state, revision)
     -- The same revision may have been acknowledged in the epoch before.
     call('HSET', topic, 'e', epoch, 'm', master(), 'a', '')
   end
-  if shuts then
-    call('HSET', topic, 'q', prev, 'p', revision, 'w', state[1], 's', from, 'g', opens)
+  if shuts or gate then
+    call('HSET', topic, 'q', prev, 'p', revision, 's', from, 'g', opens)
   else
-    call('HSET', topic, 'q', prev, 'p', revision, 'w', state[1])
+    call('HSET', topic, 'q', prev, 'p', revision, 's', from)
   end
+  take_over(topic, outbox, state[10], state[11])
   call('ZADD', outbox, leased, name)
   return {tonumber(state[1]), epoch, revision, prev}
 end
@@ -41,13 +45,14 @@ local function again(topic, outbox, name, state)
     return 0
   end
   call('ZADD', outbox, leased, name)
-  return {tonumber(call('HGET', topic, 'w')), state[6], state[4], state[5]}
+  -- Only what has not changed since is claimed again: so the value is that of then.
+  return {tonumber(state[1]), state[6], state[4], state[5]}
 end
 
 for key = 1, #KEYS, 2 do
   local topic, outbox = KEYS[key], KEYS[key + 1]
   local name = name_of(topic, outbox)
-  local state = pcall('HMGET', topic, 'v', 'r', 'c', 'p', 'q', 'e', 'g', 's', 'm')
+  local state = pcall('HMGET', topic, 'v', 'r', 'c', 'p', 'q', 'e', 'g', 's', 'm', 'n', 'w')
   local reply
   if state.err then
     reply = state

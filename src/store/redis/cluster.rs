@@ -85,6 +85,19 @@ impl Cluster {
         }
     }
 
+    /// All that own buckets; an error where a bucket has no owner.
+    pub(super) async fn masters(&self) -> RedisResult<Vec<Arc<Link>>> {
+        self.refresh().await?;
+        let mut masters: Vec<Arc<Link>> = Vec::new();
+        for bucket in 0..BUCKETS {
+            let owner = self.owner(bucket).await?;
+            if !masters.iter().any(|known| Arc::ptr_eq(known, &owner)) {
+                masters.push(owner);
+            }
+        }
+        Ok(masters)
+    }
+
     /// The owner of the bucket may be another by now.
     fn suspect(&self, bucket: u16) {
         self.lock().owners[usize::from(bucket)].suspect = true;

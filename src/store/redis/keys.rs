@@ -31,6 +31,26 @@ fn sweep(bucket: u16) -> String {
     [PREFIXES[usize::from(bucket)].as_str(), "sweep"].concat()
 }
 
+/// The key whose value is the version of the schema.
+pub(super) fn schema() -> String {
+    [PREFIXES[0].as_str(), "schema"].concat()
+}
+
+/// The key that the one process that migrates holds.
+pub(super) fn migrating() -> String {
+    [PREFIXES[0].as_str(), "migrating"].concat()
+}
+
+/// The topic whose hash the key is.
+pub(super) fn topic_of(key: &[u8]) -> Option<Topic> {
+    let (bucket, name) = std::str::from_utf8(key).ok()?.strip_prefix("lc:{b")?.split_once("}:t:")?;
+    let topic: Topic = name.parse().ok()?;
+    (topic.bucket().to_string() == bucket).then_some(topic)
+}
+
+/// What the keys of all topics look like, and few others.
+pub(super) const TOPICS: &str = "lc:{b*}:t:*";
+
 /// What the keys of each bucket begin with: made once, as every addition writes two keys.
 static PREFIXES: LazyLock<Vec<String>> =
     LazyLock::new(|| (0..BUCKETS).map(|bucket| format!("lc:{{b{bucket}}}:")).collect());
@@ -57,6 +77,11 @@ impl KeyWriter {
     /// An outbox of a bucket.
     pub(super) fn outbox(&mut self, command: &mut Cmd, bucket: u16, shelf: u16) {
         self.write(command, bucket, &[OUTBOXES[usize::from(shelf)]]);
+    }
+
+    /// How many topics a bucket has.
+    pub(super) fn count(&mut self, command: &mut Cmd, bucket: u16) {
+        self.write(command, bucket, &["topics"]);
     }
 
     /// The record of an idempotency key.
@@ -96,6 +121,17 @@ mod tests {
         let packed = String::from_utf8(command.get_packed_command()).expect("text");
         let written: Vec<&str> = packed.split("\r\n").filter(|part| part.starts_with("lc:")).collect();
         assert_eq!(written, ["lc:{b40}:t:counter-2", "lc:{b40}:o0", "lc:{b40}:i:counter-2:k1"]);
+    }
+
+    #[test]
+    fn only_the_key_of_a_topic_is_taken_for_one() {
+        let name = |key: &str| topic_of(key.as_bytes()).map(|topic| topic.name().to_owned());
+        assert_eq!(name("lc:{b40}:t:counter-2"), Some("counter-2".into()));
+        for other in
+            ["lc:{b41}:t:counter-2", "lc:{b40}:i:counter-2:k", "lc:{b40}:t:a b", "x", "lc:{b40}:i:a:}:t:b"]
+        {
+            assert_eq!(name(other), None, "{other}");
+        }
     }
 
     #[test]

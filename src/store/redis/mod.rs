@@ -9,17 +9,21 @@
 //! |---|---|---|
 //! | `lc:{bN}:t:<topic>` | hash | the topic, see below; never expires |
 //! | `lc:{bN}:oM` | sorted set | an outbox of the bucket, one for each shelf `M`: marked topics, scored by when the mark becomes overdue |
+//! | `lc:{bN}:topics` | string | how many topics the bucket has |
 //! | `lc:{bN}:i:<topic>:<key>` | string | `amount value` of an idempotency key's first use; expires after its lifetime |
+//! | `lc:{b0}:schema` | string | the version of all this, see [`schema`] |
+//! | `lc:{b0}:migrating` | string | held by the one process that brings what an older version wrote to this one |
 //! | `lc:{b0}:sweep` | string | until when the sweep is shut for all callers; in a Cluster whose node of `{b0}` is away, the same in another bucket |
 //!
 //! | field | holds |
 //! |---|---|
 //! | `v` `e` | value, epoch |
 //! | `r` `c` | revision up to which everything is acknowledged, and changes since: the revision is their sum |
-//! | `p` `w` | revision claimed last, and the value then |
+//! | `p` | revision claimed last |
 //! | `q` | revision claimed before `p`; 0 when there was none; `epoch-revision` when the epoch was another |
 //! | `a` | revision acknowledged last |
-//! | `s` `g` | when the gate was shut last, and until when |
+//! | `s` `g` | when it was claimed last, and until when the gate has been shut behind that |
+//! | `n` | 1 where the topic is counted in `topics` |
 //! | `m` | the master, by its replication id, under which `e` was drawn |
 //!
 //! Times are Redis's own (`TIME`), in milliseconds since 1970.
@@ -39,12 +43,16 @@ mod keys;
 mod link;
 mod outbox;
 mod parameters;
+mod prune;
 mod reply;
+mod schema;
 mod script;
 mod sentinel;
+mod topics;
 mod wait;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -56,10 +64,12 @@ pub use address::{ParseRedisUrlError, place};
 use batch::Question;
 use call::Call;
 use keys::KeyWriter;
+use link::Link;
+use schema::SchemaCheck;
 use script::Script;
 pub use wait::Wait;
 
-use super::{Add, AddError, Added, Claim, LONGEST_LEASE, Reading, Store, StoreError, Terms, random};
+use super::{Add, AddError, Added, Claim, GRACE, LONGEST_LEASE, Reading, Store, StoreError, Terms, random};
 use crate::domain::{EventId, Topic};
 
 /// A Redis, or several behind Sentinels or as a Cluster. Each worker has its own, with its own connection.
@@ -67,13 +77,18 @@ pub struct RedisStore {
     route: Route,
     /// Where additions go that replicas must have: over connections of their own, as those wait.
     replicated: Option<(Route, Wait)>,
+    schema: SchemaCheck,
 }
 
 impl RedisStore {
     /// A store that connects when it is first used, on the runtime it is used on. `timeout` is how long an answer may
     /// take; connecting may take another second.
     pub fn connect(url: &str, timeout: Duration) -> Result<Self, ParseRedisUrlError> {
-        Ok(RedisStore { route: address::parse(url, timeout)?, replicated: None })
+        Ok(RedisStore {
+            route: address::parse(url, timeout)?,
+            replicated: None,
+            schema: SchemaCheck::default(),
+        })
     }
 
     /// Calls an addition counted only when replicas have it.
@@ -90,6 +105,7 @@ impl RedisStore {
         keys: usize,
         write: impl Fn(&mut Cmd),
     ) -> RedisResult<Value> {
+        self.check_schema().await?;
         run_on(&self.route, None, bucket, script, keys, write).await
     }
 
@@ -101,9 +117,10 @@ impl RedisStore {
         keys: usize,
         write: impl Fn(&mut Cmd),
     ) -> RedisResult<Value> {
+        self.check_schema().await?;
         match &self.replicated {
             Some((route, wait)) => run_on(route, Some(*wait), bucket, script, keys, write).await,
-            None => self.run(bucket, script, keys, write).await,
+            None => run_on(&self.route, None, bucket, script, keys, write).await,
         }
     }
 }
@@ -132,6 +149,14 @@ async fn run_on(
 }
 
 impl Route {
+    /// Every node that holds topics.
+    async fn nodes(&self) -> RedisResult<Vec<Arc<Link>>> {
+        match self {
+            Route::One(link) => Ok(vec![Arc::clone(link)]),
+            Route::Cluster(cluster) => cluster.masters().await,
+        }
+    }
+
     /// Sends a command whose keys are all in `bucket`, or anywhere outside of a Cluster.
     async fn send(&self, bucket: u16, call: Call<'_>) -> RedisResult<Value> {
         match self {
@@ -171,7 +196,7 @@ impl Store for RedisStore {
             let mut keys = KeyWriter::default();
             chunk.iter().for_each(|&index| keys.topic_and_outbox(command, &topics[index]));
             command.arg(terms.interval.as_millis() as u64).arg(terms.lease.as_millis() as u64);
-            command.arg(epoch).arg(LONGEST_LEASE.as_millis() as u64);
+            command.arg(epoch).arg(LONGEST_LEASE.as_millis() as u64).arg(GRACE.as_millis() as u64);
         };
         self.ask(&question, &topics, write).await
     }
@@ -189,6 +214,10 @@ impl Store for RedisStore {
 
     async fn outbox_len(&self) -> Result<u64, StoreError> {
         self.count_marks().await.map_err(StoreError::new)
+    }
+
+    async fn topic_count(&self) -> Result<u64, StoreError> {
+        self.count_topics().await.map_err(StoreError::new)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -41,6 +41,7 @@ impl RedisStore {
 
     /// Asks what any node can answer, of a Cluster one after the other: while some are lost, the others serve.
     pub(super) async fn ask_one_node(&self, question: impl Fn(u16) -> Cmd) -> RedisResult<Value> {
+        self.check_schema().await?;
         let (first, rest) = keys::SPREAD.split_at(1);
         let others = if matches!(self.route, Route::One(_)) { &[][..] } else { rest };
         let mut answer = self.route.send(first[0], Call::of(&question(first[0]))).await;
@@ -73,14 +74,7 @@ impl RedisStore {
 
     /// How many marks there are.
     pub(super) async fn count_marks(&self) -> RedisResult<u64> {
-        let mut marks = 0;
-        for reply in self.ask_outboxes(&script::OUTBOX_LEN, 0).await? {
-            match reply? {
-                Value::Int(some) => marks += some.unsigned_abs(),
-                _ => return Err(reply::unexpected()),
-            }
-        }
-        Ok(marks)
+        sum(self.ask_outboxes(&script::OUTBOX_LEN, 0).await?)
     }
 
     /// Runs a script on the outboxes of all buckets, beginning anywhere, so that no bucket is always the last.
@@ -103,6 +97,14 @@ impl RedisStore {
         });
         Ok(join_all(calls).await)
     }
+}
+
+/// The sum of what the calls have counted.
+pub(super) fn sum(replies: Vec<RedisResult<Value>>) -> RedisResult<u64> {
+    replies.into_iter().try_fold(0, |sum, reply| match reply? {
+        Value::Int(some) => Ok(sum + some.unsigned_abs()),
+        _ => Err(reply::unexpected()),
+    })
 }
 
 /// The topics. What is none was put there by somebody else, and must not keep the others.

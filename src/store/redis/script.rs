@@ -30,6 +30,9 @@ pub(super) static OVERDUE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", 
 pub(super) static SHUT_SWEEP: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "shut_sweep.lua");
 pub(super) static READ: LazyLock<Script> = script!(REPEATABLE, "read.lua");
 pub(super) static OUTBOX_LEN: LazyLock<Script> = script!(REPEATABLE, "outbox_len.lua");
+pub(super) static TOPIC_COUNT: LazyLock<Script> = script!(REPEATABLE, "topic_count.lua");
+pub(super) static TAKE_OVER: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "take_over.lua");
+pub(super) static PRUNE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "prune.lua");
 
 impl Script {
     fn new(source: &'static str, repeatable: bool) -> Self {

@@ -13,6 +13,24 @@ local function name_of(topic, outbox)
   return string.sub(topic, #outbox + 1)
 end
 
+-- How many topics the bucket has. The key is not one of KEYS, as nearly no call needs it; it has the topic's hash tag, and
+-- so its slot.
+local function count_of(topic, outbox)
+  return string.sub(topic, 1, #outbox - 2) .. 'topics'
+end
+
+-- What an origin of the version before leaves to do when a topic is claimed: those counted no topics, and kept the value
+-- claimed last in `w`. Left as it was, it would be announced by them with an id that it does not have.
+local function take_over(topic, outbox, counted, w)
+  if w then
+    call('HDEL', topic, 'w')
+  end
+  -- Whatever fails here, as while the slot moves to another node, must not end the script half-way.
+  if not counted and type(pcall('INCR', count_of(topic, outbox))) == 'number' then
+    call('HSET', topic, 'n', 1)
+  end
+end
+
 -- The replication id of this master. Who may not ask has one master for ever.
 local known
 local function master()

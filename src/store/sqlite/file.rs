@@ -12,6 +12,9 @@ use crate::domain::{Epoch, IdempotencyKey, Topic};
 /// So many expired keys are deleted at a time.
 const PURGE_STEP: u32 = 1000;
 
+/// So many topics are looked at, and removed, at a time.
+const PRUNE_STEP: u32 = 5000;
+
 /// The connection that writes. The file is locked for this process while it lives.
 pub(super) struct StoreFile {
     connection: Connection,
@@ -54,6 +57,11 @@ impl StoreFile {
         self.connection.pragma_update(None, "user_version", SCHEMA_VERSION)
     }
 
+    /// How many topics there are: the file is read for it from end to end.
+    pub(super) fn count_topics(&self) -> rusqlite::Result<u64> {
+        self.connection.query_row("SELECT count(*) FROM topic", [], |row| row.get(0).map(i64::unsigned_abs))
+    }
+
     /// The state of a topic; `None` if it has never changed.
     pub(super) fn load(&self, topic: &Topic) -> rusqlite::Result<Option<TopicState>> {
         load(&self.connection, topic)
@@ -61,24 +69,25 @@ impl StoreFile {
 
     /// Writes the state of a topic.
     pub(super) fn save(&self, topic: &Topic, state: &TopicState) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO topic VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO UPDATE SET \
-                   value = ?2, revision = ?3, published = ?5, published_value = ?6, previous = ?7, acknowledged = ?8";
+        let sql = "INSERT INTO topic (name, value, revision, epoch, published, previous, acknowledged, claimed) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO UPDATE SET \
+                   value = ?2, revision = ?3, published = ?5, previous = ?6, acknowledged = ?7, claimed = ?8";
         self.connection.prepare_cached(sql)?.execute(params![
             topic.name(),
             state.value,
             signed(state.revision),
             signed(state.epoch.get()),
             signed(state.published),
-            state.published_value,
             signed(state.previous),
             signed(state.acknowledged),
+            state.claimed,
         ])?;
         Ok(())
     }
 
     /// The topics that still have to be announced.
     pub(super) fn unacknowledged(&self) -> rusqlite::Result<Vec<(Topic, TopicState)>> {
-        let sql = "SELECT value, revision, epoch, published, published_value, previous, acknowledged, name \
+        let sql = "SELECT value, revision, epoch, published, previous, acknowledged, claimed, name \
                    FROM topic WHERE acknowledged < revision";
         let mut statement = self.connection.prepare(sql)?;
         let rows = statement.query_map([], |row| Ok((row.get::<_, String>(7)?, state(row)?)))?;
@@ -91,6 +100,22 @@ impl StoreFile {
             }
         }
         Ok(found)
+    }
+
+    /// Some names of topics, in order, behind `last`; and whether each was last claimed before a time, and has nothing left
+    /// to announce.
+    pub(super) fn ages_behind(&self, last: &str, before: Millis) -> rusqlite::Result<Vec<(String, bool)>> {
+        let sql = "SELECT name, acknowledged = revision AND claimed < ?2 FROM topic WHERE name > ?1 \
+                   ORDER BY name LIMIT ?3";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows =
+            statement.query_map(params![last, before, PRUNE_STEP], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect()
+    }
+
+    /// Removes a topic.
+    pub(super) fn remove(&self, name: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached("DELETE FROM topic WHERE name = ?1")?.execute([name]).map(|_| ())
     }
 
     /// What a key was first used for, if it is still remembered.
@@ -147,22 +172,22 @@ impl ReadOnlyFile {
 }
 
 fn load(connection: &Connection, topic: &Topic) -> rusqlite::Result<Option<TopicState>> {
-    let sql = "SELECT value, revision, epoch, published, published_value, previous, acknowledged \
+    let sql = "SELECT value, revision, epoch, published, previous, acknowledged, claimed \
                FROM topic WHERE name = ?1";
     connection.prepare_cached(sql)?.query_row([topic.name()], state).optional()
 }
 
 fn state(row: &Row<'_>) -> rusqlite::Result<TopicState> {
     let unsigned = |column: usize| row.get::<_, i64>(column).map(i64::unsigned_abs);
-    let (revision, acknowledged) = (unsigned(1)?, unsigned(6)?);
+    let (revision, acknowledged) = (unsigned(1)?, unsigned(5)?);
     Ok(TopicState {
         value: row.get(0)?,
         revision,
         epoch: Epoch::new(unsigned(2)?),
         published: unsigned(3)?,
-        published_value: row.get(4)?,
-        previous: unsigned(5)?,
+        previous: unsigned(4)?,
         acknowledged,
+        claimed: row.get(6)?,
         // Whoever held a lease is gone with the process that knew of it: overdue since ever.
         due: (acknowledged < revision).then_some(0),
         gate: 0,

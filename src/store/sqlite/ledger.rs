@@ -28,6 +28,8 @@ struct Clock {
 #[derive(Default)]
 struct Pages {
     topics: HashMap<Topic, Entry>,
+    /// How many topics the file has.
+    count: u64,
     /// Marked topics by when their mark becomes overdue, then by ticket.
     outbox: BTreeMap<(Millis, u64), Topic>,
     /// Topics whose claims or acknowledgements are not in the file yet.
@@ -77,6 +79,7 @@ impl Ledger {
             if draft.state.revision == 0 {
                 continue;
             }
+            pages.count += u64::from(draft.created);
             if draft.changed && saved {
                 pages.unsaved.remove(&topic);
             } else if draft.changed {
@@ -87,9 +90,10 @@ impl Ledger {
         pages.forget_some(now);
     }
 
-    /// Takes over what the file holds when it is opened.
-    pub(super) fn recover(&self, topics: Vec<(Topic, TopicState)>) {
+    /// Takes over what the file holds when it is opened: how many topics, and those that are marked.
+    pub(super) fn recover(&self, count: u64, topics: Vec<(Topic, TopicState)>) {
         let mut pages = self.lock();
+        pages.count = count;
         topics.into_iter().for_each(|(topic, state)| pages.put(topic, state));
     }
 
@@ -119,6 +123,11 @@ impl Ledger {
         }
         pages.sweep_opens = now + millis(pause);
         pages.outbox.range(..=(now, u64::MAX)).take(limit).map(|(_, topic)| topic.clone()).collect()
+    }
+
+    /// How many topics there are.
+    pub(super) fn topic_count(&self) -> u64 {
+        self.lock().count
     }
 
     /// How many topics are marked.

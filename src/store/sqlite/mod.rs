@@ -11,6 +11,7 @@
 mod file;
 mod ledger;
 mod open;
+mod prune;
 mod round;
 mod topic;
 mod writer;
@@ -28,6 +29,7 @@ use tokio::sync::oneshot;
 use file::{ReadOnlyFile, StoreFile};
 use ledger::Ledger;
 pub use open::OpenError;
+pub use prune::prune;
 use writer::{Command, Writer};
 
 use super::{Add, AddError, Added, Claim, Reading, Store, StoreError, Terms};
@@ -50,8 +52,8 @@ impl SqliteStore {
         let thread_failed = |source| OpenError::Unusable { path: path.to_owned(), source };
         let file = StoreFile::open(path)?;
         let ledger = Arc::new(Ledger::new());
-        let unacknowledged = file.unacknowledged();
-        ledger.recover(unacknowledged.map_err(|source| OpenError::Sqlite { path: path.to_owned(), source })?);
+        let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+        ledger.recover(file.count_topics().map_err(sqlite)?, file.unacknowledged().map_err(sqlite)?);
         let reading = ReadOnlyFile::open(path)?;
 
         let (questions, asked) = channel::<Question>();
@@ -139,6 +141,10 @@ impl Store for SqliteStore {
 
     async fn outbox_len(&self) -> Result<u64, StoreError> {
         Ok(self.ledger.outbox_len() as u64)
+    }
+
+    async fn topic_count(&self) -> Result<u64, StoreError> {
+        Ok(self.ledger.topic_count())
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -7,8 +7,12 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-/// Kept in the file's `user_version`.
-pub(super) const SCHEMA_VERSION: i64 = 1;
+/// What makes of a file of each version one of the next, from an empty one on. Which version it is, is kept in its
+/// `user_version`. What has been released here is never changed: another step is added.
+const STEPS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+
+/// The version that this program works with.
+pub(super) const SCHEMA_VERSION: i64 = STEPS.len() as i64;
 
 /// Kept in the file's `application_id`: "live" in ASCII.
 const APPLICATION_ID: i64 = 0x6c69_7665;
@@ -40,7 +44,9 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// Written by a later version of this program.
-    #[error("{path} was written by a newer version (its schema is {found}, this version knows up to 1)")]
+    #[error(
+        "{path} was written by a newer version (its schema is {found}, this version knows up to {SCHEMA_VERSION})"
+    )]
     Newer {
         /// The file.
         path: PathBuf,
@@ -90,8 +96,10 @@ fn check(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let application = number("PRAGMA application_id").map_err(sqlite)?;
     let tables = number("SELECT count(*) FROM sqlite_schema").map_err(sqlite)?;
     match (application, version, tables) {
-        (0, 0, 0) | (APPLICATION_ID, SCHEMA_VERSION, _) => Ok(()),
-        (APPLICATION_ID, found, _) => Err(OpenError::Newer { path: path.to_owned(), found }),
+        (0, 0, 0) | (APPLICATION_ID, 1..=SCHEMA_VERSION, _) => Ok(()),
+        (APPLICATION_ID, found, _) if found > SCHEMA_VERSION => {
+            Err(OpenError::Newer { path: path.to_owned(), found })
+        }
         _ => Err(OpenError::Foreign { path: path.to_owned() }),
     }
 }
@@ -105,12 +113,18 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     // Pages of the log; emptying it costs two more waits for the disk.
     connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
     connection.pragma_update(None, "journal_size_limit", 32 << 20)?;
+    migrate(connection)
+}
+
+/// Takes the steps that are still to be taken, each wholly or not at all.
+fn migrate(connection: &Connection) -> rusqlite::Result<()> {
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if version == 0 {
+    for (number, step) in (1..).zip(STEPS).filter(|(number, _)| *number > version) {
+        if version > 0 {
+            tracing::info!("the database is brought from version {} to {number}", number - 1);
+        }
         connection.execute_batch(&format!(
-            "BEGIN IMMEDIATE; {} PRAGMA application_id = {APPLICATION_ID}; \
-             PRAGMA user_version = {SCHEMA_VERSION}; COMMIT",
-            include_str!("schema.sql")
+            "BEGIN IMMEDIATE; {step} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT",
         ))?;
     }
     Ok(())

@@ -25,6 +25,8 @@ pub(super) struct Round<'a> {
 pub(super) struct Draft {
     pub(super) state: TopicState,
     pub(super) changed: bool,
+    /// The round has created it.
+    pub(super) created: bool,
 }
 
 impl<'a> Round<'a> {
@@ -46,6 +48,7 @@ impl<'a> Round<'a> {
             Err(refusal) => return Ok(Err(refusal)),
         };
         draft.changed = true;
+        draft.created |= created;
         let value = draft.state.value;
         self.must_write = true;
         Ok(Ok(Added { value, created, claimed, replayed: false }))
@@ -143,7 +146,7 @@ impl<'a> Round<'a> {
                     Some(state) => state,
                     None => self.file.load(topic).map_err(StoreError::new)?.unwrap_or_default(),
                 };
-                Ok(new.insert(Draft { state, changed: false }))
+                Ok(new.insert(Draft { state, changed: false, created: false }))
             }
         }
     }

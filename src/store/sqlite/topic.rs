@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::{Epoch, EventId};
-use crate::store::{Add, AddError, Announcement, Claim, GRACE, Reading, Terms, bounds};
+use crate::store::{Add, AddError, Announcement, Claim, GRACE, LONGEST_LEASE, Reading, Terms, bounds};
 
 /// Milliseconds since 1970, by the store's clock.
 pub(super) type Millis = i64;
@@ -15,9 +15,10 @@ pub(super) struct TopicState {
     pub(super) revision: u64,
     pub(super) epoch: Epoch,
     pub(super) published: u64,
-    pub(super) published_value: i64,
     pub(super) previous: u64,
     pub(super) acknowledged: u64,
+    /// When it was claimed last.
+    pub(super) claimed: Millis,
     /// When the outbox mark becomes overdue; `None` without a mark. Not kept in the file.
     pub(super) due: Option<Millis>,
     /// Until when the gate is shut. Not kept in the file.
@@ -57,6 +58,8 @@ impl TopicState {
     pub(super) fn claim(&mut self, terms: Terms, now: Millis) -> Claim {
         if self.revision > self.published {
             if self.gate > now {
+                // Whoever is told so comes back when it opens: until then, and the grace, it is no matter for sweeps.
+                self.due = Some((self.gate + millis(GRACE)).min(now + millis(LONGEST_LEASE)));
                 return Claim::Wait(Duration::from_millis((self.gate - now).unsigned_abs()));
             }
             if !terms.interval.is_zero() {
@@ -89,14 +92,15 @@ impl TopicState {
     fn publish(&mut self, lease: Duration, now: Millis) -> Announcement {
         self.previous = self.published;
         self.published = self.revision;
-        self.published_value = self.value;
+        self.claimed = now;
         self.due = Some(now + millis(lease));
         self.announcement()
     }
 
     fn announcement(&self) -> Announcement {
         Announcement {
-            value: self.published_value,
+            // Only what has not changed since is announced again.
+            value: self.value,
             id: self.event(self.published),
             prev: self.event(self.previous),
         }

@@ -97,6 +97,26 @@ pub(crate) async fn each_item_of_a_batch_says_whether_it_may_create(backend: &dy
     }
 }
 
+pub(crate) async fn topics_are_counted_once(backend: &dyn Backend) {
+    let store = backend.store();
+    let count = async || store.topic_count().await.expect("a number");
+    assert_eq!(count().await, 0);
+    let topics: Vec<_> = (0..300).map(|n| topic(&n.to_string())).collect();
+    for _ in 0..2 {
+        store.add(topics.iter().map(|topic| amount(topic, 1)).collect()).await;
+        assert_eq!(count().await, 300);
+    }
+    add_one(&*store, keyed(&topic("keyed"), 1, "k")).await.expect("counted");
+    add_one(&*store, Add { claim: Some(LONG), ..amount(&topic("claimed"), 1) }).await.expect("counted");
+    assert!(add_one(&*store, to_known(amount(&topic("new"), 1))).await.is_err());
+    assert!(add_one(&*store, amount(&topics[0], LIMIT)).await.is_err());
+    let published = announcement(&*store, &topics[0], ANY_TIME).await;
+    acknowledge(&*store, &topics[0], published.id).await;
+    bump(&*store, &topics[0], -2).await;
+    assert_eq!(backend.store().topic_count().await.expect("a number"), count().await);
+    assert_eq!(count().await, 302);
+}
+
 pub(crate) async fn a_refused_first_step_creates_nothing(backend: &dyn Backend) {
     let (store, new) = (backend.store(), topic("new"));
     let beyond = Add { sum: 1, lowest: -LIMIT - 1, highest: 1, changes: 3, ..amount(&new, 1) };

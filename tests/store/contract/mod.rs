@@ -52,6 +52,8 @@ macro_rules! every_sentence {
             who_must_not_create_may_add_to_what_is_there,
             each_item_of_a_batch_says_whether_it_may_create,
             a_refused_first_step_creates_nothing,
+            topics_are_counted_once,
+            a_gated_mark_is_no_matter_for_sweeps_until_its_gate_has_opened,
             a_claim_is_given_to_one_of_many,
             claims_form_a_chain,
             nothing_is_claimed_of_a_topic_never_changed,

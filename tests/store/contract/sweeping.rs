@@ -56,6 +56,28 @@ pub(crate) async fn a_leased_mark_is_overdue_when_the_lease_runs_out(backend: &d
     assert_eq!(found.await, [short]);
 }
 
+pub(crate) async fn a_gated_mark_is_no_matter_for_sweeps_until_its_gate_has_opened(backend: &dyn Backend) {
+    let (store, gated, left) = (backend.store(), topic("gated"), topic("left"));
+    bump(&*store, &gated, 1).await;
+    let published = announcement(&*store, &gated, gate(3000)).await;
+    acknowledge(&*store, &gated, published.id).await;
+    bump(&*store, &gated, 1).await;
+    let since = Instant::now();
+    let Claim::Wait(rest) = claim_one(&*store, &gated, gate(3000)).await else { panic!("the gate is shut") };
+    bump(&*store, &left, 1).await;
+    let found = async || {
+        eventually("a mark to be overdue", async || {
+            Some(overdue(&*store, 10, AT_ONCE).await).filter(|found| !found.is_empty())
+        })
+        .await
+    };
+    assert_eq!(found().await, std::slice::from_ref(&left));
+    announcement(&*store, &left, ANY_TIME).await;
+    assert_eq!(found().await, std::slice::from_ref(&gated), "whoever waited for it is gone");
+    // Clocks may tick in whole milliseconds.
+    assert!(since.elapsed() + Duration::from_millis(2) >= rest + GRACE, "{:?}", since.elapsed());
+}
+
 pub(crate) async fn the_sweep_is_open_to_one_caller_per_pause(backend: &dyn Backend) {
     let store = backend.store();
     neglect(&*store, 1).await;

@@ -1,0 +1,28 @@
+-- Removes topics that have not been claimed since a time, and of which nothing is left to announce.
+--
+-- KEYS    per topic: topic hash, outbox
+-- ARGV    1 the time, in ms since 1970; 2 "1" to remove them, else they are only counted
+-- returns how many
+local before, pruned = tonumber(ARGV[1]), 0
+for key = 1, #KEYS, 2 do
+  local topic, outbox = KEYS[key], KEYS[key + 1]
+  local state = pcall('HMGET', topic, 'e', 's', 'p', 'a', 'r', 'c', 'n')
+  if not state.err and state[1] then
+    local name = name_of(topic, outbox)
+    local revision = text((state[5] or 0) + (state[6] or 0))
+    local done = state[3] == revision and state[4] == revision and not call('ZSCORE', outbox, name)
+    if state[2] and tonumber(state[2]) < before and done then
+      pruned = pruned + 1
+      if ARGV[2] == '1' then
+        call('DEL', topic)
+        if state[7] then
+          pcall('DECR', count_of(topic, outbox))
+        end
+      end
+    elseif not state[2] and ARGV[2] == '1' then
+      -- Of the version before: as far as anybody knows, it has changed just now.
+      call('HSETNX', topic, 's', text(now))
+    end
+  end
+end
+return pruned

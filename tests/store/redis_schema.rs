@@ -1,0 +1,198 @@
+//! What another version has written to Redis: an older one is brought to this one, beside origins of both; a newer one is
+//! left alone. What the older one did is here as it was.
+
+use std::time::Duration;
+
+use livecounter::domain::{EventId, Topic};
+use livecounter::store::redis::RedisStore;
+use livecounter::store::{Add, Announcement, Claim, LONGEST_LEASE, Store, Terms};
+
+use crate::contract::eventually;
+use crate::support::redis::RedisServer;
+use crate::support::redis_cluster::RedisCluster;
+
+const TERMS: Terms = Terms { interval: Duration::ZERO, lease: LONGEST_LEASE };
+const OLD_ADD: &str = include_str!("version_1/add.lua");
+const OLD_CLAIM: &str = include_str!("version_1/claim.lua");
+
+fn topic(id: u32) -> Topic {
+    format!("counter-{id}").parse().expect("a topic")
+}
+
+fn connect(url: &str) -> RedisStore {
+    RedisStore::connect(url, Duration::from_secs(2)).expect("a good address")
+}
+
+fn hash(topic: &Topic) -> String {
+    format!("lc:{{b{}}}:t:{}", topic.bucket(), topic.name())
+}
+
+fn outbox(topic: &Topic) -> String {
+    format!("lc:{{b{}}}:o{}", topic.bucket(), topic.shelf())
+}
+
+/// Adds 1 as an origin of version 1 does.
+fn add_as_before(server: &RedisServer, topic: &Topic) -> String {
+    let (hash, outbox) = (hash(topic), outbox(topic));
+    let limit = "9007199254740991";
+    let (least, arguments) = (format!("-{limit}"), ["4711", "2000", "1", "1"]);
+    let call = [&["EVAL", OLD_ADD, "2", &hash, &outbox][..], &arguments, &[&least, limit, "", ""]].concat();
+    server.cli(&call)
+}
+
+/// Claims as an origin of version 1 does, with leases of so many milliseconds.
+fn claim_as_before(server: &RedisServer, topic: &Topic, lease: &str) -> String {
+    let (hash, outbox) = (hash(topic), outbox(topic));
+    server.cli(&["EVAL", OLD_CLAIM, "2", &hash, &outbox, "0", lease, "4712", "60000"])
+}
+
+async fn claim(store: &RedisStore, topic: &Topic, terms: Terms) -> Option<Announcement> {
+    match store.claim(vec![topic.clone()], terms).await.remove(0).expect("an answer") {
+        Claim::Announce(announcement) => Some(announcement),
+        Claim::Wait(_) | Claim::Nothing => None,
+    }
+}
+
+async fn count(store: &RedisStore) -> u64 {
+    store.topic_count().await.expect("a number")
+}
+
+/// As many topics as it takes several steps to go through.
+const MANY: u32 = 1200;
+
+/// Writes hashes as version 1 left them: claimed and acknowledged, some of them without a time.
+fn write_as_before(server: &RedisServer, topics: impl Iterator<Item = Topic>) {
+    for topic in topics {
+        let state = "v 5 e 4711 r 5 c 0 p 5 w 5 q 0 a 5 m unknown";
+        let state: Vec<&str> = state.split(' ').collect();
+        server.cli(&[&["HSET", &hash(&topic)][..], &state].concat());
+    }
+}
+
+#[tokio::test]
+async fn what_the_version_before_wrote_is_counted_by_a_migration() {
+    let server = RedisServer::start();
+    let script = "for i = 0, ARGV[1] - 1 do redis.call('HSET', KEYS[i + 1], 'v', 5, 'e', 4711, 'r', 5, 'c', 0, 'p', 5, \
+                  'w', 5, 'q', 0, 'a', 5, 'm', 'unknown') end";
+    let (keys, number) = ((0..MANY).map(|n| hash(&topic(n))).collect::<Vec<_>>(), MANY.to_string());
+    let keys = keys.iter().map(String::as_str).collect::<Vec<_>>();
+    server.cli(&[&["EVAL", script, &number][..], &keys, &[&number]].concat());
+    // Neither a topic of ours.
+    server.cli(&["SET", "lc:{b1}:t:counter-text", "no hash"]);
+    server.cli(&["HSET", "lc:{b1}:t:elsewhere", "e", "1"]);
+    let store = connect(&server.url());
+    assert_eq!(count(&store).await, 0);
+    assert_eq!(store.migrate().await.expect("a migration"), u64::from(MANY));
+    assert_eq!(count(&store).await, u64::from(MANY));
+    assert_eq!(server.cli(&["GET", "lc:{b0}:schema"]), "2");
+    assert_eq!(server.cli(&["EXISTS", "lc:{b0}:migrating"]), "0");
+    assert_ne!(server.cli(&["HGET", &hash(&topic(1)), "s"]), "", "it counts as claimed now");
+    assert_eq!(connect(&server.url()).migrate().await.expect("a look"), 0, "nothing is left to do");
+}
+
+#[tokio::test]
+async fn an_empty_redis_is_of_this_version_at_once() {
+    let server = RedisServer::start();
+    assert_eq!(connect(&server.url()).migrate().await.expect("a migration"), 0);
+    assert_eq!(server.cli(&["GET", "lc:{b0}:schema"]), "2");
+}
+
+#[tokio::test]
+async fn one_process_migrates_and_the_others_wait_for_it() {
+    let server = RedisServer::start();
+    write_as_before(&server, (0..3).map(topic));
+    server.cli(&["SET", "lc:{b0}:migrating", "1", "PX", "10000"]);
+    let store = connect(&server.url());
+    let waiting = tokio::spawn(async move { store.migrate().await.expect("a migration") });
+    eventually("it to look", async || {
+        let looks = server.cli(&["INFO", "commandstats"]);
+        looks.contains("cmdstat_set:").then_some(())
+    })
+    .await;
+    assert_eq!(count(&connect(&server.url())).await, 0);
+    server.cli(&["DEL", "lc:{b0}:migrating"]);
+    assert_eq!(waiting.await.expect("its end"), 3);
+}
+
+#[tokio::test]
+async fn a_cluster_is_migrated_on_all_its_nodes() {
+    let cluster = RedisCluster::start(3, 0, &[]).await;
+    for topic in (0..60).map(topic) {
+        let owner = cluster.owner(cluster.slot(&topic)).expect("an owner");
+        write_as_before(&cluster.nodes[owner], std::iter::once(topic));
+    }
+    let store = connect(&cluster.url());
+    assert_eq!(store.migrate().await.expect("a migration"), 60);
+    assert_eq!(count(&store).await, 60);
+}
+
+#[tokio::test]
+async fn a_redis_of_a_newer_version_is_refused_and_nothing_is_written() {
+    let server = RedisServer::start();
+    server.cli(&["SET", "lc:{b0}:schema", "3"]);
+    let store = connect(&server.url());
+    let refusals = [
+        store.add(vec![Add::single(topic(1), 1, None)]).await.remove(0).expect_err("refused").to_string(),
+        store.read(vec![topic(1)]).await.remove(0).expect_err("refused").to_string(),
+        store.ping().await.expect_err("refused").to_string(),
+        store.overdue(1, Duration::ZERO).await.expect_err("refused").to_string(),
+        store.migrate().await.expect_err("refused").to_string(),
+    ];
+    for refusal in refusals {
+        assert!(refusal.contains("newer version") && refusal.contains("its schema is 3"), "{refusal}");
+        assert_eq!(refusal.lines().count(), 1, "{refusal}");
+    }
+    assert_eq!(server.cli(&["DBSIZE"]), "1");
+}
+
+#[tokio::test]
+async fn what_an_older_origin_creates_is_counted_when_a_newer_one_claims_it() {
+    let server = RedisServer::start();
+    let store = connect(&server.url());
+    store.migrate().await.expect("a migration");
+    let (unclaimed, claimed) = (topic(1), topic(2));
+    for topic in [&unclaimed, &claimed] {
+        assert_eq!(add_as_before(&server, topic), "1");
+    }
+    assert!(claim_as_before(&server, &claimed, "6000").starts_with("1\n4711\n1\n0"));
+    assert_eq!(count(&store).await, 0);
+    assert_eq!(claim(&store, &unclaimed, TERMS).await.expect("a claim").value, 1);
+    assert_eq!(count(&store).await, 1);
+    add_as_before(&server, &claimed);
+    let first = claim(&store, &claimed, TERMS).await.expect("a claim");
+    assert_eq!((first.value, first.prev.revision), (2, 1), "the chain goes on");
+    assert_eq!(count(&store).await, 2);
+    // ... also where the addition claims.
+    let third = topic(3);
+    add_as_before(&server, &third);
+    let add = Add { claim: Some(LONGEST_LEASE), ..Add::single(third, 1, None) };
+    assert!(!store.add(vec![add]).await.remove(0).expect("counted").created);
+    assert_eq!(count(&store).await, 3);
+}
+
+#[tokio::test]
+async fn an_older_origin_announces_nothing_wrong_of_what_a_newer_one_has_claimed() {
+    let server = RedisServer::start();
+    let (store, topic) = (connect(&server.url()), topic(1));
+    add_as_before(&server, &topic);
+    assert!(claim_as_before(&server, &topic, "6000").starts_with("1\n4711\n1\n0"));
+    store.add(vec![Add::single(topic.clone(), 1, None)]).await.remove(0).expect("counted");
+    // A newer origin claims it, and dies with its lease.
+    let short = Terms { lease: Duration::from_millis(1), ..TERMS };
+    let died = claim(&store, &topic, short).await.expect("a claim");
+    assert_eq!((died.value, died.id.revision), (2, 2));
+    // The older one cannot know the value, and says so with an answer that it takes for an error, not with the value of
+    // its own claim.
+    let again = eventually("the lease to run out", async || {
+        Some(claim_as_before(&server, &topic, "1")).filter(|answer| answer != "0")
+    });
+    assert_eq!(again.await, "");
+    let again = eventually("that lease, too", async || claim(&store, &topic, TERMS).await).await;
+    assert_eq!(again, died);
+    // The next change is anybody's.
+    add_as_before(&server, &topic);
+    let answer = claim_as_before(&server, &topic, "6000");
+    assert!(answer.starts_with("3\n4711\n3\n2"), "{answer}");
+    store.acknowledge(vec![(topic, EventId { revision: 3, ..died.id })]).await.expect("acknowledged");
+    assert_eq!(store.outbox_len().await.expect("a number"), 0);
+}

@@ -1,0 +1,93 @@
+//! A file that an older version has written, brought to this one. What the older one did is here as it was.
+
+use std::path::Path;
+use std::time::Duration;
+
+use livecounter::domain::Topic;
+use livecounter::store::sqlite::{OpenError, SqliteStore};
+use livecounter::store::{Add, Claim, LONGEST_LEASE, Store, Terms};
+use rusqlite::Connection;
+
+const SCHEMA_1: &str = include_str!("version_1/schema.sql");
+const TERMS: Terms = Terms { interval: Duration::ZERO, lease: LONGEST_LEASE };
+
+fn topic(name: &str) -> Topic {
+    name.parse().expect("a topic")
+}
+
+/// As version 1 made and left it: `a` is announced, of `b` a claim is not acknowledged, `c` was never claimed.
+fn file_of_version_1(path: &Path) {
+    let file = Connection::open(path).expect("a new file");
+    let rows = "INSERT INTO topic VALUES ('a', 7, 3, 99, 3, 7, 2, 3), ('b', 5, 2, 98, 2, 5, 1, 1), \
+                ('c', 1, 1, 97, 0, 0, 0, 0); \
+                INSERT INTO idempotency VALUES ('a', 'k', 7, 7, 4102444800000);";
+    let sql = format!(
+        "PRAGMA journal_mode = WAL; BEGIN; {SCHEMA_1} PRAGMA application_id = 0x6c697665; \
+         PRAGMA user_version = 1; {rows} COMMIT"
+    );
+    file.execute_batch(&sql).expect("a file of version 1");
+}
+
+fn place() -> (tempfile::TempDir, std::path::PathBuf) {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("livecounter.db");
+    (directory, path)
+}
+
+/// The columns of the tables, and the version.
+fn shape(path: &Path) -> Vec<String> {
+    let file = Connection::open(path).expect("the file");
+    let sql = "SELECT m.name || '.' || c.name || ' ' || c.type || ' ' || c.\"notnull\" || ' ' || c.pk FROM sqlite_schema m, \
+               pragma_table_info(m.name) c WHERE m.type = 'table' UNION ALL SELECT user_version FROM pragma_user_version";
+    let mut statement = file.prepare(sql).expect("a question");
+    let rows = statement.query_map([], |row| row.get::<_, rusqlite::types::Value>(0)).expect("an answer");
+    rows.map(|row| format!("{:?}", row.expect("a row"))).collect()
+}
+
+#[tokio::test]
+async fn a_file_of_version_1_goes_on_where_it_was() {
+    let (_directory, path) = place();
+    file_of_version_1(&path);
+    let store = SqliteStore::open(&path).expect("a file of this version");
+    let readings = store.read(["a", "b", "c"].map(topic).to_vec()).await;
+    let readings: Vec<_> = readings.into_iter().map(|reading| reading.expect("a reading")).collect();
+    let told: Vec<_> = readings.iter().map(|it| (it.value, it.id.revision, it.published.revision)).collect();
+    assert_eq!(told, [(7, 3, 3), (5, 2, 2), (1, 1, 0)]);
+    assert_eq!(store.topic_count().await.expect("a number"), 3);
+    let claims = store.claim(["a", "b", "c"].map(topic).to_vec(), TERMS).await;
+    let values = claims.into_iter().map(|claim| match claim.expect("an answer") {
+        Claim::Announce(it) => Some((it.value, it.id.revision, it.prev.revision)),
+        _ => None,
+    });
+    assert_eq!(values.collect::<Vec<_>>(), [None, Some((5, 2, 1)), Some((1, 1, 0))]);
+    let replay = Add::single(topic("a"), 7, Some("k".parse().expect("a key")));
+    assert!(store.add(vec![replay]).await.remove(0).expect("replayed").replayed);
+    drop(store);
+    assert_eq!(SqliteStore::open(&path).expect("once more").topic_count().await.expect("a number"), 3);
+}
+
+#[tokio::test]
+async fn a_file_that_was_brought_to_this_version_is_as_a_new_one() {
+    let [(_old, old), (_new, new)] = [place(), place()];
+    file_of_version_1(&old);
+    for path in [&old, &new] {
+        drop(SqliteStore::open(path).expect("a file of this version"));
+    }
+    assert_eq!(shape(&old), shape(&new));
+}
+
+#[tokio::test]
+async fn a_step_that_fails_leaves_the_file_as_it_was() {
+    let (_directory, path) = place();
+    file_of_version_1(&path);
+    // Somebody's view needs the column that goes.
+    let change =
+        |sql: &str| Connection::open(&path).and_then(|file| file.execute_batch(sql)).expect("a change");
+    change("CREATE VIEW mine AS SELECT published_value FROM topic");
+    let before = shape(&path);
+    let error = SqliteStore::open(&path).err().expect("no migration");
+    assert!(matches!(error, OpenError::Sqlite { .. }), "{error}");
+    assert_eq!(shape(&path), before);
+    change("DROP VIEW mine");
+    SqliteStore::open(&path).expect("a file of this version");
+}

@@ -1,0 +1,93 @@
+-- What stands before the text of every script that works on marks.
+local call, pcall, type, KEYS, ARGV = redis.call, redis.pcall, type, KEYS, ARGV
+local time = call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+-- Numbers up to 2^53 are exact here, but their default text is not.
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+-- What follows "lc:{bN}:t:", which is as long as "lc:{bN}:oM".
+local function name_of(topic, outbox)
+  return string.sub(topic, #outbox + 1)
+end
+
+-- The replication id of this master. Who may not ask has one master for ever.
+local known
+local function master()
+  if not known then
+    local info = redis.pcall('INFO', 'replication')
+    known = type(info) == 'string' and string.match(info, 'master_replid:(%x+)') or 'unknown'
+  end
+  return known
+end
+-- Claims what is unpublished of topics.
+--
+-- KEYS    per topic: topic hash, outbox
+-- ARGV    1 interval in ms for which the gate stays shut, 2 lease in ms,
+--         3 epoch for topics that another master than this one was the last to give one, 4 longest lease in ms
+-- returns per topic: 0                         nothing to announce
+--                    ms                        the gate is shut for so long
+--                    {value, epoch, id, prev}  announce; prev is "0" before the first claim, and
+--                                              "epoch-revision" when the epoch is new
+--                    an error                  its key holds no topic
+local opens, leased = text(now + ARGV[1]), text(now + ARGV[2])
+local shuts, from = ARGV[1] ~= '0', text(now)
+local replies = {}
+
+local function fresh(topic, outbox, name, state, revision)
+  local shut, gate = tonumber(state[8]), tonumber(state[7])
+  -- A gate shut in the future is from before the clock was set back: it would stay shut for too long.
+  if gate and shut <= now and now < gate then
+    return gate - now
+  end
+  local prev, epoch = state[4] or '0', state[6]
+  -- Another master, or this one before it lost its memory of the end, may have given this revision away already.
+  if state[9] ~= master() then
+    prev, epoch = state[4] and epoch .. '-' .. prev or prev, ARGV[3]
+    -- The same revision may have been acknowledged in the epoch before.
+    call('HSET', topic, 'e', epoch, 'm', master(), 'a', '')
+  end
+  if shuts then
+    call('HSET', topic, 'q', prev, 'p', revision, 'w', state[1], 's', from, 'g', opens)
+  else
+    call('HSET', topic, 'q', prev, 'p', revision, 'w', state[1])
+  end
+  call('ZADD', outbox, leased, name)
+  return {tonumber(state[1]), epoch, revision, prev}
+end
+
+local function again(topic, outbox, name, state)
+  local due = tonumber(call('ZSCORE', outbox, name) or '')
+  -- A lease longer than the longest is from before the clock was set back.
+  if not due or (now < due and due <= now + ARGV[4]) then
+    return 0
+  end
+  call('ZADD', outbox, leased, name)
+  return {tonumber(call('HGET', topic, 'w')), state[6], state[4], state[5]}
+end
+
+for key = 1, #KEYS, 2 do
+  local topic, outbox = KEYS[key], KEYS[key + 1]
+  local name = name_of(topic, outbox)
+  local state = pcall('HMGET', topic, 'v', 'r', 'c', 'p', 'q', 'e', 'g', 's', 'm')
+  local reply
+  if state.err then
+    reply = state
+  elseif not state[6] then
+    -- Redis has forgotten the topic (evicted, deleted): its mark would stay for ever.
+    call('ZREM', outbox, name)
+    reply = 0
+  else
+    local revision = text((state[2] or 0) + (state[3] or 0))
+    if revision ~= state[4] or state[9] ~= master() then
+      -- Under a new master also what was announced: listeners may have been told what is lost.
+      reply = fresh(topic, outbox, name, state, revision)
+    else
+      reply = again(topic, outbox, name, state)
+    end
+  end
+  replies[#replies + 1] = reply
+end
+return replies
