@@ -9,6 +9,8 @@ use tokio::process::Command;
 use crate::chromium::Chromium;
 use crate::relay::Relay;
 use crate::support::app::TestApp;
+use crate::support::http::metric;
+use crate::support::wait::until;
 use crate::{http, site};
 
 /// The page-view script as sites carry it that used the service before, with the counter's host filled in.
@@ -176,6 +178,17 @@ async fn the_react_example_shows_a_live_count_and_comes_back_after_an_error() {
     browser.until_text("strong", "28").await;
     assert_eq!(browser.console().await, Vec::<String>::new());
 
+    // Two from elsewhere, one for each press, and then at least one more.
+    const POSTS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="POST""#;
+    relay.forget_answers();
+    browser.click("button").await;
+    browser.until_text("strong", "29").await;
+    relay.mend();
+    let again = async || metric(&app.address, POSTS).await.is_some_and(|posts| posts >= 5.0);
+    until("another try", again).await;
+    assert_eq!(http::read(&app.address, "2").await, 29);
+    assert_eq!(browser.value("document.querySelector('[role=status]').textContent").await, "");
+
     // Such an answer, as Pushpin's own without CORS, ends an EventSource for good.
     relay.be_busy();
     let refused = async {
@@ -187,7 +200,7 @@ async fn the_react_example_shows_a_live_count_and_comes_back_after_an_error() {
     tokio::time::timeout(Duration::from_secs(20), refused).await.expect("the browser to be refused");
     http::add(&app.address, "2", 1).await;
     relay.mend();
-    browser.until_text("strong", "29").await;
+    browser.until_text("strong", "30").await;
     browser.until_text("small", "live").await;
 }
 

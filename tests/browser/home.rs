@@ -140,6 +140,25 @@ async fn a_refused_stream_says_why_and_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_press_whose_answer_is_lost_is_tried_again_and_counts_once() {
+    let app = TestApp::spawn().await;
+    let relay = Relay::to(&app.address).await;
+    let browser = Chromium::launch().await;
+    browser.open(&relay.address).await;
+    browser.until(LIVE).await;
+
+    relay.forget_answers();
+    browser.until(LIVE).await;
+    browser.click(&button("2", "10")).await;
+    browser.until_text(&number_of("2"), "10").await;
+    assert_eq!(browser.value("document.querySelector('#notice').textContent").await, "", "no answer yet");
+    relay.mend();
+
+    browser.until_text("#notice", "Counter 2 is now 10.").await;
+    assert_eq!(http::read(&app.address, "2").await, 10);
+}
+
+#[tokio::test]
 async fn two_tabs_both_stay_live() {
     let app = TestApp::spawn().await;
     let browser = Chromium::launch().await;

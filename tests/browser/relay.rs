@@ -12,6 +12,7 @@ enum Wire {
     Through,
     Cut,
     Busy,
+    Forgetful,
 }
 
 pub(crate) struct Relay {
@@ -41,6 +42,11 @@ impl Relay {
     /// Every request is answered 503.
     pub(crate) fn be_busy(&self) {
         self.wire.send_replace(Wire::Busy);
+    }
+
+    /// Every request gets through, but no answer to a POST.
+    pub(crate) fn forget_answers(&self) {
+        self.wire.send_replace(Wire::Forgetful);
     }
 
     pub(crate) fn mend(&self) {
@@ -79,11 +85,21 @@ async fn run(listener: TcpListener, own: SocketAddr, target: SocketAddr, mut sta
 
 async fn serve(mut browser: TcpStream, target: SocketAddr, wire: Wire) {
     // Either side may go at any time: that is what this is for.
+    let mut first = vec![0; 4096];
     if wire == Wire::Busy {
-        let _ = browser.read(&mut [0; 4096]).await;
+        let _ = browser.read(&mut first).await;
         let _ = browser.write_all(BUSY.as_bytes()).await;
         let _ = browser.shutdown().await;
-    } else if let Ok(mut app) = TcpStream::connect(target).await {
-        let _ = copy_bidirectional(&mut browser, &mut app).await;
+        return;
     }
+    let Ok(mut app) = TcpStream::connect(target).await else { return };
+    if wire == Wire::Forgetful {
+        let read = browser.read(&mut first).await.unwrap_or(0);
+        let _ = app.write_all(&first[..read]).await;
+        if first.starts_with(b"POST ") {
+            let _ = app.read(&mut first).await;
+            return;
+        }
+    }
+    let _ = copy_bidirectional(&mut browser, &mut app).await;
 }

@@ -151,14 +151,22 @@ function bePage() {
 
   // What the visitor does.
 
+  /** Adds, and returns the new value. All tries have one key, so that it counts once, whichever answers get lost. */
   async function add(url, by) {
-    const answer = await fetch(by === 1 ? url : `${url}?by=${by}`, {
-      method: "POST",
-      headers: { Accept: "application/json" },
-      signal: AbortSignal.timeout(10000),
-    }).catch(() => Promise.reject(new Error("the server gave no answer, so it may or may not have counted")));
-    if (!answer.ok) throw new Error(await detail(answer));
-    return (await answer.json()).value;
+    const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
+    for (let patience = 500; ; patience *= 2) {
+      const answer = await fetch(by === 1 ? url : `${url}?by=${by}`, {
+        method: "POST",
+        headers: { Accept: "application/json", "Idempotency-Key": key },
+        signal: AbortSignal.timeout(10000),
+      }).catch(() => null);
+      if (answer?.ok) return (await answer.json()).value;
+      const again = !answer || [500, 502, 503, 504].includes(answer.status);
+      if (!again || patience > 4000) {
+        throw new Error(answer ? await detail(answer) : "the server gave no answer, so it may or may not have counted");
+      }
+      await new Promise((resolve) => setTimeout(resolve, patience * (0.5 + Math.random())));
+    }
   }
 
   async function countVisit(url) {

@@ -34,13 +34,22 @@ export function useCounter(url) {
     };
   }, [url]);
 
-  const add = useCallback(
-    async (by = 1) => {
-      const answer = await fetch(`${url}?by=${by}`, { method: "POST" });
-      if (!answer.ok) throw new Error((await answer.json()).detail);
-    },
-    [url],
-  );
+  const add = useCallback((by = 1) => post(`${url}?by=${by}`), [url]);
 
   return { count, live, add };
+}
+
+/** Asks until there is an answer. All tries have one key, so that it counts once, whichever answers get lost. */
+async function post(url) {
+  const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
+  for (let patience = 500; ; patience *= 2) {
+    const answer = await fetch(url, { method: "POST", headers: { "Idempotency-Key": key } }).catch(() => null);
+    if (answer?.ok) return;
+    const again = !answer || [500, 502, 503, 504].includes(answer.status);
+    if (!again || patience > 4000) {
+      const problem = await answer?.json().catch(() => null);
+      throw new Error(problem?.detail ?? "the server gave no answer, so it may or may not have counted");
+    }
+    await new Promise((resolve) => setTimeout(resolve, patience * (0.5 + Math.random())));
+  }
 }
