@@ -114,8 +114,8 @@ mod tests {
 
     #[test]
     fn a_signed_token_carries_the_issuer_and_ten_minutes() {
-        let key: SigningKey = "secret".parse().expect("a key");
-        let value = signed("secret").authorization().expect("a value");
+        let key: SigningKey = "a-secret-of-18-byt".parse().expect("a key");
+        let value = signed("a-secret-of-18-byt").authorization().expect("a value");
         let token = value.to_str().expect("text").strip_prefix("Bearer ").expect("a bearer");
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&["realm"]);
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn a_token_is_kept_until_it_is_old_or_refused() {
         // ES256 signatures of one message differ only by the message, so a past instant stands in for waiting.
-        let mut authorizer = signed("secret");
+        let mut authorizer = signed("a-secret-of-18-byt");
         let first = authorizer.authorization();
         let made = |authorizer: &Authorizer| authorizer.token.as_ref().expect("a token").1;
         let then = made(&authorizer);

@@ -7,9 +7,10 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::credential::Credential;
+use super::key::bearer_bytes;
 use super::{ParseKeyError, SigningKey, VerifyKey};
 
-/// Where to publish and whom to trust: `http://localhost:5561/?iss=realm&key=secret`.
+/// Where to publish and whom to trust: `http://localhost:5561/?iss=realm&key=a-secret-of-18-byt`.
 ///
 /// The query parameters `iss`, `key`, `verify-iss` and `verify-key` are taken out; others stay part of the control URI.
 /// In all of them `+` is a plus. `iss` and `key` sign a JWT for each publish request; `key` alone is the bearer itself;
@@ -181,7 +182,9 @@ impl Parameters {
         let (mut ours, mut rest) = (Parameters::default(), Vec::new());
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, slot) = match name {
+            // Names are encoded by some writers of URLs, too: "verify%2Dkey" must not be sent along as something else.
+            let name = percent_decode_str(name).decode_utf8_lossy();
+            let (name, slot) = match &*name {
                 "iss" => ("iss", &mut ours.iss),
                 "key" => ("key", &mut ours.key),
                 "verify-iss" => ("verify-iss", &mut ours.verify_iss),
@@ -226,9 +229,9 @@ fn bearer(key: &str) -> Result<Credential, ParseEndpointError> {
     if !key.starts_with("base64:") {
         return Credential::bearer(key).ok_or(ParseEndpointError::Bearer);
     }
-    let key: SigningKey = key.parse().map_err(|e| ParseEndpointError::Key("key", e))?;
-    let text = std::str::from_utf8(key.encoding().as_bytes()).map_err(|_| ParseEndpointError::Bearer)?;
-    Credential::bearer(text).ok_or(ParseEndpointError::Bearer)
+    let bytes = bearer_bytes(key).map_err(|e| ParseEndpointError::Key("key", e))?;
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+    text.and_then(|text| Credential::bearer(&text)).ok_or(ParseEndpointError::Bearer)
 }
 
 #[cfg(test)]
@@ -271,17 +274,21 @@ mod tests {
         assert_eq!(authorization("http://p/?key=a+b%2Bc/="), "Bearer a+b+c/=");
         assert_eq!(authorization("http://p/?key=base64:c2VjcmV0"), "Bearer secret");
         assert_eq!(authorization("http://us%40er:p%3Aw@p/"), "Basic dXNAZXI6cDp3");
-        assert!(authorization("http://p/?iss=realm&key=secret").starts_with("Bearer eyJ"));
+        assert!(authorization("http://p/?iss=realm&key=a-secret-of-18-byt").starts_with("Bearer eyJ"));
     }
 
     #[test]
     fn only_a_shared_secret_with_an_issuer_checks_what_it_signs() {
         let fastly = "https://api.fastly.com/service/S?key=TOKEN&verify-iss=fastly:S";
-        assert!(endpoint("http://p/?iss=realm&key=secret").verify_key().is_some());
+        assert!(endpoint("http://p/?iss=realm&key=a-secret-of-18-byt").verify_key().is_some());
         assert!(endpoint("http://p/?key=bearer").verify_key().is_none());
         assert!(endpoint(fastly).verify_key().is_none());
         assert_eq!(endpoint(fastly).verify_iss(), Some("fastly:S"));
-        assert_eq!(endpoint("http://p/?iss=realm&key=secret").verify_iss(), None);
+        assert_eq!(endpoint("http://p/?iss=realm&key=a-secret-of-18-byt").verify_iss(), None);
+        let encoded = endpoint("http://p/?verify%2Dkey=a-secret-of-18-byt&verify%2diss=us&other%2Dkey=k");
+        assert!(encoded.verify_key().is_some());
+        assert_eq!(encoded.verify_iss(), Some("us"));
+        assert_eq!(encoded.publish_url().as_str(), "http://p/publish/?other%2Dkey=k");
     }
 
     #[test]
@@ -291,17 +298,18 @@ mod tests {
             let endpoint = endpoint(text).with_default_verify_key(default);
             endpoint.verify_key().map(VerifyKey::algorithm)
         };
-        assert_eq!(verified_by("http://p/?verify-key=secret"), Some(Algorithm::HS256));
-        for text in ["http://p/", "http://p/?key=bearer", "http://p/?iss=realm&key=secret"] {
+        assert_eq!(verified_by("http://p/?verify-key=a-secret-of-18-byt"), Some(Algorithm::HS256));
+        for text in ["http://p/", "http://p/?key=bearer", "http://p/?iss=realm&key=a-secret-of-18-byt"] {
             assert_eq!(verified_by(text), Some(Algorithm::ES256), "{text}");
         }
     }
 
     #[test]
     fn a_jwk_fits_a_word_encoded_and_bare() {
-        for key in
-            [r#"{"kty":"oct","k":"c2VjcmV0"}"#, "%7B%22kty%22%3A%22oct%22%2C%22k%22%3A%22c2VjcmV0%22%7D"]
-        {
+        for key in [
+            r#"{"kty":"oct","k":"c2VjcmV0c2VjcmV0c2VjcmV0"}"#,
+            "%7B%22kty%22%3A%22oct%22%2C%22k%22%3A%22c2VjcmV0c2VjcmV0c2VjcmV0%22%7D",
+        ] {
             assert!(endpoint(&format!("http://p/?verify-key={key}")).verify_key().is_some());
         }
     }
@@ -324,6 +332,10 @@ mod tests {
             ("http://p/?iss=hunter2", E::IssWithoutKey),
             ("http://p/?iss=a&key=base64:hunter2!", E::Key("key", ParseKeyError::Base64)),
             ("http://p/?verify-key=base64:hunter2!", E::Key("verify-key", ParseKeyError::Base64)),
+            ("http://p/?iss=a&key=hunter2", E::Key("key", ParseKeyError::Short)),
+            ("http://p/?verify%2Dkey=hunter2", E::Key("verify-key", ParseKeyError::Short)),
+            ("http://p/?%6bey=hunter2&key=hunter2", E::Twice("key")),
+            ("http://p/?verify%5Fkey=hunter2", E::Misspelt("verify-key")),
             ("http://u:hunter2@p/?key=k", E::TwoCredentials),
         ] {
             let error = text.parse::<Endpoint>().expect_err("an error");
@@ -345,8 +357,8 @@ mod tests {
         for text in [
             "http://user:hunter2@p/",
             "http://p/?key=hunter2",
-            "http://p/?iss=i&key=hunter2",
-            "http://p/?verify-key=hunter2",
+            "http://p/?iss=i&key=hunter2hunter2hunter2",
+            "http://p/?verify-key=hunter2hunter2hunter2",
         ] {
             assert!(!format!("{:?}", endpoint(text)).contains("hunter2"), "{text}");
             assert!(!format!("{:?}", endpoint(text)).contains("aHVudGVyMg"), "{text}");
@@ -356,7 +368,7 @@ mod tests {
     proptest! {
         #[test]
         fn well_formed_ones_survive(
-            path in "(/[a-z0-9]{1,8}){0,3}", iss in "\\PC{1,12}", key in "s\\PC{0,12}", other in "[a-z]{5}=[a-z+]{0,5}",
+            path in "(/[a-z0-9]{1,8}){0,3}", iss in "\\PC{1,12}", key in "s\\PC{15,27}", other in "[a-z]{5}=[a-z+]{0,5}",
         ) {
             let encode = |text| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC);
             let text =

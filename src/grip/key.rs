@@ -35,6 +35,11 @@ pub enum ParseKeyError {
     /// No character, or nothing after `base64:`. An empty secret would let anyone sign.
     #[error("is empty")]
     Empty,
+    /// A secret that can be guessed: whoever holds one token can try all of them.
+    #[error(
+        "is a secret of fewer than 16 bytes, which can be guessed: make one with openssl rand -base64 32"
+    )]
+    Short,
     /// What follows `base64:` is something else.
     #[error("starts with base64: but what follows is not base64")]
     Base64,
@@ -64,7 +69,7 @@ impl VerifyKey {
         &self.key
     }
 
-    fn secret(secret: &[u8]) -> Self {
+    fn of_secret(secret: &[u8]) -> Self {
         VerifyKey { algorithm: Algorithm::HS256, key: DecodingKey::from_secret(secret) }
     }
 }
@@ -75,7 +80,7 @@ impl FromStr for VerifyKey {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         crypto::install();
         match Material::parse(text)? {
-            Material::Secret(secret) => Ok(VerifyKey::secret(&secret)),
+            Material::Secret(secret) => Ok(VerifyKey::of_secret(long_enough(&secret)?)),
             Material::PrivateKey(_) => Err(ParseKeyError::Private),
             Material::PublicPoint(point) => {
                 if !crypto::is_point(&point) {
@@ -96,7 +101,7 @@ impl fmt::Debug for VerifyKey {
 impl SigningKey {
     /// The key that checks what this one signs; `None` for a private key, whose public half must be given separately.
     pub fn verify_key(&self) -> Option<VerifyKey> {
-        (self.algorithm == Algorithm::HS256).then(|| VerifyKey::secret(self.key.as_bytes()))
+        (self.algorithm == Algorithm::HS256).then(|| VerifyKey::of_secret(self.key.as_bytes()))
     }
 
     pub(super) fn algorithm(&self) -> Algorithm {
@@ -115,7 +120,8 @@ impl FromStr for SigningKey {
         crypto::install();
         match Material::parse(text)? {
             Material::Secret(secret) => {
-                Ok(SigningKey { algorithm: Algorithm::HS256, key: EncodingKey::from_secret(&secret) })
+                let key = EncodingKey::from_secret(long_enough(&secret)?);
+                Ok(SigningKey { algorithm: Algorithm::HS256, key })
             }
             Material::PublicPoint(_) => Err(ParseKeyError::Public),
             Material::PrivateKey(der) => {
@@ -130,6 +136,22 @@ impl FromStr for SigningKey {
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SigningKey({:?})", self.algorithm)
+    }
+}
+
+/// The least length of a secret that tokens are signed with. Random bytes of that number are beyond guessing; HS256's own
+/// rule (RFC 7518, section 3.2) is twice as much, and would refuse many secrets that are in use.
+const SHORTEST_SECRET: usize = 16;
+
+fn long_enough(secret: &[u8]) -> Result<&[u8], ParseKeyError> {
+    if secret.len() < SHORTEST_SECRET { Err(ParseKeyError::Short) } else { Ok(secret) }
+}
+
+/// The bytes of a secret, written like a key, that is sent as it is and signs nothing; `None` for a key pair's half.
+pub(super) fn bearer_bytes(text: &str) -> Result<Option<Vec<u8>>, ParseKeyError> {
+    match Material::parse(text)? {
+        Material::Secret(secret) => Ok(Some(secret)),
+        Material::PublicPoint(_) | Material::PrivateKey(_) => Ok(None),
     }
 }
 
@@ -326,16 +348,38 @@ mod tests {
 
     #[test]
     fn everything_else_is_a_secret_byte_for_byte() {
-        let jwk = r#"{"kty":"oct","k":"c2VjcmV0"}"#;
-        for text in ["secret", "base64:c2VjcmV0", "base64:c2VjcmV0Cg", "a+b =", jwk] {
+        let bytes = |text: &str| {
+            assert_eq!((verify(text), sign(text)), (Ok(Algorithm::HS256), Ok(Algorithm::HS256)), "{text}");
+            text.parse::<SigningKey>().expect("a key").encoding().as_bytes().to_vec()
+        };
+        let jwk = r#"{"kty":"oct","k":"c2VjcmV0c2VjcmV0c2VjcmV0"}"#;
+        assert_eq!(bytes("secretsecretsecret"), b"secretsecretsecret");
+        assert_eq!(bytes("base64:c2VjcmV0c2VjcmV0c2VjcmV0"), b"secretsecretsecret");
+        assert_eq!(bytes("base64:c2VjcmV0c2VjcmV0c2VjcmV0Cg"), b"secretsecretsecret\n");
+        assert_eq!(bytes(jwk), b"secretsecretsecret");
+        assert_eq!(bytes("a+b = a+b = a+b ="), b"a+b = a+b = a+b =");
+        assert_eq!(bytes(&in_base64("{not a jwk, but long")), b"{not a jwk, but long");
+        assert_eq!(bytes(&format!("base64:{}", "-_-_".repeat(6))), [0xfb, 0xff, 0xbf].repeat(6));
+    }
+
+    #[test]
+    fn a_secret_that_can_be_guessed_is_refused_however_it_is_written() {
+        for text in [
+            "s",
+            "fifteen-bytes-x",
+            &in_base64("fifteen-bytes-x"),
+            r#"{"kty":"oct","k":"c2VjcmV0"}"#,
+            &in_base64(r#"{"kty":"oct","k":"c2VjcmV0"}"#),
+        ] {
+            assert_eq!(
+                (verify(text), sign(text)),
+                (Err(ParseKeyError::Short), Err(ParseKeyError::Short)),
+                "{text}"
+            );
+        }
+        for text in ["sixteen-bytes-xx", &in_base64("sixteen-bytes-xx")] {
             assert_eq!((verify(text), sign(text)), (Ok(Algorithm::HS256), Ok(Algorithm::HS256)), "{text}");
         }
-        let bytes = |text: &str| text.parse::<SigningKey>().expect("a key").encoding().as_bytes().to_vec();
-        assert_eq!(bytes("base64:c2VjcmV0"), b"secret");
-        assert_eq!(bytes(jwk), b"secret");
-        assert_eq!(bytes("a+b ="), b"a+b =");
-        assert_eq!(bytes(&in_base64("{not a jwk")), b"{not a jwk");
-        assert_eq!(bytes("base64:-_-_"), [0xfb, 0xff, 0xbf]);
     }
 
     #[test]
@@ -361,7 +405,8 @@ mod tests {
 
     #[test]
     fn debugging_a_key_does_not_show_it() {
-        let (sign, verify) = ("hunter2".parse::<SigningKey>(), "hunter2".parse::<VerifyKey>());
+        let (sign, verify) =
+            ("hunter2hunter2hunter2".parse::<SigningKey>(), "hunter2hunter2hunter2".parse::<VerifyKey>());
         assert_eq!(format!("{sign:?} {verify:?}"), "Ok(SigningKey(HS256)) Ok(VerifyKey(HS256))");
     }
 

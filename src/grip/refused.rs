@@ -52,6 +52,6 @@ mod tests {
             }
         }
         let totals: Vec<_> = refused.totals().collect();
-        assert_eq!(totals, [("missing", 1), ("invalid", 2), ("issuer", 3), ("expired", 4)]);
+        assert_eq!(totals, [("missing", 1), ("invalid", 2), ("issuer", 3), ("early", 4), ("expired", 5)]);
     }
 }

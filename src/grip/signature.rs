@@ -4,12 +4,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use jsonwebtoken::{Algorithm, Validation};
+use jsonwebtoken::{Algorithm, TokenData, Validation};
 use serde::Deserialize;
 
 use super::{Endpoint, Refused, VerifyKey};
 
-/// How far the proxy's clock may be behind, in seconds.
+/// How far the proxy's clock and this one may be apart, in seconds; as much as the program at the edge allows.
 const LEEWAY: u64 = 5;
 /// A proxy's token has some hundred bytes; nothing longer is worth a look.
 const MAX_LEN: usize = 4096;
@@ -22,8 +22,8 @@ const REMEMBERED: usize = 16;
 /// That is for networks where nobody but the proxy reaches the origin. Anywhere else a client can send the header itself
 /// and is answered with hold instructions instead of a stream.
 ///
-/// The algorithm belongs to the key (HS256 for secrets, ES256 for P-256), `exp` is required, and `iss` must match where
-/// `verify-iss` is set. Verified tokens are remembered, since a proxy sends the same one for a second.
+/// The algorithm belongs to the key (HS256 for secrets, ES256 for P-256), `exp` is required, `nbf` is honoured, `iss` must match
+/// where `verify-iss` is set, and a header with `crit` is refused, as none of its extensions is known here. Verified tokens are remembered, since a proxy sends the same one for a second.
 pub struct Verifier {
     checks: Vec<Check>,
     trusts_any: bool,
@@ -44,6 +44,11 @@ pub enum SignatureError {
     /// Signed, but with another `iss` than `verify-iss`.
     #[error("Grip-Sig is signed by a known proxy for another issuer than verify-iss")]
     Issuer,
+    /// Signed, but not valid yet.
+    #[error(
+        "Grip-Sig is signed by a known proxy but is not valid yet: this machine's clock, or the proxy's, is wrong"
+    )]
+    Early,
     /// Signed, but over: nobody but a proxy of ours can have made it.
     #[error(
         "Grip-Sig is signed by a known proxy but has expired: this machine's clock, or the proxy's, is wrong"
@@ -52,14 +57,20 @@ pub enum SignatureError {
 }
 
 impl SignatureError {
-    pub(super) const ALL: [SignatureError; 4] =
-        [SignatureError::Missing, SignatureError::Invalid, SignatureError::Issuer, SignatureError::Expired];
+    pub(super) const ALL: [SignatureError; 5] = [
+        SignatureError::Missing,
+        SignatureError::Invalid,
+        SignatureError::Issuer,
+        SignatureError::Early,
+        SignatureError::Expired,
+    ];
 
     pub(super) fn name(self) -> &'static str {
         match self {
             SignatureError::Missing => "missing",
             SignatureError::Invalid => "invalid",
             SignatureError::Issuer => "issuer",
+            SignatureError::Early => "early",
             SignatureError::Expired => "expired",
         }
     }
@@ -75,6 +86,7 @@ struct Check {
 struct Claims {
     /// RFC 7519 allows fractions.
     exp: f64,
+    nbf: Option<f64>,
     iss: Option<String>,
 }
 
@@ -129,17 +141,16 @@ impl Verifier {
             return Err(SignatureError::Invalid);
         }
         let hash = self.hasher.hash_one(grip_sig);
-        let known = self.recent.read().unwrap_or_else(PoisonError::into_inner).expiry(hash, grip_sig);
-        if let Some(exp) = known {
-            return if is_over(exp, now) { Err(SignatureError::Expired) } else { Ok(()) };
+        let known = self.recent.read().unwrap_or_else(PoisonError::into_inner).times(hash, grip_sig);
+        if let Some(times) = known {
+            return times.at(now);
         }
         let mut reason = SignatureError::Invalid;
         for check in &self.checks {
-            match check.expiry(grip_sig) {
-                Ok(exp) if is_over(exp, now) => reason = SignatureError::Expired,
-                Ok(exp) => {
+            match check.times(grip_sig).and_then(|times| times.at(now).map(|()| times)) {
+                Ok(times) => {
                     let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
-                    recent.remember(hash, grip_sig, exp);
+                    recent.remember(hash, grip_sig, times);
                     return Ok(());
                 }
                 Err(SignatureError::Invalid) => {}
@@ -151,15 +162,38 @@ impl Verifier {
 }
 
 impl Check {
-    /// Until when the token is good, in seconds of Unix time, if it is signed by the right issuer with this key.
-    fn expiry(&self, token: &str) -> Result<u64, SignatureError> {
+    /// When the token is good, if it is signed by the right issuer with this key.
+    fn times(&self, token: &str) -> Result<Times, SignatureError> {
         let decoded = jsonwebtoken::decode::<Claims>(token, self.key.decoding(), &self.validation);
-        let claims = decoded.map_err(|_| SignatureError::Invalid)?.claims;
+        let TokenData { header, claims } = decoded.map_err(|_| SignatureError::Invalid)?;
+        // Extensions that who verifies must know (RFC 7515, section 4.1.11): there are none here.
+        if header.crit.is_some() {
+            return Err(SignatureError::Invalid);
+        }
         match &self.iss {
             Some(iss) if claims.iss.as_ref() != Some(iss) => Err(SignatureError::Issuer),
-            // The conversion saturates: a negative time is 1970, an absurd one the end of time.
-            _ => Ok(claims.exp as u64),
+            // The conversions saturate: a negative time is 1970, an absurd one the end of time.
+            _ => Ok(Times { begin: claims.nbf.unwrap_or_default().ceil() as u64, end: claims.exp as u64 }),
         }
+    }
+}
+
+/// When a token is good, in seconds of Unix time.
+#[derive(Clone, Copy)]
+struct Times {
+    begin: u64,
+    end: u64,
+}
+
+impl Times {
+    fn at(self, now: u64) -> Result<(), SignatureError> {
+        if now.saturating_add(LEEWAY) < self.begin {
+            return Err(SignatureError::Early);
+        }
+        if self.end.saturating_add(LEEWAY) < now {
+            return Err(SignatureError::Expired);
+        }
+        Ok(())
     }
 }
 
@@ -170,10 +204,6 @@ fn validation(algorithm: Algorithm) -> Validation {
     validation.validate_exp = false;
     validation.required_spec_claims.clear();
     validation
-}
-
-fn is_over(exp: u64, now: u64) -> bool {
-    exp.saturating_add(LEEWAY) < now
 }
 
 /// A ring of tokens that were found good.
@@ -187,20 +217,20 @@ struct Remembered {
     /// Compared before the text: with a random key in it, time taken tells nobody how far a guess was right.
     hash: u64,
     token: Box<str>,
-    exp: u64,
+    times: Times,
 }
 
 impl Recent {
-    fn expiry(&self, hash: u64, token: &str) -> Option<u64> {
+    fn times(&self, hash: u64, token: &str) -> Option<Times> {
         let found = self.tokens.iter().find(|known| known.hash == hash && *known.token == *token)?;
-        Some(found.exp)
+        Some(found.times)
     }
 
-    fn remember(&mut self, hash: u64, token: &str, exp: u64) {
-        if self.expiry(hash, token).is_some() {
+    fn remember(&mut self, hash: u64, token: &str, times: Times) {
+        if self.times(hash, token).is_some() {
             return;
         }
-        let entry = Remembered { hash, token: token.into(), exp };
+        let entry = Remembered { hash, token: token.into(), times };
         if self.tokens.len() < REMEMBERED {
             self.tokens.push(entry);
         } else {
@@ -225,6 +255,7 @@ mod tests {
         MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEl5Y6UhIro3dmFgZVn022h1/BHwPm\n\
         dwrIg2BfgI7m7VgqNe6YLO59Bo/7DtIxf8iN7dPgqL6jUywGQHpVLU7uJQ==\n\
         -----END PUBLIC KEY-----";
+    const SECRET: &[u8] = b"a-secret-of-18-byt";
     const NOW: u64 = 1_800_000_000;
 
     fn verifier(words: &[&str]) -> Verifier {
@@ -254,11 +285,12 @@ mod tests {
 
     #[test]
     fn the_key_of_any_endpoint_suffices() {
-        let verifier = verifier(&["http://a/?iss=x&key=one", "http://b/?verify-key=two"]);
-        for secret in ["one", "two"] {
+        let verifier =
+            verifier(&["http://a/?iss=x&key=one-of-two-secrets", "http://b/?verify-key=two-of-two-secrets"]);
+        for secret in ["one-of-two-secrets", "two-of-two-secrets"] {
             assert_eq!(verifier.verify_at(&hs256(secret.as_bytes(), json!({"exp": NOW + 60})), NOW), Ok(()));
         }
-        let forged = hs256(b"three", json!({"exp": NOW + 60}));
+        let forged = hs256(b"three-of-two-secrets", json!({"exp": NOW + 60}));
         assert_eq!(verifier.verify_at(&forged, NOW), Err(SignatureError::Invalid));
         assert!(!verifier.trusts_any());
     }
@@ -271,30 +303,65 @@ mod tests {
 
     #[test]
     fn a_token_is_over_a_few_seconds_after_its_exp_and_never_without_one() {
-        let verifier = verifier(&["http://p/?iss=x&key=s"]);
-        let token = hs256(b"s", json!({"exp": NOW}));
+        let verifier = verifier(&["http://p/?iss=x&key=a-secret-of-18-byt"]);
+        let token = hs256(SECRET, json!({"exp": NOW}));
         assert_eq!(verifier.verify_at(&token, NOW + LEEWAY + 1), Err(SignatureError::Expired));
         assert_eq!(verifier.verify_at(&token, NOW + LEEWAY), Ok(()));
         assert_eq!(verifier.verify_at(&token, NOW + LEEWAY + 1), Err(SignatureError::Expired), "remembered");
-        let fraction = hs256(b"s", json!({"exp": NOW as f64 + 0.5}));
+        let fraction = hs256(SECRET, json!({"exp": NOW as f64 + 0.5}));
         assert_eq!(verifier.verify_at(&fraction, NOW), Ok(()));
         for claims in [json!({}), json!({"exp": null}), json!({"exp": "9999999999"}), json!({"iss": "x"})] {
-            assert_eq!(verifier.verify_at(&hs256(b"s", claims), NOW), Err(SignatureError::Invalid));
+            assert_eq!(verifier.verify_at(&hs256(SECRET, claims), NOW), Err(SignatureError::Invalid));
         }
-        assert_eq!(verifier.verify_at(&hs256(b"s", json!({"exp": -1})), NOW), Err(SignatureError::Expired));
+        assert_eq!(verifier.verify_at(&hs256(SECRET, json!({"exp": -1})), NOW), Err(SignatureError::Expired));
+    }
+
+    #[test]
+    fn a_token_that_is_not_valid_yet_is_refused_and_remembered_only_later() {
+        let verifier = verifier(&["http://p/?iss=x&key=a-secret-of-18-byt"]);
+        for (nbf, expected) in [
+            (json!(NOW + LEEWAY), Ok(())),
+            (json!(NOW + LEEWAY + 1), Err(SignatureError::Early)),
+            (json!((NOW + LEEWAY) as f64 + 0.5), Err(SignatureError::Early)),
+            (json!(null), Ok(())),
+            (json!(-1), Ok(())),
+            (json!("now"), Err(SignatureError::Invalid)),
+        ] {
+            let token = hs256(SECRET, json!({"exp": NOW + 60, "nbf": nbf}));
+            assert_eq!(verifier.verify_at(&token, NOW), expected, "{nbf}");
+        }
+        let token = hs256(SECRET, json!({"exp": NOW + 60, "nbf": NOW + 30}));
+        assert_eq!(verifier.verify_at(&token, NOW), Err(SignatureError::Early));
+        assert_eq!(verifier.verify_at(&token, NOW + 30), Ok(()));
+        assert_eq!(verifier.verify_at(&token, NOW), Err(SignatureError::Early), "remembered");
+    }
+
+    #[test]
+    fn a_token_that_demands_what_is_not_known_is_refused() {
+        let verifier = verifier(&["http://p/?iss=x&key=a-secret-of-18-byt"]);
+        let part = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
+        for crit in [json!(["b64"]), json!(["exp"]), json!([]), json!("b64"), json!(7)] {
+            let header = json!({"alg": "HS256", "crit": crit, "b64": false});
+            let signed = format!("{}.{}", part(header), part(json!({"exp": NOW + 60})));
+            let key = EncodingKey::from_secret(SECRET);
+            let signature =
+                jsonwebtoken::crypto::sign(signed.as_bytes(), &key, Algorithm::HS256).expect("signed");
+            let token = format!("{signed}.{signature}");
+            assert_eq!(verifier.verify_at(&token, NOW), Err(SignatureError::Invalid), "{crit}");
+        }
     }
 
     #[test]
     fn another_issuer_or_none_is_refused_where_one_is_asked_for() {
-        let strict = verifier(&["http://p/?verify-key=s&verify-iss=us"]);
-        assert_eq!(strict.verify_at(&hs256(b"s", json!({"exp": NOW, "iss": "us"})), NOW), Ok(()));
+        let strict = verifier(&["http://p/?verify-key=a-secret-of-18-byt&verify-iss=us"]);
+        assert_eq!(strict.verify_at(&hs256(SECRET, json!({"exp": NOW, "iss": "us"})), NOW), Ok(()));
         for claims in [json!({"exp": NOW}), json!({"exp": NOW, "iss": "them"})] {
-            assert_eq!(strict.verify_at(&hs256(b"s", claims), NOW), Err(SignatureError::Issuer));
+            assert_eq!(strict.verify_at(&hs256(SECRET, claims), NOW), Err(SignatureError::Issuer));
         }
-        let listed = hs256(b"s", json!({"exp": NOW, "iss": ["us", "them"]}));
+        let listed = hs256(SECRET, json!({"exp": NOW, "iss": ["us", "them"]}));
         assert_eq!(strict.verify_at(&listed, NOW), Err(SignatureError::Invalid));
-        let open = verifier(&["http://p/?iss=us&key=s"]);
-        assert_eq!(open.verify_at(&hs256(b"s", json!({"exp": NOW, "iss": "them"})), NOW), Ok(()));
+        let open = verifier(&["http://p/?iss=us&key=a-secret-of-18-byt"]);
+        assert_eq!(open.verify_at(&hs256(SECRET, json!({"exp": NOW, "iss": "them"})), NOW), Ok(()));
     }
 
     #[test]
@@ -316,14 +383,15 @@ mod tests {
             }
         }
         // And the other way round: an ES256 token where a secret is expected, the secret being the public key's text.
-        let symmetric = Verifier::new(&["http://p/?verify-key=secret".parse().expect("an endpoint")]);
+        let symmetric =
+            Verifier::new(&["http://p/?verify-key=a-secret-of-18-byt".parse().expect("an endpoint")]);
         assert_eq!(symmetric.verify_at(&es256(json!({"exp": NOW})), NOW), Err(SignatureError::Invalid));
     }
 
     #[test]
     fn one_changed_byte_spoils_a_remembered_token() {
-        let verifier = verifier(&["http://p/?iss=x&key=s"]);
-        let token = hs256(b"s", json!({"exp": NOW}));
+        let verifier = verifier(&["http://p/?iss=x&key=a-secret-of-18-byt"]);
+        let token = hs256(SECRET, json!({"exp": NOW}));
         assert_eq!(verifier.verify_at(&token, NOW), Ok(()));
         for at in 0..token.len() {
             let mut changed = token.clone().into_bytes();
@@ -336,9 +404,9 @@ mod tests {
 
     #[test]
     fn what_is_remembered_stays_bounded() {
-        let verifier = verifier(&["http://p/?iss=x&key=s"]);
+        let verifier = verifier(&["http://p/?iss=x&key=a-secret-of-18-byt"]);
         for second in 0..100 {
-            let token = hs256(b"s", json!({"exp": NOW + second}));
+            let token = hs256(SECRET, json!({"exp": NOW + second}));
             assert_eq!((verifier.verify_at(&token, NOW), verifier.verify_at(&token, NOW)), (Ok(()), Ok(())));
         }
         assert_eq!(verifier.recent.read().expect("unpoisoned").tokens.len(), REMEMBERED);
@@ -346,7 +414,7 @@ mod tests {
 
     #[test]
     fn without_a_key_any_grip_sig_counts_and_without_a_proxy_none() {
-        let open = verifier(&["http://a/?iss=x&key=s", "http://b/"]);
+        let open = verifier(&["http://a/?iss=x&key=a-secret-of-18-byt", "http://b/"]);
         assert!(open.trusts_any());
         assert_eq!(open.verify("anything"), Ok(()));
         let none = Verifier::new(&[]);

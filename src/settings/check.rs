@@ -36,6 +36,16 @@ impl Settings {
         if !self.grip_prefix.bytes().all(safe) {
             return Err(SettingsError::new("grip.prefix", "consists of A-Z a-z 0-9 . _ - ~ : /"));
         }
+        // So that no service's channels begin with another's prefix: "eu" is the beginning of "eu2", "eu:" is not.
+        if !self.grip_prefix.is_empty() && !self.grip_prefix.ends_with([':', '/']) {
+            return Err(SettingsError::new("grip.prefix", "must end with : or /, as in eu:"));
+        }
+        if !self.grip_prefix.is_empty() && self.grip_url.is_none() {
+            return Err(SettingsError::new(
+                "grip.prefix",
+                "stands before a proxy's channels: set GRIP_URL too",
+            ));
+        }
         Ok(())
     }
 

@@ -315,6 +315,11 @@ mod tests {
             ),
             (("LIVECOUNTER__REDIS__WAIT_TIMEOUT", "0s"), "redis.wait_timeout: must be between 1ms and 10s"),
             (("LIVECOUNTER__GRIP__PREFIX", "a;b"), "grip.prefix: consists of A-Z a-z 0-9 . _ - ~ : /"),
+            (("LIVECOUNTER__GRIP__PREFIX", "eu-"), "grip.prefix: must end with : or /, as in eu:"),
+            (
+                ("LIVECOUNTER__GRIP__PREFIX", "eu:"),
+                "grip.prefix: stands before a proxy's channels: set GRIP_URL too",
+            ),
         ] {
             let (name, _) = environment;
             // The one is its own name, the other misses a key that is not set.

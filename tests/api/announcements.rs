@@ -14,8 +14,10 @@ use crate::witness::Witness;
 const SOON: Duration = Duration::from_secs(10);
 
 async fn origin(proxies: &[&Witness], api: &Witness) -> TestApp {
-    let grip: Vec<_> =
-        proxies.iter().map(|proxy| format!("http://{}/?iss=test&key=secret", proxy.addr)).collect();
+    let grip: Vec<_> = proxies
+        .iter()
+        .map(|proxy| format!("http://{}/?iss=test&key=a-secret-for-these-tests", proxy.addr))
+        .collect();
     TestApp::with(&[
         ("GRIP_URL", &grip.join(" ")),
         ("FASTLY_SERVICE_ID", "abc"),
@@ -56,7 +58,7 @@ async fn the_cache_is_purged_before_every_proxy_is_told_and_again_two_seconds_la
 #[tokio::test]
 async fn the_first_change_of_a_quiet_counter_is_published_at_once() {
     let (redis, proxy) = (RedisServer::start(), Witness::start().await);
-    let grip = format!("http://{}/?iss=test&key=secret", proxy.addr);
+    let grip = format!("http://{}/?iss=test&key=a-secret-for-these-tests", proxy.addr);
     let settings = [
         ("REDIS_URL", redis.url()),
         ("GRIP_URL", grip),
@@ -156,7 +158,7 @@ async fn a_failed_purge_is_counted_and_repeated() {
 #[tokio::test]
 async fn what_is_counted_beside_a_key_of_another_kind_is_announced() {
     let (redis, proxy) = (RedisServer::start(), Witness::start().await);
-    let grip = format!("http://{}/?iss=test&key=secret", proxy.addr);
+    let grip = format!("http://{}/?iss=test&key=a-secret-for-these-tests", proxy.addr);
     let app = TestApp::with(&[("REDIS_URL", &redis.url()), ("GRIP_URL", &grip)]).await;
     client().post(app.counter("bad")).send().await.expect("an answer");
     proxy.arrivals("/publish/", 1).await;

@@ -38,7 +38,9 @@ async fn what_is_announced_again_and_again_does_not_stand_in_the_way_of_new_chan
     let (redis, well, ill) = (RedisServer::start(), Witness::start().await, Witness::start().await);
     ill.answer_with(500);
     leave_behind(&redis).await;
-    let grip = [&well, &ill].map(|proxy| format!("http://{}/?iss=test&key=secret", proxy.addr)).join(" ");
+    let grip = [&well, &ill]
+        .map(|proxy| format!("http://{}/?iss=test&key=a-secret-for-these-tests", proxy.addr))
+        .join(" ");
     let app = TestApp::with(&[("REDIS_URL", &redis.url()), ("GRIP_URL", &grip)]).await;
     let mut poll = tokio::time::interval(Duration::from_millis(50));
     let patience = Duration::from_secs(30);

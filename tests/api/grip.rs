@@ -11,9 +11,9 @@ use crate::support::http::client;
 use crate::support::redis::RedisServer;
 use crate::support::sse::Listener;
 
-pub(crate) const SECRET: &str = "the-proxy-s-key";
+pub(crate) const SECRET: &str = "the-proxy-s-secret";
 /// Nobody listens there: publishing fails, which must disturb no request.
-pub(crate) const GRIP_URL: &str = "http://127.0.0.1:9/?iss=pushpin&key=the-proxy-s-key&verify-iss=pushpin";
+pub(crate) const GRIP_URL: &str = "http://127.0.0.1:9/?iss=pushpin&key=the-proxy-s-secret&verify-iss=pushpin";
 /// A P-256 pair made for these tests alone; the private one without its armour, which scanners for lost keys look for.
 const EC_PRIVATE: &str = include_str!("keys/ec-private.base64");
 const EC_PUBLIC: &str = include_str!("keys/ec-public.pem");
@@ -114,10 +114,10 @@ async fn a_hold_is_kept_alive_as_often_as_is_set() {
 #[tokio::test]
 async fn the_prefix_stands_before_the_channel() {
     let redis = RedisServer::start();
-    let app = stateless(&redis, &[("LIVECOUNTER__GRIP__PREFIX", "eu-")]).await;
+    let app = stateless(&redis, &[("LIVECOUNTER__GRIP__PREFIX", "eu:")]).await;
     let token = hs256(SECRET, &claims("pushpin", 60));
     let held = listen(&app, "/counters/2/", &[("grip-sig", &token)]).await;
-    assert_eq!(header(&held, "grip-channel"), "eu-counter-2; prev-id=0-0");
+    assert_eq!(header(&held, "grip-channel"), "eu:counter-2; prev-id=0-0");
 }
 
 #[tokio::test]

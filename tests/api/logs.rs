@@ -14,7 +14,7 @@ use crate::support::redis::RedisServer;
 use crate::support::wait::until;
 use crate::witness::{SAID, Witness};
 
-const GRIP_URL: &str = "http://127.0.0.1:9/?iss=pushpin&key=hunter2";
+const GRIP_URL: &str = "http://127.0.0.1:9/?iss=pushpin&key=hunter2hunter2hunter2";
 
 /// The program with what it logs where nothing says what to log.
 struct Origin {

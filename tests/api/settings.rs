@@ -126,10 +126,21 @@ fn addresses_and_keys_of_proxies_that_cannot_be_used_are_one_line_and_status_2()
         "grip.url: address 1 has the parameter verify-key in another spelling",
     );
     refused_url(
-        "http://p/?iss=i&key=hush&verify-iss=i http://q/?verify-iss=hush",
+        "http://p/?iss=i&key=hushhushhushhush&verify-iss=i http://q/?verify-iss=hush",
         "grip.url: address 2 has the parameter verify-iss but no key to verify with",
     );
     refused(&[
+        (
+            &[("GRIP_URL", "http://p/?iss=i&key=hush")],
+            &[],
+            "grip.url: address 1 has a parameter key that is a secret of fewer than 16 bytes, which can be guessed: make \
+             one with openssl rand -base64 32 (from GRIP_URL)\n",
+        ),
+        (
+            &[("GRIP_URL", "http://p/"), (KEY, "hush")],
+            &[],
+            "grip.verify_key: is a secret of fewer than 16 bytes, which can be guessed: make one with openssl rand",
+        ),
         (&[("GRIP_URL", "http://p/"), (KEY, "base64:hush!")], &[], "grip.verify_key: starts with base64:"),
         (&[(KEY, "hush")], &[], "grip.verify_key: verifies the signatures of the proxies in grip.url"),
     ]);

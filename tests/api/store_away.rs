@@ -9,7 +9,7 @@ use crate::support::http::client;
 use crate::support::redis::RedisServer;
 
 /// Nobody listens there; no stream is asked for here.
-const GRIP_URL: &str = "http://127.0.0.1:9/?iss=pushpin&key=secret";
+const GRIP_URL: &str = "http://127.0.0.1:9/?iss=pushpin&key=a-secret-for-these-tests";
 const SOON: Duration = Duration::from_secs(10);
 
 async fn origin(redis: &RedisServer) -> TestApp {
