@@ -12,6 +12,12 @@ impl Settings {
                 "REDIS_URL makes the origin stateless, so its streams need a GRIP proxy: set GRIP_URL too";
             return Err(SettingsError::new("grip.url", problem));
         }
+        let path = self.sqlite_path.to_string_lossy();
+        if path.is_empty() || path == ":memory:" || path.starts_with("file:") {
+            let problem = "must be the path of a file, such as livecounter.db: SQLite's :memory: and file: are not meant here, \
+                           and would each be the name of a file";
+            return Err(SettingsError::new("sqlite.path", problem));
+        }
         if self.redis_url.is_none() && self.redis_wait_replicas > 0 {
             return Err(SettingsError::new(
                 "redis.wait_replicas",

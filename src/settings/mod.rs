@@ -215,6 +215,8 @@ mod tests {
         Settings::load(on_disk.as_ref().map(|file| file.path()), environment, listen)
     }
 
+    const SQLITE_PATH_PROBLEM: &str = "sqlite.path: must be the path of a file, such as livecounter.db: SQLite's :memory: and \
+         file: are not meant here, and would each be the name of a file";
     const KEEP_ALIVE_PROBLEM: &str = "streams.keep_alive: must be whole seconds, from 1s to 55s";
 
     fn problem(environment: &[(&str, &str)]) -> String {
@@ -315,6 +317,8 @@ mod tests {
             ),
             (("LIVECOUNTER__REDIS__WAIT_TIMEOUT", "0s"), "redis.wait_timeout: must be between 1ms and 10s"),
             (("LIVECOUNTER__GRIP__PREFIX", "a;b"), "grip.prefix: consists of A-Z a-z 0-9 . _ - ~ : /"),
+            (("LIVECOUNTER__SQLITE__PATH", ":memory:"), SQLITE_PATH_PROBLEM),
+            (("LIVECOUNTER__SQLITE__PATH", "file:x.db?mode=memory"), SQLITE_PATH_PROBLEM),
             (("LIVECOUNTER__GRIP__PREFIX", "eu-"), "grip.prefix: must end with : or /, as in eu:"),
             (
                 ("LIVECOUNTER__GRIP__PREFIX", "eu:"),
@@ -440,6 +444,8 @@ mod tests {
             ("[[redsi]]", "redsi: no such setting; did you mean redis? (line 1 of "),
             ("[elsewhere]\nx = 1", "elsewhere.x: no such setting (line 2 of "),
             ("[grip.url]", "grip.url: must be a value, not a section (line 1 of "),
+            ("sqlite.path = \"\"", "sqlite.path: must be the path of a file, such as livecounter.db: "),
+            ("sqlite.path = \"./:memory:\"\nx = 1", "x: no such setting (line 2 of "),
             ("counters.known = {}", "counters.known: must be a value, not a section (line 1 of "),
         ] {
             let error = load_with(Some(file), &[], None).expect_err("a refusal").to_string();

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -47,8 +48,13 @@ impl Program {
 
     /// The same as a child of a system that lets it open 1,024 files until it asks for more.
     pub(crate) fn start_with_few_files(directory: &Path) -> Self {
+        Program::start_behind("ulimit -Sn 1024", directory)
+    }
+
+    /// The same, after a command of the shell.
+    fn start_behind(first: &str, directory: &Path) -> Self {
         let mut command = Command::new("sh");
-        command.args(["-c", "ulimit -Sn 1024; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_livecounter")]);
+        command.args(["-c", &format!("{first}; exec \"$@\""), "sh", env!("CARGO_BIN_EXE_livecounter")]);
         command.args(["serve", "--listen", "127.0.0.1:0"]).current_dir(directory);
         command.env_clear().env("RUST_LOG", "info");
         Program::run(command)
@@ -171,6 +177,26 @@ async fn what_was_acknowledged_survives_kill_9() {
     let again = Program::start(directory.path(), &[]);
     let read = client().get(again.url("/counters/2/")).send().await.expect("an answer");
     assert_eq!(read.text().await.expect("a text"), "20\n");
+}
+
+#[tokio::test]
+async fn whatever_the_umask_is_the_files_are_their_owners_alone() {
+    for umask in ["000", "022", "277", "777"] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let program = Program::start_behind(&format!("umask {umask}"), directory.path());
+        client().post(program.url("/counters/2/")).send().await.expect("an answer");
+        let files = std::fs::read_dir(directory.path()).expect("the directory");
+        let mut modes: Vec<(String, u32)> = files
+            .map(|file| {
+                let file = file.expect("a file");
+                let mode = file.metadata().expect("its mode").permissions().mode() & 0o777;
+                (file.file_name().to_string_lossy().into_owned(), mode)
+            })
+            .collect();
+        modes.sort();
+        let expected = ["", "-lock", "-shm", "-wal"].map(|suffix| (format!("livecounter.db{suffix}"), 0o600));
+        assert_eq!(modes, expected, "umask {umask}");
+    }
 }
 
 #[tokio::test]

@@ -105,6 +105,11 @@ fn settings_that_cannot_be_used_are_one_line_and_status_2() {
             &[],
             "redis.url: there is no parameter \"dbs\"; did you mean db?",
         ),
+        (
+            &[("LIVECOUNTER__SQLITE__PATH", ":memory:")],
+            &[],
+            "sqlite.path: must be the path of a file, such as ",
+        ),
         (&[("LIVECOUNTER__SQLITE__PATH", "/nowhere/at/all.db")], &[], "sqlite.path: "),
         (
             &[("FASTLY_SERVICE_ID", "a/b"), ("FASTLY_API_KEY", "hush")],

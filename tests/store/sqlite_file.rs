@@ -1,5 +1,7 @@
 //! What is special about a file: it stays, it belongs to one process, it may be unusable, the disk may fail.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -56,6 +58,41 @@ async fn everything_is_there_after_opening_it_again() {
     assert_eq!(overdue, [topic("b"), topic("c")]);
     assert_eq!(claim(&store, "b").await, Claim::Announce(unacknowledged));
     assert_eq!(claim(&store, "a").await, Claim::Nothing);
+}
+
+fn mode(path: &Path, suffix: &str) -> u32 {
+    let path = format!("{}{suffix}", path.display());
+    std::fs::metadata(&path).unwrap_or_else(|error| panic!("{path}: {error}")).permissions().mode() & 0o7777
+}
+
+#[tokio::test]
+async fn the_file_and_what_stands_beside_it_are_their_owners_alone() {
+    const ALL: [&str; 4] = ["", "-wal", "-shm", "-lock"];
+    let (_directory, path) = place();
+    let store = SqliteStore::open(&path).expect("a new file");
+    store.add(vec![one("a")]).await;
+    assert_eq!(ALL.map(|suffix| mode(&path, suffix)), [0o600; 4]);
+    drop(store);
+    // As an earlier version left them, in the middle of its work.
+    let other = Connection::open(&path).expect("a database");
+    other.execute_batch("PRAGMA user_version = 1; PRAGMA user_version = 2").expect("a log beside it");
+    for suffix in ALL {
+        let path = format!("{}{suffix}", path.display());
+        std::fs::set_permissions(path, Permissions::from_mode(0o644)).expect("to open it to all");
+    }
+    let store = SqliteStore::open(&path).expect("the same file");
+    assert_eq!(ALL.map(|suffix| mode(&path, suffix)), [0o600; 4]);
+    store.add(vec![one("a")]).await.remove(0).expect("counted");
+    drop(other);
+}
+
+#[tokio::test]
+async fn a_file_of_another_program_keeps_its_mode() {
+    let (_directory, path) = place();
+    change(&path, "CREATE TABLE recipes (title TEXT)");
+    std::fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("to open it to all");
+    SqliteStore::open(&path).err().expect("foreign");
+    assert_eq!(mode(&path, ""), 0o644);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@
 mod file;
 mod ledger;
 mod open;
+mod private;
 mod prune;
 mod round;
 mod topic;

@@ -1,11 +1,13 @@
 //! Opening the file: for this process alone, and only if it is one of ours.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
+
+use super::private;
 
 /// What makes of a file of each version one of the next, from an empty one on. Which version it is, is kept in its
 /// `user_version`. What has been released here is never changed: another step is added.
@@ -67,12 +69,13 @@ pub enum OpenError {
 /// closing any second handle to the database itself would drop SQLite's own locks.
 pub(super) fn for_writing(path: &Path) -> Result<(Connection, File), OpenError> {
     let unusable = |source| OpenError::Unusable { path: path.to_owned(), source };
-    OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).map_err(unusable)?;
+    private::open_or_create(path).map_err(unusable)?;
     let path = &path.canonicalize().map_err(unusable)?;
     let lock = lock(path)?;
     let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
     let connection = Connection::open(path).map_err(sqlite)?;
     check(&connection, path)?;
+    private::keep(path);
     prepare(&connection).map_err(sqlite)?;
     Ok((connection, lock))
 }
@@ -131,10 +134,9 @@ fn migrate(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 fn lock(path: &Path) -> Result<File, OpenError> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push("-lock");
-    let unusable = |source| OpenError::Unusable { path: PathBuf::from(&beside), source };
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&beside).map_err(unusable)?;
+    let beside = private::beside(path, "-lock");
+    let unusable = |source| OpenError::Unusable { path: beside.clone(), source };
+    let file = private::open_or_create(&beside).map_err(unusable)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
