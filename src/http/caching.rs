@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actix_web::HttpResponseBuilder;
 use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, VARY};
+use smol_str::format_smolstr;
 
 use super::accept::Media;
 use crate::domain::Topic;
@@ -85,8 +86,10 @@ pub(super) fn is_shared(headers: &HeaderMap) -> bool {
 /// The validator of a value's representation. The value says all of it: a value that comes back has the same bytes as
 /// before, also behind a restart and from another origin.
 pub(super) fn etag(media: Media, value: i64) -> HeaderValue {
-    let text = if media == Media::Json { format!("\"{value}j\"") } else { format!("\"{value}\"") };
-    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("\"\""))
+    let kind = if media == Media::Json { "j" } else { "" };
+    // Short enough to need no allocation of its own.
+    let text = format_smolstr!("\"{value}{kind}\"");
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 /// Whether the client has this representation already (RFC 9110, section 13.1.2). A proxy that compresses makes a strong

@@ -43,14 +43,14 @@ impl Cors {
 }
 
 /// Lets pages of other origins read the answer. `origin` is left out where the answer is kept for all: there, what
-/// keeps it names the origin of each request.
+/// keeps it names the origin of each request, and there is nothing in it to expose.
 pub(super) fn allow(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
-    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED.clone());
     match origin {
         None => drop(headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY.clone())),
         Some(origin) => {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
             headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, TRUE.clone());
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED.clone());
             headers.append(VARY, HeaderValue::from_static("origin"));
         }
     }

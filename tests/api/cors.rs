@@ -62,6 +62,8 @@ async fn a_page_that_asks_with_credentials_sees_what_it_is_answered() {
     ] {
         let answer = request.header("origin", PAGE).send().await.expect("an answer");
         assert!(accepts_credentials(&answer), "{:?}", answer.headers());
+        let exposed = header(&answer, "access-control-expose-headers");
+        assert!(exposed.contains("x-request-id") && exposed.contains("retry-after"), "{exposed}");
     }
     let stream = Listener::connect_with(app.addr, "/counters/2/", &[("Origin", PAGE)]).await;
     assert_eq!(stream.header("access-control-allow-origin"), PAGE);

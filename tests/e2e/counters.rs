@@ -250,3 +250,30 @@ async fn a_page_of_another_origin_may_ask_with_credentials_through_the_chain() {
         assert_eq!((stream.header(named), stream.header(allowed)), (page, "true"));
     }
 }
+
+#[tokio::test]
+async fn a_value_that_comes_back_is_known_again_and_still_purged() {
+    let chain = Chain::start(1).await;
+    let url = chain.pushpin.url("/counters/2/");
+    let read = async |known: &str| {
+        let answer = client().get(&url).header("If-None-Match", known).send().await.expect("an answer");
+        let (status, cached) = (answer.status().as_u16(), header(&answer, "x-cache").to_owned());
+        (status, cached, answer.text().await.expect("a text"))
+    };
+    assert_eq!(read("").await.2, "0\n");
+    assert_eq!(read("\"0\"").await, (304, "HIT".into(), String::new()), "by the cache itself");
+    // Stale now, and asked about with its ETag: the origin says that it is the same.
+    post(&url).await;
+    post(&format!("{url}?by=-1")).await;
+    let store = store(&chain);
+    until(async || store.outbox_len().await.expect("a number") as f64, |marks| marks == 0.0).await;
+    let before = chain.metric(READS).await;
+    assert_eq!(read("").await, (200, "MISS".into(), "0\n".into()));
+    assert_eq!(read("").await, (200, "HIT".into(), "0\n".into()));
+    let status = READS.replace("method=\"GET\"", "method=\"GET\",status=\"304\"");
+    assert_eq!(chain.metric(READS).await - before, 1.0);
+    assert!(chain.metric(&status).await >= 1.0, "the copy is kept anew");
+    // And it still goes with the next change.
+    post(&url).await;
+    until(async || read("").await.2.trim().parse().expect("a number"), |value| value == 1.0).await;
+}
