@@ -33,6 +33,10 @@ sub vcl_recv {
     }
     set req.backend_hint = origins.backend();
 
+    # A target that origins would read otherwise than the rules below: in absolute form, or with a fragment.
+    if (req.url !~ "^/" && !(req.url == "*" && req.method == "OPTIONS") || req.url ~ "#") {
+        return (synth(400));
+    }
     if (req.restarts == 0) {
         # What the cache says of itself, a client may not.
         unset req.http.X-Stale;
@@ -223,7 +227,16 @@ sub name_the_origin {
     }
 }
 
+# Pushpin signs each request that it sends on. It may have framed the body of one otherwise than we do, and what is left over
+# would begin somebody else's request: so no connection of Pushpin's has a second one.
+sub part_requests {
+    if (req.http.Grip-Sig) {
+        set resp.http.Connection = "close";
+    }
+}
+
 sub vcl_deliver {
+    call part_requests;
     call name_the_origin;
     unset resp.http.Surrogate-Control;
     unset resp.http.Surrogate-Key;
@@ -247,6 +260,7 @@ sub vcl_synth {
         set req.http.X-Stale = "1";
         return (restart);
     }
+    call part_requests;
     unset resp.http.X-Varnish;
     unset resp.http.Via;
     set resp.http.Cache-Control = "no-store";
@@ -266,6 +280,9 @@ sub vcl_synth {
     if (resp.status == 405) {
         set resp.http.Allow = "GET, HEAD, POST, OPTIONS";
         synthetic("""{"type":"urn:livecounter:problem:method-not-allowed","title":"Method not allowed","status":405,"detail":"this resource answers GET, HEAD, POST, OPTIONS"}
+""");
+    } elsif (resp.status == 400 && local.socket != "control") {
+        synthetic("""{"type":"urn:livecounter:problem:bad-request","title":"Bad request","status":400,"detail":"the target of the request must be a path that begins with a slash, without a fragment"}
 """);
     } elsif (resp.status == 404) {
         synthetic("""{"type":"urn:livecounter:problem:not-found","title":"Not found","status":404,"detail":"there is nothing here"}

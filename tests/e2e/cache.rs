@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::origin::Origin;
 use crate::support::http::{self, header};
+use crate::support::raw::raw;
 use crate::support::varnish::{API_KEY, Varnish};
 
 const COUNTER: &str = "/counters/2/";
@@ -299,6 +300,32 @@ async fn what_the_cache_is_told_stays_inside() {
     let answer = http::client().request(purge, cache.url(COUNTER)).send().await.expect("an answer");
     assert_eq!(header(&answer, "allow"), "GET, HEAD, POST, OPTIONS");
     assert_eq!(problem(answer).await, ("urn:livecounter:problem:method-not-allowed".into(), 405));
+}
+
+#[tokio::test]
+async fn targets_that_an_origin_reads_otherwise_are_refused() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    let targets =
+        ["https://x/metrics", "HTTPS://x/metrics", "/metrics#", "/counters/2/#x", "metrics", "*", "?x"];
+    for target in targets {
+        let (status, answer) = raw(cache.addr(), &format!("GET {target} HTTP/1.1"), &[]).await;
+        assert_eq!(status, 400, "{target}: {answer}");
+        assert!(answer.contains("urn:livecounter:problem:bad-request"), "{target}: {answer}");
+    }
+    assert_eq!(origin.requests().len(), 0);
+    // A proxy's target in absolute form is the path that it names; what is not there is not there.
+    let (status, _) = raw(cache.addr(), "GET http://x/metrics HTTP/1.1", &[]).await;
+    assert_eq!(status, 404);
+    let (status, _) = raw(cache.addr(), "OPTIONS * HTTP/1.1", &[]).await;
+    assert_eq!(status, 200, "the origin's own answer");
+}
+
+#[tokio::test]
+async fn an_origin_with_an_address_of_ipv6_is_found() {
+    let origin = Origin::at("[::1]:0".parse().expect("an address")).await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    assert_eq!(get(&cache.url(COUNTER), "text/plain").await.0, "26\n");
 }
 
 /// The type and the status in a problem of the cache's own, which must have a title and a detail.

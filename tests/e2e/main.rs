@@ -12,4 +12,5 @@ mod head;
 mod origin;
 mod pushpin;
 mod scale;
+mod smuggling;
 mod up;

@@ -6,6 +6,7 @@ use super::port::Port;
 use super::pushpin::{Options, Pushpin};
 use super::redis::RedisServer;
 use super::varnish::{API_KEY, Varnish};
+use super::wait;
 
 /// A running chain. Fields are dropped in this order: origins first, so that what they have pending gets out.
 pub struct Chain {
@@ -34,14 +35,10 @@ impl Chain {
             let origin = chain.origin(&address.to_string(), environment).await;
             chain.origins.push(origin);
         }
+        chain.cache.until_healthy(origins).await;
         let through = chain.pushpin.url("/counters/warm-up/");
-        let mut poll = tokio::time::interval(std::time::Duration::from_millis(50));
-        let ready = async {
-            while client().get(&through).send().await.is_ok_and(|answer| answer.status() != 200) {
-                poll.tick().await;
-            }
-        };
-        tokio::time::timeout(std::time::Duration::from_secs(20), ready).await.expect("the chain to answer");
+        let answers = async || client().get(&through).send().await.is_ok_and(|answer| answer.status() == 200);
+        wait::until("the chain answers", answers).await;
         chain
     }
 

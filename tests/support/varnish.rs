@@ -6,6 +6,7 @@ use std::process::Command;
 use super::http;
 use super::port::Port;
 use super::process::{self, Process};
+use super::wait;
 
 /// The key that purges must carry: FASTLY_API_KEY of an origin.
 pub const API_KEY: &str = "the-api-key-of-a-test";
@@ -61,6 +62,21 @@ impl Varnish {
         let request = http::client().post(format!("{}/service/local/purge", self.api_url()));
         let answer = request.header("Fastly-Key", API_KEY).header("Surrogate-Key", keys).send().await;
         assert_eq!(answer.expect("an answer").status(), 200);
+    }
+
+    /// Waits until so many origins are healthy for the cache by a look of its own: at first it takes all for healthy.
+    pub async fn until_healthy(&self, origins: usize) {
+        let state = self.process.dir().join("run/state");
+        let is_so = async || {
+            let list = Command::new("varnishadm").arg("-n").arg(&state).args(["backend.list", "-p"]).output();
+            let list = String::from_utf8(list.expect("varnishadm to run").stdout).expect("text");
+            let count = |holds: fn(&str) -> bool| list.lines().filter(|line| holds(line)).count();
+            let enough_good = count(|line| line.contains("good:  2") || line.contains("good:  3"));
+            let last_good = count(|line| line.ends_with("H Happy"));
+            let has_looked = count(|line| line.contains("good probes: ") && !line.ends_with("0.000000"));
+            [enough_good, last_good, has_looked].iter().all(|count| *count >= origins)
+        };
+        wait::until("all origins are healthy for the cache", is_so).await;
     }
 
     /// The process, to be stopped or signalled.

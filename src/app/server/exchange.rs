@@ -7,9 +7,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use actix_http::body::{BodySize, MessageBody};
+use actix_http::body::{BodySize, BoxBody, MessageBody};
 use actix_http::error::PayloadError;
-use actix_http::{BoxedPayloadStream, Payload, Request, Response};
+use actix_http::header::HeaderName;
+use actix_http::{BoxedPayloadStream, ConnectionType, HttpMessage, Payload, Request, Response, StatusCode};
 use actix_service::Service;
 use bytes::Bytes;
 use futures_util::Stream;
@@ -21,6 +22,8 @@ pub(super) struct Exchange {
     serving: Cell<bool>,
     /// The body of the request that is being served has not been read to its end.
     body_to_come: Cell<bool>,
+    /// The request that is being served, or was served last, is the last one of the connection.
+    closing: Cell<bool>,
     /// The client does not take what is written. Requests that were parsed together may wait behind it.
     blocked: Cell<bool>,
     /// Waits until it may read.
@@ -54,14 +57,20 @@ impl Exchange {
     }
 }
 
+/// Signs a request that comes through a GRIP proxy.
+static GRIP_SIG: HeaderName = HeaderName::from_static("grip-sig");
+
 /// Passes a request on to `service`, and marks its connection until the answer has been written.
-pub(super) fn serve<S, B>(
+///
+/// Behind a request that came through a proxy the connection ends: Pushpin may have framed its body otherwise than we do,
+/// and what is left over would begin somebody else's request. Nothing that was sent behind such an answer is served.
+pub(super) fn serve<S>(
     mut request: Request,
     service: &S,
-) -> impl Future<Output = Result<Response<Answer<B>>, S::Error>> + use<S, B>
+) -> impl Future<Output = Result<Response<Answer>, S::Error>> + use<S>
 where
     S: Service<Request>,
-    S::Response: Into<Response<B>>,
+    S::Response: Into<Response<BoxBody>>,
 {
     let serving = request.conn_data::<Rc<Exchange>>().map(|exchange| Serving::begin(Rc::clone(exchange)));
     if let Some(serving) = &serving
@@ -70,8 +79,21 @@ where
         let body: BoxedPayloadStream = Box::pin(serving.expect_body(payload));
         *request.payload() = Payload::Stream { payload: body };
     }
-    let answer = service.call(request);
-    async move { Ok(answer.await?.into().map_body(|_, body| Answer { body, _serving: serving })) }
+    let closes = request.headers().contains_key(&GRIP_SIG);
+    let is_last = closes || request.head().connection_type() == ConnectionType::Close;
+    let closed = serving.as_ref().is_some_and(|Serving(exchange)| exchange.closing.replace(is_last));
+    let answer = (!closed).then(|| service.call(request));
+    async move {
+        let mut response = match answer {
+            Some(answer) => answer.await?.into(),
+            // actix-http has parsed it together with the one before.
+            None => Response::with_body(StatusCode::BAD_REQUEST, BoxBody::new(())),
+        };
+        if closes || closed {
+            response.head_mut().set_connection_type(ConnectionType::Close);
+        }
+        Ok(response.map_body(|_, body| Answer { body, _serving: serving }))
+    }
 }
 
 /// Marks a connection as serving a request, until it is dropped.
@@ -122,13 +144,13 @@ impl Drop for RequestBody {
 }
 
 /// The body of an answer. Dropping it, which actix-http does at its end, ends the request.
-pub(super) struct Answer<B> {
-    body: B,
+pub(super) struct Answer {
+    body: BoxBody,
     _serving: Option<Serving>,
 }
 
-impl<B: MessageBody + Unpin> MessageBody for Answer<B> {
-    type Error = B::Error;
+impl MessageBody for Answer {
+    type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {
         self.body.size()
