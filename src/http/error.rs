@@ -61,6 +61,9 @@ pub enum ApiError {
     /// The client has taken as much as it may for now.
     #[error(transparent)]
     TooManyRequests(Box<Limited>),
+    /// There are as many topics as there may be, and this one would be new.
+    #[error("there is no room for a new counter; those there are can be used as before; nothing was changed")]
+    TooManyTopics,
     /// Something that the answer needs is not there now.
     #[error("{detail}")]
     Unavailable {
@@ -106,6 +109,9 @@ impl ApiError {
             }
             ApiError::TooManyRequests(_) => {
                 (StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests")
+            }
+            ApiError::TooManyTopics => {
+                (StatusCode::INSUFFICIENT_STORAGE, "too-many-topics", "Too many topics")
             }
             ApiError::NoProxy => (StatusCode::NOT_IMPLEMENTED, "no-proxy", "No GRIP proxy"),
             ApiError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable"),

@@ -9,7 +9,7 @@ use actix_web::http::header::{HeaderName, X_FORWARDED_FOR};
 use super::context::Context;
 use super::error::ApiError;
 use crate::domain::{Amount, IdempotencyKey, Topic};
-use crate::limits::{Client, Exceeded, RateLimit, Refusal, StreamPlace};
+use crate::limits::{Client, Exceeded, RateLimit, Refusal, Room, StreamPlace};
 use crate::store::AddError;
 
 /// The fields of draft-ietf-httpapi-ratelimit-headers-11: the limit that was met, and what is left of it.
@@ -81,17 +81,48 @@ pub(super) async fn add(
     amount: Amount,
     key: Option<IdempotencyKey>,
 ) -> Result<i64, ApiError> {
-    let Some(new_topics) = &context.shared.limits.new_topics else {
+    let limits = &context.shared.limits;
+    if limits.new_topics.is_none() && limits.topics.is_none() {
         return Ok(context.live.add(topic, amount, key, true).await?.value);
-    };
+    }
     match context.live.add(topic.clone(), amount, key.clone(), false).await {
         Err(AddError::WouldBeNew) => {}
-        answer => return Ok(answer?.value),
+        answer => {
+            let counted = answer?;
+            if let (true, Some(topics)) = (counted.created, &limits.topics) {
+                // Somebody who may create it has asked at the same time, and is told that it was there.
+                topics.add_created();
+            }
+            return Ok(counted.value);
+        }
     }
-    check(new_topics, request, context, Refusal::NewTopics, |exceeded| {
-        Limited::by_rate("new-topics", "requests that make something new", exceeded)
-    })?;
-    Ok(context.live.add(topic, amount, key, true).await?.value)
+    if let Some(new_topics) = &limits.new_topics {
+        check(new_topics, request, context, Refusal::NewTopics, |exceeded| {
+            Limited::by_rate("new-topics", "requests that make something new", exceeded)
+        })?;
+    }
+    let room = room(context).await?;
+    let answer = context.live.add(topic, amount, key, true).await;
+    let created = match &answer {
+        Ok(counted) => counted.created,
+        Err(error) => matches!(error, AddError::Unavailable(_)), // perhaps
+    };
+    if let (false, Some(room)) = (created, room) {
+        room.unused();
+    }
+    Ok(answer?.value)
+}
+
+/// Room for a new topic, where there may not be any number of them; 507 where there is none.
+async fn room(context: &Context) -> Result<Option<Room>, ApiError> {
+    let limits = &context.shared.limits;
+    let Some(topics) = &limits.topics else { return Ok(None) };
+    let room = topics.room(async || context.live.topic_count().await).await.map_err(ApiError::unread)?;
+    if room.is_none() {
+        limits.refusals.add(Refusal::Topics);
+        return Err(ApiError::TooManyTopics);
+    }
+    Ok(room)
 }
 
 /// A place among the streams that this process holds, where they are limited; 429 where the client has as many as it may.

@@ -27,6 +27,9 @@ const LONGEST_ID: usize = 64;
 /// While the store is away all requests fail: one line a second, from which an operator has the id of some.
 static UNAVAILABLE: Throttle = Throttle::new(Duration::from_secs(1));
 
+/// A store that has as many topics as it may refuses each new one, at any rate: one line a minute says so.
+static FULL: Throttle = Throttle::new(Duration::from_secs(60));
+
 /// Why an answer that is no [`ApiError`] is a 5xx: an extension of the response, for the log.
 pub(super) struct Cause(pub(super) String);
 
@@ -68,7 +71,11 @@ fn log_failure<B>(request_id: &str, response: &HttpResponse<B>) {
     let cause = cause.or_else(noted).unwrap_or_default();
     let text = format!("request {request_id} failed with {}: {cause}", response.status());
     let status = response.status().as_u16();
-    let failures = if status == 503 { UNAVAILABLE.add() } else { Some(1) };
+    let failures = match status {
+        503 => UNAVAILABLE.add(),
+        507 => FULL.add(),
+        _ => Some(1),
+    };
     match failures {
         Some(1) => tracing::warn!(request_id, status, cause, "{text}"),
         Some(failures) => {

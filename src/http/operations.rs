@@ -44,6 +44,10 @@ pub(super) async fn readyz(context: Data<Context>) -> HttpResponse {
 
 /// The Prometheus text format.
 pub(super) async fn metrics(context: Data<Context>) -> HttpResponse {
+    if let Some(topics) = &context.shared.limits.topics {
+        // A store that does not answer leaves the number unknown, and is no reason to answer nothing else.
+        let _ = topics.refresh(async || context.live.topic_count().await).await;
+    }
     match context.shared.metrics.encode(&context.live).await {
         Ok(text) => HttpResponse::Ok()
             .insert_header((CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8"))

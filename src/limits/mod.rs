@@ -7,14 +7,16 @@ mod clients;
 mod rate;
 mod refusals;
 mod streams;
+mod topics;
 
 pub use amounts::{Amounts, ParseAmountsError};
 pub use client::{Client, ParseRangeError, TrustedProxies};
 pub use rate::{Exceeded, ParseRateError, Rate, RateLimit};
 pub use refusals::{Refusal, Refusals};
 pub use streams::{StreamCounts, StreamPlace};
+pub use topics::{Room, TopicLimit};
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Weak;
 use std::time::Duration;
 
@@ -32,6 +34,8 @@ pub struct Options {
     pub new_topics: Option<Rate>,
     /// How many streams this process may hold for one client.
     pub streams: Option<NonZeroU32>,
+    /// The most topics there may be in the store.
+    pub topics: Option<NonZeroU64>,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
     /// How many requests that write one client may send.
@@ -42,7 +46,7 @@ impl Options {
     /// Whether nothing bounds what a client may take. The amounts do not: they always have bounds, and any number of
     /// requests may follow one another.
     pub fn are_off(&self) -> bool {
-        self.new_topics.is_none() && self.streams.is_none() && self.writes.is_none()
+        self.new_topics.is_none() && self.streams.is_none() && self.topics.is_none() && self.writes.is_none()
     }
 }
 
@@ -55,6 +59,8 @@ pub struct Limits {
     pub new_topics: Option<RateLimit>,
     /// The streams held for each client, where they are limited.
     pub streams: Option<StreamCounts>,
+    /// The topics there may be, where they are limited.
+    pub topics: Option<TopicLimit>,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
     /// The requests that write of each client, where they are limited.
@@ -70,6 +76,7 @@ impl Limits {
             amounts: options.amounts,
             new_topics: options.new_topics.map(RateLimit::new),
             streams: options.streams.map(StreamCounts::new),
+            topics: options.topics.map(TopicLimit::new),
             trusted_proxies: options.trusted_proxies,
             writes: options.writes.map(RateLimit::new),
             refusals: Refusals::default(),
@@ -84,7 +91,11 @@ impl Limits {
 /// Forgets every few seconds the clients that have their whole allowance again, for as long as the limits are there. At
 /// once done where no rate is limited.
 pub async fn forget_idle(limits: Weak<Limits>) {
-    let mut tick = interval(FORGET_EVERY);
+    forget_idle_every(FORGET_EVERY, limits).await;
+}
+
+async fn forget_idle_every(time: Duration, limits: Weak<Limits>) {
+    let mut tick = interval(time);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while let Some(limits) = limits.upgrade() {
         if limits.rates().next().is_none() {
@@ -93,5 +104,38 @@ pub async fn forget_idle(limits: Weak<Limits>) {
         limits.rates().for_each(RateLimit::forget_idle);
         drop(limits);
         tick.tick().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn idle_clients_are_forgotten_until_the_limits_go() {
+        let rate = || Some("1000000/s".parse().expect("a rate"));
+        let limits = Limits::new(Options { new_topics: rate(), writes: rate(), ..Options::default() });
+        let limits = Arc::new(limits);
+        let task = tokio::spawn(forget_idle_every(Duration::from_millis(1), Arc::downgrade(&limits)));
+        for number in 0..1000 {
+            let client = Client::from(IpAddr::from(Ipv4Addr::from_bits(number)));
+            limits.rates().for_each(|rate| rate.check(client).expect("allowed"));
+        }
+        assert_eq!(limits.rates().count(), 2);
+        while limits.rates().any(|rate| rate.clients() > 0) {
+            tokio::task::yield_now().await;
+        }
+        drop(limits);
+        task.await.expect("an end");
+    }
+
+    #[tokio::test]
+    async fn where_no_rate_is_limited_nothing_is_looked_at() {
+        let limits = Arc::new(Limits::new(Options::default()));
+        forget_idle(Arc::downgrade(&limits)).await;
+        assert!(Options::default().are_off());
     }
 }

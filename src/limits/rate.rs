@@ -86,6 +86,11 @@ impl<C: Clock> RateLimit<C> {
         })
     }
 
+    /// How many clients are known: those that have not their whole allowance, or had it not a moment ago.
+    pub fn clients(&self) -> usize {
+        self.limiter.len()
+    }
+
     /// Forgets the clients that have their whole allowance again.
     pub fn forget_idle(&self) {
         self.limiter.retain_recent();
@@ -170,14 +175,14 @@ mod tests {
         (0..5).for_each(|n| limit.check(client(n)).expect("allowed"));
         take_all(&limit, client(0));
         limit.forget_idle();
-        assert_eq!(limit.limiter.len(), 5);
+        assert_eq!(limit.clients(), 5);
         clock.advance(Duration::from_millis(500));
         limit.forget_idle();
-        assert_eq!(limit.limiter.len(), 1, "who has used ten is not done after half a second");
+        assert_eq!(limit.clients(), 1, "who has used ten is not done after half a second");
         assert_eq!(take_all(&limit, client(0)), 5);
         clock.advance(Duration::from_secs(2));
         limit.forget_idle();
-        assert!(limit.limiter.is_empty());
+        assert_eq!(limit.clients(), 0);
     }
 
     #[test]
@@ -187,7 +192,7 @@ mod tests {
         for n in 1..20_000 {
             clock.advance(Duration::from_micros(1));
             assert_eq!(limit.check(client(n)), Ok(()), "who is new has an allowance, however many there are");
-            assert!(limit.limiter.len() <= 1000);
+            assert!(limit.clients() <= 1000);
         }
         assert!(limit.check(client(0)).is_err(), "the flood let a client have more");
     }

@@ -174,6 +174,7 @@ fn limits(texts: &Texts) -> Result<limits::Options, SettingsError> {
         amounts: texts.parse("access.amounts", &limits::ParseAmountsError.to_string())?,
         new_topics: texts.parse_optional("limits.new_topics", &limits::ParseRateError.to_string())?,
         streams: texts.parse_optional("limits.streams", "must be a whole number of at least 1")?,
+        topics: texts.parse_optional("limits.topics", "must be a whole number of at least 1")?,
         trusted_proxies: texts.trusted_proxies("trusted_proxies")?,
         writes: texts.parse_optional("limits.writes", &limits::ParseRateError.to_string())?,
     })
@@ -387,6 +388,7 @@ mod tests {
     #[test]
     fn limits_that_are_none_are_refused() {
         for (environment, expected) in [
+            (("LIVECOUNTER__LIMITS__TOPICS", "many"), "limits.topics: must be a whole number of at least 1"),
             (("LIVECOUNTER__LIMITS__STREAMS", "0"), "limits.streams: must be a whole number of at least 1"),
             (
                 ("LIVECOUNTER__LIMITS__WRITES", "50"),

@@ -38,6 +38,7 @@ const KEYS: &[(&str, &str)] = &[
     ("access.amounts", "-1000..1000"),
     ("limits.new_topics", ""),
     ("limits.streams", ""),
+    ("limits.topics", ""),
     ("limits.writes", ""),
     ("trusted_proxies", ""),
     ("log.format", "text"),

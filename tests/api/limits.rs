@@ -13,7 +13,9 @@ use crate::support::app::TestApp;
 use crate::support::http::{client, header, metric};
 use crate::support::process::{self, Process};
 use crate::support::raw::raw_head;
+use crate::support::redis::RedisServer;
 use crate::support::wait::until;
+use crate::witness::Witness;
 
 /// Everything that this machine sends comes from here.
 const LOOPBACK: (&str, &str) = ("LIVECOUNTER__TRUSTED_PROXIES", "127.0.0.0/8");
@@ -81,6 +83,8 @@ async fn who_writes_too_often_is_429_and_nothing_is_counted() {
         200,
         "another client has an allowance of its own"
     );
+    let clients = metric(&app.address, "livecounter_limit_clients{limit=\"writes\"}").await;
+    assert_eq!(clients, Some(2.0));
     let whatever = post_from(&app.counter("no!"), "192.0.2.1").await;
     assert_eq!(whatever.status(), 429, "requests that are wrong are counted, too");
 }
@@ -169,6 +173,106 @@ async fn other_amounts_may_be_set() {
     }
 }
 
+/// The counters of these that are there already, and those that are new, are answered so.
+async fn statuses(app: &TestApp, counters: impl Iterator<Item = u32>) -> Vec<u16> {
+    let post = async |counter: u32| client().post(app.counter(&counter.to_string())).send().await;
+    let answers = join_all(counters.map(post)).await;
+    answers.into_iter().map(|answer| answer.expect("an answer").status().as_u16()).collect()
+}
+
+/// New counters up to the limit, then none, while those that there are go on.
+async fn no_more_topics_than_may_be(app: &TestApp) {
+    let mut made = statuses(app, 0..30).await;
+    made.sort_unstable();
+    assert_eq!(
+        made,
+        [[200; 10].as_slice(), &[507; 20]].concat(),
+        "of many at once, as many as there is room for"
+    );
+    let answer = client().post(app.counter("new")).send().await.expect("an answer");
+    assert_eq!(answer.status(), 507);
+    assert_eq!(header(&answer, "content-type"), "application/problem+json");
+    assert_eq!(header(&answer, "access-control-allow-origin"), "*");
+    let problem: Value = answer.json().await.expect("JSON");
+    assert_eq!(problem["type"], "urn:livecounter:problem:too-many-topics");
+    assert_eq!(problem["status"], 507);
+    assert_eq!(value(app, "new").await, 0);
+
+    let again = statuses(app, 0..30).await;
+    assert_eq!(
+        again.iter().filter(|status| **status == 200).count(),
+        10,
+        "those that there are go on: {again:?}"
+    );
+    assert_eq!(refused(app, "topics").await, Some(41.0));
+    assert_eq!(metric(&app.address, "livecounter_topics ").await, Some(10.0));
+    assert_eq!(metric(&app.address, "livecounter_topics_limit ").await, Some(10.0));
+}
+
+const TEN_TOPICS: (&str, &str) = ("LIVECOUNTER__LIMITS__TOPICS", "10");
+
+#[tokio::test]
+async fn beyond_the_most_topics_new_ones_are_507_and_others_go_on() {
+    no_more_topics_than_may_be(&TestApp::with(&[TEN_TOPICS]).await).await;
+}
+
+#[tokio::test]
+async fn on_redis_the_most_topics_are_no_more_and_room_is_seen() {
+    let (redis, proxy) = (RedisServer::start(), Witness::start().await);
+    let (url, grip) = (redis.url(), format!("http://{}/?iss=test&key=secret", proxy.addr));
+    let app = TestApp::with(&[("REDIS_URL", &url), ("GRIP_URL", &grip), TEN_TOPICS]).await;
+    no_more_topics_than_may_be(&app).await;
+    redis.cli(&["FLUSHALL"]);
+    until("room for new ones", async || statuses(&app, 50..51).await == [200]).await;
+}
+
+#[tokio::test]
+async fn two_origins_stop_at_the_most_topics_together() {
+    let (redis, proxy) = (RedisServer::start(), Witness::start().await);
+    let (url, grip) = (redis.url(), format!("http://{}/?iss=test&key=secret", proxy.addr));
+    let settings = [("REDIS_URL", url.as_str()), ("GRIP_URL", &grip), TEN_TOPICS];
+    let (one, other) = (TestApp::with(&settings).await, TestApp::with(&settings).await);
+    assert_eq!(statuses(&one, 0..6).await, [200; 6]);
+    // The other one counts at its first new topic.
+    let made = statuses(&other, 10..20).await;
+    assert_eq!(made.iter().filter(|status| **status == 200).count(), 4, "{made:?}");
+    // The first one may make some more, until it counts again.
+    let mut new = 20..;
+    until("a count that knows of the other's", async || {
+        let counter = new.next().expect("another");
+        statuses(&one, counter..counter + 1).await == [507]
+    })
+    .await;
+    assert_eq!(statuses(&other, 1000..1001).await, [507]);
+    assert_eq!(statuses(&other, 0..6).await, [200; 6]);
+}
+
+#[tokio::test]
+async fn a_key_refused_for_want_of_room_counts_nothing() {
+    let app = TestApp::with(&[("LIVECOUNTER__LIMITS__TOPICS", "1")]).await;
+    let post = async |counter: &str| {
+        let post = client().post(app.counter(counter)).header("idempotency-key", "k");
+        let answer = post.send().await.expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("a text"))
+    };
+    let first = post("a").await;
+    assert_eq!(first, (200, "1\n".to_owned()));
+    assert_eq!(post("b").await.0, 507);
+    assert_eq!(post("b").await.0, 507);
+    assert_eq!(post("a").await, first);
+    assert_eq!((value(&app, "a").await, value(&app, "b").await), (1, 0));
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_503_where_topics_are_limited() {
+    let (redis, proxy) = (RedisServer::stopped(), Witness::start().await);
+    let (url, grip) = (redis.url(), format!("http://{}/?iss=test&key=secret", proxy.addr));
+    let app = TestApp::with(&[("REDIS_URL", &url), ("GRIP_URL", &grip), TEN_TOPICS]).await;
+    assert_eq!(statuses(&app, 0..1).await, [503]);
+    let known = metric(&app.address, "livecounter_topics ").await;
+    assert!(known.is_some_and(f64::is_nan), "{known:?}");
+}
+
 /// What the program logs by the time it serves on this address.
 async fn log_of(listen: &str, environment: &[(&str, &str)]) -> String {
     let directory = process::directory();
@@ -193,6 +297,7 @@ async fn a_public_address_without_any_limit_is_one_warning() {
         ("0.0.0.0:0", vec![("LIVECOUNTER__LIMITS__WRITES", "50/s")], 0),
         ("0.0.0.0:0", vec![("LIVECOUNTER__LIMITS__NEW_TOPICS", "50/s")], 0),
         ("0.0.0.0:0", vec![("LIVECOUNTER__LIMITS__STREAMS", "50")], 0),
+        ("0.0.0.0:0", vec![("LIVECOUNTER__LIMITS__TOPICS", "50")], 0),
     ] {
         let log = log_of(listen, &environment).await;
         let warnings = log.lines().filter(|line| line.contains("WARN") && line.contains(part)).count();

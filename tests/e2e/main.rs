@@ -9,6 +9,7 @@ mod counters;
 mod edge;
 mod foreign;
 mod head;
+mod limits;
 mod origin;
 mod pushpin;
 mod scale;

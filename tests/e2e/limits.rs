@@ -1,0 +1,58 @@
+//! Limits behind the whole chain: whose request it is, and that refusals reach the client as they are.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use reqwest::{Client, Response};
+
+use crate::support::chain::Chain;
+use crate::support::http::header;
+use crate::support::pushpin::Options;
+
+/// A client with this address of the machine: the parts of the chain have 127.0.0.1 among themselves.
+fn client(last: u8) -> Client {
+    let address = IpAddr::from(Ipv4Addr::new(127, 0, 0, last));
+    Client::builder().no_proxy().local_address(address).build().expect("an HTTP client")
+}
+
+async fn post(client: &Client, url: &str) -> Response {
+    // What a client writes here itself must not count.
+    client.post(url).header("x-forwarded-for", "192.0.2.1").send().await.expect("an answer")
+}
+
+#[tokio::test]
+async fn a_client_of_the_chain_is_limited_by_its_own_address() {
+    let settings = [("LIVECOUNTER__LIMITS__WRITES", "3/h"), ("LIVECOUNTER__TRUSTED_PROXIES", "127.0.0.1")];
+    let chain = Chain::with(1, &settings, Options::default()).await;
+    let url = chain.pushpin.url("/counters/2/");
+    let (one, other) = (client(2), client(3));
+    for expected in ["1\n", "2\n", "3\n"] {
+        assert_eq!(post(&one, &url).await.text().await.expect("a text"), expected);
+    }
+    let answer = post(&one, &url).await;
+    assert_eq!(answer.status(), 429);
+    assert_eq!(header(&answer, "content-type"), "application/problem+json");
+    assert_eq!(header(&answer, "ratelimit-policy"), "\"writes\";q=3;w=3600");
+    assert!(header(&answer, "ratelimit").starts_with("\"writes\";r=0;t="));
+    assert!(header(&answer, "retry-after").parse::<u32>().is_ok_and(|wait| wait > 1000));
+    assert!(header(&answer, "access-control-expose-headers").contains("ratelimit-policy"));
+    assert_eq!(post(&other, &url).await.text().await.expect("a text"), "4\n");
+}
+
+#[tokio::test]
+async fn a_chain_that_is_full_says_so_and_counts_on() {
+    let settings = [("LIVECOUNTER__LIMITS__TOPICS", "3")];
+    let chain = Chain::with(1, &settings, Options::default()).await;
+    let client = client(1);
+    for counter in ["a", "b", "c"] {
+        let answer = post(&client, &chain.pushpin.url(&format!("/counters/{counter}/"))).await;
+        assert_eq!(answer.status(), 200, "{counter}");
+    }
+    let answer = post(&client, &chain.pushpin.url("/counters/d/")).await;
+    assert_eq!(answer.status(), 507);
+    let problem: serde_json::Value = answer.json().await.expect("JSON");
+    assert_eq!(problem["type"], "urn:livecounter:problem:too-many-topics");
+    for counter in ["a", "b", "c"] {
+        let answer = post(&client, &chain.pushpin.url(&format!("/counters/{counter}/"))).await;
+        assert_eq!(answer.text().await.expect("a text"), "2\n", "{counter}");
+    }
+}
