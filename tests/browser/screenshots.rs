@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::chromium::Chromium;
 use crate::http;
-use crate::support::app::TestApp;
+use crate::support::app::{ANY_AMOUNT, TestApp};
 
 #[tokio::test]
 async fn the_home_page_has_a_light_and_a_dark_face() {
@@ -19,7 +19,7 @@ async fn the_home_page_has_a_light_and_a_dark_face() {
 
     let mut grounds = Vec::new();
     for (scheme, file) in [("light", "home.png"), ("dark", "home-dark.png")] {
-        let app = TestApp::spawn().await;
+        let app = TestApp::with(&[ANY_AMOUNT]).await;
         set_the_scene(&browser, &app.address, scheme).await;
         grounds.push(browser.value("getComputedStyle(document.body).backgroundColor").await);
         let picture = browser.devtools("Page.captureScreenshot", json!({ "format": "png" })).await;
