@@ -20,8 +20,8 @@ use crate::domain::{EventId, IdempotencyKey, Topic};
 /// all processes that use the store. Times (gate, lease, grace) are measured by the store's clock alone.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Adds, each item in one atomic step: value, revision, and the topic's mark in the outbox (due after
-    /// [`GRACE`]). The items are taken in order. An [`AddError::Unavailable`] may or may not have been counted.
+    /// Adds, each item in one atomic step: value, revision, and the topic's mark in the outbox (due [`GRACE`] after
+    /// its gate can be open, at most [`LONGEST_LEASE`] ahead). The items are taken in order. An [`AddError::Unavailable`] may or may not have been counted.
     async fn add(&self, adds: Vec<Add>) -> Vec<Result<Added, AddError>>;
 
     /// The present state of topics; of one never changed: value 0, epoch none.

@@ -57,7 +57,7 @@ impl Topic {
         if let Some(lease) = lease {
             return Some(Some(self.publish(lease, now)));
         }
-        self.due = self.due.or(Some(now.time + millis(GRACE)));
+        self.due = self.due.or(Some(self.unclaimed_until(now.time)));
         Some(None)
     }
 
@@ -71,7 +71,7 @@ impl Topic {
         let news = self.is_unpublished() || self.revision > 0 && self.history != now.history;
         match self.last {
             _ if news && self.gate > now.time => {
-                self.due = Some((self.gate + millis(GRACE)).min(now.time + millis(LONGEST_LEASE)));
+                self.due = Some(self.unclaimed_until(now.time));
                 Claim::Wait(Duration::from_millis(self.gate - now.time))
             }
             _ if news => {
@@ -91,12 +91,17 @@ impl Topic {
             return;
         }
         self.acknowledged = true;
-        self.due = self.is_unpublished().then(|| time + millis(GRACE));
+        self.due = self.is_unpublished().then(|| self.unclaimed_until(time));
     }
 
     pub(crate) fn reading(&self) -> Reading {
         let id = if self.revision == 0 { EventId::default() } else { self.id() };
         Reading { value: self.value, id, published: self.last.map(|last| last.id).unwrap_or_default() }
+    }
+
+    /// When the mark of a change that nobody has claimed becomes overdue: not while the gate keeps all from claiming it.
+    fn unclaimed_until(&self, time: Time) -> Time {
+        (self.gate.max(time) + millis(GRACE)).min(time + millis(LONGEST_LEASE))
     }
 
     fn publish(&mut self, lease: Duration, now: Now) -> Announcement {

@@ -1,13 +1,12 @@
 -- Takes the marks of announced topics from the outbox.
 --
 -- KEYS    per claim: topic hash, outbox
--- ARGV    1 grace in ms; per claim: epoch, revision
-local due = text(now + ARGV[1])
+-- ARGV    1 grace in ms, 2 longest lease in ms; per claim: epoch, revision
 
 for key = 1, #KEYS, 2 do
   local topic, outbox = KEYS[key], KEYS[key + 1]
-  local epoch, revision = ARGV[key + 1], ARGV[key + 2]
-  local state = call('HMGET', topic, 'e', 'p', 'r', 'c', 'a')
+  local epoch, revision = ARGV[key + 2], ARGV[key + 3]
+  local state = call('HMGET', topic, 'e', 'p', 'r', 'c', 'a', 'g', 's')
   if state[1] == epoch and state[2] == revision and state[5] ~= revision then
     local name = name_of(topic, outbox)
     if (state[3] or 0) + (state[4] or 0) == tonumber(revision) then
@@ -15,7 +14,7 @@ for key = 1, #KEYS, 2 do
       call('ZREM', outbox, name)
     else
       call('HSET', topic, 'a', revision)
-      call('ZADD', outbox, 'XX', due, name)
+      call('ZADD', outbox, 'XX', due(state[6], state[7], ARGV[1], ARGV[2]), name)
     end
   end
 end

@@ -1,7 +1,7 @@
 -- Adds to topics, one item after the other, with everything that may be asked of it.
 --
 -- KEYS    per item: topic hash, outbox; of an item with an idempotency key, that key's record as a third
--- ARGV    1 to 3 as above; per item: sum, changes, least and greatest allowed new value, lease in ms or "",
+-- ARGV    1 to 4 as above; per item: sum, changes, least and greatest allowed new value, lease in ms or "",
 --         lifetime of the idempotency key in ms or ""
 -- returns per item: value                      added
 --                   {value, 1, 1}              added, the topic is new
@@ -13,7 +13,7 @@
 --                   {value}                    the idempotency key was used with this amount
 --                   {amount, 0}                ... was used with this other amount
 --                   error                      its key holds no topic, nothing changed
-local replies, key, arg, item = {}, 1, 4, 0
+local replies, key, arg, item = {}, 1, 5, 0
 
 local function is_failure(reply)
   return type(reply) == 'table' and reply.err

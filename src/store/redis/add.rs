@@ -6,7 +6,7 @@ use super::batch::CHUNK;
 use super::keys::KeyWriter;
 use super::{RedisStore, reply, script};
 use crate::domain::Epoch;
-use crate::store::{Add, AddError, Added, GRACE, KEY_LIFETIME, StoreError, bounds, random};
+use crate::store::{Add, AddError, Added, GRACE, KEY_LIFETIME, LONGEST_LEASE, StoreError, bounds, random};
 
 /// An item on its way to Redis.
 #[derive(Clone, Copy)]
@@ -91,7 +91,8 @@ fn write(command: &mut Cmd, items: &[Item<'_>], epoch: Epoch, plain: bool) {
             keys.record(command, &add.topic, key);
         }
     }
-    command.arg(epoch.get()).arg(GRACE.as_millis() as u64).arg(creators(items));
+    command.arg(epoch.get()).arg(GRACE.as_millis() as u64).arg(LONGEST_LEASE.as_millis() as u64);
+    command.arg(creators(items));
     if plain && items.iter().all(|Item { add, .. }| (add.sum, add.changes) == (1, 1)) {
         return;
     }

@@ -2,19 +2,19 @@
 -- could be spared. Otherwise as add.lua.
 --
 -- KEYS    per item: topic hash, outbox
--- ARGV    1 to 3 as above; per item: sum, changes; nothing of it where all of them are 1
+-- ARGV    1 to 4 as above; per item: sum, changes; nothing of it where all of them are 1
 -- returns per item: value          added
 --                   {value, 1, 1}  added, the topic is new
 --                   {}             the topic would be new, nothing changed
 --                   nil            out of range, nothing changed
 --                   error          its key holds no topic, nothing changed
 local replies = {}
-local given, sum, changes, first = #ARGV > 3, '1', '1', 1
+local given, sum, changes, first = #ARGV > 4, '1', '1', 1
 
 for item = 1, #KEYS / 2 do
   local topic = KEYS[2 * item - 1]
   if given then
-    sum, changes = ARGV[2 * item + 2], ARGV[2 * item + 3]
+    sum, changes = ARGV[2 * item + 3], ARGV[2 * item + 4]
     first = tonumber(changes)
   end
   local value = pcall('HINCRBY', topic, 'v', sum)

@@ -1,8 +1,9 @@
 -- What follows in the scripts that add.
 --
 -- ARGV    1 epoch for topics that are new, or claimed under a new master; 2 grace in ms;
---         3 "" where every item may create its topic, else for each item "1" where it may and "0" where not
-local grace, creators = ARGV[2], ARGV[3]
+--         3 longest lease in ms; 4 "" where every item may create its topic, else for each item "1" where it may and
+--         "0" where not
+local creators = ARGV[4]
 
 -- Whether an error is that of one item, whose key holds no topic. Others, as that this is no master, are everybody's.
 local function is_of_one(failure)
@@ -28,16 +29,17 @@ end
 -- for it. Only here does a topic show that it is new. Returns whether it was created; nil where the item, counted from
 -- 1, must not create it: then nothing of it is left.
 local function mark(topic, outbox, item)
-  local created = call('HSETNX', topic, 'e', ARGV[1]) == 1
+  local known = call('HMGET', topic, 'e', 'g', 's')
+  local created = not known[1]
   if created then
     if creators ~= '' and string.byte(creators, item) ~= 49 then
       call('DEL', topic)
       return nil
     end
-    call('HSET', topic, 'm', master(), 'n', 1)
+    call('HSET', topic, 'e', ARGV[1], 'm', master(), 'n', 1)
     pcall('INCR', count_of(topic, outbox))
   end
   -- NX: a mark that is leased keeps its lease.
-  call('ZADD', outbox, 'NX', text(now + grace), name_of(topic, outbox))
+  call('ZADD', outbox, 'NX', due(known[2], known[3], ARGV[2], ARGV[3]), name_of(topic, outbox))
   return created
 end

@@ -18,7 +18,7 @@ local function fresh(topic, outbox, name, state, revision)
   -- A gate shut in the future is from before the clock was set back: it would stay shut for too long.
   if gate and shut <= now and now < gate then
     -- Whoever was told so comes back when it opens: until then, and the grace, it is no matter for sweeps.
-    call('ZADD', outbox, text(math.min(gate + ARGV[5], now + ARGV[4])), name)
+    call('ZADD', outbox, due(gate, shut, ARGV[5], ARGV[4]), name)
     return gate - now
   end
   local prev, epoch = state[4] or '0', state[6]

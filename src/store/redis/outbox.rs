@@ -23,7 +23,7 @@ impl RedisStore {
             self.run(bucket, &script::ACKNOWLEDGE, 2 * chunk.len(), move |command| {
                 let mut keys = KeyWriter::default();
                 chunk.iter().for_each(|&index| keys.topic_and_outbox(command, &claims[index].0));
-                command.arg(GRACE.as_millis() as u64);
+                command.arg(GRACE.as_millis() as u64).arg(LONGEST_LEASE.as_millis() as u64);
                 for &index in chunk {
                     let id = claims[index].1;
                     command.arg(id.epoch.get()).arg(id.revision);

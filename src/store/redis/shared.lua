@@ -19,6 +19,17 @@ local function count_of(topic, outbox)
   return string.sub(topic, 1, #outbox - 2) .. 'topics'
 end
 
+-- When a mark that is nobody's becomes overdue: a grace after now, or after the gate opens, as nobody can announce the
+-- topic before. A gate shut in the future is from before the clock was set back. No later than the longest lease, or the
+-- mark would be taken for one from then, too.
+local function due(gate, shut, grace, longest)
+  gate = tonumber(gate)
+  if gate and now < gate and tonumber(shut) <= now then
+    return text(math.min(gate + grace, now + longest))
+  end
+  return text(now + grace)
+end
+
 -- What an origin of the version before leaves to do when a topic is claimed: those counted no topics, and kept the value
 -- claimed last in `w`. Left as it was, it would be announced by them with an id that it does not have.
 local function take_over(topic, outbox, counted, w)

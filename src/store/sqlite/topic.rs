@@ -50,7 +50,8 @@ impl TopicState {
             return Ok(Some(self.publish(lease, now)));
         }
         // A mark that is leased keeps its lease.
-        self.due.get_or_insert(now + millis(GRACE));
+        let due = self.unclaimed_until(now);
+        self.due.get_or_insert(due);
         Ok(None)
     }
 
@@ -59,7 +60,7 @@ impl TopicState {
         if self.revision > self.published {
             if self.gate > now {
                 // Whoever is told so comes back when it opens: until then, and the grace, it is no matter for sweeps.
-                self.due = Some((self.gate + millis(GRACE)).min(now + millis(LONGEST_LEASE)));
+                self.due = Some(self.unclaimed_until(now));
                 return Claim::Wait(Duration::from_millis((self.gate - now).unsigned_abs()));
             }
             if !terms.interval.is_zero() {
@@ -81,12 +82,18 @@ impl TopicState {
             return;
         }
         self.acknowledged = self.published;
-        self.due = (self.revision > self.published).then(|| now + millis(GRACE));
+        self.due = (self.revision > self.published).then(|| self.unclaimed_until(now));
     }
 
     /// The state as others see it.
     pub(super) fn reading(&self) -> Reading {
         Reading { value: self.value, id: self.event(self.revision), published: self.event(self.published) }
+    }
+
+    /// When a mark that is nobody's becomes overdue: a grace after now, or after the gate opens, as nobody can announce the
+    /// topic before.
+    fn unclaimed_until(&self, now: Millis) -> Millis {
+        (self.gate.max(now) + millis(GRACE)).min(now + millis(LONGEST_LEASE))
     }
 
     fn publish(&mut self, lease: Duration, now: Millis) -> Announcement {
