@@ -1,10 +1,12 @@
 //! Which topics are to be announced, and when: plain bookkeeping, no I/O and no clock of its own.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, HashMap};
 
 use tokio::time::Instant;
 
+pub(super) use super::ready::Class;
+use super::ready::Ready;
 use crate::domain::Topic;
 use crate::store::Announcement;
 
@@ -14,7 +16,7 @@ pub(super) struct Board {
     /// What additions have claimed in their own step; in order.
     pub(super) claimed: Vec<(Topic, Vec<Announcement>)>,
     topics: HashMap<Topic, State>,
-    ready: VecDeque<Topic>,
+    ready: Ready,
     gates: BinaryHeap<Reverse<Gate>>,
 }
 
@@ -22,8 +24,16 @@ pub(super) struct Board {
 struct State {
     /// It has changed since it was taken for a round.
     again: bool,
-    /// Its gate is known to be shut; else it is ready or in a round.
-    resting: bool,
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// It waits for a round.
+    Ready(Class),
+    InRound,
+    /// Its gate is known to be shut.
+    Resting,
 }
 
 /// When a topic's rest ends. Ordered by time alone.
@@ -36,21 +46,40 @@ struct Gate {
 impl Board {
     /// Notes a change. Returns whether somebody has to be woken for it: only for the first that is ready, as who was
     /// woken for it, or has no room for it yet, looks at all that have come by then.
-    pub(super) fn changed(&mut self, topic: Topic) -> bool {
-        if let Some(known) = self.topics.get_mut(&topic) {
-            known.again = true;
-            return false;
+    pub(super) fn changed(&mut self, topic: Topic, class: Class) -> bool {
+        let first = self.ready.len() == 0;
+        match self.topics.get_mut(&topic) {
+            None => {
+                self.topics.insert(topic.clone(), State { again: false, place: Place::Ready(class) });
+                self.ready.push(topic, class);
+                first
+            }
+            // What others have left behind has changed here: it is no later than what was not left. A new topic stays
+            // new until it has been announced.
+            Some(State { place: Place::Ready(was @ Class::Left), .. }) if class == Class::Known => {
+                *was = class;
+                self.ready.moves(topic, Class::Left, class);
+                false
+            }
+            Some(State { place: Place::Ready(_), .. }) => false,
+            Some(known) => {
+                known.again = true;
+                false
+            }
         }
-        let first = self.ready.is_empty();
-        self.ready.push_back(topic.clone());
-        self.topics.insert(topic, State { again: false, resting: false });
-        first
     }
 
     /// Up to `limit` topics that are ready, for a round; `None` if there are none.
     pub(super) fn take(&mut self, limit: usize) -> Option<Vec<Topic>> {
-        let count = self.ready.len().min(limit);
-        (count > 0).then(|| self.ready.drain(..count).collect())
+        let topics = &mut self.topics;
+        let taken = self.ready.take(limit, |topic, class| match topics.get_mut(topic) {
+            Some(state) if state.place == Place::Ready(class) => {
+                state.place = Place::InRound;
+                true
+            }
+            _ => false,
+        });
+        (!taken.is_empty()).then_some(taken)
     }
 
     /// Ends a topic's round: it rests until the gate opens, and is forgotten then unless it changes (or `again` says
@@ -60,7 +89,7 @@ impl Board {
         state.again |= again;
         match opens {
             Some(opens) => {
-                state.resting = true;
+                state.place = Place::Resting;
                 self.gates.push(Reverse(Gate { opens, topic }));
             }
             None => self.wake(topic),
@@ -85,9 +114,9 @@ impl Board {
         self.topics.contains_key(topic)
     }
 
-    /// How many topics wait for a round.
-    pub(super) fn ready(&self) -> usize {
-        self.ready.len()
+    /// How many topics wait for a round before those that are new.
+    pub(super) fn ready_before_new(&self) -> usize {
+        self.ready.len() - self.ready.len_of(Class::New)
     }
 
     /// How many topics are here.
@@ -97,14 +126,16 @@ impl Board {
 
     /// Whether nothing is left to announce.
     pub(super) fn is_quiet(&self) -> bool {
-        self.claimed.is_empty() && self.topics.values().all(|state| state.resting && !state.again)
+        let quiet = |state: &State| state.place == Place::Resting && !state.again;
+        self.claimed.is_empty() && self.topics.values().all(quiet)
     }
 
     fn wake(&mut self, topic: Topic) {
         match self.topics.get_mut(&topic) {
             Some(state) if state.again => {
-                *state = State { again: false, resting: false };
-                self.ready.push_back(topic);
+                // Announced before, or asked about: it is new no more.
+                *state = State { again: false, place: Place::Ready(Class::Known) };
+                self.ready.push(topic, Class::Known);
             }
             _ => {
                 self.topics.remove(&topic);
@@ -146,9 +177,9 @@ mod tests {
     #[test]
     fn a_topic_in_a_round_is_not_taken_twice_but_comes_again_when_it_changed() {
         let mut board = Board::default();
-        assert!(board.changed(topic("a")));
+        assert!(board.changed(topic("a"), Class::Known));
         assert_eq!(board.take(9), Some(vec![topic("a")]));
-        assert!(!board.changed(topic("a")), "it is on its way: nobody needs waking");
+        assert!(!board.changed(topic("a"), Class::Known), "it is on its way: nobody needs waking");
         assert_eq!(board.take(9), None);
         board.rest(topic("a"), None, false);
         assert_eq!(board.take(9), Some(vec![topic("a")]));
@@ -160,11 +191,11 @@ mod tests {
     fn a_shut_gate_holds_changes_back_until_it_opens() {
         let (mut board, now) = (Board::default(), Instant::now());
         let opens = now + Duration::from_millis(250);
-        board.changed(topic("a"));
+        board.changed(topic("a"), Class::Known);
         board.take(9);
         board.rest(topic("a"), Some(opens), false);
         assert!(board.is_quiet());
-        board.changed(topic("a"));
+        board.changed(topic("a"), Class::Known);
         assert!(!board.is_quiet());
         assert_eq!((board.open_gates(now), board.take(9)), (Some(opens), None));
         assert_eq!((board.open_gates(opens), board.take(9)), (None, Some(vec![topic("a")])));
@@ -173,7 +204,7 @@ mod tests {
     #[test]
     fn a_quiet_topic_is_forgotten_when_its_gate_opens() {
         let (mut board, now) = (Board::default(), Instant::now());
-        board.changed(topic("a"));
+        board.changed(topic("a"), Class::Known);
         board.take(9);
         board.rest(topic("a"), Some(now), false);
         assert_eq!(board.len(), 1);
@@ -185,12 +216,54 @@ mod tests {
     fn gates_open_in_the_order_of_time_and_rounds_are_bounded() {
         let (mut board, now) = (Board::default(), Instant::now());
         for (name, ms) in [("a", 30), ("b", 10), ("c", 20)] {
-            board.changed(topic(name));
+            board.changed(topic(name), Class::Known);
             board.take(1);
             board.rest(topic(name), Some(now + Duration::from_millis(ms)), true);
         }
         board.open_gates(now + Duration::from_millis(40));
         assert_eq!(board.take(2), Some(vec![topic("b"), topic("c")]));
         assert_eq!(board.take(2), Some(vec![topic("a")]));
+    }
+
+    fn names(taken: Option<Vec<Topic>>) -> Vec<String> {
+        taken.unwrap_or_default().iter().map(Topic::to_string).collect()
+    }
+
+    #[test]
+    fn a_known_topic_passes_new_ones_and_what_was_left_behind() {
+        let mut board = Board::default();
+        for (name, class) in [("new", Class::New), ("left", Class::Left), ("known", Class::Known)] {
+            board.changed(topic(name), class);
+        }
+        assert_eq!(names(board.take(1)), ["known"]);
+        assert_eq!(names(board.take(2)), ["left", "new"]);
+        assert_eq!(board.take(1), None);
+    }
+
+    #[test]
+    fn what_was_left_behind_and_changes_here_is_as_any_other() {
+        let mut board = Board::default();
+        for n in 0..100 {
+            board.changed(topic(&format!("left-{n}")), Class::Left);
+        }
+        assert!(!board.changed(topic("left-70"), Class::Known));
+        assert_eq!(board.ready_before_new(), 100);
+        assert_eq!(names(board.take(1)), ["left-70"]);
+        let rest: Vec<String> =
+            std::iter::from_fn(|| board.take(7)).flat_map(|taken| names(Some(taken))).collect();
+        assert_eq!((rest.len(), rest.contains(&"left-70".to_owned())), (99, false), "each once");
+    }
+
+    #[test]
+    fn a_new_topic_stays_new_until_it_has_been_announced() {
+        let mut board = Board::default();
+        board.changed(topic("new"), Class::New);
+        board.changed(topic("new"), Class::Known);
+        board.changed(topic("known"), Class::Known);
+        assert_eq!(names(board.take(9)), ["known", "new"]);
+        board.changed(topic("other"), Class::New);
+        board.changed(topic("new"), Class::Known);
+        board.rest(topic("new"), None, false);
+        assert_eq!(names(board.take(9)), ["new", "other"]);
     }
 }

@@ -10,6 +10,7 @@
 mod board;
 mod newest;
 mod outage;
+mod ready;
 mod round;
 mod stats;
 
@@ -26,7 +27,7 @@ use crate::fastly::Purger;
 use crate::grip::Publisher;
 use crate::hub::Hub;
 use crate::store::{Announcement, Store, Terms};
-use board::Board;
+use board::{Board, Class};
 use newest::Newest;
 use outage::Outages;
 use round::{Round, RoundEnd, Step};
@@ -51,8 +52,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const SWEEP_PAUSE: Duration = Duration::from_millis(900);
 /// The most overdue topics one sweep takes up.
 const SWEEP_SIZE: usize = 4096;
-/// ... towards a proxy, with what is ready already: half of what [`PACE`] lets through, so that changes which are announced
-/// again and again, because another proxy or the cache is away, do not stand in the way of new ones.
+/// ... towards a proxy, with what is ready already but for new topics: half of what [`PACE`] lets through, so that changes
+/// which are announced again and again, because another proxy or the cache is away, do not stand in the way of others.
 const SWEEP_SIZE_PACED: usize = 1280;
 /// ... and at least: what a dead origin has left must get out, however much there is to announce.
 const SWEEP_SIZE_LEAST: usize = 64;
@@ -119,10 +120,22 @@ impl Announcer {
     /// Says that topics have changed in the store. Returns at once; a topic that is on its way already costs no more
     /// than a look-up.
     pub fn changed(&self, topics: Vec<Topic>) {
+        self.note(topics, Class::Known);
+    }
+
+    /// The same for topics that were created by a change: those that there were before go first.
+    pub fn created(&self, topics: Vec<Topic>) {
+        self.note(topics, Class::New);
+    }
+
+    fn note(&self, topics: Vec<Topic>, class: Class) {
+        if topics.is_empty() {
+            return;
+        }
         let mut board = self.board();
         let mut wake = false;
         for topic in topics {
-            wake |= board.changed(topic);
+            wake |= board.changed(topic, class);
         }
         drop(board);
         if wake {
@@ -136,7 +149,7 @@ impl Announcer {
             let board = self.board();
             topics.into_iter().filter(|topic| !board.knows(topic)).collect()
         };
-        self.changed(unknown);
+        self.note(unknown, Class::Left);
     }
 
     /// Announces what an addition has claimed already (see [`Announcer::claim_at_once`]), in this order.
@@ -261,15 +274,15 @@ impl Desk {
             Err(error) => {
                 // A mistake of ours. The topics must not stay under way for ever.
                 tracing::error!("a round of announcements has failed: {error}");
-                let again = |topic| Step { topic, rest: Some(STORE_PAUSE), again: true };
+                let opens = Some(Instant::now() + STORE_PAUSE);
+                let again = |topic| Step { topic, opens, again: true };
                 (topics.into_iter().map(again).collect(), None)
             }
         };
         {
             let mut board = self.announcer.board();
-            let now = Instant::now();
-            for Step { topic, rest, again } in steps {
-                board.rest(topic, rest.map(|rest| now + rest), again);
+            for Step { topic, opens, again } in steps {
+                board.rest(topic, opens, again);
             }
         }
         if let Some(delivery) = delivery {
@@ -283,7 +296,9 @@ impl Desk {
     fn sweep(&mut self) {
         let (round, announcer) = (Arc::clone(&self.round), self.announcer.clone());
         let most = match self.round.outlets.publisher {
-            Some(_) => SWEEP_SIZE_PACED.saturating_sub(announcer.board().ready()).max(SWEEP_SIZE_LEAST),
+            Some(_) => {
+                SWEEP_SIZE_PACED.saturating_sub(announcer.board().ready_before_new()).max(SWEEP_SIZE_LEAST)
+            }
             None => SWEEP_SIZE,
         };
         self.deliveries.spawn(async move { round.sweep(announcer, most).await });

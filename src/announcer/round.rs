@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::newest::Newest;
 use super::outage::Outages;
@@ -39,8 +39,8 @@ pub(super) type RoundEnd = (Vec<Step>, Option<Delivery>);
 /// What a round found out about a topic.
 pub(super) struct Step {
     pub(super) topic: Topic,
-    /// How long its gate is shut.
-    pub(super) rest: Option<Duration>,
+    /// When its gate opens, if that is known to be shut.
+    pub(super) opens: Option<Instant>,
     /// Something is left to announce.
     pub(super) again: bool,
 }
@@ -63,6 +63,8 @@ impl Round {
     ) -> RoundEnd {
         let stats = announcer.stats();
         let claims = self.store.claim(topics.clone(), self.terms).await;
+        // From here the gates run, however long the cache and the proxies take.
+        let answered = Instant::now();
         let mut steps = Vec::with_capacity(topics.len());
         let mut claimed = Vec::new();
         let count = topics.len() as u32;
@@ -81,7 +83,7 @@ impl Round {
                     (Some(STORE_PAUSE + STORE_PAUSE * position / count), true)
                 }
             };
-            steps.push(Step { topic, rest, again });
+            steps.push(Step { topic, opens: rest.map(|rest| answered + rest), again });
         }
         let delivery = if claimed.is_empty() { None } else { Some(self.deliver(&announcer, claimed).await) };
         (steps, delivery)
@@ -114,8 +116,9 @@ impl Round {
             let content = sse::render(None, topic.stream_id(id), &value.to_string());
             if self.outlets.publisher.is_some() {
                 let channel = topic.channel(&self.outlets.prefix);
-                let (id, prev_id) = (id.to_string(), Some(prev.to_string()));
-                items.push(Item { channel, id, prev_id, content: content.clone() });
+                let (first, id, prev_id) =
+                    (prev == EventId::default(), id.to_string(), Some(prev.to_string()));
+                items.push(Item { channel, id, prev_id, content: content.clone(), first });
             }
             if let Some(hub) = &self.outlets.hub {
                 hub.publish(&topic, id, content);

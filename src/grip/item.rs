@@ -17,6 +17,9 @@ pub struct Item {
     pub prev_id: Option<String>,
     /// What the listeners get.
     pub content: String,
+    /// Nothing was published on the channel before. Such items wait for those of other channels, where an endpoint has
+    /// more to take than it can.
+    pub first: bool,
 }
 
 /// An item as it goes on the wire: with the `prev-id` that fits what the receiver has got.
@@ -99,7 +102,7 @@ mod tests {
 
     fn item(id: &str, prev_id: Option<&str>, content: &str) -> Item {
         let (id, prev_id) = (id.to_owned(), prev_id.map(str::to_owned));
-        Item { channel: "counter-2".into(), id, prev_id, content: content.into() }
+        Item { channel: "counter-2".into(), id, prev_id, content: content.into(), first: false }
     }
 
     fn posted(item: &Item) -> Posted<'_> {

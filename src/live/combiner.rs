@@ -187,8 +187,12 @@ impl Combiner {
                 .unzip();
             let answers = self.store.add(adds).await;
             let settle = |((topic, group), answer)| self.settle(topic, group, answer);
-            let changed: Vec<Topic> = groups.into_iter().zip(answers).filter_map(settle).collect();
-            self.announcer.changed(changed);
+            let (mut known, mut created) = (Vec::with_capacity(groups.len()), Vec::new());
+            for (topic, is_new) in groups.into_iter().zip(answers).filter_map(settle) {
+                if is_new { created.push(topic) } else { known.push(topic) }
+            }
+            self.announcer.changed(known);
+            self.announcer.created(created);
         }
     }
 
@@ -204,8 +208,8 @@ impl Combiner {
         }
     }
 
-    /// Gives every caller its own value. Returns the topic if it is still to be announced.
-    fn settle(&self, topic: Topic, group: Group, answer: Result<Added, AddError>) -> Option<Topic> {
+    /// Gives every caller its own value. Returns the topic if it is still to be announced, and whether it is new.
+    fn settle(&self, topic: Topic, group: Group, answer: Result<Added, AddError>) -> Option<(Topic, bool)> {
         match answer {
             Ok(added) => {
                 if let Some(claimed) = added.claimed {
@@ -217,7 +221,7 @@ impl Combiner {
                     let _ = caller.send(Ok(counted)); // a caller that has gone needs no answer
                     counted.created = false;
                 }
-                (added.claimed.is_none() && !added.replayed).then_some(topic)
+                (added.claimed.is_none() && !added.replayed).then_some((topic, added.created))
             }
             Err(AddError::OutOfRange) if group.callers.len() > 1 => {
                 // Some of them may fit: ask for each on its own, in their order. The loop that called takes them up.

@@ -3,6 +3,9 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use livecounter::domain::Topic;
+use livecounter::store::redis::RedisStore;
+use livecounter::store::{Add, Store};
 use serde_json::Value;
 
 use crate::support::app::TestApp;
@@ -192,4 +195,57 @@ async fn what_is_counted_beside_a_key_of_another_kind_is_announced() {
         }
     };
     tokio::time::timeout(SOON, everybody).await.expect("every one announced");
+}
+
+#[tokio::test]
+async fn a_purge_that_takes_long_does_not_slow_a_busy_counter_down() {
+    let (proxy, api) = (Witness::start().await, Witness::start().await);
+    api.answer_after(Duration::from_millis(150));
+    let app = origin(&[&proxy], &api).await;
+    let client = client();
+    let counting = async {
+        loop {
+            client.post(app.counter("2")).send().await.expect("an answer");
+        }
+    };
+    let publishes = tokio::select! {
+        () = counting => unreachable!("it never ends"),
+        publishes = proxy.arrivals("/publish/", 13) => publishes,
+    };
+    let mut gaps: Vec<_> = publishes.windows(2).map(|pair| pair[1].at - pair[0].at).collect();
+    gaps.sort_unstable();
+    // The interval is 250 ms. Were the purge added to it, they would be 400 ms apart.
+    let median = gaps[gaps.len() / 2];
+    assert!(median > Duration::from_millis(200) && median < Duration::from_millis(330), "{gaps:?}");
+}
+
+#[tokio::test]
+async fn what_waits_for_a_long_gate_is_nothing_that_sweeps_find() {
+    let (redis, proxy) = (RedisServer::start(), Witness::start().await);
+    let grip = format!("http://{}/?iss=test&key=secret", proxy.addr);
+    let settings = [
+        ("REDIS_URL", redis.url()),
+        ("GRIP_URL", grip),
+        ("LIVECOUNTER__PUBLISH__INTERVAL", "20s".to_owned()),
+    ];
+    let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let apps = [TestApp::with(&settings).await, TestApp::with(&settings).await];
+    client().post(apps[0].counter("2")).send().await.expect("an answer");
+    proxy.arrivals("/publish/", 1).await;
+    until_acknowledged(&apps[0]).await;
+    // At one of them it rests; the other has to ask.
+    for app in &apps {
+        client().post(app.counter("2")).send().await.expect("an answer");
+    }
+    // What a dead origin left behind later is found, and so would have been what waits.
+    let store = RedisStore::connect(&redis.url(), SOON).expect("a good address");
+    let left: Topic = "counter-left".parse().expect("a topic");
+    assert!(store.add(vec![Add::single(left, 1, None)]).await[0].is_ok());
+    let told = async || proxy.told().iter().any(|(_, channel, _)| channel == "counter-left");
+    until("what was left to be announced", told).await;
+    let mut swept = 0.0;
+    for app in &apps {
+        swept += metric(&app.address, "livecounter_swept_topics_total ").await.expect("a number");
+    }
+    assert_eq!(swept, 1.0);
 }

@@ -28,9 +28,7 @@ async fn leave_behind(redis: &RedisServer) {
 
 /// The channels of all that a proxy was told, in order.
 fn told(proxy: &Witness) -> Vec<String> {
-    let seen = proxy.seen();
-    let items = seen.iter().filter_map(|arrival| arrival.body["items"].as_array()).flatten();
-    items.map(|item| item["channel"].as_str().expect("a channel").to_owned()).collect()
+    proxy.told().into_iter().map(|(_, channel, _)| channel).collect()
 }
 
 #[tokio::test]

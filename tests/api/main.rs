@@ -14,6 +14,7 @@ mod counters;
 mod crowd;
 mod documents;
 mod ending;
+mod flood;
 mod grip;
 mod https;
 mod layers;

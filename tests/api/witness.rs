@@ -25,6 +25,7 @@ pub(crate) struct Witness {
     pub(crate) addr: SocketAddr,
     seen: Arc<Mutex<Vec<Arrival>>>,
     status: Arc<Mutex<u16>>,
+    takes: Arc<Mutex<Duration>>,
     stop: Option<actix_web::dev::ServerHandle>,
 }
 
@@ -32,12 +33,13 @@ impl Witness {
     pub(crate) async fn start() -> Self {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let status = Arc::new(Mutex::new(200));
-        let (data, answers) = (Arc::clone(&seen), Arc::clone(&status));
+        let takes = Arc::new(Mutex::new(Duration::ZERO));
+        let (data, answers, lasts) = (Arc::clone(&seen), Arc::clone(&status), Arc::clone(&takes));
         let (ready, started) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
                 let server = HttpServer::new(move || {
-                    let (seen, status) = (Arc::clone(&data), Arc::clone(&answers));
+                    let (seen, status, takes) = (Arc::clone(&data), Arc::clone(&answers), Arc::clone(&lasts));
                     App::new().default_service(web::to(move |request: HttpRequest, body: web::Bytes| {
                         let header = request.headers().get("surrogate-key").and_then(|v| v.to_str().ok());
                         seen.lock().expect("the list").push(Arrival {
@@ -48,7 +50,13 @@ impl Witness {
                         });
                         let status = *status.lock().expect("the status");
                         let status = actix_web::http::StatusCode::from_u16(status).expect("a status");
-                        async move { HttpResponse::build(status).body(SAID) }
+                        let takes = *takes.lock().expect("the time");
+                        async move {
+                            if !takes.is_zero() {
+                                tokio::time::sleep(takes).await;
+                            }
+                            HttpResponse::build(status).body(SAID)
+                        }
                     }))
                 })
                 .workers(1)
@@ -62,7 +70,7 @@ impl Witness {
             });
         });
         let (addr, stop) = started.await.expect("a server");
-        Witness { addr, seen, status, stop: Some(stop) }
+        Witness { addr, seen, status, takes, stop: Some(stop) }
     }
 
     pub(crate) fn seen(&self) -> Vec<Arrival> {
@@ -71,6 +79,22 @@ impl Witness {
 
     pub(crate) fn answer_with(&self, status: u16) {
         *self.status.lock().expect("the status") = status;
+    }
+
+    /// From now on every answer takes so long.
+    pub(crate) fn answer_after(&self, takes: Duration) {
+        *self.takes.lock().expect("the time") = takes;
+    }
+
+    /// The channels of all that a proxy was told, each with the time and the content, in order.
+    pub(crate) fn told(&self) -> Vec<(Instant, String, String)> {
+        let text = |item: &Value, name: &str| item[name].as_str().unwrap_or_default().to_owned();
+        let items = |arrival: Arrival| {
+            let items = arrival.body["items"].as_array().cloned().unwrap_or_default();
+            let content = |item: &Value| text(&item["formats"]["http-stream"], "content");
+            items.into_iter().map(move |item| (arrival.at, text(&item, "channel"), content(&item)))
+        };
+        self.seen().into_iter().flat_map(items).collect()
     }
 
     /// Waits until so many requests have come whose path ends so; returns them.

@@ -1,4 +1,5 @@
-//! What one endpoint has still to get, in order; with merging, no channel more than once.
+//! What one endpoint has still to get, in order; with merging, no channel more than once, and the first items of channels
+//! behind the others: a flood of new channels must not hold up those that have listeners.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -81,6 +82,11 @@ pub(super) struct Batch {
     pub(super) body: Vec<u8>,
 }
 
+/// Places from here on are for the first items of channels.
+const FIRST: u64 = 1 << 63;
+/// So much of a request is kept for them, where there are any.
+const SHARE_OF_FIRST: usize = 4;
+
 /// The entries of one endpoint.
 pub(super) struct Queue {
     entries: BTreeMap<u64, Entry>,
@@ -108,12 +114,20 @@ impl Queue {
         self.next_place += 1;
         match self.place_of(&entry).and_then(|place| Some((place, self.entries.remove(&place)?))) {
             Some((place, older)) => self.insert(place, older.merge(entry)),
+            // Without merging a channel has several entries, and they must stay in their order.
+            None if self.places.is_some() && entry.item.first => self.insert(self.next_place | FIRST, entry),
             None => self.insert(self.next_place, entry),
         }
         if self.entries.len() <= self.max_pending {
             return None;
         }
-        let (_, oldest) = self.entries.pop_first()?;
+        let goes = self
+            .entries
+            .range(FIRST..)
+            .next()
+            .or_else(|| self.entries.iter().next())
+            .map(|(place, _)| *place)?;
+        let oldest = self.entries.remove(&goes)?;
         self.forget_place(&oldest);
         Some(oldest)
     }
@@ -121,13 +135,17 @@ impl Queue {
     /// Takes the next entries out, at most so many and so much; `None` if there are none.
     pub(super) fn take(&mut self, max_items: usize, max_bytes: usize) -> Option<Batch> {
         let (mut entries, mut body) = (Vec::new(), Body::new());
-        while entries.len() < max_items
-            && let Some(first) = self.entries.first_entry()
-            && body.push(first.get().posted(), max_bytes)
-        {
-            let (place, entry) = first.remove_entry();
-            self.forget_place(&entry);
-            entries.push((place, entry));
+        let kept = if self.entries.range(FIRST..).next().is_some() { max_items / SHARE_OF_FIRST } else { 0 };
+        // What the first items do not need of their share, the others get.
+        for (from, most) in [(0, max_items - kept), (FIRST, max_items), (0, max_items)] {
+            while entries.len() < most
+                && let Some((&place, entry)) = self.entries.range(from..).next()
+                && body.push(entry.posted(), max_bytes)
+                && let Some(entry) = self.entries.remove(&place)
+            {
+                self.forget_place(&entry);
+                entries.push((place, entry));
+            }
         }
         self.taken = entries.len();
         (!entries.is_empty()).then(|| Batch { entries, body: body.finish() })
@@ -176,7 +194,7 @@ mod tests {
     fn entry(channel: &str, id: u64, prev: u64) -> (Entry, oneshot::Receiver<Result<(), Refusal>>) {
         let (sender, receiver) = oneshot::channel();
         let (id, prev_id) = (id.to_string(), Some(prev.to_string()));
-        let item = Item { channel: channel.into(), id, prev_id, content: String::new() };
+        let item = Item { channel: channel.into(), id, prev_id, content: String::new(), first: false };
         (Entry::new(Arc::new(item), sender), receiver)
     }
 
@@ -271,6 +289,52 @@ mod tests {
             let _w = push(&mut queue, "a", 2, 1);
             assert_eq!(queue.pending(), 3, "one waits, two are out");
         }
+    }
+
+    fn push_first(queue: &mut Queue, channel: &str) -> Option<String> {
+        let item = Item {
+            channel: channel.into(),
+            id: "1".into(),
+            prev_id: Some("0".into()),
+            content: String::new(),
+            first: true,
+        };
+        let refused = queue.push(Entry::new(Arc::new(item), oneshot::channel().0));
+        refused.map(|entry| entry.item.channel.clone())
+    }
+
+    #[test]
+    fn first_items_wait_for_others_but_have_a_share() {
+        let mut queue = Queue::new(true, 100);
+        (0..6).for_each(|n| _ = push_first(&mut queue, &format!("first-{n}")));
+        (0..6).for_each(|n| drop(push(&mut queue, &format!("known-{n}"), 2, 1)));
+        let mut taken = Vec::new();
+        while let Some(batch) = queue.take(4, usize::MAX) {
+            taken.push(batch.entries.iter().map(|(_, entry)| entry.item.channel.clone()).collect::<Vec<_>>());
+        }
+        assert_eq!(taken[0], ["known-0", "known-1", "known-2", "first-0"]);
+        assert_eq!(taken[1], ["known-3", "known-4", "known-5", "first-1"]);
+        assert_eq!(taken[2], ["first-2", "first-3", "first-4", "first-5"]);
+        assert_eq!(taken.len(), 3);
+    }
+
+    #[test]
+    fn a_full_queue_lets_the_first_items_go_before_others() {
+        let mut queue = Queue::new(true, 2);
+        drop(push(&mut queue, "known", 2, 1));
+        assert_eq!(push_first(&mut queue, "a"), None);
+        assert_eq!(push_first(&mut queue, "b"), Some("a".into()));
+        let (known, _waiter) = entry("other", 2, 1);
+        assert_eq!(queue.push(known).map(|entry| entry.item.channel.clone()), Some("b".into()));
+        assert_eq!(sent(&take(&mut queue)), ["known 2<1", "other 2<1"]);
+    }
+
+    #[test]
+    fn without_merging_first_items_keep_their_place_before_what_follows_them() {
+        let mut queue = Queue::new(false, 10);
+        push_first(&mut queue, "a");
+        drop(push(&mut queue, "a", 2, 1));
+        assert_eq!(sent(&take(&mut queue)), ["a 1<0", "a 2<1"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 for key = 1, #KEYS, 2 do
   local topic, outbox = KEYS[key], KEYS[key + 1]
   local epoch, revision = ARGV[key + 2], ARGV[key + 3]
-  local state = call('HMGET', topic, 'e', 'p', 'r', 'c', 'a', 'g', 's')
+  local state = call('HMGET', topic, 'e', 'p', 'r', 'c', 'a')
   if state[1] == epoch and state[2] == revision and state[5] ~= revision then
     local name = name_of(topic, outbox)
     if (state[3] or 0) + (state[4] or 0) == tonumber(revision) then
@@ -14,7 +14,8 @@ for key = 1, #KEYS, 2 do
       call('ZREM', outbox, name)
     else
       call('HSET', topic, 'a', revision)
-      call('ZADD', outbox, 'XX', due(state[6], state[7], ARGV[1], ARGV[2]), name)
+      local gate = call('HMGET', topic, 'g', 's')
+      call('ZADD', outbox, 'XX', due(gate[1], gate[2], ARGV[1], ARGV[2]), name)
     end
   end
 end

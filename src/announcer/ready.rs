@@ -1,0 +1,143 @@
+//! The topics that wait for a round, by who goes first: a flood of new topics must not hold up those that listeners know,
+//! nor may anything wait for ever.
+
+use std::collections::VecDeque;
+
+use crate::domain::Topic;
+
+/// Why a topic waits. In this order they are taken, but each class has a share of every round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::announcer) enum Class {
+    /// It has changed here, and is not new.
+    Known,
+    /// A sweep has found it: somebody has left it behind, or is slow.
+    Left,
+    /// Its first change has created it: nobody has seen it before.
+    New,
+}
+
+/// So much of a round is kept for what was left behind, and as much for new topics, where there are any.
+const SHARE: usize = 4;
+
+/// See the top of the module.
+#[derive(Debug, Default)]
+pub(super) struct Ready {
+    queues: [Queue; 3],
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    topics: VecDeque<Topic>,
+    /// How many of them have moved to another class, or have been taken from there since.
+    gone: usize,
+}
+
+impl Queue {
+    fn len(&self) -> usize {
+        self.topics.len() - self.gone
+    }
+}
+
+impl Ready {
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.queues.iter().map(Queue::len).sum()
+    }
+
+    /// How many of a class wait.
+    pub(super) fn len_of(&self, class: Class) -> usize {
+        self.queues[class as usize].len()
+    }
+
+    /// Puts a topic behind the others of its class.
+    pub(super) fn push(&mut self, topic: Topic, class: Class) {
+        self.queues[class as usize].topics.push_back(topic);
+    }
+
+    /// Puts a topic of one class behind those of another.
+    pub(super) fn moves(&mut self, topic: Topic, from: Class, to: Class) {
+        self.queues[from as usize].gone += 1;
+        self.push(topic, to);
+    }
+
+    /// Takes up to `limit` topics. `is_there` is told each with its class, takes note that it is taken, and says whether it
+    /// was still there.
+    pub(super) fn take(
+        &mut self,
+        limit: usize,
+        mut is_there: impl FnMut(&Topic, Class) -> bool,
+    ) -> Vec<Topic> {
+        let share = |class| self.len_of(class).min(limit / SHARE);
+        let (left, new) = (share(Class::Left), share(Class::New));
+        let mut taken = Vec::with_capacity(limit.min(self.len()));
+        // What a class leaves of its part goes to those behind it.
+        for (class, most) in
+            [(Class::Known, limit - left - new), (Class::Left, limit - new), (Class::New, limit)]
+        {
+            let queue = &mut self.queues[class as usize];
+            while taken.len() < most
+                && let Some(topic) = queue.topics.pop_front()
+            {
+                match is_there(&topic, class) {
+                    true => taken.push(topic),
+                    false => queue.gone -= 1,
+                }
+            }
+        }
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(known: usize, left: usize, new: usize) -> Ready {
+        let mut ready = Ready::default();
+        for (class, count) in [(Class::Known, known), (Class::Left, left), (Class::New, new)] {
+            for n in 0..count {
+                ready.push(format!("{class:?}-{n}").parse().expect("a topic"), class);
+            }
+        }
+        ready
+    }
+
+    /// How many of each class one round takes.
+    fn taken(ready: &mut Ready, limit: usize) -> [usize; 3] {
+        let mut taken = [0; 3];
+        let topics = ready.take(limit, |_, class| {
+            taken[class as usize] += 1;
+            true
+        });
+        assert_eq!(topics.len(), taken.iter().sum::<usize>());
+        taken
+    }
+
+    #[test]
+    fn each_class_has_its_share_and_the_first_has_the_rest() {
+        let mut ready = filled(1000, 1000, 1000);
+        assert_eq!(taken(&mut ready, 64), [32, 16, 16]);
+        assert_eq!(ready.len(), 2936);
+        for (waiting, round) in [
+            ([1000, 0, 1000], [48, 0, 16]),
+            ([1000, 3, 0], [61, 3, 0]),
+            ([0, 1000, 1000], [0, 48, 16]),
+            ([5, 0, 1000], [5, 0, 59]),
+            ([0, 5, 0], [0, 5, 0]),
+            ([0, 0, 0], [0, 0, 0]),
+        ] {
+            let [known, left, new] = waiting;
+            assert_eq!(taken(&mut filled(known, left, new), 64), round, "{waiting:?}");
+        }
+    }
+
+    #[test]
+    fn who_has_moved_is_taken_once() {
+        let mut ready = filled(0, 2, 0);
+        ready.moves("Left-0".parse().expect("a topic"), Class::Left, Class::Known);
+        assert_eq!((ready.len(), ready.len_of(Class::Left)), (2, 1));
+        let topics = ready.take(9, |topic, class| topic.name() == "Left-1" || class == Class::Known);
+        assert_eq!(topics.iter().map(Topic::name).collect::<Vec<_>>(), ["Left-0", "Left-1"]);
+        assert_eq!((ready.len(), ready.queues[1].gone), (0, 0));
+    }
+}

@@ -1,0 +1,135 @@
+//! One client creates counters without end at two origins, while others count: a change of a counter that was there before is
+//! shown within a second in the median, and within three at worst.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use livecounter::announcer::{Announcer, Outlets, Running};
+use livecounter::domain::Topic;
+use livecounter::grip::{Publisher, PublisherOptions, endpoints_from};
+use livecounter::store::redis::RedisStore;
+use livecounter::store::{Add, Store};
+
+use crate::support::app::TestApp;
+use crate::support::http::client;
+use crate::support::redis::RedisServer;
+use crate::witness::Witness;
+
+const MEDIAN: Duration = Duration::from_secs(1);
+const WORST: Duration = Duration::from_secs(3);
+
+fn grip(proxy: &Witness) -> String {
+    format!("http://{}/?iss=test&key=secret", proxy.addr)
+}
+
+/// Waits until the proxy is told that the counter stands there; how long that takes.
+async fn shown(proxy: &Witness, counter: &str, value: i64) -> Duration {
+    let (since, mut poll) = (Instant::now(), tokio::time::interval(Duration::from_millis(20)));
+    let (channel, line) = (format!("counter-{counter}"), format!("\ndata: {value}\n"));
+    loop {
+        poll.tick().await;
+        // From the end: of what was told before, there is much.
+        let told = proxy.told();
+        if told.iter().rev().any(|(_, at, content)| *at == channel && content.contains(&line)) {
+            return since.elapsed();
+        }
+        assert!(since.elapsed() < 10 * WORST, "{counter} is not shown to stand at {value}");
+    }
+}
+
+fn assert_soon(mut delays: Vec<Duration>) {
+    delays.sort_unstable();
+    eprintln!("{delays:?}");
+    assert!(delays[delays.len() / 2] < MEDIAN && delays[delays.len() - 1] < WORST, "{delays:?}");
+}
+
+/// What an origin has of this: a store and an announcer.
+fn announcer(redis: &RedisServer, proxy: &Witness) -> (RedisStore, Running) {
+    let connect = || RedisStore::connect(&redis.url(), Duration::from_secs(10)).expect("a good address");
+    let endpoints = endpoints_from(&grip(proxy)).expect("an address");
+    let publisher = Publisher::new(&endpoints, &PublisherOptions::default()).expect("a publisher");
+    let outlets =
+        Outlets { hub: None, publisher: Some(Arc::new(publisher)), prefix: String::new(), purger: None };
+    (connect(), Announcer::start(Arc::new(connect()), outlets, Duration::from_millis(250)))
+}
+
+fn topic(id: &str) -> Topic {
+    Topic::counter(&id.parse().expect("an id"))
+}
+
+async fn add(store: &RedisStore, topics: &[Topic]) {
+    let adds = topics.iter().map(|topic| Add::single(topic.clone(), 1, None)).collect();
+    assert!(store.add(adds).await.iter().all(Result::is_ok));
+}
+
+#[tokio::test]
+async fn known_counters_pass_new_ones_that_wait_to_be_announced() {
+    let (redis, proxy) = (RedisServer::start(), Witness::start().await);
+    let origins = [announcer(&redis, &proxy), announcer(&redis, &proxy)];
+    let known: Vec<String> = (0..9).map(|n| format!("known-{n}")).collect();
+    let topics: Vec<Topic> = known.iter().map(|id| topic(id)).collect();
+    add(&origins[0].0, &topics).await;
+    origins[0].1.announcer().created(topics.clone());
+    for id in &known {
+        shown(&proxy, id, 1).await;
+    }
+    // Of each origin, more than it announces in 20 s.
+    let flood = 50_000;
+    for (number, (store, running)) in origins.iter().enumerate() {
+        let new: Vec<Topic> = (0..flood).map(|n| topic(&format!("new-{number}-{n}"))).collect();
+        add(store, &new).await;
+        running.announcer().created(new);
+    }
+    let mut delays = Vec::new();
+    for (number, (id, topic)) in known.iter().zip(&topics).enumerate() {
+        let (store, running) = &origins[number % 2];
+        add(store, std::slice::from_ref(topic)).await;
+        running.announcer().changed(vec![topic.clone()]);
+        delays.push(shown(&proxy, id, 2).await);
+    }
+    for (_, running) in &origins {
+        assert!(running.announcer().pending() > flood / 10, "the flood is over: this has shown nothing");
+    }
+    assert_soon(delays);
+}
+
+#[tokio::test]
+async fn known_counters_pass_new_ones_that_wait_for_a_slow_proxy() {
+    let (redis, proxy) = (RedisServer::start(), Witness::start().await);
+    let settings = [("REDIS_URL", redis.url()), ("GRIP_URL", grip(&proxy))];
+    let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let apps = [TestApp::with(&settings).await, TestApp::with(&settings).await];
+    let client = client();
+    let post = async |app: &TestApp, id: &str| {
+        let answer = client.post(app.counter(id)).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{id}");
+    };
+    let known: Vec<String> = (0..5).map(|n| format!("known-{n}")).collect();
+    for id in &known {
+        post(&apps[0], id).await;
+        shown(&proxy, id, 1).await;
+    }
+    // 500 items a second from each origin: less than are created.
+    proxy.answer_after(Duration::from_millis(200));
+    let flood = 5_000;
+    let new = (0..flood).map(|n| (&apps[n % 2], format!("new-{n}")));
+    let flooding = stream::iter(new).for_each_concurrent(40, |(app, id)| async move { post(app, &id).await });
+    let counting = async {
+        // Once the proxy is behind.
+        let mut poll = tokio::time::interval(Duration::from_millis(20));
+        while proxy.told().len() < 200 {
+            poll.tick().await;
+        }
+        let mut delays = Vec::new();
+        for (number, id) in known.iter().enumerate() {
+            post(&apps[number % 2], id).await;
+            delays.push(shown(&proxy, id, 2).await);
+        }
+        (delays, proxy.told().len())
+    };
+    let ((delays, told), ()) = tokio::join!(counting, flooding);
+    assert!(told < flood * 4 / 5, "the flood is over: this has shown nothing");
+    assert_soon(delays);
+}
