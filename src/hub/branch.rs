@@ -38,14 +38,25 @@ struct Room(Mutex<Inside>);
 #[derive(Debug, Default)]
 struct Inside {
     last: Option<Event>,
-    ears: Slab<Option<Ear>>,
+    /// Those of the listeners that are there, in any order: what is looked through for each event.
+    ears: Vec<Ear>,
+    /// Where among them each listener's is.
+    places: Slab<usize>,
     ringing: bool,
     closed: bool,
 }
 
-/// Who is to be woken by what is newer than what was seen.
+/// A listener's place in a room.
 #[derive(Debug)]
 struct Ear {
+    /// Which listener's: the key of its place.
+    listener: usize,
+    waiting: Option<Waiting>,
+}
+
+/// Who is to be woken by what is newer than what was seen.
+#[derive(Debug)]
+struct Waiting {
     waker: Waker,
     seen: EventId,
 }
@@ -57,7 +68,7 @@ pub struct Listener {
     branch: Arc<Branch>,
     topic: Topic,
     room: Arc<Room>,
-    ear: usize,
+    place: usize,
     seen: EventId,
 }
 
@@ -78,8 +89,8 @@ impl Branch {
         }
         let room = Arc::clone(rooms.by_topic.entry(topic.clone()).or_default());
         // As leaving, under the lock of the rooms: who joins must not find a room that is just being removed.
-        let (ear, seen) = room.inside().join();
-        Some(Listener { branch: Arc::clone(self), topic: topic.clone(), room, ear, seen })
+        let (place, seen) = room.inside().join();
+        Some(Listener { branch: Arc::clone(self), topic: topic.clone(), room, place, seen })
     }
 
     pub(super) fn publish(&self, topic: &Topic, event: &Event) {
@@ -129,10 +140,10 @@ impl Branch {
         }
     }
 
-    fn leave(&self, topic: &Topic, room: &Room, ear: usize) {
+    fn leave(&self, topic: &Topic, room: &Room, place: usize) {
         let mut rooms = self.rooms();
         let mut inside = room.inside();
-        inside.ears.remove(ear);
+        inside.leave(place);
         if inside.ears.is_empty() {
             rooms.by_topic.remove(topic);
         }
@@ -147,9 +158,9 @@ impl Room {
     /// Those to wake, a few at a time; the room is not locked in between.
     fn answer_the_bell(&self) -> impl Iterator<Item = Vec<Waker>> {
         self.inside().ringing = false;
-        let mut next_ear = 0;
+        let mut left = usize::MAX;
         std::iter::from_fn(move || {
-            let wakers = self.inside().some_to_wake(&mut next_ear);
+            let wakers = self.inside().some_to_wake(&mut left);
             (!wakers.is_empty()).then_some(wakers)
         })
     }
@@ -162,7 +173,17 @@ impl Room {
 impl Inside {
     fn join(&mut self) -> (usize, EventId) {
         let seen = self.last.as_ref().map(|event| event.id).unwrap_or_default();
-        (self.ears.insert(None), seen)
+        let place = self.places.insert(self.ears.len());
+        self.ears.push(Ear { listener: place, waiting: None });
+        (place, seen)
+    }
+
+    fn leave(&mut self, place: usize) {
+        let at = self.places.remove(place);
+        self.ears.swap_remove(at);
+        if let Some(moved) = self.ears.get(at) {
+            self.places[moved.listener] = at;
+        }
     }
 
     /// Returns whether the bell has to be rung for it.
@@ -179,17 +200,19 @@ impl Inside {
         self.last.as_ref().filter(|last| seen.is_older_than(last.id))
     }
 
-    /// Some of those to wake, from an ear on: who has something to hear, but for those who have looked of their own accord
-    /// since. Nobody, when the last one has been passed.
-    fn some_to_wake(&mut self, next_ear: &mut usize) -> Vec<Waker> {
+    /// Some of those to wake, of the `left` first ears: who has something to hear, but for those who have looked of their own
+    /// accord since. Nobody, when all have been passed. From the last to the first, since who leaves meanwhile has the last
+    /// one take its place: that one has been passed.
+    fn some_to_wake(&mut self, left: &mut usize) -> Vec<Waker> {
         let Inside { last, ears, closed, .. } = self;
         let last = last.as_ref().map(|event| event.id).unwrap_or_default();
         let mut wakers = Vec::new();
-        while *next_ear < ears.capacity() && wakers.len() < AT_ONCE {
-            let ear = ears.get_mut(*next_ear);
-            let ear = ear.and_then(|ear| ear.take_if(|ear| *closed || ear.seen.is_older_than(last)));
-            wakers.extend(ear.map(|ear| ear.waker));
-            *next_ear += 1;
+        *left = ears.len().min(*left);
+        while *left > 0 && wakers.len() < AT_ONCE {
+            *left -= 1;
+            let waiting = &mut ears[*left].waiting;
+            let waiting = waiting.take_if(|waiting| *closed || waiting.seen.is_older_than(last));
+            wakers.extend(waiting.map(|waiting| waiting.waker));
         }
         wakers
     }
@@ -206,7 +229,7 @@ impl Stream for Listener {
     type Item = Bytes;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let Listener { room, ear, seen, .. } = &mut *self;
+        let Listener { room, place, seen, .. } = &mut *self;
         let mut inside = room.inside();
         if let Some(event) = inside.after(*seen) {
             *seen = event.id;
@@ -215,14 +238,15 @@ impl Stream for Listener {
         if inside.closed {
             return Poll::Ready(None);
         }
-        inside.ears[*ear] = Some(Ear { waker: context.waker().clone(), seen: *seen });
+        let at = inside.places[*place];
+        inside.ears[at].waiting = Some(Waiting { waker: context.waker().clone(), seen: *seen });
         Poll::Pending
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.branch.leave(&self.topic, &self.room, self.ear);
+        self.branch.leave(&self.topic, &self.room, self.place);
     }
 }
 
@@ -318,6 +342,43 @@ mod tests {
         assert_eq!((hub.listeners(), branch.rooms().by_topic.len()), (1, 1));
         drop(second);
         assert_eq!((hub.listeners(), branch.rooms().by_topic.len()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn of_those_who_have_left_nothing_is_looked_through() {
+        let hub = Hub::default();
+        let branch = hub.branch();
+        let mut listeners: Vec<_> = (0..10_000).filter_map(|_| branch.listen(&topic())).collect();
+        let mut last = listeners.swap_remove(5_000);
+        drop(listeners);
+        assert_eq!(last.room.inside().ears.len(), 1);
+        let heard = tokio::spawn(async move { last.next().await });
+        tokio::task::yield_now().await;
+        hub.publish(&topic(), id(1), "one");
+        assert_eq!(heard.await.expect("the listener's end"), Some(Bytes::from("one")));
+    }
+
+    #[tokio::test]
+    async fn whoever_leaves_while_others_are_woken_keeps_nobody_asleep() {
+        let (hub, all) = (Hub::default(), 5 * AT_ONCE);
+        let (branch, heard) = (hub.branch(), Arc::new(AtomicUsize::new(0)));
+        for number in 0..all {
+            let (mut listener, heard) = (branch.listen(&topic()).expect("open"), Arc::clone(&heard));
+            tokio::spawn(async move {
+                listener.next().await;
+                heard.fetch_add(1, Relaxed);
+                // Every other one stays, and what it was in changes around it.
+                if number % 2 == 0 {
+                    listener.next().await;
+                }
+            });
+        }
+        tokio::task::yield_now().await;
+        hub.publish(&topic(), id(1), "one");
+        for _ in 0..10 * all {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!((heard.load(Relaxed), hub.listeners()), (all, all / 2));
     }
 
     #[tokio::test]
