@@ -206,6 +206,31 @@ async fn keys_expire_and_are_deleted() {
 }
 
 #[tokio::test]
+async fn expired_keys_become_fewer_while_as_many_come() {
+    let (_directory, path) = place();
+    drop(SqliteStore::open(&path).expect("a new file"));
+    let expired = 300_000;
+    change(
+        &path,
+        &format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {expired}) \
+             INSERT INTO idempotency SELECT 'counter-old', 'k' || i, 1, 1, 1000 FROM n"
+        ),
+    );
+    let store = SqliteStore::open(&path).expect("the same file");
+    let (rounds, keys) = (20, 300);
+    for round in 0..rounds {
+        let keyed = |n| Add::single(topic("a"), 1, Some(format!("{round}-{n}").parse().expect("a key")));
+        assert!(store.add((0..keys).map(keyed).collect()).await.iter().all(Result::is_ok));
+    }
+    drop(store);
+    let left: i64 = Connection::open(&path)
+        .and_then(|file| file.query_row("SELECT count(*) FROM idempotency", [], |row| row.get(0)))
+        .expect("a number");
+    assert!(left <= expired - rounds * keys, "{left} are left of {expired}");
+}
+
+#[tokio::test]
 async fn a_topic_that_memory_has_forgotten_is_read_from_the_file() {
     let (_directory, path) = place();
     let store = SqliteStore::open(&path).expect("a new file");

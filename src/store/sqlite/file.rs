@@ -9,9 +9,6 @@ use super::open::{self, OpenError, SCHEMA_VERSION};
 use super::topic::{Millis, TopicState};
 use crate::domain::{Epoch, IdempotencyKey, Topic};
 
-/// So many expired keys are deleted at a time.
-const PURGE_STEP: u32 = 1000;
-
 /// So many topics are looked at, and removed, at a time.
 const PRUNE_STEP: u32 = 5000;
 
@@ -148,11 +145,11 @@ impl StoreFile {
     }
 
     /// Deletes some of the keys that have expired; whether there may be more.
-    pub(super) fn purge_keys(&self, now: Millis) -> rusqlite::Result<bool> {
+    pub(super) fn purge_keys(&self, now: Millis, most: usize) -> rusqlite::Result<bool> {
         let sql = "DELETE FROM idempotency WHERE (topic, key) IN \
                    (SELECT topic, key FROM idempotency WHERE expires <= ?1 LIMIT ?2)";
-        let deleted = self.connection.prepare_cached(sql)?.execute(params![now, PURGE_STEP])?;
-        Ok(deleted == PURGE_STEP as usize)
+        let deleted = self.connection.prepare_cached(sql)?.execute(params![now, most as i64])?;
+        Ok(deleted == most)
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Round<'a> {
     topics: HashMap<Topic, Draft>,
     /// Something has to be on the disk before the answers go out.
     must_write: bool,
+    /// How many idempotency keys it has remembered.
+    remembered: usize,
     /// A transaction is open.
     begun: bool,
 }
@@ -31,7 +33,8 @@ pub(super) struct Draft {
 
 impl<'a> Round<'a> {
     pub(super) fn new(file: &'a StoreFile, ledger: &'a Ledger) -> Self {
-        Round { file, ledger, now: ledger.now(), topics: HashMap::new(), must_write: false, begun: false }
+        let (now, topics) = (ledger.now(), HashMap::new());
+        Round { file, ledger, now, topics, must_write: false, remembered: 0, begun: false }
     }
 
     /// Adds; the outer error is the disk's.
@@ -69,6 +72,7 @@ impl<'a> Round<'a> {
             let record = KeyRecord { amount: add.sum, value: added.value };
             let expires = self.now + millis(KEY_LIFETIME);
             self.file.remember_key(&add.topic, key, &record, expires).map_err(StoreError::new)?;
+            self.remembered += 1;
         }
         Ok(added)
     }
@@ -98,10 +102,15 @@ impl<'a> Round<'a> {
         self.file.touch().map_err(StoreError::new)
     }
 
-    /// Deletes some expired keys; whether there may be more.
-    pub(super) fn purge_keys(&mut self) -> Result<bool, StoreError> {
+    /// Deletes up to so many expired keys; whether there may be more.
+    pub(super) fn purge_keys(&mut self, most: usize) -> Result<bool, StoreError> {
         self.begin()?;
-        self.file.purge_keys(self.now).map_err(StoreError::new)
+        self.file.purge_keys(self.now, most).map_err(StoreError::new)
+    }
+
+    /// How many idempotency keys it has remembered.
+    pub(super) fn remembered(&self) -> usize {
+        self.remembered
     }
 
     /// Whether the answers have to wait for the disk.

@@ -22,6 +22,12 @@ const SAVE_AFTER: Duration = Duration::from_secs(1);
 /// How often expired keys are looked for: while there are more, and when there were no more.
 const PURGE_PAUSE: Duration = Duration::from_secs(1);
 const PURGE_REST: Duration = Duration::from_secs(60);
+/// So many are deleted then; and while there are more, in every round so many times what it has remembered: as many expire
+/// as came a day before, and those that wait must become fewer.
+const PURGE_STEP: usize = 1000;
+const PURGE_FACTOR: usize = 2;
+/// The most in one round, some 40 ms of its time.
+const PURGE_MOST: usize = 8192;
 
 /// The most commands in one round.
 const ROUND: usize = 4096;
@@ -52,13 +58,26 @@ pub(super) struct Writer {
     failing: bool,
     /// The last attempt to save claims failed, and that has been said.
     saving_fails: bool,
-    purge_at: Instant,
+    purges: Purges,
+}
+
+/// When expired keys are to be deleted.
+struct Purges {
+    at: Instant,
+    /// There were more than were deleted the last time.
+    behind: bool,
 }
 
 impl Writer {
     /// The writer of a file, whose commits go to `ledger`.
     pub(super) fn new(file: StoreFile, ledger: Arc<Ledger>) -> Self {
-        Writer { file, ledger, failing: false, saving_fails: false, purge_at: Instant::now() }
+        Writer {
+            file,
+            ledger,
+            failing: false,
+            saving_fails: false,
+            purges: Purges { at: Instant::now(), behind: false },
+        }
     }
 
     /// Works until all senders are gone and everything is done.
@@ -93,7 +112,7 @@ impl Writer {
         // Claims alone touch no disk, so their success says nothing of it.
         let tried_disk = round.uses_disk();
         let end = match failure {
-            None => Self::finish(round, &mut self.purge_at),
+            None => Self::finish(round, &mut self.purges),
             Some(error) => Err(error),
         };
         if end.is_err() {
@@ -104,10 +123,18 @@ impl Writer {
         pending.into_iter().for_each(|answer| answer.send(failure.as_ref()));
     }
 
-    fn finish(mut round: Round<'_>, purge_at: &mut Instant) -> Result<(), StoreError> {
-        if round.must_write() && *purge_at <= Instant::now() {
-            let pause = if round.purge_keys()? { PURGE_PAUSE } else { PURGE_REST };
-            *purge_at = Instant::now() + pause;
+    fn finish(mut round: Round<'_>, purges: &mut Purges) -> Result<(), StoreError> {
+        let now = Instant::now();
+        let step = if purges.at <= now { PURGE_STEP } else { 0 };
+        let most = match purges.behind || step > 0 {
+            true => step.max(PURGE_FACTOR * round.remembered()).min(PURGE_MOST),
+            false => 0,
+        };
+        if round.must_write() && most > 0 {
+            purges.behind = round.purge_keys(most)?;
+            if step > 0 || !purges.behind {
+                purges.at = now + if purges.behind { PURGE_PAUSE } else { PURGE_REST };
+            }
         }
         round.commit()
     }
