@@ -112,6 +112,8 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
     use std::sync::Arc;
 
+    use tokio::time::timeout;
+
     use super::*;
 
     #[tokio::test]
@@ -125,11 +127,14 @@ mod tests {
             limits.rates().for_each(|rate| rate.check(client).expect("allowed"));
         }
         assert_eq!(limits.rates().count(), 2);
-        while limits.rates().any(|rate| rate.clients() > 0) {
-            tokio::task::yield_now().await;
-        }
+        let forgotten = async {
+            while limits.rates().any(|rate| rate.clients() > 0) {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(10), forgotten).await.expect("the clients to be forgotten");
         drop(limits);
-        task.await.expect("an end");
+        timeout(Duration::from_secs(10), task).await.expect("an end in time").expect("an end");
     }
 
     #[tokio::test]

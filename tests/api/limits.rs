@@ -35,9 +35,10 @@ async fn listen(app: &TestApp, headers: &str) -> (TcpStream, String) {
     (socket, String::from_utf8_lossy(&answer).into_owned())
 }
 
-/// Adds 1 for the client of this address, by way of a trusted proxy.
+/// Adds 1 for the client of this address, by way of a trusted proxy, from a page of another origin.
 async fn post_from(url: &str, address: &str) -> Response {
-    client().post(url).header("x-forwarded-for", address).send().await.expect("an answer")
+    let post = client().post(url).header("x-forwarded-for", address).header("origin", "https://page.example");
+    post.send().await.expect("an answer")
 }
 
 async fn refused(app: &TestApp, reason: &str) -> Option<f64> {
@@ -61,7 +62,7 @@ async fn who_writes_too_often_is_429_and_nothing_is_counted() {
     assert_eq!(answer.status(), 429);
     assert_eq!(header(&answer, "content-type"), "application/problem+json");
     assert_eq!(header(&answer, "cache-control"), "no-store");
-    assert_eq!(header(&answer, "access-control-allow-origin"), "*");
+    assert_eq!(header(&answer, "access-control-allow-origin"), "https://page.example");
     let exposed = header(&answer, "access-control-expose-headers");
     assert_eq!(exposed, "x-request-id, retry-after, ratelimit, ratelimit-policy");
     assert_eq!(header(&answer, "ratelimit-policy"), "\"writes\";q=3;w=3600");
@@ -219,7 +220,7 @@ async fn beyond_the_most_topics_new_ones_are_507_and_others_go_on() {
 #[tokio::test]
 async fn on_redis_the_most_topics_are_no_more_and_room_is_seen() {
     let (redis, proxy) = (RedisServer::start(), Witness::start().await);
-    let (url, grip) = (redis.url(), format!("http://{}/?iss=test&key=secret", proxy.addr));
+    let (url, grip) = (redis.url(), format!("http://{}/?iss=test&key=a-secret-for-these-tests", proxy.addr));
     let app = TestApp::with(&[("REDIS_URL", &url), ("GRIP_URL", &grip), TEN_TOPICS]).await;
     no_more_topics_than_may_be(&app).await;
     redis.cli(&["FLUSHALL"]);
@@ -229,7 +230,7 @@ async fn on_redis_the_most_topics_are_no_more_and_room_is_seen() {
 #[tokio::test]
 async fn two_origins_stop_at_the_most_topics_together() {
     let (redis, proxy) = (RedisServer::start(), Witness::start().await);
-    let (url, grip) = (redis.url(), format!("http://{}/?iss=test&key=secret", proxy.addr));
+    let (url, grip) = (redis.url(), format!("http://{}/?iss=test&key=a-secret-for-these-tests", proxy.addr));
     let settings = [("REDIS_URL", url.as_str()), ("GRIP_URL", &grip), TEN_TOPICS];
     let (one, other) = (TestApp::with(&settings).await, TestApp::with(&settings).await);
     assert_eq!(statuses(&one, 0..6).await, [200; 6]);
@@ -266,7 +267,7 @@ async fn a_key_refused_for_want_of_room_counts_nothing() {
 #[tokio::test]
 async fn a_store_that_does_not_answer_is_503_where_topics_are_limited() {
     let (redis, proxy) = (RedisServer::stopped(), Witness::start().await);
-    let (url, grip) = (redis.url(), format!("http://{}/?iss=test&key=secret", proxy.addr));
+    let (url, grip) = (redis.url(), format!("http://{}/?iss=test&key=a-secret-for-these-tests", proxy.addr));
     let app = TestApp::with(&[("REDIS_URL", &url), ("GRIP_URL", &grip), TEN_TOPICS]).await;
     assert_eq!(statuses(&app, 0..1).await, [503]);
     let known = metric(&app.address, "livecounter_topics ").await;
@@ -308,7 +309,7 @@ async fn a_public_address_without_any_limit_is_one_warning() {
 #[tokio::test]
 async fn streams_beyond_the_limit_of_a_client_are_429_until_one_ends() {
     let app = TestApp::with(&[("LIVECOUNTER__LIMITS__STREAMS", "2"), LOOPBACK]).await;
-    let from_one = "X-Forwarded-For: 192.0.2.1\r\n";
+    let from_one = "X-Forwarded-For: 192.0.2.1\r\nOrigin: https://page.example\r\n";
     let (first, head) = listen(&app, from_one).await;
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
     let (_second, head) = listen(&app, from_one).await;
@@ -322,7 +323,7 @@ async fn streams_beyond_the_limit_of_a_client_are_429_until_one_ends() {
         "retry-after: 10\r\n",
         "ratelimit-policy: \"streams\";q=2;qu=\"concurrent-requests\"\r\n",
         "ratelimit: \"streams\";r=0\r\n",
-        "access-control-allow-origin: *\r\n",
+        "access-control-allow-origin: https://page.example\r\n",
         "access-control-expose-headers: x-request-id, retry-after, ratelimit, ratelimit-policy\r\n",
     ] {
         assert!(head.contains(line), "{line}: {head}");

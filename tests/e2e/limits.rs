@@ -16,7 +16,9 @@ fn client(last: u8) -> Client {
 
 async fn post(client: &Client, url: &str) -> Response {
     // What a client writes here itself must not count.
-    client.post(url).header("x-forwarded-for", "192.0.2.1").send().await.expect("an answer")
+    let post =
+        client.post(url).header("x-forwarded-for", "192.0.2.1").header("origin", "https://page.example");
+    post.send().await.expect("an answer")
 }
 
 #[tokio::test]
