@@ -16,7 +16,7 @@ use actix_web::web::{Data, ServiceConfig};
 use tokio::sync::Semaphore;
 
 use crate::announcer::{Announcer, Outlets, Running};
-use crate::http::{CacheTerms, Context, Metrics, Shared, ops_routes, routes};
+use crate::http::{CacheTerms, Context, Home, Metrics, Shared, ops_routes, routes};
 use crate::hub::Hub;
 use crate::limits::{self, Limits};
 use crate::live::Live;
@@ -109,6 +109,7 @@ impl App {
                 true => CacheTerms::purged(settings.cache_max_age, settings.cache_stale_if_error),
                 false => CacheTerms::unpurged(),
             },
+            home: Home::new(settings.counters_known.as_deref()),
             known: settings.counters_known.clone().map(|ids| ids.into_iter().collect()),
             streams: Arc::new(Semaphore::new(capacity.streams)),
             limits,

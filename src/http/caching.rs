@@ -17,6 +17,8 @@ use crate::domain::Topic;
 pub(super) static NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// For what changes with a new version of the program alone.
 pub(super) static FIVE_MINUTES: HeaderValue = HeaderValue::from_static("max-age=300");
+/// The same for what is one client's.
+pub(super) static PRIVATE_FIVE_MINUTES: HeaderValue = HeaderValue::from_static("private, max-age=300");
 
 static NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 /// `no-transform`: a proxy that compresses what it passes on would hold events back.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::caching::CacheTerms;
+use super::home::Home;
 use super::metrics::Metrics;
 use crate::announcer::Announcer;
 use crate::domain::CounterId;
@@ -39,6 +40,8 @@ pub struct Shared {
     pub cache: CacheTerms,
     /// Where set, other counters are 404.
     pub known: Option<HashSet<CounterId>>,
+    /// The page that shows what this is.
+    pub home: Home,
     /// As many permits as there may be streams in this process, so that other requests still find a connection.
     pub streams: Arc<Semaphore>,
     /// What one client may take.

@@ -1,35 +1,176 @@
 //! `/`: the page that shows what this is. Everything it needs is in the binary; it loads nothing from other hosts.
 
-use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
-use actix_web::web::Path;
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
+};
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
 
-use super::caching::FIVE_MINUTES;
+use super::caching::{FIVE_MINUTES, PRIVATE_FIVE_MINUTES};
+use super::context::Context;
 use super::error::ApiError;
+use crate::domain::CounterId;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The page.
-pub(super) async fn page() -> HttpResponse {
-    serve("text/html; charset=utf-8", include_str!("home/index.html"))
+/// Counts the views of the page, unless only others are known.
+const VIEWS: &str = "1";
+/// What can be played with where all counters are known.
+const TILES: [&str; 3] = ["2", "3", "4"];
+
+/// The page. It is one client's: it names the address that this client has used.
+pub(super) async fn page(request: HttpRequest, context: Data<Context>) -> HttpResponse {
+    let connection = request.connection_info();
+    let page = context.shared.home.at(connection.scheme(), connection.host());
+    serve("text/html; charset=utf-8", &PRIVATE_FIVE_MINUTES, page)
 }
 
-/// The page's parts, by name.
+/// The page's parts, by name; the same for all.
 pub(super) async fn asset(name: Path<String>) -> Result<HttpResponse, ApiError> {
-    match name.as_str() {
-        "home.css" => Ok(serve("text/css; charset=utf-8", include_str!("home/home.css"))),
-        "home.js" => Ok(serve("text/javascript; charset=utf-8", include_str!("home/home.js"))),
-        "favicon.svg" => Ok(serve("image/svg+xml", include_str!("home/favicon.svg"))),
-        _ => Err(ApiError::NotFound("there is no such asset".into())),
-    }
+    let (content_type, body) = match name.as_str() {
+        "home.css" => ("text/css; charset=utf-8", include_str!("home/home.css")),
+        "home.js" => ("text/javascript; charset=utf-8", include_str!("home/home.js")),
+        "favicon.svg" => ("image/svg+xml", include_str!("home/favicon.svg")),
+        _ => return Err(ApiError::NotFound("there is no such asset".into())),
+    };
+    Ok(serve(content_type, &FIVE_MINUTES, body.to_owned()))
 }
 
-fn serve(content_type: &'static str, body: &'static str) -> HttpResponse {
+fn serve(content_type: &'static str, caching: &HeaderValue, body: String) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, content_type))
-        .insert_header((CACHE_CONTROL, FIVE_MINUTES.clone()))
+        .insert_header((CACHE_CONTROL, caching.clone()))
         .insert_header((CONTENT_SECURITY_POLICY, POLICY))
         .insert_header((REFERRER_POLICY, "same-origin"))
         .body(body)
+}
+
+/// The page for the counters that there are.
+pub struct Home {
+    /// The page, cut where the service's own address belongs.
+    parts: Vec<String>,
+}
+
+impl Home {
+    /// A page that shows the first of the known counters and names the others; where all counters are known, some of them.
+    pub fn new(known: Option<&[CounterId]>) -> Self {
+        let known: Option<Vec<&str>> = known.map(|ids| ids.iter().map(CounterId::as_str).collect());
+        let counters: Vec<&str> = known.clone().unwrap_or_else(|| [&[VIEWS], &TILES[..]].concat());
+        // Elsewhere a view of the page must not count: who knows what that counter is for.
+        let views = counters.contains(&VIEWS);
+        let hero = counters.first().filter(|_| !views).copied().unwrap_or(VIEWS);
+        let rest: Vec<&str> = counters.iter().copied().filter(|id| *id != hero).collect();
+        // A browser has six connections for all tabs: four for streams leave two for what is pressed.
+        let (tiles, others) = rest.split_at(rest.len().min(TILES.len()));
+        let tiles = if tiles.is_empty() { &[hero] } else { tiles };
+        let sample = tiles[0];
+        let others = match others {
+            [] => String::new(),
+            others => format!("<p class=\"others\">Also: {}.</p>\n      ", links(others)),
+        };
+        let (visit, rule, page, orders) = match &known {
+            None => (VISITS.to_owned(), ANY.to_owned(), "my-page", "orders"),
+            Some(_) if views => (VISITS.to_owned(), KNOWN.to_owned(), sample, sample),
+            Some(_) => {
+                (format!("The number above is the counter {hero}, live."), KNOWN.to_owned(), sample, sample)
+            }
+        };
+        let mut text = include_str!("home/index.html").to_owned();
+        for (name, value) in [
+            ("hero", hero),
+            ("counts", if views { " data-visits" } else { "" }),
+            ("label", if views { "Views" } else { hero }),
+            ("visit", &visit),
+            ("tiles", &tiles.join(" ")),
+            ("others", &others),
+            ("links", &links(tiles)),
+            ("rule", &rule),
+            ("sample", sample),
+            ("page", page),
+            ("orders", orders),
+        ] {
+            text = text.replace(&format!("{{{{{name}}}}}"), value);
+        }
+        Home { parts: text.split("{{origin}}").map(str::to_owned).collect() }
+    }
+
+    /// The page with the service's address in its examples. The host is the client's to choose: one that is none is left out.
+    fn at(&self, scheme: &str, host: &str) -> String {
+        let scheme = if scheme == "https" { "https" } else { "http" };
+        let harmless =
+            |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+        let usable = (1..=255).contains(&host.len()) && host.bytes().all(harmless);
+        let host = if usable { host } else { "localhost" };
+        self.parts.join(&format!("{scheme}://{host}"))
+    }
+}
+
+const VISITS: &str = "The number above counts the views of this page, live.";
+const ANY: &str = "A counter is its address: <code>/counters/</code>, then any name of up to 64 letters, digits and \
+                   <code>. _ ~ -</code>. It starts at 0 by itself.";
+const KNOWN: &str = "A counter is its address: <code>/counters/</code>, then its name. This service has those above, and no \
+                     others.";
+
+/// Ids need no escaping: they consist of letters, digits and `. _ ~ -`.
+fn links(ids: &[&str]) -> String {
+    let links: Vec<String> = ids.iter().map(|id| format!("<a href=\"/counters/{id}/\">{id}</a>")).collect();
+    links.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(known: Option<&[&str]>) -> String {
+        let ids =
+            known.map(|ids| ids.iter().map(|id| id.parse().expect("an id")).collect::<Vec<CounterId>>());
+        Home::new(ids.as_deref()).at("http", "h:1")
+    }
+
+    #[test]
+    fn nothing_of_the_template_is_left() {
+        for known in [None, Some(&["a"][..]), Some(&["1", "2", "3", "4", "downloads"])] {
+            let page = page(known);
+            assert!(!page.contains("{{") && !page.contains("}}"), "{page}");
+        }
+    }
+
+    #[test]
+    fn only_known_counters_are_shown_and_only_the_first_is_for_visits() {
+        let shown = |known: &[&str]| {
+            let page = page(Some(known));
+            for (_, rest) in
+                page.match_indices("/counters/").map(|(at, found)| page.split_at(at + found.len()))
+            {
+                let id: String = rest.chars().take_while(|c| c.is_alphanumeric()).collect();
+                assert!(id.is_empty() || known.contains(&id.as_str()), "{id}: {known:?}");
+            }
+            let of = |name: &str| {
+                let (_, rest) = page.split_once(&format!("{name}=\""))?;
+                rest.split_once('"').map(|(value, _)| value.to_owned())
+            };
+            (of("data-counter"), of("data-counters"), page.contains(" data-visits"))
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(shown(&["a"]), (some("a"), some("a"), false));
+        assert_eq!(shown(&["a", "b"]), (some("a"), some("b"), false));
+        assert_eq!(shown(&["a", "1"]), (some("1"), some("a"), true));
+        assert_eq!(shown(&["1", "2", "3", "4", "5", "6"]), (some("1"), some("2 3 4"), true));
+        assert!(page(Some(&["a", "b", "c", "d", "e"])).contains("Also: <a href=\"/counters/e/\">e</a>."));
+    }
+
+    #[test]
+    fn the_examples_have_the_address_that_was_asked_for_and_no_other_text() {
+        let home = Home::new(None);
+        let page = home.at("https", "count.example:8443");
+        assert_eq!(page.matches("<b>https://count.example:8443</b>").count(), 6);
+        assert!(home.at("http", "[::1]:8000").contains("<b>http://[::1]:8000</b>/counters/2/"));
+        for (scheme, host) in
+            [("http", "<script>"), ("http", "a b"), ("javascript", ""), ("http", "x'; rm -rf")]
+        {
+            let page = home.at(scheme, host);
+            assert!(page.contains("<b>http://localhost</b>/counters/2/"), "{host}");
+        }
+    }
 }

@@ -27,6 +27,7 @@ use actix_web::{Handler, HttpRequest, HttpResponse, Resource, Responder};
 pub use caching::CacheTerms;
 pub use context::{Context, Shared};
 pub use error::ApiError;
+pub use home::Home;
 pub use limited::Limited;
 pub use metrics::Metrics;
 

@@ -107,3 +107,24 @@ async fn what_is_wrong_with_an_id_is_described_wherever_one_is_asked_for() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_examples_of_the_home_page_have_the_address_that_was_asked_for() {
+    let app = TestApp::spawn().await;
+    let page = async |headers: &[(&str, &str)]| {
+        let mut request = client().get(&app.address);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.send().await.expect("an answer");
+        // What names one client's address is not for others.
+        assert_eq!(answer.headers()["cache-control"], "private, max-age=300");
+        answer.text().await.expect("a page")
+    };
+    let shown = |page: &str, origin: &str| page.contains(&format!("curl <b>{origin}</b>/counters/2/"));
+    assert!(shown(&page(&[]).await, &app.address));
+    let behind = page(&[("host", "count.example"), ("x-forwarded-proto", "https")]).await;
+    assert!(shown(&behind, "https://count.example"), "{behind}");
+    let forged = page(&[("x-forwarded-host", "<script>alert(1)</script>")]).await;
+    assert!(shown(&forged, "http://localhost") && !forged.contains("alert"), "{forged}");
+}

@@ -247,3 +247,48 @@ async fn the_longest_number_fits_the_narrowest_phone() {
         assert!(right <= 320.0 - 16.0, "{font}: {right}");
     }
 }
+
+#[tokio::test]
+async fn the_page_shows_the_known_counters_and_its_view_counts_nothing() {
+    let known = ("LIVECOUNTER__COUNTERS__KNOWN", "likes,downloads,a,b,c");
+    let app = TestApp::with(&[known, ANY_AMOUNT]).await;
+    http::add(&app.address, "likes", 41).await;
+    let browser = Chromium::launch().await;
+    browser.open(&app.address).await;
+    browser.until(LIVE).await;
+
+    let shown = "[...document.querySelectorAll('[data-counter]')].map((one) => one.dataset.counter)";
+    assert_eq!(browser.value(shown).await, json!(["likes", "downloads", "a", "b"]));
+    assert_eq!(browser.value("document.querySelector('.others').textContent").await, "Also: c.");
+    browser.click(&button("downloads", "10")).await;
+    browser.until_text(&number_of("downloads"), "10").await;
+    browser.until_text("#views", "41").await;
+    assert_eq!(http::read(&app.address, "likes").await, 41, "nobody knows what it is for");
+    assert_eq!(browser.console().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_only_known_counter_is_shown_and_can_be_played_with() {
+    let app = TestApp::with(&[("LIVECOUNTER__COUNTERS__KNOWN", "likes")]).await;
+    let browser = Chromium::launch().await;
+    browser.open(&app.address).await;
+    browser.until("document.querySelectorAll('[data-state=live]').length === 2").await;
+    browser.click(&button("likes", "1")).await;
+    browser.until_text(&format!("article{}", number_of("likes")), "1").await;
+    browser.until_text("#views", "1").await;
+}
+
+#[tokio::test]
+async fn without_javascript_the_page_says_so_and_its_examples_work() {
+    let app = TestApp::spawn().await;
+    http::add(&app.address, "2", 26).await;
+    let browser = Chromium::launch().await;
+    browser.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;
+    browser.open(&app.address).await;
+    let text = browser.client.find(fantoccini::Locator::Css("main")).await.expect("the page").text().await;
+    let text = text.expect("its text");
+    assert!(!text.contains("connecting"), "{text}");
+    assert!(text.contains("Without JavaScript this page cannot show the number itself."), "{text}");
+    assert!(text.contains("The values are there without: 2, 3, 4."), "{text}");
+    assert!(text.contains(&format!("curl {}/counters/2/\n", app.address)), "{text}");
+}

@@ -76,7 +76,7 @@ function bePage() {
   /** Grouped by thin spaces that do not break, with a real minus sign. */
   const written = (number) => digits.format(number).replaceAll(",", "\u202f").replace("-", "\u2212");
 
-  for (const id of ["2", "3", "4"]) {
+  for (const id of $("#board").dataset.counters.split(" ")) {
     const tile = $("#tile").content.cloneNode(true).firstElementChild;
     tile.dataset.counter = id;
     $("h3", tile).textContent = `/counters/${id}/`;
@@ -88,18 +88,26 @@ function bePage() {
     $("#board").append(tile);
   }
 
-  const views = new Map();
+  // A counter may be shown in two places.
+  const views = [];
   for (const root of document.querySelectorAll("[data-counter]")) {
-    views.set(`/counters/${root.dataset.counter}/`, { root, value: null, changes: [] });
+    root.dataset.state = "connecting";
+    views.push({ root, url: `/counters/${root.dataset.counter}/`, value: null, changes: [] });
   }
+  const [hero] = views;
+  const urls = new Set(views.map((view) => view.url));
+  $("#state").textContent = "connecting";
 
   // What the streams say.
 
-  function show({ url, state, value, why }) {
-    const view = views.get(url);
+  function show(news) {
+    for (const view of views) if (view.url === news.url) showIn(view, news);
+  }
+
+  function showIn(view, { url, state, value, why }) {
     const first = view.value === null;
     view.root.dataset.state = state;
-    if (url === "/counters/1/" && $("#state").textContent !== state) $("#state").textContent = state;
+    if (view === hero && $("#state").textContent !== state) $("#state").textContent = state;
     if (why) notify(`Counter ${view.root.dataset.counter}: ${why}`, true);
     if (value === null || value === view.value) return;
 
@@ -108,7 +116,7 @@ function bePage() {
     number.textContent = written(value);
     number.style.setProperty("--length", number.textContent.length);
     if (first) {
-      if (url === "/counters/1/") countVisit(url);
+      if (view === hero && "visits" in view.root.dataset) countVisit(url);
       return;
     }
     number.classList.remove("changed");
@@ -222,7 +230,7 @@ function bePage() {
   // Where the values come from.
 
   function listenAlone() {
-    const watches = [...views.keys()].map((url) => watch(url, show));
+    const watches = [...urls].map((url) => watch(url, show));
     // A hidden tab leaves its connections to the tabs that are looked at.
     document.addEventListener("visibilitychange", () => {
       for (const each of watches) document.hidden ? each.close() : each.open();
@@ -233,7 +241,7 @@ function bePage() {
     const worker = new SharedWorker(document.currentScript.src, { name: "livecounter" });
     worker.onerror = listenAlone;
     worker.port.onmessage = ({ data }) => show(data);
-    const ask = () => views.forEach((_, url) => worker.port.postMessage(url));
+    const ask = () => urls.forEach((url) => worker.port.postMessage(url));
     addEventListener("pagehide", () => worker.port.postMessage("bye"));
     addEventListener("pageshow", ({ persisted }) => persisted && ask());
     ask();
