@@ -11,19 +11,22 @@ livecounter: counters that everybody can watch changing
 
 Usage: livecounter [serve] [--config FILE] [--listen ADDRESS:PORT]
        livecounter check [--config FILE] [--listen ADDRESS:PORT]
+       livecounter prune --before DATE [--dry-run | --yes] [--config FILE]
        livecounter --help | --version
 
   serve  runs the service (the default)
   check  says whether the settings can be used, and which way the service would run with them;
          exit status 0 or 2. It opens no file and connects to nothing
+  prune  counts the counters that have not changed since a day (2026-01-31), and with --yes removes
+         them: from Redis beside running origins, from a file that no process has open
 
 Without any setting it serves http://127.0.0.1:8000/ from the file livecounter.db in this directory.
 Settings: a TOML file, then the environment (LIVECOUNTER__SECTION__KEY; PORT, REDIS_URL, GRIP_URL,
 GRIP_VERIFY_KEY, FASTLY_API_KEY, FASTLY_SERVICE_ID, RUST_LOG), then the flags. See docs/configuration.md.
 ";
 
-const COMMANDS: [&str; 2] = ["serve", "check"];
-const FLAGS: [&str; 4] = ["--config", "--listen", "--help", "--version"];
+const COMMANDS: [&str; 3] = ["serve", "check", "prune"];
+const FLAGS: [&str; 7] = ["--config", "--listen", "--before", "--dry-run", "--yes", "--help", "--version"];
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub(crate) enum Command {
     Serve(Flags),
     /// Say whether it could run.
     Check(Flags),
+    /// Remove what has not changed for long.
+    Prune(Flags, Prune),
     /// Print a text to standard output.
     Print(String),
 }
@@ -43,6 +48,15 @@ pub(crate) struct Flags {
     pub(crate) config: Option<PathBuf>,
     /// The address to listen on.
     pub(crate) listen: Option<String>,
+}
+
+/// What is to be removed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Prune {
+    /// What has not changed since this day.
+    pub(crate) before: String,
+    /// Else it is only counted.
+    pub(crate) remove: bool,
 }
 
 /// The command line is none; the text points to `--help`.
@@ -61,12 +75,16 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     use lexopt::prelude::{Long, Short, Value, ValueExt};
     let mut parser = lexopt::Parser::from_iter(arguments);
     let (mut command, mut flags) = (None, Flags::default());
+    let (mut before, mut sure) = (None, None);
     while let Some(argument) = parser.next()? {
         match argument {
             Value(word) if command.is_none() => command = Some(known_command(&word.to_string_lossy())?),
             Value(word) => return Err(UsageError(format!("unexpected word {word:?}."))),
             Long("config") => once(&mut flags.config, parser.value()?.into(), "--config")?,
             Long("listen") => once(&mut flags.listen, parser.value()?.string()?, "--listen")?,
+            Long("before") => once(&mut before, parser.value()?.string()?, "--before")?,
+            Long("dry-run") => once(&mut sure, false, "--dry-run or --yes")?,
+            Long("yes") => once(&mut sure, true, "--dry-run or --yes")?,
             Long("help") | Short('h') => return Ok(Command::Print(HELP.into())),
             Long("version") | Short('V') => {
                 return Ok(Command::Print(concat!("livecounter ", env!("CARGO_PKG_VERSION"), "\n").into()));
@@ -74,6 +92,13 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
             Long(name) => return Err(unknown("option", &format!("--{name}"), &FLAGS)),
             Short(letter) => return Err(unknown("option", &format!("-{letter}"), &[])),
         }
+    }
+    if command == Some("prune") {
+        let before = before.ok_or_else(|| UsageError("prune needs --before DATE.".into()))?;
+        return Ok(Command::Prune(flags, Prune { before, remove: sure == Some(true) }));
+    }
+    if before.is_some() || sure.is_some() {
+        return Err(UsageError("--before, --dry-run and --yes belong to prune.".into()));
     }
     Ok(match command {
         Some("check") => Command::Check(flags),
@@ -122,6 +147,26 @@ mod tests {
         assert_eq!(parsed(&["check"]), Ok(Command::Check(Flags::default())));
         assert_eq!(parsed(&["--config", "a.toml", "check", "--listen=[::1]:1"]), Ok(Command::Check(flags())));
         assert_eq!(parsed(&["check", "--help"]), Ok(Command::Print(HELP.into())));
+    }
+
+    #[test]
+    fn pruning_removes_nothing_unless_it_is_said_twice() {
+        let prune =
+            |remove| Ok(Command::Prune(Flags::default(), Prune { before: "2026-01-31".into(), remove }));
+        for (words, expected) in [
+            (&["prune", "--before", "2026-01-31"][..], prune(false)),
+            (&["prune", "--before=2026-01-31", "--dry-run"], prune(false)),
+            (&["--yes", "prune", "--before=2026-01-31"], prune(true)),
+        ] {
+            assert_eq!(parsed(words), expected, "{words:?}");
+        }
+        for (words, expected) in [
+            (&["prune"][..], "prune needs --before DATE."),
+            (&["prune", "--before=2026-01-31", "--dry-run", "--yes"], "--dry-run or --yes is given twice."),
+            (&["serve", "--yes"], "--before, --dry-run and --yes belong to prune."),
+        ] {
+            assert_eq!(parsed(words), Err(format!("{expected} See livecounter --help")), "{words:?}");
+        }
     }
 
     #[test]

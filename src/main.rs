@@ -6,7 +6,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use cli::{Command, Flags};
-use livecounter::app::{self, App, StartError};
+use livecounter::app::{self, App, ParseDayError, PruneError, StartError};
 use livecounter::settings::{Settings, SettingsError, environment};
 use livecounter::telemetry;
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -23,6 +23,19 @@ fn main() -> ExitCode {
             print(&format!("the settings can be used: {}\n", app::check(&settings)?));
             Ok(())
         }),
+        Ok(Command::Prune(flags, prune)) => match prune.before.parse() {
+            Ok(before) => with_settings(&flags, async |settings| {
+                let progress = |text: &str| drop(writeln!(std::io::stderr(), "{text}"));
+                let pruned = app::prune(&settings, before, prune.remove, progress).await;
+                let pruned = pruned.map_err(|error| match error {
+                    PruneError::Settings(error) => StartError::Settings(error).into(),
+                    error => anyhow::Error::from(error),
+                });
+                print(&format!("{}\n", pruned?));
+                Ok(())
+            }),
+            Err(problem) => refuse(&format!("--before: {}", ParseDayError::to_string(&problem))),
+        },
         Ok(Command::Print(text)) => {
             print(&text);
             ExitCode::SUCCESS

@@ -3,6 +3,7 @@
 mod checked;
 mod mode;
 mod parts;
+mod prune;
 mod server;
 
 use std::io;
@@ -24,6 +25,7 @@ use crate::settings::{Settings, SettingsError};
 use checked::Checked;
 pub use checked::check;
 use parts::{StoreKind, verifier};
+pub use prune::{Day, ParseDayError, PruneError, prune};
 use server::{Terms, listen, serve};
 
 /// How long the announcements that are pending may take to get out when the service stops.

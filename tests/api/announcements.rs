@@ -222,7 +222,7 @@ async fn a_purge_that_takes_long_does_not_slow_a_busy_counter_down() {
 #[tokio::test]
 async fn what_waits_for_a_long_gate_is_nothing_that_sweeps_find() {
     let (redis, proxy) = (RedisServer::start(), Witness::start().await);
-    let grip = format!("http://{}/?iss=test&key=secret", proxy.addr);
+    let grip = format!("http://{}/?iss=test&key=a-secret-for-these-tests", proxy.addr);
     let settings = [
         ("REDIS_URL", redis.url()),
         ("GRIP_URL", grip),

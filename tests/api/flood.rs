@@ -21,7 +21,7 @@ const MEDIAN: Duration = Duration::from_secs(1);
 const WORST: Duration = Duration::from_secs(3);
 
 fn grip(proxy: &Witness) -> String {
-    format!("http://{}/?iss=test&key=secret", proxy.addr)
+    format!("http://{}/?iss=test&key=a-secret-for-these-tests", proxy.addr)
 }
 
 /// Waits until the proxy is told that the counter stands there; how long that takes.

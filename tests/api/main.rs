@@ -22,6 +22,7 @@ mod limits;
 mod logs;
 mod operations;
 mod program;
+mod prune;
 mod purging;
 mod raw_bytes;
 mod settings;

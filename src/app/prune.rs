@@ -1,0 +1,171 @@
+//! `livecounter prune`: removes what nobody has changed for long, from whichever store the settings name.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::parts::StoreKind;
+use crate::settings::{Settings, SettingsError};
+use crate::store::redis::RedisStore;
+use crate::store::{Pruned, StoreError, sqlite};
+
+/// One call may wait for an answer as long as this.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How often it is said how far it has come.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
+const DAY_MS: u64 = 24 * 3600 * 1000;
+
+/// A day by the calendar; it begins at midnight UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day {
+    year: u16,
+    month: u8,
+    day: u8,
+}
+
+/// The text is no day that has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseDayError {
+    /// Not as `2026-01-31`, or there is no such day.
+    #[error("must be a day, such as 2026-01-31")]
+    Malformed,
+    /// All topics would be older.
+    #[error("must not lie ahead")]
+    Ahead,
+}
+
+/// Why pruning has ended before its end. What was removed stays removed.
+#[derive(Debug, thiserror::Error)]
+pub enum PruneError {
+    /// A setting cannot be used, or the file that it names is in use.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// Redis has not answered.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Counts the topics that have not changed since the beginning of a day, and with `remove` removes them; tells `progress` how
+/// far it has come, each second. Returns what has become of it, as a sentence.
+pub async fn prune(
+    settings: &Settings,
+    before: Day,
+    remove: bool,
+    progress: impl Fn(&str),
+) -> Result<String, PruneError> {
+    let mut told = Instant::now();
+    let tell = |so_far: Pruned| {
+        if told.elapsed() >= TOLD_EVERY {
+            told = Instant::now();
+            progress(&format!(
+                "{} topics looked at, {} of them have not changed since",
+                so_far.seen, so_far.old
+            ));
+        }
+    };
+    StoreKind::check(settings).map_err(|error| settings.locate(error))?;
+    let Pruned { seen, old } = match &settings.redis_url {
+        Some(url) => {
+            let store = RedisStore::connect(url.expose(), TIMEOUT);
+            let store = store.map_err(|error| settings.locate(SettingsError::new("redis.url", error)))?;
+            store.prune(before.begins_ms(), remove, tell).await?
+        }
+        None => sqlite::prune(&settings.sqlite_path, before.begins_ms(), remove, tell)
+            .map_err(|error| settings.locate(SettingsError::new("sqlite.path", error)))?,
+    };
+    Ok(if remove {
+        format!("{old} of {seen} topics had not changed since {before}, 0:00 UTC, and are removed")
+    } else {
+        format!("{old} of {seen} topics have not changed since {before}, 0:00 UTC; --yes removes them")
+    })
+}
+
+impl Day {
+    /// Milliseconds from 1970 to its beginning.
+    fn begins_ms(self) -> u64 {
+        let years = 1970..self.year;
+        let days = years.map(|year| if is_leap(year) { 366 } else { 365 }).sum::<u64>();
+        let months = (1..self.month).map(|month| u64::from(month_length(self.year, month))).sum::<u64>();
+        (days + months + u64::from(self.day) - 1) * DAY_MS
+    }
+}
+
+fn is_leap(year: u16) -> bool {
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+}
+
+fn month_length(year: u16, month: u8) -> u8 {
+    match month {
+        2 if is_leap(year) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+impl FromStr for Day {
+    type Err = ParseDayError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let form = |at, byte: u8| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
+        if text.len() != 10 || !text.bytes().enumerate().all(|(at, byte)| form(at, byte)) {
+            return Err(ParseDayError::Malformed);
+        }
+        let number = |part: &str| part.parse::<u16>().map_err(|_| ParseDayError::Malformed);
+        let (year, month, day) = (number(&text[..4])?, number(&text[5..7])? as u8, number(&text[8..])? as u8);
+        if year < 1970 || !(1..=12).contains(&month) || !(1..=month_length(year, month)).contains(&day) {
+            return Err(ParseDayError::Malformed);
+        }
+        let day = Day { year, month, day };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        if u128::from(day.begins_ms()) > now.as_millis() {
+            return Err(ParseDayError::Ahead);
+        }
+        Ok(day)
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_begins_where_the_calendar_says() {
+        // Answers of `date --date=... --utc +%s`.
+        for (text, seconds) in [
+            ("1970-01-01", 0),
+            ("1970-03-01", 5_097_600),
+            ("2000-02-29", 951_782_400),
+            ("2024-12-31", 1_735_603_200),
+            ("2026-01-31", 1_769_817_600),
+        ] {
+            let day: Day = text.parse().expect("a day");
+            assert_eq!((day.begins_ms(), day.to_string().as_str()), (seconds * 1000, text));
+        }
+    }
+
+    #[test]
+    fn what_is_no_day_or_lies_ahead_is_refused() {
+        for text in [
+            "",
+            "2026-1-31",
+            "2026-02-29",
+            "2026-13-01",
+            "2026-00-10",
+            "2026-01-00",
+            "1969-12-31",
+            "2026-01-31T",
+            "2026/01/31",
+            "+026-01-31",
+        ] {
+            assert_eq!(text.parse::<Day>(), Err(ParseDayError::Malformed), "{text}");
+        }
+        assert_eq!("9999-01-01".parse::<Day>(), Err(ParseDayError::Ahead));
+    }
+}
