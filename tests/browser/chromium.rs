@@ -25,6 +25,15 @@ pub(crate) struct Chromium {
 
 impl Chromium {
     pub(crate) async fn launch() -> Self {
+        Self::launch_with(false).await
+    }
+
+    /// One that takes certificates of authorities that it does not know, as those of the tests are.
+    pub(crate) async fn launch_trusting_all_certificates() -> Self {
+        Self::launch_with(true).await
+    }
+
+    async fn launch_with(insecure_certificates: bool) -> Self {
         let profile = tempfile::tempdir().expect("a directory for the profile");
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
@@ -38,6 +47,7 @@ impl Chromium {
         let address = format!("http://127.0.0.1:{}", announced_port(&mut driver).await);
 
         let capabilities = json!({
+            "acceptInsecureCerts": insecure_certificates,
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
             "goog:chromeOptions": { "args": [
                 "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

@@ -6,6 +6,7 @@ mod support;
 mod chain;
 mod chromium;
 mod elsewhere;
+mod front;
 mod home;
 mod http;
 mod relay;

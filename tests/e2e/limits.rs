@@ -1,18 +1,10 @@
 //! Limits behind the whole chain: whose request it is, and that refusals reach the client as they are.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use reqwest::{Client, Response};
 
 use crate::support::chain::Chain;
-use crate::support::http::header;
+use crate::support::http::{client_at, header};
 use crate::support::pushpin::Options;
-
-/// A client with this address of the machine: the parts of the chain have 127.0.0.1 among themselves.
-fn client(last: u8) -> Client {
-    let address = IpAddr::from(Ipv4Addr::new(127, 0, 0, last));
-    Client::builder().no_proxy().local_address(address).build().expect("an HTTP client")
-}
 
 async fn post(client: &Client, url: &str) -> Response {
     // What a client writes here itself must not count.
@@ -26,7 +18,7 @@ async fn a_client_of_the_chain_is_limited_by_its_own_address() {
     let settings = [("LIVECOUNTER__LIMITS__WRITES", "3/h"), ("LIVECOUNTER__TRUSTED_PROXIES", "127.0.0.1")];
     let chain = Chain::with(1, &settings, Options::default()).await;
     let url = chain.pushpin.url("/counters/2/");
-    let (one, other) = (client(2), client(3));
+    let (one, other) = (client_at(2), client_at(3));
     for expected in ["1\n", "2\n", "3\n"] {
         assert_eq!(post(&one, &url).await.text().await.expect("a text"), expected);
     }
@@ -44,7 +36,7 @@ async fn a_client_of_the_chain_is_limited_by_its_own_address() {
 async fn a_chain_that_is_full_says_so_and_counts_on() {
     let settings = [("LIVECOUNTER__LIMITS__TOPICS", "3")];
     let chain = Chain::with(1, &settings, Options::default()).await;
-    let client = client(1);
+    let client = client_at(1);
     for counter in ["a", "b", "c"] {
         let answer = post(&client, &chain.pushpin.url(&format!("/counters/{counter}/"))).await;
         assert_eq!(answer.status(), 200, "{counter}");

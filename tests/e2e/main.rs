@@ -8,6 +8,7 @@ mod chain;
 mod counters;
 mod edge;
 mod foreign;
+mod front;
 mod head;
 mod limits;
 mod origin;

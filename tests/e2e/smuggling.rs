@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use crate::support::app::TestApp;
 use crate::support::chain::Chain;
+use crate::support::front::Front;
 use crate::support::http::client;
 use crate::support::pushpin::Pushpin;
 use crate::support::raw::raw_head;
@@ -156,6 +157,13 @@ async fn no_victim_is_answered_for_another_straight_to_an_origin() {
 async fn no_victim_is_answered_for_another_through_the_cache() {
     let chain = Chain::start(1).await;
     nobody_is_answered_for_another(chain.pushpin.addr(), &chain.origins[0]).await;
+}
+
+#[tokio::test]
+async fn no_victim_is_answered_for_another_through_the_front() {
+    let chain = Chain::start(1).await;
+    let front = Front::start(chain.pushpin.addr(), chain.cache.addr()).await;
+    nobody_is_answered_for_another(front.addr(), &chain.origins[0]).await;
 }
 
 #[tokio::test]

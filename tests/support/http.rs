@@ -1,17 +1,25 @@
 //! The HTTP client of the tests.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// A client that asks no proxy, follows nothing and waits ten seconds at most.
 pub fn client() -> reqwest::Client {
+    builder().build().expect("an HTTP client")
+}
+
+/// One with this address of the machine, 127.0.0.`last`: the servers of a test have 127.0.0.1 among themselves.
+pub fn client_at(last: u8) -> reqwest::Client {
+    builder().local_address(IpAddr::from([127, 0, 0, last])).build().expect("an HTTP client")
+}
+
+fn builder() -> reqwest::ClientBuilder {
     // An error only says that another test of this process has installed it.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .timeout(Duration::from_secs(10))
-        .build()
-        .expect("an HTTP client")
 }
 
 /// The value of a response header, empty when there is none.

@@ -11,6 +11,7 @@ pub mod certificates;
 pub mod chain;
 pub mod edge;
 pub mod foreign;
+pub mod front;
 pub mod http;
 pub mod port;
 pub mod process;

@@ -1,0 +1,61 @@
+//! The front with our configuration: Debian's HAProxy, before Pushpin and the cache.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use super::port::Port;
+use super::process::{self, Process};
+
+/// What a test may want otherwise.
+#[derive(Default)]
+pub struct Options<'a> {
+    /// A file with certificate and key: with it the front speaks TLS.
+    pub certificate: Option<&'a Path>,
+    /// What one client may have, e.g. `("FRONT_OPEN", "3")`.
+    pub environment: &'a [(&'a str, &'a str)],
+}
+
+/// A running front, ended when dropped.
+pub struct Front {
+    port: Port,
+    _process: Process,
+}
+
+impl Front {
+    /// Starts one; without a certificate, and with limits that no test meets by itself.
+    pub async fn start(pushpin: SocketAddr, cache: SocketAddr) -> Front {
+        let environment = &[("FRONT_REQUESTS", "100000")];
+        Front::with(pushpin, cache, Options { environment, ..Options::default() }).await
+    }
+
+    /// Starts one with other settings.
+    pub async fn with(pushpin: SocketAddr, cache: SocketAddr, options: Options<'_>) -> Front {
+        process::require("haproxy", "haproxy");
+        let (port, dir) = (Port::reserve(), process::directory());
+        let mut command = Command::new(process::repository("pushpin/front"));
+        command.args(["--listen", &port.addr().to_string()]);
+        command.args(["--pushpin", &pushpin.to_string(), "--cache", &cache.to_string()]);
+        if let Some(certificate) = options.certificate {
+            command.arg("--certificate").arg(certificate);
+        }
+        for name in ["FRONT_CONNECTIONS", "FRONT_OPEN", "FRONT_REQUESTS"] {
+            command.env_remove(name);
+        }
+        command.envs(options.environment.iter().copied());
+        let mut process = Process::start("haproxy", &mut command, dir);
+        let address = port.addr();
+        process.until(async || tokio::net::TcpStream::connect(address).await.is_ok()).await;
+        Front { port, _process: process }
+    }
+
+    /// Where clients connect.
+    pub fn addr(&self) -> SocketAddr {
+        self.port.addr()
+    }
+
+    /// The public URL of a path, without TLS.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.addr())
+    }
+}
