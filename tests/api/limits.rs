@@ -1,8 +1,11 @@
 //! What one client may take, and which client it is.
 
+use std::collections::HashMap;
+use std::io::Write;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use livecounter::settings::Settings;
 use reqwest::Response;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -272,6 +275,22 @@ async fn a_store_that_does_not_answer_is_503_where_topics_are_limited() {
     assert_eq!(statuses(&app, 0..1).await, [503]);
     let known = metric(&app.address, "livecounter_topics ").await;
     assert!(known.is_some_and(f64::is_nan), "{known:?}");
+}
+
+#[test]
+fn the_settings_that_the_documentation_shows_can_be_used() {
+    for document in ["docs/your-site.md", "docs/configuration.md"] {
+        let text = std::fs::read_to_string(process::repository(document)).expect("the document");
+        let shown: Vec<&str> =
+            text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert!(!shown.is_empty(), "{document} shows no settings");
+        for shown in shown {
+            let mut file = tempfile::NamedTempFile::new().expect("a file");
+            file.write_all(shown.as_bytes()).expect("to write it");
+            let settings = Settings::load(Some(file.path()), HashMap::new(), None);
+            assert!(settings.is_ok(), "{document}: {settings:?}\n{shown}");
+        }
+    }
 }
 
 /// What the program logs by the time it serves on this address.
