@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::error::ApiError;
+use super::multipart;
 use crate::domain::Amount;
 use crate::nearest::nearest;
 
@@ -80,7 +81,11 @@ async fn by_of_body(request: &HttpRequest, payload: Payload) -> Result<Option<St
     match essence.as_str() {
         // The last two are what `navigator.sendBeacon` sends of a string, and of a Blob without a type.
         "application/json" | "text/plain" | "" => by_of_json(&body),
-        "application/x-www-form-urlencoded" => by_of_form(&body),
+        "application/x-www-form-urlencoded" => by_of_form(pairs(&body, "the body")?),
+        "multipart/form-data" => match multipart::fields(content_type, &body) {
+            Some(fields) => by_of_form(fields),
+            None => Err(ApiError::BadRequest("the body is no multipart form with text fields".into())),
+        },
         _ => Err(ApiError::UnsupportedMediaType),
     }
 }
@@ -125,8 +130,7 @@ impl<'de> Visitor<'de> for ByObject {
 }
 
 /// The `by` of a form. As in JSON, another field is a mistake: most likely it is JSON, sent as what curl calls any body.
-fn by_of_form(body: &[u8]) -> Result<Option<String>, ApiError> {
-    let pairs = pairs(body, "the body")?;
+fn by_of_form(pairs: Vec<(String, String)>) -> Result<Option<String>, ApiError> {
     match pairs.iter().find(|(name, _)| name != "by") {
         Some((name, _)) => Err(ApiError::BadRequest(format!(
             "the body is a form with the unknown field {name:?}; JSON needs Content-Type: application/json"

@@ -43,7 +43,7 @@ pub enum ApiError {
     BodyTooSlow(u64),
     /// The body is of a kind that the resource does not read.
     #[error(
-        "the body must be JSON (application/json or text/plain) or a form (application/x-www-form-urlencoded)"
+        "the body must be JSON (application/json or text/plain) or a form (application/x-www-form-urlencoded or multipart/form-data)"
     )]
     UnsupportedMediaType,
     /// The body is compressed: not worth it for a number.

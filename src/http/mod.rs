@@ -11,6 +11,7 @@ mod home;
 mod limit_metrics;
 mod limited;
 mod metrics;
+mod multipart;
 mod observe;
 mod operations;
 mod streams;

@@ -130,6 +130,24 @@ async fn what_a_beacon_sends_counts() {
         let answer = request.send().await.expect("an answer");
         assert_eq!(answer.text().await.expect("a text"), expected, "{kind:?} {body}");
     }
+    let form = "--x\r\nContent-Disposition: form-data; name=\"by\"\r\n\r\n5\r\n--x--\r\n";
+    let send = async |body: String| {
+        let request =
+            client().post(app.counter("2")).header("content-type", "multipart/form-data; boundary=x");
+        let answer = request.body(body).send().await.expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("a text"))
+    };
+    assert_eq!(send(form.to_owned()).await, (200, "16\n".to_owned()));
+    assert_eq!(send("--x--\r\n".to_owned()).await, (200, "17\n".to_owned()), "an empty one");
+    for (body, named) in [
+        (form.replace("\"by\"", "\"bye\""), "unknown field"),
+        (form.replace("\"by\"", "\"by\"; filename=\"by\""), "no multipart form"),
+        (form.replace("--x--", ""), "no multipart form"),
+        (form.replace("\n5", "\n0"), "by must not be 0"),
+    ] {
+        let (status, problem) = send(body).await;
+        assert!(status == 400 && problem.contains(named), "{status} {problem}");
+    }
     for body in ["5", "by=5", "hello"] {
         let request = client().post(app.counter("2")).header("content-type", "text/plain").body(body);
         assert_eq!(request.send().await.expect("an answer").status(), StatusCode::BAD_REQUEST, "{body}");

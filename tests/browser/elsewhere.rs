@@ -110,6 +110,7 @@ await attempt("credentials and headers", { method: "POST", credentials: "include
 for (const [name, data, expected] of [
   ["beacon", undefined, 1],
   ["beacon of a form", new URLSearchParams({ by: 5 }), 5],
+  ["beacon of a FormData", (() => { const form = new FormData(); form.append("by", "5"); return form; })(), 5],
   ["beacon of a text", '{"by":5}', 5],
   ["beacon of a typed Blob", new Blob(['{"by":5}'], { type: "application/json" }), 5],
   ["beacon of a Blob", new Blob(['{"by":5}']), 5],
@@ -146,10 +147,11 @@ async fn scripts_of_another_site_may_trace_sign_in_and_send_beacons() {
             "credentials and headers": "1, 1",
             "beacon": "true, 1",
             "beacon of a form": "true, 5",
+            "beacon of a FormData": "true, 5",
             "beacon of a text": "true, 5",
             "beacon of a typed Blob": "true, 5",
             "beacon of a Blob": "true, 5",
-            "EventSource": "0, cross-10@0-0",
+            "EventSource": "0, cross-11@0-0",
         })
     );
 }
