@@ -14,8 +14,9 @@ use crate::store::sqlite::SqliteStore;
 
 /// How long one Redis round trip may take before its callers are told 503.
 const STORE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How soon it is tried again to bring what is in Redis to this version.
+/// How soon it is tried again to bring what is in Redis to this version, and which failure an operator is told of.
 const MIGRATE_AGAIN: Duration = Duration::from_secs(2);
+const MIGRATE_SAID: u64 = 5;
 /// How long the workers' threads may take to let go of the store when the service stops.
 const RELEASE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -60,7 +61,7 @@ impl StoreKind {
         let Ok(store) = RedisStore::connect(url, STORE_TIMEOUT) else { return };
         tokio::spawn(async move {
             let mut again = tokio::time::interval(MIGRATE_AGAIN);
-            loop {
+            for attempt in 1_u64.. {
                 again.tick().await;
                 match store.migrate().await {
                     Ok(0) => return,
@@ -69,10 +70,11 @@ impl StoreKind {
                             "{topics} topics in Redis, which an older version wrote, are counted now"
                         );
                     }
-                    // A newer version is said by whoever needs the store.
-                    Err(error) => tracing::debug!(
-                        "what older versions wrote to Redis is not brought to this one: {error}"
+                    // That Redis is away, or of a newer version, is said by whoever needs the store. A right may be missing.
+                    Err(error) if attempt == MIGRATE_SAID => tracing::warn!(
+                        "what an older version wrote to Redis is not counted yet, and tried again: {error}"
                     ),
+                    Err(error) => tracing::debug!("Redis is not migrated yet: {error}"),
                 }
             }
         });

@@ -158,3 +158,19 @@ async fn a_node_that_hangs_holds_up_no_call_to_the_others() {
     }
     assert!(took < Duration::from_secs(1), "{took:?}: one attempt to connect takes as long");
 }
+
+#[tokio::test]
+async fn an_origin_that_starts_while_the_node_with_the_schema_hangs_serves_what_the_others_have() {
+    let mut cluster = RedisCluster::start(3, 0, &["--cluster-require-full-coverage no"]).await;
+    let topics = topics(60);
+    assert!(connect(&cluster).add(adds(&topics)).await.iter().all(Result::is_ok));
+    let first = cluster.nodes[0].cli(&["CLUSTER", "KEYSLOT", "{b0}"]).parse().expect("a slot");
+    let away = cluster.owner(first).expect("an owner");
+    cluster.nodes[away].pause();
+    let store = connect(&cluster);
+    let at_once = async || {
+        let (since, answers) = (Instant::now(), store.add(adds(&topics)).await);
+        (answers.iter().any(Result::is_ok) && since.elapsed() < Duration::from_millis(500)).then_some(())
+    };
+    eventually("the others to serve", at_once).await;
+}

@@ -66,6 +66,9 @@ async fn everything_works(store: &RedisStore) {
     assert!(readings.into_iter().all(|reading| reading.expect("a reading").value > 0));
     store.outbox_len().await.expect("a number");
     store.ping().await.expect("an answer");
+    assert!(store.topic_count().await.expect("a number") >= 100);
+    store.migrate().await.expect("a look");
+    store.prune(u64::MAX >> 12, true, |_| ()).await.expect("removed");
 }
 
 #[tokio::test]
@@ -74,6 +77,12 @@ async fn a_user_with_the_documented_rights_can_do_everything() {
     let rights = documented_rights();
     let user = ["ACL", "SETUSER", "livecounter", "on", ">hunter2"];
     server.cli(&user.into_iter().chain(rights.split(' ')).collect::<Vec<_>>());
+    // As the version before left it.
+    let old: Topic = "counter-0".parse().expect("a topic");
+    let hash = format!("lc:{{b{}}}:t:{old}", old.bucket());
+    server.cli(&[
+        "HSET", &hash, "v", "1", "e", "9", "r", "1", "c", "0", "p", "1", "w", "1", "q", "0", "a", "1",
+    ]);
     everything_works(&connect(&with_login(&server.url(), "livecounter:hunter2"))).await;
 }
 

@@ -4,7 +4,8 @@
 //! may work beside each other: what the older ones leave out, a claim by a newer one adds.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use redis::{ErrorKind, RedisError, RedisResult, Value};
 
@@ -23,20 +24,33 @@ const STEP_PAUSE: Duration = Duration::from_millis(3);
 
 /// Whether this connection may work with what is there; not asked again once it may.
 #[derive(Default)]
-pub(super) struct SchemaCheck(AtomicBool);
+pub(super) struct SchemaCheck {
+    fits: AtomicBool,
+    /// When the node of a Cluster that knows was asked last, and did not answer.
+    unanswered: Mutex<Option<Instant>>,
+}
+
+impl SchemaCheck {
+    fn was_unanswered(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl RedisStore {
     /// Refuses a Redis that a newer version has written. To be called before anything is read or written.
     pub(super) async fn check_schema(&self) -> RedisResult<()> {
-        if self.schema.0.load(Ordering::Relaxed) {
+        if self.schema.fits.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        if self.schema.was_unanswered().is_some_and(|at| at.elapsed() < LOOK_EVERY) {
             return Ok(());
         }
         match self.version().await {
             Ok(Some(version)) if version > VERSION => return Err(newer(version)),
-            Ok(_) => self.schema.0.store(true, Ordering::Relaxed),
-            // Of a Cluster another node may be there, whose topics must not wait for this one.
+            Ok(_) => self.schema.fits.store(true, Ordering::Relaxed),
             Err(error) if matches!(self.route, Route::One(_)) => return Err(error),
-            Err(_) => {}
+            // Of a Cluster other nodes may be there, whose topics must not wait for this one.
+            Err(_) => *self.schema.was_unanswered() = Some(Instant::now()),
         }
         Ok(())
     }

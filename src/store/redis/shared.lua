@@ -33,10 +33,11 @@ end
 -- What an origin of the version before leaves to do when a topic is claimed: those counted no topics, and kept the value
 -- claimed last in `w`. Left as it was, it would be announced by them with an id that it does not have.
 local function take_over(topic, outbox, counted, w)
+  -- Whatever fails here, as while the slot moves to another node or where a right is missing, must not end the script
+  -- half-way.
   if w then
-    call('HDEL', topic, 'w')
+    pcall('HDEL', topic, 'w')
   end
-  -- Whatever fails here, as while the slot moves to another node, must not end the script half-way.
   if not counted and type(pcall('INCR', count_of(topic, outbox))) == 'number' then
     call('HSET', topic, 'n', 1)
   end
