@@ -2,7 +2,9 @@
 
 use reqwest::{Client, Response};
 
+use crate::support::app::TestApp;
 use crate::support::chain::Chain;
+use crate::support::foreign::Foreign;
 use crate::support::http::{client_at, header};
 use crate::support::pushpin::Options;
 
@@ -48,5 +50,30 @@ async fn a_chain_that_is_full_says_so_and_counts_on() {
     for counter in ["a", "b", "c"] {
         let answer = post(&client, &chain.pushpin.url(&format!("/counters/{counter}/"))).await;
         assert_eq!(answer.text().await.expect("a text"), "2\n", "{counter}");
+    }
+}
+
+#[tokio::test]
+async fn behind_nginx_each_client_and_its_streams_are_counted() {
+    let settings = [
+        ("LIVECOUNTER__LIMITS__WRITES", "1/h"),
+        ("LIVECOUNTER__LIMITS__STREAMS", "1"),
+        ("LIVECOUNTER__TRUSTED_PROXIES", "127.0.0.1, ::1"),
+    ];
+    let app = TestApp::with(&settings).await;
+    // As docs/your-site.md and docs/operations.md have it.
+    let directives = "proxy_http_version 1.1;\nproxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;";
+    let nginx = Foreign::nginx(app.addr, directives).await;
+    let url = nginx.counter("2");
+    for address in [2, 3] {
+        let client = client_at(address);
+        assert_eq!(post(&client, &url).await.status(), 200, "{address}");
+        assert_eq!(post(&client, &url).await.status(), 429, "{address}");
+        let stream = async || {
+            let request = client.get(&url).header("accept", "text/event-stream");
+            request.header("x-forwarded-for", "192.0.2.1").send().await.expect("an answer")
+        };
+        let first = stream().await;
+        assert_eq!((first.status().as_u16(), stream().await.status().as_u16()), (200, 429), "{address}");
     }
 }
