@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use crate::support::app::TestApp;
 use crate::support::chain::Chain;
 use crate::support::foreign::Foreign;
+use crate::support::front::Front;
 use crate::support::http::client;
 use crate::support::sse::Listener;
 
@@ -59,6 +60,29 @@ async fn a_cache_before_the_embedded_mode_replays_no_stream() {
 async fn a_cache_before_pushpin_replays_no_stream() {
     let chain = Chain::start(1).await;
     assert_streams_begin_with_the_present_value(chain.pushpin.addr()).await;
+}
+
+#[tokio::test]
+async fn a_cache_before_the_front_replays_no_stream() {
+    let chain = Chain::start(1).await;
+    let front = Front::start(chain.pushpin.addr(), chain.cache.addr()).await;
+    assert_streams_begin_with_the_present_value(front.addr()).await;
+}
+
+#[tokio::test]
+async fn a_held_stream_tells_caches_to_keep_nothing_where_ours_keeps_it() {
+    let chain = Chain::start(1).await;
+    let front = Front::start(chain.pushpin.addr(), chain.cache.addr()).await;
+    for kept in ["MISS", "HIT"] {
+        let mut stream = Listener::connect(front.addr(), COUNTER).await;
+        assert_eq!(stream.next(SOON).await.data, "0");
+        assert_eq!(stream.header("x-cache"), kept, "ours goes by Surrogate-Control");
+        assert_eq!(stream.header("cache-control"), "no-cache, no-transform");
+        assert_eq!(stream.header("x-accel-buffering"), "no");
+        for name in ["surrogate-control", "surrogate-key", "xkey", "grip-hold", "grip-channel", "grip-link"] {
+            assert_eq!(stream.header(name), "", "{name}");
+        }
+    }
 }
 
 /// Through nginx with nothing but `proxy_pass`, each event is shown when it comes.

@@ -1,7 +1,7 @@
 //! The front of a public chain: what is slow is cut, what is ambiguous is refused, no client takes more than its share,
 //! and streams live.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -175,6 +175,25 @@ async fn a_request_goes_on_without_cookies_and_with_the_clients_address() {
     let answer = client.post(front.url(COUNTER)).body("x".repeat(20_000)).send().await.expect("an answer");
     assert_eq!(answer.status(), 413);
     assert!(to_cache.try_recv().is_err(), "nothing passed");
+}
+
+#[tokio::test]
+async fn clients_of_both_families_are_known_by_their_address() {
+    let environment = &[("FRONT_REQUESTS", "2")];
+    let options = Options { everywhere: true, environment, ..Options::default() };
+    let (front, _to_pushpin, mut to_cache) = front_of_noting(options).await;
+    let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, front.addr().port()));
+    let clients = [(client_at(2), front.addr(), "127.0.0.2"), (client_at(3), front.addr(), "127.0.0.3")];
+    for (client, front, address) in clients.into_iter().chain([(client(), v6, "::1")]) {
+        let url = format!("http://{front}{COUNTER}");
+        for expected in [200, 200, 429] {
+            assert_eq!(client.get(&url).send().await.expect("an answer").status(), expected, "{address}");
+        }
+        for _ in 0..2 {
+            let head = to_cache.recv().await.expect("a request");
+            assert_eq!(raw::header(&head, "x-forwarded-for"), address);
+        }
+    }
 }
 
 #[tokio::test]

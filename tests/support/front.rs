@@ -12,6 +12,8 @@ use super::process::{self, Process};
 pub struct Options<'a> {
     /// A file with certificate and key: with it the front speaks TLS.
     pub certificate: Option<&'a Path>,
+    /// It listens on all addresses of both families, not on 127.0.0.1 alone.
+    pub everywhere: bool,
     /// What one client may have, e.g. `("FRONT_OPEN", "3")`.
     pub environment: &'a [(&'a str, &'a str)],
 }
@@ -34,7 +36,9 @@ impl Front {
         process::require("haproxy", "haproxy");
         let (port, dir) = (Port::reserve(), process::directory());
         let mut command = Command::new(process::repository("pushpin/front"));
-        command.args(["--listen", &port.addr().to_string()]);
+        let listen =
+            if options.everywhere { format!("[::]:{}", port.number()) } else { port.addr().to_string() };
+        command.args(["--listen", &listen]);
         command.args(["--pushpin", &pushpin.to_string(), "--cache", &cache.to_string()]);
         if let Some(certificate) = options.certificate {
             command.arg("--certificate").arg(certificate);
