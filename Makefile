@@ -1,7 +1,7 @@
 # `make` alone says what there is.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps fmt lint edge test chaos audit up bench clean
+.PHONY: help deps fmt lint check edge test chaos audit up bench clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,11 @@ lint: ## formatting and lints
 	cd fastly && cargo fmt --check
 	cd fastly && cargo clippy --all-targets --features compute --locked -- -D warnings
 
+check: ## formatting, lints, unit and API tests: what to run before each commit
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	cargo test --locked --lib --bins --test api
+
 edge: ## the program for Fastly's edge: fastly/bin/main.wasm
 	@fastly/build
 
@@ -31,6 +36,7 @@ test: deps ## everything: packages, formatting, lints, all tests with the real s
 	cd fastly && cargo test --locked
 	@$(MAKE) --no-print-directory edge
 	cargo test --locked --no-run
+	@.ci/schemathesis
 	@.ci/viceroy
 	cargo test --locked -- --skip scenarios::
 	cargo test --locked --test chaos scenarios:: -- --skip pressure:: --test-threads=6
