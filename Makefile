@@ -51,7 +51,8 @@ audit: ## licences and known faults of the dependencies (needs cargo-deny)
 	cargo deny --manifest-path fastly/Cargo.toml --config deny.toml --target wasm32-wasip1 --features compute \
 	  check -A license-not-encountered -A advisory-not-detected
 
-up: deps ## the whole chain on this machine without Docker; Ctrl-C ends it. EDGE=1: with the edge program in front
+up: ## the whole chain on this machine without Docker; Ctrl-C ends it. EDGE=1 or FRONT=1: with the edge program or HAProxy in front
+	@.ci/deps up $(if $(FRONT),front) $(if $(EDGE),edge)
 	@.ci/up
 
 bench: ## the side-by-side measurements, as a table

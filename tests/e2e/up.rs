@@ -12,8 +12,34 @@ const SOON: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn make_up_serves_streams_and_leaves_nothing_behind() {
-    let names =
-        ["PORT", "REDIS_PORT", "ORIGIN_PORT", "ORIGIN_B_PORT", "CACHE_PORT", "PURGE_PORT", "CONTROL_PORT"];
+    it_serves_streams_and_leaves_nothing_behind(&[]).await;
+}
+
+#[tokio::test]
+async fn make_up_with_a_front_serves_streams_and_takes_cookies() {
+    it_serves_streams_and_leaves_nothing_behind(&[("FRONT", "1")]).await;
+}
+
+#[tokio::test]
+async fn make_up_refuses_a_front_beside_an_edge() {
+    let mut command = Command::new(repository(".ci/up"));
+    command.envs([("FRONT", "1"), ("EDGE", "1")]);
+    let mut up = Process::start("make up", &mut command, directory());
+    assert_eq!(up.ended(SOON).await.code(), Some(1));
+    assert!(up.log().contains("EDGE=1 and FRONT=1 exclude each other"), "{}", up.log());
+}
+
+async fn it_serves_streams_and_leaves_nothing_behind(environment: &[(&str, &str)]) {
+    let names = [
+        "PORT",
+        "REDIS_PORT",
+        "ORIGIN_PORT",
+        "ORIGIN_B_PORT",
+        "CACHE_PORT",
+        "PURGE_PORT",
+        "CONTROL_PORT",
+        "PUSHPIN_PORT",
+    ];
     let ports = names.map(|_| Port::reserve());
     let dir = directory();
     let place = dir.path().join("tmp");
@@ -23,6 +49,10 @@ async fn make_up_serves_streams_and_leaves_nothing_behind() {
     command.arg("--default-signal=INT").arg(repository(".ci/up"));
     command.envs(names.into_iter().zip(ports.iter().map(|port| port.number().to_string())));
     command.env("LIVECOUNTER_BIN", env!("CARGO_BIN_EXE_livecounter")).env("TMPDIR", &place);
+    for name in ["FRONT", "EDGE", "CERTIFICATE"] {
+        command.env_remove(name);
+    }
+    command.envs(environment.iter().copied());
     let mut up = Process::start("make up", &mut command, dir);
     let public = ports[0].addr();
     let (log, serving) = (up.dir().join("log"), format!("livecounter is up: http://{public}/\n"));
@@ -34,6 +64,11 @@ async fn make_up_serves_streams_and_leaves_nothing_behind() {
     let added = client().post(&counter).send().await.expect("an answer");
     assert_eq!(added.text().await.expect("a text"), "1\n");
     assert_eq!(listener.next(SOON).await.data, "1");
+    if !environment.is_empty() {
+        // Pushpin itself resets such a connection: it is the front that answers.
+        let cookies = client().get(&counter).header("Cookie", "x".repeat(8500));
+        assert_eq!(cookies.send().await.expect("an answer in spite of cookies").status(), 200);
+    }
 
     // As a terminal does it: to the script's group, in which the servers are not.
     let interrupt = format!("kill -INT -{}", up.id());
