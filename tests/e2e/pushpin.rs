@@ -1,5 +1,7 @@
 //! What Pushpin does when something is slow or fails, and where it is no plain passage: what our documentation says of it.
 
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -9,6 +11,7 @@ use tokio::time::timeout;
 use crate::origin::{Origin, event};
 use crate::support::app::TestApp;
 use crate::support::http::{client, header};
+use crate::support::process;
 use crate::support::pushpin::Pushpin;
 use crate::support::sse::Listener;
 
@@ -92,5 +95,50 @@ async fn who_asks_for_a_100_in_capitals_gets_none() {
         timeout(SOON, socket.read_to_string(&mut answer)).await.expect("an answer").expect("to receive");
         assert!(answer.starts_with(expected), "{answer}");
         assert!(answer.contains("200 OK"), "{answer}");
+    }
+}
+
+/// What pushpin/start makes of a version: the services it writes into pushpin.conf, and the options it gives to Pushpin.
+fn started_as(version: &str) -> (String, String) {
+    let dir = process::directory();
+    for (program, text) in [
+        (
+            "pushpin",
+            format!("#!/bin/sh\n[ \"$1\" = --version ] && echo 'pushpin {version}' || echo \"$*\"\n"),
+        ),
+        ("zurl", "#!/bin/sh\n".to_owned()),
+    ] {
+        let path = dir.path().join(program);
+        std::fs::write(&path, text).expect("to write a program");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("to set its mode");
+    }
+    let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").expect("a PATH"));
+    let place = dir.path().join("place");
+    let mut start = Command::new(process::repository("pushpin/start"));
+    start.arg("--dir").arg(&place).env("PATH", path).env("GRIP_KEY", "the-key-of-a-test");
+    let output = start.output().expect("pushpin/start");
+    assert!(output.status.success(), "{output:?}");
+    let config = std::fs::read_to_string(place.join("pushpin.conf")).expect("a configuration");
+    let services = config.lines().find(|line| line.starts_with("services=")).expect("services");
+    let options = String::from_utf8(output.stdout).expect("text");
+    (
+        services.to_owned(),
+        options.replace(&format!("--config={}", place.join("pushpin.conf").display()), "CONFIG"),
+    )
+}
+
+#[test]
+fn pushpin_is_started_as_its_version_needs() {
+    let (with_zurl, without) = (
+        "services=condure,zurl,pushpin-proxy,pushpin-handler",
+        "services=condure,pushpin-proxy,pushpin-handler",
+    );
+    for (version, services, options) in [
+        ("1.36.0", with_zurl, "--merge-output CONFIG\n"),
+        ("1.37.0", without, "--merge-output CONFIG\n"),
+        ("1.41.0", without, "--merge-output CONFIG\n"),
+        ("2.0.0-dev-20261127", without, "CONFIG\n"),
+    ] {
+        assert_eq!(started_as(version), (services.to_owned(), options.to_owned()), "{version}");
     }
 }
