@@ -1,6 +1,6 @@
 # The origin: one binary on a small Debian. The cache mounts need BuildKit, the default of `docker build` since Docker 23 where
 # its plugin buildx is installed; before, DOCKER_BUILDKIT=1 asks for it.
-FROM rust:1.95-slim-bookworm AS build
+FROM rust:1.95.0-slim-bookworm AS build
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY src src
@@ -10,7 +10,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,id=livecounter-target,target=/src/target,sharing=locked \
     touch src/lib.rs src/main.rs && cargo build --locked --release --bin livecounter && cp target/release/livecounter /livecounter
 
-FROM debian:bookworm-slim
+FROM debian:bookworm-20260803-slim
 # Certificates: Fastly's API and rediss:// are TLS.
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 livecounter \

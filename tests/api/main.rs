@@ -8,6 +8,7 @@ mod announcements;
 mod backlog;
 mod bad_input;
 mod combining;
+mod compose;
 mod connections;
 mod cors;
 mod counters;

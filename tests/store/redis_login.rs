@@ -18,6 +18,14 @@ fn documented_rights() -> String {
     line.expect("the line in the documentation").replace("ACL SETUSER livecounter on >PASSWORD ", "")
 }
 
+#[test]
+fn the_user_of_compose_has_the_documented_rights() {
+    let compose = include_str!("../../docker-compose.yml");
+    let line = compose.lines().find(|line| line.trim_start().starts_with("user livecounter on "));
+    let (_, rights) = line.expect("the user").split_once("$(cat /keys/redis/key) ").expect("its password");
+    assert_eq!(rights, documented_rights());
+}
+
 fn connect(url: &str) -> RedisStore {
     RedisStore::connect(url, Duration::from_secs(2)).expect("a good address")
 }
