@@ -26,6 +26,31 @@ fn the_user_of_compose_has_the_documented_rights() {
     assert_eq!(rights, documented_rights());
 }
 
+/// Redis loads its file as the user `default`: without rights for that user, it leaves out what scripts have written.
+#[tokio::test]
+async fn a_redis_with_the_users_of_compose_loads_what_it_has_written() {
+    let compose = include_str!("../../docker-compose.yml");
+    let users = compose.lines().map(str::trim_start).filter(|line| line.starts_with("user "));
+    // For the test to ask when it is ready.
+    let users = users.filter(|line| !line.starts_with("user health")).map(|line| {
+        let line = line.replace("default off", "default on >watch +ping");
+        format!("--{}", line.replace(">$$(cat /keys/redis/key)", ">hunter2"))
+    });
+    let users: Vec<String> = users.collect();
+    let mut settings: Vec<_> = users.iter().map(String::as_str).collect();
+    settings.extend(["--requirepass watch", "--appendonly yes", "--appendfsync always"]);
+    let mut server = RedisServer::on_port(free_port(), &settings);
+    let url = with_login(&server.url(), "livecounter:hunter2");
+    for added in connect(&url).add(adds()).await {
+        added.expect("counted");
+    }
+    server.kill();
+    server.run();
+    for reading in connect(&url).read(topics()).await {
+        assert_eq!(reading.expect("a reading").value, 1);
+    }
+}
+
 fn connect(url: &str) -> RedisStore {
     RedisStore::connect(url, Duration::from_secs(2)).expect("a good address")
 }
