@@ -15,6 +15,7 @@ use crate::support::http::{client, client_at, header};
 use crate::support::pushpin;
 use crate::support::raw::{self, raw, raw_head, read_request};
 use crate::support::sse::Listener;
+use crate::support::wait;
 
 const SOON: Duration = Duration::from_secs(10);
 /// The front's limit for a whole request is 10 s; the rest is for a machine that is busy.
@@ -175,6 +176,29 @@ async fn a_request_goes_on_without_cookies_and_with_the_clients_address() {
     let answer = client.post(front.url(COUNTER)).body("x".repeat(20_000)).send().await.expect("an answer");
     assert_eq!(answer.status(), 413);
     assert!(to_cache.try_recv().is_err(), "nothing passed");
+}
+
+#[tokio::test]
+async fn requests_count_as_open_while_their_bodies_come() {
+    let options = Options { environment: &[("FRONT_OPEN", "5")], ..Options::default() };
+    let (front, _to_pushpin, mut to_cache) = front_of_noting(options).await;
+    let unfinished = format!("POST {COUNTER} HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n{{");
+    let mut slow = Vec::new();
+    for _ in 0..5 {
+        let mut stream = TcpStream::connect(front.addr()).await.expect("a connection");
+        stream.write_all(unfinished.as_bytes()).await.expect("to send");
+        slow.push(stream);
+    }
+    // At once, and when the five have been read, which nothing tells.
+    let refused = async || raw_head(front.addr(), unfinished.as_bytes()).await.0 == 429;
+    wait::until("a sixth is refused", refused).await;
+    for stream in &mut slow {
+        stream.write_all(b"\"by\":1}").await.expect("to send");
+        let mut answer = [0; 12];
+        timeout(SOON, stream.read_exact(&mut answer)).await.expect("in time").expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        assert!(to_cache.recv().await.expect("a request").ends_with("{\"by\":1}"));
+    }
 }
 
 #[tokio::test]
