@@ -226,7 +226,7 @@ async fn what_waits_for_a_long_gate_is_nothing_that_sweeps_find() {
     let settings = [
         ("REDIS_URL", redis.url()),
         ("GRIP_URL", grip),
-        ("LIVECOUNTER__PUBLISH__INTERVAL", "20s".to_owned()),
+        ("LIVECOUNTER__PUBLISH__INTERVAL", "10s".to_owned()),
     ];
     let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
     let apps = [TestApp::with(&settings).await, TestApp::with(&settings).await];
