@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::StartError;
 use super::mode::mode;
-use super::parts::{StoreKind, endpoints, publisher, purger, verifier};
+use super::parts::{StoreKind, endpoints, publisher, purger, verifier, warn_of_missing_limits};
 use super::server::Capacity;
 use crate::fastly::Purger;
 use crate::grip::{Endpoint, Publisher};
@@ -35,5 +35,6 @@ pub fn check(settings: &Settings) -> Result<String, StartError> {
     let checked = Checked::of(settings).and_then(|checked| StoreKind::check(settings).map(|()| checked));
     let Checked { endpoints, purger, .. } = checked.map_err(|error| settings.locate(error))?;
     verifier(&endpoints);
+    warn_of_missing_limits(settings, settings.listen);
     Ok(mode(settings, &endpoints, purger.as_ref()))
 }

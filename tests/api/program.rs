@@ -146,6 +146,9 @@ fn check_says_which_way_the_service_would_run_and_opens_nothing() {
     assert!(text.contains("counters in the Redis at 127.0.0.1:1, database 3"), "{text}");
     assert!(warnings.contains("a proxy in GRIP_URL has no verify key"), "{warnings}");
     assert!(!format!("{text}{warnings}").contains("hush"));
+    let mut command = program(directory.path());
+    let public = command.args(["check", "--listen", "0.0.0.0:80"]).output().expect("the program to run");
+    assert!(String::from_utf8_lossy(&public.stderr).contains("with no limit on what one client may take"));
     let (status, text, error) = check(&[("REDIS_URL", "http://r"), ("GRIP_URL", "http://127.0.0.1:2/")]);
     assert_eq!((status, text.as_str()), (Some(2), ""));
     assert!(error.starts_with("livecounter: redis.url: must begin with redis://"), "{error}");
