@@ -117,7 +117,11 @@ pub(super) async fn add(
 async fn room(context: &Context) -> Result<Option<Room>, ApiError> {
     let limits = &context.shared.limits;
     let Some(topics) = &limits.topics else { return Ok(None) };
-    let room = topics.room(async || context.live.topic_count().await).await.map_err(ApiError::unread)?;
+    let room = topics.room(async || context.live.topic_count().await).await;
+    let room = room.map_err(|source| ApiError::Unavailable {
+        detail: "the store does not say whether there is room for a new counter; nothing was changed; try again",
+        source,
+    })?;
     if room.is_none() {
         limits.refusals.add(Refusal::Topics);
         return Err(ApiError::TooManyTopics);

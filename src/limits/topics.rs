@@ -23,6 +23,8 @@ pub struct TopicLimit {
 struct Known {
     /// When the store was asked, and what it said.
     counted: Option<(Instant, u64)>,
+    /// When it last did not answer.
+    failed: Option<Instant>,
     /// What this process has created since then, or may have.
     created: u64,
     /// What this process is about to create.
@@ -63,8 +65,11 @@ impl TopicLimit {
     }
 
     /// Room for one more, or `None` where there is none. `count` asks the store for the number of its topics; it is called
-    /// where what is known is too old, and its error is returned.
-    pub async fn room<E>(&self, count: impl AsyncFnOnce() -> Result<u64, E>) -> Result<Option<Room>, E> {
+    /// where what is known is too old. Its error is returned, without a text to all who have waited for it.
+    pub async fn room<E>(
+        &self,
+        count: impl AsyncFnOnce() -> Result<u64, E>,
+    ) -> Result<Option<Room>, Option<E>> {
         self.room_at(Instant::now(), count).await
     }
 
@@ -72,7 +77,7 @@ impl TopicLimit {
         &self,
         now: Instant,
         count: impl AsyncFnOnce() -> Result<u64, E>,
-    ) -> Result<Option<Room>, E> {
+    ) -> Result<Option<Room>, Option<E>> {
         self.refresh_at(now, count).await?;
         let mut known = lock(&self.known);
         if known.total().is_none_or(|total| total >= self.most.get()) {
@@ -88,7 +93,7 @@ impl TopicLimit {
     }
 
     /// Asks the store if what is known is too old.
-    pub async fn refresh<E>(&self, count: impl AsyncFnOnce() -> Result<u64, E>) -> Result<(), E> {
+    pub async fn refresh<E>(&self, count: impl AsyncFnOnce() -> Result<u64, E>) -> Result<(), Option<E>> {
         self.refresh_at(Instant::now(), count).await
     }
 
@@ -96,7 +101,7 @@ impl TopicLimit {
         &self,
         now: Instant,
         count: impl AsyncFnOnce() -> Result<u64, E>,
-    ) -> Result<(), E> {
+    ) -> Result<(), Option<E>> {
         if lock(&self.known).is_recent(now) {
             return Ok(());
         }
@@ -105,6 +110,10 @@ impl TopicLimit {
             let known = lock(&self.known);
             if known.is_recent(now) {
                 return Ok(());
+            }
+            // Or all who have waited would ask a store that hangs, one after the other.
+            if known.failed.is_some_and(|failed| failed >= now) {
+                return Err(None);
             }
             known.created
         };
@@ -119,7 +128,8 @@ impl TopicLimit {
             }
             Err(error) => {
                 known.counted = None;
-                Err(error)
+                known.failed = Some(Instant::now());
+                Err(Some(error))
             }
         }
     }
@@ -211,13 +221,31 @@ mod tests {
 
     #[tokio::test]
     async fn without_an_answer_there_is_no_room_and_the_store_is_asked_again() {
-        let (limit, now) = (limit(100), Instant::now());
-        assert_eq!(limit.room_at(now, async || Err(())).await.map(|_| ()), Err(()));
+        let limit = limit(100);
+        let [now, later, latest] = [0, 1, 2].map(|seconds| Instant::now() + COUNT_EVERY * seconds);
+        assert_eq!(limit.room_at(now, async || Err(())).await.map(|_| ()), Err(Some(())));
         assert_eq!(limit.known(), None);
-        assert!(room(&limit, now, 99).await.is_some());
-        assert_eq!(limit.room_at(later(), async || Err(())).await.map(|_| ()), Err(()));
+        assert!(room(&limit, later, 99).await.is_some());
+        assert_eq!(limit.room_at(latest, async || Err(())).await.map(|_| ()), Err(Some(())));
         assert_eq!(limit.known(), None);
-        assert!(room(&limit, later(), 100).await.is_none());
+        assert!(room(&limit, latest, 100).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn all_who_wait_for_a_store_that_does_not_answer_are_told_by_one() {
+        let (limit, asked) = (limit(10), Cell::new(0));
+        let one = async || {
+            let count = async || {
+                asked.set(asked.get() + 1);
+                tokio::task::yield_now().await;
+                Err(())
+            };
+            limit.room(count).await.map(|_| ())
+        };
+        let answers = futures_util::future::join_all((0..20).map(|_| one())).await;
+        assert_eq!((asked.get(), answers[0]), (1, Err(Some(()))));
+        assert!(answers[1..].iter().all(|answer| *answer == Err(None)), "{answers:?}");
+        assert_eq!(one().await, Err(Some(())), "who comes later asks again");
     }
 
     #[tokio::test]
