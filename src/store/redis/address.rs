@@ -138,7 +138,8 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn of(url: &'a str) -> Result<Self, ParseRedisUrlError> {
-        let (scheme, rest) = url.split_once("://").ok_or(ParseRedisUrlError::Scheme)?;
+        // A secret that is kept in a file often ends with a line break.
+        let (scheme, rest) = url.trim().split_once("://").ok_or(ParseRedisUrlError::Scheme)?;
         let (kind, scheme, known) = match scheme {
             "redis" => (Kind::Host, "redis", OF_HOST),
             "rediss" => (Kind::Host, "rediss", OF_HOST),
@@ -309,6 +310,7 @@ mod tests {
             ("redis+cluster://:hunter2@a:7000,b", "the Redis Cluster at a:7000,b"),
             ("redis://cache?db=5", "the Redis at cache:6379, database 5"),
             ("redis://cache/?db=5", "the Redis at cache:6379, database 5"),
+            ("redis://cache/5\n", "the Redis at cache:6379, database 5"),
             ("redis://cache/5?db=5", "the Redis at cache:6379, database 5"),
             ("unix:///run/redis.sock?db=5", "the Redis at /run/redis.sock, database 5"),
             ("redis+sentinel://a/main/5", "the Redis main of the Sentinels at a, database 5"),
