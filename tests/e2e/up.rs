@@ -29,6 +29,41 @@ async fn make_up_refuses_a_front_beside_an_edge() {
     assert!(up.log().contains("EDGE=1 and FRONT=1 exclude each other"), "{}", up.log());
 }
 
+/// What `make up` installs with such variables, where it is missing.
+fn packages(variables: &[&str]) -> Vec<String> {
+    let directory = env!("CARGO_MANIFEST_DIR");
+    let mut make = Command::new("make");
+    make.args(["--no-print-directory", "-n", "up"]).args(variables).current_dir(directory);
+    for name in ["FRONT", "EDGE", "MAKEFLAGS"] {
+        make.env_remove(name);
+    }
+    let commands = String::from_utf8(make.output().expect("make").stdout).expect("text");
+    let arguments = commands.lines().find_map(|line| line.strip_prefix(".ci/deps")).expect(".ci/deps");
+    let mut deps = Command::new(repository(".ci/deps"));
+    let listed = deps.arg("list").args(arguments.split_whitespace()).output().expect(".ci/deps");
+    assert!(listed.status.success(), "{listed:?}");
+    String::from_utf8(listed.stdout).expect("text").lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn make_up_installs_only_what_it_starts() {
+    let mut needed = vec![
+        "condure",
+        "gcc",
+        "pushpin",
+        "redis-server",
+        "redis-tools",
+        "varnish",
+        "varnish-modules",
+        "zurl",
+    ];
+    assert_eq!(packages(&[]), needed);
+    needed.insert(2, "haproxy");
+    assert_eq!(packages(&["FRONT=1"]), needed);
+    needed[2] = "openssl";
+    assert_eq!(packages(&["EDGE=1"]), needed);
+}
+
 async fn it_serves_streams_and_leaves_nothing_behind(environment: &[(&str, &str)]) {
     let names = [
         "PORT",
