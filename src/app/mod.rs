@@ -189,7 +189,7 @@ impl OfWorker {
     fn context(&self) -> Context {
         Context {
             live: Live::new(self.store.open_connection(), self.announcer.clone()),
-            streams: self.hub.as_ref().map(|hub| hub.branch()),
+            streams: self.hub.as_ref().map(|hub| hub.worker()),
             announcer: self.announcer.clone(),
             shared: Arc::clone(&self.shared),
         }

@@ -12,7 +12,7 @@ use super::metrics::Metrics;
 use crate::announcer::Announcer;
 use crate::domain::CounterId;
 use crate::grip::Verifier;
-use crate::hub::Branch;
+use crate::hub::WorkerListeners;
 use crate::limits::Limits;
 use crate::live::Live;
 
@@ -21,7 +21,7 @@ pub struct Context {
     /// The use cases.
     pub live: Live,
     /// Present where streams may be held in this process: this worker's.
-    pub streams: Option<Arc<Branch>>,
+    pub streams: Option<Arc<WorkerListeners>>,
     /// For `/readyz`.
     pub announcer: Announcer,
     /// What all workers share.

@@ -3,24 +3,24 @@
 //! The latest event of a topic wins: a reader too slow for one event finds the newest when it is ready, delays nobody
 //! and costs no queue. A topic without listeners costs no more than a look-up.
 //!
-//! Every worker has a [`Branch`] with the listeners that it serves. An event is put into the rooms of all branches at
-//! once, where who looks finds it; waking the listeners is left to their own worker. A waking that crosses threads
-//! costs many times one that does not, and so there is one for each worker and not one for each listener.
+//! Every worker thread has its own [`WorkerListeners`]. An event is stored with the topic's listeners of all workers at once, where a
+//! listener that polls finds it; each worker's task then wakes its own listeners. To wake a task on another thread costs many times
+//! what it costs on the same one, so a publish does that once for each worker, not once for each listener.
 
-mod branch;
+mod listeners;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-pub use branch::{Branch, Listener};
+pub use listeners::{Listener, WorkerListeners};
 
 use crate::domain::{EventId, Topic};
 
 /// The listeners of this process.
 #[derive(Debug, Default)]
 pub struct Hub {
-    branches: Mutex<Vec<Arc<Branch>>>,
+    workers: Mutex<Vec<Arc<WorkerListeners>>>,
 }
 
 /// An event as listeners get it: encoded once, shared by all of them.
@@ -34,27 +34,27 @@ impl Hub {
     /// Hands the encoded event to the topic's listeners. An event that is not newer than the last one is dropped.
     pub fn publish(&self, topic: &Topic, id: EventId, bytes: impl Into<Bytes>) {
         let event = Event { id, bytes: bytes.into() };
-        self.branches().iter().for_each(|branch| branch.publish(topic, &event));
+        self.workers().iter().for_each(|worker| worker.publish(topic, &event));
     }
 
-    /// A new branch, for the listeners that the calling thread serves. Must be called within its tokio runtime.
-    pub fn branch(&self) -> Arc<Branch> {
-        let branch = Branch::start();
-        self.branches().push(Arc::clone(&branch));
-        branch
+    /// A set for the listeners that the calling thread serves. Must be called within its tokio runtime.
+    pub fn worker(&self) -> Arc<WorkerListeners> {
+        let worker = WorkerListeners::start();
+        self.workers().push(Arc::clone(&worker));
+        worker
     }
 
     /// Ends every stream, and those that come later: the process is about to stop.
     pub fn close(&self) {
-        self.branches().iter().for_each(|branch| branch.close());
+        self.workers().iter().for_each(|worker| worker.close());
     }
 
     /// How many listeners there are.
     pub fn listeners(&self) -> usize {
-        self.branches().iter().map(|branch| branch.listeners()).sum()
+        self.workers().iter().map(|worker| worker.listeners()).sum()
     }
 
-    fn branches(&self) -> MutexGuard<'_, Vec<Arc<Branch>>> {
-        self.branches.lock().unwrap_or_else(PoisonError::into_inner)
+    fn workers(&self) -> MutexGuard<'_, Vec<Arc<WorkerListeners>>> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

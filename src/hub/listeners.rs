@@ -16,47 +16,47 @@ use crate::domain::{EventId, Topic};
 /// How many listeners are woken before the worker turns to what else has come: requests, and newer events.
 const AT_ONCE: usize = 64;
 
-/// A worker's share of the hub.
+/// The listeners of one worker thread, by topic.
 #[derive(Debug, Default)]
-pub struct Branch {
-    rooms: Mutex<Rooms>,
-    bell: Notify,
+pub struct WorkerListeners {
+    topics: Mutex<TopicMap>,
+    wake_up: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Rooms {
-    by_topic: HashMap<Topic, Arc<Room>>,
-    /// Those with news of which their listeners do not know yet.
-    ringing: Vec<Arc<Room>>,
+struct TopicMap {
+    by_topic: HashMap<Topic, Arc<TopicListeners>>,
+    /// Topics with an event that their listeners have not been woken for.
+    to_wake: Vec<Arc<TopicListeners>>,
     closed: bool,
 }
 
-/// Where the listeners to a topic are.
+/// The listeners of this worker to one topic.
 #[derive(Debug, Default)]
-struct Room(Mutex<Inside>);
+struct TopicListeners(Mutex<State>);
 
 #[derive(Debug, Default)]
-struct Inside {
+struct State {
     last: Option<Event>,
-    /// Those of the listeners that are there, in any order: what is looked through for each event.
-    ears: Vec<Ear>,
-    /// Where among them each listener's is.
+    /// The listeners, in any order. Each event is compared with all of them.
+    entries: Vec<Entry>,
+    /// Of each listener, its index in `entries`.
     places: Slab<usize>,
-    ringing: bool,
+    to_wake: bool,
     closed: bool,
 }
 
-/// A listener's place in a room.
+/// A listener to a topic.
 #[derive(Debug)]
-struct Ear {
-    /// Which listener's: the key of its place.
+struct Entry {
+    /// Which listener: its key in `places`.
     listener: usize,
-    waiting: Option<Waiting>,
+    waiter: Option<Waiter>,
 }
 
-/// Who is to be woken by what is newer than what was seen.
+/// A task that must be woken by an event newer than the one that its listener was given.
 #[derive(Debug)]
-struct Waiting {
+struct Waiter {
     waker: Waker,
     seen: EventId,
 }
@@ -65,67 +65,67 @@ struct Waiting {
 /// topic.
 #[derive(Debug)]
 pub struct Listener {
-    branch: Arc<Branch>,
+    worker: Arc<WorkerListeners>,
     topic: Topic,
-    room: Arc<Room>,
+    listeners: Arc<TopicListeners>,
     place: usize,
     seen: EventId,
 }
 
-impl Branch {
-    /// A branch whose listeners are woken by the thread that this is called on.
+impl WorkerListeners {
+    /// A new set of listeners, which are woken by the thread that this is called on.
     pub(super) fn start() -> Arc<Self> {
-        let branch = Arc::<Self>::default();
-        tokio::spawn(Arc::clone(&branch).wake_listeners());
-        branch
+        let worker = Arc::<Self>::default();
+        tokio::spawn(Arc::clone(&worker).wake_listeners());
+        worker
     }
 
     /// Joins a topic, or `None` once the hub has closed. Join first, then read the value, then [`Listener::skip_to`] what was
     /// read: so nothing is missed in between.
     pub fn listen(self: &Arc<Self>, topic: &Topic) -> Option<Listener> {
-        let mut rooms = self.rooms();
-        if rooms.closed {
+        let mut topics = self.topics();
+        if topics.closed {
             return None;
         }
-        let room = Arc::clone(rooms.by_topic.entry(topic.clone()).or_default());
-        // As leaving, under the lock of the rooms: who joins must not find a room that is just being removed.
-        let (place, seen) = room.inside().join();
-        Some(Listener { branch: Arc::clone(self), topic: topic.clone(), room, place, seen })
+        let listeners = Arc::clone(topics.by_topic.entry(topic.clone()).or_default());
+        // Joining and leaving both hold the lock of all topics: a listener must not join what is being removed.
+        let (place, seen) = listeners.lock().join();
+        Some(Listener { worker: Arc::clone(self), topic: topic.clone(), listeners, place, seen })
     }
 
     pub(super) fn publish(&self, topic: &Topic, event: &Event) {
-        let mut rooms = self.rooms();
-        let Some(room) = rooms.by_topic.get(topic) else { return };
-        if room.inside().tell(event) {
-            let room = Arc::clone(room);
-            rooms.ringing.push(room);
-            self.bell.notify_one();
+        let mut topics = self.topics();
+        let Some(listeners) = topics.by_topic.get(topic) else { return };
+        if listeners.lock().offer(event) {
+            let listeners = Arc::clone(listeners);
+            topics.to_wake.push(listeners);
+            self.wake_up.notify_one();
         }
     }
 
     pub(super) fn close(&self) {
-        let mut rooms = self.rooms();
-        rooms.closed = true;
-        rooms.ringing = rooms.by_topic.drain().map(|(_, room)| room).collect();
-        rooms.ringing.iter().for_each(|room| room.inside().closed = true);
-        self.bell.notify_one();
+        let mut topics = self.topics();
+        topics.closed = true;
+        topics.to_wake = topics.by_topic.drain().map(|(_, listeners)| listeners).collect();
+        topics.to_wake.iter().for_each(|listeners| listeners.lock().closed = true);
+        self.wake_up.notify_one();
     }
 
     pub(super) fn listeners(&self) -> usize {
-        self.rooms().by_topic.values().map(|room| room.inside().ears.len()).sum()
+        self.topics().by_topic.values().map(|listeners| listeners.lock().entries.len()).sum()
     }
 
-    /// Wakes the listeners of the rooms with news, until the hub closes.
+    /// Wakes the listeners of topics that have a new event, until the hub closes.
     async fn wake_listeners(self: Arc<Self>) {
         let mut woken = 0;
         loop {
-            self.bell.notified().await;
-            let (ringing, closed) = {
-                let mut rooms = self.rooms();
-                (std::mem::take(&mut rooms.ringing), rooms.closed)
+            self.wake_up.notified().await;
+            let (to_wake, closed) = {
+                let mut topics = self.topics();
+                (std::mem::take(&mut topics.to_wake), topics.closed)
             };
-            for room in ringing {
-                for wakers in room.answer_the_bell() {
+            for listeners in to_wake {
+                for wakers in listeners.wakers() {
                     woken += wakers.len();
                     wakers.into_iter().for_each(Waker::wake);
                     if woken >= AT_ONCE {
@@ -140,79 +140,78 @@ impl Branch {
         }
     }
 
-    fn leave(&self, topic: &Topic, room: &Room, place: usize) {
-        let mut rooms = self.rooms();
-        let mut inside = room.inside();
-        inside.leave(place);
-        if inside.ears.is_empty() {
-            rooms.by_topic.remove(topic);
+    fn leave(&self, topic: &Topic, listeners: &TopicListeners, place: usize) {
+        let mut topics = self.topics();
+        let mut state = listeners.lock();
+        state.leave(place);
+        if state.entries.is_empty() {
+            topics.by_topic.remove(topic);
         }
     }
 
-    fn rooms(&self) -> MutexGuard<'_, Rooms> {
-        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    fn topics(&self) -> MutexGuard<'_, TopicMap> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Room {
-    /// Those to wake, a few at a time; the room is not locked in between.
-    fn answer_the_bell(&self) -> impl Iterator<Item = Vec<Waker>> {
-        self.inside().ringing = false;
+impl TopicListeners {
+    /// The tasks to wake, a few at a time. The lock is not held in between.
+    fn wakers(&self) -> impl Iterator<Item = Vec<Waker>> {
+        self.lock().to_wake = false;
         let mut left = usize::MAX;
         std::iter::from_fn(move || {
-            let wakers = self.inside().some_to_wake(&mut left);
+            let wakers = self.lock().some_to_wake(&mut left);
             (!wakers.is_empty()).then_some(wakers)
         })
     }
 
-    fn inside(&self) -> MutexGuard<'_, Inside> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inside {
+impl State {
     fn join(&mut self) -> (usize, EventId) {
         let seen = self.last.as_ref().map(|event| event.id).unwrap_or_default();
-        let place = self.places.insert(self.ears.len());
-        self.ears.push(Ear { listener: place, waiting: None });
+        let place = self.places.insert(self.entries.len());
+        self.entries.push(Entry { listener: place, waiter: None });
         (place, seen)
     }
 
     fn leave(&mut self, place: usize) {
         let at = self.places.remove(place);
-        self.ears.swap_remove(at);
-        if let Some(moved) = self.ears.get(at) {
+        self.entries.swap_remove(at);
+        if let Some(moved) = self.entries.get(at) {
             self.places[moved.listener] = at;
         }
     }
 
-    /// Returns whether the bell has to be rung for it.
-    fn tell(&mut self, event: &Event) -> bool {
+    /// Keeps the event if it is newer. Returns whether the worker must be woken for this topic.
+    fn offer(&mut self, event: &Event) -> bool {
         let news = self.last.as_ref().is_none_or(|last| last.id.is_older_than(event.id));
         if news {
             self.last = Some(event.clone());
         }
-        news && !std::mem::replace(&mut self.ringing, true)
+        news && !std::mem::replace(&mut self.to_wake, true)
     }
 
-    /// What there is for who has seen this.
+    /// The last event, if a listener that was given `seen` must be given it.
     fn after(&self, seen: EventId) -> Option<&Event> {
         self.last.as_ref().filter(|last| seen.is_older_than(last.id))
     }
 
-    /// Some of those to wake, of the `left` first ears: who has something to hear, but for those who have looked of their own
-    /// accord since. Nobody, when all have been passed. From the last to the first, since who leaves meanwhile has the last
-    /// one take its place: that one has been passed.
+    /// Takes some of the tasks to wake out of the first `left` entries, and lowers `left` by the entries it has looked at. A
+    /// listener that has polled since, of its own accord, has the event already. Empty at the end.
     fn some_to_wake(&mut self, left: &mut usize) -> Vec<Waker> {
-        let Inside { last, ears, closed, .. } = self;
+        let State { last, entries, closed, .. } = self;
         let last = last.as_ref().map(|event| event.id).unwrap_or_default();
         let mut wakers = Vec::new();
-        *left = ears.len().min(*left);
+        *left = entries.len().min(*left);
         while *left > 0 && wakers.len() < AT_ONCE {
             *left -= 1;
-            let waiting = &mut ears[*left].waiting;
-            let waiting = waiting.take_if(|waiting| *closed || waiting.seen.is_older_than(last));
-            wakers.extend(waiting.map(|waiting| waiting.waker));
+            let waiter = &mut entries[*left].waiter;
+            let waiter = waiter.take_if(|waiter| *closed || waiter.seen.is_older_than(last));
+            wakers.extend(waiter.map(|waiter| waiter.waker));
         }
         wakers
     }
@@ -229,24 +228,24 @@ impl Stream for Listener {
     type Item = Bytes;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let Listener { room, place, seen, .. } = &mut *self;
-        let mut inside = room.inside();
-        if let Some(event) = inside.after(*seen) {
+        let Listener { listeners, place, seen, .. } = &mut *self;
+        let mut state = listeners.lock();
+        if let Some(event) = state.after(*seen) {
             *seen = event.id;
             return Poll::Ready(Some(event.bytes.clone()));
         }
-        if inside.closed {
+        if state.closed {
             return Poll::Ready(None);
         }
-        let at = inside.places[*place];
-        inside.ears[at].waiting = Some(Waiting { waker: context.waker().clone(), seen: *seen });
+        let at = state.places[*place];
+        state.entries[at].waiter = Some(Waiter { waker: context.waker().clone(), seen: *seen });
         Poll::Pending
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.branch.leave(&self.topic, &self.room, self.place);
+        self.worker.leave(&self.topic, &self.listeners, self.place);
     }
 }
 
@@ -270,7 +269,7 @@ mod tests {
 
     fn joined() -> (Hub, Listener) {
         let hub = Hub::default();
-        let listener = hub.branch().listen(&topic()).expect("open");
+        let listener = hub.worker().listen(&topic()).expect("open");
         (hub, listener)
     }
 
@@ -325,7 +324,7 @@ mod tests {
     #[tokio::test]
     async fn every_branch_with_listeners_gets_the_event() {
         let hub = Hub::default();
-        let [mut first, mut second] = [(), ()].map(|()| hub.branch().listen(&topic()).expect("open"));
+        let [mut first, mut second] = [(), ()].map(|()| hub.worker().listen(&topic()).expect("open"));
         assert_eq!(hub.listeners(), 2);
         hub.publish(&topic(), id(1), "one");
         let heard = (first.next().await, second.next().await);
@@ -335,23 +334,23 @@ mod tests {
     #[tokio::test]
     async fn the_last_to_leave_closes_the_room() {
         let hub = Hub::default();
-        let branch = hub.branch();
-        let (first, second) = (branch.listen(&topic()), branch.listen(&topic()));
+        let worker = hub.worker();
+        let (first, second) = (worker.listen(&topic()), worker.listen(&topic()));
         assert_eq!(hub.listeners(), 2);
         drop(first);
-        assert_eq!((hub.listeners(), branch.rooms().by_topic.len()), (1, 1));
+        assert_eq!((hub.listeners(), worker.topics().by_topic.len()), (1, 1));
         drop(second);
-        assert_eq!((hub.listeners(), branch.rooms().by_topic.len()), (0, 0));
+        assert_eq!((hub.listeners(), worker.topics().by_topic.len()), (0, 0));
     }
 
     #[tokio::test]
     async fn of_those_who_have_left_nothing_is_looked_through() {
         let hub = Hub::default();
-        let branch = hub.branch();
-        let mut listeners: Vec<_> = (0..10_000).filter_map(|_| branch.listen(&topic())).collect();
+        let worker = hub.worker();
+        let mut listeners: Vec<_> = (0..10_000).filter_map(|_| worker.listen(&topic())).collect();
         let mut last = listeners.swap_remove(5_000);
         drop(listeners);
-        assert_eq!(last.room.inside().ears.len(), 1);
+        assert_eq!(last.listeners.lock().entries.len(), 1);
         let heard = tokio::spawn(async move { last.next().await });
         tokio::task::yield_now().await;
         hub.publish(&topic(), id(1), "one");
@@ -361,9 +360,9 @@ mod tests {
     #[tokio::test]
     async fn whoever_leaves_while_others_are_woken_keeps_nobody_asleep() {
         let (hub, all) = (Hub::default(), 5 * AT_ONCE);
-        let (branch, heard) = (hub.branch(), Arc::new(AtomicUsize::new(0)));
+        let (worker, heard) = (hub.worker(), Arc::new(AtomicUsize::new(0)));
         for number in 0..all {
-            let (mut listener, heard) = (branch.listen(&topic()).expect("open"), Arc::clone(&heard));
+            let (mut listener, heard) = (worker.listen(&topic()).expect("open"), Arc::clone(&heard));
             tokio::spawn(async move {
                 listener.next().await;
                 heard.fetch_add(1, Relaxed);
@@ -384,21 +383,21 @@ mod tests {
     #[tokio::test]
     async fn a_closed_hub_takes_no_listeners_and_ends_those_there_are() {
         let hub = Hub::default();
-        let branch = hub.branch();
-        let mut waiting = branch.listen(&topic()).expect("open");
-        let ended = tokio::spawn(async move { waiting.next().await });
+        let worker = hub.worker();
+        let mut waiter = worker.listen(&topic()).expect("open");
+        let ended = tokio::spawn(async move { waiter.next().await });
         tokio::task::yield_now().await;
         hub.close();
-        assert!(branch.listen(&topic()).is_none());
+        assert!(worker.listen(&topic()).is_none());
         assert_eq!(ended.await.expect("the listener's end"), None);
     }
 
     #[tokio::test]
     async fn other_work_gets_its_turn_between_the_listeners() {
         let (hub, all) = (Hub::default(), 4 * AT_ONCE);
-        let (branch, heard) = (hub.branch(), Arc::new(AtomicUsize::new(0)));
+        let (worker, heard) = (hub.worker(), Arc::new(AtomicUsize::new(0)));
         for _ in 0..all {
-            let (mut listener, heard) = (branch.listen(&topic()).expect("open"), Arc::clone(&heard));
+            let (mut listener, heard) = (worker.listen(&topic()).expect("open"), Arc::clone(&heard));
             tokio::spawn(async move {
                 listener.next().await;
                 heard.fetch_add(1, Relaxed);
