@@ -7,9 +7,9 @@
 //!
 //! Knows the store, the purger, the publisher and the hub; nothing of HTTP.
 
-mod board;
 mod newest;
 mod outage;
+mod pending_topics;
 mod ready;
 mod round;
 mod stats;
@@ -27,10 +27,10 @@ use crate::fastly::Purger;
 use crate::grip::Publisher;
 use crate::hub::Hub;
 use crate::store::{Announcement, Store, Terms};
-use board::{Board, Class};
 use newest::Newest;
 use outage::Outages;
-use round::{Round, RoundEnd, Step};
+use pending_topics::{Class, PendingTopics};
+use round::{Round, RoundEnd, TopicOutcome};
 pub use stats::Stats;
 
 /// How many topics go through one round: while Redis looks at them it does nothing else, and POSTs wait.
@@ -78,7 +78,7 @@ pub struct Announcer(Arc<Shared>);
 
 struct Shared {
     interval: Duration,
-    board: Mutex<Board>,
+    pending_topics: Mutex<PendingTopics>,
     wake: Notify,
     stats: Stats,
 }
@@ -94,11 +94,15 @@ impl Announcer {
     /// Starts announcing on the current runtime: at most one announcement per topic and `interval`; a zero interval
     /// announces every value.
     pub fn start(store: Arc<dyn Store>, outlets: Outlets, interval: Duration) -> Running {
-        let shared =
-            Shared { interval, board: Mutex::default(), wake: Notify::new(), stats: Stats::default() };
+        let shared = Shared {
+            interval,
+            pending_topics: Mutex::default(),
+            wake: Notify::new(),
+            stats: Stats::default(),
+        };
         let announcer = Announcer(Arc::new(shared));
         let (closing, closed) = watch::channel(false);
-        let desk = Desk {
+        let task = AnnouncerTask {
             announcer: announcer.clone(),
             round: Arc::new(Round {
                 store,
@@ -114,7 +118,7 @@ impl Announcer {
             not_before: Instant::now(),
             closed,
         };
-        Running { announcer, closing, task: tokio::spawn(desk.run()) }
+        Running { announcer, closing, task: tokio::spawn(task.run()) }
     }
 
     /// Says that topics have changed in the store. Returns at once; a topic that is on its way already costs no more
@@ -132,12 +136,12 @@ impl Announcer {
         if topics.is_empty() {
             return;
         }
-        let mut board = self.board();
+        let mut pending_topics = self.pending_topics();
         let mut wake = false;
         for topic in topics {
-            wake |= board.changed(topic, class);
+            wake |= pending_topics.changed(topic, class);
         }
-        drop(board);
+        drop(pending_topics);
         if wake {
             self.0.wake.notify_one();
         }
@@ -146,15 +150,15 @@ impl Announcer {
     /// The same for topics that a sweep has found: those that are on their way already are left alone.
     fn swept(&self, topics: Vec<Topic>) {
         let unknown = {
-            let board = self.board();
-            topics.into_iter().filter(|topic| !board.knows(topic)).collect()
+            let pending_topics = self.pending_topics();
+            topics.into_iter().filter(|topic| !pending_topics.knows(topic)).collect()
         };
         self.note(unknown, Class::Left);
     }
 
     /// Announces what an addition has claimed already (see [`Announcer::claim_at_once`]), in this order.
     pub fn announce(&self, topic: Topic, announcements: Vec<Announcement>) {
-        self.board().claimed.push((topic, announcements));
+        self.pending_topics().claimed.push((topic, announcements));
         self.0.wake.notify_one();
     }
 
@@ -170,11 +174,11 @@ impl Announcer {
 
     /// How many topics are on their way, or wait for their gate.
     pub fn pending(&self) -> usize {
-        self.board().len()
+        self.pending_topics().len()
     }
 
-    fn board(&self) -> MutexGuard<'_, Board> {
-        self.0.board.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pending_topics(&self) -> MutexGuard<'_, PendingTopics> {
+        self.0.pending_topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -200,7 +204,7 @@ impl Drop for Running {
 }
 
 /// The announcer's task.
-struct Desk {
+struct AnnouncerTask {
     announcer: Announcer,
     round: Arc<Round>,
     rounds: JoinSet<RoundEnd>,
@@ -214,7 +218,7 @@ struct Desk {
     closed: watch::Receiver<bool>,
 }
 
-impl Desk {
+impl AnnouncerTask {
     async fn run(mut self) {
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -238,20 +242,20 @@ impl Desk {
 
     /// Starts as many rounds as there are places and topics. Returns when to look again.
     fn start_rounds(&mut self) -> Option<Instant> {
-        let mut board = self.announcer.board();
+        let mut pending_topics = self.announcer.pending_topics();
         let now = Instant::now();
-        let next_gate = board.open_gates(now);
+        let next_gate = pending_topics.open_gates(now);
         let round_size = if self.round.outlets.purger.is_some() { ROUND_SIZE_WITH_PURGE } else { ROUND_SIZE };
         let paced = self.round.outlets.publisher.is_some() && !*self.closed.borrow();
         while self.rounds.len() < ROUNDS_AT_ONCE {
             let (round, announcer) = (Arc::clone(&self.round), self.announcer.clone());
-            if self.claimed_under_way.is_none() && !board.claimed.is_empty() {
-                let claimed = std::mem::take(&mut board.claimed);
+            if self.claimed_under_way.is_none() && !pending_topics.claimed.is_empty() {
+                let claimed = std::mem::take(&mut pending_topics.claimed);
                 let task = self.rounds.spawn(async move { round.deliver_claimed(announcer, claimed).await });
                 self.claimed_under_way = Some(task.id());
             } else if paced && self.not_before > now {
                 return Some(next_gate.map_or(self.not_before, |gate| gate.min(self.not_before)));
-            } else if let Some(topics) = board.take(round_size) {
+            } else if let Some(topics) = pending_topics.take(round_size) {
                 self.not_before = now + PACE * topics.len() as u32;
                 let claims = topics.clone();
                 let task = self.rounds.spawn(async move { round.claim_and_deliver(announcer, claims).await });
@@ -269,20 +273,20 @@ impl Desk {
         if self.claimed_under_way == Some(id) {
             self.claimed_under_way = None;
         }
-        let (steps, delivery) = match ended {
+        let (outcomes, delivery) = match ended {
             Ok((_, end)) => end,
             Err(error) => {
                 // A mistake of ours. The topics must not stay under way for ever.
                 tracing::error!("a round of announcements has failed: {error}");
                 let opens = Some(Instant::now() + STORE_PAUSE);
-                let again = |topic| Step { topic, opens, again: true };
+                let again = |topic| TopicOutcome { topic, opens, again: true };
                 (topics.into_iter().map(again).collect(), None)
             }
         };
         {
-            let mut board = self.announcer.board();
-            for Step { topic, opens, again } in steps {
-                board.rest(topic, opens, again);
+            let mut pending_topics = self.announcer.pending_topics();
+            for TopicOutcome { topic, opens, again } in outcomes {
+                pending_topics.rest(topic, opens, again);
             }
         }
         if let Some(delivery) = delivery {
@@ -296,15 +300,15 @@ impl Desk {
     fn sweep(&mut self) {
         let (round, announcer) = (Arc::clone(&self.round), self.announcer.clone());
         let most = match self.round.outlets.publisher {
-            Some(_) => {
-                SWEEP_SIZE_PACED.saturating_sub(announcer.board().ready_before_new()).max(SWEEP_SIZE_LEAST)
-            }
+            Some(_) => SWEEP_SIZE_PACED
+                .saturating_sub(announcer.pending_topics().ready_before_new())
+                .max(SWEEP_SIZE_LEAST),
             None => SWEEP_SIZE,
         };
         self.deliveries.spawn(async move { round.sweep(announcer, most).await });
     }
 
     fn is_done(&self) -> bool {
-        self.rounds.is_empty() && self.deliveries.is_empty() && self.announcer.board().is_quiet()
+        self.rounds.is_empty() && self.deliveries.is_empty() && self.announcer.pending_topics().is_quiet()
     }
 }

@@ -14,11 +14,11 @@ pub(super) struct Outage {
     works: &'static str,
     /// It is over when there has been a success, and no failure for this time: what fails now and then is one outage.
     calm: Duration,
-    failing: Mutex<Option<Failing>>,
+    failing: Mutex<Option<OutageState>>,
 }
 
 #[derive(Debug)]
-struct Failing {
+struct OutageState {
     /// Those that have been said.
     reasons: Vec<String>,
     last: Instant,
@@ -68,12 +68,12 @@ impl Outage {
     }
 
     /// An attempt has failed.
-    pub(super) fn fails(&self, reason: &str) {
-        self.fails_with(reason, "");
+    pub(super) fn record_failure(&self, reason: &str) {
+        self.record_failure_with(reason, "");
     }
 
     /// The same, with something for the line that makes no new reason.
-    pub(super) fn fails_with(&self, reason: &str, detail: &str) {
+    pub(super) fn record_failure_with(&self, reason: &str, detail: &str) {
         if self.is_news(reason, Instant::now()) {
             let colon = if detail.is_empty() { "" } else { ": " };
             tracing::warn!(reason, detail, "{}: {reason}{colon}{detail}", self.fails);
@@ -81,7 +81,7 @@ impl Outage {
     }
 
     /// An attempt has succeeded.
-    pub(super) fn works(&self) {
+    pub(super) fn record_success(&self) {
         if let Some(failing) = self.failing().as_mut() {
             failing.mended = true;
         }
@@ -90,7 +90,7 @@ impl Outage {
     fn is_news(&self, reason: &str, now: Instant) -> bool {
         let mut failing = self.failing();
         let failing =
-            failing.get_or_insert_with(|| Failing { reasons: Vec::new(), last: now, mended: false });
+            failing.get_or_insert_with(|| OutageState { reasons: Vec::new(), last: now, mended: false });
         (failing.last, failing.mended) = (now, false);
         let news = failing.reasons.len() < MOST_REASONS && !failing.reasons.iter().any(|said| said == reason);
         if news {
@@ -100,11 +100,12 @@ impl Outage {
     }
 
     fn is_over(&self, now: Instant) -> bool {
-        let over = |failing: &mut Failing| failing.mended && now.duration_since(failing.last) >= self.calm;
+        let over =
+            |failing: &mut OutageState| failing.mended && now.duration_since(failing.last) >= self.calm;
         self.failing().take_if(over).is_some()
     }
 
-    fn failing(&self) -> MutexGuard<'_, Option<Failing>> {
+    fn failing(&self) -> MutexGuard<'_, Option<OutageState>> {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -125,7 +126,7 @@ mod tests {
         for (second, reason, news) in [(0, "a", true), (1, "a", false), (2, "b", true), (3, "a", false)] {
             assert_eq!(outage.is_news(reason, start + second * SECOND), news, "{second}");
         }
-        outage.works();
+        outage.record_success();
         assert!(outage.is_over(start + 13 * SECOND) && !outage.is_over(start + 14 * SECOND));
         assert!(outage.is_news("a", start + 20 * SECOND));
     }
@@ -135,7 +136,7 @@ mod tests {
         let (outage, start) = outage();
         for n in 0..20 {
             assert_eq!(outage.is_news("a", start + 9 * n * SECOND), n == 0);
-            outage.works();
+            outage.record_success();
             assert!(!outage.is_over(start + (9 * n + 8) * SECOND));
         }
     }
@@ -146,7 +147,7 @@ mod tests {
         assert!(!outage.is_over(start), "none has begun");
         outage.is_news("a", start);
         assert!(!outage.is_over(start + 100 * SECOND));
-        outage.works();
+        outage.record_success();
         assert!(outage.is_over(start + 100 * SECOND));
     }
 

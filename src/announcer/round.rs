@@ -33,11 +33,11 @@ pub(super) struct Round {
     pub(super) outages: Outages,
 }
 
-/// What a round leaves to do: for the board, and apart from it.
-pub(super) type RoundEnd = (Vec<Step>, Option<Delivery>);
+/// What a round leaves to do: for the pending topics, and apart from them.
+pub(super) type RoundEnd = (Vec<TopicOutcome>, Option<Delivery>);
 
 /// What a round found out about a topic.
-pub(super) struct Step {
+pub(super) struct TopicOutcome {
     pub(super) topic: Topic,
     /// When its gate opens, if that is known to be shut.
     pub(super) opens: Option<Instant>,
@@ -65,7 +65,7 @@ impl Round {
         let claims = self.store.claim(topics.clone(), self.terms).await;
         // From here the gates run, however long the cache and the proxies take.
         let answered = Instant::now();
-        let mut steps = Vec::with_capacity(topics.len());
+        let mut outcomes = Vec::with_capacity(topics.len());
         let mut claimed = Vec::new();
         let count = topics.len() as u32;
         for (position, (topic, claim)) in (0..).zip(topics.into_iter().zip(claims)) {
@@ -77,16 +77,16 @@ impl Round {
                 Ok(Claim::Wait(rest)) => (Some(rest), true),
                 Ok(Claim::Nothing) => (None, false),
                 Err(error) => {
-                    Stats::add(&stats.store_failures, 1);
+                    Stats::bump(&stats.store_failures, 1);
                     tracing::debug!("the claim of {topic} failed: {error}");
                     // Not all at the same time: where one of them makes the store fail, the others get through without it.
                     (Some(STORE_PAUSE + STORE_PAUSE * position / count), true)
                 }
             };
-            steps.push(Step { topic, opens: rest.map(|rest| answered + rest), again });
+            outcomes.push(TopicOutcome { topic, opens: rest.map(|rest| answered + rest), again });
         }
         let delivery = if claimed.is_empty() { None } else { Some(self.deliver(&announcer, claimed).await) };
-        (steps, delivery)
+        (outcomes, delivery)
     }
 
     /// Hands to the outlets what additions have claimed themselves.
@@ -108,7 +108,7 @@ impl Round {
         announcer: &Announcer,
         claimed: Vec<(Topic, Announcement)>,
     ) -> Delivery {
-        Stats::add(&announcer.stats().claimed, claimed.len());
+        Stats::bump(&announcer.stats().claimed, claimed.len());
         let claims: Vec<_> = claimed.iter().map(|(topic, value)| (topic.clone(), value.id)).collect();
         let purged = self.purge_first(announcer, &claims).await;
         let mut items = Vec::new();
@@ -159,16 +159,16 @@ impl Round {
         keys.dedup();
         match purger.purge(&keys).await {
             Ok(()) => {
-                Stats::add(&stats.purged, keys.len());
-                self.outages.purging.works();
+                Stats::bump(&stats.purged, keys.len());
+                self.outages.purging.record_success();
                 true
             }
             Err(error) => {
                 // The listeners' chain still heals; plain readers stay stale until the announcement is repeated.
-                Stats::add(&stats.purge_failures, 1);
+                Stats::bump(&stats.purge_failures, 1);
                 // That it waits is no news behind what made it wait.
                 if !matches!(error, PurgeError::Paused { .. }) {
-                    self.outages.purging.fails_with(&with_causes(&error), error.body());
+                    self.outages.purging.record_failure_with(&with_causes(&error), error.body());
                 }
                 false
             }
@@ -202,16 +202,18 @@ impl Round {
         let count = claims.len();
         let acknowledged = purged && self.take_out(stats, claims).await;
         if acknowledged {
-            Stats::add(&stats.acknowledged, count);
+            Stats::bump(&stats.acknowledged, count);
         } else {
             given_up += count;
         }
-        Stats::add(&stats.given_up, given_up);
+        Stats::bump(&stats.given_up, given_up);
         stats.delivered(given_up == 0);
         match refusal {
-            Some((_, endpoint, refusal)) => self.outages.delivering.fails(&format!("{endpoint}: {refusal}")),
-            None if !purged => self.outages.delivering.fails("the cache is not purged"),
-            None => self.outages.delivering.works(),
+            Some((_, endpoint, refusal)) => {
+                self.outages.delivering.record_failure(&format!("{endpoint}: {refusal}"))
+            }
+            None if !purged => self.outages.delivering.record_failure("the cache is not purged"),
+            None => self.outages.delivering.record_success(),
         }
     }
 
@@ -219,23 +221,23 @@ impl Round {
     async fn take_out(&self, stats: &Stats, claims: Vec<(Topic, EventId)>) -> bool {
         let taken = self.store.acknowledge(claims).await;
         if let Err(error) = &taken {
-            Stats::add(&stats.store_failures, 1);
+            Stats::bump(&stats.store_failures, 1);
             tracing::debug!("an acknowledgement failed: {error}");
         }
         taken.is_ok()
     }
 
-    /// Puts what is overdue in the outbox on the board, so many topics at most.
+    /// Puts what is overdue in the outbox among the pending topics, so many at most.
     pub(super) async fn sweep(&self, announcer: Announcer, most: usize) {
         match self.store.overdue(most, SWEEP_PAUSE).await {
             Ok(topics) => {
-                self.outages.store.works();
-                Stats::add(&announcer.stats().swept, topics.len());
+                self.outages.store.record_success();
+                Stats::bump(&announcer.stats().swept, topics.len());
                 announcer.swept(topics);
             }
             Err(error) => {
-                Stats::add(&announcer.stats().store_failures, 1);
-                self.outages.store.fails(&error.reason());
+                Stats::bump(&announcer.stats().store_failures, 1);
+                self.outages.store.record_failure(&error.reason());
             }
         }
         self.outages.say_what_is_over();

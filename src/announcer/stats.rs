@@ -21,12 +21,12 @@ pub struct Stats {
     pub swept: AtomicU64,
     /// Times the store did not answer the announcer.
     pub store_failures: AtomicU64,
-    failing: Mutex<Option<Failing>>,
+    failing: Mutex<Option<FailurePeriod>>,
 }
 
 /// A time in which deliveries fail.
 #[derive(Clone, Copy, Debug)]
-struct Failing {
+struct FailurePeriod {
     since: Instant,
     last: Instant,
 }
@@ -47,7 +47,7 @@ impl Stats {
         (now.duration_since(failing.last) < FORGOTTEN_AFTER).then(|| now.duration_since(failing.since))
     }
 
-    pub(super) fn add(counter: &AtomicU64, count: usize) {
+    pub(super) fn bump(counter: &AtomicU64, count: usize) {
         counter.fetch_add(count as u64, Ordering::Relaxed);
     }
 
@@ -57,12 +57,12 @@ impl Stats {
         let now = Instant::now();
         *failing = match *failing {
             _ if well => None,
-            Some(Failing { since, .. }) => Some(Failing { since, last: now }),
-            None => Some(Failing { since: now, last: now }),
+            Some(FailurePeriod { since, .. }) => Some(FailurePeriod { since, last: now }),
+            None => Some(FailurePeriod { since: now, last: now }),
         };
     }
 
-    fn failing(&self) -> MutexGuard<'_, Option<Failing>> {
+    fn failing(&self) -> MutexGuard<'_, Option<FailurePeriod>> {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

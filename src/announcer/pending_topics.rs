@@ -12,7 +12,7 @@ use crate::store::Announcement;
 
 /// The announcer's pending topics. A topic is here once, however often it changes.
 #[derive(Debug, Default)]
-pub(super) struct Board {
+pub(super) struct PendingTopics {
     /// What additions have claimed in their own step; in order.
     pub(super) claimed: Vec<(Topic, Vec<Announcement>)>,
     topics: HashMap<Topic, State>,
@@ -43,7 +43,7 @@ struct Gate {
     topic: Topic,
 }
 
-impl Board {
+impl PendingTopics {
     /// Notes a change. Returns whether somebody has to be woken for it: only for the first that is ready, as who was
     /// woken for it, or has no room for it yet, looks at all that have come by then.
     pub(super) fn changed(&mut self, topic: Topic, class: Class) -> bool {
@@ -176,53 +176,56 @@ mod tests {
 
     #[test]
     fn a_topic_in_a_round_is_not_taken_twice_but_comes_again_when_it_changed() {
-        let mut board = Board::default();
-        assert!(board.changed(topic("a"), Class::Known));
-        assert_eq!(board.take(9), Some(vec![topic("a")]));
-        assert!(!board.changed(topic("a"), Class::Known), "it is on its way: nobody needs waking");
-        assert_eq!(board.take(9), None);
-        board.rest(topic("a"), None, false);
-        assert_eq!(board.take(9), Some(vec![topic("a")]));
-        board.rest(topic("a"), None, false);
-        assert_eq!((board.take(9), board.len()), (None, 0));
+        let mut pending_topics = PendingTopics::default();
+        assert!(pending_topics.changed(topic("a"), Class::Known));
+        assert_eq!(pending_topics.take(9), Some(vec![topic("a")]));
+        assert!(!pending_topics.changed(topic("a"), Class::Known), "it is on its way: nobody needs waking");
+        assert_eq!(pending_topics.take(9), None);
+        pending_topics.rest(topic("a"), None, false);
+        assert_eq!(pending_topics.take(9), Some(vec![topic("a")]));
+        pending_topics.rest(topic("a"), None, false);
+        assert_eq!((pending_topics.take(9), pending_topics.len()), (None, 0));
     }
 
     #[test]
     fn a_shut_gate_holds_changes_back_until_it_opens() {
-        let (mut board, now) = (Board::default(), Instant::now());
+        let (mut pending_topics, now) = (PendingTopics::default(), Instant::now());
         let opens = now + Duration::from_millis(250);
-        board.changed(topic("a"), Class::Known);
-        board.take(9);
-        board.rest(topic("a"), Some(opens), false);
-        assert!(board.is_quiet());
-        board.changed(topic("a"), Class::Known);
-        assert!(!board.is_quiet());
-        assert_eq!((board.open_gates(now), board.take(9)), (Some(opens), None));
-        assert_eq!((board.open_gates(opens), board.take(9)), (None, Some(vec![topic("a")])));
+        pending_topics.changed(topic("a"), Class::Known);
+        pending_topics.take(9);
+        pending_topics.rest(topic("a"), Some(opens), false);
+        assert!(pending_topics.is_quiet());
+        pending_topics.changed(topic("a"), Class::Known);
+        assert!(!pending_topics.is_quiet());
+        assert_eq!((pending_topics.open_gates(now), pending_topics.take(9)), (Some(opens), None));
+        assert_eq!(
+            (pending_topics.open_gates(opens), pending_topics.take(9)),
+            (None, Some(vec![topic("a")]))
+        );
     }
 
     #[test]
     fn a_quiet_topic_is_forgotten_when_its_gate_opens() {
-        let (mut board, now) = (Board::default(), Instant::now());
-        board.changed(topic("a"), Class::Known);
-        board.take(9);
-        board.rest(topic("a"), Some(now), false);
-        assert_eq!(board.len(), 1);
-        board.open_gates(now);
-        assert_eq!(board.len(), 0);
+        let (mut pending_topics, now) = (PendingTopics::default(), Instant::now());
+        pending_topics.changed(topic("a"), Class::Known);
+        pending_topics.take(9);
+        pending_topics.rest(topic("a"), Some(now), false);
+        assert_eq!(pending_topics.len(), 1);
+        pending_topics.open_gates(now);
+        assert_eq!(pending_topics.len(), 0);
     }
 
     #[test]
     fn gates_open_in_the_order_of_time_and_rounds_are_bounded() {
-        let (mut board, now) = (Board::default(), Instant::now());
+        let (mut pending_topics, now) = (PendingTopics::default(), Instant::now());
         for (name, ms) in [("a", 30), ("b", 10), ("c", 20)] {
-            board.changed(topic(name), Class::Known);
-            board.take(1);
-            board.rest(topic(name), Some(now + Duration::from_millis(ms)), true);
+            pending_topics.changed(topic(name), Class::Known);
+            pending_topics.take(1);
+            pending_topics.rest(topic(name), Some(now + Duration::from_millis(ms)), true);
         }
-        board.open_gates(now + Duration::from_millis(40));
-        assert_eq!(board.take(2), Some(vec![topic("b"), topic("c")]));
-        assert_eq!(board.take(2), Some(vec![topic("a")]));
+        pending_topics.open_gates(now + Duration::from_millis(40));
+        assert_eq!(pending_topics.take(2), Some(vec![topic("b"), topic("c")]));
+        assert_eq!(pending_topics.take(2), Some(vec![topic("a")]));
     }
 
     fn names(taken: Option<Vec<Topic>>) -> Vec<String> {
@@ -231,39 +234,39 @@ mod tests {
 
     #[test]
     fn a_known_topic_passes_new_ones_and_what_was_left_behind() {
-        let mut board = Board::default();
+        let mut pending_topics = PendingTopics::default();
         for (name, class) in [("new", Class::New), ("left", Class::Left), ("known", Class::Known)] {
-            board.changed(topic(name), class);
+            pending_topics.changed(topic(name), class);
         }
-        assert_eq!(names(board.take(1)), ["known"]);
-        assert_eq!(names(board.take(2)), ["left", "new"]);
-        assert_eq!(board.take(1), None);
+        assert_eq!(names(pending_topics.take(1)), ["known"]);
+        assert_eq!(names(pending_topics.take(2)), ["left", "new"]);
+        assert_eq!(pending_topics.take(1), None);
     }
 
     #[test]
     fn what_was_left_behind_and_changes_here_is_as_any_other() {
-        let mut board = Board::default();
+        let mut pending_topics = PendingTopics::default();
         for n in 0..100 {
-            board.changed(topic(&format!("left-{n}")), Class::Left);
+            pending_topics.changed(topic(&format!("left-{n}")), Class::Left);
         }
-        assert!(!board.changed(topic("left-70"), Class::Known));
-        assert_eq!(board.ready_before_new(), 100);
-        assert_eq!(names(board.take(1)), ["left-70"]);
+        assert!(!pending_topics.changed(topic("left-70"), Class::Known));
+        assert_eq!(pending_topics.ready_before_new(), 100);
+        assert_eq!(names(pending_topics.take(1)), ["left-70"]);
         let rest: Vec<String> =
-            std::iter::from_fn(|| board.take(7)).flat_map(|taken| names(Some(taken))).collect();
+            std::iter::from_fn(|| pending_topics.take(7)).flat_map(|taken| names(Some(taken))).collect();
         assert_eq!((rest.len(), rest.contains(&"left-70".to_owned())), (99, false), "each once");
     }
 
     #[test]
     fn a_new_topic_stays_new_until_it_has_been_announced() {
-        let mut board = Board::default();
-        board.changed(topic("new"), Class::New);
-        board.changed(topic("new"), Class::Known);
-        board.changed(topic("known"), Class::Known);
-        assert_eq!(names(board.take(9)), ["known", "new"]);
-        board.changed(topic("other"), Class::New);
-        board.changed(topic("new"), Class::Known);
-        board.rest(topic("new"), None, false);
-        assert_eq!(names(board.take(9)), ["new", "other"]);
+        let mut pending_topics = PendingTopics::default();
+        pending_topics.changed(topic("new"), Class::New);
+        pending_topics.changed(topic("new"), Class::Known);
+        pending_topics.changed(topic("known"), Class::Known);
+        assert_eq!(names(pending_topics.take(9)), ["known", "new"]);
+        pending_topics.changed(topic("other"), Class::New);
+        pending_topics.changed(topic("new"), Class::Known);
+        pending_topics.rest(topic("new"), None, false);
+        assert_eq!(names(pending_topics.take(9)), ["new", "other"]);
     }
 }
