@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::round::Draft;
 use super::topic::{Millis, TopicState, millis};
+use super::write_batch::Draft;
 use crate::domain::Topic;
 use crate::store::Reading;
 
@@ -16,7 +16,7 @@ const KEPT: usize = 32_768;
 /// See the top of the module.
 pub(super) struct Ledger {
     clock: Clock,
-    pages: Mutex<Pages>,
+    cache: Mutex<Cache>,
 }
 
 /// Wall-clock time that runs on evenly whatever happens to the wall clock meanwhile.
@@ -26,7 +26,7 @@ struct Clock {
 }
 
 #[derive(Default)]
-struct Pages {
+struct Cache {
     topics: HashMap<Topic, Entry>,
     /// How many topics the file has.
     count: u64,
@@ -50,8 +50,8 @@ impl Ledger {
     pub(super) fn new() -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let clock = Clock { started: Instant::now(), started_at: millis(since_epoch) };
-        let pages = Pages { crowded_at: KEPT, ..Pages::default() };
-        Ledger { clock, pages: Mutex::new(pages) }
+        let cache = Cache { crowded_at: KEPT, ..Cache::default() };
+        Ledger { clock, cache: Mutex::new(cache) }
     }
 
     /// The store's clock.
@@ -66,42 +66,42 @@ impl Ledger {
 
     /// What is known of these topics.
     pub(super) fn readings(&self, topics: &[Topic]) -> Vec<Option<Reading>> {
-        let pages = self.lock();
-        topics.iter().map(|topic| pages.topics.get(topic).map(|entry| entry.state.reading())).collect()
+        let cache = self.lock();
+        topics.iter().map(|topic| cache.topics.get(topic).map(|entry| entry.state.reading())).collect()
     }
 
-    /// Takes over what a round has come to, and whether that is in the file.
+    /// Takes over what a batch has come to, and whether that is in the file.
     pub(super) fn commit(&self, drafts: HashMap<Topic, Draft>, saved: bool) {
         let now = self.now();
-        let mut pages = self.lock();
+        let mut cache = self.lock();
         for (topic, draft) in drafts {
             // A topic that has never changed is not worth keeping.
             if draft.state.revision == 0 {
                 continue;
             }
-            pages.count += u64::from(draft.created);
+            cache.count += u64::from(draft.created);
             if draft.changed && saved {
-                pages.unsaved.remove(&topic);
+                cache.unsaved.remove(&topic);
             } else if draft.changed {
-                pages.unsaved.insert(topic.clone());
+                cache.unsaved.insert(topic.clone());
             }
-            pages.put(topic, draft.state);
+            cache.put(topic, draft.state);
         }
-        pages.forget_some(now);
+        cache.forget_some(now);
     }
 
     /// Takes over what the file holds when it is opened: how many topics, and those that are marked.
     pub(super) fn recover(&self, count: u64, topics: Vec<(Topic, TopicState)>) {
-        let mut pages = self.lock();
-        pages.count = count;
-        topics.into_iter().for_each(|(topic, state)| pages.put(topic, state));
+        let mut cache = self.lock();
+        cache.count = count;
+        topics.into_iter().for_each(|(topic, state)| cache.put(topic, state));
     }
 
     /// What is not in the file in full.
     pub(super) fn unsaved(&self) -> Vec<(Topic, TopicState)> {
-        let pages = self.lock();
-        let state = |topic: &Topic| pages.topics.get(topic).map(|entry| (topic.clone(), entry.state));
-        pages.unsaved.iter().filter_map(state).collect()
+        let cache = self.lock();
+        let state = |topic: &Topic| cache.topics.get(topic).map(|entry| (topic.clone(), entry.state));
+        cache.unsaved.iter().filter_map(state).collect()
     }
 
     /// Whether all is in the file in full.
@@ -117,12 +117,12 @@ impl Ledger {
     /// See [`Store::overdue`](crate::store::Store::overdue).
     pub(super) fn overdue(&self, limit: usize, pause: Duration) -> Vec<Topic> {
         let now = self.now();
-        let mut pages = self.lock();
-        if now < pages.sweep_opens {
+        let mut cache = self.lock();
+        if now < cache.sweep_opens {
             return Vec::new();
         }
-        pages.sweep_opens = now + millis(pause);
-        pages.outbox.range(..=(now, u64::MAX)).take(limit).map(|(_, topic)| topic.clone()).collect()
+        cache.sweep_opens = now + millis(pause);
+        cache.outbox.range(..=(now, u64::MAX)).take(limit).map(|(_, topic)| topic.clone()).collect()
     }
 
     /// How many topics there are.
@@ -135,12 +135,12 @@ impl Ledger {
         self.lock().outbox.len()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Pages> {
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Pages {
+impl Cache {
     fn put(&mut self, topic: Topic, state: TopicState) {
         let (ticket, before) = match self.topics.get_mut(&topic) {
             Some(entry) => {

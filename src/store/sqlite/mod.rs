@@ -13,8 +13,8 @@ mod ledger;
 mod open;
 mod private;
 mod prune;
-mod round;
 mod topic;
+mod write_batch;
 mod writer;
 
 use std::io;

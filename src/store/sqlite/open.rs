@@ -113,7 +113,7 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     // FULL: what is answered is on the disk, even if the power fails.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -2048)?;
-    // Pages of the log; emptying it costs two more waits for the disk.
+    // Cache of the log; emptying it costs two more waits for the disk.
     connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
     connection.pragma_update(None, "journal_size_limit", 32 << 20)?;
     migrate(connection)

@@ -1,5 +1,5 @@
-//! The one thread that changes anything. It takes everything that waits into one round: one transaction, one wait for
-//! the disk, and only then the answers. A round that fails leaves nothing behind, on the disk or in memory.
+//! The one thread that changes anything. It takes everything that waits into one batch: one transaction, one wait for
+//! the disk, and only then the answers. A batch that fails leaves nothing behind, on the disk or in memory.
 //!
 //! Claims and acknowledgements alone do not wait for the disk. Losing them with the process is harmless: what was
 //! claimed is then announced again, with the same id. They are saved within [`SAVE_AFTER`].
@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::file::StoreFile;
 use super::ledger::Ledger;
-use super::round::Round;
+use super::write_batch::WriteBatch;
 use crate::domain::{EventId, Topic};
 use crate::store::{Add, AddError, Added, Claim, StoreError, Terms};
 
@@ -22,15 +22,15 @@ const SAVE_AFTER: Duration = Duration::from_secs(1);
 /// How often expired keys are looked for: while there are more, and when there were no more.
 const PURGE_PAUSE: Duration = Duration::from_secs(1);
 const PURGE_REST: Duration = Duration::from_secs(60);
-/// So many are deleted then; and while there are more, in every round so many times what it has remembered: as many expire
+/// So many are deleted then; and while there are more, in every batch so many times what it has remembered: as many expire
 /// as came a day before, and those that wait must become fewer.
 const PURGE_STEP: usize = 1000;
 const PURGE_FACTOR: usize = 2;
-/// The most in one round, some 40 ms of its time.
+/// The most in one batch, some 40 ms of its time.
 const PURGE_MOST: usize = 8192;
 
-/// The most commands in one round.
-const ROUND: usize = 4096;
+/// The most commands in one batch.
+const BATCH: usize = 4096;
 
 type Answer<T> = oneshot::Sender<T>;
 
@@ -42,7 +42,7 @@ pub(super) enum Command {
     Ping(Answer<Result<(), StoreError>>),
 }
 
-/// An answer that waits for the end of its round; `None` when the round failed before it. The number is how many
+/// An answer that waits for the end of its batch; `None` when the batch failed before it. The number is how many
 /// items were asked about.
 enum Pending {
     Add(usize, Option<Vec<Result<Added, AddError>>>, Answer<Vec<Result<Added, AddError>>>),
@@ -54,7 +54,7 @@ enum Pending {
 pub(super) struct Writer {
     file: StoreFile,
     ledger: Arc<Ledger>,
-    /// The last round that used the disk failed: a ping must try it.
+    /// The last batch that used the disk failed: a ping must try it.
     failing: bool,
     /// The last attempt to save claims failed, and that has been said.
     saving_fails: bool,
@@ -89,7 +89,7 @@ impl Writer {
                 Some(at) => commands.recv_timeout(at.saturating_duration_since(Instant::now())),
             };
             match first {
-                Ok(first) => self.round(std::iter::once(first).chain(commands.try_iter()).take(ROUND)),
+                Ok(first) => self.batch(std::iter::once(first).chain(commands.try_iter()).take(BATCH)),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -104,15 +104,15 @@ impl Writer {
         self.save_rest();
     }
 
-    fn round(&mut self, commands: impl Iterator<Item = Command>) {
-        let mut round = Round::new(&self.file, &self.ledger);
+    fn batch(&mut self, commands: impl Iterator<Item = Command>) {
+        let mut batch = WriteBatch::new(&self.file, &self.ledger);
         let mut failure = None;
         let pending: Vec<_> =
-            commands.map(|command| take(&mut round, command, &mut failure, self.failing)).collect();
+            commands.map(|command| take(&mut batch, command, &mut failure, self.failing)).collect();
         // Claims alone touch no disk, so their success says nothing of it.
-        let tried_disk = round.uses_disk();
+        let tried_disk = batch.uses_disk();
         let end = match failure {
-            None => Self::finish(round, &mut self.purges),
+            None => Self::finish(batch, &mut self.purges),
             Some(error) => Err(error),
         };
         if end.is_err() {
@@ -123,20 +123,20 @@ impl Writer {
         pending.into_iter().for_each(|answer| answer.send(failure.as_ref()));
     }
 
-    fn finish(mut round: Round<'_>, purges: &mut Purges) -> Result<(), StoreError> {
+    fn finish(mut batch: WriteBatch<'_>, purges: &mut Purges) -> Result<(), StoreError> {
         let now = Instant::now();
         let step = if purges.at <= now { PURGE_STEP } else { 0 };
         let most = match purges.behind || step > 0 {
-            true => step.max(PURGE_FACTOR * round.remembered()).min(PURGE_MOST),
+            true => step.max(PURGE_FACTOR * batch.remembered()).min(PURGE_MOST),
             false => 0,
         };
-        if round.must_write() && most > 0 {
-            purges.behind = round.purge_keys(most)?;
+        if batch.must_write() && most > 0 {
+            purges.behind = batch.purge_keys(most)?;
             if step > 0 || !purges.behind {
                 purges.at = now + if purges.behind { PURGE_PAUSE } else { PURGE_REST };
             }
         }
-        round.commit()
+        batch.commit()
     }
 
     fn save_rest(&mut self) {
@@ -171,22 +171,27 @@ impl Writer {
     }
 }
 
-fn take(round: &mut Round<'_>, command: Command, failure: &mut Option<StoreError>, failing: bool) -> Pending {
+fn take(
+    batch: &mut WriteBatch<'_>,
+    command: Command,
+    failure: &mut Option<StoreError>,
+    failing: bool,
+) -> Pending {
     match command {
         Command::Add(adds, answer) => {
-            let added = attempt(failure, || adds.iter().map(|add| round.add(add)).collect());
+            let added = attempt(failure, || adds.iter().map(|add| batch.add(add)).collect());
             Pending::Add(adds.len(), added, answer)
         }
         Command::Claim(topics, terms, answer) => {
-            let claims = attempt(failure, || topics.iter().map(|topic| round.claim(topic, terms)).collect());
+            let claims = attempt(failure, || topics.iter().map(|topic| batch.claim(topic, terms)).collect());
             Pending::Claim(topics.len(), claims, answer)
         }
         Command::Acknowledge(claims, answer) => {
-            attempt(failure, || claims.iter().try_for_each(|(topic, id)| round.acknowledge(topic, *id)));
+            attempt(failure, || claims.iter().try_for_each(|(topic, id)| batch.acknowledge(topic, *id)));
             Pending::Done(answer)
         }
         Command::Ping(answer) => {
-            attempt(failure, || if failing { round.touch_disk() } else { Ok(()) });
+            attempt(failure, || if failing { batch.touch_disk() } else { Ok(()) });
             Pending::Done(answer)
         }
     }
@@ -225,5 +230,5 @@ impl Pending {
 }
 
 fn lost(failure: Option<&StoreError>) -> StoreError {
-    failure.cloned().unwrap_or_else(|| StoreError::new("the round was given up"))
+    failure.cloned().unwrap_or_else(|| StoreError::new("the batch was given up"))
 }

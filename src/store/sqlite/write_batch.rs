@@ -1,4 +1,4 @@
-//! One round of the writer: what it has come to so far. The ledger knows nothing of it before the commit.
+//! One batch of the writer: what it has come to so far. The ledger knows nothing of it before the commit.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -10,7 +10,7 @@ use crate::domain::{Epoch, EventId, IdempotencyKey, Topic};
 use crate::store::{Add, AddError, Added, Claim, KEY_LIFETIME, StoreError, Terms, random};
 
 /// See the top of the module.
-pub(super) struct Round<'a> {
+pub(super) struct WriteBatch<'a> {
     file: &'a StoreFile,
     ledger: &'a Ledger,
     now: Millis,
@@ -23,18 +23,18 @@ pub(super) struct Round<'a> {
     begun: bool,
 }
 
-/// A topic as the round leaves it.
+/// A topic as the batch leaves it.
 pub(super) struct Draft {
     pub(super) state: TopicState,
     pub(super) changed: bool,
-    /// The round has created it.
+    /// The batch has created it.
     pub(super) created: bool,
 }
 
-impl<'a> Round<'a> {
+impl<'a> WriteBatch<'a> {
     pub(super) fn new(file: &'a StoreFile, ledger: &'a Ledger) -> Self {
         let (now, topics) = (ledger.now(), HashMap::new());
-        Round { file, ledger, now, topics, must_write: false, remembered: 0, begun: false }
+        WriteBatch { file, ledger, now, topics, must_write: false, remembered: 0, begun: false }
     }
 
     /// Adds; the outer error is the disk's.
@@ -58,7 +58,7 @@ impl<'a> Round<'a> {
     }
 
     fn add_once(&mut self, add: &Add, key: &IdempotencyKey) -> Result<Result<Added, AddError>, StoreError> {
-        // Within the transaction, so that keys used earlier in the round are seen.
+        // Within the transaction, so that keys used earlier in the batch are seen.
         self.begin()?;
         if let Some(used) = self.file.key(&add.topic, key, self.now).map_err(StoreError::new)? {
             return Ok(if used.amount == add.sum {
@@ -118,7 +118,7 @@ impl<'a> Round<'a> {
         self.must_write
     }
 
-    /// Whether the end of the round says something of the disk.
+    /// Whether the end of the batch says something of the disk.
     pub(super) fn uses_disk(&self) -> bool {
         self.must_write || self.begun
     }
