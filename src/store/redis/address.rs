@@ -8,7 +8,7 @@ use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, TlsMode};
 
 use super::cluster::Cluster;
-use super::link::{Link, Server};
+use super::connection::{Connection, Server};
 use super::parameters::{OF_HOST, OF_SENTINELS, OF_SOCKET, Parameters};
 use super::sentinel::Sentinels;
 
@@ -71,15 +71,15 @@ pub enum ParseRedisUrlError {
 }
 
 /// Whom the commands go to.
-pub(super) enum Route {
+pub(super) enum Topology {
     /// One Redis holds everything.
-    One(Arc<Link>),
+    One(Arc<Connection>),
     /// Each bucket is on one of several.
     Cluster(Box<Cluster>),
 }
 
 /// Reads the URL; opens nothing.
-pub(super) fn parse(url: &str, timeout: Duration) -> Result<Route, ParseRedisUrlError> {
+pub(super) fn parse(url: &str, timeout: Duration) -> Result<Topology, ParseRedisUrlError> {
     let parts = Parts::of(url)?;
     if parts.is_tls() {
         // Whoever chose a provider first keeps it.
@@ -88,7 +88,7 @@ pub(super) fn parse(url: &str, timeout: Duration) -> Result<Route, ParseRedisUrl
     match parts.kind {
         Kind::Host | Kind::Socket => {
             let client = Client::open(parts.info()?).map_err(|_| ParseRedisUrlError::Malformed)?;
-            Ok(Route::One(Arc::new(Link::new(Server::Fixed(Box::new(client)), timeout))))
+            Ok(Topology::One(Arc::new(Connection::new(Server::Fixed(Box::new(client)), timeout))))
         }
         Kind::Cluster => cluster(&parts, timeout),
         Kind::Sentinels => sentinels(&parts, timeout),
@@ -96,7 +96,7 @@ pub(super) fn parse(url: &str, timeout: Duration) -> Result<Route, ParseRedisUrl
 }
 
 /// Whom a URL names, for people: without what is secret in it.
-pub fn place(url: &str) -> Result<String, ParseRedisUrlError> {
+pub fn describe(url: &str) -> Result<String, ParseRedisUrlError> {
     let parts = Parts::of(url)?;
     let (whom, database) = match parts.kind {
         Kind::Cluster => (format!("the Redis Cluster at {}", parts.hosts), 0),
@@ -216,15 +216,15 @@ fn info(url: &str) -> Result<ConnectionInfo, ParseRedisUrlError> {
     Ok(info.set_redis_settings(settings).set_tcp_settings(TcpSettings::default().set_nodelay(true)))
 }
 
-fn cluster(parts: &Parts<'_>, timeout: Duration) -> Result<Route, ParseRedisUrlError> {
+fn cluster(parts: &Parts<'_>, timeout: Duration) -> Result<Topology, ParseRedisUrlError> {
     if parts.database()? != 0 {
         return Err(ParseRedisUrlError::ClusterDatabase);
     }
     let seeds = parts.hosts().map(|host| parts.host_info(host, parts.login));
-    Ok(Route::Cluster(Box::new(Cluster::new(seeds.collect::<Result<_, _>>()?, timeout))))
+    Ok(Topology::Cluster(Box::new(Cluster::new(seeds.collect::<Result<_, _>>()?, timeout))))
 }
 
-fn sentinels(parts: &Parts<'_>, timeout: Duration) -> Result<Route, ParseRedisUrlError> {
+fn sentinels(parts: &Parts<'_>, timeout: Duration) -> Result<Topology, ParseRedisUrlError> {
     let (master, database) = parts.master()?;
     let mut sentinels = Vec::new();
     for host in parts.hosts() {
@@ -252,7 +252,7 @@ fn sentinels(parts: &Parts<'_>, timeout: Duration) -> Result<Route, ParseRedisUr
     }
     let client = builder.build().map_err(|_| ParseRedisUrlError::Malformed)?;
     let server = Server::Master(Arc::new(Sentinels::new(client)));
-    Ok(Route::One(Arc::new(Link::new(server, timeout))))
+    Ok(Topology::One(Arc::new(Connection::new(server, timeout))))
 }
 
 /// The same host at another port.
@@ -270,7 +270,7 @@ fn with_port(addr: ConnectionAddr, port: u16) -> ConnectionAddr {
 mod tests {
     use super::*;
 
-    fn parsed(url: &str) -> Result<Route, ParseRedisUrlError> {
+    fn parsed(url: &str) -> Result<Topology, ParseRedisUrlError> {
         parse(url, Duration::from_secs(2))
     }
 
@@ -286,18 +286,18 @@ mod tests {
             "redis+unix:///run/redis@1.sock?user=u&pass=p@ss&protocol=resp3",
             "redis://localhost?db=5&protocol=3",
         ] {
-            assert!(matches!(parsed(url), Ok(Route::One(_))), "{url}");
+            assert!(matches!(parsed(url), Ok(Topology::One(_))), "{url}");
         }
         for url in [
             "redis+sentinel://:secret@a:26379,b,[::1]/main/2",
             "rediss+sentinel://a/main?sentinel_password=p%40ss&sentinel_username=u&db=2",
         ] {
-            assert!(matches!(parsed(url), Ok(Route::One(_))), "{url}");
+            assert!(matches!(parsed(url), Ok(Topology::One(_))), "{url}");
         }
         for url in
             ["redis+cluster://:secret@a:7000,b:7001", "rediss+cluster://a,b/0", "redis+cluster://a?db=0"]
         {
-            assert!(matches!(parsed(url), Ok(Route::Cluster(_))), "{url}");
+            assert!(matches!(parsed(url), Ok(Topology::Cluster(_))), "{url}");
         }
     }
 
@@ -321,7 +321,7 @@ mod tests {
             ),
         ] {
             assert!(parsed(url).is_ok(), "{url}");
-            assert_eq!(place(url).as_deref(), Ok(expected), "{url}");
+            assert_eq!(describe(url).as_deref(), Ok(expected), "{url}");
         }
     }
 

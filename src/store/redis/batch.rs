@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use redis::{Cmd, RedisResult, Value};
 
-use super::address::Route;
+use super::address::Topology;
 use super::script::Script;
 use super::{RedisStore, reply};
 use crate::domain::{BUCKETS, Topic};
@@ -13,7 +13,7 @@ use crate::store::StoreError;
 pub(super) const CHUNK: usize = 1000;
 
 /// A script that answers one item per topic, and what its items mean.
-pub(super) struct Question<'a, T> {
+pub(super) struct BatchQuery<'a, T> {
     pub(super) script: &'a Script,
     pub(super) keys_per_topic: usize,
     pub(super) decode: fn(&Value) -> RedisResult<T>,
@@ -22,7 +22,7 @@ pub(super) struct Question<'a, T> {
 impl RedisStore {
     /// Indices of topics whose keys one call may touch together, in order.
     pub(super) fn groups<'a>(&self, topics: impl Iterator<Item = &'a Topic>) -> Vec<Vec<usize>> {
-        if let Route::One(_) = self.route {
+        if let Topology::One(_) = self.topology {
             return vec![(0..topics.count()).collect()];
         }
         let mut groups = vec![Vec::new(); usize::from(BUCKETS)];
@@ -37,7 +37,7 @@ impl RedisStore {
     /// indices.
     pub(super) async fn ask<T>(
         &self,
-        question: &Question<'_, T>,
+        question: &BatchQuery<'_, T>,
         topics: &[Topic],
         write: impl Fn(&mut Cmd, &[usize]) + Copy,
     ) -> Vec<Result<T, StoreError>> {
@@ -49,7 +49,7 @@ impl RedisStore {
     /// Asks about the topics of one group, in as many calls as their number takes.
     async fn ask_group<T>(
         &self,
-        question: &Question<'_, T>,
+        question: &BatchQuery<'_, T>,
         topics: &[Topic],
         group: &[usize],
         write: impl Fn(&mut Cmd, &[usize]),

@@ -1,4 +1,4 @@
-//! Which node of a Redis Cluster has which bucket, and one [`Link`] to each node.
+//! Which node of a Redis Cluster has which bucket, and one [`Connection`] to each node.
 //!
 //! A node that is lost fails the calls to its own buckets only. A call is repeated only where a node has refused to
 //! execute it (`MOVED`, `ASK`, `TRYAGAIN` and the like).
@@ -12,8 +12,8 @@ use redis::{
 };
 
 use super::call::Call;
+use super::connection::{Connection, Server};
 use super::keys;
-use super::link::{Link, Server};
 use crate::domain::BUCKETS;
 
 /// A slot map is not asked for more often than this.
@@ -34,13 +34,13 @@ pub(super) struct Cluster {
 type Address = (String, u16);
 
 struct Nodes {
-    links: HashMap<Address, Arc<Link>>,
+    connections: HashMap<Address, Arc<Connection>>,
     owners: Vec<Owner>,
 }
 
 #[derive(Clone, Default)]
 struct Owner {
-    link: Option<Arc<Link>>,
+    connection: Option<Arc<Connection>>,
     /// The owner has failed: another may have taken over.
     suspect: bool,
 }
@@ -52,7 +52,7 @@ impl Cluster {
         Cluster {
             seeds,
             timeout,
-            nodes: Mutex::new(Nodes { links: HashMap::new(), owners }),
+            nodes: Mutex::new(Nodes { connections: HashMap::new(), owners }),
             refreshing: tokio::sync::Mutex::new(None),
         }
     }
@@ -60,9 +60,9 @@ impl Cluster {
     /// Sends a command, all of whose keys are in the bucket, to the bucket's owner.
     pub(super) async fn send(&self, bucket: u16, mut call: Call<'_>) -> RedisResult<Value> {
         let deadline = Instant::now() + self.timeout;
-        let mut link = self.owner(bucket).await?;
+        let mut connection = self.owner(bucket).await?;
         loop {
-            let answer = link.send(call).await;
+            let answer = connection.send(call).await;
             let Err(error) = answer else { return answer };
             let ErrorKind::Server(kind) = error.kind() else {
                 self.suspect(bucket);
@@ -72,7 +72,7 @@ impl Cluster {
                 return Err(error);
             }
             call.asking = kind == ServerErrorKind::Ask;
-            link = match kind {
+            connection = match kind {
                 ServerErrorKind::Ask => self.redirected(&error)?,
                 ServerErrorKind::Moved => self.moved(bucket, &error)?,
                 kind if is_passing(kind) => {
@@ -86,9 +86,9 @@ impl Cluster {
     }
 
     /// All that own buckets; an error where a bucket has no owner.
-    pub(super) async fn masters(&self) -> RedisResult<Vec<Arc<Link>>> {
+    pub(super) async fn masters(&self) -> RedisResult<Vec<Arc<Connection>>> {
         self.refresh().await?;
-        let mut masters: Vec<Arc<Link>> = Vec::new();
+        let mut masters: Vec<Arc<Connection>> = Vec::new();
         for bucket in 0..BUCKETS {
             let owner = self.owner(bucket).await?;
             if !masters.iter().any(|known| Arc::ptr_eq(known, &owner)) {
@@ -104,19 +104,20 @@ impl Cluster {
     }
 
     /// The bucket's new owner, by a `MOVED`.
-    fn moved(&self, bucket: u16, error: &RedisError) -> RedisResult<Arc<Link>> {
-        let link = self.redirected(error)?;
-        self.lock().owners[usize::from(bucket)] = Owner { link: Some(Arc::clone(&link)), suspect: false };
-        Ok(link)
+    fn moved(&self, bucket: u16, error: &RedisError) -> RedisResult<Arc<Connection>> {
+        let connection = self.redirected(error)?;
+        self.lock().owners[usize::from(bucket)] =
+            Owner { connection: Some(Arc::clone(&connection)), suspect: false };
+        Ok(connection)
     }
 
-    async fn owner(&self, bucket: u16) -> RedisResult<Arc<Link>> {
+    async fn owner(&self, bucket: u16) -> RedisResult<Arc<Connection>> {
         let owner = self.lock().owners[usize::from(bucket)].clone();
-        match owner.link {
-            Some(link) if !owner.suspect => Ok(link),
+        match owner.connection {
+            Some(connection) if !owner.suspect => Ok(connection),
             known => {
                 let failed = self.refresh().await.err();
-                let found = self.lock().owners[usize::from(bucket)].link.clone();
+                let found = self.lock().owners[usize::from(bucket)].connection.clone();
                 found.or(known).ok_or_else(|| {
                     failed.unwrap_or_else(|| {
                         RedisError::from((ErrorKind::ClusterConnectionNotFound, "slot not served"))
@@ -143,7 +144,7 @@ impl Cluster {
         let mut question = redis::cmd("CLUSTER");
         question.arg("SLOTS");
         for address in self.known() {
-            match self.link(&address)?.query(&question).await {
+            match self.connection(&address)?.query(&question).await {
                 Ok(answer) => return self.learn(&answer, &address.0),
                 Err(error) => failure = error,
             }
@@ -154,11 +155,14 @@ impl Cluster {
     /// The nodes in use, those without a failure first, then the seeds.
     fn known(&self) -> Vec<Address> {
         let nodes = self.lock();
-        let healthy = |link: &Arc<Link>| {
-            let is_it = |owner: &&Owner| owner.link.as_ref().is_some_and(|owned| Arc::ptr_eq(owned, link));
+        let healthy = |connection: &Arc<Connection>| {
+            let is_it = |owner: &&Owner| {
+                owner.connection.as_ref().is_some_and(|owned| Arc::ptr_eq(owned, connection))
+            };
             nodes.owners.iter().filter(is_it).all(|owner| !owner.suspect)
         };
-        let (mut known, rest): (Vec<_>, Vec<_>) = nodes.links.iter().partition(|(_, link)| healthy(link));
+        let (mut known, rest): (Vec<_>, Vec<_>) =
+            nodes.connections.iter().partition(|(_, connection)| healthy(connection));
         known.extend(rest);
         let in_use = known.into_iter().map(|(address, _)| address.clone());
         in_use.chain(self.seeds.iter().filter_map(|seed| address(seed.addr()))).collect()
@@ -180,30 +184,32 @@ impl Cluster {
                 _ => asked_host.to_owned(),
             };
             let port = u16::try_from(*port).map_err(|_| malformed())?;
-            ranges.push((*first..=*last, self.link(&(host, port))?));
+            ranges.push((*first..=*last, self.connection(&(host, port))?));
         }
         let mut nodes = self.lock();
         for bucket in 0..BUCKETS {
             let slot = i64::from(keys::slot(bucket));
             let owner = ranges.iter().find(|(range, _)| range.contains(&slot));
             nodes.owners[usize::from(bucket)] =
-                Owner { link: owner.map(|(_, link)| Arc::clone(link)), suspect: false };
+                Owner { connection: owner.map(|(_, connection)| Arc::clone(connection)), suspect: false };
         }
-        nodes.links.retain(|_, link| ranges.iter().any(|(_, owner)| Arc::ptr_eq(owner, link)));
+        nodes
+            .connections
+            .retain(|_, connection| ranges.iter().any(|(_, owner)| Arc::ptr_eq(owner, connection)));
         Ok(())
     }
 
     /// Where a `MOVED` or an `ASK` points to.
-    fn redirected(&self, error: &RedisError) -> RedisResult<Arc<Link>> {
+    fn redirected(&self, error: &RedisError) -> RedisResult<Arc<Connection>> {
         let (node, _) = error.redirect_node().ok_or_else(malformed)?;
         let (host, port) = node.rsplit_once(':').ok_or_else(malformed)?;
-        self.link(&(host.to_owned(), port.parse().map_err(|_| malformed())?))
+        self.connection(&(host.to_owned(), port.parse().map_err(|_| malformed())?))
     }
 
-    fn link(&self, address: &Address) -> RedisResult<Arc<Link>> {
+    fn connection(&self, address: &Address) -> RedisResult<Arc<Connection>> {
         let mut nodes = self.lock();
-        if let Some(link) = nodes.links.get(address) {
-            return Ok(Arc::clone(link));
+        if let Some(connection) = nodes.connections.get(address) {
+            return Ok(Arc::clone(connection));
         }
         let seed = self.seeds.first().ok_or_else(malformed)?;
         let (host, port) = address.clone();
@@ -214,9 +220,9 @@ impl Cluster {
             _ => ConnectionAddr::Tcp(host, port),
         };
         let client = Client::open(seed.clone().set_addr(addr))?;
-        let link = Arc::new(Link::new(Server::Fixed(Box::new(client)), self.timeout));
-        nodes.links.insert(address.clone(), Arc::clone(&link));
-        Ok(link)
+        let connection = Arc::new(Connection::new(Server::Fixed(Box::new(client)), self.timeout));
+        nodes.connections.insert(address.clone(), Arc::clone(&connection));
+        Ok(connection)
     }
 
     fn lock(&self) -> MutexGuard<'_, Nodes> {

@@ -39,8 +39,8 @@ mod address;
 mod batch;
 mod call;
 mod cluster;
+mod connection;
 mod keys;
-mod link;
 mod outbox;
 mod parameters;
 mod prune;
@@ -59,12 +59,12 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use redis::{Cmd, RedisResult, Value};
 
-use address::Route;
-pub use address::{ParseRedisUrlError, place};
-use batch::Question;
+use address::Topology;
+pub use address::{ParseRedisUrlError, describe};
+use batch::BatchQuery;
 use call::Call;
+use connection::Connection;
 use keys::KeyWriter;
-use link::Link;
 use schema::SchemaCheck;
 use script::Script;
 pub use wait::Wait;
@@ -74,9 +74,9 @@ use crate::domain::{EventId, Topic};
 
 /// A Redis, or several behind Sentinels or as a Cluster. Each worker has its own, with its own connection.
 pub struct RedisStore {
-    route: Route,
+    topology: Topology,
     /// Where additions go that replicas must have: over connections of their own, as those wait.
-    replicated: Option<(Route, Wait)>,
+    replicated: Option<(Topology, Wait)>,
     schema: SchemaCheck,
 }
 
@@ -85,7 +85,7 @@ impl RedisStore {
     /// take; connecting may take another second.
     pub fn connect(url: &str, timeout: Duration) -> Result<Self, ParseRedisUrlError> {
         Ok(RedisStore {
-            route: address::parse(url, timeout)?,
+            topology: address::parse(url, timeout)?,
             replicated: None,
             schema: SchemaCheck::default(),
         })
@@ -106,7 +106,7 @@ impl RedisStore {
         write: impl Fn(&mut Cmd),
     ) -> RedisResult<Value> {
         self.check_schema().await?;
-        run_on(&self.route, None, bucket, script, keys, write).await
+        run_on(&self.topology, None, bucket, script, keys, write).await
     }
 
     /// The same for a script that counts, which replicas may have to have.
@@ -119,21 +119,21 @@ impl RedisStore {
     ) -> RedisResult<Value> {
         self.check_schema().await?;
         match &self.replicated {
-            Some((route, wait)) => run_on(route, Some(*wait), bucket, script, keys, write).await,
-            None => run_on(&self.route, None, bucket, script, keys, write).await,
+            Some((topology, wait)) => run_on(topology, Some(*wait), bucket, script, keys, write).await,
+            None => run_on(&self.topology, None, bucket, script, keys, write).await,
         }
     }
 }
 
 async fn run_on(
-    route: &Route,
+    topology: &Topology,
     wait: Option<Wait>,
     bucket: u16,
     script: &Script,
     keys: usize,
     write: impl Fn(&mut Cmd),
 ) -> RedisResult<Value> {
-    let send = async |command: &Cmd| route.send(bucket, Call { wait, ..Call::of(command) }).await;
+    let send = async |command: &Cmd| topology.send(bucket, Call { wait, ..Call::of(command) }).await;
     let mut command = script.by_hash(keys);
     write(&mut command);
     let mut answer = send(&command).await;
@@ -148,20 +148,20 @@ async fn run_on(
     answer
 }
 
-impl Route {
+impl Topology {
     /// Every node that holds topics.
-    async fn nodes(&self) -> RedisResult<Vec<Arc<Link>>> {
+    async fn nodes(&self) -> RedisResult<Vec<Arc<Connection>>> {
         match self {
-            Route::One(link) => Ok(vec![Arc::clone(link)]),
-            Route::Cluster(cluster) => cluster.masters().await,
+            Topology::One(connection) => Ok(vec![Arc::clone(connection)]),
+            Topology::Cluster(cluster) => cluster.masters().await,
         }
     }
 
     /// Sends a command whose keys are all in `bucket`, or anywhere outside of a Cluster.
     async fn send(&self, bucket: u16, call: Call<'_>) -> RedisResult<Value> {
         match self {
-            Route::One(link) => link.send(call).await,
-            Route::Cluster(cluster) => cluster.send(bucket, call).await,
+            Topology::One(connection) => connection.send(call).await,
+            Topology::Cluster(cluster) => cluster.send(bucket, call).await,
         }
     }
 }
@@ -178,7 +178,7 @@ impl Store for RedisStore {
     }
 
     async fn read(&self, topics: Vec<Topic>) -> Vec<Result<Reading, StoreError>> {
-        let question = Question { script: &script::READ, keys_per_topic: 1, decode: reply::reading };
+        let question = BatchQuery { script: &script::READ, keys_per_topic: 1, decode: reply::reading };
         let write = |command: &mut Cmd, chunk: &[usize]| {
             let mut keys = KeyWriter::default();
             chunk.iter().for_each(|&index| keys.topic(command, &topics[index]));
@@ -187,7 +187,7 @@ impl Store for RedisStore {
     }
 
     async fn claim(&self, topics: Vec<Topic>, terms: Terms) -> Vec<Result<Claim, StoreError>> {
-        let question = Question { script: &script::CLAIM, keys_per_topic: 2, decode: reply::claim };
+        let question = BatchQuery { script: &script::CLAIM, keys_per_topic: 2, decode: reply::claim };
         let epoch = match random::epoch() {
             Ok(epoch) => epoch.get(),
             Err(error) => return vec![Err(StoreError::new(error)); topics.len()],

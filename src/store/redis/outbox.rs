@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use redis::{Cmd, ErrorKind, RedisResult, Value};
 
-use super::address::Route;
+use super::address::Topology;
 use super::batch::CHUNK;
 use super::call::Call;
 use super::keys::{self, KeyWriter};
@@ -43,14 +43,14 @@ impl RedisStore {
     pub(super) async fn ask_one_node(&self, question: impl Fn(u16) -> Cmd) -> RedisResult<Value> {
         self.check_schema().await?;
         let (first, rest) = keys::SPREAD.split_at(1);
-        let others = if matches!(self.route, Route::One(_)) { &[][..] } else { rest };
-        let mut answer = self.route.send(first[0], Call::of(&question(first[0]))).await;
+        let others = if matches!(self.topology, Topology::One(_)) { &[][..] } else { rest };
+        let mut answer = self.topology.send(first[0], Call::of(&question(first[0]))).await;
         for &bucket in others {
             // An error that a node has answered is the Cluster's.
             if answer.as_ref().err().is_none_or(|error| matches!(error.kind(), ErrorKind::Server(_))) {
                 break;
             }
-            answer = self.route.send(bucket, Call::of(&question(bucket))).await;
+            answer = self.topology.send(bucket, Call::of(&question(bucket))).await;
         }
         answer
     }
@@ -81,9 +81,9 @@ impl RedisStore {
     async fn ask_outboxes(&self, script: &Script, limit: usize) -> RedisResult<Vec<RedisResult<Value>>> {
         let start = (random::number()? % u64::from(BUCKETS)) as u16;
         let buckets: Vec<u16> = (start..BUCKETS).chain(0..start).collect();
-        let together = match self.route {
-            Route::One(_) => buckets.len(),
-            Route::Cluster(_) => 1,
+        let together = match self.topology {
+            Topology::One(_) => buckets.len(),
+            Topology::Cluster(_) => 1,
         };
         let calls = buckets.chunks(together).map(|buckets| {
             let outboxes = usize::from(SHELVES) * buckets.len();

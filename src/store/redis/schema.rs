@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use redis::{ErrorKind, RedisError, RedisResult, Value};
 
-use super::address::Route;
+use super::address::Topology;
 use super::call::Call;
 use super::{RedisStore, keys, reply, script};
 use crate::store::StoreError;
@@ -48,7 +48,7 @@ impl RedisStore {
         match self.version().await {
             Ok(Some(version)) if version > VERSION => return Err(newer(version)),
             Ok(_) => self.schema.fits.store(true, Ordering::Relaxed),
-            Err(error) if matches!(self.route, Route::One(_)) => return Err(error),
+            Err(error) if matches!(self.topology, Topology::One(_)) => return Err(error),
             // Of a Cluster other nodes may be there, whose topics must not wait for this one.
             Err(_) => *self.schema.was_unanswered() = Some(Instant::now()),
         }
@@ -58,7 +58,7 @@ impl RedisStore {
     async fn version(&self) -> RedisResult<Option<u64>> {
         let mut command = redis::cmd("GET");
         command.arg(keys::schema());
-        match self.route.send(0, Call::of(&command)).await? {
+        match self.topology.send(0, Call::of(&command)).await? {
             Value::Nil => Ok(None),
             Value::BulkString(text) => {
                 let version = std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok());
@@ -94,10 +94,10 @@ impl RedisStore {
         let mut command = redis::cmd("SET");
         // Not over what a newer version has written meanwhile.
         command.arg(keys::schema()).arg(VERSION).arg("NX");
-        self.route.send(0, Call::of(&command)).await?;
+        self.topology.send(0, Call::of(&command)).await?;
         let mut command = redis::cmd("DEL");
         command.arg(keys::migrating());
-        self.route.send(0, Call::of(&command)).await?;
+        self.topology.send(0, Call::of(&command)).await?;
         Ok(taken)
     }
 
@@ -108,7 +108,7 @@ impl RedisStore {
         if first {
             command.arg("NX");
         }
-        Ok(self.route.send(0, Call::of(&command)).await? != Value::Nil)
+        Ok(self.topology.send(0, Call::of(&command)).await? != Value::Nil)
     }
 }
 

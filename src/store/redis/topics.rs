@@ -5,9 +5,9 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use redis::{RedisResult, Value};
 
-use super::address::Route;
+use super::address::Topology;
+use super::connection::Connection;
 use super::keys::{self, KeyWriter};
-use super::link::Link;
 use super::script::{self, Script};
 use super::{RedisStore, outbox, reply};
 use crate::domain::{BUCKETS, Topic};
@@ -22,7 +22,7 @@ const START: &[u8] = b"0";
 /// moves to another node of a Cluster, may be missed.
 pub(super) struct Walk {
     /// Those that are still to be asked; the last one first.
-    nodes: Vec<Arc<Link>>,
+    nodes: Vec<Arc<Connection>>,
     cursor: Vec<u8>,
 }
 
@@ -52,9 +52,9 @@ impl RedisStore {
     /// How many topics there are.
     pub(super) async fn count_topics(&self) -> RedisResult<u64> {
         let buckets: Vec<u16> = (0..BUCKETS).collect();
-        let together = match self.route {
-            Route::One(_) => buckets.len(),
-            Route::Cluster(_) => 1,
+        let together = match self.topology {
+            Topology::One(_) => buckets.len(),
+            Topology::Cluster(_) => 1,
         };
         let calls = buckets.chunks(together).map(|buckets| {
             self.run(buckets[0], &script::TOPIC_COUNT, buckets.len(), move |command| {
@@ -68,7 +68,7 @@ impl RedisStore {
     /// Begins to go through all topics there are.
     pub(super) async fn walk(&self) -> RedisResult<Walk> {
         self.check_schema().await?;
-        Ok(Walk { nodes: self.route.nodes().await?, cursor: START.to_vec() })
+        Ok(Walk { nodes: self.topology.nodes().await?, cursor: START.to_vec() })
     }
 
     /// Runs a script that counts, on the hashes and outboxes of topics; the sum of its answers.

@@ -32,7 +32,7 @@ pub(super) enum Server {
 }
 
 /// See the top of the module.
-pub(super) struct Link {
+pub(super) struct Connection {
     server: Server,
     timeout: Duration,
     live: Mutex<Option<Live>>,
@@ -49,11 +49,11 @@ struct Live {
     waits: Arc<Waits>,
 }
 
-impl Link {
-    /// A link to `server`; every answer must come within `timeout`.
+impl Connection {
+    /// A connection to `server`; every answer must come within `timeout`.
     pub(super) fn new(server: Server, timeout: Duration) -> Self {
         let (live, connecting) = Default::default();
-        Link { server, timeout, live, connecting }
+        Connection { server, timeout, live, connecting }
     }
 
     /// Sends one command. What Redis answers with an error is an error.
@@ -147,18 +147,18 @@ impl Link {
     }
 }
 
-/// Connects, however often it takes, for as long as somebody has the link.
-async fn connect_again(link: Weak<Link>) {
+/// Connects, however often it takes, for as long as somebody has the connection.
+async fn connect_again(connection: Weak<Connection>) {
     let mut pause = PAUSE;
     loop {
         tokio::time::sleep(pause).await;
         pause = LONGEST_PAUSE.min(2 * pause);
-        let Some(link) = link.upgrade() else { return };
-        let attempt = link.connect().await;
-        let mut failure = link.connecting.lock().await;
+        let Some(connection) = connection.upgrade() else { return };
+        let attempt = connection.connect().await;
+        let mut failure = connection.connecting.lock().await;
         match attempt {
             Ok(live) => {
-                *link.lock() = Some(live);
+                *connection.lock() = Some(live);
                 *failure = None;
                 return;
             }
