@@ -19,8 +19,8 @@ type Answer<T> = oneshot::Sender<T>;
 pub(super) struct Combiner {
     store: Arc<dyn Store>,
     announcer: Announcer,
-    adds: Mutex<Lane<AddsWaiting>>,
-    reads: Mutex<Lane<ReadsWaiting>>,
+    adds: Mutex<BatchQueue<AddsWaiting>>,
+    reads: Mutex<BatchQueue<ReadsWaiting>>,
 }
 
 /// More than one, so that the worker reads requests while the store is busy with others.
@@ -29,50 +29,50 @@ const BATCHES_UNDER_WAY: usize = 3;
 /// outweighs what waiting for the next one does. Amounts for one topic wait at no cost.
 const WORTH_A_BATCH: usize = 12;
 
-/// What waits for the next batch, and how many tasks are at work that will take it.
+/// What waits for the next batch, and how many tasks (workers) take batches from this queue.
 #[derive(Default)]
-struct Lane<T> {
+struct BatchQueue<T> {
     waiting: T,
-    at_work: usize,
+    workers: usize,
 }
 
-impl<T> Lane<T> {
-    /// Whether one more task is to be started, with so many topics waiting. The caller starts it.
-    fn hire(&mut self, topics: usize) -> bool {
-        let worth = self.at_work == 0 || topics >= WORTH_A_BATCH;
-        let hire = worth && self.at_work < BATCHES_UNDER_WAY;
-        self.at_work += usize::from(hire);
-        hire
+impl<T> BatchQueue<T> {
+    /// Whether one more worker is needed, with so many topics waiting. If so it is counted, and the caller must start it.
+    fn needs_worker(&mut self, topics: usize) -> bool {
+        let worth = self.workers == 0 || topics >= WORTH_A_BATCH;
+        let needed = worth && self.workers < BATCHES_UNDER_WAY;
+        self.workers += usize::from(needed);
+        needed
     }
 }
 
-/// A task at work on a lane. Dropped in any way, it makes room for another: nobody waits for a task that has ended.
-struct AtWork<'a, T> {
-    lane: &'a Mutex<Lane<T>>,
-    has_left: bool,
+/// Frees its worker's place on drop, even after a panic: no caller waits for a task that has ended.
+struct WorkerGuard<'a, T> {
+    queue: &'a Mutex<BatchQueue<T>>,
+    has_ended: bool,
 }
 
-impl<'a, T: Default> AtWork<'a, T> {
-    fn on(lane: &'a Mutex<Lane<T>>) -> Self {
-        AtWork { lane, has_left: false }
+impl<'a, T: Default> WorkerGuard<'a, T> {
+    fn on(queue: &'a Mutex<BatchQueue<T>>) -> Self {
+        WorkerGuard { queue, has_ended: false }
     }
 
-    /// All that waits. With nothing the task leaves the lane, under the same lock: what comes next hires another.
+    /// Everything that waits. Where nothing waits, the worker ends under the same lock, so that the next caller starts another.
     fn take(&mut self, is_empty: impl Fn(&T) -> bool) -> Option<T> {
-        let mut lane = lock(self.lane);
-        if is_empty(&lane.waiting) {
-            lane.at_work -= 1;
-            self.has_left = true;
+        let mut queue = lock(self.queue);
+        if is_empty(&queue.waiting) {
+            queue.workers -= 1;
+            self.has_ended = true;
             return None;
         }
-        Some(std::mem::take(&mut lane.waiting))
+        Some(std::mem::take(&mut queue.waiting))
     }
 }
 
-impl<T> Drop for AtWork<'_, T> {
+impl<T> Drop for WorkerGuard<'_, T> {
     fn drop(&mut self) {
-        if !self.has_left {
-            lock(self.lane).at_work -= 1;
+        if !self.has_ended {
+            lock(self.queue).workers -= 1;
         }
     }
 }
@@ -145,17 +145,17 @@ impl Combiner {
         let (answer, counted) = oneshot::channel();
         let amount = amount.get();
         {
-            let mut lane = lock(&self.adds);
-            let AddsWaiting { by_topic, alone } = &mut lane.waiting;
+            let mut queue = lock(&self.adds);
+            let AddsWaiting { by_topic, alone } = &mut queue.waiting;
             let full = by_topic.get(&topic).is_some_and(|group| !group.has_room_for(amount));
             if key.is_some() || full {
                 alone.push((topic, key, Group::of_one((amount, answer), may_create)));
             } else {
                 by_topic.entry(topic).or_default().push((amount, answer), may_create);
             }
-            let topics = lane.waiting.by_topic.len() + lane.waiting.alone.len();
-            if lane.hire(topics) {
-                tokio::spawn(Arc::clone(self).work_on_adds());
+            let topics = queue.waiting.by_topic.len() + queue.waiting.alone.len();
+            if queue.needs_worker(topics) {
+                tokio::spawn(Arc::clone(self).run_adds());
             }
         }
         counted.await.unwrap_or_else(|_| Err(AddError::Unavailable(abandoned())))
@@ -164,20 +164,20 @@ impl Combiner {
     pub(super) async fn read(self: &Arc<Self>, topic: Topic) -> Result<Reading, StoreError> {
         let (answer, reading) = oneshot::channel();
         {
-            let mut lane = lock(&self.reads);
-            lane.waiting.entry(topic).or_default().push(answer);
-            let topics = lane.waiting.len();
-            if lane.hire(topics) {
-                tokio::spawn(Arc::clone(self).work_on_reads());
+            let mut queue = lock(&self.reads);
+            queue.waiting.entry(topic).or_default().push(answer);
+            let topics = queue.waiting.len();
+            if queue.needs_worker(topics) {
+                tokio::spawn(Arc::clone(self).run_reads());
             }
         }
         reading.await.unwrap_or_else(|_| Err(abandoned()))
     }
 
-    async fn work_on_adds(self: Arc<Self>) {
-        let mut at_work = AtWork::on(&self.adds);
+    async fn run_adds(self: Arc<Self>) {
+        let mut guard = WorkerGuard::on(&self.adds);
         while let Some(waiting) =
-            at_work.take(|waiting| waiting.by_topic.is_empty() && waiting.alone.is_empty())
+            guard.take(|waiting| waiting.by_topic.is_empty() && waiting.alone.is_empty())
         {
             let claim = self.announcer.claim_at_once();
             let together = waiting.by_topic.into_iter().map(|(topic, group)| (topic, None, group));
@@ -196,9 +196,9 @@ impl Combiner {
         }
     }
 
-    async fn work_on_reads(self: Arc<Self>) {
-        let mut at_work = AtWork::on(&self.reads);
-        while let Some(waiting) = at_work.take(HashMap::is_empty) {
+    async fn run_reads(self: Arc<Self>) {
+        let mut guard = WorkerGuard::on(&self.reads);
+        while let Some(waiting) = guard.take(HashMap::is_empty) {
             let (topics, callers): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
             for (callers, answer) in callers.into_iter().zip(self.store.read(topics).await) {
                 for caller in callers {
@@ -260,8 +260,8 @@ fn every_value(last: Announcement, group: &Group) -> Vec<Announcement> {
     group.callers.iter().map(step).collect()
 }
 
-fn lock<T>(lane: &Mutex<T>) -> MutexGuard<'_, T> {
-    lane.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(queue: &Mutex<T>) -> MutexGuard<'_, T> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The batch ended without an answer: its task was dropped, as when the worker stops.
