@@ -10,7 +10,8 @@ use fastly::http::request::{SendError, SendErrorCause};
 use fastly::http::{HeaderName, HeaderValue, header};
 use fastly::{ConfigStore, Request, Response};
 use livecounter_edge::{
-    Asked, FASTLY_KEY, Plan, Problem, Verifier, is_grip, is_surrogate, issuer_of, query_counts, spelt_out,
+    FASTLY_KEY, Plan, Problem, RequestFacts, Verifier, is_grip, is_surrogate, issuer_of, normalize_path,
+    query_counts,
 };
 
 /// The origins, behind one name.
@@ -34,7 +35,7 @@ static NOT_SENT_ON: [HeaderName; 3] = [header::CONNECTION, header::UPGRADE, head
 
 fn main() {
     let mut request = Request::from_client();
-    let path = spelt_out(request.get_path());
+    let path = normalize_path(request.get_path());
     request.set_path(&path);
     let origin = request.get_header(header::ORIGIN).cloned();
     let signed = is_signed(&request);
@@ -60,7 +61,7 @@ fn main() {
     response.send_to_client();
 }
 
-/// A browser shows a page of another origin what it has asked for with credentials only where the answer names this
+/// A browser shows a page of another origin what it has facts for with credentials only where the answer names this
 /// origin. What the cache keeps is for all, so it names none: each answer does when it leaves.
 fn name_the_origin(response: &mut Response, origin: Option<HeaderValue>) {
     let Some(origin) = origin.filter(|origin| origin.len() <= 300) else { return };
@@ -75,7 +76,7 @@ fn name_the_origin(response: &mut Response, origin: Option<HeaderValue>) {
 fn plan(request: &Request, signed: bool) -> Plan {
     // Lossy: the strict ones end the program at the first byte that is no text, and those bytes are a client's to send.
     let accept = request.get_header_all_str_lossy(header::ACCEPT);
-    Asked {
+    RequestFacts {
         method: request.get_method_str(),
         path: request.get_path(),
         accept: &accept.join(","),
@@ -189,7 +190,7 @@ fn keep(answer: &mut CandidateResponse) -> Result<(), SendErrorCause> {
     Ok(())
 }
 
-/// What a request that failed is answered: 503 where nobody could be asked, 502 where an answer was no good.
+/// What a request that failed is answered: 503 where nobody could be facts, 502 where an answer was no good.
 fn problem(error: SendError) -> Problem {
     eprintln!("no answer from the backend {}: {}", error.backend_name(), error.root_cause());
     match error.root_cause() {

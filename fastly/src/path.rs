@@ -4,7 +4,7 @@
 /// it is so here as well, `/%6Detrics` is one resource for the rules of this program and another for them, and each
 /// spelling of a counter an entry of the cache. What has to be encoded, like `%2F`, stays as it is; a `%` that encodes
 /// nothing becomes `%25`, or what follows could be taken for a code by who reads the path next.
-pub fn spelt_out(path: &str) -> String {
+pub fn normalize_path(path: &str) -> String {
     let mut spelt = String::with_capacity(path.len());
     let mut rest = path;
     while let Some(at) = rest.find('%') {
@@ -49,14 +49,14 @@ mod tests {
             ("/counters/%7e%2D%5F%2e/recove%72", "/counters/~-_./recover"),
             ("/%63ounters/%32", "/counters/2"),
         ] {
-            assert_eq!(spelt_out(path), spelt);
+            assert_eq!(normalize_path(path), spelt);
         }
     }
 
     #[test]
     fn what_must_be_encoded_stays_and_nothing_is_decoded_twice() {
         for path in ["/a%2Fb", "/a%2fb", "/%00", "/%20%3F%23", "/%C3%A9", "/%256d"] {
-            assert_eq!(spelt_out(path), path);
+            assert_eq!(normalize_path(path), path);
         }
         for (path, spelt) in [
             ("/%%36d", "/%256d"),
@@ -66,8 +66,8 @@ mod tests {
             ("/%+6d", "/%25+6d"),
             ("/\u{e9}%\u{e9}", "/\u{e9}%25\u{e9}"),
         ] {
-            assert_eq!(spelt_out(path), spelt);
-            assert_eq!(spelt_out(spelt), spelt);
+            assert_eq!(normalize_path(path), spelt);
+            assert_eq!(normalize_path(spelt), spelt);
         }
     }
 }

@@ -5,10 +5,10 @@ use crate::problem::Problem;
 
 /// What the decision depends on.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub struct RequestFacts<'a> {
     /// The method, in capitals.
     pub method: &'a str,
-    /// The path, without the query, [spelt out](crate::spelt_out).
+    /// The path, without the query, [spelt out](crate::normalize_path).
     pub path: &'a str,
     /// All values of `Accept`, joined by commas; empty where there is none.
     pub accept: &'a str,
@@ -35,7 +35,7 @@ pub enum Plan {
     Refuse(Problem),
 }
 
-impl Asked<'_> {
+impl RequestFacts<'_> {
     /// The way of this request.
     pub fn plan(&self) -> Plan {
         // The measurements of whichever origin happens to answer are of no use to anybody, and nobody else's business.
@@ -102,48 +102,56 @@ mod tests {
 
     const STREAM: &str = "text/event-stream";
 
-    fn asked<'a>(method: &'a str, path: &'a str, accept: &'a str) -> Asked<'a> {
-        Asked { method, path, accept, signed: false, handed_off: false, recovers: false, private: false }
+    fn facts<'a>(method: &'a str, path: &'a str, accept: &'a str) -> RequestFacts<'a> {
+        RequestFacts {
+            method,
+            path,
+            accept,
+            signed: false,
+            handed_off: false,
+            recovers: false,
+            private: false,
+        }
     }
 
     #[test]
     fn a_listener_is_handed_over_once_and_then_served_from_the_cache() {
-        let listener = asked("GET", "/counters/2/", STREAM);
+        let listener = facts("GET", "/counters/2/", STREAM);
         assert_eq!(listener.plan(), Plan::HandOff);
-        assert_eq!(Asked { signed: true, ..listener }.plan(), Plan::Lookup(STREAM));
-        let back = Asked { signed: true, handed_off: true, ..listener };
+        assert_eq!(RequestFacts { signed: true, ..listener }.plan(), Plan::Lookup(STREAM));
+        let back = RequestFacts { signed: true, handed_off: true, ..listener };
         assert_eq!(back.plan(), Plan::Lookup(STREAM));
     }
 
     #[test]
     fn what_comes_back_unsigned_is_not_handed_over_again() {
         for accept in [STREAM, "text/event-stream;q=0.5"] {
-            let back = Asked { handed_off: true, ..asked("GET", "/counters/2/", accept) };
+            let back = RequestFacts { handed_off: true, ..facts("GET", "/counters/2/", accept) };
             assert_eq!(back.plan(), Plan::Refuse(Problem::Unverified));
         }
         // The mark of a hand-over is the client's to forge; it gains nothing by it.
-        let plain = Asked { handed_off: true, ..asked("GET", "/counters/2/", "*/*") };
+        let plain = RequestFacts { handed_off: true, ..facts("GET", "/counters/2/", "*/*") };
         assert_eq!(plain.plan(), Plan::Lookup("*/*"));
     }
 
     #[test]
     fn plain_reads_are_looked_up_and_changes_pass() {
-        assert_eq!(asked("GET", "/counters/2/", "").plan(), Plan::Lookup("*/*"));
+        assert_eq!(facts("GET", "/counters/2/", "").plan(), Plan::Lookup("*/*"));
         assert_eq!(
-            asked("HEAD", "/counters/2/", "application/json").plan(),
+            facts("HEAD", "/counters/2/", "application/json").plan(),
             Plan::Lookup("application/json")
         );
-        assert_eq!(asked("HEAD", "/counters/2/", STREAM).plan(), Plan::Pass);
+        assert_eq!(facts("HEAD", "/counters/2/", STREAM).plan(), Plan::Pass);
         for method in ["POST", "OPTIONS", "DELETE"] {
-            assert_eq!(asked(method, "/counters/2/", STREAM).plan(), Plan::Pass, "{method}");
+            assert_eq!(facts(method, "/counters/2/", STREAM).plan(), Plan::Pass, "{method}");
         }
     }
 
     #[test]
     fn nobody_purges_by_asking_for_it() {
-        let purge = asked("PURGE", "/counters/2/", "*/*");
+        let purge = facts("PURGE", "/counters/2/", "*/*");
         for signed in [false, true] {
-            assert_eq!(Asked { signed, ..purge }.plan(), Plan::Refuse(Problem::NotAllowed));
+            assert_eq!(RequestFacts { signed, ..purge }.plan(), Plan::Refuse(Problem::NotAllowed));
         }
     }
 
@@ -151,40 +159,40 @@ mod tests {
     fn a_recovery_is_never_looked_up_and_never_handed_over() {
         for path in ["/counters/2/recover", "/counters/2/recover/"] {
             for accept in ["*/*", STREAM] {
-                let recovery = asked("GET", path, accept);
+                let recovery = facts("GET", path, accept);
                 assert_eq!(recovery.plan(), Plan::Pass, "{path}");
-                assert_eq!(Asked { signed: true, recovers: true, ..recovery }.plan(), Plan::Pass);
+                assert_eq!(RequestFacts { signed: true, recovers: true, ..recovery }.plan(), Plan::Pass);
             }
         }
-        let elsewhere = Asked { signed: true, recovers: true, ..asked("GET", "/counters/2/", "*/*") };
+        let elsewhere = RequestFacts { signed: true, recovers: true, ..facts("GET", "/counters/2/", "*/*") };
         assert_eq!(elsewhere.plan(), Plan::Pass);
         // A client's own Grip-Last is none.
-        assert_eq!(Asked { signed: false, ..elsewhere }.plan(), Plan::Lookup("*/*"));
+        assert_eq!(RequestFacts { signed: false, ..elsewhere }.plan(), Plan::Lookup("*/*"));
     }
 
     #[test]
     fn a_counter_may_be_called_recover() {
         for path in ["/counters/recover", "/counters/recover/"] {
-            assert_eq!(asked("GET", path, STREAM).plan(), Plan::HandOff, "{path}");
-            assert_eq!(asked("GET", path, "*/*").plan(), Plan::Lookup("*/*"), "{path}");
+            assert_eq!(facts("GET", path, STREAM).plan(), Plan::HandOff, "{path}");
+            assert_eq!(facts("GET", path, "*/*").plan(), Plan::Lookup("*/*"), "{path}");
         }
-        assert_eq!(asked("GET", "/counters/recover/recover", STREAM).plan(), Plan::Pass);
+        assert_eq!(facts("GET", "/counters/recover/recover", STREAM).plan(), Plan::Pass);
     }
 
     #[test]
     fn what_is_weighed_or_private_passes() {
-        let weighed = asked("GET", "/counters/2/", "application/json;q=0.5");
+        let weighed = facts("GET", "/counters/2/", "application/json;q=0.5");
         assert_eq!(weighed.plan(), Plan::Pass);
-        let private = Asked { private: true, ..asked("GET", "/counters/2/", "*/*") };
+        let private = RequestFacts { private: true, ..facts("GET", "/counters/2/", "*/*") };
         assert_eq!(private.plan(), Plan::Pass);
-        assert_eq!(Asked { signed: true, accept: STREAM, ..private }.plan(), Plan::Pass);
-        assert_eq!(Asked { accept: STREAM, ..private }.plan(), Plan::HandOff);
+        assert_eq!(RequestFacts { signed: true, accept: STREAM, ..private }.plan(), Plan::Pass);
+        assert_eq!(RequestFacts { accept: STREAM, ..private }.plan(), Plan::HandOff);
     }
 
     #[test]
     fn nobody_reads_an_origin_s_measurements() {
         for path in ["/metrics", "/metrics/"] {
-            assert_eq!(asked("GET", path, "*/*").plan(), Plan::Refuse(Problem::NotFound));
+            assert_eq!(facts("GET", path, "*/*").plan(), Plan::Refuse(Problem::NotFound));
         }
     }
 

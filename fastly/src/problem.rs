@@ -49,7 +49,7 @@ impl Problem {
                 405,
                 "method-not-allowed",
                 "Method not allowed",
-                "what may be asked here is GET, HEAD, POST and OPTIONS",
+                "what may be facts here is GET, HEAD, POST and OPTIONS",
             ),
             Problem::Unavailable => (503, "unavailable", "Unavailable", "no origin answers; try again"),
             Problem::BadGateway => {
