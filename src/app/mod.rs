@@ -118,7 +118,7 @@ impl App {
             metrics,
         });
         let announcer = running.announcer().clone();
-        let of_worker = OfWorker { store: store.clone(), announcer, hub: hub.clone(), shared };
+        let worker = WorkerFactory { store: store.clone(), announcer, hub: hub.clone(), shared };
         let terms = Terms {
             workers: settings.workers,
             connections: capacity.connections,
@@ -127,14 +127,14 @@ impl App {
         let ops = match ops_listener {
             Some((listener, address)) => {
                 let terms = Terms { workers: NonZeroUsize::MIN, connections: OPS_CONNECTIONS, ..terms };
-                let of_worker = of_worker.clone();
-                let server = serve(listener, terms, move |config| of_worker.serve_ops(config));
+                let worker = worker.clone();
+                let server = serve(listener, terms, move |config| worker.serve_ops(config));
                 Some((server.map_err(|e| StartError::Listen(address, e))?, address))
             }
             None => None,
         };
         let metrics = ops.is_none();
-        let server = serve(listener, terms, move |config| of_worker.serve_public(config, metrics))
+        let server = serve(listener, terms, move |config| worker.serve_public(config, metrics))
             .map_err(|e| StartError::Listen(address, e))?;
         Ok(App { server, address, ops, mode, hub, announcer: running, store })
     }
@@ -177,14 +177,14 @@ impl App {
 
 /// What every worker begins with.
 #[derive(Clone)]
-struct OfWorker {
+struct WorkerFactory {
     store: StoreKind,
     announcer: Announcer,
     hub: Option<Arc<Hub>>,
     shared: Arc<Shared>,
 }
 
-impl OfWorker {
+impl WorkerFactory {
     /// Called once per worker, in its thread: each has its own connection to the store, and its own listeners.
     fn context(&self) -> Context {
         Context {

@@ -3,12 +3,12 @@
 use crate::fastly::Purger;
 use crate::grip::Endpoint;
 use crate::settings::Settings;
-use crate::store::redis::place;
+use crate::store::redis::describe;
 
 /// One line, without secrets: where the counters are, who holds streams, whether a cache is purged.
 pub(super) fn mode(settings: &Settings, endpoints: &[Endpoint], purger: Option<&Purger>) -> String {
     let store = match &settings.redis_url {
-        Some(url) => place(url.expose()).unwrap_or_default(), // it has been accepted
+        Some(url) => describe(url.expose()).unwrap_or_default(), // it has been accepted
         None => {
             let path = &settings.sqlite_path;
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());

@@ -46,7 +46,7 @@ pub(super) async fn amount(request: &HttpRequest, payload: Payload) -> Result<Am
 fn by_of_query(query: &[u8]) -> Result<Option<String>, ApiError> {
     let pairs = pairs(query, "the query")?;
     let Some((name, _)) = pairs.iter().find(|(name, _)| name != "by" && !name.starts_with('_')) else {
-        return the_by(pairs, "the query");
+        return single_by(pairs, "the query");
     };
     let hint = match nearest(name, ["by"]) {
         Some(known) => format!("did you mean {known}?"),
@@ -135,7 +135,7 @@ fn by_of_form(pairs: Vec<(String, String)>) -> Result<Option<String>, ApiError> 
         Some((name, _)) => Err(ApiError::BadRequest(format!(
             "the body is a form with the unknown field {name:?}; JSON needs Content-Type: application/json"
         ))),
-        None => the_by(pairs, "the body"),
+        None => single_by(pairs, "the body"),
     }
 }
 
@@ -145,7 +145,7 @@ fn pairs(encoded: &[u8], place: &str) -> Result<Vec<(String, String)>, ApiError>
         .map_err(|_| ApiError::BadRequest(format!("{place} is not form-encoded text")))
 }
 
-fn the_by(pairs: Vec<(String, String)>, place: &str) -> Result<Option<String>, ApiError> {
+fn single_by(pairs: Vec<(String, String)>, place: &str) -> Result<Option<String>, ApiError> {
     let mut values = pairs.into_iter().filter_map(|(name, value)| (name == "by").then_some(value));
     match (values.next(), values.next()) {
         (Some(_), Some(_)) => Err(ApiError::BadRequest(format!("by is given twice in {place}"))),

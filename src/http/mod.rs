@@ -50,7 +50,13 @@ pub fn routes(config: &mut ServiceConfig, requests: &Arc<Requests>, metrics: boo
         .route(get().to(counters::get))
         .route(head().to(counters::get));
     config
-        .service(done(r, "/counters/{id}/", ALL, counter.route(post().to(counters::post)), Cors::Public))
+        .service(finish_resource(
+            r,
+            "/counters/{id}/",
+            ALL,
+            counter.route(post().to(counters::post)),
+            Cors::Public,
+        ))
         .service(readable(r, "/counters/{id}/recover", counters::recover))
         .service(readable(r, "/", home::page))
         .service(readable(r, "/assets/{name}", home::asset))
@@ -90,17 +96,17 @@ where
     F::Output: Responder + 'static,
 {
     let resource = resource(template).route(get().to(handler.clone())).route(head().to(handler));
-    done(requests, template, READ, resource, Cors::Public)
+    finish_resource(requests, template, READ, resource, Cors::Public)
 }
 
 fn measurements(requests: &Arc<Requests>) -> impl HttpServiceFactory + use<> {
     let handler = operations::metrics;
     let resource = resource("/metrics").route(get().to(handler)).route(head().to(handler));
-    done(requests, "/metrics", READ, resource, Cors::Operators)
+    finish_resource(requests, "/metrics", READ, resource, Cors::Operators)
 }
 
 /// What every resource ends with: preflight, 405, and being observed under its template.
-fn done(
+fn finish_resource(
     requests: &Arc<Requests>,
     template: &'static str,
     methods: &'static str,
