@@ -97,6 +97,20 @@ impl Witness {
         self.seen().into_iter().flat_map(items).collect()
     }
 
+    /// Whether a proxy was told this on a channel in one of the requests from `next` on; moves `next` behind the last one. So
+    /// who asks again and again looks at each request once.
+    pub(crate) fn was_told(&self, next: &mut usize, channel: &str, line: &str) -> bool {
+        let seen = self.seen.lock().expect("the requests");
+        let told = seen[*next..].iter().filter_map(|arrival| arrival.body["items"].as_array()).flatten().any(
+            |item| {
+                let content = item["formats"]["http-stream"]["content"].as_str().unwrap_or_default();
+                item["channel"] == *channel && content.contains(line)
+            },
+        );
+        *next = seen.len();
+        told
+    }
+
     /// Waits until so many requests have come whose path ends so; returns them.
     pub(crate) async fn arrivals(&self, path: &str, count: usize) -> Vec<Arrival> {
         let mut poll = tokio::time::interval(Duration::from_millis(10));
