@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::exchange::Exchange;
+use super::http10::{NO_BODY, lacks_length_at};
 
 /// The most bytes that actix-http is handed before it must parse them. It keeps every request that it has parsed, some
 /// 4.5 KiB for the shortest of 26 bytes, until the requests before it are answered.
@@ -31,6 +32,8 @@ pub(super) struct Connection {
     socket: TcpStream,
     exchange: Rc<Exchange>,
     clock: Clock,
+    /// Something has been handed out.
+    has_begun: bool,
     /// The part handed out last was a full one: actix-http must parse it before it asks for the next.
     parse_first: bool,
 }
@@ -38,12 +41,39 @@ pub(super) struct Connection {
 impl Connection {
     /// Takes over an accepted connection.
     pub(super) fn new(socket: TcpStream, patience: Patience) -> Self {
-        Connection { socket, exchange: Rc::default(), clock: Clock::new(patience), parse_first: false }
+        Connection {
+            socket,
+            exchange: Rc::default(),
+            clock: Clock::new(patience),
+            has_begun: false,
+            parse_first: false,
+        }
     }
 
     /// What this connection and its requests tell each other.
     pub(super) fn exchange(&self) -> Rc<Exchange> {
         Rc::clone(&self.exchange)
+    }
+
+    /// Reads the first part of the connection, and adds the length to it that a POST over HTTP/1.0 may lack.
+    fn poll_begin(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut bytes = [0; PART];
+        let size = PART.min(buffer.remaining().saturating_sub(NO_BODY.len()));
+        let mut part = ReadBuf::new(&mut bytes[..size]);
+        ready!(Pin::new(&mut self.socket).poll_read(context, &mut part))?;
+        let read = part.filled();
+        if !read.is_empty() {
+            self.has_begun = true;
+            self.parse_first = read.len() == size;
+            self.clock.has_read();
+        }
+        let (line, rest) = read.split_at(lacks_length_at(read).unwrap_or(0));
+        buffer.put_slice(line);
+        if !line.is_empty() {
+            buffer.put_slice(NO_BODY);
+        }
+        buffer.put_slice(rest);
+        Poll::Ready(Ok(()))
     }
 
     /// Reads nothing before the request that is being served allows it, but notices when the client leaves.
@@ -75,6 +105,9 @@ impl AsyncRead for Connection {
         }
         if !this.exchange.may_read() {
             return this.poll_end(context);
+        }
+        if !this.has_begun {
+            return this.poll_begin(context, buffer);
         }
         let size = PART.min(buffer.remaining());
         let mut part = ReadBuf::new(buffer.initialize_unfilled_to(size));

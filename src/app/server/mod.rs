@@ -3,6 +3,7 @@
 
 mod connection;
 mod exchange;
+mod http10;
 mod listen;
 
 use std::future::ready;
