@@ -1,4 +1,4 @@
-//! What the documents claim is shown by a test: each test that they name exists, and each file.
+//! What the documents claim is shown by a test: each test that they name exists, each file, and what they link.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -71,4 +71,34 @@ fn every_source_file_that_a_document_names_exists() {
         }
     }
     assert!(seen > 20, "{seen} files were found in the documents");
+}
+
+/// What a heading is linked by.
+fn anchor(heading: &str) -> String {
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    heading.trim().to_lowercase().chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+#[test]
+fn every_link_of_a_document_leads_to_a_file_and_a_heading() {
+    let (documents, _) = documents_and_sources();
+    let mut seen = 0;
+    for (path, text) in &documents {
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.contains("://") && !target.contains(' ')) {
+            seen += 1;
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let path = Path::new(path);
+            let file = if file.is_empty() { path.to_owned() } else { path.with_file_name("").join(file) };
+            assert!(file.exists(), "{}: {target} leads nowhere", path.display());
+            if !heading.is_empty() && file.is_file() {
+                let linked = fs::read_to_string(&file).expect("a text");
+                let headings = linked.lines().filter_map(|line| line.strip_prefix('#'));
+                let found =
+                    headings.map(|line| anchor(line.trim_start_matches('#'))).any(|known| known == heading);
+                assert!(found, "{}: there is no heading for {target}", path.display());
+            }
+        }
+    }
+    assert!(seen > 50, "{seen} links were found in the documents");
 }

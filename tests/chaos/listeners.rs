@@ -75,7 +75,7 @@ impl Listeners {
     }
 
     /// While purges are lost, the cache may answer a *new* connection with an old value, which is then healed: see
-    /// docs/operations.md. Within a connection nothing older may ever follow.
+    /// docs/failures.md. Within a connection nothing older may ever follow.
     pub(crate) fn allow_stale_openings(&self) {
         *lock(&self.book.stale_openings_allowed) = true;
     }

@@ -2,7 +2,7 @@
 //!
 //! Redis answers a write before its replicas have it. When the master is lost then, so is the write. `WAIT`, sent behind
 //! the write, is answered when so many replicas have it, or when its time is over. It undoes nothing: what too few
-//! replicas have is counted where the master survives. What can be built on it is in `docs/operations.md`.
+//! replicas have is counted where the master survives. What can be built on it is in `docs/failures.md`.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -116,7 +116,7 @@ async fn goes_on(mut world: World, before: HashMap<String, i64>) {
     assert_eq!(world.value("a").await, from["a"]);
     world.writers = Writers::start(6, &[proxy], &["b".to_owned()], 2);
     world.write_on(100).await;
-    // Nothing is published of `c`, so the proxy has to ask: docs/operations.md.
+    // Nothing is published of `c`, so the proxy has to ask: docs/backup.md.
     let within = Duration::from_secs(32);
     world.end(End { within, memories: 1, ambiguous: true, from, ..End::default() }).await;
 }

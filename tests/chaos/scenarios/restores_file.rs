@@ -1,5 +1,5 @@
 //! An older copy of the embedded store's file restored while a proxy has listeners who saw what came after it. Every
-//! command is the one that docs/operations.md names.
+//! command is the one that docs/backup.md names.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -74,7 +74,7 @@ impl Chain {
 
     /// Runs the line of the operations guide that begins like this, where the file is.
     fn run_documented(&self, beginning: &str) {
-        let guide = std::fs::read_to_string(process::repository("docs/operations.md")).expect("the guide");
+        let guide = std::fs::read_to_string(process::repository("docs/backup.md")).expect("the guide");
         let line = guide.lines().find(|line| line.trim_start().starts_with(beginning));
         let line = line.unwrap_or_else(|| panic!("the guide says nothing that begins with {beginning}"));
         run(line, self.directory.path());

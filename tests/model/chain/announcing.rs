@@ -107,7 +107,7 @@ impl Chain {
             Stage::SecondPurge(since) if now < since + SECOND_PURGE => return Next::Waits,
             // A newer claim purges anyway, and will be acknowledged.
             Stage::SecondPurge(_) if self.origins[index].newest != Some(id) => None,
-            // Lost both times without anybody knowing, it is missing until `cache.max_age`: docs/operations.md.
+            // Lost both times without anybody knowing, it is missing until `cache.max_age`: docs/failures.md.
             Stage::SecondPurge(_) => {
                 self.purge(if luck == Luck::Lost { Luck::Fails } else { luck }).then_some(Stage::Acknowledge)
             }
