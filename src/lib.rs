@@ -1,6 +1,6 @@
 //! livecounter: counters that everybody can watch changing.
 //!
-//! The map of the house; imports only go down (`tests/api/layers.rs` holds the table):
+//! The map; imports only go down (`tests/api/layers.rs` holds the table):
 //!
 //! - [`app`]: the only module that knows every part; builds and runs the service.
 //! - [`http`]: one file per resource, extractors, one error table, the routes.
@@ -12,6 +12,7 @@
 //! - [`fastly`]: the purger; knows nothing of ours.
 //! - [`hub`]: in-process listeners, for the embedded mode.
 //! - [`sse`]: the only encoder of Server-Sent Events.
+//! - [`log`]: when a line of the log is due, and what caused an error.
 //! - [`nearest`]: which known name a mistyped one was meant to be.
 //! - [`domain`]: ids, amounts, topics, revisions.
 //! - [`settings`] and [`telemetry`]: for the binary and [`app`].
@@ -25,6 +26,7 @@ pub mod http;
 pub mod hub;
 pub mod limits;
 pub mod live;
+pub mod log;
 pub mod nearest;
 pub mod settings;
 pub mod sse;

@@ -13,7 +13,8 @@ use super::outage::Outages;
 use super::{Announcer, Outlets, STORE_PAUSE, SWEEP_PAUSE, Stats};
 use crate::domain::{EventId, Topic};
 use crate::fastly::PurgeError;
-use crate::grip::{Item, PublishError, with_causes};
+use crate::grip::{Item, PublishError};
+use crate::log::with_causes;
 use crate::sse;
 use crate::store::{Announcement, Claim, Store, Terms};
 

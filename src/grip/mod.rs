@@ -5,7 +5,7 @@
 //!
 //! - [`Endpoint`]: one proxy's control address with its keys, as `GRIP_URL` writes it.
 //! - [`Verifier`]: whether a request came through one of these proxies.
-//! - [`Refused`]: how often that could not be said, and why; [`Throttle`]: when that is worth a line in the log.
+//! - [`Refused`]: how often that could not be said, and why.
 //! - [`Hold`] and [`LastSeen`]: the headers of a held response and of a recovery request.
 //! - [`Item`] and [`Publisher`]: what goes to the held responses, and who carries it there.
 
@@ -19,16 +19,12 @@ mod last;
 mod publisher;
 mod refused;
 mod signature;
-mod throttle;
 
 pub use endpoint::{Endpoint, ParseEndpointError, ParseEndpointsError, endpoints_from};
 pub use instruct::{Hold, HoldError};
 pub use item::Item;
 pub use key::{ParseKeyError, SigningKey, VerifyKey};
 pub use last::LastSeen;
-pub use publisher::{
-    EndpointState, PublishError, Publisher, PublisherError, PublisherOptions, Refusal, with_causes,
-};
+pub use publisher::{EndpointState, PublishError, Publisher, PublisherError, PublisherOptions, Refusal};
 pub use refused::Refused;
 pub use signature::{SignatureError, Verifier};
-pub use throttle::Throttle;

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::{SignatureError, Throttle};
+use super::SignatureError;
+use crate::log::Throttle;
 
 /// Each reason has one line in this time, with how often there was none.
 const LINE_EVERY: Duration = Duration::from_secs(60);
@@ -27,7 +28,7 @@ impl Refused {
     }
 
     pub(super) fn note(&self, error: SignatureError) {
-        if let Some(count) = self.counts[error as usize].add() {
+        if let Some(count) = self.counts[error as usize].record() {
             let reason = error.name();
             tracing::warn!(
                 reason,

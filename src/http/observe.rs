@@ -17,7 +17,7 @@ use super::caching::is_shared;
 use super::cors::{self, Cors};
 use super::error::ApiError;
 use super::metrics::{Method, Route};
-use crate::grip::Throttle;
+use crate::log::Throttle;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
@@ -72,8 +72,8 @@ fn log_failure<B>(request_id: &str, response: &HttpResponse<B>) {
     let text = format!("request {request_id} failed with {}: {cause}", response.status());
     let status = response.status().as_u16();
     let failures = match status {
-        503 => UNAVAILABLE.add(),
-        507 => FULL.add(),
+        503 => UNAVAILABLE.record(),
+        507 => FULL.record(),
         _ => Some(1),
     };
     match failures {

@@ -1,7 +1,7 @@
 //! Carries items to every endpoint. Endpoints do not talk to each other, so each gets everything, in a task of its own:
 //! one that is down delays no other.
 
-mod lane;
+mod endpoint_publisher;
 mod post;
 mod queue;
 #[cfg(test)]
@@ -16,16 +16,15 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::grip::{Endpoint, Item};
-use lane::Lane;
+use endpoint_publisher::EndpointPublisher;
 use post::Poster;
-pub use post::with_causes;
 
 /// Publishes to a fixed set of endpoints. Dropping it ends its tasks and forgets what is pending.
 ///
 /// Requests to an endpoint go one after the other, so the items of a channel arrive in the order of the calls. What
 /// comes in meanwhile is sent together. A failed request is repeated until it succeeds: a proxy drops an item it had.
 pub struct Publisher {
-    lanes: Vec<Arc<Lane>>,
+    publishers: Vec<Arc<EndpointPublisher>>,
     tasks: Vec<AbortHandle>,
     give_up: Duration,
 }
@@ -104,19 +103,19 @@ impl Publisher {
     /// A publisher to these endpoints, its tasks running in the current Tokio runtime, which must outlive it.
     pub fn new(endpoints: &[Endpoint], options: &PublisherOptions) -> Result<Self, PublisherError> {
         let with_poster = |endpoint: &Endpoint| match Poster::new(endpoint) {
-            Ok(poster) => Ok((Arc::new(Lane::new(endpoint, options)), poster)),
+            Ok(poster) => Ok((Arc::new(EndpointPublisher::new(endpoint, options)), poster)),
             Err(source) => Err(PublisherError { endpoint: endpoint.name().to_owned(), source }),
         };
-        let lanes: Vec<_> = endpoints.iter().map(with_poster).collect::<Result<_, _>>()?;
-        let spawn = |(lane, poster): (Arc<Lane>, Poster)| {
+        let publishers: Vec<_> = endpoints.iter().map(with_poster).collect::<Result<_, _>>()?;
+        let spawn = |(publisher, poster): (Arc<EndpointPublisher>, Poster)| {
             let task = tokio::spawn({
-                let lane = lane.clone();
-                async move { lane.run(poster).await }
+                let publisher = publisher.clone();
+                async move { publisher.run(poster).await }
             });
-            (lane, task.abort_handle())
+            (publisher, task.abort_handle())
         };
-        let (lanes, tasks) = lanes.into_iter().map(spawn).unzip();
-        Ok(Publisher { lanes, tasks, give_up: options.give_up })
+        let (publishers, tasks) = publishers.into_iter().map(spawn).unzip();
+        Ok(Publisher { publishers, tasks, give_up: options.give_up })
     }
 
     /// Queues the items at once, in this order. The future resolves when every endpoint has accepted each of them or a
@@ -124,15 +123,15 @@ impl Publisher {
     pub fn publish(&self, items: Vec<Item>) -> impl Future<Output = Result<(), PublishError>> + Send + use<> {
         let deadline = Instant::now() + self.give_up;
         let items: Vec<Arc<Item>> = items.into_iter().map(Arc::new).collect();
-        let mut waiting = Vec::with_capacity(self.lanes.len() * items.len());
-        for lane in &self.lanes {
+        let mut waiting = Vec::with_capacity(self.publishers.len() * items.len());
+        for publisher in &self.publishers {
             let with_waiter = |(index, item): (usize, &Arc<Item>)| {
                 let (sender, receiver) = oneshot::channel();
                 // Only the name: the future must not keep the queue alive, or it would not hear that it is gone.
-                waiting.push((index, lane.name().clone(), receiver));
+                waiting.push((index, publisher.name().clone(), receiver));
                 (item.clone(), sender)
             };
-            lane.push(items.iter().enumerate().map(with_waiter));
+            publisher.push(items.iter().enumerate().map(with_waiter));
         }
         async move {
             let mut refusals = Vec::new();
@@ -151,7 +150,7 @@ impl Publisher {
 
     /// How each endpoint is doing, in the order they were given.
     pub fn endpoint_states(&self) -> Vec<EndpointState> {
-        self.lanes.iter().map(|lane| lane.state()).collect()
+        self.publishers.iter().map(|publisher| publisher.state()).collect()
     }
 }
 
@@ -165,7 +164,7 @@ impl Drop for Publisher {
 
 impl fmt::Debug for Publisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.lanes.iter().map(|lane| lane.name())).finish()
+        f.debug_list().entries(self.publishers.iter().map(|publisher| publisher.name())).finish()
     }
 }
 

@@ -1,7 +1,5 @@
 //! One publish request and what its answer means.
 
-use std::error::Error;
-use std::iter::successors;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
@@ -10,6 +8,7 @@ use url::Url;
 
 use crate::grip::Endpoint;
 use crate::grip::credential::Authorizer;
+use crate::log::with_causes;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
@@ -101,12 +100,6 @@ impl From<reqwest::Error> for Failure {
         // The URL may have parameters that are nobody's business.
         Failure { reason: with_causes(&error.without_url()), doubtful, retry_after: None }
     }
-}
-
-/// An error with what is behind it, in one line.
-pub fn with_causes(error: &dyn Error) -> String {
-    let causes = successors(error.source(), |&cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// In seconds only: no GRIP server is known to send a date.

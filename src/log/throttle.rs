@@ -32,11 +32,11 @@ impl Throttle {
     }
 
     /// One more; `Some` where a line is due, with how many there were since the last, this one included.
-    pub fn add(&self) -> Option<u64> {
-        self.add_at(Instant::now())
+    pub fn record(&self) -> Option<u64> {
+        self.record_at(Instant::now())
     }
 
-    fn add_at(&self, now: Instant) -> Option<u64> {
+    fn record_at(&self, now: Instant) -> Option<u64> {
         let total = self.total.fetch_add(1, Ordering::Relaxed) + 1;
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.is_some_and(|said| now.duration_since(said.at) < self.every) {
@@ -55,9 +55,9 @@ mod tests {
     fn a_flood_is_one_line_a_minute_and_none_is_uncounted() {
         let (count, start) = (Throttle::new(Duration::from_secs(60)), Instant::now());
         let said: Vec<_> =
-            (0..1800).filter_map(|n| count.add_at(start + Duration::from_millis(100) * n)).collect();
+            (0..1800).filter_map(|n| count.record_at(start + Duration::from_millis(100) * n)).collect();
         assert_eq!(said, [1, 600, 600], "three minutes");
-        assert_eq!(count.add_at(start + Duration::from_secs(600)), Some(600), "the rest, and one more");
+        assert_eq!(count.record_at(start + Duration::from_secs(600)), Some(600), "the rest, and one more");
         assert_eq!(count.total(), 1801);
     }
 }

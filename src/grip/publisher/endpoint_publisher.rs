@@ -23,7 +23,7 @@ const MAX_BYTES: usize = 500_000;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-pub(super) struct Lane {
+pub(super) struct EndpointPublisher {
     name: Arc<str>,
     queue: Mutex<Queue>,
     filled: Notify,
@@ -34,9 +34,9 @@ pub(super) struct Lane {
     failures: AtomicU64,
 }
 
-impl Lane {
+impl EndpointPublisher {
     pub(super) fn new(endpoint: &Endpoint, options: &PublisherOptions) -> Self {
-        Lane {
+        EndpointPublisher {
             name: endpoint.name().into(),
             queue: Mutex::new(Queue::new(options.merge, options.max_pending)),
             filled: Notify::new(),
