@@ -1,10 +1,12 @@
 //! The contract on one SQLite file per test, and what is special about files.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use livecounter::store::Store;
-use livecounter::store::sqlite::SqliteStore;
+use livecounter::store::sqlite::{OpenError, SqliteStore};
 use tempfile::TempDir;
 
 use crate::contract::{self, Backend, every_sentence};
@@ -48,3 +50,17 @@ macro_rules! on_sqlite {
     };
 }
 every_sentence!(on_sqlite);
+
+/// The store of a file that a store of this process has just closed. A server that another test is starting may hold the lock
+/// with this process for a moment: between its beginning and its own program, it has the same open files.
+pub(crate) fn opened_again(path: &Path) -> SqliteStore {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match SqliteStore::open(path) {
+            Err(OpenError::InUse { .. }) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            opened => return opened.expect("the same file"),
+        }
+    }
+}

@@ -34,6 +34,8 @@ fn place() -> (tempfile::TempDir, std::path::PathBuf) {
     (directory, path)
 }
 
+use crate::sqlite::opened_again;
+
 #[tokio::test]
 async fn everything_is_there_after_opening_it_again() {
     let (_directory, path) = place();
@@ -47,7 +49,7 @@ async fn everything_is_there_after_opening_it_again() {
     drop(store);
     assert!(!path.with_extension("db-wal").exists(), "the log is emptied into the file");
 
-    let store = SqliteStore::open(&path).expect("the same file");
+    let store = opened_again(&path);
     assert_eq!([read(&store, "a").await, read(&store, "b").await, read(&store, "c").await], before);
     let replay = store.add(vec![keyed]).await.remove(0).expect("replayed");
     assert_eq!((replay.value, replay.replayed), (6, true));
@@ -80,7 +82,7 @@ async fn the_file_and_what_stands_beside_it_are_their_owners_alone() {
         let path = format!("{}{suffix}", path.display());
         std::fs::set_permissions(path, Permissions::from_mode(0o644)).expect("to open it to all");
     }
-    let store = SqliteStore::open(&path).expect("the same file");
+    let store = opened_again(&path);
     assert_eq!(ALL.map(|suffix| mode(&path, suffix)), [0o600; 4]);
     store.add(vec![one("a")]).await.remove(0).expect("counted");
     drop(other);
@@ -107,7 +109,7 @@ async fn a_second_process_is_refused() {
         assert!(error.to_string().contains("in use by another process"), "{error}");
     }
     drop(store);
-    SqliteStore::open(&path).expect("free again");
+    opened_again(&path);
 }
 
 #[tokio::test]
@@ -189,14 +191,14 @@ async fn keys_expire_and_are_deleted() {
     store.add(vec![keyed("old"), keyed("young")]).await;
     drop(store);
     change(&path, "UPDATE idempotency SET expires = 1000 WHERE key = 'old'");
-    let store = SqliteStore::open(&path).expect("the same file");
+    let store = opened_again(&path);
     let replay = store.add(vec![keyed("young")]).await.remove(0).expect("replayed");
     assert!(replay.replayed);
     let again = store.add(vec![keyed("old")]).await.remove(0).expect("counted");
     assert_eq!((again.value, again.replayed), (3, false));
     drop(store);
     change(&path, "UPDATE idempotency SET expires = 1000");
-    let store = SqliteStore::open(&path).expect("the same file");
+    let store = opened_again(&path);
     store.add(vec![one("a")]).await;
     drop(store);
     let left: i64 = Connection::open(&path)
@@ -217,7 +219,7 @@ async fn expired_keys_become_fewer_while_as_many_come() {
              INSERT INTO idempotency SELECT 'counter-old', 'k' || i, 1, 1, 1000 FROM n"
         ),
     );
-    let store = SqliteStore::open(&path).expect("the same file");
+    let store = opened_again(&path);
     let (rounds, keys) = (20, 300);
     for round in 0..rounds {
         let keyed = |n| Add::single(topic("a"), 1, Some(format!("{round}-{n}").parse().expect("a key")));

@@ -8,6 +8,8 @@ use livecounter::store::sqlite::{OpenError, SqliteStore};
 use livecounter::store::{Add, Claim, LONGEST_LEASE, Store, Terms};
 use rusqlite::Connection;
 
+use crate::sqlite::opened_again;
+
 const SCHEMA_1: &str = include_str!("version_1/schema.sql");
 const TERMS: Terms = Terms { interval: Duration::ZERO, lease: LONGEST_LEASE };
 
@@ -63,7 +65,7 @@ async fn a_file_of_version_1_goes_on_where_it_was() {
     let replay = Add::single(topic("a"), 7, Some("k".parse().expect("a key")));
     assert!(store.add(vec![replay]).await.remove(0).expect("replayed").replayed);
     drop(store);
-    assert_eq!(SqliteStore::open(&path).expect("once more").topic_count().await.expect("a number"), 3);
+    assert_eq!(opened_again(&path).topic_count().await.expect("a number"), 3);
 }
 
 #[tokio::test]
@@ -89,5 +91,5 @@ async fn a_step_that_fails_leaves_the_file_as_it_was() {
     assert!(matches!(error, OpenError::Sqlite { .. }), "{error}");
     assert_eq!(shape(&path), before);
     change("DROP VIEW mine");
-    SqliteStore::open(&path).expect("a file of this version");
+    opened_again(&path);
 }
