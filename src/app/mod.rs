@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 
 use crate::announcer::{Announcer, Outlets, Running};
 use crate::http::{CacheTerms, Context, Home, Metrics, Shared, ops_routes, routes};
-use crate::hub::Hub;
+use crate::hub::{Hub, WorkerListeners};
 use crate::limits::{self, Limits};
 use crate::live::Live;
 use crate::settings::{Settings, SettingsError};
@@ -185,23 +185,24 @@ struct WorkerFactory {
 }
 
 impl WorkerFactory {
-    /// Called once per worker, in its thread: each has its own connection to the store, and its own listeners.
-    fn context(&self) -> Context {
+    /// Called once per worker, in its thread: each has its own connection to the store, and its own listeners where it serves
+    /// streams.
+    fn context(&self, streams: Option<Arc<WorkerListeners>>) -> Context {
         Context {
             live: Live::new(self.store.open_connection(), self.announcer.clone()),
-            streams: self.hub.as_ref().map(|hub| hub.worker()),
+            streams,
             announcer: self.announcer.clone(),
             shared: Arc::clone(&self.shared),
         }
     }
 
     fn serve_public(&self, config: &mut ServiceConfig, metrics: bool) {
-        config.app_data(Data::new(self.context()));
+        config.app_data(Data::new(self.context(self.hub.as_ref().map(|hub| hub.worker()))));
         routes(config, &self.shared.metrics.requests, metrics);
     }
 
     fn serve_ops(&self, config: &mut ServiceConfig) {
-        config.app_data(Data::new(Context { streams: None, ..self.context() }));
+        config.app_data(Data::new(self.context(None)));
         ops_routes(config, &self.shared.metrics.requests);
     }
 }
