@@ -44,7 +44,7 @@ pub(super) async fn amount(request: &HttpRequest, payload: Payload) -> Result<Am
 /// The `by` of a query. Another name is a mistake that must not count as 1. Names that begin with `_` are for others: keys,
 /// and what clients append to get past caches.
 fn by_of_query(query: &[u8]) -> Result<Option<String>, ApiError> {
-    let pairs = pairs(query, "the query")?;
+    let pairs = pairs(query);
     let Some((name, _)) = pairs.iter().find(|(name, _)| name != "by" && !name.starts_with('_')) else {
         return single_by(pairs, "the query");
     };
@@ -81,7 +81,7 @@ async fn by_of_body(request: &HttpRequest, payload: Payload) -> Result<Option<St
     match essence.as_str() {
         // The last two are what `navigator.sendBeacon` sends of a string, and of a Blob without a type.
         "application/json" | "text/plain" | "" => by_of_json(&body),
-        "application/x-www-form-urlencoded" => by_of_form(pairs(&body, "the body")?),
+        "application/x-www-form-urlencoded" => by_of_form(pairs(&body)),
         "multipart/form-data" => match multipart::fields(content_type, &body) {
             Some(fields) => by_of_form(fields),
             None => Err(ApiError::BadRequest("the body is no multipart form with text fields".into())),
@@ -139,10 +139,9 @@ fn by_of_form(pairs: Vec<(String, String)>) -> Result<Option<String>, ApiError> 
     }
 }
 
-/// The names and values of a query or a form.
-fn pairs(encoded: &[u8], place: &str) -> Result<Vec<(String, String)>, ApiError> {
-    serde_urlencoded::from_bytes(encoded)
-        .map_err(|_| ApiError::BadRequest(format!("{place} is not form-encoded text")))
+/// The names and values of a query or a form. Every text is form-encoded: bytes that are no UTF-8 become U+FFFD.
+fn pairs(encoded: &[u8]) -> Vec<(String, String)> {
+    form_urlencoded::parse(encoded).into_owned().collect()
 }
 
 fn single_by(pairs: Vec<(String, String)>, place: &str) -> Result<Option<String>, ApiError> {
