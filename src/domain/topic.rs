@@ -10,8 +10,8 @@ use super::{CounterId, EventId};
 /// How many buckets the topics of a store are spread over. Part of the stored keys: changing it orphans them.
 pub const BUCKETS: u16 = 128;
 
-/// How many shelves a bucket has: so that what lies on one stays few. Part of the stored keys, as [`BUCKETS`] is.
-pub const SHELVES: u16 = 8;
+/// How many parts the outbox of a bucket has: so few marks are in each of them. Part of the stored keys, as [`BUCKETS`] is.
+pub const OUTBOX_PARTS: u16 = 8;
 
 /// The longest name: as long as Fastly lets a surrogate key be. One that is longer would spoil the purge of all others
 /// of its batch.
@@ -46,9 +46,9 @@ impl Topic {
         (self.hash % u32::from(BUCKETS)) as u16
     }
 
-    /// Which of its bucket's [`SHELVES`] the topic's mark lies on.
-    pub fn shelf(&self) -> u16 {
-        (self.hash / u32::from(BUCKETS) % u32::from(SHELVES)) as u16
+    /// Which of its bucket's [`OUTBOX_PARTS`] holds the mark of the topic.
+    pub fn outbox_part(&self) -> u16 {
+        (self.hash / u32::from(BUCKETS) % u32::from(OUTBOX_PARTS)) as u16
     }
 
     /// The GRIP channel, behind the prefix that keeps several services on one proxy apart.
@@ -149,7 +149,7 @@ mod tests {
     fn the_place_of_a_name_never_moves() {
         // Stored keys depend on these numbers: a change of the hash must fail here, not in somebody's Redis.
         let topic = |id: &str| Topic::counter(&id.parse().expect("an id"));
-        let places = ["1", "2", "page.views"].map(|id| (topic(id).bucket(), topic(id).shelf()));
+        let places = ["1", "2", "page.views"].map(|id| (topic(id).bucket(), topic(id).outbox_part()));
         assert_eq!(places, [(97, 1), (40, 0), (57, 6)]);
     }
 

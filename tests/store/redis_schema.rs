@@ -28,7 +28,7 @@ fn hash(topic: &Topic) -> String {
 }
 
 fn outbox(topic: &Topic) -> String {
-    format!("lc:{{b{}}}:o{}", topic.bucket(), topic.shelf())
+    format!("lc:{{b{}}}:o{}", topic.bucket(), topic.outbox_part())
 }
 
 /// Adds 1 as an origin of version 1 does.

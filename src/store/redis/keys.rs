@@ -6,7 +6,7 @@ use std::time::Duration;
 use redis::Cmd;
 
 use super::script;
-use crate::domain::{BUCKETS, IdempotencyKey, SHELVES, Topic};
+use crate::domain::{BUCKETS, IdempotencyKey, OUTBOX_PARTS, Topic};
 
 /// Buckets in slots far from each other, so most likely on different nodes of a Cluster: where something is not about a
 /// bucket, the first of them whose node answers has it.
@@ -56,7 +56,7 @@ static PREFIXES: LazyLock<Vec<String>> =
     LazyLock::new(|| (0..BUCKETS).map(|bucket| format!("lc:{{b{bucket}}}:")).collect());
 
 /// What follows for the outboxes.
-const OUTBOXES: [&str; SHELVES as usize] = ["o0", "o1", "o2", "o3", "o4", "o5", "o6", "o7"];
+const OUTBOXES: [&str; OUTBOX_PARTS as usize] = ["o0", "o1", "o2", "o3", "o4", "o5", "o6", "o7"];
 
 /// Appends keys to commands, in one buffer that it reuses.
 #[derive(Default)]
@@ -66,7 +66,7 @@ impl KeyWriter {
     /// The hash of a topic, and the outbox that its mark belongs in.
     pub(super) fn topic_and_outbox(&mut self, command: &mut Cmd, topic: &Topic) {
         self.topic(command, topic);
-        self.outbox(command, topic.bucket(), topic.shelf());
+        self.outbox(command, topic.bucket(), topic.outbox_part());
     }
 
     /// The hash of a topic.
@@ -75,8 +75,8 @@ impl KeyWriter {
     }
 
     /// An outbox of a bucket.
-    pub(super) fn outbox(&mut self, command: &mut Cmd, bucket: u16, shelf: u16) {
-        self.write(command, bucket, &[OUTBOXES[usize::from(shelf)]]);
+    pub(super) fn outbox(&mut self, command: &mut Cmd, bucket: u16, part: u16) {
+        self.write(command, bucket, &[OUTBOXES[usize::from(part)]]);
     }
 
     /// How many topics a bucket has.

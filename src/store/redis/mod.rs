@@ -8,7 +8,7 @@
 //! | key | type | holds |
 //! |---|---|---|
 //! | `lc:{bN}:t:<topic>` | hash | the topic, see below; never expires |
-//! | `lc:{bN}:oM` | sorted set | an outbox of the bucket, one for each shelf `M`: marked topics, scored by when the mark becomes overdue |
+//! | `lc:{bN}:oM` | sorted set | part `M` of the outbox of the bucket: marked topics, scored by when the mark becomes overdue |
 //! | `lc:{bN}:topics` | string | how many topics the bucket has |
 //! | `lc:{bN}:i:<topic>:<key>` | string | `amount value` of an idempotency key's first use; expires after its lifetime |
 //! | `lc:{b0}:schema` | string | the version of all this, see [`schema`] |

@@ -11,7 +11,7 @@ use super::call::Call;
 use super::keys::{self, KeyWriter};
 use super::script::{self, Script};
 use super::{RedisStore, reply};
-use crate::domain::{BUCKETS, EventId, SHELVES, Topic};
+use crate::domain::{BUCKETS, EventId, OUTBOX_PARTS, Topic};
 use crate::store::{GRACE, LONGEST_LEASE, random};
 
 impl RedisStore {
@@ -86,11 +86,11 @@ impl RedisStore {
             Topology::Cluster(_) => 1,
         };
         let calls = buckets.chunks(together).map(|buckets| {
-            let outboxes = usize::from(SHELVES) * buckets.len();
+            let outboxes = usize::from(OUTBOX_PARTS) * buckets.len();
             self.run(buckets[0], script, outboxes, move |command| {
                 let mut keys = KeyWriter::default();
                 for &bucket in buckets {
-                    (0..SHELVES).for_each(|shelf| keys.outbox(command, bucket, shelf));
+                    (0..OUTBOX_PARTS).for_each(|part| keys.outbox(command, bucket, part));
                 }
                 command.arg(limit).arg(LONGEST_LEASE.as_millis() as u64);
             })
