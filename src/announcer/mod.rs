@@ -26,7 +26,7 @@ use crate::domain::Topic;
 use crate::fastly::Purger;
 use crate::grip::Publisher;
 use crate::hub::Hub;
-use crate::store::{Announcement, Store, Terms};
+use crate::store::{Announcement, ClaimTerms, Store};
 use newest::Newest;
 use outage::Outages;
 use pending_topics::{Class, PendingTopics};
@@ -107,7 +107,7 @@ impl Announcer {
             round: Arc::new(Round {
                 store,
                 outlets,
-                terms: Terms { interval, lease: LEASE },
+                terms: ClaimTerms { interval, lease: LEASE },
                 newest: Newest::default(),
                 outages: Outages::default(),
             }),

@@ -16,7 +16,7 @@ use crate::fastly::PurgeError;
 use crate::grip::{Item, PublishError};
 use crate::log::with_causes;
 use crate::sse;
-use crate::store::{Announcement, Claim, Store, Terms};
+use crate::store::{Announcement, Claim, ClaimTerms, Store};
 
 /// A fetch under way during the purge can put the old value back into the cache: so everything is purged once more,
 /// when such a fetch has ended.
@@ -29,7 +29,7 @@ const PURGE_FIRST_FOR: Duration = Duration::from_millis(500);
 pub(super) struct Round {
     pub(super) store: Arc<dyn Store>,
     pub(super) outlets: Outlets,
-    pub(super) terms: Terms,
+    pub(super) terms: ClaimTerms,
     pub(super) newest: Newest,
     pub(super) outages: Outages,
 }

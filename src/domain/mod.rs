@@ -13,4 +13,4 @@ pub use amount::{Amount, LIMIT, ParseAmountError};
 pub use counter::{CounterId, ParseCounterIdError};
 pub use event::{Epoch, EventId, ParseEventIdError};
 pub use idempotency::{IdempotencyKey, ParseIdempotencyKeyError};
-pub use topic::{BUCKETS, ParseTopicError, OUTBOX_PARTS, Topic};
+pub use topic::{BUCKETS, OUTBOX_PARTS, ParseTopicError, Topic};

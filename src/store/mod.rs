@@ -28,7 +28,7 @@ pub trait Store: Send + Sync + 'static {
     async fn read(&self, topics: Vec<Topic>) -> Vec<Result<Reading, StoreError>>;
 
     /// Claims what is unpublished, for whoever asks first: see [`Claim`].
-    async fn claim(&self, topics: Vec<Topic>, terms: Terms) -> Vec<Result<Claim, StoreError>>;
+    async fn claim(&self, topics: Vec<Topic>, terms: ClaimTerms) -> Vec<Result<Claim, StoreError>>;
 
     /// Removes the outbox marks of topics whose last claim is the given one; a topic that has changed since keeps its
     /// mark, due after [`GRACE`]. Acknowledging an older claim, or twice, changes nothing.
@@ -141,7 +141,7 @@ pub struct Reading {
 
 /// The conditions of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terms {
+pub struct ClaimTerms {
     /// How long the topic's gate stays shut behind a successful claim. Zero leaves it open.
     pub interval: Duration,
     /// How long the claimant has to acknowledge, before anybody's sweep may announce it again; at most [`LONGEST_LEASE`].

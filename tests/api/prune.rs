@@ -5,7 +5,7 @@ use std::process::Output;
 
 use livecounter::domain::Topic;
 use livecounter::store::sqlite::SqliteStore;
-use livecounter::store::{Add, Claim, Store, Terms};
+use livecounter::store::{Add, Claim, ClaimTerms, Store};
 use rusqlite::Connection;
 
 use crate::program::{Program, program};
@@ -39,7 +39,7 @@ async fn a_file_is_pruned_when_nobody_has_it_open() {
     let topics = ["counter-old", "counter-young"].map(|name| name.parse::<Topic>().expect("a topic"));
     let store = SqliteStore::open(&path).expect("a new file");
     store.add(topics.iter().map(|topic| Add::single(topic.clone(), 1, None)).collect()).await;
-    let terms = Terms { interval: std::time::Duration::ZERO, lease: std::time::Duration::from_secs(6) };
+    let terms = ClaimTerms { interval: std::time::Duration::ZERO, lease: std::time::Duration::from_secs(6) };
     for topic in &topics {
         let claim = store.claim(vec![topic.clone()], terms).await.remove(0);
         let Ok(Claim::Announce(announced)) = claim else { panic!("{claim:?}") };

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Add, Claim, Store, Terms};
+use livecounter::store::{Add, Claim, ClaimTerms, Store};
 
 use crate::support::chain::Chain;
 use crate::support::http::{client, header};
@@ -99,7 +99,7 @@ async fn a_lost_publish_heals_with_the_next_one() {
     // An origin that claims, dies, and whose acknowledgement is believed: its publish never comes.
     let store = store(&chain);
     store.add(vec![Add::single(topic("2"), 40, None)]).await.remove(0).expect("to add");
-    let terms = Terms { interval: Duration::ZERO, lease: Duration::from_secs(60) };
+    let terms = ClaimTerms { interval: Duration::ZERO, lease: Duration::from_secs(60) };
     let mut poll = tokio::time::interval(Duration::from_millis(20));
     let claimed = loop {
         match store.claim(vec![topic("2")], terms).await.remove(0).expect("an answer") {
@@ -127,7 +127,7 @@ async fn what_a_killed_origin_had_counted_is_announced_by_another() {
     listener.until_data("7", SOON).await;
     // Killed between claim and publish: the lease runs out.
     store.add(vec![Add::single(topic("2"), 1, None)]).await.remove(0).expect("to add");
-    let terms = Terms { interval: Duration::ZERO, lease: Duration::from_millis(500) };
+    let terms = ClaimTerms { interval: Duration::ZERO, lease: Duration::from_millis(500) };
     let mut poll = tokio::time::interval(Duration::from_millis(20));
     while let Claim::Wait(_) = store.claim(vec![topic("2")], terms).await.remove(0).expect("an answer") {
         poll.tick().await;

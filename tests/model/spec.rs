@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use livecounter::domain::{Epoch, EventId, LIMIT};
-use livecounter::store::{Announcement, Claim, GRACE, LONGEST_LEASE, Reading, Terms};
+use livecounter::store::{Announcement, Claim, ClaimTerms, GRACE, LONGEST_LEASE, Reading};
 
 /// Milliseconds by the store's clock.
 pub(crate) type Time = u64;
@@ -66,7 +66,7 @@ impl Topic {
         self.last.map_or(0, |last| last.id.revision) != self.revision
     }
 
-    pub(crate) fn claim(&mut self, terms: Terms, now: Now) -> Claim {
+    pub(crate) fn claim(&mut self, terms: ClaimTerms, now: Now) -> Claim {
         // In another history also what was announced: listeners may have been told what is lost.
         let news = self.is_unpublished() || self.revision > 0 && self.history != now.history;
         match self.last {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
 use livecounter::store::sqlite::{self, OpenError, SqliteStore};
-use livecounter::store::{Add, Claim, LONGEST_LEASE, Pruned, Reading, Store, Terms};
+use livecounter::store::{Add, Claim, ClaimTerms, LONGEST_LEASE, Pruned, Reading, Store};
 use rusqlite::Connection;
 
 use crate::contract::eventually;
@@ -14,7 +14,7 @@ use crate::sqlite::opened_again;
 use crate::support::redis::RedisServer;
 use crate::support::redis_cluster::RedisCluster;
 
-const TERMS: Terms = Terms { interval: Duration::ZERO, lease: LONGEST_LEASE };
+const TERMS: ClaimTerms = ClaimTerms { interval: Duration::ZERO, lease: LONGEST_LEASE };
 const NAMES: [&str; 4] = ["counter-old", "counter-young", "counter-unclaimed", "counter-unacknowledged"];
 
 fn topic(name: &str) -> Topic {

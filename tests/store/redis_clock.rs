@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use livecounter::domain::Topic;
-use livecounter::store::{Add, Claim, LONGEST_LEASE, Terms};
+use livecounter::store::{Add, Claim, ClaimTerms, LONGEST_LEASE};
 
 use crate::contract::{Backend, eventually};
 use crate::support::redis::RedisServer;
 
-const TERMS: Terms = Terms { interval: LONGEST_LEASE, lease: LONGEST_LEASE };
+const TERMS: ClaimTerms = ClaimTerms { interval: LONGEST_LEASE, lease: LONGEST_LEASE };
 
 fn topic(name: &str) -> Topic {
     name.parse().expect("a topic")

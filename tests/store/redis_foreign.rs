@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use livecounter::domain::Topic;
-use livecounter::store::{Add, AddError, Claim, Terms};
+use livecounter::store::{Add, AddError, Claim, ClaimTerms};
 
 use crate::contract::{Backend, eventually};
 use crate::support::redis::RedisServer;
@@ -53,7 +53,7 @@ async fn a_foreign_key_in_the_place_of_a_topic_or_of_its_value_fails_that_topic_
     let topics = names.map(topic).to_vec();
     let read = store.read(topics.clone()).await.into_iter().map(|reading| reading.ok().map(|it| it.value));
     assert_eq!(read.collect::<Vec<_>>(), [Some(3), None, Some(3), None, Some(3)]);
-    let terms = Terms { interval: Duration::ZERO, lease: Duration::from_secs(6) };
+    let terms = ClaimTerms { interval: Duration::ZERO, lease: Duration::from_secs(6) };
     let claimed = store.claim(topics, terms).await.into_iter().map(|claim| match claim {
         Ok(Claim::Announce(announcement)) => Some(announcement.value),
         Ok(claim) => panic!("{claim:?}"),

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Add, Announcement, Claim, LONGEST_LEASE, Store, Terms};
+use livecounter::store::{Add, Announcement, Claim, ClaimTerms, LONGEST_LEASE, Store};
 
 use crate::contract::eventually;
 use crate::support::redis::RedisServer;
 
-const TERMS: Terms = Terms { interval: Duration::ZERO, lease: LONGEST_LEASE };
+const TERMS: ClaimTerms = ClaimTerms { interval: Duration::ZERO, lease: LONGEST_LEASE };
 
 fn topic() -> Topic {
     "counter-a".parse().expect("a topic")
@@ -25,7 +25,7 @@ async fn add(store: &RedisStore, amount: i64, claim: Option<Duration>) -> Option
     store.add(vec![add]).await.remove(0).expect("counted").claimed
 }
 
-async fn claim(store: &RedisStore, terms: Terms) -> Option<Announcement> {
+async fn claim(store: &RedisStore, terms: ClaimTerms) -> Option<Announcement> {
     match store.claim(vec![topic()], terms).await.remove(0).expect("an answer") {
         Claim::Announce(announcement) => Some(announcement),
         Claim::Wait(_) | Claim::Nothing => None,
@@ -67,7 +67,8 @@ async fn a_claim_across_histories_is_announced_again_as_it_was() {
     let (server, ..) = restored().await;
     let store = connect(&server);
     add(&store, 10, None).await;
-    let first = claim(&store, Terms { lease: Duration::from_millis(1), ..TERMS }).await.expect("a claim");
+    let first =
+        claim(&store, ClaimTerms { lease: Duration::from_millis(1), ..TERMS }).await.expect("a claim");
     let again = eventually("the end of the lease", async || claim(&store, TERMS).await).await;
     assert_eq!(again, first);
     store.acknowledge(vec![(topic(), first.id)]).await.expect("acknowledged");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Add, AddError, Claim, Store, Terms};
+use livecounter::store::{Add, AddError, Claim, ClaimTerms, Store};
 
 use crate::contract::eventually;
 use crate::support::redis::{RedisServer, free_port};
@@ -81,7 +81,7 @@ async fn everything_works(store: &RedisStore) {
     }
     let far = Add::single(topics().remove(1), i64::MAX >> 10, None);
     assert!(matches!(store.add(vec![far]).await.remove(0), Err(AddError::OutOfRange)));
-    let terms = Terms { interval: Duration::from_millis(1), lease: Duration::from_millis(1) };
+    let terms = ClaimTerms { interval: Duration::from_millis(1), lease: Duration::from_millis(1) };
     let mut claimed = Vec::new();
     for (topic, claim) in topics().into_iter().zip(store.claim(topics(), terms).await) {
         if let Claim::Announce(announcement) = claim.expect("an answer to a claim") {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Add, AddError, Announcement, Claim, LONGEST_LEASE, Store, Terms};
+use livecounter::store::{Add, AddError, Announcement, Claim, ClaimTerms, LONGEST_LEASE, Store};
 
 use crate::contract::eventually;
 use crate::cut::Cut;
@@ -176,7 +176,7 @@ async fn a_refused_password_is_not_repeated_and_not_final() {
 }
 
 async fn claim(store: &RedisStore) -> Announcement {
-    let terms = Terms { interval: Duration::ZERO, lease: LONGEST_LEASE };
+    let terms = ClaimTerms { interval: Duration::ZERO, lease: LONGEST_LEASE };
     match store.claim(vec![topic()], terms).await.remove(0) {
         Ok(Claim::Announce(announcement)) => announcement,
         other => panic!("expected an announcement, not {other:?}"),

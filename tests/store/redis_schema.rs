@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use livecounter::domain::{EventId, Topic};
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Add, Announcement, Claim, LONGEST_LEASE, Store, Terms};
+use livecounter::store::{Add, Announcement, Claim, ClaimTerms, LONGEST_LEASE, Store};
 
 use crate::contract::eventually;
 use crate::support::redis::RedisServer;
 use crate::support::redis_cluster::RedisCluster;
 
-const TERMS: Terms = Terms { interval: Duration::ZERO, lease: LONGEST_LEASE };
+const TERMS: ClaimTerms = ClaimTerms { interval: Duration::ZERO, lease: LONGEST_LEASE };
 const OLD_ADD: &str = include_str!("version_1/add.lua");
 const OLD_CLAIM: &str = include_str!("version_1/claim.lua");
 
@@ -46,7 +46,7 @@ fn claim_as_before(server: &RedisServer, topic: &Topic, lease: &str) -> String {
     server.cli(&["EVAL", OLD_CLAIM, "2", &hash, &outbox, "0", lease, "4712", "60000"])
 }
 
-async fn claim(store: &RedisStore, topic: &Topic, terms: Terms) -> Option<Announcement> {
+async fn claim(store: &RedisStore, topic: &Topic, terms: ClaimTerms) -> Option<Announcement> {
     match store.claim(vec![topic.clone()], terms).await.remove(0).expect("an answer") {
         Claim::Announce(announcement) => Some(announcement),
         Claim::Wait(_) | Claim::Nothing => None,
@@ -178,7 +178,7 @@ async fn an_older_origin_announces_nothing_wrong_of_what_a_newer_one_has_claimed
     assert!(claim_as_before(&server, &topic, "6000").starts_with("1\n4711\n1\n0"));
     store.add(vec![Add::single(topic.clone(), 1, None)]).await.remove(0).expect("counted");
     // A newer origin claims it, and dies with its lease.
-    let short = Terms { lease: Duration::from_millis(1), ..TERMS };
+    let short = ClaimTerms { lease: Duration::from_millis(1), ..TERMS };
     let died = claim(&store, &topic, short).await.expect("a claim");
     assert_eq!((died.value, died.id.revision), (2, 2));
     // The older one cannot know the value, and says so with an answer that it takes for an error, not with the value of

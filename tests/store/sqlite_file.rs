@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use livecounter::domain::Topic;
 use livecounter::store::sqlite::{OpenError, SqliteStore};
-use livecounter::store::{Add, AddError, Claim, LONGEST_LEASE, Reading, Store, Terms};
+use livecounter::store::{Add, AddError, Claim, ClaimTerms, LONGEST_LEASE, Reading, Store};
 use rusqlite::Connection;
 
-const TERMS: Terms = Terms { interval: Duration::from_secs(600), lease: LONGEST_LEASE };
+const TERMS: ClaimTerms = ClaimTerms { interval: Duration::from_secs(600), lease: LONGEST_LEASE };
 
 fn topic(name: &str) -> Topic {
     name.parse().expect("a topic")
@@ -240,7 +240,7 @@ async fn a_topic_that_memory_has_forgotten_is_read_from_the_file() {
     for round in 1..=2 {
         let adds = topics.iter().map(|topic| Add::single(topic.clone(), 1, None)).collect();
         assert!(store.add(adds).await.into_iter().all(|added| added.is_ok_and(|added| added.value == round)));
-        let claims = store.claim(topics.clone(), Terms { interval: Duration::ZERO, ..TERMS }).await;
+        let claims = store.claim(topics.clone(), ClaimTerms { interval: Duration::ZERO, ..TERMS }).await;
         let acknowledged = topics.iter().zip(claims).map(|(topic, claim)| match claim {
             Ok(Claim::Announce(announcement)) => (topic.clone(), announcement.id),
             other => panic!("{topic}: {other:?}"),

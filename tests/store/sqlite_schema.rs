@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use livecounter::domain::Topic;
 use livecounter::store::sqlite::{OpenError, SqliteStore};
-use livecounter::store::{Add, Claim, LONGEST_LEASE, Store, Terms};
+use livecounter::store::{Add, Claim, ClaimTerms, LONGEST_LEASE, Store};
 use rusqlite::Connection;
 
 use crate::sqlite::opened_again;
 
 const SCHEMA_1: &str = include_str!("version_1/schema.sql");
-const TERMS: Terms = Terms { interval: Duration::ZERO, lease: LONGEST_LEASE };
+const TERMS: ClaimTerms = ClaimTerms { interval: Duration::ZERO, lease: LONGEST_LEASE };
 
 fn topic(name: &str) -> Topic {
     name.parse().expect("a topic")

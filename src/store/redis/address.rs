@@ -1,4 +1,4 @@
-//! From `REDIS_URL` to whom to connect to.
+//! Reads `REDIS_URL`: which Redis, Sentinels or Cluster it names.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,104 +8,40 @@ use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, TlsMode};
 
 use super::cluster::Cluster;
-use super::connection::{Connection, Server};
-use super::parameters::{OF_HOST, OF_SENTINELS, OF_SOCKET, Parameters};
+use super::connection::{RedisConnection, Server};
+use super::parameters::{OF_HOST, OF_SENTINELS, OF_SOCKET, UrlParameters};
 use super::sentinel::Sentinels;
-
-/// The URL names no Redis. Says what is wrong without repeating the URL, which may hold a password.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ParseRedisUrlError {
-    /// Another scheme, or none.
-    #[error(
-        "must begin with redis://, rediss://, redis+unix:// (or unix://), redis+cluster://, rediss+cluster://, \
-         redis+sentinel:// or rediss+sentinel://"
-    )]
-    Scheme,
-    /// No host, a port that is no number, and the like.
-    #[error(
-        "must be like redis://user:password@host:6379/0 or redis+unix:///run/redis/redis.sock; in a password, write / as \
-         %2F, ? as %3F, # as %23 and @ as %40"
-    )]
-    Malformed,
-    /// Several hosts behind a scheme for one.
-    #[error("several hosts need redis+cluster:// or redis+sentinel://")]
-    SeveralHosts,
-    /// No master's name behind the Sentinels.
-    #[error("must name the master: redis+sentinel://host1:26379,host2:26379/mymaster")]
-    NoMasterName,
-    /// Something behind the `?` that nobody would obey.
-    #[error("there is no parameter {name:?}; {hint}")]
-    UnknownParameter {
-        /// The parameter.
-        name: String,
-        /// What may have been meant.
-        hint: String,
-    },
-    /// The same parameter twice.
-    #[error("has the parameter {0} twice")]
-    Twice(&'static str),
-    /// A database that is no number.
-    #[error("the database must be a whole number, as in redis://host/5 or redis://host?db=5")]
-    Database,
-    /// One database in the path, another as `db`.
-    #[error("names two databases, one in its path and another as db")]
-    TwoDatabases,
-    /// A Cluster has database 0 only.
-    #[error("a Cluster has no databases to choose from")]
-    ClusterDatabase,
-    /// Redis logs nobody in by a user's name alone.
-    #[error("has a user but no password; a password without a user is written redis://:password@host")]
-    UserWithoutPassword,
-    /// Another protocol than the one that tells of connections lost while idle.
-    #[error("the parameter protocol can only be 3")]
-    Protocol,
-    /// `#insecure`.
-    #[error(
-        "#insecure: certificates are always checked. To trust an authority of your own, name the file of its certificate \
-         in the variable SSL_CERT_FILE, or install it for the whole system"
-    )]
-    Insecure,
-    /// Anything else behind a `#`.
-    #[error("has a \"#\": in a password write it %23")]
-    Fragment,
-}
-
-/// Whom the commands go to.
-pub(super) enum Topology {
-    /// One Redis holds everything.
-    One(Arc<Connection>),
-    /// Each bucket is on one of several.
-    Cluster(Box<Cluster>),
-}
+use super::topology::Topology;
+use super::url_error::ParseRedisUrlError;
 
 /// Reads the URL; opens nothing.
 pub(super) fn parse(url: &str, timeout: Duration) -> Result<Topology, ParseRedisUrlError> {
-    let parts = Parts::of(url)?;
-    if parts.is_tls() {
+    let url = RedisUrl::of(url)?;
+    if url.is_tls() {
         // Whoever chose a provider first keeps it.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
-    match parts.kind {
-        Kind::Host | Kind::Socket => {
-            let client = Client::open(parts.info()?).map_err(|_| ParseRedisUrlError::Malformed)?;
-            Ok(Topology::One(Arc::new(Connection::new(Server::Fixed(Box::new(client)), timeout))))
+    match url.kind {
+        UrlKind::Host | UrlKind::Socket => {
+            let client = Client::open(url.info()?).map_err(|_| ParseRedisUrlError::Malformed)?;
+            Ok(Topology::One(Arc::new(RedisConnection::new(Server::Fixed(Box::new(client)), timeout))))
         }
-        Kind::Cluster => cluster(&parts, timeout),
-        Kind::Sentinels => sentinels(&parts, timeout),
+        UrlKind::Cluster => cluster(&url, timeout),
+        UrlKind::Sentinels => sentinels(&url, timeout),
     }
 }
 
 /// Whom a URL names, for people: without what is secret in it.
 pub fn describe(url: &str) -> Result<String, ParseRedisUrlError> {
-    let parts = Parts::of(url)?;
-    let (whom, database) = match parts.kind {
-        Kind::Cluster => (format!("the Redis Cluster at {}", parts.hosts), 0),
-        Kind::Sentinels => {
-            let (master, database) = parts.master()?;
-            (format!("the Redis {master} of the Sentinels at {}", parts.hosts), database)
+    let url = RedisUrl::of(url)?;
+    let (whom, database) = match url.kind {
+        UrlKind::Cluster => (format!("the Redis Cluster at {}", url.hosts), 0),
+        UrlKind::Sentinels => {
+            let (master, database) = url.master()?;
+            (format!("the Redis {master} of the Sentinels at {}", url.hosts), database)
         }
-        Kind::Host | Kind::Socket => {
-            let info = parts.info()?;
+        UrlKind::Host | UrlKind::Socket => {
+            let info = url.info()?;
             (format!("the Redis at {}", info.addr()), info.redis_settings().db())
         }
     };
@@ -117,37 +53,37 @@ pub fn describe(url: &str) -> Result<String, ParseRedisUrlError> {
 
 /// What a URL names.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum UrlKind {
     Host,
     Socket,
     Cluster,
     Sentinels,
 }
 
-/// A URL in its parts.
-struct Parts<'a> {
-    kind: Kind,
+/// A URL in its url.
+struct RedisUrl<'a> {
+    kind: UrlKind,
     /// Of one server's URL, as the client library reads it.
     scheme: &'static str,
     /// With the `@`, or empty.
     login: &'a str,
     hosts: &'a str,
     path: &'a str,
-    parameters: Parameters<'a>,
+    parameters: UrlParameters<'a>,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> RedisUrl<'a> {
     fn of(url: &'a str) -> Result<Self, ParseRedisUrlError> {
         // A secret that is kept in a file often ends with a line break.
         let (scheme, rest) = url.trim().split_once("://").ok_or(ParseRedisUrlError::Scheme)?;
         let (kind, scheme, known) = match scheme {
-            "redis" => (Kind::Host, "redis", OF_HOST),
-            "rediss" => (Kind::Host, "rediss", OF_HOST),
-            "unix" | "redis+unix" => (Kind::Socket, "unix", OF_SOCKET),
-            "redis+cluster" => (Kind::Cluster, "redis", OF_HOST),
-            "rediss+cluster" => (Kind::Cluster, "rediss", OF_HOST),
-            "redis+sentinel" => (Kind::Sentinels, "redis", OF_SENTINELS),
-            "rediss+sentinel" => (Kind::Sentinels, "rediss", OF_SENTINELS),
+            "redis" => (UrlKind::Host, "redis", OF_HOST),
+            "rediss" => (UrlKind::Host, "rediss", OF_HOST),
+            "unix" | "redis+unix" => (UrlKind::Socket, "unix", OF_SOCKET),
+            "redis+cluster" => (UrlKind::Cluster, "redis", OF_HOST),
+            "rediss+cluster" => (UrlKind::Cluster, "rediss", OF_HOST),
+            "redis+sentinel" => (UrlKind::Sentinels, "redis", OF_SENTINELS),
+            "rediss+sentinel" => (UrlKind::Sentinels, "rediss", OF_SENTINELS),
             _ => return Err(ParseRedisUrlError::Scheme),
         };
         if let Some((_, fragment)) = rest.split_once('#') {
@@ -155,17 +91,17 @@ impl<'a> Parts<'a> {
             return Err(if insecure { ParseRedisUrlError::Insecure } else { ParseRedisUrlError::Fragment });
         }
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let parameters = Parameters::parse(query, known)?;
+        let parameters = UrlParameters::parse(query, known)?;
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (login, hosts) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
-        if kind == Kind::Host && hosts.contains(',') {
+        if kind == UrlKind::Host && hosts.contains(',') {
             return Err(ParseRedisUrlError::SeveralHosts);
         }
         let (user, password) = login.trim_end_matches('@').split_once(':').unwrap_or((login, ""));
         if !user.is_empty() && password.is_empty() {
             return Err(ParseRedisUrlError::UserWithoutPassword);
         }
-        Ok(Parts { kind, scheme, login, hosts, path, parameters })
+        Ok(RedisUrl { kind, scheme, login, hosts, path, parameters })
     }
 
     fn is_tls(&self) -> bool {
@@ -174,7 +110,7 @@ impl<'a> Parts<'a> {
 
     /// One server, or one socket.
     fn info(&self) -> Result<ConnectionInfo, ParseRedisUrlError> {
-        if self.kind == Kind::Socket {
+        if self.kind == UrlKind::Socket {
             let info = info(&format!("unix://{}{}/{}", self.login, self.hosts, self.path))?;
             let settings = self.parameters.log_in(info.redis_settings().clone());
             return Ok(info.set_redis_settings(settings.set_db(self.parameters.database("")?)));
@@ -216,34 +152,34 @@ fn info(url: &str) -> Result<ConnectionInfo, ParseRedisUrlError> {
     Ok(info.set_redis_settings(settings).set_tcp_settings(TcpSettings::default().set_nodelay(true)))
 }
 
-fn cluster(parts: &Parts<'_>, timeout: Duration) -> Result<Topology, ParseRedisUrlError> {
-    if parts.database()? != 0 {
+fn cluster(url: &RedisUrl<'_>, timeout: Duration) -> Result<Topology, ParseRedisUrlError> {
+    if url.database()? != 0 {
         return Err(ParseRedisUrlError::ClusterDatabase);
     }
-    let seeds = parts.hosts().map(|host| parts.host_info(host, parts.login));
+    let seeds = url.hosts().map(|host| url.host_info(host, url.login));
     Ok(Topology::Cluster(Box::new(Cluster::new(seeds.collect::<Result<_, _>>()?, timeout))))
 }
 
-fn sentinels(parts: &Parts<'_>, timeout: Duration) -> Result<Topology, ParseRedisUrlError> {
-    let (master, database) = parts.master()?;
+fn sentinels(url: &RedisUrl<'_>, timeout: Duration) -> Result<Topology, ParseRedisUrlError> {
+    let (master, database) = url.master()?;
     let mut sentinels = Vec::new();
-    for host in parts.hosts() {
-        let addr = parts.host_info(host, "")?.addr().clone();
+    for host in url.hosts() {
+        let addr = url.host_info(host, "")?.addr().clone();
         let unsaid = !host.ends_with(|last: char| last.is_ascii_digit()) || !host.contains(':');
         sentinels.push(if unsaid { with_port(addr, 26379) } else { addr });
     }
-    let first = parts.hosts().next().unwrap_or_default();
-    let login = parts.host_info(first, parts.login)?;
+    let first = url.hosts().next().unwrap_or_default();
+    let login = url.host_info(first, url.login)?;
     let login = login.redis_settings();
     let mut builder = SentinelClientBuilder::new(sentinels, master, SentinelServerType::Master)
         .map_err(|_| ParseRedisUrlError::Malformed)?
         .set_client_to_redis_db(database)
         .set_client_to_redis_protocol(ProtocolVersion::RESP3)
         .set_client_to_redis_tcp_settings(TcpSettings::default().set_nodelay(true));
-    if parts.is_tls() {
+    if url.is_tls() {
         builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
     }
-    builder = parts.parameters.log_in_to_sentinels(builder);
+    builder = url.parameters.log_in_to_sentinels(builder);
     if let Some(username) = login.username() {
         builder = builder.set_client_to_redis_username(username);
     }
@@ -252,7 +188,7 @@ fn sentinels(parts: &Parts<'_>, timeout: Duration) -> Result<Topology, ParseRedi
     }
     let client = builder.build().map_err(|_| ParseRedisUrlError::Malformed)?;
     let server = Server::Master(Arc::new(Sentinels::new(client)));
-    Ok(Topology::One(Arc::new(Connection::new(server, timeout))))
+    Ok(Topology::One(Arc::new(RedisConnection::new(server, timeout))))
 }
 
 /// The same host at another port.

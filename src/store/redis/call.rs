@@ -3,6 +3,7 @@
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, Value};
 
+use super::reply::refuse_error;
 use super::wait::Wait;
 
 /// A command and how it is sent.
@@ -31,13 +32,5 @@ impl<'a> Call<'a> {
         let mut answers = connection.send_packed_commands(&pipeline, 1, 1).await?.into_iter();
         let missing = || RedisError::from((ErrorKind::Parse, "no answer"));
         answers.next().ok_or_else(missing).and_then(refuse_error)
-    }
-}
-
-/// A nested error is that of one item.
-pub(super) fn refuse_error(value: Value) -> RedisResult<Value> {
-    match value {
-        Value::ServerError(error) => Err(error.into()),
-        value => Ok(value),
     }
 }

@@ -1,4 +1,4 @@
-//! Which node of a Redis Cluster has which bucket, and one [`Connection`] to each node.
+//! Which node of a Redis Cluster has which bucket, and one [`RedisConnection`] to each node.
 //!
 //! A node that is lost fails the calls to its own buckets only. A call is repeated only where a node has refused to
 //! execute it (`MOVED`, `ASK`, `TRYAGAIN` and the like).
@@ -12,7 +12,7 @@ use redis::{
 };
 
 use super::call::Call;
-use super::connection::{Connection, Server};
+use super::connection::{RedisConnection, Server};
 use super::keys;
 use crate::domain::BUCKETS;
 
@@ -26,21 +26,21 @@ const REFUSAL_PAUSE: Duration = Duration::from_millis(25);
 pub(super) struct Cluster {
     seeds: Vec<ConnectionInfo>,
     timeout: Duration,
-    nodes: Mutex<Nodes>,
+    nodes: Mutex<ClusterNodes>,
     /// Held while asking for the slot map; when it was asked for last, and how that failed.
     refreshing: tokio::sync::Mutex<Option<(Instant, RedisResult<()>)>>,
 }
 
-type Address = (String, u16);
+type NodeAddress = (String, u16);
 
-struct Nodes {
-    connections: HashMap<Address, Arc<Connection>>,
-    owners: Vec<Owner>,
+struct ClusterNodes {
+    connections: HashMap<NodeAddress, Arc<RedisConnection>>,
+    owners: Vec<BucketOwner>,
 }
 
 #[derive(Clone, Default)]
-struct Owner {
-    connection: Option<Arc<Connection>>,
+struct BucketOwner {
+    connection: Option<Arc<RedisConnection>>,
     /// The owner has failed: another may have taken over.
     suspect: bool,
 }
@@ -48,11 +48,11 @@ struct Owner {
 impl Cluster {
     /// A cluster that has at least one of the `seeds`, which share login and TLS settings.
     pub(super) fn new(seeds: Vec<ConnectionInfo>, timeout: Duration) -> Self {
-        let owners = vec![Owner::default(); usize::from(BUCKETS)];
+        let owners = vec![BucketOwner::default(); usize::from(BUCKETS)];
         Cluster {
             seeds,
             timeout,
-            nodes: Mutex::new(Nodes { connections: HashMap::new(), owners }),
+            nodes: Mutex::new(ClusterNodes { connections: HashMap::new(), owners }),
             refreshing: tokio::sync::Mutex::new(None),
         }
     }
@@ -86,9 +86,9 @@ impl Cluster {
     }
 
     /// All that own buckets; an error where a bucket has no owner.
-    pub(super) async fn masters(&self) -> RedisResult<Vec<Arc<Connection>>> {
+    pub(super) async fn masters(&self) -> RedisResult<Vec<Arc<RedisConnection>>> {
         self.refresh().await?;
-        let mut masters: Vec<Arc<Connection>> = Vec::new();
+        let mut masters: Vec<Arc<RedisConnection>> = Vec::new();
         for bucket in 0..BUCKETS {
             let owner = self.owner(bucket).await?;
             if !masters.iter().any(|known| Arc::ptr_eq(known, &owner)) {
@@ -104,14 +104,14 @@ impl Cluster {
     }
 
     /// The bucket's new owner, by a `MOVED`.
-    fn moved(&self, bucket: u16, error: &RedisError) -> RedisResult<Arc<Connection>> {
+    fn moved(&self, bucket: u16, error: &RedisError) -> RedisResult<Arc<RedisConnection>> {
         let connection = self.redirected(error)?;
         self.lock().owners[usize::from(bucket)] =
-            Owner { connection: Some(Arc::clone(&connection)), suspect: false };
+            BucketOwner { connection: Some(Arc::clone(&connection)), suspect: false };
         Ok(connection)
     }
 
-    async fn owner(&self, bucket: u16) -> RedisResult<Arc<Connection>> {
+    async fn owner(&self, bucket: u16) -> RedisResult<Arc<RedisConnection>> {
         let owner = self.lock().owners[usize::from(bucket)].clone();
         match owner.connection {
             Some(connection) if !owner.suspect => Ok(connection),
@@ -153,10 +153,10 @@ impl Cluster {
     }
 
     /// The nodes in use, those without a failure first, then the seeds.
-    fn known(&self) -> Vec<Address> {
+    fn known(&self) -> Vec<NodeAddress> {
         let nodes = self.lock();
-        let healthy = |connection: &Arc<Connection>| {
-            let is_it = |owner: &&Owner| {
+        let healthy = |connection: &Arc<RedisConnection>| {
+            let is_it = |owner: &&BucketOwner| {
                 owner.connection.as_ref().is_some_and(|owned| Arc::ptr_eq(owned, connection))
             };
             nodes.owners.iter().filter(is_it).all(|owner| !owner.suspect)
@@ -190,8 +190,10 @@ impl Cluster {
         for bucket in 0..BUCKETS {
             let slot = i64::from(keys::slot(bucket));
             let owner = ranges.iter().find(|(range, _)| range.contains(&slot));
-            nodes.owners[usize::from(bucket)] =
-                Owner { connection: owner.map(|(_, connection)| Arc::clone(connection)), suspect: false };
+            nodes.owners[usize::from(bucket)] = BucketOwner {
+                connection: owner.map(|(_, connection)| Arc::clone(connection)),
+                suspect: false,
+            };
         }
         nodes
             .connections
@@ -200,13 +202,13 @@ impl Cluster {
     }
 
     /// Where a `MOVED` or an `ASK` points to.
-    fn redirected(&self, error: &RedisError) -> RedisResult<Arc<Connection>> {
+    fn redirected(&self, error: &RedisError) -> RedisResult<Arc<RedisConnection>> {
         let (node, _) = error.redirect_node().ok_or_else(malformed)?;
         let (host, port) = node.rsplit_once(':').ok_or_else(malformed)?;
         self.connection(&(host.to_owned(), port.parse().map_err(|_| malformed())?))
     }
 
-    fn connection(&self, address: &Address) -> RedisResult<Arc<Connection>> {
+    fn connection(&self, address: &NodeAddress) -> RedisResult<Arc<RedisConnection>> {
         let mut nodes = self.lock();
         if let Some(connection) = nodes.connections.get(address) {
             return Ok(Arc::clone(connection));
@@ -220,12 +222,12 @@ impl Cluster {
             _ => ConnectionAddr::Tcp(host, port),
         };
         let client = Client::open(seed.clone().set_addr(addr))?;
-        let connection = Arc::new(Connection::new(Server::Fixed(Box::new(client)), self.timeout));
+        let connection = Arc::new(RedisConnection::new(Server::Fixed(Box::new(client)), self.timeout));
         nodes.connections.insert(address.clone(), Arc::clone(&connection));
         Ok(connection)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Nodes> {
+    fn lock(&self) -> MutexGuard<'_, ClusterNodes> {
         self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -242,7 +244,7 @@ fn is_passing(kind: ServerErrorKind) -> bool {
     )
 }
 
-fn address(addr: &ConnectionAddr) -> Option<Address> {
+fn address(addr: &ConnectionAddr) -> Option<NodeAddress> {
     match addr {
         ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
             Some((host.clone(), *port))

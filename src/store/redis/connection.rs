@@ -32,16 +32,16 @@ pub(super) enum Server {
 }
 
 /// See the top of the module.
-pub(super) struct Connection {
+pub(super) struct RedisConnection {
     server: Server,
     timeout: Duration,
-    live: Mutex<Option<Live>>,
+    live: Mutex<Option<OpenConnection>>,
     /// Held while connecting for the first time; how the last attempt failed, while a task makes others.
     connecting: tokio::sync::Mutex<Option<RedisError>>,
 }
 
 #[derive(Clone)]
-struct Live {
+struct OpenConnection {
     connection: MultiplexedConnection,
     /// Set when the connection breaks, by its own task: so an idle connection that broke is noticed before it is used.
     /// Set too when the Sentinels name another master.
@@ -49,11 +49,11 @@ struct Live {
     waits: Arc<Waits>,
 }
 
-impl Connection {
+impl RedisConnection {
     /// A connection to `server`; every answer must come within `timeout`.
     pub(super) fn new(server: Server, timeout: Duration) -> Self {
         let (live, connecting) = Default::default();
-        Connection { server, timeout, live, connecting }
+        RedisConnection { server, timeout, live, connecting }
     }
 
     /// Sends one command. What Redis answers with an error is an error.
@@ -76,7 +76,7 @@ impl Connection {
 
     /// The connection. After a failed attempt to make one, calls fail at once until a task of its own has made it: they
     /// must not become many attempts, nor wait for one that takes long, with whatever goes out together with them.
-    async fn live(self: &Arc<Self>) -> RedisResult<Live> {
+    async fn live(self: &Arc<Self>) -> RedisResult<OpenConnection> {
         if let Some(live) = self.current() {
             return Ok(live);
         }
@@ -100,7 +100,7 @@ impl Connection {
         }
     }
 
-    async fn connect(&self) -> RedisResult<Live> {
+    async fn connect(&self) -> RedisResult<OpenConnection> {
         let lost = Arc::new(AtomicBool::new(false));
         let broken = Arc::clone(&lost);
         let config = AsyncConnectionConfig::new()
@@ -121,10 +121,10 @@ impl Connection {
                 connection
             }
         };
-        Ok(Live { connection, lost, waits: Arc::default() })
+        Ok(OpenConnection { connection, lost, waits: Arc::default() })
     }
 
-    fn current(&self) -> Option<Live> {
+    fn current(&self) -> Option<OpenConnection> {
         let mut live = self.lock();
         if live.as_ref().is_some_and(|live| live.lost.load(Ordering::Relaxed)) {
             *live = None;
@@ -132,7 +132,7 @@ impl Connection {
         live.clone()
     }
 
-    fn drop_if_useless(&self, used: &Live, error: Option<&RedisError>) {
+    fn drop_if_useless(&self, used: &OpenConnection, error: Option<&RedisError>) {
         if !error.is_some_and(ends_connection) {
             return;
         }
@@ -142,13 +142,13 @@ impl Connection {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Live>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<OpenConnection>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Connects, however often it takes, for as long as somebody has the connection.
-async fn connect_again(connection: Weak<Connection>) {
+async fn connect_again(connection: Weak<RedisConnection>) {
     let mut pause = PAUSE;
     loop {
         tokio::time::sleep(pause).await;

@@ -11,7 +11,7 @@
 //! | `lc:{bN}:oM` | sorted set | part `M` of the outbox of the bucket: marked topics, scored by when the mark becomes overdue |
 //! | `lc:{bN}:topics` | string | how many topics the bucket has |
 //! | `lc:{bN}:i:<topic>:<key>` | string | `amount value` of an idempotency key's first use; expires after its lifetime |
-//! | `lc:{b0}:schema` | string | the version of all this, see [`schema`] |
+//! | `lc:{b0}:schema` | string | the version of this schema, see [`schema`] |
 //! | `lc:{b0}:migrating` | string | held by the one process that brings what an older version wrote to this one |
 //! | `lc:{b0}:sweep` | string | until when the sweep is shut for all callers; in a Cluster whose node of `{b0}` is away, the same in another bucket |
 //!
@@ -41,153 +41,98 @@ mod call;
 mod cluster;
 mod connection;
 mod keys;
+mod migration;
 mod outbox;
 mod parameters;
 mod prune;
 mod reply;
+mod runner;
 mod schema;
 mod script;
 mod sentinel;
 mod topics;
+mod topology;
+mod url_error;
 mod wait;
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::join_all;
-use redis::{Cmd, RedisResult, Value};
+use redis::Cmd;
 
-use address::Topology;
-pub use address::{ParseRedisUrlError, describe};
+pub use address::describe;
 use batch::BatchQuery;
-use call::Call;
-use connection::Connection;
 use keys::KeyWriter;
+use runner::ScriptRunner;
 use schema::SchemaCheck;
-use script::Script;
+pub use url_error::ParseRedisUrlError;
 pub use wait::Wait;
 
-use super::{Add, AddError, Added, Claim, GRACE, LONGEST_LEASE, Reading, Store, StoreError, Terms, random};
+use super::{
+    Add, AddError, Added, Claim, ClaimTerms, GRACE, LONGEST_LEASE, Pruned, Reading, Store, StoreError, random,
+};
 use crate::domain::{EventId, Topic};
 
-/// A Redis, or several behind Sentinels or as a Cluster. Each worker has its own, with its own connection.
-pub struct RedisStore {
-    topology: Topology,
-    /// Where additions go that replicas must have: over connections of their own, as those wait.
-    replicated: Option<(Topology, Wait)>,
-    schema: SchemaCheck,
-}
+/// A Redis, or several behind Sentinels or as a Cluster. Each worker thread has its own store, with its own connection.
+pub struct RedisStore(ScriptRunner);
 
 impl RedisStore {
     /// A store that connects when it is first used, on the runtime it is used on. `timeout` is how long an answer may
     /// take; connecting may take another second.
     pub fn connect(url: &str, timeout: Duration) -> Result<Self, ParseRedisUrlError> {
-        Ok(RedisStore {
+        Ok(RedisStore(ScriptRunner {
             topology: address::parse(url, timeout)?,
             replicated: None,
             schema: SchemaCheck::default(),
-        })
+        }))
     }
 
-    /// Calls an addition counted only when replicas have it.
+    /// A store that answers an addition only when replicas have it.
     pub fn connect_and_wait(url: &str, timeout: Duration, wait: Wait) -> Result<Self, ParseRedisUrlError> {
-        let replicated = Some((address::parse(url, timeout + wait.within)?, wait));
-        Ok(RedisStore { replicated, ..RedisStore::connect(url, timeout)? })
+        let mut store = RedisStore::connect(url, timeout)?;
+        store.0.replicated = Some((address::parse(url, timeout + wait.within)?, wait));
+        Ok(store)
     }
 
-    /// Runs a script whose keys are all in `bucket`, or anywhere outside of a Cluster.
-    async fn run(
+    /// Brings what an older version wrote to this one, unless that is complete or another process does so: then waits for
+    /// the other process. Returns how many topics this process has taken over. If the process is ended on the way, the
+    /// next one begins again.
+    pub async fn migrate(&self) -> Result<u64, StoreError> {
+        migration::migrate(&self.0).await
+    }
+
+    /// Counts the topics that have not been claimed since `before` (in milliseconds since 1970) and of which nothing is left
+    /// to announce; with `remove`, removes them. Each topic is looked at and removed in one atomic step.
+    pub async fn prune(
         &self,
-        bucket: u16,
-        script: &Script,
-        keys: usize,
-        write: impl Fn(&mut Cmd),
-    ) -> RedisResult<Value> {
-        self.check_schema().await?;
-        run_on(&self.topology, None, bucket, script, keys, write).await
-    }
-
-    /// The same for a script that counts, which replicas may have to have.
-    async fn count(
-        &self,
-        bucket: u16,
-        script: &Script,
-        keys: usize,
-        write: impl Fn(&mut Cmd),
-    ) -> RedisResult<Value> {
-        self.check_schema().await?;
-        match &self.replicated {
-            Some((topology, wait)) => run_on(topology, Some(*wait), bucket, script, keys, write).await,
-            None => run_on(&self.topology, None, bucket, script, keys, write).await,
-        }
-    }
-}
-
-async fn run_on(
-    topology: &Topology,
-    wait: Option<Wait>,
-    bucket: u16,
-    script: &Script,
-    keys: usize,
-    write: impl Fn(&mut Cmd),
-) -> RedisResult<Value> {
-    let send = async |command: &Cmd| topology.send(bucket, Call { wait, ..Call::of(command) }).await;
-    let mut command = script.by_hash(keys);
-    write(&mut command);
-    let mut answer = send(&command).await;
-    if answer.as_ref().is_err_and(|error| script.may_repeat(error)) {
-        answer = send(&command).await;
-    }
-    if answer.as_ref().is_err_and(script::is_unknown) {
-        command = script.by_source(keys);
-        write(&mut command);
-        answer = send(&command).await;
-    }
-    answer
-}
-
-impl Topology {
-    /// Every node that holds topics.
-    async fn nodes(&self) -> RedisResult<Vec<Arc<Connection>>> {
-        match self {
-            Topology::One(connection) => Ok(vec![Arc::clone(connection)]),
-            Topology::Cluster(cluster) => cluster.masters().await,
-        }
-    }
-
-    /// Sends a command whose keys are all in `bucket`, or anywhere outside of a Cluster.
-    async fn send(&self, bucket: u16, call: Call<'_>) -> RedisResult<Value> {
-        match self {
-            Topology::One(connection) => connection.send(call).await,
-            Topology::Cluster(cluster) => cluster.send(bucket, call).await,
-        }
+        before: u64,
+        remove: bool,
+        mut progress: impl FnMut(Pruned),
+    ) -> Result<Pruned, StoreError> {
+        // Topics that the version before has written have no time until the migration.
+        self.migrate().await?;
+        prune::prune(&self.0, before, remove, &mut progress).await.map_err(StoreError::new)
     }
 }
 
 #[async_trait]
 impl Store for RedisStore {
     async fn add(&self, adds: Vec<Add>) -> Vec<Result<Added, AddError>> {
-        let groups = self.groups(adds.iter().map(|add| &add.topic));
-        if let [group] = groups.as_slice() {
-            return self.add_group(&adds, group).await;
-        }
-        let answers = join_all(groups.iter().map(|group| self.add_group(&adds, group))).await;
-        batch::ungroup(&groups, answers)
+        add::add(&self.0, &adds).await
     }
 
     async fn read(&self, topics: Vec<Topic>) -> Vec<Result<Reading, StoreError>> {
-        let question = BatchQuery { script: &script::READ, keys_per_topic: 1, decode: reply::reading };
+        let query = BatchQuery { script: &script::READ, keys_per_topic: 1, decode: reply::reading };
         let write = |command: &mut Cmd, chunk: &[usize]| {
             let mut keys = KeyWriter::default();
             chunk.iter().for_each(|&index| keys.topic(command, &topics[index]));
         };
-        self.ask(&question, &topics, write).await
+        query.ask(&self.0, &topics, write).await
     }
 
-    async fn claim(&self, topics: Vec<Topic>, terms: Terms) -> Vec<Result<Claim, StoreError>> {
-        let question = BatchQuery { script: &script::CLAIM, keys_per_topic: 2, decode: reply::claim };
+    async fn claim(&self, topics: Vec<Topic>, terms: ClaimTerms) -> Vec<Result<Claim, StoreError>> {
+        let query = BatchQuery { script: &script::CLAIM, keys_per_topic: 2, decode: reply::claim };
         let epoch = match random::epoch() {
             Ok(epoch) => epoch.get(),
             Err(error) => return vec![Err(StoreError::new(error)); topics.len()],
@@ -198,34 +143,34 @@ impl Store for RedisStore {
             command.arg(terms.interval.as_millis() as u64).arg(terms.lease.as_millis() as u64);
             command.arg(epoch).arg(LONGEST_LEASE.as_millis() as u64).arg(GRACE.as_millis() as u64);
         };
-        self.ask(&question, &topics, write).await
+        query.ask(&self.0, &topics, write).await
     }
 
     async fn acknowledge(&self, claims: Vec<(Topic, EventId)>) -> Result<(), StoreError> {
-        self.unmark(&claims).await.map_err(StoreError::new)
+        outbox::acknowledge(&self.0, &claims).await.map_err(StoreError::new)
     }
 
     async fn overdue(&self, limit: usize, pause: Duration) -> Result<Vec<Topic>, StoreError> {
-        if !self.open_sweep(pause).await.map_err(StoreError::new)? {
+        if !outbox::open_sweep(&self.0, pause).await.map_err(StoreError::new)? {
             return Ok(Vec::new());
         }
-        self.sweep(limit).await.map_err(StoreError::new)
+        outbox::overdue(&self.0, limit).await.map_err(StoreError::new)
     }
 
     async fn outbox_len(&self) -> Result<u64, StoreError> {
-        self.count_marks().await.map_err(StoreError::new)
+        outbox::len(&self.0).await.map_err(StoreError::new)
     }
 
     async fn topic_count(&self) -> Result<u64, StoreError> {
-        self.count_topics().await.map_err(StoreError::new)
+        topics::count(&self.0).await.map_err(StoreError::new)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.ask_one_node(keys::exists_sweep).await.map(|_| ()).map_err(StoreError::new)
+        self.0.ask_one_node(keys::exists_sweep).await.map(|_| ()).map_err(StoreError::new)
     }
 }
 
-/// Says nothing of the URL, which may hold a password.
+/// Leaves out the URL, which may hold a password.
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RedisStore")

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use redis::{RedisConnectionInfo, sentinel::SentinelClientBuilder};
 
-use super::address::ParseRedisUrlError;
+use super::url_error::ParseRedisUrlError;
 use crate::nearest::nearest;
 
 /// What a server's URL may have.
@@ -17,17 +17,17 @@ pub(super) const OF_SENTINELS: &[&str] = &["db", "sentinel_username", "sentinel_
 
 /// The parameters of one URL, decoded.
 #[derive(Default)]
-pub(super) struct Parameters<'a> {
+pub(super) struct UrlParameters<'a> {
     db: Option<Cow<'a, str>>,
     /// Of a socket or of the Sentinels.
     user: Option<Cow<'a, str>>,
     password: Option<Cow<'a, str>>,
 }
 
-impl<'a> Parameters<'a> {
+impl<'a> UrlParameters<'a> {
     /// Reads a query of which `known` are the parameters.
     pub(super) fn parse(query: &'a str, known: &[&'static str]) -> Result<Self, ParseRedisUrlError> {
-        let mut parameters = Parameters::default();
+        let mut parameters = UrlParameters::default();
         let mut protocol = None;
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             let Some(name) = known.iter().copied().find(|known| *known == name) else {

@@ -1,12 +1,29 @@
-//! What the scripts answer, as values of ours.
+//! Decodes the answers of the scripts.
+
+use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, RedisResult, Value};
 
 use crate::domain::{Epoch, EventId};
 use crate::store::{AddError, Added, Announcement, Claim, Reading, StoreError};
-use std::time::Duration;
 
-/// The items of an answer that must have one per question.
+/// Makes an error of an answer that is one. An error within an array is that of one item, and stays.
+pub(super) fn refuse_error(value: Value) -> RedisResult<Value> {
+    match value {
+        Value::ServerError(error) => Err(error.into()),
+        value => Ok(value),
+    }
+}
+
+/// The sum of the numbers that the calls have returned.
+pub(super) fn sum(replies: Vec<RedisResult<Value>>) -> RedisResult<u64> {
+    replies.into_iter().try_fold(0, |sum, reply| match reply? {
+        Value::Int(some) => Ok(sum + some.unsigned_abs()),
+        _ => Err(unexpected()),
+    })
+}
+
+/// The items of an answer, of which there must be as many as were asked for.
 pub(super) fn items(reply: Value, asked: usize) -> RedisResult<Vec<Value>> {
     match reply {
         Value::Array(items) if items.len() == asked => Ok(items),
@@ -63,7 +80,7 @@ pub(super) fn reading(item: &Value) -> RedisResult<Reading> {
     })
 }
 
-/// An item that is an error: its key holds no topic.
+/// Makes an error of an item that is one: its key holds no topic.
 fn refused(item: &Value) -> RedisResult<&Value> {
     match item {
         Value::ServerError(error) => Err(error.clone().into()),
@@ -102,7 +119,7 @@ fn number<T: TryFrom<i64> + std::str::FromStr>(value: &Value) -> RedisResult<T> 
     }
 }
 
-/// The keys hold something else than what is kept in them.
+/// The error for an answer that no script of this version gives.
 pub(super) fn unexpected() -> RedisError {
     RedisError::from((ErrorKind::UnexpectedReturnType, "a script's answer is not as expected"))
 }

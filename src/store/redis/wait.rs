@@ -12,8 +12,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, Value};
 use tokio::sync::Mutex;
 
-use super::call::refuse_error;
-use super::reply;
+use super::reply::{self, refuse_error};
 
 /// How many replicas must have a change before it is acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

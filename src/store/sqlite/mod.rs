@@ -1,15 +1,15 @@
 //! SQLite: the embedded store, one file for one process. Knows the domain, the store's contract and `rusqlite`.
 //!
 //! One thread writes ([`writer`]): everything that waits, in one transaction and one wait for the disk. What it has
-//! committed is also in memory ([`ledger`]), where reads find it without waiting; what is not there is read from the
+//! committed is also in memory ([`committed_topics`]), where reads find it without waiting; what is not there is read from the
 //! file by a second thread with a connection of its own.
 //!
 //! An acknowledged add is on the disk (`synchronous=FULL`). Gates, leases and the sweep are in memory only, which is why
 //! the file belongs to one process at a time; a second one is refused. The file may be read by others meanwhile (backups,
 //! `sqlite3`), but what they write to it may be overwritten.
 
+mod committed_topics;
 mod file;
-mod ledger;
 mod open;
 mod private;
 mod prune;
@@ -27,24 +27,24 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
+use committed_topics::CommittedTopics;
 use file::{ReadOnlyFile, StoreFile};
-use ledger::Ledger;
 pub use open::OpenError;
 pub use prune::prune;
-use writer::{Command, Writer};
+use writer::{WriteCommand, Writer};
 
-use super::{Add, AddError, Added, Claim, Reading, Store, StoreError, Terms};
+use super::{Add, AddError, Added, Claim, ClaimTerms, Reading, Store, StoreError};
 use crate::domain::{EventId, Topic};
 
 /// One SQLite file. All workers of the process share it. Dropping it finishes what is queued and closes the file.
 pub struct SqliteStore {
-    ledger: Arc<Ledger>,
-    reader: Option<(Sender<Question>, JoinHandle<()>)>,
-    writer: Option<(Sender<Command>, JoinHandle<()>)>,
+    committed: Arc<CommittedTopics>,
+    reader: Option<(Sender<ReadRequest>, JoinHandle<()>)>,
+    writer: Option<(Sender<WriteCommand>, JoinHandle<()>)>,
 }
 
 type Readings = Vec<Result<Reading, StoreError>>;
-type Question = (Vec<Topic>, oneshot::Sender<Readings>);
+type ReadRequest = (Vec<Topic>, oneshot::Sender<Readings>);
 
 impl SqliteStore {
     /// Opens the file, or creates it. What was not acknowledged when it was closed is overdue at once.
@@ -52,12 +52,12 @@ impl SqliteStore {
         let path = path.as_ref();
         let thread_failed = |source| OpenError::Unusable { path: path.to_owned(), source };
         let file = StoreFile::open(path)?;
-        let ledger = Arc::new(Ledger::new());
+        let committed = Arc::new(CommittedTopics::new());
         let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
-        ledger.recover(file.count_topics().map_err(sqlite)?, file.unacknowledged().map_err(sqlite)?);
+        committed.recover(file.count_topics().map_err(sqlite)?, file.unacknowledged().map_err(sqlite)?);
         let reading = ReadOnlyFile::open(path)?;
 
-        let (questions, asked) = channel::<Question>();
+        let (questions, asked) = channel::<ReadRequest>();
         let reader = spawn("store-read", move || {
             for (topics, answer) in asked {
                 // Whoever asked may have gone away meanwhile.
@@ -65,13 +65,16 @@ impl SqliteStore {
             }
         });
         let reader = reader.map_err(thread_failed)?;
-        let writing = Writer::new(file, Arc::clone(&ledger));
+        let writing = Writer::new(file, Arc::clone(&committed));
         let (commands, given) = channel();
         let writer = spawn("store-write", move || writing.run(&given)).map_err(thread_failed)?;
-        Ok(SqliteStore { ledger, reader: Some((questions, reader)), writer: Some((commands, writer)) })
+        Ok(SqliteStore { committed, reader: Some((questions, reader)), writer: Some((commands, writer)) })
     }
 
-    async fn order<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, StoreError> {
+    async fn order<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> WriteCommand,
+    ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         if let Some((commands, _)) = &self.writer {
             // Without a receiver the answer's sender is dropped, which is an error below.
@@ -106,12 +109,12 @@ fn read(file: &ReadOnlyFile, topic: &Topic) -> Result<Reading, StoreError> {
 impl Store for SqliteStore {
     async fn add(&self, adds: Vec<Add>) -> Vec<Result<Added, AddError>> {
         let count = adds.len();
-        let added = self.order(|answer| Command::Add(adds, answer)).await;
+        let added = self.order(|answer| WriteCommand::Add(adds, answer)).await;
         added.unwrap_or_else(|error| (0..count).map(|_| Err(AddError::Unavailable(error.clone()))).collect())
     }
 
     async fn read(&self, topics: Vec<Topic>) -> Readings {
-        let known = self.ledger.readings(&topics);
+        let known = self.committed.readings(&topics);
         let unknown: Vec<_> = topics
             .into_iter()
             .zip(&known)
@@ -126,30 +129,30 @@ impl Store for SqliteStore {
         known.into_iter().map(|known| known.map(Ok).or_else(|| found.next()).unwrap_or_else(lost)).collect()
     }
 
-    async fn claim(&self, topics: Vec<Topic>, terms: Terms) -> Vec<Result<Claim, StoreError>> {
+    async fn claim(&self, topics: Vec<Topic>, terms: ClaimTerms) -> Vec<Result<Claim, StoreError>> {
         let count = topics.len();
-        let claims = self.order(|answer| Command::Claim(topics, terms, answer)).await;
+        let claims = self.order(|answer| WriteCommand::Claim(topics, terms, answer)).await;
         claims.unwrap_or_else(|error| (0..count).map(|_| Err(error.clone())).collect())
     }
 
     async fn acknowledge(&self, claims: Vec<(Topic, EventId)>) -> Result<(), StoreError> {
-        self.order(|answer| Command::Acknowledge(claims, answer)).await?
+        self.order(|answer| WriteCommand::Acknowledge(claims, answer)).await?
     }
 
     async fn overdue(&self, limit: usize, pause: Duration) -> Result<Vec<Topic>, StoreError> {
-        Ok(self.ledger.overdue(limit, pause))
+        Ok(self.committed.overdue(limit, pause))
     }
 
     async fn outbox_len(&self) -> Result<u64, StoreError> {
-        Ok(self.ledger.outbox_len() as u64)
+        Ok(self.committed.outbox_len() as u64)
     }
 
     async fn topic_count(&self) -> Result<u64, StoreError> {
-        Ok(self.ledger.topic_count())
+        Ok(self.committed.topic_count())
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.order(Command::Ping).await?
+        self.order(WriteCommand::Ping).await?
     }
 }
 

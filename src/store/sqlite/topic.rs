@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::{Epoch, EventId};
-use crate::store::{Add, AddError, Announcement, Claim, GRACE, LONGEST_LEASE, Reading, Terms, bounds};
+use crate::store::{Add, AddError, Announcement, Claim, ClaimTerms, GRACE, LONGEST_LEASE, Reading, bounds};
 
 /// Milliseconds since 1970, by the store's clock.
 pub(super) type Millis = i64;
@@ -23,6 +23,14 @@ pub(super) struct TopicState {
     pub(super) due: Option<Millis>,
     /// Until when the gate is shut. Not kept in the file.
     pub(super) gate: Millis,
+}
+
+/// A topic as the batch leaves it.
+pub(super) struct Draft {
+    pub(super) state: TopicState,
+    pub(super) changed: bool,
+    /// The batch has created it.
+    pub(super) created: bool,
 }
 
 impl TopicState {
@@ -56,7 +64,7 @@ impl TopicState {
     }
 
     /// Answers a claim.
-    pub(super) fn claim(&mut self, terms: Terms, now: Millis) -> Claim {
+    pub(super) fn claim(&mut self, terms: ClaimTerms, now: Millis) -> Claim {
         if self.revision > self.published {
             if self.gate > now {
                 // Whoever is told so comes back when it opens: until then, and the grace, it is no matter for sweeps.

@@ -1,18 +1,18 @@
-//! One batch of the writer: what it has come to so far. The ledger knows nothing of it before the commit.
+//! One batch of the writer: what it has come to so far. Other threads see none of it before the commit.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use super::committed_topics::CommittedTopics;
 use super::file::{KeyRecord, StoreFile};
-use super::ledger::Ledger;
-use super::topic::{Millis, TopicState, millis};
+use super::topic::{Draft, Millis, millis};
 use crate::domain::{Epoch, EventId, IdempotencyKey, Topic};
-use crate::store::{Add, AddError, Added, Claim, KEY_LIFETIME, StoreError, Terms, random};
+use crate::store::{Add, AddError, Added, Claim, ClaimTerms, KEY_LIFETIME, StoreError, random};
 
 /// See the top of the module.
 pub(super) struct WriteBatch<'a> {
     file: &'a StoreFile,
-    ledger: &'a Ledger,
+    committed: &'a CommittedTopics,
     now: Millis,
     topics: HashMap<Topic, Draft>,
     /// Something has to be on the disk before the answers go out.
@@ -23,18 +23,10 @@ pub(super) struct WriteBatch<'a> {
     begun: bool,
 }
 
-/// A topic as the batch leaves it.
-pub(super) struct Draft {
-    pub(super) state: TopicState,
-    pub(super) changed: bool,
-    /// The batch has created it.
-    pub(super) created: bool,
-}
-
 impl<'a> WriteBatch<'a> {
-    pub(super) fn new(file: &'a StoreFile, ledger: &'a Ledger) -> Self {
-        let (now, topics) = (ledger.now(), HashMap::new());
-        WriteBatch { file, ledger, now, topics, must_write: false, remembered: 0, begun: false }
+    pub(super) fn new(file: &'a StoreFile, committed: &'a CommittedTopics) -> Self {
+        let (now, topics) = (committed.now(), HashMap::new());
+        WriteBatch { file, committed, now, topics, must_write: false, remembered: 0, begun: false }
     }
 
     /// Adds; the outer error is the disk's.
@@ -78,7 +70,7 @@ impl<'a> WriteBatch<'a> {
     }
 
     /// Answers a claim.
-    pub(super) fn claim(&mut self, topic: &Topic, terms: Terms) -> Result<Claim, StoreError> {
+    pub(super) fn claim(&mut self, topic: &Topic, terms: ClaimTerms) -> Result<Claim, StoreError> {
         let now = self.now;
         let draft = self.draft(topic)?;
         let claim = draft.state.claim(terms, now);
@@ -123,7 +115,7 @@ impl<'a> WriteBatch<'a> {
         self.must_write || self.begun
     }
 
-    /// Puts everything on the disk where the answers have to wait for that, and then into the ledger.
+    /// Puts everything on the disk where the answers have to wait for that, and then into memory.
     pub(super) fn commit(mut self) -> Result<(), StoreError> {
         if self.must_write {
             self.begin()?;
@@ -135,7 +127,7 @@ impl<'a> WriteBatch<'a> {
         if self.begun {
             self.file.commit().map_err(StoreError::new)?;
         }
-        self.ledger.commit(self.topics, self.must_write);
+        self.committed.commit(self.topics, self.must_write);
         Ok(())
     }
 
@@ -151,7 +143,7 @@ impl<'a> WriteBatch<'a> {
         match self.topics.entry(topic.clone()) {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(new) => {
-                let state = match self.ledger.recall(topic) {
+                let state = match self.committed.recall(topic) {
                     Some(state) => state,
                     None => self.file.load(topic).map_err(StoreError::new)?.unwrap_or_default(),
                 };

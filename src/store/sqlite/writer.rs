@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::committed_topics::CommittedTopics;
 use super::file::StoreFile;
-use super::ledger::Ledger;
 use super::write_batch::WriteBatch;
 use crate::domain::{EventId, Topic};
-use crate::store::{Add, AddError, Added, Claim, StoreError, Terms};
+use crate::store::{Add, AddError, Added, Claim, ClaimTerms, StoreError};
 
 /// How long claims and acknowledgements stay in memory only.
 const SAVE_AFTER: Duration = Duration::from_secs(1);
@@ -32,56 +32,56 @@ const PURGE_MOST: usize = 8192;
 /// The most commands in one batch.
 const BATCH: usize = 4096;
 
-type Answer<T> = oneshot::Sender<T>;
+type AnswerSender<T> = oneshot::Sender<T>;
 
 /// What the writer is asked for, and where the answer goes.
-pub(super) enum Command {
-    Add(Vec<Add>, Answer<Vec<Result<Added, AddError>>>),
-    Claim(Vec<Topic>, Terms, Answer<Vec<Result<Claim, StoreError>>>),
-    Acknowledge(Vec<(Topic, EventId)>, Answer<Result<(), StoreError>>),
-    Ping(Answer<Result<(), StoreError>>),
+pub(super) enum WriteCommand {
+    Add(Vec<Add>, AnswerSender<Vec<Result<Added, AddError>>>),
+    Claim(Vec<Topic>, ClaimTerms, AnswerSender<Vec<Result<Claim, StoreError>>>),
+    Acknowledge(Vec<(Topic, EventId)>, AnswerSender<Result<(), StoreError>>),
+    Ping(AnswerSender<Result<(), StoreError>>),
 }
 
 /// An answer that waits for the end of its batch; `None` when the batch failed before it. The number is how many
 /// items were asked about.
-enum Pending {
-    Add(usize, Option<Vec<Result<Added, AddError>>>, Answer<Vec<Result<Added, AddError>>>),
-    Claim(usize, Option<Vec<Claim>>, Answer<Vec<Result<Claim, StoreError>>>),
-    Done(Answer<Result<(), StoreError>>),
+enum PendingAnswer {
+    Add(usize, Option<Vec<Result<Added, AddError>>>, AnswerSender<Vec<Result<Added, AddError>>>),
+    Claim(usize, Option<Vec<Claim>>, AnswerSender<Vec<Result<Claim, StoreError>>>),
+    Done(AnswerSender<Result<(), StoreError>>),
 }
 
 /// See the top of the module.
 pub(super) struct Writer {
     file: StoreFile,
-    ledger: Arc<Ledger>,
+    committed: Arc<CommittedTopics>,
     /// The last batch that used the disk failed: a ping must try it.
     failing: bool,
     /// The last attempt to save claims failed, and that has been said.
     saving_fails: bool,
-    purges: Purges,
+    purges: KeyPurge,
 }
 
 /// When expired keys are to be deleted.
-struct Purges {
+struct KeyPurge {
     at: Instant,
     /// There were more than were deleted the last time.
     behind: bool,
 }
 
 impl Writer {
-    /// The writer of a file, whose commits go to `ledger`.
-    pub(super) fn new(file: StoreFile, ledger: Arc<Ledger>) -> Self {
+    /// The writer of a file, whose commits go to `committed`.
+    pub(super) fn new(file: StoreFile, committed: Arc<CommittedTopics>) -> Self {
         Writer {
             file,
-            ledger,
+            committed,
             failing: false,
             saving_fails: false,
-            purges: Purges { at: Instant::now(), behind: false },
+            purges: KeyPurge { at: Instant::now(), behind: false },
         }
     }
 
     /// Works until all senders are gone and everything is done.
-    pub(super) fn run(mut self, commands: &Receiver<Command>) {
+    pub(super) fn run(mut self, commands: &Receiver<WriteCommand>) {
         let mut save_at: Option<Instant> = None;
         loop {
             let first = match save_at {
@@ -97,15 +97,15 @@ impl Writer {
                 self.save_rest();
                 save_at = None;
             }
-            if save_at.is_none() && !self.ledger.is_saved() {
+            if save_at.is_none() && !self.committed.is_saved() {
                 save_at = Some(Instant::now() + SAVE_AFTER);
             }
         }
         self.save_rest();
     }
 
-    fn batch(&mut self, commands: impl Iterator<Item = Command>) {
-        let mut batch = WriteBatch::new(&self.file, &self.ledger);
+    fn batch(&mut self, commands: impl Iterator<Item = WriteCommand>) {
+        let mut batch = WriteBatch::new(&self.file, &self.committed);
         let mut failure = None;
         let pending: Vec<_> =
             commands.map(|command| take(&mut batch, command, &mut failure, self.failing)).collect();
@@ -123,7 +123,7 @@ impl Writer {
         pending.into_iter().for_each(|answer| answer.send(failure.as_ref()));
     }
 
-    fn finish(mut batch: WriteBatch<'_>, purges: &mut Purges) -> Result<(), StoreError> {
+    fn finish(mut batch: WriteBatch<'_>, purges: &mut KeyPurge) -> Result<(), StoreError> {
         let now = Instant::now();
         let step = if purges.at <= now { PURGE_STEP } else { 0 };
         let most = match purges.behind || step > 0 {
@@ -140,7 +140,7 @@ impl Writer {
     }
 
     fn save_rest(&mut self) {
-        let unsaved = self.ledger.unsaved();
+        let unsaved = self.committed.unsaved();
         if unsaved.is_empty() {
             return;
         }
@@ -154,7 +154,7 @@ impl Writer {
         self.saving_fails = saved.is_err();
         match saved {
             Ok(()) => {
-                self.ledger.mark_saved();
+                self.committed.mark_saved();
                 if failed_before {
                     tracing::info!("claims are saved again");
                 }
@@ -173,26 +173,26 @@ impl Writer {
 
 fn take(
     batch: &mut WriteBatch<'_>,
-    command: Command,
+    command: WriteCommand,
     failure: &mut Option<StoreError>,
     failing: bool,
-) -> Pending {
+) -> PendingAnswer {
     match command {
-        Command::Add(adds, answer) => {
+        WriteCommand::Add(adds, answer) => {
             let added = attempt(failure, || adds.iter().map(|add| batch.add(add)).collect());
-            Pending::Add(adds.len(), added, answer)
+            PendingAnswer::Add(adds.len(), added, answer)
         }
-        Command::Claim(topics, terms, answer) => {
+        WriteCommand::Claim(topics, terms, answer) => {
             let claims = attempt(failure, || topics.iter().map(|topic| batch.claim(topic, terms)).collect());
-            Pending::Claim(topics.len(), claims, answer)
+            PendingAnswer::Claim(topics.len(), claims, answer)
         }
-        Command::Acknowledge(claims, answer) => {
+        WriteCommand::Acknowledge(claims, answer) => {
             attempt(failure, || claims.iter().try_for_each(|(topic, id)| batch.acknowledge(topic, *id)));
-            Pending::Done(answer)
+            PendingAnswer::Done(answer)
         }
-        Command::Ping(answer) => {
+        WriteCommand::Ping(answer) => {
             attempt(failure, || if failing { batch.touch_disk() } else { Ok(()) });
-            Pending::Done(answer)
+            PendingAnswer::Done(answer)
         }
     }
 }
@@ -205,24 +205,24 @@ fn attempt<T>(failure: &mut Option<StoreError>, work: impl FnOnce() -> Result<T,
     work().map_err(|error| *failure = Some(error)).ok()
 }
 
-impl Pending {
+impl PendingAnswer {
     /// Answers; whoever asked may have gone away meanwhile.
     fn send(self, failure: Option<&StoreError>) {
         match self {
-            Pending::Add(len, added, answer) => {
+            PendingAnswer::Add(len, added, answer) => {
                 let added = added.filter(|_| failure.is_none());
                 let _ = answer.send(added.unwrap_or_else(|| {
                     (0..len).map(|_| Err(AddError::Unavailable(lost(failure)))).collect()
                 }));
             }
-            Pending::Claim(len, claims, answer) => {
+            PendingAnswer::Claim(len, claims, answer) => {
                 let claims = claims.filter(|_| failure.is_none());
                 let _ = answer.send(match claims {
                     Some(claims) => claims.into_iter().map(Ok).collect(),
                     None => (0..len).map(|_| Err(lost(failure))).collect(),
                 });
             }
-            Pending::Done(answer) => {
+            PendingAnswer::Done(answer) => {
                 let _ = answer.send(failure.map_or(Ok(()), |error| Err(error.clone())));
             }
         }

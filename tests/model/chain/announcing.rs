@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use livecounter::domain::EventId;
-use livecounter::store::{Announcement, Claim, Terms};
+use livecounter::store::{Announcement, Claim, ClaimTerms};
 
 use super::origin::{Delivery, Stage};
 use super::{Broken, Chain, GIVE_UP, INTERVAL, Item, LEASE, Luck, SECOND_PURGE, Shown};
@@ -50,7 +50,7 @@ impl Chain {
             return None;
         }
         let shut = if self.broken == Broken::Gate { 0 } else { INTERVAL };
-        let terms = Terms { interval: Duration::from_millis(shut), lease: Duration::from_millis(LEASE) };
+        let terms = ClaimTerms { interval: Duration::from_millis(shut), lease: Duration::from_millis(LEASE) };
         let moment = self.moment();
         let topic = torn.as_mut().unwrap_or(&mut self.topic);
         let before = topic.last.map(|last| last.id);

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use livecounter::domain::{Epoch, EventId};
-use livecounter::store::{AddError, Added, Announcement, Claim, LONGEST_LEASE, Reading, Terms};
+use livecounter::store::{AddError, Added, Announcement, Claim, ClaimTerms, LONGEST_LEASE, Reading};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
@@ -103,7 +103,7 @@ impl<S: Subject> Pair<S> {
 
     async fn claim(&mut self, topics: &[usize], shut: bool, lasting: bool) -> Result<(), TestCaseError> {
         let pick = |long| if long { LONG } else { Duration::ZERO };
-        let terms = Terms { interval: pick(shut), lease: pick(lasting) };
+        let terms = ClaimTerms { interval: pick(shut), lease: pick(lasting) };
         let answers =
             self.subject.store().claim(topics.iter().map(|topic| name(*topic)).collect(), terms).await;
         for (topic, answer) in topics.iter().zip(answers) {

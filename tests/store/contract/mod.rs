@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use livecounter::domain::{EventId, Topic};
-use livecounter::store::{Add, AddError, Added, Announcement, Claim, LONGEST_LEASE, Reading, Store, Terms};
+use livecounter::store::{
+    Add, AddError, Added, Announcement, Claim, ClaimTerms, LONGEST_LEASE, Reading, Store,
+};
 
 pub(crate) use {adding::*, announcing::*, claiming::*, creating::*, sweeping::*};
 
@@ -95,17 +97,17 @@ fn topic(id: &str) -> Topic {
     Topic::counter(&id.parse().expect("a counter id"))
 }
 
-fn terms(interval_ms: u64, lease_ms: u64) -> Terms {
-    Terms { interval: Duration::from_millis(interval_ms), lease: Duration::from_millis(lease_ms) }
+fn terms(interval_ms: u64, lease_ms: u64) -> ClaimTerms {
+    ClaimTerms { interval: Duration::from_millis(interval_ms), lease: Duration::from_millis(lease_ms) }
 }
 
-/// Terms with a gate, and with a lease that does not run out.
-fn gate(interval_ms: u64) -> Terms {
-    Terms { lease: LONG, ..terms(interval_ms, 0) }
+/// ClaimTerms with a gate, and with a lease that does not run out.
+fn gate(interval_ms: u64) -> ClaimTerms {
+    ClaimTerms { lease: LONG, ..terms(interval_ms, 0) }
 }
 
 /// The same without a gate.
-const ANY_TIME: Terms = Terms { interval: Duration::ZERO, lease: LONG };
+const ANY_TIME: ClaimTerms = ClaimTerms { interval: Duration::ZERO, lease: LONG };
 
 fn amount(topic: &Topic, amount: i64) -> Add {
     Add::single(topic.clone(), amount, None)
@@ -132,13 +134,13 @@ async fn read_one(store: &dyn Store, topic: &Topic) -> Reading {
     answers.remove(0).expect("a reading")
 }
 
-async fn claim_one(store: &dyn Store, topic: &Topic, terms: Terms) -> Claim {
+async fn claim_one(store: &dyn Store, topic: &Topic, terms: ClaimTerms) -> Claim {
     let mut answers = store.claim(vec![topic.clone()], terms).await;
     assert_eq!(answers.len(), 1);
     answers.remove(0).expect("an answer to a claim")
 }
 
-async fn announcement(store: &dyn Store, topic: &Topic, terms: Terms) -> Announcement {
+async fn announcement(store: &dyn Store, topic: &Topic, terms: ClaimTerms) -> Announcement {
     match claim_one(store, topic, terms).await {
         Claim::Announce(announcement) => announcement,
         other => panic!("expected an announcement, not {other:?}"),

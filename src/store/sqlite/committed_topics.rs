@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::topic::{Millis, TopicState, millis};
-use super::write_batch::Draft;
+use super::topic::{Draft, Millis, TopicState, millis};
 use crate::domain::Topic;
 use crate::store::Reading;
 
@@ -14,20 +13,20 @@ use crate::store::Reading;
 const KEPT: usize = 32_768;
 
 /// See the top of the module.
-pub(super) struct Ledger {
-    clock: Clock,
-    cache: Mutex<Cache>,
+pub(super) struct CommittedTopics {
+    clock: StoreClock,
+    cache: Mutex<TopicCache>,
 }
 
 /// Wall-clock time that runs on evenly whatever happens to the wall clock meanwhile.
-struct Clock {
+struct StoreClock {
     started: Instant,
     started_at: Millis,
 }
 
 #[derive(Default)]
-struct Cache {
-    topics: HashMap<Topic, Entry>,
+struct TopicCache {
+    topics: HashMap<Topic, CachedTopic>,
     /// How many topics the file has.
     count: u64,
     /// Marked topics by when their mark becomes overdue, then by ticket.
@@ -40,18 +39,18 @@ struct Cache {
     crowded_at: usize,
 }
 
-struct Entry {
+struct CachedTopic {
     state: TopicState,
     /// Tells apart the marks of one millisecond.
     ticket: u64,
 }
 
-impl Ledger {
+impl CommittedTopics {
     pub(super) fn new() -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let clock = Clock { started: Instant::now(), started_at: millis(since_epoch) };
-        let cache = Cache { crowded_at: KEPT, ..Cache::default() };
-        Ledger { clock, cache: Mutex::new(cache) }
+        let clock = StoreClock { started: Instant::now(), started_at: millis(since_epoch) };
+        let cache = TopicCache { crowded_at: KEPT, ..TopicCache::default() };
+        CommittedTopics { clock, cache: Mutex::new(cache) }
     }
 
     /// The store's clock.
@@ -135,12 +134,12 @@ impl Ledger {
         self.lock().outbox.len()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Cache> {
+    fn lock(&self) -> MutexGuard<'_, TopicCache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Cache {
+impl TopicCache {
     fn put(&mut self, topic: Topic, state: TopicState) {
         let (ticket, before) = match self.topics.get_mut(&topic) {
             Some(entry) => {
@@ -151,7 +150,7 @@ impl Cache {
             None => {
                 let ticket = self.next_ticket;
                 self.next_ticket += 1;
-                self.topics.insert(topic.clone(), Entry { state, ticket });
+                self.topics.insert(topic.clone(), CachedTopic { state, ticket });
                 (ticket, None)
             }
         };

@@ -1,0 +1,63 @@
+//! Brings what an older version has written to the present version, while origins are running.
+
+use std::time::Duration;
+
+use redis::{RedisResult, Value};
+
+use super::batch::count_topics_by;
+use super::call::Call;
+use super::runner::ScriptRunner;
+use super::schema::{VERSION, newer, version};
+use super::topics::Walk;
+use super::{keys, script};
+use crate::store::StoreError;
+
+/// How long a migrating process may be silent before another process takes over from it.
+const SILENCE: Duration = Duration::from_secs(10);
+/// How often a waiting process asks whether the migration is complete.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The pause between two steps. Each step takes Redis about a millisecond.
+const STEP_PAUSE: Duration = Duration::from_millis(3);
+
+/// See [`RedisStore::migrate`](super::RedisStore::migrate).
+pub(super) async fn migrate(runner: &ScriptRunner) -> Result<u64, StoreError> {
+    loop {
+        match version(&runner.topology).await.map_err(StoreError::new)? {
+            Some(version) if version > VERSION => return Err(StoreError::new(newer(version))),
+            Some(VERSION) => return Ok(0),
+            _ if hold(runner, true).await.map_err(StoreError::new)? => {
+                return take_over(runner).await.map_err(StoreError::new);
+            }
+            _ => tokio::time::sleep(LOOK_EVERY).await,
+        }
+    }
+}
+
+async fn take_over(runner: &ScriptRunner) -> RedisResult<u64> {
+    let mut taken = 0;
+    let mut walk = Walk::start(runner).await?;
+    while let Some(topics) = walk.next().await? {
+        taken += count_topics_by(runner, &script::TAKE_OVER, &topics, &[]).await?;
+        hold(runner, false).await?;
+        tokio::time::sleep(STEP_PAUSE).await;
+    }
+    let mut command = redis::cmd("SET");
+    // NX: a newer version may have written its own version meanwhile, and that must stay.
+    command.arg(keys::schema()).arg(VERSION).arg("NX");
+    runner.topology.send(0, Call::of(&command)).await?;
+    let mut command = redis::cmd("DEL");
+    command.arg(keys::migrating());
+    runner.topology.send(0, Call::of(&command)).await?;
+    Ok(taken)
+}
+
+/// Takes the key that only the migrating process holds, or, where this is not the `first` time, goes on holding it. Returns
+/// whether this process holds the key.
+async fn hold(runner: &ScriptRunner, first: bool) -> RedisResult<bool> {
+    let mut command = redis::cmd("SET");
+    command.arg(keys::migrating()).arg(1).arg("PX").arg(SILENCE.as_millis() as u64);
+    if first {
+        command.arg("NX");
+    }
+    Ok(runner.topology.send(0, Call::of(&command)).await? != Value::Nil)
+}
