@@ -35,8 +35,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    ("cli", &["nearest"]),
-    ("main", &["app", "settings", "telemetry"]),
+    ("cli", &["app", "nearest", "settings", "telemetry"]),
+    ("main", &["cli"]),
     ("test_server", &[]),
 ];
 

@@ -1,0 +1,199 @@
+//! The command line: one file for each command with its flags and what it does. [`parse`] only reads the words.
+
+mod check;
+mod completions;
+mod flags;
+mod prune;
+mod serve;
+mod task;
+mod usage;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use check::Check;
+use completions::Completions;
+use flags::Flags;
+use prune::Prune;
+use serve::Serve;
+use usage::UsageError;
+
+/// What `--help` prints behind the commands and the options.
+const SETTINGS: &str = "\
+Without any setting it serves http://127.0.0.1:8000/ from the file livecounter.db in this directory.
+Settings: a TOML file, then the environment (LIVECOUNTER__SECTION__KEY; PORT, REDIS_URL, GRIP_URL,
+GRIP_VERIFY_KEY, FASTLY_API_KEY, FASTLY_SERVICE_ID, RUST_LOG), then the flags. See docs/configuration.md.";
+
+/// livecounter: shared counters with live updates over HTTP
+#[derive(Debug, Parser)]
+#[command(name = "livecounter", version, disable_help_subcommand = true, after_help = SETTINGS)]
+#[command(override_usage = "livecounter [serve] [--config FILE] [--listen ADDRESS:PORT]\n       \
+                            livecounter COMMAND [OPTIONS]\n       livecounter COMMAND --help")]
+struct Line {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// The commands, each with what stands behind it.
+#[derive(Debug, PartialEq, Eq, Subcommand)]
+enum Command {
+    Serve(Serve),
+    Check(Check),
+    Prune(Prune),
+    Completions(Completions),
+}
+
+impl Command {
+    /// The flags for the settings, if this command needs the settings.
+    fn flags(&mut self) -> Option<&mut Flags> {
+        match self {
+            Command::Serve(serve) => Some(&mut serve.flags),
+            Command::Check(check) => Some(&mut check.flags),
+            Command::Prune(prune) => Some(&mut prune.flags),
+            Command::Completions(_) => None,
+        }
+    }
+}
+
+/// What the words ask for.
+#[derive(Debug, PartialEq, Eq)]
+enum Request {
+    /// To run a command.
+    Run(Command),
+    /// To print the text of `--help` or `--version`.
+    Print(String),
+}
+
+/// Reads the command line and does what it asks for.
+pub(crate) fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match parse(words) {
+        Ok(Request::Run(Command::Serve(serve))) => serve.run(),
+        Ok(Request::Run(Command::Check(check))) => check.run(),
+        Ok(Request::Run(Command::Prune(prune))) => prune.run(),
+        Ok(Request::Run(Command::Completions(completions))) => completions.run(&mut Line::command()),
+        Ok(Request::Print(text)) => {
+            task::print(&text);
+            ExitCode::SUCCESS
+        }
+        Err(problem) => task::refuse(&problem.to_string()),
+    }
+}
+
+/// Reads the words of the command line; the first is the program's own name.
+fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Request, UsageError> {
+    let words: Vec<OsString> = words.into_iter().collect();
+    let line = match Line::try_parse_from(&words) {
+        Ok(line) => line,
+        Err(error) if !error.use_stderr() => return Ok(Request::Print(error.to_string())),
+        Err(error) => return Err(UsageError::of(&error, &Line::command(), &words)),
+    };
+    let mut command = line.command.unwrap_or(Command::Serve(Serve::default()));
+    match command.flags() {
+        Some(flags) => flags.add(line.flags)?,
+        None if line.flags != Flags::default() => return Err(UsageError::takes_no_settings()),
+        None => {}
+    }
+    Ok(Request::Run(command))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(words: &[&str]) -> Result<Request, String> {
+        let words = std::iter::once(&"livecounter").chain(words).map(OsString::from);
+        parse(words).map_err(|error| error.to_string())
+    }
+
+    fn help(words: &[&str]) -> String {
+        match parsed(words) {
+            Ok(Request::Print(text)) => text,
+            other => panic!("{words:?}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn flags_stand_before_and_behind_the_command() {
+        let flags = || Flags { config: Some("a.toml".into()), listen: Some("[::1]:1".into()) };
+        let run = |command| Ok(Request::Run(command));
+        for words in [
+            &["--config", "a.toml", "--listen", "[::1]:1"][..],
+            &["serve", "--config=a.toml", "--listen=[::1]:1"],
+            &["--listen=[::1]:1", "serve", "--config", "a.toml"],
+        ] {
+            assert_eq!(parsed(words), run(Command::Serve(Serve { flags: flags() })), "{words:?}");
+        }
+        assert_eq!(parsed(&["check"]), run(Command::Check(Check::default())));
+        let both = parsed(&["--config", "a.toml", "check", "--listen=[::1]:1"]);
+        assert_eq!(both, run(Command::Check(Check { flags: flags() })));
+    }
+
+    #[test]
+    fn every_command_has_a_help_of_its_own() {
+        let all = help(&["--help"]);
+        for command in Line::command().get_subcommands().map(clap::Command::get_name) {
+            let text = help(&[command, "--help"]);
+            assert!(text.contains(&format!("Usage: livecounter {command}")), "{text}");
+            assert!(all.contains(&format!("\n  {command}")), "{all}");
+            assert_eq!(text.matches("Default").count(), 0, "{text}");
+        }
+        assert!(!help(&["prune", "-h"]).contains("--listen"));
+        assert_eq!(help(&["-V"]), help(&["--version"]));
+    }
+
+    #[test]
+    fn pruning_removes_nothing_unless_it_is_said_twice() {
+        for (words, removes) in [
+            (&["prune", "--before", "2026-01-31"][..], false),
+            (&["prune", "--before=2026-01-31", "--dry-run"], false),
+            (&["prune", "--before=2026-01-31", "--yes"], true),
+        ] {
+            let Ok(Request::Run(Command::Prune(prune))) = parsed(words) else { panic!("{words:?}") };
+            assert_eq!((prune.before.as_str(), prune.yes), ("2026-01-31", removes), "{words:?}");
+        }
+        for (words, expected) in [
+            (&["prune"][..], "prune needs --before DATE."),
+            (&["--config", "serve", "prune", "--yes"], "prune needs --before DATE."),
+            (
+                &["prune", "--before=2026-01-31", "--dry-run", "--yes"],
+                "--dry-run and --yes exclude each other.",
+            ),
+            (&["prune", "--before=2026-01-31", "--yes", "--yes"], "--yes is given twice."),
+            (&["serve", "--yes"], "--yes belongs to prune and stands behind that word."),
+            (
+                &["--yes", "prune", "--before=2026-01-31"],
+                "--yes belongs to prune and stands behind that word.",
+            ),
+        ] {
+            assert_eq!(parsed(words), Err(format!("{expected} See livecounter --help")), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_names_the_nearest_and_points_to_help() {
+        for (words, expected) in [
+            (&["chekc"][..], "there is no command \"chekc\"; did you mean check?"),
+            (&["Serve"], "there is no command \"Serve\"; did you mean serve?"),
+            (&["dance"], "there is no command \"dance\"."),
+            (&["serve", "check"], "unexpected word \"check\"."),
+            (&["--lisen", "[::1]:1"], "there is no option \"--lisen\"; did you mean --listen?"),
+            (&["--lisen=[::1]:1"], "there is no option \"--lisen\"; did you mean --listen?"),
+            (&["prune", "--yse"], "there is no option \"--yse\"; did you mean --yes?"),
+            (&["--frobnicate"], "there is no option \"--frobnicate\"."),
+            (&["-x"], "there is no option \"-x\"."),
+            (&["--config"], "missing argument for option '--config'."),
+            (&["--config=a", "--config=b"], "--config is given twice."),
+            (&["--config=a", "serve", "--config=b"], "--config is given twice."),
+            (&["prune", "--yes=1"], "--yes takes no value."),
+            (&["completions", "bsh"], "there is no SHELL \"bsh\"; did you mean bash?"),
+            (&["completions"], "completions needs SHELL."),
+            (&["--config=a", "completions", "zsh"], "this command takes neither --config nor --listen."),
+        ] {
+            assert_eq!(parsed(words), Err(format!("{expected} See livecounter --help")), "{words:?}");
+        }
+    }
+}

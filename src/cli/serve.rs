@@ -1,0 +1,70 @@
+//! `livecounter serve`.
+
+use std::process::ExitCode;
+
+use livecounter::app::{App, Stop};
+use livecounter::settings::Settings;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::flags::Flags;
+use super::task::with_settings;
+
+/// Run the service; the default
+#[derive(clap::Args, Debug, Default, PartialEq, Eq)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    pub(super) flags: Flags,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> ExitCode {
+        with_settings(&self.flags, async |settings| serve(&settings).await)
+    }
+}
+
+async fn serve(settings: &Settings) -> anyhow::Result<()> {
+    let app = App::build(settings)?;
+    // The signals are handled before the log says that the service runs: its reader may send one at once.
+    let signals = Signals::new()?;
+    let (address, mode, version) = (app.address(), app.mode(), env!("CARGO_PKG_VERSION"));
+    tracing::info!(%address, version, "serving http://{address}/: {mode}; version {version}");
+    if let Some(address) = app.ops_address() {
+        tracing::info!(%address, "serving operators on http://{address}/metrics, /healthz and /readyz");
+    }
+    actix_web::rt::spawn(stop_at_a_signal(signals, app.stop_handle()));
+    if !app.run().await? {
+        tracing::warn!("not everything pending could be announced; it stays in the outbox");
+    }
+    Ok(())
+}
+
+/// Stops the service at the first signal, and ends the process at the second.
+async fn stop_at_a_signal(mut signals: Signals, stop: Stop) {
+    let (name, _) = signals.next().await;
+    tracing::info!("{name}: finishing requests, announcing what is pending; a second one ends at once");
+    actix_web::rt::spawn(async move { stop.now().await });
+    let (name, status) = signals.next().await;
+    tracing::warn!("{name} once more: ending at once; what is pending stays in the outbox");
+    std::process::exit(status);
+}
+
+/// The signals that end the service.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
+        Ok(Signals { terminate: signal(terminate)?, interrupt: signal(interrupt)? })
+    }
+
+    /// Waits for a signal. Returns its name and the exit status of a process that it ends.
+    async fn next(&mut self) -> (&'static str, i32) {
+        tokio::select! {
+            _ = self.terminate.recv() => ("SIGTERM", 128 + SignalKind::terminate().as_raw_value()),
+            _ = self.interrupt.recv() => ("Ctrl-C", 128 + SignalKind::interrupt().as_raw_value()),
+        }
+    }
+}

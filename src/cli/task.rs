@@ -1,0 +1,59 @@
+//! What every command does before and behind its own work: settings, log, open files, and the exit status.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use livecounter::app::StartError;
+use livecounter::settings::{Settings, SettingsError, environment};
+use livecounter::telemetry;
+use rustix::process::{Resource, getrlimit, setrlimit};
+
+use super::flags::Flags;
+
+/// Loads the settings, starts the log and runs `task`. Returns 2 as the exit status if a setting cannot be used, 1 if
+/// the task fails otherwise.
+pub(super) fn with_settings(
+    flags: &Flags,
+    task: impl AsyncFnOnce(Settings) -> anyhow::Result<()>,
+) -> ExitCode {
+    let settings = environment(std::env::vars_os()).and_then(|environment| {
+        Settings::load(flags.config.as_deref(), environment, flags.listen.as_deref())
+    });
+    let settings = match settings {
+        Ok(settings) => settings,
+        Err(error) => return refuse(&error.to_string()),
+    };
+    telemetry::init(settings.log_format);
+    raise_open_files();
+    match actix_web::rt::System::new().block_on(task(settings)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => match error.downcast_ref::<StartError>() {
+            Some(StartError::Settings(SettingsError { .. })) => refuse(&error.to_string()),
+            _ => {
+                let _ = writeln!(std::io::stderr(), "livecounter: {error:#}");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+/// Each connection is an open file. Many systems let a program open 1,024 files until it asks for more.
+fn raise_open_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!("the limit of open files stays as it is: {error}");
+    }
+}
+
+/// Writes a text to standard output.
+pub(super) fn print(text: &str) {
+    // A closed standard output is no failure of the program: its reader has what it wanted.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// Writes one line to standard error and returns the exit status of words and settings that cannot be used.
+pub(super) fn refuse(problem: &str) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "livecounter: {problem}");
+    ExitCode::from(2)
+}
