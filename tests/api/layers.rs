@@ -1,9 +1,11 @@
-//! Imports only go down: the table of the house.
+//! Imports only go down, and no files use each other in a circle.
 
 use std::fs;
 use std::path::Path;
 
-/// Each module with those it may use. `domain` and `sse` know nobody.
+use crate::source::SourceTree;
+
+/// Each module with those that it may use. `domain`, `log`, `nearest` and `sse` use no other.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("log", &[]),
@@ -79,4 +81,67 @@ fn imports_only_go_down() {
     let mut all = Vec::new();
     sources(&root, &mut all);
     assert_eq!(seen, all.len() - 1, "every file but lib.rs belongs to a module of the table");
+}
+
+/// A line for each circle of a crate: its files, and what each uses of the others.
+fn circles(root: &str, read: &dyn Fn(&Path) -> Option<String>) -> Vec<String> {
+    let circles = SourceTree::read(Path::new(root), read).circles();
+    let mut lines = Vec::new();
+    for circle in circles {
+        let pairs = circle.iter().flat_map(|(user, used)| used.iter().map(move |used| (user, used)));
+        let pairs = pairs.map(|(user, (file, items))| {
+            let items: Vec<&str> = items.iter().map(String::as_str).collect();
+            format!("{} uses {} of {}", user.display(), items.join(" and "), file.display())
+        });
+        lines.push(pairs.collect::<Vec<_>>().join(", "));
+    }
+    lines
+}
+
+/// The circles of a crate whose root declares the modules `one` and `two`, with these texts.
+fn circles_of(one: &str, two: &str) -> Vec<String> {
+    circles("lib.rs", &|file| {
+        let text = match file.to_str() {
+            Some("lib.rs") => "mod one; pub mod two; pub use one::One;",
+            Some("one/mod.rs") => one,
+            Some("one/part.rs") => "use super::Whole; pub(crate) struct Part(Whole);",
+            Some("two.rs") => two,
+            _ => return None,
+        };
+        Some(text.to_owned())
+    })
+}
+
+#[test]
+fn a_circle_is_found_through_groups_re_exports_and_inline_paths() {
+    let one = "use crate::two::{self, other::{X, Y}, Two as Second}; pub struct One(Second);";
+    let found = ["one/mod.rs uses Two of two.rs, two.rs uses One of one/mod.rs"];
+    for two in [
+        "use crate::One; pub struct Two;",
+        "use super::{one::One, one}; pub struct Two;",
+        "pub struct Two; fn f() { if true { vec![crate::one::One::new()]; } }",
+        "pub struct Two; fn f(a: &super::One) {}",
+    ] {
+        assert_eq!(circles_of(one, two), found, "{two}");
+    }
+    let whole = "mod part; pub struct One; pub struct Whole; fn f() { part::Part::new(); }";
+    let found = ["one/mod.rs uses Part of one/part.rs, one/part.rs uses Whole of one/mod.rs"];
+    assert_eq!(circles_of(whole, ""), found);
+    let used = "mod part; pub use part::Part; pub struct One; pub struct Whole; fn f(part: &Part) {}";
+    assert_eq!(circles_of(used, ""), found);
+}
+
+#[test]
+fn modules_re_exports_and_tests_make_no_circle() {
+    let one = "mod part; pub use part::Part; pub struct One; pub struct Whole;";
+    for two in [
+        "use crate::one::{One, Part}; /// [`crate::One`]\npub struct Two;",
+        "pub struct Two; #[cfg(test)] mod tests { use crate::One; }",
+        "pub struct Two; #[cfg(test)] use crate::One;",
+    ] {
+        assert_eq!(circles_of(one, two), Vec::<String>::new(), "{two}");
+    }
+    let one = "use crate::two; use crate::two::Two; pub struct One(two::Two);";
+    let two = "use crate::one; pub struct Two; fn f(one: u8) { one.One(); } #[cfg(test)] fn g() -> One { one::One }";
+    assert_eq!(circles_of(one, two), Vec::<String>::new());
 }

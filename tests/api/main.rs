@@ -27,6 +27,7 @@ mod prune;
 mod purging;
 mod raw_bytes;
 mod settings;
+mod source;
 mod store_away;
 mod streams;
 mod witness;
