@@ -38,7 +38,7 @@ async fn readiness(app: &TestApp) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn the_cache_is_purged_before_every_proxy_is_told_and_again_two_seconds_later() {
+async fn the_cache_is_purged_before_every_publish_and_again_two_seconds_later() {
     let (one, two, api) = (Witness::start().await, Witness::start().await, Witness::start().await);
     let app = origin(&[&one, &two], &api).await;
     client().post(app.counter("2")).send().await.expect("an answer");
@@ -106,7 +106,7 @@ async fn each_announcement_names_the_one_before() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_fails_keeps_nothing_from_the_other_and_everything_drains_when_it_is_back() {
+async fn a_failing_proxy_does_not_delay_the_other_and_gets_all_when_it_is_back() {
     let (well, ill, api) = (Witness::start().await, Witness::start().await, Witness::start().await);
     ill.answer_with(500);
     let app = origin(&[&well, &ill], &api).await;

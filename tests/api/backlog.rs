@@ -32,7 +32,7 @@ fn told(proxy: &Witness) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_is_announced_again_and_again_does_not_stand_in_the_way_of_new_changes() {
+async fn repeated_announcements_do_not_hold_up_new_changes() {
     let (redis, well, ill) = (RedisServer::start(), Witness::start().await, Witness::start().await);
     ill.answer_with(500);
     leave_behind(&redis).await;

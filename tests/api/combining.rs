@@ -24,7 +24,7 @@ fn calls(redis: &RedisServer) -> HashMap<String, usize> {
 }
 
 #[tokio::test]
-async fn posts_that_wait_for_redis_become_one_addition_and_each_gets_a_value_of_its_own() {
+async fn posts_that_wait_for_redis_become_one_addition_with_a_value_for_each() {
     let (redis, proxy) = (RedisServer::start(), Witness::start().await);
     let (url, grip) = (redis.url(), format!("http://{}/?iss=test&key=a-secret-for-these-tests", proxy.addr));
     let settings = [("REDIS_URL", url.as_str()), ("GRIP_URL", &grip), ("LIVECOUNTER__WORKERS", "1")];

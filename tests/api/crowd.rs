@@ -100,7 +100,7 @@ pub(crate) async fn until_held(program: &Program, wanted: usize, within: Duratio
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_thousand_listeners_do_not_notice_those_who_never_read_and_these_are_cut_off() {
+async fn listeners_that_never_read_are_cut_off_and_delay_none_of_2000_others() {
     allow_open_files((READING + STUCK + 500) as u64);
     let directory = tempfile::tempdir().expect("a directory");
     let program = Program::start_with_few_files(directory.path());

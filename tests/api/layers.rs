@@ -145,3 +145,19 @@ fn modules_re_exports_and_tests_make_no_circle() {
     let two = "use crate::one; pub struct Two; fn f(one: u8) { one.One(); } #[cfg(test)] fn g() -> One { one::One }";
     assert_eq!(circles_of(one, two), Vec::<String>::new());
 }
+
+#[test]
+fn names_of_functions_and_tests_have_at_most_70_characters() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for directory in ["src", "tests", "fastly/src"] {
+        sources(&root.join(directory), &mut files);
+    }
+    for (path, text) in files {
+        for rest in text.split("fn ").skip(1) {
+            let letters =
+                rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+            assert!(letters <= 70, "{path}: {} is too long a name", &rest[..letters]);
+        }
+    }
+}

@@ -119,7 +119,7 @@ async fn a_certificate_that_is_not_trusted_is_one_line_with_the_reason() {
 }
 
 #[tokio::test]
-async fn redis_that_is_away_is_said_at_the_start_and_its_return_and_requests_once_a_second() {
+async fn the_log_tells_of_absent_redis_its_return_and_requests_once_a_second() {
     let (mut redis, client) = (RedisServer::stopped(), client());
     let mut origin = Origin::start(&[("REDIS_URL", &redis.url()), ("GRIP_URL", GRIP_URL)]).await;
     let said = origin.until_logged(1, "outage] the store is unavailable: ").await;
@@ -158,7 +158,7 @@ async fn a_redis_that_wants_a_password_is_said_to() {
 }
 
 #[tokio::test]
-async fn the_id_of_a_failed_request_stands_in_its_line_once_in_text_and_as_a_field_in_json() {
+async fn a_failed_requests_id_is_once_in_its_text_line_and_a_field_in_json() {
     let redis = RedisServer::stopped();
     let environment = [("REDIS_URL", redis.url()), ("GRIP_URL", GRIP_URL.to_owned())];
     let [store, proxy] = environment.each_ref().map(|(name, value)| (*name, value.as_str()));

@@ -122,7 +122,7 @@ fn settings_that_cannot_be_used_are_one_line_and_status_2() {
 }
 
 #[test]
-fn addresses_and_keys_of_proxies_that_cannot_be_used_are_one_line_and_status_2() {
+fn unusable_addresses_and_keys_of_proxies_are_one_line_and_status_2() {
     const KEY: &str = "GRIP_VERIFY_KEY";
     let refused_url = |url, expected| refused(&[(&[("GRIP_URL", url)], &[], expected)]);
     refused_url("nonsense?key=hush", "grip.url: address 1 is not a URL");

@@ -150,7 +150,7 @@ async fn values_of_other_counters_do_not_arrive() {
 }
 
 #[tokio::test]
-async fn streams_end_when_the_service_stops_and_the_values_are_there_after_a_restart() {
+async fn streams_end_with_the_service_and_values_survive_its_restart() {
     let directory = tempfile::tempdir().expect("a directory");
     let app = TestApp::in_directory(directory.path(), &[]).await;
     let client = client();

@@ -91,7 +91,7 @@ async fn after_a_change_the_next_listener_and_reader_get_the_new_value() {
 }
 
 #[tokio::test]
-async fn while_no_origin_answers_listeners_get_the_last_value_and_then_the_changes() {
+async fn listeners_get_the_last_value_while_no_origin_answers_then_changes() {
     let mut chain = EdgeChain::start(&[("LIVECOUNTER__CACHE__MAX_AGE", "2s")]).await;
     let url = chain.edge.url(COUNTER);
     post(&url).await;
@@ -114,7 +114,7 @@ async fn while_no_origin_answers_listeners_get_the_last_value_and_then_the_chang
 }
 
 #[tokio::test]
-async fn a_change_that_nobody_has_read_leaves_the_value_before_it_while_no_origin_answers() {
+async fn an_unread_change_leaves_the_value_before_it_while_no_origin_answers() {
     let mut chain = EdgeChain::start(&[]).await;
     let url = chain.edge.url(COUNTER);
     Listener::connect(chain.edge.addr(), COUNTER).await.until_data("0", SOON).await;

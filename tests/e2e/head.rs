@@ -63,7 +63,7 @@ async fn pushpin_is_not_asked_to_hold_the_head_of_a_stream() {
 }
 
 #[tokio::test]
-async fn a_head_through_the_cache_takes_nothing_from_a_listener_and_gives_it_nothing() {
+async fn a_head_through_the_cache_takes_and_gives_a_listener_nothing() {
     let chain = Chain::start(1).await;
     // Before anything is kept, and when the hold is: neither answer stands for the other.
     for expected in ["1", "2"] {

@@ -45,7 +45,7 @@ fn set_back_by_an_hour(server: &RedisServer) {
 }
 
 #[tokio::test]
-async fn what_a_dead_origin_left_is_found_and_claimed_when_the_clock_was_set_back() {
+async fn a_dead_origins_marks_are_found_and_claimed_after_a_clock_set_back() {
     let server = RedisServer::start();
     let store = server.store();
     let (marked, claimed) = (topic("counter-marked"), topic("counter-claimed"));

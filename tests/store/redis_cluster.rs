@@ -117,7 +117,7 @@ async fn a_slot_that_moves_loses_and_doubles_nothing() {
 }
 
 #[tokio::test]
-async fn while_the_node_that_is_asked_first_is_away_the_others_are_swept_and_answer_pings() {
+async fn without_the_node_asked_first_the_others_are_swept_and_answer_pings() {
     let mut cluster = start().await;
     let (store, topics) = (connect(&cluster), topics(300));
     assert!(store.add(adds(&topics)).await.iter().all(Result::is_ok));
@@ -160,7 +160,7 @@ async fn a_node_that_hangs_holds_up_no_call_to_the_others() {
 }
 
 #[tokio::test]
-async fn an_origin_that_starts_while_the_node_with_the_schema_hangs_serves_what_the_others_have() {
+async fn an_origin_that_starts_while_the_schema_node_hangs_serves_the_others() {
     let mut cluster = RedisCluster::start(3, 0, &["--cluster-require-full-coverage no"]).await;
     let topics = topics(60);
     assert!(connect(&cluster).add(adds(&topics)).await.iter().all(Result::is_ok));

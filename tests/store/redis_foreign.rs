@@ -13,7 +13,7 @@ fn topic(name: &str) -> Topic {
 }
 
 #[tokio::test]
-async fn a_foreign_name_in_an_outbox_or_a_foreign_outbox_keeps_no_sweep_from_the_others() {
+async fn foreign_names_and_foreign_outboxes_keep_no_sweep_from_the_others() {
     let server = RedisServer::start();
     let store = server.store();
     let added = store.add(vec![Add::single(topic("counter-a"), 1, None)]).await;
@@ -30,7 +30,7 @@ async fn a_foreign_name_in_an_outbox_or_a_foreign_outbox_keeps_no_sweep_from_the
 }
 
 #[tokio::test]
-async fn a_foreign_key_in_the_place_of_a_topic_or_of_its_value_fails_that_topic_alone() {
+async fn a_foreign_key_instead_of_a_topic_or_its_value_fails_that_topic_alone() {
     let server = RedisServer::start();
     let store = server.store();
     let names = ["counter-a", "counter-text", "counter-b", "counter-value", "counter-c"];

@@ -138,7 +138,7 @@ async fn a_cluster_with_passwords_is_used_and_refuses_who_has_none() {
 }
 
 #[tokio::test]
-async fn sentinels_and_their_servers_with_passwords_are_used_and_refuse_who_has_none() {
+async fn sentinels_and_servers_with_passwords_refuse_clients_without() {
     let watched = RedisSentinels::start(
         1,
         1,

@@ -171,7 +171,7 @@ async fn what_an_older_origin_creates_is_counted_when_a_newer_one_claims_it() {
 }
 
 #[tokio::test]
-async fn an_older_origin_announces_nothing_wrong_of_what_a_newer_one_has_claimed() {
+async fn an_older_origin_announces_nothing_wrong_after_a_claim_of_a_newer_one() {
     let server = RedisServer::start();
     let (store, topic) = (connect(&server.url()), topic(1));
     add_as_before(&server, &topic);

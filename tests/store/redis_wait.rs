@@ -138,7 +138,7 @@ async fn reading_does_not_wait_while_adding_does() {
 }
 
 #[tokio::test]
-async fn a_replayed_key_is_acknowledged_only_when_the_replicas_have_its_first_use() {
+async fn a_replayed_key_is_acknowledged_once_the_replicas_have_its_first_use() {
     let pair = Pair::start().await;
     let (first, second) = (pair.connect(1), pair.connect(1));
     assert_eq!(bump(&first, Some("before")).await.expect("counted").value, 1);

@@ -226,7 +226,7 @@ async fn an_item_that_may_have_arrived_keeps_its_link_to_the_next() {
 }
 
 #[tokio::test]
-async fn what_is_pending_gets_through_when_the_endpoint_is_there_and_dropping_ends_everything() {
+async fn pending_items_get_through_when_the_endpoint_is_up_and_drop_ends_all() {
     let address = free_address().await;
     let publisher = publisher(&[url(address)]);
     let waiting = publisher.publish(vec![item("a", 1)]);

@@ -33,7 +33,7 @@ async fn a_lost_purge_is_made_good_by_the_second_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn who_joins_through_a_cache_that_missed_its_purges_is_brought_up_to_date_in_seconds() {
+async fn listeners_through_a_cache_without_purges_are_up_to_date_in_seconds() {
     let world = settled().await;
     let joining = Listener::connect(world.pushpins[0].addr(), "/counters/a/").await;
     world.purges.all(Fault::Lose);
@@ -79,7 +79,7 @@ fn hold_reads(request: &Request) -> Fault {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_fetch_under_way_during_the_purge_puts_the_old_value_back_for_two_seconds_at_most() {
+async fn a_fetch_during_the_purge_puts_the_old_value_back_for_at_most_2_s() {
     let mut world = settled().await;
     world.cache.purge("counter-a").await;
     world.fetches.iter().for_each(|fetches| fetches.plan(hold_reads));

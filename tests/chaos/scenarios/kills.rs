@@ -24,7 +24,7 @@ async fn post(world: &World, origin: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn an_origin_killed_between_increment_and_claim_has_its_change_announced_by_another() {
+async fn another_origin_announces_for_one_killed_between_increment_and_claim() {
     // While the gate is shut behind the first change, the second is counted and not claimed.
     let mut world = quiet(Duration::from_secs(4)).await;
     post(&world, 0).await;
@@ -36,7 +36,7 @@ async fn an_origin_killed_between_increment_and_claim_has_its_change_announced_b
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn an_origin_killed_between_claim_and_purge_has_its_change_announced_by_another() {
+async fn another_origin_announces_for_one_killed_between_claim_and_purge() {
     let mut world = quiet(Duration::from_millis(250)).await;
     world.purges.next(1, Fault::Hold);
     post(&world, 0).await;
@@ -47,7 +47,7 @@ async fn an_origin_killed_between_claim_and_purge_has_its_change_announced_by_an
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn an_origin_killed_between_purge_and_publish_has_its_change_announced_by_another() {
+async fn another_origin_announces_for_one_killed_between_purge_and_publish() {
     let mut world = quiet(Duration::from_millis(250)).await;
     world.controls[0].next(1, Fault::Hold);
     post(&world, 0).await;

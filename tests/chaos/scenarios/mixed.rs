@@ -15,7 +15,7 @@ const ORIGINS: usize = 3;
 const PROXIES: usize = 2;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_happens_in_whatever_order_nothing_is_lost_or_doubled_and_all_see_the_last_value() {
+async fn random_failures_lose_and_double_nothing_and_all_see_the_last_value() {
     let seconds = number("CHAOS_SECONDS").unwrap_or(SHORT);
     let seed = number("CHAOS_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     eprintln!("CHAOS_SECONDS={seconds} CHAOS_SEED={seed}");

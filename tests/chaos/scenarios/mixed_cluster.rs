@@ -92,7 +92,7 @@ async fn troubled(draw: impl Fn(&mut Random) -> Trouble) -> World<PartedCluster>
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_happens_to_a_cluster_nothing_that_replicas_had_is_lost_or_doubled() {
+async fn random_cluster_failures_lose_and_double_nothing_that_replicas_had() {
     let mut world = troubled(Trouble::draw).await;
     // A killed master may have shown what it had not acknowledged yet.
     let (within, lost) = (AFTER_A_LEASE, Lost::Unacknowledged);

@@ -50,20 +50,19 @@ async fn paused(wait_replicas: u32) -> (World<RedisCluster>, i64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_master_that_wakes_up_behind_its_successor_has_taken_nothing_along_that_its_replica_had() {
+async fn a_master_that_wakes_up_replaced_lost_nothing_that_its_replica_had() {
     let (mut world, _) = paused(1).await;
     world.end(ended(Lost::Unacknowledged)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_master_that_wakes_up_behind_its_successor_loses_at_most_what_was_answered_meanwhile() {
+async fn a_master_that_wakes_up_replaced_loses_only_what_it_answered_meanwhile() {
     let (mut world, most) = paused(0).await;
     world.end(ended(Lost::Acknowledged { least: 0, most })).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_master_that_is_cut_off_refuses_within_the_node_timeout_and_loses_no_more_than_it_answered_until_then()
- {
+async fn a_cut_off_master_refuses_in_time_and_loses_only_what_it_answered() {
     let redis = PartedCluster::start(3, 1, &[]).await;
     let mut world = World::start_on(redis, Shape::default()).await;
     world.write_on(50).await;
@@ -77,7 +76,7 @@ async fn a_master_that_is_cut_off_refuses_within_the_node_timeout_and_loses_no_m
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_master_that_is_cut_off_acknowledges_nothing_that_its_replica_must_have() {
+async fn a_cut_off_master_acknowledges_nothing_that_its_replica_must_have() {
     let redis = PartedCluster::start(3, 1, &[]).await;
     let mut world = World::start_on(redis, Shape { wait_replicas: 1, ..Shape::default() }).await;
     for counter in ["a", "b"] {

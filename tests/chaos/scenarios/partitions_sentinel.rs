@@ -32,14 +32,14 @@ async fn paused(wait_replicas: u32) -> (World<RedisSentinels>, i64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_master_that_wakes_up_behind_its_successor_has_taken_nothing_along_that_a_replica_had() {
+async fn a_master_that_wakes_up_replaced_lost_nothing_that_a_replica_had() {
     let (mut world, _) = paused(1).await;
     let (within, lost) = (AFTER_A_LEASE, Lost::Unacknowledged);
     world.end(End { within, late: LATE, ambiguous: true, lost, apart: true, ..End::default() }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_master_that_wakes_up_behind_its_successor_loses_at_most_what_was_answered_meanwhile() {
+async fn a_master_that_wakes_up_replaced_loses_only_what_it_answered_meanwhile() {
     let (mut world, most) = paused(0).await;
     let (within, lost) = (AFTER_A_LEASE, Lost::Acknowledged { least: 0, most });
     world.end(End { within, late: LATE, ambiguous: true, lost, apart: true, ..End::default() }).await;
@@ -136,7 +136,7 @@ async fn of_two_masters_the_cut_off_ones_part_is_lost_and_all_end_on_the_others(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_a_cut_off_master_counted_is_taken_back_from_streams_in_silence_from_the_cache_by_a_change() {
+async fn streams_and_the_cache_take_back_what_a_cut_off_master_counted() {
     let (mut world, _) = parted(NO_DEMANDS, &[0], 0).await;
     until_two_masters_answer(&world).await;
     // Both sides change it; what listeners are shown last is the part that will be lost.
@@ -170,7 +170,7 @@ async fn a_cut_off_master_acknowledges_nothing_that_replicas_beyond_must_have() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_master_cut_off_with_one_of_its_two_replicas_acknowledges_nothing_that_both_must_have() {
+async fn a_master_cut_off_with_one_replica_acknowledges_nothing_both_must_have() {
     let (mut world, _) = parted(Demands { wait_replicas: 2, ..NO_DEMANDS }, &[0, 1], 6).await;
     until_two_masters_answer(&world).await;
     assert_eq!(world.writers.try_add_by(&world.origins[0].url(""), "a", 5).await, None);
@@ -180,7 +180,7 @@ async fn a_master_cut_off_with_one_of_its_two_replicas_acknowledges_nothing_that
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_cut_off_master_that_demands_replicas_to_write_refuses_within_seconds_and_loses_no_more() {
+async fn a_cut_off_master_that_demands_replicas_refuses_within_seconds() {
     let settings = &["--min-replicas-to-write 1", "--min-replicas-max-lag 2"];
     let (mut world, before) = parted(Demands { wait_replicas: 0, settings }, &[0], 6).await;
     let base = world.origins[0].url("");

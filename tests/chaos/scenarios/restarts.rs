@@ -43,7 +43,7 @@ fn connections(world: &World) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn origins_restarted_one_after_the_other_lose_no_listener_and_no_increment() {
+async fn origins_restarted_one_by_one_lose_no_listener_and_no_increment() {
     let mut world = world().await;
     let before = connections(&world);
     for origin in 0..ORIGINS {
@@ -60,7 +60,7 @@ async fn origins_restarted_one_after_the_other_lose_no_listener_and_no_increment
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn origins_taken_out_of_the_rotation_before_they_are_restarted_answer_every_post() {
+async fn origins_out_of_rotation_before_their_restart_answer_every_post() {
     let mut world = world().await;
     let before = connections(&world);
     // fastly/start sorts the addresses.

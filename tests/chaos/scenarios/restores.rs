@@ -122,7 +122,7 @@ async fn goes_on(mut world: World, before: HashMap<String, i64>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_snapshot_restored_into_redis_is_what_everybody_sees_and_counts_on_from() {
+async fn all_see_a_snapshot_restored_into_redis_and_count_on_from_it() {
     let kept = tempfile::tempdir().expect("a directory");
     let (mut world, before) = ahead_of(copy_snapshot, kept.path()).await;
     restore_snapshot(world.redis.server.directory(), kept.path()).await;
@@ -131,7 +131,7 @@ async fn a_snapshot_restored_into_redis_is_what_everybody_sees_and_counts_on_fro
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_copy_of_the_append_only_file_restored_is_what_everybody_sees_and_counts_on_from() {
+async fn all_see_a_restored_append_only_file_and_count_on_from_it() {
     let kept = tempfile::tempdir().expect("a directory");
     let (mut world, before) = ahead_of(copy_log, kept.path()).await;
     restore_log(world.redis.server.directory(), kept.path());

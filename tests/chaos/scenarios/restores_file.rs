@@ -87,7 +87,7 @@ fn run(line: &str, directory: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_copy_of_the_file_made_under_load_and_restored_is_what_everybody_sees_and_counts_on_from() {
+async fn all_see_a_restored_copy_of_the_file_and_count_on_from_it() {
     let mut chain = Chain::start().await;
     let mut writers = Writers::start(WRITERS as usize, &[chain.base()], &COUNTERS.map(str::to_owned), 1);
     let answered = |writers: &Writers| writers.acknowledged() as i64;

@@ -14,7 +14,7 @@ pub(super) const AFTER_A_LEASE: Duration = Duration::from_secs(10);
 pub(super) const LATE: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_master_killed_under_load_loses_and_doubles_nothing_that_a_replica_had() {
+async fn a_master_killed_under_load_loses_and_doubles_nothing_a_replica_had() {
     // One of two: the Sentinels choose the replica that has most.
     let redis = RedisSentinels::start(2, 3, &[], "").await;
     let mut world = World::start_on(redis, Shape { wait_replicas: 1, ..Shape::default() }).await;
@@ -32,7 +32,7 @@ async fn a_master_killed_under_load_loses_and_doubles_nothing_that_a_replica_had
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_fail_over_by_command_under_load_loses_and_doubles_nothing_that_all_replicas_had() {
+async fn a_commanded_fail_over_loses_and_doubles_nothing_all_replicas_had() {
     // Of two, both: the old master goes on for some seconds, and so does the replica that was not promoted.
     let redis = RedisSentinels::start(2, 3, &[], "").await;
     let mut world = World::start_on(redis, Shape { wait_replicas: 2, ..Shape::default() }).await;
@@ -46,7 +46,7 @@ async fn a_fail_over_by_command_under_load_loses_and_doubles_nothing_that_all_re
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_revision_that_is_used_again_after_a_loss_leaves_nobody_with_what_was_lost() {
+async fn a_revision_used_again_after_a_loss_leaves_no_listener_on_a_lost_value() {
     let redis = RedisSentinels::start(1, 1, &[], "").await;
     let mut world = World::start_on(redis, Shape { writers: 0, ..Shape::default() }).await;
     world.add("a").await;
