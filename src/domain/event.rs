@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Random per topic, drawn when the store first hears of the topic: so an id never comes back after the store has
-/// lost its memory. A topic nobody has changed yet has [`Epoch::NONE`].
+/// A random number of a topic, drawn when the topic is created: so an id never comes back after the store has lost its data. A
+/// topic that has never changed has [`Epoch::NONE`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Epoch(u64);
 
@@ -65,7 +65,7 @@ impl FromStr for EventId {
             epoch: Epoch(u64::from_str_radix(epoch, 16).map_err(|_| ParseEventIdError)?),
             revision: revision.parse().map_err(|_| ParseEventIdError)?,
         };
-        // One spelling per id: a "+" or a leading zero would make equal ids unequal texts.
+        // Each id has one text: with a "+" or a leading zero, equal ids would have different texts.
         if id.to_string() == text { Ok(id) } else { Err(ParseEventIdError) }
     }
 }

@@ -1,7 +1,7 @@
-//! The words of the product as types that cannot be wrong: parsed once at the edge, trusted everywhere below.
+//! Types for ids, amounts, topics and event ids. Their values are parsed once, where a request arrives, and always valid after that.
 //!
-//! Knows `std`, `serde`, `smol_str` and `thiserror` only. What a topic is called, in a channel, a surrogate key or a store,
-//! is decided here and nowhere else.
+//! Knows `std`, `serde`, `smol_str` and `thiserror` only. Only this module decides the names of a topic: its channel, its
+//! surrogate key and its store keys.
 
 mod amount;
 mod counter;

@@ -7,17 +7,17 @@ use smol_str::{SmolStr, format_smolstr};
 
 use super::{CounterId, EventId};
 
-/// How many buckets the topics of a store are spread over. Part of the stored keys: changing it orphans them.
+/// How many buckets the topics of a store are spread over. Stored keys depend on it: if it changed, they would no longer be found.
 pub const BUCKETS: u16 = 128;
 
-/// How many parts the outbox of a bucket has: so few marks are in each of them. Part of the stored keys, as [`BUCKETS`] is.
+/// How many parts the outbox of a bucket has: so few marks are in each of them. Stored keys
+/// depend on it, as they do on [`BUCKETS`].
 pub const OUTBOX_PARTS: u16 = 8;
 
-/// The longest name: as long as Fastly lets a surrogate key be. One that is longer would spoil the purge of all others
-/// of its batch.
+/// The longest name, as long as Fastly lets a surrogate key be. Fastly refuses a whole batch of purges if one key is longer.
 const MAX_LEN: usize = 1024;
 
-/// What the names of counters' topics begin with.
+/// The beginning of the names of counters' topics.
 const COUNTER: &str = "counter-";
 
 /// A topic: its name, from which its channel, its surrogate key and its store keys follow. Cheap to clone.
@@ -36,7 +36,7 @@ impl Topic {
         Topic::named(format_smolstr!("{COUNTER}{id}"))
     }
 
-    /// The name; what stores keep.
+    /// The name, under which stores keep the topic.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -69,7 +69,7 @@ impl Topic {
     }
 
     fn named(name: SmolStr) -> Self {
-        // FNV-1a, 32 bits: written out because stored keys depend on it, so no library may change it under us.
+        // FNV-1a, 32 bits. It is written out since stored keys depend on it: an update of a library must not change it.
         let hash = name.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
         Topic { name, hash }
     }
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_place_of_a_name_never_moves() {
-        // Stored keys depend on these numbers: a change of the hash must fail here, not in somebody's Redis.
+        // Stored keys depend on these numbers: a change of the hash must fail here, not in a Redis in use.
         let topic = |id: &str| Topic::counter(&id.parse().expect("an id"));
         let places = ["1", "2", "page.views"].map(|id| (topic(id).bucket(), topic(id).outbox_part()));
         assert_eq!(places, [(97, 1), (40, 0), (57, 6)]);

@@ -1,24 +1,24 @@
-//! Between which values an [`Add`] may end, so that none of the amounts combined in it leaves the range on the way.
+//! The values at which an [`Add`] may end, so that none of the amounts combined in it leaves the range on the way.
 
 use std::ops::RangeInclusive;
 
 use super::Add;
 use crate::domain::LIMIT;
 
-/// The new values that are allowed; `None` where no value is. Bounds lie within ±[`LIMIT`], which every store and its
+/// The new values that are allowed; `None` if no value is allowed. Bounds lie within ±[`LIMIT`], which every store and its
 /// scripting language compares exactly, while running totals of a combination may not.
 pub(super) fn of(add: &Add) -> Option<RangeInclusive<i64>> {
-    // A way that never leads below its start cannot leave the range there, nor one that never leads above it.
+    // If the running total never drops below its start, the lower limit needs no check; the same goes for the upper limit.
     let below = if add.lowest < 0 { add.sum.checked_sub(add.lowest)?.max(0) } else { 0 };
     let above = if add.highest > 0 { add.highest.checked_sub(add.sum)?.max(0) } else { 0 };
     let least = below.checked_sub(LIMIT)?;
     let greatest = LIMIT.checked_sub(above)?;
-    // A greater step crosses the whole range: no value to start from allows it.
+    // A greater step crosses the whole range, so no value allows it.
     let crosses = add.sum.unsigned_abs() > 2 * LIMIT.unsigned_abs();
     (least <= greatest && !crosses).then_some(least..=greatest)
 }
 
-/// Whether the bounds say no more than the range itself.
+/// Whether the bounds are the whole range.
 pub(super) fn are_trivial(bounds: &RangeInclusive<i64>) -> bool {
     *bounds == (-LIMIT..=LIMIT)
 }

@@ -1,7 +1,7 @@
-//! The seam to whatever keeps the numbers: one trait, as few methods as the use cases need, every one for a batch.
+//! The interface of the stores: one trait, with as few methods as the use cases need. Every method takes a batch.
 //!
-//! Batches because that is what makes a store fast: one round trip to Redis, one commit to disk, for everything that
-//! is waiting. Answers come per item, in the order asked, since a store may lose a part of itself (a Cluster node).
+//! Batches make a store fast: one round trip to Redis, or one commit to disk, for all items that wait. Each item has its own
+//! answer, in the order of the items, since a store may lose a part of itself (a node of a Cluster).
 
 mod bounds;
 mod random;
@@ -16,42 +16,44 @@ use async_trait::async_trait;
 
 use crate::domain::{EventId, IdempotencyKey, Topic};
 
-/// What a store must guarantee. Each item of [`add`](Store::add) and [`claim`](Store::claim) is one atomic step, over
-/// all processes that use the store. Times (gate, lease, grace) are measured by the store's clock alone.
+/// What a store must guarantee. Each item of [`add`](Store::add) and [`claim`](Store::claim) is one atomic step for all processes
+/// that use the store. Only the clock of the store measures times (gate, lease, grace).
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Adds, each item in one atomic step: value, revision, and the topic's mark in the outbox (due [`GRACE`] after
-    /// its gate can be open, at most [`LONGEST_LEASE`] ahead). The items are taken in order. An [`AddError::Unavailable`] may or may not have been counted.
+    /// its gate can be open, at most [`LONGEST_LEASE`] ahead). The items are applied in order. After an
+    /// [`AddError::Unavailable`] the item may have been counted or not.
     async fn add(&self, adds: Vec<Add>) -> Vec<Result<Added, AddError>>;
 
-    /// The present state of topics; of one never changed: value 0, epoch none.
+    /// The present state of topics. A topic that has never changed has the value 0 and no epoch.
     async fn read(&self, topics: Vec<Topic>) -> Vec<Result<Reading, StoreError>>;
 
-    /// Claims what is unpublished, for whoever asks first: see [`Claim`].
+    /// Claims the unpublished changes of topics. One caller wins: see [`Claim`].
     async fn claim(&self, topics: Vec<Topic>, terms: ClaimTerms) -> Vec<Result<Claim, StoreError>>;
 
     /// Removes the outbox marks of topics whose last claim is the given one; a topic that has changed since keeps its
     /// mark, due after [`GRACE`]. Acknowledging an older claim, or twice, changes nothing.
     async fn acknowledge(&self, claims: Vec<(Topic, EventId)>) -> Result<(), StoreError>;
 
-    /// Up to `limit` topics whose mark is overdue: nobody has announced them within the grace or the lease. At most one
-    /// caller per `pause`, over all processes, is given any; the others get none.
+    /// Up to `limit` topics whose mark is overdue: no process has announced them within the grace or the lease. In each `pause`,
+    /// one caller of all processes is given topics; the others get none.
     async fn overdue(&self, limit: usize, pause: Duration) -> Result<Vec<Topic>, StoreError>;
 
-    /// How many topics are marked in the outbox, announced or not.
+    /// How many topics have a mark in the outbox.
     async fn outbox_len(&self) -> Result<u64, StoreError>;
 
-    /// How many topics there are. Cheap, but not for every request: what needs it asks at most once a second.
+    /// How many topics there are. Callers ask at most once a second.
     async fn topic_count(&self) -> Result<u64, StoreError>;
 
     /// Whether the store answers.
     async fn ping(&self) -> Result<(), StoreError>;
 }
 
-/// How long after a change its mark becomes overdue, so that a sweep leaves alone what its own origin is about to announce.
+/// How long after a change its mark becomes overdue. Within this time the origin that has changed the topic announces it, and
+/// sweeps leave it alone.
 pub const GRACE: Duration = Duration::from_secs(2);
 
-/// No lease may be longer. So a mark that is due later is from before the store's clock was set back, and overdue.
+/// The longest lease. A mark that is due later is from before the clock of the store was set back, so it is overdue.
 pub const LONGEST_LEASE: Duration = Duration::from_secs(60);
 
 /// How long an idempotency key is remembered.
@@ -62,7 +64,7 @@ pub const KEY_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// in which some caller's own value would be out of range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Add {
-    /// What is added to.
+    /// The topic to add to.
     pub topic: Topic,
     /// The change of the value.
     pub sum: i64,
@@ -70,14 +72,14 @@ pub struct Add {
     pub lowest: i64,
     /// The greatest running total; at least `sum`, and `sum` for a single amount.
     pub highest: i64,
-    /// How many amounts these are; the revision grows by as many.
+    /// The number of amounts. The revision grows by this number.
     pub changes: u32,
-    /// Given, the change is claimed in the same step, with this lease and whatever the gate: who publishes every
+    /// If given, the change is claimed in the same step with this lease, even if the gate is shut: an origin that publishes every
     /// value must not lose one to another claimant. The gate stays as it is.
     pub claim: Option<Duration>,
-    /// Given, the same key on the same topic counts once within [`KEY_LIFETIME`]. Never on a combination.
+    /// If given, the same key on the same topic counts once within [`KEY_LIFETIME`]. A combination has no key.
     pub key: Option<IdempotencyKey>,
-    /// Whether the topic may be new. Where not, and it would be, the answer is [`AddError::WouldBeNew`].
+    /// Whether the topic may be new. If it may not, and would be, the answer is [`AddError::WouldBeNew`].
     pub may_create: bool,
 }
 
@@ -106,12 +108,12 @@ pub struct Added {
     pub replayed: bool,
     /// The topic had never been changed before: there is one more now.
     pub created: bool,
-    /// What to announce, where the [`Add`] asked for a claim and changed something: its `id` is that of the last of
-    /// the `changes`, the ones before it have the revisions before.
+    /// The value to announce, if the [`Add`] asked for a claim and changed something. Its `id` is that of the last of the
+    /// `changes`; the changes before it have the revisions before.
     pub claimed: Option<Announcement>,
 }
 
-/// Why an [`Add`] was not counted, or is not known to be.
+/// Why an [`Add`] was not counted, or may not have been counted.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AddError {
     /// A value on the way would leave ±(2^53-1); nothing was changed.
@@ -123,7 +125,7 @@ pub enum AddError {
     /// The topic has never been changed, and must not be new; nothing was changed.
     #[error("the topic would be new")]
     WouldBeNew,
-    /// No answer. It may have been counted.
+    /// The store has not answered. The addition may have been counted.
     #[error(transparent)]
     Unavailable(#[from] StoreError),
 }
@@ -135,7 +137,7 @@ pub struct Reading {
     pub value: i64,
     /// The present revision.
     pub id: EventId,
-    /// The revision claimed last: what listeners have seen, or are about to.
+    /// The revision claimed last, which listeners have seen or will see soon.
     pub published: EventId,
 }
 
@@ -144,19 +146,19 @@ pub struct Reading {
 pub struct ClaimTerms {
     /// How long the topic's gate stays shut behind a successful claim. Zero leaves it open.
     pub interval: Duration,
-    /// How long the claimant has to acknowledge, before anybody's sweep may announce it again; at most [`LONGEST_LEASE`].
+    /// How long the claimant has to acknowledge before a sweep may announce the topic again; at most [`LONGEST_LEASE`].
     pub lease: Duration,
 }
 
 /// The answer to asking for a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// Ours to announce. Also given for a claim whose lease has run out unacknowledged: then ids and value repeat, so
-    /// that a proxy that had it drops it.
+    /// The caller must announce this. A claim whose lease has run out without an acknowledgement is given again with the same ids
+    /// and value, so that a proxy that has them drops them.
     Announce(Announcement),
-    /// Something is unpublished, but the gate is shut for so long.
+    /// A change is unpublished, but the gate is shut for this long.
     Wait(Duration),
-    /// Everything is published, or claimed by somebody within the lease.
+    /// Every change is published, or another claim has a lease.
     Nothing,
 }
 
@@ -171,12 +173,12 @@ pub struct Announcement {
     pub prev: EventId,
 }
 
-/// What removing old topics has come to.
+/// The result of removing old topics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pruned {
-    /// Topics looked at.
+    /// How many topics were looked at.
     pub seen: u64,
-    /// Those of them that were old, and are removed where that was asked for.
+    /// How many of them were old, and are removed if that was asked for.
     pub old: u64,
 }
 

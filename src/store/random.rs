@@ -14,7 +14,7 @@ pub(super) fn epoch() -> io::Result<Epoch> {
     }
 }
 
-/// Any number.
+/// A random number.
 pub(super) fn number() -> io::Result<u64> {
     getrandom::u64().map_err(|error| io::Error::other(error.to_string()))
 }

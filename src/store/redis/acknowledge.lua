@@ -1,6 +1,7 @@
--- Takes the marks of announced topics from the outbox.
+-- Removes the marks of announced topics from the outbox.
+-- Acknowledging an older claim than the last one, or the same claim twice, changes nothing.
 --
--- KEYS    per claim: topic hash, outbox
+-- KEYS    per claim: topic hash, outbox part
 -- ARGV    1 grace in ms, 2 longest lease in ms; per claim: epoch, revision
 
 for key = 1, #KEYS, 2 do

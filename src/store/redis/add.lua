@@ -1,7 +1,7 @@
--- Adds to topics, one item after the other, with everything that may be asked of it.
+-- Adds to topics, one item after the other. An item may have bounds, a lease and an idempotency key.
 --
--- KEYS    per item: topic hash, outbox; of an item with an idempotency key, that key's record as a third
--- ARGV    1 to 4 as above; per item: sum, changes, least and greatest allowed new value, lease in ms or "",
+-- KEYS    per item: topic hash, outbox part; of an item with an idempotency key, that key's record as a third
+-- ARGV    1 to 4 as in adding.lua; per item: sum, changes, least and greatest allowed new value, lease in ms or "",
 --         lifetime of the idempotency key in ms or ""
 -- returns per item: value                      added
 --                   {value, 1, 1}              added, the topic is new
@@ -22,7 +22,7 @@ end
 local function claim(topic, outbox, value, unacknowledged, lease)
   local before = call('HMGET', topic, 'p', 'e', 'r', 'm', 's', 'g', 'n', 'w')
   local prev, revision = before[1] or '0', text((before[3] or 0) + unacknowledged)
-  -- As in claim.lua.
+  -- Another master may have used the same revisions: see claim.lua.
   if before[4] ~= master() then
     prev = before[1] and before[2] .. '-' .. prev or prev
     before[2] = ARGV[1]
@@ -30,7 +30,7 @@ local function claim(topic, outbox, value, unacknowledged, lease)
   end
   call('HSET', topic, 'q', prev, 'p', revision, 's', text(now))
   if before[6] and tonumber(before[5]) > now then
-    -- Shut in the future, so before the clock was set back: it counts as open, and stays so.
+    -- A gate that was shut in the future was shut before the clock was set back. It counts as open, and must stay open.
     call('HSET', topic, 'g', text(now))
   end
   take_over(topic, outbox, before[7], before[8])
@@ -67,7 +67,8 @@ local function add_once(record, lifetime, sum, ...)
   local used = call('GET', record)
   if used then
     local amount, value = string.match(used, '^(%S+) (%S+)$')
-    -- Again, so that who waits for replicas to have it waits also for what somebody else has written.
+    -- The record is written again, so that a caller that waits for replicas also waits for a record that another caller
+    -- has written.
     call('SET', record, used, 'KEEPTTL')
     if amount == sum then
       return {tonumber(value)}
@@ -79,7 +80,7 @@ local function add_once(record, lifetime, sum, ...)
   if type(reply) == 'table' then
     value = reply[1]
   end
-  -- Neither a failure nor a topic that would be new has a value.
+  -- An item that has failed has no value, and neither has an item whose topic would be new.
   if value then
     call('SET', record, sum .. ' ' .. text(value), 'PX', lifetime)
   end

@@ -1,8 +1,8 @@
--- Adds to topics of which nothing else is asked, one after the other: nearly all additions, so no step is taken that
--- could be spared. Otherwise as add.lua.
+-- Adds to topics, one item after the other, where no item has bounds, a lease or an idempotency key. Nearly all additions are
+-- of this kind, so this script takes no step that it can leave out. Apart from that it does the same as add.lua.
 --
--- KEYS    per item: topic hash, outbox
--- ARGV    1 to 4 as above; per item: sum, changes; nothing of it where all of them are 1
+-- KEYS    per item: topic hash, outbox part
+-- ARGV    1 to 4 as in adding.lua; per item: sum, changes; these are left out if all of them are 1
 -- returns per item: value          added
 --                   {value, 1, 1}  added, the topic is new
 --                   {}             the topic would be new, nothing changed

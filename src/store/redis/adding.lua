@@ -1,16 +1,17 @@
--- What follows in the scripts that add.
+-- The beginning of the scripts that add, behind shared.lua.
 --
 -- ARGV    1 epoch for topics that are new, or claimed under a new master; 2 grace in ms;
---         3 longest lease in ms; 4 "" where every item may create its topic, else for each item "1" where it may and
---         "0" where not
+--         3 longest lease in ms; 4 "" if every item may create its topic, else for each item "1" if it may and "0" if
+--         it may not
 local creators = ARGV[4]
 
--- Whether an error is that of one item, whose key holds no topic. Others, as that this is no master, are everybody's.
+-- Whether an error concerns one item alone, whose key holds no topic. Other errors, such as that this is no master, concern all
+-- items.
 local function is_of_one(failure)
   return string.find(failure.err, '^WRONGTYPE') or string.find(failure.err, '^ERR hash value')
 end
 
--- As text: sums may be beyond 2^53. "-0" is no number to Redis.
+-- The sum with the opposite sign, as text, since sums may be beyond 2^53. Redis does not take "-0" for a number.
 local function opposite(sum)
   if string.sub(sum, 1, 1) == '-' then
     return string.sub(sum, 2)
@@ -25,9 +26,10 @@ local function undo(topic, sum)
   end
 end
 
--- For the first change since the last acknowledgement: the mark stays until the next one, so the others need not look
--- for it. Only here does a topic show that it is new. Returns whether it was created; nil where the item, counted from
--- 1, must not create it: then nothing of it is left.
+-- Adds the mark of a topic to the outbox. It is called for the first change since the last acknowledgement: the mark stays until
+-- the next acknowledgement, so the other changes need not look for it. Only this function finds out that a topic is new.
+-- Returns whether the topic was created, or nil if it is new and the item (counted from 1) must not create it: then nothing
+-- of the topic is left.
 local function mark(topic, outbox, item)
   local known = call('HMGET', topic, 'e', 'g', 's')
   local created = not known[1]
@@ -39,7 +41,7 @@ local function mark(topic, outbox, item)
     call('HSET', topic, 'e', ARGV[1], 'm', master(), 'n', 1)
     pcall('INCR', count_of(topic, outbox))
   end
-  -- NX: a mark that is leased keeps its lease.
+  -- NX, since a mark with a lease keeps its lease.
   call('ZADD', outbox, 'NX', due(known[2], known[3], ARGV[2], ARGV[3]), name_of(topic, outbox))
   return created
 end

@@ -18,7 +18,7 @@ use super::url_error::ParseRedisUrlError;
 pub(super) fn parse(url: &str, timeout: Duration) -> Result<Topology, ParseRedisUrlError> {
     let url = RedisUrl::of(url)?;
     if url.is_tls() {
-        // Whoever chose a provider first keeps it.
+        // If a provider is installed already, that one stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
     match url.kind {
@@ -31,10 +31,10 @@ pub(super) fn parse(url: &str, timeout: Duration) -> Result<Topology, ParseRedis
     }
 }
 
-/// Whom a URL names, for people: without what is secret in it.
+/// Describes the servers that a URL names, without the secrets in it.
 pub fn describe(url: &str) -> Result<String, ParseRedisUrlError> {
     let url = RedisUrl::of(url)?;
-    let (whom, database) = match url.kind {
+    let (servers, database) = match url.kind {
         UrlKind::Cluster => (format!("the Redis Cluster at {}", url.hosts), 0),
         UrlKind::Sentinels => {
             let (master, database) = url.master()?;
@@ -46,12 +46,12 @@ pub fn describe(url: &str) -> Result<String, ParseRedisUrlError> {
         }
     };
     Ok(match database {
-        0 => whom,
-        number => format!("{whom}, database {number}"),
+        0 => servers,
+        number => format!("{servers}, database {number}"),
     })
 }
 
-/// What a URL names.
+/// The kind of servers that a URL names.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum UrlKind {
     Host,
@@ -60,12 +60,12 @@ enum UrlKind {
     Sentinels,
 }
 
-/// A URL in its url.
+/// The parts of a URL.
 struct RedisUrl<'a> {
     kind: UrlKind,
-    /// Of one server's URL, as the client library reads it.
+    /// The scheme of the URL of a single server, as the client library reads it.
     scheme: &'static str,
-    /// With the `@`, or empty.
+    /// User and password with the `@` behind them, or empty.
     login: &'a str,
     hosts: &'a str,
     path: &'a str,
@@ -74,7 +74,7 @@ struct RedisUrl<'a> {
 
 impl<'a> RedisUrl<'a> {
     fn of(url: &'a str) -> Result<Self, ParseRedisUrlError> {
-        // A secret that is kept in a file often ends with a line break.
+        // A secret from a file often ends with a line break.
         let (scheme, rest) = url.trim().split_once("://").ok_or(ParseRedisUrlError::Scheme)?;
         let (kind, scheme, known) = match scheme {
             "redis" => (UrlKind::Host, "redis", OF_HOST),
@@ -108,7 +108,7 @@ impl<'a> RedisUrl<'a> {
         self.scheme == "rediss"
     }
 
-    /// One server, or one socket.
+    /// The address and login of one server, or of one socket.
     fn info(&self) -> Result<ConnectionInfo, ParseRedisUrlError> {
         if self.kind == UrlKind::Socket {
             let info = info(&format!("unix://{}{}/{}", self.login, self.hosts, self.path))?;
@@ -120,7 +120,7 @@ impl<'a> RedisUrl<'a> {
         Ok(info.set_redis_settings(settings))
     }
 
-    /// One of the hosts, with or without the login.
+    /// The address of one of the hosts, with or without the login.
     fn host_info(&self, host: &str, login: &str) -> Result<ConnectionInfo, ParseRedisUrlError> {
         info(&format!("{}://{login}{host}/", self.scheme))
     }
@@ -129,12 +129,12 @@ impl<'a> RedisUrl<'a> {
         self.hosts.split(',')
     }
 
-    /// The database of a URL whose path is nothing else.
+    /// The database of a URL whose path can only be a database.
     fn database(&self) -> Result<i64, ParseRedisUrlError> {
         self.parameters.database(self.path.trim_matches('/'))
     }
 
-    /// The master's name, and its database.
+    /// The name of the master, and its database.
     fn master(&self) -> Result<(&'a str, i64), ParseRedisUrlError> {
         let path = self.path.trim_matches('/');
         let (master, database) = path.split_once('/').unwrap_or((path, ""));
@@ -147,7 +147,7 @@ impl<'a> RedisUrl<'a> {
 
 fn info(url: &str) -> Result<ConnectionInfo, ParseRedisUrlError> {
     let info = url.into_connection_info().map_err(|_| ParseRedisUrlError::Malformed)?;
-    // RESP3 because only it tells of a connection lost while idle.
+    // Only with RESP3 does the client library report that an idle connection is lost.
     let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     Ok(info.set_redis_settings(settings).set_tcp_settings(TcpSettings::default().set_nodelay(true)))
 }

@@ -1,4 +1,4 @@
-//! One command on its way over a connection, with what must go before it.
+//! One command, with how it is sent over a connection.
 
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, Value};
@@ -10,19 +10,19 @@ use super::wait::Wait;
 #[derive(Clone, Copy)]
 pub(super) struct Call<'a> {
     pub(super) command: &'a Cmd,
-    /// A slot's previous owner has sent it here (Redis Cluster's `ASK`).
+    /// The previous owner of the slot has answered `ASK`, so `ASKING` must go before the command.
     pub(super) asking: bool,
-    /// It is a write that replicas must have.
+    /// The command is a write that replicas must have.
     pub(super) wait: Option<Wait>,
 }
 
 impl<'a> Call<'a> {
-    /// The command alone.
+    /// A command that is sent alone.
     pub(super) fn of(command: &'a Cmd) -> Self {
         Call { command, asking: false, wait: None }
     }
 
-    /// Sends it. What Redis answers with an error is an error.
+    /// Sends the command. An error that Redis answers is returned as an error.
     pub(super) async fn over(&self, connection: &mut MultiplexedConnection) -> RedisResult<Value> {
         if !self.asking {
             return connection.send_packed_command(self.command).await.and_then(refuse_error);

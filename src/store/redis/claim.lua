@@ -1,11 +1,11 @@
--- Claims what is unpublished of topics.
+-- Claims the unpublished changes of topics.
 --
--- KEYS    per topic: topic hash, outbox
+-- KEYS    per topic: topic hash, outbox part
 -- ARGV    1 interval in ms for which the gate stays shut, 2 lease in ms,
---         3 epoch for topics that another master than this one was the last to give one, 4 longest lease in ms,
+--         3 epoch for topics whose epoch was drawn under another master, 4 longest lease in ms,
 --         5 grace in ms
 -- returns per topic: 0                         nothing to announce
---                    ms                        the gate is shut for so long
+--                    ms                        the gate is shut for this long
 --                    {value, epoch, id, prev}  announce; prev is "0" before the first claim, and
 --                                              "epoch-revision" when the epoch is new
 --                    an error                  its key holds no topic
@@ -15,17 +15,17 @@ local replies = {}
 
 local function fresh(topic, outbox, name, state, revision)
   local shut, gate = tonumber(state[8]), tonumber(state[7])
-  -- A gate shut in the future is from before the clock was set back: it would stay shut for too long.
+  -- A gate that was shut in the future was shut before the clock was set back. It would stay shut for too long.
   if gate and shut <= now and now < gate then
-    -- Whoever was told so comes back when it opens: until then, and the grace, it is no matter for sweeps.
+    -- The origin that gets this answer claims again when the gate opens, so the mark is not overdue before then and the grace.
     call('ZADD', outbox, due(gate, shut, ARGV[5], ARGV[4]), name)
     return gate - now
   end
   local prev, epoch = state[4] or '0', state[6]
-  -- Another master, or this one before it lost its memory of the end, may have given this revision away already.
+  -- Another master, or this one before it lost its last changes, may have used this revision for another value.
   if state[9] ~= master() then
     prev, epoch = state[4] and epoch .. '-' .. prev or prev, ARGV[3]
-    -- The same revision may have been acknowledged in the epoch before.
+    -- The same revision may have been acknowledged in the epoch before, so `a` is emptied.
     call('HSET', topic, 'e', epoch, 'm', master(), 'a', '')
   end
   if shuts or gate then
@@ -40,12 +40,12 @@ end
 
 local function again(topic, outbox, name, state)
   local due = tonumber(call('ZSCORE', outbox, name) or '')
-  -- A lease longer than the longest is from before the clock was set back.
+  -- A lease that lasts longer than the longest lease is from before the clock was set back.
   if not due or (now < due and due <= now + ARGV[4]) then
     return 0
   end
   call('ZADD', outbox, leased, name)
-  -- Only what has not changed since is claimed again: so the value is that of then.
+  -- A claim is repeated only if the topic has not changed since. So its value is the present value.
   return {tonumber(state[1]), state[6], state[4], state[5]}
 end
 
@@ -57,13 +57,13 @@ for key = 1, #KEYS, 2 do
   if state.err then
     reply = state
   elseif not state[6] then
-    -- Redis has forgotten the topic (evicted, deleted): its mark would stay for ever.
+    -- Redis has lost the topic (evicted or deleted by another program). Its mark would stay without an end.
     call('ZREM', outbox, name)
     reply = 0
   else
     local revision = text((state[2] or 0) + (state[3] or 0))
     if revision ~= state[4] or state[9] ~= master() then
-      -- Under a new master also what was announced: listeners may have been told what is lost.
+      -- Under a new master a topic without a change is announced, too: listeners may have seen a value that is lost.
       reply = fresh(topic, outbox, name, state, revision)
     else
       reply = again(topic, outbox, name, state)

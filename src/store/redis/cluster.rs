@@ -1,7 +1,7 @@
 //! Which node of a Redis Cluster has which bucket, and one [`RedisConnection`] to each node.
 //!
-//! A node that is lost fails the calls to its own buckets only. A call is repeated only where a node has refused to
-//! execute it (`MOVED`, `ASK`, `TRYAGAIN` and the like).
+//! While a node is lost, only the calls to its own buckets fail. A call is repeated only if a node has refused to execute it
+//! (`MOVED`, `ASK`, `TRYAGAIN` and similar answers).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,7 @@ use super::connection::{RedisConnection, Server};
 use super::keys;
 use crate::domain::BUCKETS;
 
-/// A slot map is not asked for more often than this.
+/// The shortest time between two requests for the slot map.
 const REFRESH_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a refused call waits before it tries again.
@@ -27,7 +27,7 @@ pub(super) struct Cluster {
     seeds: Vec<ConnectionInfo>,
     timeout: Duration,
     nodes: Mutex<ClusterNodes>,
-    /// Held while asking for the slot map; when it was asked for last, and how that failed.
+    /// Held while a caller asks for the slot map. It keeps the time and the result of the last request.
     refreshing: tokio::sync::Mutex<Option<(Instant, RedisResult<()>)>>,
 }
 
@@ -41,12 +41,12 @@ struct ClusterNodes {
 #[derive(Clone, Default)]
 struct BucketOwner {
     connection: Option<Arc<RedisConnection>>,
-    /// The owner has failed: another may have taken over.
+    /// A call to the owner has failed, so another node may own the bucket now.
     suspect: bool,
 }
 
 impl Cluster {
-    /// A cluster that has at least one of the `seeds`, which share login and TLS settings.
+    /// The Cluster of these `seeds`, of which at least one must answer. They share login and TLS settings.
     pub(super) fn new(seeds: Vec<ConnectionInfo>, timeout: Duration) -> Self {
         let owners = vec![BucketOwner::default(); usize::from(BUCKETS)];
         Cluster {
@@ -85,7 +85,7 @@ impl Cluster {
         }
     }
 
-    /// All that own buckets; an error where a bucket has no owner.
+    /// All nodes that own buckets. It is an error if a bucket has no owner.
     pub(super) async fn masters(&self) -> RedisResult<Vec<Arc<RedisConnection>>> {
         self.refresh().await?;
         let mut masters: Vec<Arc<RedisConnection>> = Vec::new();
@@ -98,12 +98,12 @@ impl Cluster {
         Ok(masters)
     }
 
-    /// The owner of the bucket may be another by now.
+    /// Notes that another node may own the bucket now.
     fn suspect(&self, bucket: u16) {
         self.lock().owners[usize::from(bucket)].suspect = true;
     }
 
-    /// The bucket's new owner, by a `MOVED`.
+    /// The new owner of the bucket, as a `MOVED` names it.
     fn moved(&self, bucket: u16, error: &RedisError) -> RedisResult<Arc<RedisConnection>> {
         let connection = self.redirected(error)?;
         self.lock().owners[usize::from(bucket)] =
@@ -137,7 +137,7 @@ impl Cluster {
         result
     }
 
-    /// Asks one node after the other, until one answers.
+    /// Asks one node after the other for the slot map, until one answers.
     async fn ask_for_slots(&self) -> RedisResult<()> {
         let mut failure =
             RedisError::from((ErrorKind::ClusterConnectionNotFound, "no node of the Cluster answers"));
@@ -152,7 +152,7 @@ impl Cluster {
         Err(failure)
     }
 
-    /// The nodes in use, those without a failure first, then the seeds.
+    /// The addresses to ask: first the nodes in use without a failure, then those with one, then the seeds.
     fn known(&self) -> Vec<NodeAddress> {
         let nodes = self.lock();
         let healthy = |connection: &Arc<RedisConnection>| {
@@ -168,7 +168,7 @@ impl Cluster {
         in_use.chain(self.seeds.iter().filter_map(|seed| address(seed.addr()))).collect()
     }
 
-    /// Takes over an answer to `CLUSTER SLOTS`: per range first slot, last slot, master, replicas.
+    /// Notes the owners that an answer to `CLUSTER SLOTS` names. It has for each range: first slot, last slot, master, replicas.
     fn learn(&self, answer: &Value, asked_host: &str) -> RedisResult<()> {
         let mut ranges = Vec::new();
         for range in as_array(answer)? {
@@ -180,7 +180,7 @@ impl Cluster {
                 Value::BulkString(host) if !matches!(&host[..], b"" | b"?") => {
                     String::from_utf8(host.clone()).map_err(|_| malformed())?
                 }
-                // The node does not know its own name: whatever it was reached by.
+                // The node does not know its own name. It is reachable by the name that was asked.
                 _ => asked_host.to_owned(),
             };
             let port = u16::try_from(*port).map_err(|_| malformed())?;
@@ -201,7 +201,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Where a `MOVED` or an `ASK` points to.
+    /// The node that a `MOVED` or an `ASK` names.
     fn redirected(&self, error: &RedisError) -> RedisResult<Arc<RedisConnection>> {
         let (node, _) = error.redirect_node().ok_or_else(malformed)?;
         let (host, port) = node.rsplit_once(':').ok_or_else(malformed)?;
@@ -232,7 +232,7 @@ impl Cluster {
     }
 }
 
-/// Whether a refusal of this kind passes by itself: a slot is being moved, or its master replaced.
+/// Whether a refusal of this kind ends by itself, since a slot is being moved or its master is being replaced.
 fn is_passing(kind: ServerErrorKind) -> bool {
     matches!(
         kind,

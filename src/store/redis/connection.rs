@@ -1,6 +1,6 @@
-//! One multiplexed connection to one Redis, made when it is first needed and made anew when it is lost.
+//! One multiplexed connection to one Redis. It is opened when a command first needs it, and opened again when it is lost.
 //!
-//! Nothing that may have reached Redis is ever sent again from here: an increment could count twice.
+//! This file never repeats a command that may have reached Redis: an increment could count twice.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -16,18 +16,18 @@ use super::call::Call;
 use super::sentinel::Sentinels;
 use super::wait::Waits;
 
-/// Making a connection takes at most this.
+/// Opening a connection takes at most this long.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Between attempts, doubled with each further one up to the longest.
+/// The pause between two attempts to connect. Each further pause is twice as long, up to the longest.
 const PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
-/// Who to connect to.
+/// The server to connect to.
 pub(super) enum Server {
     /// A Redis with a fixed address.
     Fixed(Box<Client>),
-    /// Whoever the Sentinels call the master at the time of connecting.
+    /// The server that the Sentinels name as the master at the time of connecting.
     Master(Arc<Sentinels>),
 }
 
@@ -35,16 +35,16 @@ pub(super) enum Server {
 pub(super) struct RedisConnection {
     server: Server,
     timeout: Duration,
-    live: Mutex<Option<OpenConnection>>,
-    /// Held while connecting for the first time; how the last attempt failed, while a task makes others.
+    open: Mutex<Option<OpenConnection>>,
+    /// Held while a caller connects. After a failed attempt it holds the error, until a task that goes on trying succeeds.
     connecting: tokio::sync::Mutex<Option<RedisError>>,
 }
 
 #[derive(Clone)]
 struct OpenConnection {
     connection: MultiplexedConnection,
-    /// Set when the connection breaks, by its own task: so an idle connection that broke is noticed before it is used.
-    /// Set too when the Sentinels name another master.
+    /// The task of the connection sets this when the connection breaks, so that a caller does not use an idle connection that
+    /// has broken. The task that watches the Sentinels sets it when they name another master.
     lost: Arc<AtomicBool>,
     waits: Arc<Waits>,
 }
@@ -52,45 +52,45 @@ struct OpenConnection {
 impl RedisConnection {
     /// A connection to `server`; every answer must come within `timeout`.
     pub(super) fn new(server: Server, timeout: Duration) -> Self {
-        let (live, connecting) = Default::default();
-        RedisConnection { server, timeout, live, connecting }
+        let (open, connecting) = Default::default();
+        RedisConnection { server, timeout, open, connecting }
     }
 
-    /// Sends one command. What Redis answers with an error is an error.
+    /// Sends one command. An error that Redis answers is returned as an error.
     pub(super) async fn query(self: &Arc<Self>, command: &Cmd) -> RedisResult<Value> {
         self.send(Call::of(command)).await
     }
 
-    /// The same, with what must go before the command, and with waiting for the replicas that must have it.
+    /// Sends a [`Call`], and waits for the replicas that must have the change.
     pub(super) async fn send(self: &Arc<Self>, call: Call<'_>) -> RedisResult<Value> {
-        let mut live = self.live().await?;
-        let mut answer = call.over(&mut live.connection).await;
+        let mut open = self.opened().await?;
+        let mut answer = call.over(&mut open.connection).await;
         if let (Ok(_), Some(wait)) = (&answer, call.wait)
-            && let Err(error) = live.waits.after_write(wait, &mut live.connection).await
+            && let Err(error) = open.waits.after_write(wait, &mut open.connection).await
         {
             answer = Err(error);
         }
-        self.drop_if_useless(&live, answer.as_ref().err());
+        self.drop_if_useless(&open, answer.as_ref().err());
         answer
     }
 
-    /// The connection. After a failed attempt to make one, calls fail at once until a task of its own has made it: they
-    /// must not become many attempts, nor wait for one that takes long, with whatever goes out together with them.
-    async fn live(self: &Arc<Self>) -> RedisResult<OpenConnection> {
-        if let Some(live) = self.current() {
-            return Ok(live);
+    /// The connection. After a failed attempt to connect, calls fail at once until a task has connected. So many calls do not
+    /// become many attempts, and none of them delays the other calls of its batch.
+    async fn opened(self: &Arc<Self>) -> RedisResult<OpenConnection> {
+        if let Some(open) = self.current() {
+            return Ok(open);
         }
         let mut failure = self.connecting.lock().await;
-        if let Some(live) = self.current() {
-            return Ok(live);
+        if let Some(open) = self.current() {
+            return Ok(open);
         }
         if let Some(error) = failure.as_ref() {
             return Err(error.clone());
         }
         match self.connect().await {
-            Ok(live) => {
-                *self.lock() = Some(live.clone());
-                Ok(live)
+            Ok(open) => {
+                *self.lock() = Some(open.clone());
+                Ok(open)
             }
             Err(error) => {
                 *failure = Some(error.clone());
@@ -125,29 +125,29 @@ impl RedisConnection {
     }
 
     fn current(&self) -> Option<OpenConnection> {
-        let mut live = self.lock();
-        if live.as_ref().is_some_and(|live| live.lost.load(Ordering::Relaxed)) {
-            *live = None;
+        let mut open = self.lock();
+        if open.as_ref().is_some_and(|open| open.lost.load(Ordering::Relaxed)) {
+            *open = None;
         }
-        live.clone()
+        open.clone()
     }
 
     fn drop_if_useless(&self, used: &OpenConnection, error: Option<&RedisError>) {
         if !error.is_some_and(ends_connection) {
             return;
         }
-        let mut live = self.lock();
-        if live.as_ref().is_some_and(|live| Arc::ptr_eq(&live.lost, &used.lost)) {
-            *live = None;
+        let mut open = self.lock();
+        if open.as_ref().is_some_and(|open| Arc::ptr_eq(&open.lost, &used.lost)) {
+            *open = None;
         }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<OpenConnection>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Connects, however often it takes, for as long as somebody has the connection.
+/// Tries to connect until an attempt succeeds, or until the [`RedisConnection`] is dropped.
 async fn connect_again(connection: Weak<RedisConnection>) {
     let mut pause = PAUSE;
     loop {
@@ -157,8 +157,8 @@ async fn connect_again(connection: Weak<RedisConnection>) {
         let attempt = connection.connect().await;
         let mut failure = connection.connecting.lock().await;
         match attempt {
-            Ok(live) => {
-                *connection.lock() = Some(live);
+            Ok(open) => {
+                *connection.lock() = Some(open);
                 *failure = None;
                 return;
             }
@@ -167,8 +167,8 @@ async fn connect_again(connection: Weak<RedisConnection>) {
     }
 }
 
-/// Whether a connection is of no use after this error. A timeout counts: the other end may be gone without a word. So
-/// does a master that has become a replica: the new master is to be asked for.
+/// Whether a connection must be replaced after this error. That includes a timeout, since the server may be gone without
+/// having closed the connection, and a master that has become a replica, since the new master must be looked up.
 fn ends_connection(error: &RedisError) -> bool {
     match error.kind() {
         ErrorKind::Server(kind) => kind == ServerErrorKind::ReadOnly,

@@ -1,4 +1,4 @@
-//! The names of the keys: the schema that the top of the module describes.
+//! The names of the keys. The top of `mod.rs` describes them.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -8,18 +8,18 @@ use redis::Cmd;
 use super::script;
 use crate::domain::{BUCKETS, IdempotencyKey, OUTBOX_PARTS, Topic};
 
-/// Buckets in slots far from each other, so most likely on different nodes of a Cluster: where something is not about a
-/// bucket, the first of them whose node answers has it.
+/// Buckets in slots far from each other, so most likely on different nodes of a Cluster. Cluster-wide keys are in the first of
+/// these buckets whose node answers.
 pub(super) const SPREAD: [u16; 4] = [0, 69, 107, 60];
 
-/// Shuts the sweep for `pause`, where it is not shut already; its key is in the bucket. Answers 1 where it was open.
+/// The command that shuts the sweep for `pause` if it is open, by a key in the bucket. Redis answers 1 if the sweep was open.
 pub(super) fn shut_sweep(bucket: u16, pause: Duration) -> Cmd {
     let mut command = script::SHUT_SWEEP.by_source(1);
     command.arg(sweep(bucket)).arg(pause.as_millis().max(1) as u64);
     command
 }
 
-/// Asks whether the sweep is shut.
+/// The command that asks whether the sweep is shut.
 pub(super) fn exists_sweep(bucket: u16) -> Cmd {
     let mut command = redis::cmd("EXISTS");
     command.arg(sweep(bucket));
@@ -36,26 +36,26 @@ pub(super) fn schema() -> String {
     [PREFIXES[0].as_str(), "schema"].concat()
 }
 
-/// The key that the one process that migrates holds.
+/// The key that only the migrating process holds.
 pub(super) fn migrating() -> String {
     [PREFIXES[0].as_str(), "migrating"].concat()
 }
 
-/// The topic whose hash the key is.
+/// The topic whose hash has this key.
 pub(super) fn topic_of(key: &[u8]) -> Option<Topic> {
     let (bucket, name) = std::str::from_utf8(key).ok()?.strip_prefix("lc:{b")?.split_once("}:t:")?;
     let topic: Topic = name.parse().ok()?;
     (topic.bucket().to_string() == bucket).then_some(topic)
 }
 
-/// What the keys of all topics look like, and few others.
+/// A pattern that matches the keys of all topics. Few other keys match it.
 pub(super) const TOPICS: &str = "lc:{b*}:t:*";
 
-/// What the keys of each bucket begin with: made once, as every addition writes two keys.
+/// The beginning of the keys of each bucket. They are made once, since every addition writes two keys.
 static PREFIXES: LazyLock<Vec<String>> =
     LazyLock::new(|| (0..BUCKETS).map(|bucket| format!("lc:{{b{bucket}}}:")).collect());
 
-/// What follows for the outboxes.
+/// The rest of the keys of outbox parts.
 const OUTBOXES: [&str; OUTBOX_PARTS as usize] = ["o0", "o1", "o2", "o3", "o4", "o5", "o6", "o7"];
 
 /// Appends keys to commands, in one buffer that it reuses.
@@ -63,7 +63,7 @@ const OUTBOXES: [&str; OUTBOX_PARTS as usize] = ["o0", "o1", "o2", "o3", "o4", "
 pub(super) struct KeyWriter(String);
 
 impl KeyWriter {
-    /// The hash of a topic, and the outbox that its mark belongs in.
+    /// The hash of a topic, and the outbox part for its mark.
     pub(super) fn topic_and_outbox(&mut self, command: &mut Cmd, topic: &Topic) {
         self.topic(command, topic);
         self.outbox(command, topic.bucket(), topic.outbox_part());
@@ -74,12 +74,12 @@ impl KeyWriter {
         self.write(command, topic.bucket(), &["t:", topic.name()]);
     }
 
-    /// An outbox of a bucket.
+    /// One part of the outbox of a bucket.
     pub(super) fn outbox(&mut self, command: &mut Cmd, bucket: u16, part: u16) {
         self.write(command, bucket, &[OUTBOXES[usize::from(part)]]);
     }
 
-    /// How many topics a bucket has.
+    /// The number of topics in a bucket.
     pub(super) fn count(&mut self, command: &mut Cmd, bucket: u16) {
         self.write(command, bucket, &["topics"]);
     }
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn slots_are_those_of_redis() {
-        // Answers of CLUSTER KEYSLOT.
+        // Redis answers CLUSTER KEYSLOT with these numbers.
         assert_eq!([slot(0), slot(40), slot(127)], [6939, 2569, 9068]);
         assert_eq!(SPREAD.map(slot), [6939, 15682, 1294, 11371]);
     }

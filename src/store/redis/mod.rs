@@ -12,8 +12,8 @@
 //! | `lc:{bN}:topics` | string | how many topics the bucket has |
 //! | `lc:{bN}:i:<topic>:<key>` | string | `amount value` of an idempotency key's first use; expires after its lifetime |
 //! | `lc:{b0}:schema` | string | the version of this schema, see [`schema`] |
-//! | `lc:{b0}:migrating` | string | held by the one process that brings what an older version wrote to this one |
-//! | `lc:{b0}:sweep` | string | until when the sweep is shut for all callers; in a Cluster whose node of `{b0}` is away, the same in another bucket |
+//! | `lc:{b0}:migrating` | string | held by the one process that brings what an older version has written to this version |
+//! | `lc:{b0}:sweep` | string | until when the sweep is shut for all callers; if the node of `{b0}` does not answer in a Cluster, the same in another bucket |
 //!
 //! | field | holds |
 //! |---|---|
@@ -22,15 +22,15 @@
 //! | `p` | revision claimed last |
 //! | `q` | revision claimed before `p`; 0 when there was none; `epoch-revision` when the epoch was another |
 //! | `a` | revision acknowledged last |
-//! | `s` `g` | when it was claimed last, and until when the gate has been shut behind that |
+//! | `s` `g` | when the topic was claimed last, and until when that claim has shut the gate |
 //! | `n` | 1 where the topic is counted in `topics` |
 //! | `m` | the master, by its replication id, under which `e` was drawn |
 //!
 //! Times are Redis's own (`TIME`), in milliseconds since 1970.
 //!
-//! A master that takes over, or starts again, may know less than the one before had answered: revisions are given away once
-//! more. So each has its own epochs: the first claim of a topic under another master draws a new one, and no id is ever
-//! published with two values.
+//! A master that takes over, or starts again, may lack changes that the master before had answered. Then it uses the same
+//! revisions for other changes. So each master has its own epochs: the first claim of a topic under another master draws a new
+//! epoch, and no id is ever published with two values.
 //!
 //! Outside of a Cluster, a batch is one call of a script; in a Cluster, one per bucket, all at the same time.
 

@@ -1,6 +1,6 @@
--- How many marks outboxes hold.
+-- Returns the number of marks in outbox parts.
 --
--- KEYS    outboxes
+-- KEYS    outbox parts
 local marks = 0
 for _, outbox in ipairs(KEYS) do
   marks = marks + redis.call('ZCARD', outbox)

@@ -1,5 +1,5 @@
-//! What stands behind the `?` of a `REDIS_URL`. Every parameter is obeyed or refused: one that is neither would be a
-//! login or a database that an operator believes in and nobody uses.
+//! The parameters behind the `?` of a `REDIS_URL`. Every parameter is obeyed or refused: an operator must not believe in a login
+//! or a database that is not used.
 
 use std::borrow::Cow;
 
@@ -8,24 +8,24 @@ use redis::{RedisConnectionInfo, sentinel::SentinelClientBuilder};
 use super::url_error::ParseRedisUrlError;
 use crate::nearest::nearest;
 
-/// What a server's URL may have.
+/// The parameters of a server's URL.
 pub(super) const OF_HOST: &[&str] = &["db", "protocol"];
-/// What a socket's URL may have: its user and password cannot stand before a host.
+/// The parameters of a socket's URL. Its user and password are parameters, since it has no host to stand before.
 pub(super) const OF_SOCKET: &[&str] = &["db", "user", "pass", "protocol"];
-/// What the Sentinels' URL may have: their own login, since the one before the host is the servers'.
+/// The parameters of a URL of Sentinels. The login before the host is that of the servers, so that of the Sentinels is here.
 pub(super) const OF_SENTINELS: &[&str] = &["db", "sentinel_username", "sentinel_password", "protocol"];
 
 /// The parameters of one URL, decoded.
 #[derive(Default)]
 pub(super) struct UrlParameters<'a> {
     db: Option<Cow<'a, str>>,
-    /// Of a socket or of the Sentinels.
+    /// The user of a socket or of the Sentinels.
     user: Option<Cow<'a, str>>,
     password: Option<Cow<'a, str>>,
 }
 
 impl<'a> UrlParameters<'a> {
-    /// Reads a query of which `known` are the parameters.
+    /// Parses a query that may have the `known` parameters.
     pub(super) fn parse(query: &'a str, known: &[&'static str]) -> Result<Self, ParseRedisUrlError> {
         let mut parameters = UrlParameters::default();
         let mut protocol = None;
@@ -68,7 +68,7 @@ impl<'a> UrlParameters<'a> {
         }
     }
 
-    /// The login of a socket's URL, added to what is known of the server.
+    /// Adds the login of a socket's URL to the settings.
     pub(super) fn log_in(&self, mut settings: RedisConnectionInfo) -> RedisConnectionInfo {
         if let Some(user) = &self.user {
             settings = settings.set_username(user);
@@ -79,7 +79,7 @@ impl<'a> UrlParameters<'a> {
         settings
     }
 
-    /// The login of a Sentinels' URL, for the Sentinels.
+    /// Adds the login for the Sentinels.
     pub(super) fn log_in_to_sentinels(&self, mut builder: SentinelClientBuilder) -> SentinelClientBuilder {
         if let Some(user) = &self.user {
             builder = builder.set_client_to_sentinel_username(user);
@@ -92,7 +92,7 @@ impl<'a> UrlParameters<'a> {
 }
 
 fn unknown(query: &str, name: &str, known: &[&str]) -> ParseRedisUrlError {
-    // What looks like a parameter's name may be a part of a password with a "?" in it.
+    // The name may be part of a password with a "?" in it, so it must not be repeated.
     if query.contains('@') {
         return ParseRedisUrlError::Malformed;
     }

@@ -1,8 +1,8 @@
--- Removes topics that have not been claimed since a time, and of which nothing is left to announce.
+-- Removes topics that have not been claimed since a given time and of which nothing is left to announce.
 --
--- KEYS    per topic: topic hash, outbox
--- ARGV    1 the time, in ms since 1970; 2 "1" to remove them, else they are only counted
--- returns how many
+-- KEYS    per topic: topic hash, outbox part
+-- ARGV    1 the time, in ms since 1970; 2 "1" to remove the topics; otherwise they are only counted
+-- returns the number of these topics
 local before, pruned = tonumber(ARGV[1]), 0
 for key = 1, #KEYS, 2 do
   local topic, outbox = KEYS[key], KEYS[key + 1]
@@ -20,7 +20,7 @@ for key = 1, #KEYS, 2 do
         end
       end
     elseif not state[2] and ARGV[2] == '1' then
-      -- Of the version before: as far as anybody knows, it has changed just now.
+      -- The version before has written the topic without a time. It may have changed just now.
       call('HSETNX', topic, 's', text(now))
     end
   end

@@ -1,8 +1,8 @@
--- The states of topics.
+-- Returns the states of topics.
 --
 -- KEYS    topic hashes
--- returns per topic: {value, epoch, revision, published revision}; epoch is nil where nothing was ever changed, and
---                    published revision where nothing was claimed; an error where a key holds no topic
+-- returns per topic: {value, epoch, revision, published revision}; epoch is nil if the topic has never
+--                    changed, and published revision is nil if it was never claimed; an error if a key holds no topic
 local replies = {}
 for index, topic in ipairs(KEYS) do
   local state = redis.pcall('HMGET', topic, 'v', 'e', 'r', 'c', 'p')

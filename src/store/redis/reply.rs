@@ -101,7 +101,7 @@ fn announcement(parts: &[Value]) -> RedisResult<Announcement> {
     Ok(Announcement { value: number(value)?, id: EventId { epoch, revision: number(id)? }, prev })
 }
 
-/// An id of another epoch, as `epoch-revision`.
+/// An id of another epoch, which Redis keeps as `epoch-revision`.
 fn former(prev: &Value) -> Option<EventId> {
     let Value::BulkString(text) = prev else { return None };
     let (epoch, revision) = std::str::from_utf8(text).ok()?.split_once('-')?;

@@ -1,4 +1,4 @@
-//! The Lua scripts and how they are called: by their hash, and by their source where Redis does not know them yet.
+//! The Lua scripts. A script is called by its hash, or by its source if Redis does not know it yet.
 
 use std::sync::LazyLock;
 
@@ -8,14 +8,14 @@ use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind};
 pub(super) struct Script {
     source: &'static str,
     hash: String,
-    /// Run twice, it leaves the same behind: so it may be sent again when an answer is lost.
+    /// Running the script twice has the same result as running it once, so it may be sent again when an answer is lost.
     repeatable: bool,
 }
 
 const ONCE: bool = false;
 const REPEATABLE: bool = true;
 
-/// A script made of these files, one after the other.
+/// A script that consists of these files, one after the other.
 macro_rules! script {
     ($repeatable:expr, $($file:literal),+) => {
         LazyLock::new(|| Script::new(concat!($(include_str!($file)),+), $repeatable))
@@ -44,14 +44,14 @@ impl Script {
         self.repeatable && is_cut(error)
     }
 
-    /// The call for a Redis that has run the script before; keys and arguments are still to be appended.
+    /// The call for a Redis that knows the script. The caller appends keys and arguments.
     pub(super) fn by_hash(&self, keys: usize) -> Cmd {
         let mut command = Cmd::with_capacity(4 * keys + 8, 32 * keys + 128);
         command.arg("EVALSHA").arg(&self.hash).arg(keys);
         command
     }
 
-    /// The call that also makes the script known.
+    /// The call that also makes the script known to Redis. The caller appends keys and arguments.
     pub(super) fn by_source(&self, keys: usize) -> Cmd {
         let mut command = Cmd::with_capacity(4 * keys + 8, 32 * keys + 128 + self.source.len());
         command.arg("EVAL").arg(self.source).arg(keys);
@@ -59,13 +59,13 @@ impl Script {
     }
 }
 
-/// Whether Redis refused a call because it does not know the script: then nothing was executed.
+/// Whether Redis has refused a call because it does not know the script. Then Redis has executed nothing.
 pub(super) fn is_unknown(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
-/// Whether the connection broke, possibly after Redis had executed the call. Not a timeout: asking once more would only
-/// take as long again.
+/// Whether the connection broke, possibly after Redis had executed the call. A timeout is left out, since a second call would
+/// only take as long again.
 pub(super) fn is_cut(error: &RedisError) -> bool {
     error.is_io_error() && !error.is_timeout()
 }

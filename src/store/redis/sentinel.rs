@@ -1,4 +1,4 @@
-//! Asking Sentinels who the master is.
+//! Asks Sentinels which server is the master.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,11 +7,11 @@ use std::time::Duration;
 use redis::sentinel::SentinelClient;
 use redis::{Client, ErrorKind, RedisError, RedisResult};
 
-/// Asking them, one after the other, takes at most this.
+/// Asking the Sentinels one after the other takes at most this long.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How often they are asked whether the master is still the same. After `SENTINEL FAILOVER` the old master takes writes
-/// for some ten seconds more, and they are lost.
+/// How often the Sentinels are asked whether the master is still the same. After `SENTINEL FAILOVER` the old master accepts
+/// writes for about ten more seconds, and these writes are lost.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The Sentinels of one master.
@@ -22,7 +22,7 @@ impl Sentinels {
         Sentinels(tokio::sync::Mutex::new(client))
     }
 
-    /// The master at this moment.
+    /// The present master.
     pub(super) async fn master(&self) -> RedisResult<Client> {
         let mut sentinels = self.0.lock().await;
         tokio::time::timeout(TIMEOUT, sentinels.async_get_client())
@@ -30,7 +30,7 @@ impl Sentinels {
             .map_err(|_| RedisError::from((ErrorKind::Io, "no Sentinel answered in time")))?
     }
 
-    /// Sets `lost` once another is the master, until nobody is interested in `lost` any more.
+    /// Starts a task that sets `lost` when the Sentinels name another master. The task ends when `lost` is set or dropped.
     pub(super) fn watch(self: &Arc<Self>, master: &Client, lost: &Arc<AtomicBool>) {
         let sentinels = Arc::clone(self);
         let address = master.get_connection_info().addr().clone();
@@ -43,7 +43,7 @@ impl Sentinels {
                 if lost.upgrade().is_none_or(|lost| lost.load(Ordering::Relaxed)) {
                     return;
                 }
-                // Sentinels that are away say nothing about the master.
+                // If no Sentinel answers, the master may still be the same.
                 let Ok(now) = sentinels.master().await else { continue };
                 if *now.get_connection_info().addr() != address {
                     lost.upgrade().inspect(|lost| lost.store(true, Ordering::Relaxed));

@@ -1,27 +1,27 @@
--- What stands before the text of every script that works on marks.
+-- The beginning of every script that works on marks.
 local call, pcall, type, KEYS, ARGV = redis.call, redis.pcall, type, KEYS, ARGV
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
--- Numbers up to 2^53 are exact here, but their default text is not.
+-- A number as text. Numbers up to 2^53 are exact in Lua, but the text that Lua makes of them by default is not.
 local function text(number)
   return string.format('%.0f', number)
 end
 
--- What follows "lc:{bN}:t:", which is as long as "lc:{bN}:oM".
+-- The name of a topic: its key without "lc:{bN}:t:", which is as long as the key "lc:{bN}:oM" of an outbox part.
 local function name_of(topic, outbox)
   return string.sub(topic, #outbox + 1)
 end
 
--- How many topics the bucket has. The key is not one of KEYS, as nearly no call needs it; it has the topic's hash tag, and
--- so its slot.
+-- The key of the bucket's number of topics. It is not one of KEYS, since few calls need it. It has the hash tag of the topic,
+-- so it is in the same slot.
 local function count_of(topic, outbox)
   return string.sub(topic, 1, #outbox - 2) .. 'topics'
 end
 
--- When a mark that is nobody's becomes overdue: a grace after now, or after the gate opens, as nobody can announce the
--- topic before. A gate shut in the future is from before the clock was set back. No later than the longest lease, or the
--- mark would be taken for one from then, too.
+-- When a mark without a lease becomes overdue: a grace after now, or after the gate opens, since no origin can announce the
+-- topic before. A gate that was shut in the future is from before the clock was set back. The mark must not be due later
+-- than the longest lease, or it would count as one from before the clock was set back, too.
 local function due(gate, shut, grace, longest)
   gate = tonumber(gate)
   if gate and now < gate and tonumber(shut) <= now then
@@ -30,11 +30,11 @@ local function due(gate, shut, grace, longest)
   return text(now + grace)
 end
 
--- What an origin of the version before leaves to do when a topic is claimed: those counted no topics, and kept the value
--- claimed last in `w`. Left as it was, it would be announced by them with an id that it does not have.
+-- Completes a topic that an origin of the version before has written: such origins count no topics, and keep the value of the
+-- last claim in `w`. If `w` stayed, they would announce that value with the id of this claim.
 local function take_over(topic, outbox, counted, w)
-  -- Whatever fails here, as while the slot moves to another node or where a right is missing, must not end the script
-  -- half-way.
+  -- A failure here, such as a missing right or a slot that moves to another node, must not end the script before its
+  -- other steps.
   if w then
     pcall('HDEL', topic, 'w')
   end
@@ -43,7 +43,7 @@ local function take_over(topic, outbox, counted, w)
   end
 end
 
--- The replication id of this master. Who may not ask has one master for ever.
+-- The replication id of this master. Without the right to ask for it, all masters count as the same one.
 local known
 local function master()
   if not known then

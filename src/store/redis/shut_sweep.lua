@@ -1,10 +1,10 @@
--- Shuts the sweep, where it is not shut already.
+-- Shuts the sweep if it is open.
 --
--- KEYS    its key, whose value is until when it is shut
+-- KEYS    the key of the sweep, whose value is the time until which the sweep is shut
 -- ARGV    1 pause in ms
--- returns 1 where it was open, else 0
+-- returns 1 if the sweep was open, else 0
 local shut = tonumber(call('GET', KEYS[1]) or '')
--- Shut for longer than the pause, it is from before the clock was set back.
+-- A sweep that is shut for longer than the pause was shut before the clock was set back.
 if shut and now < shut and shut <= now + ARGV[1] then
   return 0
 end

@@ -1,6 +1,6 @@
--- How many topics buckets have.
+-- Returns the number of topics in buckets.
 --
--- KEYS    their counts
+-- KEYS    per bucket: its number of topics
 local topics = 0
 for _, count in ipairs(KEYS) do
   topics = topics + (redis.call('GET', count) or 0)

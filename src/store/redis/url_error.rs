@@ -21,12 +21,12 @@ pub enum ParseRedisUrlError {
     /// No master's name behind the Sentinels.
     #[error("must name the master: redis+sentinel://host1:26379,host2:26379/mymaster")]
     NoMasterName,
-    /// Something behind the `?` that nobody would obey.
+    /// A parameter behind the `?` that this program does not know.
     #[error("there is no parameter {name:?}; {hint}")]
     UnknownParameter {
-        /// The parameter.
+        /// The name of the parameter.
         name: String,
-        /// What may have been meant.
+        /// The known name that is nearest, or all known names.
         hint: String,
     },
     /// The same parameter twice.
@@ -41,7 +41,7 @@ pub enum ParseRedisUrlError {
     /// A Cluster has database 0 only.
     #[error("a Cluster has no databases to choose from")]
     ClusterDatabase,
-    /// Redis logs nobody in by a user's name alone.
+    /// Redis needs a password for a user.
     #[error("has a user but no password; a password without a user is written redis://:password@host")]
     UserWithoutPassword,
     /// Another protocol than the one that tells of connections lost while idle.

@@ -1,8 +1,8 @@
-//! Waiting until replicas have what was written, before it is called counted.
+//! Waits until replicas have a change, before the change is acknowledged to the client.
 //!
-//! Redis answers a write before its replicas have it. When the master is lost then, so is the write. `WAIT`, sent behind
-//! the write, is answered when so many replicas have it, or when its time is over. It undoes nothing: what too few
-//! replicas have is counted where the master survives. What can be built on it is in `docs/failures.md`.
+//! Redis answers a write before its replicas have it. If the master is lost then, the write is lost, too. Redis answers a `WAIT`
+//! behind the write when enough replicas have the write, or when a time is over. `WAIT` undoes nothing: a change that too few
+//! replicas have is counted if the master survives. `docs/failures.md` says what this guarantees.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,22 +17,23 @@ use super::reply::{self, refuse_error};
 /// How many replicas must have a change before it is acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {
-    /// So many, of the one master that has the change.
+    /// The number of replicas, of the one master that has the change.
     pub replicas: NonZeroU32,
     /// How long they may take; at least a millisecond.
     pub within: Duration,
 }
 
 impl Wait {
-    /// The command, to be sent behind the write and over the same connection.
+    /// The command. It must be sent behind the write, over the same connection.
     fn command(self) -> Cmd {
         let mut command = redis::cmd("WAIT");
-        // Zero would be for ever.
+        // Zero would mean to wait without an end.
         command.arg(self.replicas.get()).arg(self.within.as_millis().max(1) as u64);
         command
     }
 
-    /// Takes the number of replicas that have the write. Too few are an error, though the write is done.
+    /// Judges the answer, which is the number of replicas that have the write. Too few replicas are an error, though the master
+    /// has the write.
     fn judge(self, answer: &Value) -> RedisResult<()> {
         match answer {
             Value::Int(replicas) if *replicas >= i64::from(self.replicas.get()) => Ok(()),
@@ -45,13 +46,13 @@ impl Wait {
     }
 }
 
-/// The `WAIT`s of one connection. Each is for all that was written over the connection before it was sent, and while it
-/// lasts Redis takes nothing else from the connection: so there is one at a time, for everybody whose write was answered
-/// before it began.
+/// The `WAIT`s of one connection. A `WAIT` covers all writes that were sent over the connection before it, and while it lasts
+/// Redis takes no other command from the connection. So there is one `WAIT` at a time, for all callers whose write was
+/// answered before it began.
 pub(super) struct Waits {
-    /// How many have begun.
+    /// How many `WAIT`s have begun.
     begun: AtomicU64,
-    /// Held during a `WAIT`; how the last one ended.
+    /// Held during a `WAIT`. It keeps the result of the last one.
     last: Mutex<RedisResult<()>>,
 }
 
@@ -62,7 +63,7 @@ impl Default for Waits {
 }
 
 impl Waits {
-    /// Waits until replicas have a write that this connection has just been answered.
+    /// Waits until replicas have a write that Redis has just answered over this connection.
     pub(super) async fn after_write(
         &self,
         wait: Wait,
@@ -74,10 +75,11 @@ impl Waits {
             return last.clone();
         }
         self.begun.fetch_add(1, Ordering::SeqCst);
-        // What the others are told should this one be dropped on the way.
-        *last = Err(unknown("nobody has heard"));
+        // The other callers get this error if this caller is dropped during the `WAIT`.
+        *last = Err(unknown("the request that asked was abandoned"));
         let answer = connection.send_packed_command(&wait.command()).await.and_then(refuse_error);
-        // Not as Redis says it: some of its refusals mean that nothing was done, and that the call may be repeated.
+        // The kind of the error is replaced, since some kinds would mean that Redis has done nothing and that the call may be
+        // repeated.
         let answer = answer.map_err(|error| match error.kind() {
             ErrorKind::Server(_) => unknown(&error.to_string()),
             _ => error,

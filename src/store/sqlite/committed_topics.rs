@@ -1,5 +1,8 @@
-//! What has been committed, in memory: recently used topics, and the outbox. Shared by all who ask; only the writer
-//! changes it, after its commit. So nobody sees what is not committed, and nobody waits for the disk.
+//! Committed topics in memory: those used recently, and the outbox. All threads read them; only the writer changes them, after
+//! its commit. So no reader sees an uncommitted change, and no reader waits for the disk.
+//!
+//! Claims and acknowledgements come here before they are in the file: `unsaved` has the topics whose rows the writer still has
+//! to save.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,7 +12,7 @@ use super::topic::{Draft, Millis, TopicState, millis};
 use crate::domain::Topic;
 use crate::store::Reading;
 
-/// So many topics are kept without need, some 200 bytes each. Marked topics are always kept.
+/// How many topics without a mark are kept, about 200 bytes each. Topics with a mark are always kept.
 const KEPT: usize = 32_768;
 
 /// See the top of the module.
@@ -18,7 +21,7 @@ pub(super) struct CommittedTopics {
     cache: Mutex<TopicCache>,
 }
 
-/// Wall-clock time that runs on evenly whatever happens to the wall clock meanwhile.
+/// The time of day at the start, and the time since then: so it runs evenly even if the clock of the system is set.
 struct StoreClock {
     started: Instant,
     started_at: Millis,
@@ -29,19 +32,19 @@ struct TopicCache {
     topics: HashMap<Topic, CachedTopic>,
     /// How many topics the file has.
     count: u64,
-    /// Marked topics by when their mark becomes overdue, then by ticket.
+    /// Topics with a mark, by the time at which the mark becomes overdue, then by ticket.
     outbox: BTreeMap<(Millis, u64), Topic>,
     /// Topics whose claims or acknowledgements are not in the file yet.
     unsaved: HashSet<Topic>,
     next_ticket: u64,
     sweep_opens: Millis,
-    /// When to look for topics to forget.
+    /// How many topics there must be before some are removed from memory.
     crowded_at: usize,
 }
 
 struct CachedTopic {
     state: TopicState,
-    /// Tells apart the marks of one millisecond.
+    /// A number that differs between marks of the same millisecond.
     ticket: u64,
 }
 
@@ -58,23 +61,23 @@ impl CommittedTopics {
         self.clock.started_at + millis(self.clock.started.elapsed())
     }
 
-    /// The state of a topic, where it is known without looking into the file.
+    /// The state of a topic; `None` if it is not in memory.
     pub(super) fn recall(&self, topic: &Topic) -> Option<TopicState> {
         self.lock().topics.get(topic).map(|entry| entry.state)
     }
 
-    /// What is known of these topics.
+    /// The readings of these topics; `None` for those that are not in memory.
     pub(super) fn readings(&self, topics: &[Topic]) -> Vec<Option<Reading>> {
         let cache = self.lock();
         topics.iter().map(|topic| cache.topics.get(topic).map(|entry| entry.state.reading())).collect()
     }
 
-    /// Takes over what a batch has come to, and whether that is in the file.
+    /// Replaces topics by what a batch has made of them. `saved` says whether the changes are in the file.
     pub(super) fn commit(&self, drafts: HashMap<Topic, Draft>, saved: bool) {
         let now = self.now();
         let mut cache = self.lock();
         for (topic, draft) in drafts {
-            // A topic that has never changed is not worth keeping.
+            // A topic that has never changed needs no place in memory.
             if draft.state.revision == 0 {
                 continue;
             }
@@ -89,26 +92,26 @@ impl CommittedTopics {
         cache.forget_some(now);
     }
 
-    /// Takes over what the file holds when it is opened: how many topics, and those that are marked.
+    /// Sets what the file holds when it is opened: the number of topics, and the topics with a mark.
     pub(super) fn recover(&self, count: u64, topics: Vec<(Topic, TopicState)>) {
         let mut cache = self.lock();
         cache.count = count;
         topics.into_iter().for_each(|(topic, state)| cache.put(topic, state));
     }
 
-    /// What is not in the file in full.
+    /// The topics whose present state is not in the file yet.
     pub(super) fn unsaved(&self) -> Vec<(Topic, TopicState)> {
         let cache = self.lock();
         let state = |topic: &Topic| cache.topics.get(topic).map(|entry| (topic.clone(), entry.state));
         cache.unsaved.iter().filter_map(state).collect()
     }
 
-    /// Whether all is in the file in full.
+    /// Whether the file has the present state of all topics.
     pub(super) fn is_saved(&self) -> bool {
         self.lock().unsaved.is_empty()
     }
 
-    /// The writer has saved all of it.
+    /// Notes that the writer has saved the present state of all topics.
     pub(super) fn mark_saved(&self) {
         self.lock().unsaved = HashSet::new();
     }
@@ -129,7 +132,7 @@ impl CommittedTopics {
         self.lock().count
     }
 
-    /// How many topics are marked.
+    /// How many topics have a mark.
     pub(super) fn outbox_len(&self) -> usize {
         self.lock().outbox.len()
     }
@@ -173,7 +176,7 @@ impl TopicCache {
         self.topics.retain(|topic, entry| {
             entry.state.due.is_some() || entry.state.gate > now || unsaved.contains(topic)
         });
-        // Where most are needed, looking again at once would find little.
+        // If most topics must stay, looking again soon would find few to remove.
         self.crowded_at = KEPT.max(2 * self.topics.len());
     }
 }

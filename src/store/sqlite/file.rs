@@ -1,4 +1,4 @@
-//! The statements on the file.
+//! The SQL statements on the file.
 
 use std::fs::File;
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::open::{self, OpenError, SCHEMA_VERSION};
 use super::topic::{Millis, TopicState};
 use crate::domain::{Epoch, IdempotencyKey, Topic};
 
-/// So many topics are looked at, and removed, at a time.
+/// How many topics one step of pruning looks at and removes.
 const PRUNE_STEP: u32 = 5000;
 
 /// The connection that writes. The file is locked for this process while it lives.
@@ -18,7 +18,7 @@ pub(super) struct StoreFile {
     _lock: File,
 }
 
-/// An idempotency key's first use.
+/// The first use of an idempotency key.
 pub(super) struct KeyRecord {
     pub(super) amount: i64,
     pub(super) value: i64,
@@ -36,25 +36,25 @@ impl StoreFile {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([]).map(|_| ())
     }
 
-    /// Commits: what was written since [`begin`](Self::begin) is on the disk.
+    /// Commits. On return, the disk has everything that was written since [`begin`](Self::begin).
     pub(super) fn commit(&self) -> rusqlite::Result<()> {
         self.connection.prepare_cached("COMMIT")?.execute([]).map(|_| ())
     }
 
-    /// Undoes what was written since [`begin`](Self::begin), where SQLite has not done so by itself.
+    /// Undoes what was written since [`begin`](Self::begin), unless SQLite has undone it already.
     pub(super) fn roll_back(&self) {
         if !self.connection.is_autocommit() {
-            // Should even this fail, the next BEGIN does, and nothing is answered wrongly.
+            // If this fails, the next BEGIN fails as well, so no answer is wrong.
             let _ = self.connection.execute_batch("ROLLBACK");
         }
     }
 
-    /// Writes something that changes nothing.
+    /// Writes to the file without a change, to try the disk.
     pub(super) fn touch(&self) -> rusqlite::Result<()> {
         self.connection.pragma_update(None, "user_version", SCHEMA_VERSION)
     }
 
-    /// How many topics there are: the file is read for it from end to end.
+    /// How many topics there are. SQLite reads the whole table for it.
     pub(super) fn count_topics(&self) -> rusqlite::Result<u64> {
         self.connection.query_row("SELECT count(*) FROM topic", [], |row| row.get(0).map(i64::unsigned_abs))
     }
@@ -91,7 +91,7 @@ impl StoreFile {
         let mut found = Vec::new();
         for row in rows {
             let (name, state) = row?;
-            // A name that is none was not written by us; nobody can ask for it either.
+            // A name that is no topic's was written by another program, and no request can ask for it.
             if let Ok(topic) = name.parse() {
                 found.push((topic, state));
             }
@@ -99,8 +99,8 @@ impl StoreFile {
         Ok(found)
     }
 
-    /// Some names of topics, in order, behind `last`; and whether each was last claimed before a time, and has nothing left
-    /// to announce.
+    /// Some names of topics behind `last`, in order; with each, whether it was claimed last before `before` and has nothing left to
+    /// announce.
     pub(super) fn ages_behind(&self, last: &str, before: Millis) -> rusqlite::Result<Vec<(String, bool)>> {
         let sql = "SELECT name, acknowledged = revision AND claimed < ?2 FROM topic WHERE name > ?1 \
                    ORDER BY name LIMIT ?3";
@@ -115,7 +115,7 @@ impl StoreFile {
         self.connection.prepare_cached("DELETE FROM topic WHERE name = ?1")?.execute([name]).map(|_| ())
     }
 
-    /// What a key was first used for, if it is still remembered.
+    /// The first use of a key, if the file still has it.
     pub(super) fn key(
         &self,
         topic: &Topic,
@@ -130,7 +130,7 @@ impl StoreFile {
             .optional()
     }
 
-    /// Remembers a key's use.
+    /// Writes the first use of a key.
     pub(super) fn remember_key(
         &self,
         topic: &Topic,
@@ -144,7 +144,7 @@ impl StoreFile {
         Ok(())
     }
 
-    /// Deletes some of the keys that have expired; whether there may be more.
+    /// Deletes some expired keys, and returns whether there may be more.
     pub(super) fn purge_keys(&self, now: Millis, most: usize) -> rusqlite::Result<bool> {
         let sql = "DELETE FROM idempotency WHERE (topic, key) IN \
                    (SELECT topic, key FROM idempotency WHERE expires <= ?1 LIMIT ?2)";
@@ -153,7 +153,7 @@ impl StoreFile {
     }
 }
 
-/// A second connection, which waits for no writer.
+/// A second connection, which can read while the writer works.
 pub(super) struct ReadOnlyFile(Connection);
 
 impl ReadOnlyFile {
@@ -185,7 +185,7 @@ fn state(row: &Row<'_>) -> rusqlite::Result<TopicState> {
         previous: unsigned(4)?,
         acknowledged,
         claimed: row.get(6)?,
-        // Whoever held a lease is gone with the process that knew of it: overdue since ever.
+        // The leases were in the memory of the process that had the file before. So the mark is overdue at once.
         due: (acknowledged < revision).then_some(0),
         gate: 0,
     })

@@ -1,12 +1,12 @@
 //! SQLite: the embedded store, one file for one process. Knows the domain, the store's contract and `rusqlite`.
 //!
-//! One thread writes ([`writer`]): everything that waits, in one transaction and one wait for the disk. What it has
-//! committed is also in memory ([`committed_topics`]), where reads find it without waiting; what is not there is read from the
-//! file by a second thread with a connection of its own.
+//! One thread writes ([`writer`]): all commands that wait, in one transaction with one wait for the disk. The topics that it has
+//! committed are also in memory ([`committed_topics`]), where reads find them without waiting. Other topics are read from the
+//! file by a second thread with its own connection.
 //!
-//! An acknowledged add is on the disk (`synchronous=FULL`). Gates, leases and the sweep are in memory only, which is why
-//! the file belongs to one process at a time; a second one is refused. The file may be read by others meanwhile (backups,
-//! `sqlite3`), but what they write to it may be overwritten.
+//! An acknowledged change is on the disk (`synchronous=FULL`). Gates, leases and the sweep are in memory only. So one process at a
+//! time has the file, and a second one is refused. Other programs may read the file meanwhile (backups, `sqlite3`), but this
+//! process may overwrite what they write to it.
 
 mod committed_topics;
 mod file;
@@ -36,7 +36,7 @@ use writer::{WriteCommand, Writer};
 use super::{Add, AddError, Added, Claim, ClaimTerms, Reading, Store, StoreError};
 use crate::domain::{EventId, Topic};
 
-/// One SQLite file. All workers of the process share it. Dropping it finishes what is queued and closes the file.
+/// One SQLite file. All worker threads of the process share it. Dropping it finishes the queued commands and closes the file.
 pub struct SqliteStore {
     committed: Arc<CommittedTopics>,
     reader: Option<(Sender<ReadRequest>, JoinHandle<()>)>,
@@ -47,7 +47,7 @@ type Readings = Vec<Result<Reading, StoreError>>;
 type ReadRequest = (Vec<Topic>, oneshot::Sender<Readings>);
 
 impl SqliteStore {
-    /// Opens the file, or creates it. What was not acknowledged when it was closed is overdue at once.
+    /// Opens the file, or creates it. Topics that were not acknowledged when it was closed are overdue at once.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let thread_failed = |source| OpenError::Unusable { path: path.to_owned(), source };
@@ -60,7 +60,7 @@ impl SqliteStore {
         let (questions, asked) = channel::<ReadRequest>();
         let reader = spawn("store-read", move || {
             for (topics, answer) in asked {
-                // Whoever asked may have gone away meanwhile.
+                // The caller may have stopped waiting.
                 let _ = answer.send(topics.iter().map(|topic| read(&reading, topic)).collect());
             }
         });
@@ -77,7 +77,7 @@ impl SqliteStore {
     ) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
         if let Some((commands, _)) = &self.writer {
-            // Without a receiver the answer's sender is dropped, which is an error below.
+            // If the thread has ended, the sender of the answer is dropped, which is an error below.
             let _ = commands.send(command(answer));
         }
         answered.await.map_err(|_| StoreError::new("the writing thread has ended"))
@@ -158,7 +158,7 @@ impl Store for SqliteStore {
 
 impl Drop for SqliteStore {
     fn drop(&mut self) {
-        // The writer last: the last connection to close empties the write-ahead log into the file.
+        // The writer is closed last, since the last connection moves the write-ahead log into the file.
         if let Some((questions, thread)) = self.reader.take() {
             drop(questions);
             let _ = thread.join();

@@ -1,4 +1,4 @@
-//! Opening the file: for this process alone, and only if it is one of ours.
+//! Opens the file for this process alone, and only if this program has written it.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -9,17 +9,17 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::private;
 
-/// What makes of a file of each version one of the next, from an empty one on. Which version it is, is kept in its
-/// `user_version`. What has been released here is never changed: another step is added.
+/// Each step turns a file of one version into one of the next version; the first one starts with an empty file. The `user_version`
+/// of the file is its version. A step that has been released never changes: a new step is added instead.
 const STEPS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
 /// The version that this program works with.
 pub(super) const SCHEMA_VERSION: i64 = STEPS.len() as i64;
 
-/// Kept in the file's `application_id`: "live" in ASCII.
+/// The `application_id` of the file: "live" in ASCII.
 const APPLICATION_ID: i64 = 0x6c69_7665;
 
-/// How long another program may hold the file before that is a failure.
+/// How long to wait while another program has locked the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why a file cannot be the store.
@@ -33,19 +33,19 @@ pub enum OpenError {
         /// What the operating system says.
         source: io::Error,
     },
-    /// Another process has it: one process at a time holds gates and leases in its memory.
+    /// Another process has the file. Only one process at a time may, since gates and leases are in its memory.
     #[error("{path} is in use by another process")]
     InUse {
         /// The file.
         path: PathBuf,
     },
-    /// An SQLite file, but of another program.
+    /// The file is an SQLite database of another program.
     #[error("{path} is the database of another program")]
     Foreign {
         /// The file.
         path: PathBuf,
     },
-    /// Written by a later version of this program.
+    /// A later version of this program has written the file.
     #[error(
         "{path} was written by a newer version (its schema is {found}, this version knows up to {SCHEMA_VERSION})"
     )]
@@ -55,7 +55,7 @@ pub enum OpenError {
         /// Its schema version.
         found: i64,
     },
-    /// SQLite cannot open it: no database, damaged, or the disk fails.
+    /// SQLite cannot open the file: it is no database, it is damaged, or the disk fails.
     #[error("cannot open {path}: {source}")]
     Sqlite {
         /// The file.
@@ -65,8 +65,8 @@ pub enum OpenError {
     },
 }
 
-/// A connection that writes, and the lock that keeps other processes away. The lock is a file beside the database, since
-/// closing any second handle to the database itself would drop SQLite's own locks.
+/// A connection that writes, and the lock that keeps other processes away. The lock is on a file beside the database, since closing
+/// a second handle to the database itself would release the locks of SQLite.
 pub(super) fn for_writing(path: &Path) -> Result<(Connection, File), OpenError> {
     let unusable = |source| OpenError::Unusable { path: path.to_owned(), source };
     private::open_or_create(path).map_err(unusable)?;
@@ -110,16 +110,16 @@ fn check(connection: &Connection, path: &Path) -> Result<(), OpenError> {
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // FULL: what is answered is on the disk, even if the power fails.
+    // FULL, so that an acknowledged change is on the disk even if the power fails.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -2048)?;
-    // Cache of the log; emptying it costs two more waits for the disk.
+    // The greatest length of the write-ahead log, in pages. Each checkpoint costs two more waits for the disk.
     connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
     connection.pragma_update(None, "journal_size_limit", 32 << 20)?;
     migrate(connection)
 }
 
-/// Takes the steps that are still to be taken, each wholly or not at all.
+/// Runs the steps that the file still needs, each in a transaction.
 fn migrate(connection: &Connection) -> rusqlite::Result<()> {
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     for (number, step) in (1..).zip(STEPS).filter(|(number, _)| *number > version) {

@@ -1,19 +1,19 @@
-//! The database and what stands beside it belong to their owner alone: whoever else may read or change them on this machine
-//! would need no key for it.
+//! Only the owner may use the database and the files beside it: another user of this machine who can read or change them would need
+//! no key of this service.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// Read and written by the owner.
+/// The mode of a file that only its owner may read and write.
 const OWNER_ONLY: u32 = 0o600;
 
-/// What SQLite and the lock put beside a database. SQLite gives its own files the mode of the database.
+/// How the names of the files beside a database end. SQLite gives its own files the mode of the database.
 const BESIDE: [&str; 4] = ["-lock", "-wal", "-shm", "-journal"];
 
 /// Opens a file for reading and writing, or creates it for its owner alone, whatever the umask is. The mode of a file that
-/// exists is left as it is: it may be another program's.
+/// exists stays as it is, since the file may belong to another program.
 pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
     let options = || {
         let mut options = OpenOptions::new();
@@ -31,15 +31,15 @@ pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
     }
 }
 
-/// The path of what stands beside a database.
+/// The path of a file beside a database.
 pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
     path.push(suffix);
     path.into()
 }
 
-/// Takes a database of ours and what stands beside it from everybody but their owner, and says so where that changes anything: an
-/// earlier version made files that everybody could read.
+/// Takes all rights but those of the owner from a database of this program and the files beside it, and logs where that changes
+/// anything: an earlier version created files that every user could read.
 pub(super) fn keep(database: &Path) {
     let companions = BESIDE.map(|suffix| beside(database, suffix));
     for path in [database.to_owned()].iter().chain(&companions) {

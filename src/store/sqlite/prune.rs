@@ -1,4 +1,4 @@
-//! Removing topics that nobody has changed for long, from a file that no process has open.
+//! Removes topics that have not changed for long, from a file that no process has open.
 
 use std::io;
 use std::path::Path;
@@ -8,7 +8,7 @@ use super::open::OpenError;
 use crate::store::Pruned;
 
 /// Counts the topics that have not been claimed since `before` (in milliseconds since 1970) and of which nothing is left to
-/// announce; with `remove`, removes them. Cut short, it has removed some of them.
+/// announce; with `remove`, removes them. If the process is ended on the way, some of them are removed.
 pub fn prune(
     path: &Path,
     before: u64,
@@ -16,7 +16,7 @@ pub fn prune(
     mut progress: impl FnMut(Pruned),
 ) -> Result<Pruned, OpenError> {
     if !path.exists() {
-        // Opening would create it.
+        // Opening the file would create it.
         let source = io::Error::from(io::ErrorKind::NotFound);
         return Err(OpenError::Unusable { path: path.to_owned(), source });
     }

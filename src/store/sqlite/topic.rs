@@ -1,4 +1,4 @@
-//! The state of one topic, and what adding, claiming and acknowledging make of it. No I/O.
+//! The state of one topic, and how additions, claims and acknowledgements change it. No I/O.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::store::{Add, AddError, Announcement, Claim, ClaimTerms, GRACE, LONGES
 /// Milliseconds since 1970, by the store's clock.
 pub(super) type Millis = i64;
 
-/// See the table `topic` for the fields that are kept in the file.
+/// The table `topic` describes the fields that are kept in the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct TopicState {
     pub(super) value: i64,
@@ -17,7 +17,7 @@ pub(super) struct TopicState {
     pub(super) published: u64,
     pub(super) previous: u64,
     pub(super) acknowledged: u64,
-    /// When it was claimed last.
+    /// When the topic was claimed last.
     pub(super) claimed: Millis,
     /// When the outbox mark becomes overdue; `None` without a mark. Not kept in the file.
     pub(super) due: Option<Millis>,
@@ -25,11 +25,11 @@ pub(super) struct TopicState {
     pub(super) gate: Millis,
 }
 
-/// A topic as the batch leaves it.
+/// A topic as a batch leaves it.
 pub(super) struct Draft {
     pub(super) state: TopicState,
     pub(super) changed: bool,
-    /// The batch has created it.
+    /// Whether the batch has created the topic.
     pub(super) created: bool,
 }
 
@@ -57,7 +57,7 @@ impl TopicState {
         if let Some(lease) = add.claim {
             return Ok(Some(self.publish(lease, now)));
         }
-        // A mark that is leased keeps its lease.
+        // A mark with a lease keeps its lease.
         let due = self.unclaimed_until(now);
         self.due.get_or_insert(due);
         Ok(None)
@@ -67,7 +67,7 @@ impl TopicState {
     pub(super) fn claim(&mut self, terms: ClaimTerms, now: Millis) -> Claim {
         if self.revision > self.published {
             if self.gate > now {
-                // Whoever is told so comes back when it opens: until then, and the grace, it is no matter for sweeps.
+                // The origin that gets this answer claims again when the gate opens, so the mark is not overdue before then and the grace.
                 self.due = Some(self.unclaimed_until(now));
                 return Claim::Wait(Duration::from_millis((self.gate - now).unsigned_abs()));
             }
@@ -83,7 +83,7 @@ impl TopicState {
         Claim::Nothing
     }
 
-    /// Takes note of an acknowledged claim.
+    /// Applies the acknowledgement of a claim.
     pub(super) fn acknowledge(&mut self, id: EventId, now: Millis) {
         let last_claim = id.epoch == self.epoch && id.revision == self.published;
         if !last_claim || self.acknowledged == self.published {
@@ -93,13 +93,13 @@ impl TopicState {
         self.due = (self.revision > self.published).then(|| self.unclaimed_until(now));
     }
 
-    /// The state as others see it.
+    /// The state as readers see it.
     pub(super) fn reading(&self) -> Reading {
         Reading { value: self.value, id: self.event(self.revision), published: self.event(self.published) }
     }
 
-    /// When a mark that is nobody's becomes overdue: a grace after now, or after the gate opens, as nobody can announce the
-    /// topic before.
+    /// When a mark without a lease becomes overdue: a grace after now, or after the gate opens, since the topic cannot be announced
+    /// before.
     fn unclaimed_until(&self, now: Millis) -> Millis {
         (self.gate.max(now) + millis(GRACE)).min(now + millis(LONGEST_LEASE))
     }
@@ -114,7 +114,7 @@ impl TopicState {
 
     fn announcement(&self) -> Announcement {
         Announcement {
-            // Only what has not changed since is announced again.
+            // A claim is repeated only if the topic has not changed since, so the value is the present one.
             value: self.value,
             id: self.event(self.published),
             prev: self.event(self.previous),

@@ -1,4 +1,4 @@
-//! One batch of the writer: what it has come to so far. Other threads see none of it before the commit.
+//! One batch of the writer: the topics that it has changed so far. Other threads see none of it before the commit.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -15,9 +15,9 @@ pub(super) struct WriteBatch<'a> {
     committed: &'a CommittedTopics,
     now: Millis,
     topics: HashMap<Topic, Draft>,
-    /// Something has to be on the disk before the answers go out.
+    /// The answers must wait until the disk has the changes.
     must_write: bool,
-    /// How many idempotency keys it has remembered.
+    /// How many idempotency keys the batch has written.
     remembered: usize,
     /// A transaction is open.
     begun: bool,
@@ -29,7 +29,7 @@ impl<'a> WriteBatch<'a> {
         WriteBatch { file, committed, now, topics, must_write: false, remembered: 0, begun: false }
     }
 
-    /// Adds; the outer error is the disk's.
+    /// Adds to a topic. The outer error is that of the disk.
     pub(super) fn add(&mut self, add: &Add) -> Result<Result<Added, AddError>, StoreError> {
         if let Some(key) = &add.key {
             return self.add_once(add, key);
@@ -50,7 +50,7 @@ impl<'a> WriteBatch<'a> {
     }
 
     fn add_once(&mut self, add: &Add, key: &IdempotencyKey) -> Result<Result<Added, AddError>, StoreError> {
-        // Within the transaction, so that keys used earlier in the batch are seen.
+        // The transaction must have begun, so that keys used earlier in the batch are found.
         self.begin()?;
         if let Some(used) = self.file.key(&add.topic, key, self.now).map_err(StoreError::new)? {
             return Ok(if used.amount == add.sum {
@@ -78,7 +78,7 @@ impl<'a> WriteBatch<'a> {
         Ok(claim)
     }
 
-    /// Takes note of an acknowledged claim.
+    /// Applies the acknowledgement of a claim.
     pub(super) fn acknowledge(&mut self, topic: &Topic, id: EventId) -> Result<(), StoreError> {
         let now = self.now;
         let draft = self.draft(topic)?;
@@ -88,34 +88,34 @@ impl<'a> WriteBatch<'a> {
         Ok(())
     }
 
-    /// Makes the commit write something, to see whether the disk takes it.
+    /// Makes the commit write to the file, to try the disk.
     pub(super) fn touch_disk(&mut self) -> Result<(), StoreError> {
         self.begin()?;
         self.file.touch().map_err(StoreError::new)
     }
 
-    /// Deletes up to so many expired keys; whether there may be more.
+    /// Deletes up to `most` expired keys, and returns whether there may be more.
     pub(super) fn purge_keys(&mut self, most: usize) -> Result<bool, StoreError> {
         self.begin()?;
         self.file.purge_keys(self.now, most).map_err(StoreError::new)
     }
 
-    /// How many idempotency keys it has remembered.
+    /// How many idempotency keys the batch has written.
     pub(super) fn remembered(&self) -> usize {
         self.remembered
     }
 
-    /// Whether the answers have to wait for the disk.
+    /// Whether the answers must wait for the disk.
     pub(super) fn must_write(&self) -> bool {
         self.must_write
     }
 
-    /// Whether the end of the batch says something of the disk.
+    /// Whether the batch has used the disk, so that its result shows the state of the disk.
     pub(super) fn uses_disk(&self) -> bool {
         self.must_write || self.begun
     }
 
-    /// Puts everything on the disk where the answers have to wait for that, and then into memory.
+    /// Writes the changes to the disk if the answers must wait for that, and then to memory.
     pub(super) fn commit(mut self) -> Result<(), StoreError> {
         if self.must_write {
             self.begin()?;

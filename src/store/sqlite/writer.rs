@@ -1,8 +1,8 @@
-//! The one thread that changes anything. It takes everything that waits into one batch: one transaction, one wait for
-//! the disk, and only then the answers. A batch that fails leaves nothing behind, on the disk or in memory.
+//! The one thread that writes. It takes all commands that wait into one batch: one transaction, one wait for the disk, and only
+//! then the answers. A batch that fails changes nothing, on the disk or in memory.
 //!
-//! Claims and acknowledgements alone do not wait for the disk. Losing them with the process is harmless: what was
-//! claimed is then announced again, with the same id. They are saved within [`SAVE_AFTER`].
+//! A batch that has only claims and acknowledgements does not wait for the disk. If they are lost with the process, the claimed
+//! topics are announced again with the same ids, which does no harm. They are saved within [`SAVE_AFTER`].
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -19,14 +19,15 @@ use crate::store::{Add, AddError, Added, Claim, ClaimTerms, StoreError};
 /// How long claims and acknowledgements stay in memory only.
 const SAVE_AFTER: Duration = Duration::from_secs(1);
 
-/// How often expired keys are looked for: while there are more, and when there were no more.
+/// The pause before expired keys are looked for again: if there were more than were deleted, and if there were not.
 const PURGE_PAUSE: Duration = Duration::from_secs(1);
 const PURGE_REST: Duration = Duration::from_secs(60);
-/// So many are deleted then; and while there are more, in every batch so many times what it has remembered: as many expire
-/// as came a day before, and those that wait must become fewer.
+/// How many expired keys are deleted at such a time.
+/// While there are more, each batch deletes [`PURGE_FACTOR`] keys for each key that it has written: as many keys expire as were
+/// written a day before, and the number of expired keys must shrink.
 const PURGE_STEP: usize = 1000;
 const PURGE_FACTOR: usize = 2;
-/// The most in one batch, some 40 ms of its time.
+/// The most keys that one batch deletes, which takes about 40 ms.
 const PURGE_MOST: usize = 8192;
 
 /// The most commands in one batch.
@@ -34,7 +35,7 @@ const BATCH: usize = 4096;
 
 type AnswerSender<T> = oneshot::Sender<T>;
 
-/// What the writer is asked for, and where the answer goes.
+/// A command for the writer, with the sender of its answer.
 pub(super) enum WriteCommand {
     Add(Vec<Add>, AnswerSender<Vec<Result<Added, AddError>>>),
     Claim(Vec<Topic>, ClaimTerms, AnswerSender<Vec<Result<Claim, StoreError>>>),
@@ -42,8 +43,8 @@ pub(super) enum WriteCommand {
     Ping(AnswerSender<Result<(), StoreError>>),
 }
 
-/// An answer that waits for the end of its batch; `None` when the batch failed before it. The number is how many
-/// items were asked about.
+/// An answer that waits for the end of its batch; `None` if the batch had failed before the command. The number is how many items
+/// the command had.
 enum PendingAnswer {
     Add(usize, Option<Vec<Result<Added, AddError>>>, AnswerSender<Vec<Result<Added, AddError>>>),
     Claim(usize, Option<Vec<Claim>>, AnswerSender<Vec<Result<Claim, StoreError>>>),
@@ -54,22 +55,22 @@ enum PendingAnswer {
 pub(super) struct Writer {
     file: StoreFile,
     committed: Arc<CommittedTopics>,
-    /// The last batch that used the disk failed: a ping must try it.
+    /// The last batch that used the disk has failed, so a ping must try the disk.
     failing: bool,
-    /// The last attempt to save claims failed, and that has been said.
+    /// The last attempt to save claims has failed, and that has been logged.
     saving_fails: bool,
     purges: KeyPurge,
 }
 
-/// When expired keys are to be deleted.
+/// When the writer deletes expired keys.
 struct KeyPurge {
     at: Instant,
-    /// There were more than were deleted the last time.
+    /// The last time there were more keys than were deleted.
     behind: bool,
 }
 
 impl Writer {
-    /// The writer of a file, whose commits go to `committed`.
+    /// The writer of a file. It puts what it has committed into `committed`.
     pub(super) fn new(file: StoreFile, committed: Arc<CommittedTopics>) -> Self {
         Writer {
             file,
@@ -80,7 +81,7 @@ impl Writer {
         }
     }
 
-    /// Works until all senders are gone and everything is done.
+    /// Works until all senders are dropped and all commands are done.
     pub(super) fn run(mut self, commands: &Receiver<WriteCommand>) {
         let mut save_at: Option<Instant> = None;
         loop {
@@ -109,7 +110,7 @@ impl Writer {
         let mut failure = None;
         let pending: Vec<_> =
             commands.map(|command| take(&mut batch, command, &mut failure, self.failing)).collect();
-        // Claims alone touch no disk, so their success says nothing of it.
+        // A batch of claims alone does not use the disk, so its success does not show that the disk works.
         let tried_disk = batch.uses_disk();
         let end = match failure {
             None => Self::finish(batch, &mut self.purges),
@@ -197,7 +198,7 @@ fn take(
     }
 }
 
-/// Does the work unless something has failed already; keeps the first failure.
+/// Does the work unless an earlier command of the batch has failed. Keeps the first failure.
 fn attempt<T>(failure: &mut Option<StoreError>, work: impl FnOnce() -> Result<T, StoreError>) -> Option<T> {
     if failure.is_some() {
         return None;
@@ -206,7 +207,7 @@ fn attempt<T>(failure: &mut Option<StoreError>, work: impl FnOnce() -> Result<T,
 }
 
 impl PendingAnswer {
-    /// Answers; whoever asked may have gone away meanwhile.
+    /// Sends the answer. The caller may have stopped waiting, so a failure to send is ignored.
     fn send(self, failure: Option<&StoreError>) {
         match self {
             PendingAnswer::Add(len, added, answer) => {

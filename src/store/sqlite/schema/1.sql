@@ -1,19 +1,19 @@
--- One row per topic that has ever changed. Gates, leases and the outbox live in the memory of the one process that
--- has the file: after a restart, whatever is not acknowledged is announced (again).
+-- One row per topic that has changed. Gates, leases and the outbox are in the memory of the one process that has the file. After
+-- a restart, each topic that is not acknowledged is announced, perhaps for the second time.
 CREATE TABLE topic (
     name TEXT PRIMARY KEY,
     value INTEGER NOT NULL,
     revision INTEGER NOT NULL,
     epoch INTEGER NOT NULL,
-    -- The revision claimed last, the value then, and the revision claimed before it; 0 where there is none.
+    -- The revision claimed last, the value at that time, and the revision claimed before it; 0 if there is none.
     published INTEGER NOT NULL,
     published_value INTEGER NOT NULL,
     previous INTEGER NOT NULL,
-    -- The revision acknowledged last. Less than the revision: the topic still has to be announced.
+    -- The revision acknowledged last. If it is less than the revision, the topic still has to be announced.
     acknowledged INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- What the first use of an idempotency key was answered with.
+-- The amount and the answer of the first use of an idempotency key.
 CREATE TABLE idempotency (
     topic TEXT NOT NULL,
     key TEXT NOT NULL,
