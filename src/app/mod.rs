@@ -17,7 +17,7 @@ use actix_web::web::{Data, ServiceConfig};
 use tokio::sync::Semaphore;
 
 use crate::announcer::{Announcer, Outlets, Running};
-use crate::http::{CacheTerms, Context, Home, Metrics, Shared, ops_routes, routes};
+use crate::http::{CacheTerms, HomePage, Metrics, SharedContext, WorkerContext, ops_routes, routes};
 use crate::hub::{Hub, WorkerListeners};
 use crate::limits::{self, Limits};
 use crate::live::Live;
@@ -103,7 +103,7 @@ impl App {
             verifier.clone(),
             Arc::clone(&limits),
         );
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SharedContext {
             verifier,
             prefix: settings.grip_prefix.clone(),
             keep_alive: settings.streams_keep_alive,
@@ -111,7 +111,7 @@ impl App {
                 true => CacheTerms::purged(settings.cache_max_age, settings.cache_stale_if_error),
                 false => CacheTerms::unpurged(),
             },
-            home: Home::new(settings.counters_known.as_deref()),
+            home: HomePage::new(settings.counters_known.as_deref()),
             known: settings.counters_known.clone().map(|ids| ids.into_iter().collect()),
             streams: Arc::new(Semaphore::new(capacity.streams)),
             limits,
@@ -181,14 +181,14 @@ struct WorkerFactory {
     store: StoreKind,
     announcer: Announcer,
     hub: Option<Arc<Hub>>,
-    shared: Arc<Shared>,
+    shared: Arc<SharedContext>,
 }
 
 impl WorkerFactory {
     /// Called once per worker, in its thread: each has its own connection to the store, and its own listeners where it serves
     /// streams.
-    fn context(&self, streams: Option<Arc<WorkerListeners>>) -> Context {
-        Context {
+    fn context(&self, streams: Option<Arc<WorkerListeners>>) -> WorkerContext {
+        WorkerContext {
             live: Live::new(self.store.open_connection(), self.announcer.clone()),
             streams,
             announcer: self.announcer.clone(),

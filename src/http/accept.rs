@@ -5,27 +5,7 @@ use std::cmp::Reverse;
 use actix_web::http::header::{ACCEPT, HeaderMap};
 
 use super::error::ApiError;
-
-/// A representation of a counter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Media {
-    /// `text/plain`: what is sent when all are equally welcome.
-    Plain,
-    /// `application/json`
-    Json,
-    /// `text/event-stream`
-    Stream,
-}
-
-impl Media {
-    fn names(self) -> (&'static str, &'static str) {
-        match self {
-            Media::Plain => ("text", "plain"),
-            Media::Json => ("application", "json"),
-            Media::Stream => ("text", "event-stream"),
-        }
-    }
-}
+use super::media::Media;
 
 /// The best of `offered` for the request's `Accept`, the first where there is none; or 406. Higher `q` wins, then the
 /// more specific range, then the one named first, then the one offered first.
@@ -34,7 +14,7 @@ pub(super) fn negotiate(headers: &HeaderMap, offered: &[Media]) -> Result<Media,
     for value in headers.get_all(ACCEPT) {
         let text = value.to_str().map_err(|_| ApiError::BadRequest("Accept must be ASCII".into()))?;
         says_something |= !text.trim().is_empty();
-        ranges.extend(text.split(',').filter_map(Range::parse));
+        ranges.extend(text.split(',').filter_map(MediaRange::parse));
     }
     if !says_something {
         return offered.first().copied().ok_or(ApiError::NotAcceptable(""));
@@ -60,14 +40,14 @@ pub(super) fn negotiate(headers: &HeaderMap, offered: &[Media]) -> Result<Media,
 }
 
 /// One media range of an `Accept` header.
-struct Range<'a> {
+struct MediaRange<'a> {
     kind: &'a str,
     subtype: &'a str,
     /// Thousandths.
     quality: u16,
 }
 
-impl<'a> Range<'a> {
+impl<'a> MediaRange<'a> {
     /// `None` for what is no media range: it matches nothing, as an unknown type would.
     fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
@@ -81,7 +61,7 @@ impl<'a> Range<'a> {
                 quality = (number.clamp(0.0, 1.0) * 1000.0) as u16;
             }
         }
-        Some(Range { kind, subtype, quality })
+        Some(MediaRange { kind, subtype, quality })
     }
 
     fn matches(&self, media: Media) -> bool {

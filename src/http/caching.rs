@@ -10,7 +10,7 @@ use actix_web::HttpResponseBuilder;
 use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, VARY};
 use smol_str::format_smolstr;
 
-use super::accept::Media;
+use super::media::Media;
 use crate::domain::Topic;
 
 /// For answers that no cache may keep.

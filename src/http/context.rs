@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::caching::CacheTerms;
-use super::home::Home;
+use super::home::page::HomePage;
 use super::metrics::Metrics;
 use crate::announcer::Announcer;
 use crate::domain::CounterId;
@@ -16,36 +16,36 @@ use crate::hub::WorkerListeners;
 use crate::limits::Limits;
 use crate::live::Live;
 
-/// One per worker.
-pub struct Context {
-    /// The use cases.
+/// What one worker has of its own, and what it shares with the other workers.
+pub struct WorkerContext {
+    /// The use cases: read and add.
     pub live: Live,
-    /// Present where streams may be held in this process: this worker's.
+    /// This worker's listeners; `None` if this process holds no streams.
     pub streams: Option<Arc<WorkerListeners>>,
-    /// For `/readyz`.
+    /// The announcer: `/readyz` reads its state, and a recovery may tell it to announce a topic again.
     pub announcer: Announcer,
     /// What all workers share.
-    pub shared: Arc<Shared>,
+    pub shared: Arc<SharedContext>,
 }
 
 /// What all workers share.
-pub struct Shared {
-    /// Present where there is a GRIP proxy.
+pub struct SharedContext {
+    /// Checks the signatures of GRIP proxies; `None` if there is no proxy.
     pub verifier: Option<Arc<Verifier>>,
-    /// Behind which prefix the GRIP channels stand.
+    /// The prefix of all GRIP channels.
     pub prefix: String,
-    /// After how long a silence a stream says that it is there.
+    /// How long a stream may be silent before it gets a keep-alive comment.
     pub keep_alive: Duration,
     /// What caches may keep.
     pub cache: CacheTerms,
-    /// Where set, other counters are 404.
+    /// The counters that there are; all others are 404. `None` if any id is a counter.
     pub known: Option<HashSet<CounterId>>,
-    /// The page that shows what this is.
-    pub home: Home,
-    /// As many permits as there may be streams in this process, so that other requests still find a connection.
+    /// The home page.
+    pub home: HomePage,
+    /// One permit for each stream that this process may hold. Their number leaves connections for other requests.
     pub streams: Arc<Semaphore>,
-    /// What one client may take.
+    /// The limits of clients.
     pub limits: Arc<Limits>,
-    /// For `/metrics` and the routes.
+    /// What `/metrics` exports and where the routes count their requests.
     pub metrics: Metrics,
 }

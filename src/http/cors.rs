@@ -24,7 +24,7 @@ const LONGEST_LIST: usize = 1024;
 
 /// Whose requests an answer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cors {
+pub(super) enum CorsPolicy {
     /// Pages of other origins may ask with credentials (cookies of the same host, `withCredentials`), which the service does not look at.
     /// A browser shows such a page the answer only if it names the page's origin.
     Public,
@@ -32,10 +32,10 @@ pub(super) enum Cors {
     Operators,
 }
 
-impl Cors {
+impl CorsPolicy {
     /// The origin that the answer has to name.
     pub(super) fn origin(self, request: &HeaderMap) -> Option<HeaderValue> {
-        let origin = request.get(ORIGIN).filter(|_| self == Cors::Public)?;
+        let origin = request.get(ORIGIN).filter(|_| self == CorsPolicy::Public)?;
         let harmless = (1..=LONGEST_ORIGIN).contains(&origin.len())
             && origin.as_bytes().iter().all(u8::is_ascii_graphic);
         harmless.then(|| origin.clone())

@@ -4,21 +4,26 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
-use super::accept::{Media, negotiate};
+use super::accept::negotiate;
 use super::amount::amount;
 use super::caching::{self, NO_STORE};
-use super::context::Context;
+use super::context::WorkerContext;
 use super::error::ApiError;
-use super::{limited, streams};
+use super::limit_checks::{add, check_amount, check_write};
+use super::media::Media;
+use super::streams;
 use crate::domain::{CounterId, IdempotencyKey, Topic};
 
 /// The present value, or a stream that begins with it; 304 where the client has the value already.
-pub(super) async fn get(request: HttpRequest, context: Data<Context>) -> Result<HttpResponse, ApiError> {
+pub(super) async fn get(
+    request: HttpRequest,
+    context: Data<WorkerContext>,
+) -> Result<HttpResponse, ApiError> {
     let id = counter_id(&request, &context)?;
     let topic = Topic::counter(&id);
     let media = negotiate(request.headers(), &[Media::Plain, Media::Json, Media::Stream])?;
     if media == Media::Stream {
-        return streams::open(&request, &context, topic, &recovery_path(&id)).await;
+        return streams::open(&request, &context, &topic, &recovery_path(&id)).await;
     }
     let reading = context.live.read(topic.clone()).await.map_err(ApiError::unread)?;
     let etag = caching::etag(media, reading.value);
@@ -32,24 +37,27 @@ pub(super) async fn get(request: HttpRequest, context: Data<Context>) -> Result<
 pub(super) async fn post(
     request: HttpRequest,
     payload: Payload,
-    context: Data<Context>,
+    context: Data<WorkerContext>,
 ) -> Result<HttpResponse, ApiError> {
-    limited::write(&request, &context)?;
+    check_write(&request, &context)?;
     let id = counter_id(&request, &context)?;
     let media = negotiate(request.headers(), &[Media::Plain, Media::Json])?;
     let key = idempotency_key(&request)?;
     let amount = amount(&request, payload).await?;
-    limited::amount(&context, amount)?;
-    let value = limited::add(&request, &context, Topic::counter(&id), amount, key).await?;
+    check_amount(&context, amount)?;
+    let value = add(&request, &context, Topic::counter(&id), amount, key).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, NO_STORE.clone()));
     Ok(represent(response, media, &id, value))
 }
 
 /// What a GRIP proxy asks on behalf of listeners that may have missed something.
-pub(super) async fn recover(request: HttpRequest, context: Data<Context>) -> Result<HttpResponse, ApiError> {
+pub(super) async fn recover(
+    request: HttpRequest,
+    context: Data<WorkerContext>,
+) -> Result<HttpResponse, ApiError> {
     let id = counter_id(&request, &context)?;
-    streams::recover(&request, &context, Topic::counter(&id), &recovery_path(&id)).await
+    streams::recover(&request, &context, &Topic::counter(&id), &recovery_path(&id)).await
 }
 
 /// The path must be byte-identical for all listeners of a counter: the proxy shares one recovery between them by it.
@@ -57,7 +65,7 @@ fn recovery_path(id: &CounterId) -> String {
     format!("/counters/{id}/recover")
 }
 
-fn counter_id(request: &HttpRequest, context: &Context) -> Result<CounterId, ApiError> {
+fn counter_id(request: &HttpRequest, context: &WorkerContext) -> Result<CounterId, ApiError> {
     let text = request.match_info().get("id").unwrap_or_default();
     let id: CounterId = text.parse().map_err(|error| ApiError::BadRequest(format!("{error}")))?;
     match &context.shared.known {

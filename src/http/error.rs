@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
 use super::caching::NO_STORE;
-use super::limited::{Limited, RATELIMIT, RATELIMIT_POLICY};
+use super::exceeded_limit::ExceededLimit;
 use crate::grip::HoldError;
 use crate::store::{AddError, StoreError};
 
@@ -60,7 +60,7 @@ pub enum ApiError {
     NoProxy,
     /// The client has taken as much as it may for now.
     #[error(transparent)]
-    TooManyRequests(Box<Limited>),
+    TooManyRequests(Box<ExceededLimit>),
     /// There are as many topics as there may be, and this one would be new.
     #[error("there is no room for a new counter; those there are can be used as before; nothing was changed")]
     TooManyTopics,
@@ -122,7 +122,7 @@ impl ApiError {
 
 /// The body of an error, in the order of RFC 9457.
 #[derive(Serialize)]
-struct Problem {
+struct ProblemBody {
     #[serde(rename = "type")]
     kind: String,
     title: &'static str,
@@ -168,14 +168,11 @@ impl ResponseError for ApiError {
             // By this, clients tell the two 415 apart (RFC 9110, 15.5.16).
             ApiError::UnsupportedEncoding => response.insert_header((ACCEPT_ENCODING, "identity")),
             ApiError::MethodNotAllowed(methods) => response.insert_header((ALLOW, *methods)),
-            ApiError::TooManyRequests(limited) => response
-                .insert_header((RETRY_AFTER, limited.retry_after))
-                .insert_header((RATELIMIT_POLICY.clone(), limited.policy.as_str()))
-                .insert_header((RATELIMIT.clone(), limited.left.as_str())),
+            ApiError::TooManyRequests(limit) => limit.insert_headers(&mut response),
             ApiError::Unavailable { .. } => response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS)),
             _ => &mut response,
         };
-        let problem = Problem {
+        let problem = ProblemBody {
             kind: format!("urn:livecounter:problem:{slug}"),
             title,
             status: status.as_u16(),

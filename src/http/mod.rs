@@ -7,12 +7,13 @@ mod context;
 mod cors;
 mod counters;
 mod error;
+mod exceeded_limit;
 mod home;
-mod limit_metrics;
-mod limited;
+mod limit_checks;
+mod media;
 mod metrics;
+mod middleware;
 mod multipart;
-mod observe;
 mod operations;
 mod streams;
 
@@ -26,14 +27,14 @@ use actix_web::web::{ServiceConfig, get, head, method, post, resource, to};
 use actix_web::{Handler, HttpRequest, HttpResponse, Resource, Responder};
 
 pub use caching::CacheTerms;
-pub use context::{Context, Shared};
+pub use context::{SharedContext, WorkerContext};
 pub use error::ApiError;
-pub use home::Home;
-pub use limited::Limited;
-pub use metrics::Metrics;
+pub use exceeded_limit::ExceededLimit;
+pub use home::page::HomePage;
+pub use metrics::{Metrics, RequestMetrics};
 
-use cors::Cors;
-use metrics::{Requests, Route};
+use cors::CorsPolicy;
+use metrics::RouteMetrics;
 
 /// The methods of what is only read.
 const READ: &str = "GET, HEAD, OPTIONS";
@@ -43,7 +44,7 @@ const ALL: &str = "GET, HEAD, POST, OPTIONS";
 /// The routes. What is not in this table is 404, or 405 with `Allow`.
 ///
 /// `metrics` says whether `/metrics` is among them: not where operators have a listener of their own.
-pub fn routes(config: &mut ServiceConfig, requests: &Arc<Requests>, metrics: bool) {
+pub fn routes(config: &mut ServiceConfig, requests: &Arc<RequestMetrics>, metrics: bool) {
     let r = requests;
     // One pattern with an optional slash: a set of two would be searched twice.
     let counter = resource("/counters/{id:[^/]*}{slash:/?}")
@@ -55,7 +56,7 @@ pub fn routes(config: &mut ServiceConfig, requests: &Arc<Requests>, metrics: boo
             "/counters/{id}/",
             ALL,
             counter.route(post().to(counters::post)),
-            Cors::Public,
+            CorsPolicy::Public,
         ))
         .service(readable(r, "/counters/{id}/recover", counters::recover))
         .service(readable(r, "/", home::page))
@@ -68,16 +69,17 @@ pub fn routes(config: &mut ServiceConfig, requests: &Arc<Requests>, metrics: boo
 }
 
 /// The routes of the listener for operators.
-pub fn ops_routes(config: &mut ServiceConfig, requests: &Arc<Requests>) {
+pub fn ops_routes(config: &mut ServiceConfig, requests: &Arc<RequestMetrics>) {
     config.service(measurements(requests));
     health_routes(config, requests);
 }
 
 /// What every listener has, and at last what is not there.
-fn health_routes(config: &mut ServiceConfig, r: &Arc<Requests>) {
-    let route = Arc::new(Route::new("", r));
-    let observed =
-        from_fn(move |request, next| observe::observe(Arc::clone(&route), Cors::Public, request, next));
+fn health_routes(config: &mut ServiceConfig, r: &Arc<RequestMetrics>) {
+    let route = Arc::new(RouteMetrics::new("", r));
+    let observed = from_fn(move |request, next| {
+        middleware::observe(Arc::clone(&route), CorsPolicy::Public, request, next)
+    });
     config
         .service(readable(r, "/healthz", operations::healthz))
         .service(readable(r, "/readyz", operations::readyz))
@@ -86,7 +88,7 @@ fn health_routes(config: &mut ServiceConfig, r: &Arc<Requests>) {
 
 /// A resource that is only read.
 fn readable<F, Args>(
-    requests: &Arc<Requests>,
+    requests: &Arc<RequestMetrics>,
     template: &'static str,
     handler: F,
 ) -> impl HttpServiceFactory + use<F, Args>
@@ -96,29 +98,29 @@ where
     F::Output: Responder + 'static,
 {
     let resource = resource(template).route(get().to(handler.clone())).route(head().to(handler));
-    finish_resource(requests, template, READ, resource, Cors::Public)
+    finish_resource(requests, template, READ, resource, CorsPolicy::Public)
 }
 
-fn measurements(requests: &Arc<Requests>) -> impl HttpServiceFactory + use<> {
+fn measurements(requests: &Arc<RequestMetrics>) -> impl HttpServiceFactory + use<> {
     let handler = operations::metrics;
     let resource = resource("/metrics").route(get().to(handler)).route(head().to(handler));
-    finish_resource(requests, "/metrics", READ, resource, Cors::Operators)
+    finish_resource(requests, "/metrics", READ, resource, CorsPolicy::Operators)
 }
 
 /// What every resource ends with: preflight, 405, and being observed under its template.
 fn finish_resource(
-    requests: &Arc<Requests>,
+    requests: &Arc<RequestMetrics>,
     template: &'static str,
     methods: &'static str,
     resource: Resource,
-    cors: Cors,
+    cors: CorsPolicy,
 ) -> impl HttpServiceFactory + use<> {
-    let route = Arc::new(Route::new(template, requests));
+    let route = Arc::new(RouteMetrics::new(template, requests));
     let preflight = move |request: HttpRequest| cors::preflight(request, methods);
     let resource = resource
         .route(method(Method::OPTIONS).to(preflight))
         .default_service(to(move || not_allowed(methods)));
-    resource.wrap(from_fn(move |request, next| observe::observe(Arc::clone(&route), cors, request, next)))
+    resource.wrap(from_fn(move |request, next| middleware::observe(Arc::clone(&route), cors, request, next)))
 }
 
 async fn not_allowed(methods: &'static str) -> Result<HttpResponse, ApiError> {

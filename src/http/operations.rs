@@ -8,8 +8,8 @@ use actix_web::web::Data;
 use serde_json::json;
 
 use super::caching::{FIVE_MINUTES, NO_STORE};
-use super::context::Context;
-use super::observe::Cause;
+use super::context::WorkerContext;
+use super::middleware::FailureCause;
 
 /// For how long announcements may fail before the origin calls itself not ready.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -23,7 +23,7 @@ pub(super) async fn healthz() -> HttpResponse {
 }
 
 /// 200 while the store answers and announcements get through; else 503, and what is wrong.
-pub(super) async fn readyz(context: Data<Context>) -> HttpResponse {
+pub(super) async fn readyz(context: Data<WorkerContext>) -> HttpResponse {
     let ping = context.live.ping().await;
     let store = if ping.is_ok() { "ok" } else { "unavailable" };
     let announcements = match context.announcer.stats().failing_for() {
@@ -37,13 +37,13 @@ pub(super) async fn readyz(context: Data<Context>) -> HttpResponse {
     if !ready {
         let cause =
             ping.map_or_else(|error| error.to_string(), |()| format!("announcements: {announcements}"));
-        response.extensions_mut().insert(Cause(cause));
+        response.extensions_mut().insert(FailureCause(cause));
     }
     response
 }
 
 /// The Prometheus text format.
-pub(super) async fn metrics(context: Data<Context>) -> HttpResponse {
+pub(super) async fn metrics(context: Data<WorkerContext>) -> HttpResponse {
     if let Some(topics) = &context.shared.limits.topics {
         // A store that does not answer leaves the number unknown, and is no reason to answer nothing else.
         let _ = topics.refresh(async || context.live.topic_count().await).await;

@@ -1,24 +1,24 @@
-//! The amounts that anybody may add.
+//! The range of amounts that a request may add.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::domain::{Amount, LIMIT};
 
-/// The least and the greatest amount, both allowed.
+/// A range of amounts; its least and its greatest amount belong to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Amounts {
     least: i64,
     greatest: i64,
 }
 
-/// The text is no range of amounts.
+/// A text that should be a range of amounts is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be LEAST..GREATEST, such as -1000..1000, with another number than 0, within ±9007199254740991")]
 pub struct ParseAmountsError;
 
 impl Amounts {
-    /// Whether the amount is one of these.
+    /// Whether the amount is within the range.
     pub fn contain(&self, amount: Amount) -> bool {
         (self.least..=self.greatest).contains(&amount.get())
     }
@@ -43,7 +43,7 @@ impl FromStr for Amounts {
     }
 }
 
-/// A whole number in plain digits; unlike an amount it may be 0.
+/// Parses one end of a range: a whole number in plain digits, which may be 0 although no amount may.
 fn bound(text: &str) -> Result<i64, ParseAmountsError> {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,12 +1,12 @@
-//! Whose request it is: the address that limits are counted by.
+//! Which client has sent a request: the address that limits are counted by.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use ipnet::{IpNet, Ipv4Net};
 
-/// What limits are counted by: an IPv4 address, or the first 64 bits of an IPv6 address, as one customer of a provider has
-/// at least so many addresses.
+/// What limits are counted by: an IPv4 address, or the first 64 bits of an IPv6 address, because a provider usually gives
+/// each customer all addresses that share these 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Client(IpAddr);
 
@@ -22,36 +22,36 @@ impl From<IpAddr> for Client {
     }
 }
 
-/// The addresses whose `X-Forwarded-For` is believed. An IPv4 address written as IPv6 (`::ffff:10.0.0.1`) is that IPv4
-/// address everywhere.
+/// The addresses of the proxies whose `X-Forwarded-For` is believed. An IPv4 address written as IPv6 (`::ffff:10.0.0.1`) is
+/// treated as that IPv4 address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 
 /// Why a text names no range of addresses.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseRangeError {
-    /// Neither an address nor a range.
+    /// The text is neither an address nor a range.
     #[error(
         "{0:?} is neither an address, such as 10.0.0.1 or fd00::1, nor a range, such as 10.0.0.0/8 or fd00::/8"
     )]
     NoRange(String),
-    /// The address has bits behind the prefix: perhaps the prefix is wrong.
+    /// The address has bits beyond its prefix, so either the address or the prefix may be wrong.
     #[error("{given} names an address within the range {range}: write the one or the other")]
     HostBits {
-        /// What was written.
+        /// The text as it was written.
         given: String,
-        /// The range with this prefix.
+        /// The range that the address and its prefix denote.
         range: String,
     },
 }
 
 impl TrustedProxies {
-    /// From addresses and ranges in CIDR notation.
+    /// Parses addresses and ranges in CIDR notation.
     pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, ParseRangeError> {
         texts.into_iter().map(range).collect::<Result<_, _>>().map(TrustedProxies)
     }
 
-    /// Whether none is trusted.
+    /// Whether no proxy is trusted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -60,11 +60,12 @@ impl TrustedProxies {
         self.0.iter().any(|range| range.contains(&address))
     }
 
-    /// Who sent a request that came from `peer` with these `X-Forwarded-For` headers, in their order.
+    /// The client that sent a request which came from `peer` with these `X-Forwarded-For` headers, in their order.
     ///
-    /// Each trusted proxy has written the address of its own peer behind those that it was given. So the headers are read
-    /// from their end, for as long as what has been found is a trusted proxy: the client is the first address that is not
-    /// one, or the last that was found. Nothing left of it is believed, nor anything left of an entry that is no address.
+    /// Each trusted proxy appends the address of its own peer to the entries that it received. So the entries are read from
+    /// the last to the first while the address found so far is a trusted proxy. The client is the first address that is no
+    /// trusted proxy, or the last address that was read. Entries before the client's are not believed, and an entry that is
+    /// no address ends the reading.
     pub fn client<'a>(
         &self,
         peer: IpAddr,
@@ -83,7 +84,7 @@ impl TrustedProxies {
     }
 }
 
-/// An address of `X-Forwarded-For`; some proxies write the port behind it.
+/// Parses one entry of `X-Forwarded-For`. Some proxies append the port to the address; the port is dropped.
 fn forwarded_address(entry: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(entry.trim_ascii()).ok()?;
     let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6);
@@ -94,8 +95,9 @@ fn forwarded_address(entry: &[u8]) -> Option<IpAddr> {
 
 fn range(text: &str) -> Result<IpNet, ParseRangeError> {
     let no_range = || ParseRangeError::NoRange(text.to_owned());
-    let (address, prefix) = text.split_once('/').map_or((text, None), |(it, prefix)| (it, Some(prefix)));
-    // By the standard library: the parser of ranges takes 010.0.0.0, which others read as an octal number.
+    let (address, prefix) =
+        text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+    // The standard library parses the address because ipnet accepts 010.0.0.0, which other programs read as octal.
     let address: IpAddr = address.parse().map_err(|_| no_range())?;
     let range = match prefix {
         Some(prefix) => prefix.parse().ok().and_then(|prefix| IpNet::new(address, prefix).ok()),
@@ -109,7 +111,7 @@ fn range(text: &str) -> Result<IpNet, ParseRangeError> {
     Ok(canonical(range))
 }
 
-/// A range within `::ffff:0:0/96` is one of IPv4.
+/// Turns a range within `::ffff:0:0/96` into the range of IPv4 addresses that it stands for.
 fn canonical(range: IpNet) -> IpNet {
     let IpNet::V6(mapped) = range else { return range };
     let prefix = mapped.prefix_len().checked_sub(96);
@@ -143,22 +145,22 @@ mod tests {
     fn only_what_trusted_proxies_have_written_is_believed() {
         let chain = ["127.0.0.0/8", "10.0.0.0/8", "fd00::/8"];
         for (ranges, peer, headers, expected) in [
-            // No proxy is trusted, or the peer is none.
+            // No proxy is trusted, or the peer is not a trusted proxy.
             (&[][..], "127.0.0.1", &["1.1.1.1"][..], "127.0.0.1"),
             (&chain, "192.0.2.1", &["1.1.1.1"], "192.0.2.1"),
             (&["10.0.0.2"], "10.0.0.1", &["1.1.1.1"], "10.0.0.1"),
-            // One proxy, two, and what the client itself had written before them.
+            // The request has passed one proxy or two; the client may have sent entries of its own.
             (&chain, "10.0.0.1", &["1.1.1.1"], "1.1.1.1"),
             (&chain, "10.0.0.1", &["6.6.6.6, 1.1.1.1"], "1.1.1.1"),
             (&chain, "10.0.0.1", &["6.6.6.6, 1.1.1.1, 10.0.0.2"], "1.1.1.1"),
             (&chain, "10.0.0.1", &["10.6.6.6, 1.1.1.1, 10.0.0.2"], "1.1.1.1"),
-            // Several headers are one list.
+            // Several headers count as one list.
             (&chain, "10.0.0.1", &["6.6.6.6", "1.1.1.1", "10.0.0.2"], "1.1.1.1"),
             (&chain, "10.0.0.1", &["1.1.1.1", "10.0.0.2,10.0.0.3"], "1.1.1.1"),
-            // All are trusted: the left-most. No header: the peer.
+            // If all addresses are trusted, the first entry is the client. Without a header, the peer is.
             (&chain, "10.0.0.1", &["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
             (&chain, "10.0.0.1", &[], "10.0.0.1"),
-            // An entry that is no address ends the walk, an empty one, too.
+            // An entry that is no address ends the reading; so does an empty entry.
             (&chain, "10.0.0.1", &["1.1.1.1, unknown"], "10.0.0.1"),
             (&chain, "10.0.0.1", &["1.1.1.1, unix:, 10.0.0.2"], "10.0.0.2"),
             (&chain, "10.0.0.1", &["1.1.1.1, 01.2.3.4"], "10.0.0.1"),
@@ -166,12 +168,12 @@ mod tests {
             (&chain, "10.0.0.1", &["1.1.1.1,"], "10.0.0.1"),
             (&chain, "10.0.0.1", &["1.1.1.1, 2.2.2.2 3.3.3.3"], "10.0.0.1"),
             (&chain, "10.0.0.1", &["1.1.1.1, _hidden"], "10.0.0.1"),
-            // Some write the port.
+            // Some proxies write the port.
             (&chain, "10.0.0.1", &["1.1.1.1:4711"], "1.1.1.1"),
             (&chain, "10.0.0.1", &["[2001:db8::1]:4711"], "2001:db8::"),
             (&chain, "10.0.0.1", &["[2001:db8::1]"], "2001:db8::"),
             (&chain, "10.0.0.1", &["[1.1.1.1]"], "10.0.0.1"),
-            // IPv6, and IPv4 written as IPv6.
+            // Addresses of IPv6, and of IPv4 written as IPv6.
             (&chain, "fd00::1", &["2001:db8:1:2:3:4:5:6"], "2001:db8:1:2::"),
             (&chain, "::ffff:10.0.0.1", &["::ffff:1.1.1.1"], "1.1.1.1"),
             (&["::ffff:10.0.0.0/104"], "10.0.0.1", &["1.1.1.1"], "1.1.1.1"),

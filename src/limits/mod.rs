@@ -1,20 +1,20 @@
-//! What one client may take, and what all of them together may. Everything is counted in this process alone; where no
-//! limit is set, nothing is.
+//! What one client may use of the service, and what all clients together may. Each process counts for itself. Without a
+//! limit, nothing is counted.
 
+mod allowances;
 mod amounts;
 mod client;
-mod clients;
-mod rate;
-mod refusals;
-mod streams;
-mod topics;
+mod rate_limit;
+mod refusal_counts;
+mod stream_limit;
+mod topic_limit;
 
 pub use amounts::{Amounts, ParseAmountsError};
 pub use client::{Client, ParseRangeError, TrustedProxies};
-pub use rate::{Exceeded, ParseRateError, Rate, RateLimit};
-pub use refusals::{Refusal, Refusals};
-pub use streams::{StreamCounts, StreamPlace};
-pub use topics::{Room, TopicLimit};
+pub use rate_limit::{ParseRateError, Rate, RateExceeded, RateLimit};
+pub use refusal_counts::{RefusalCounts, RefusalReason};
+pub use stream_limit::{StreamLimit, StreamSlot};
+pub use topic_limit::{TopicLimit, TopicReservation};
 
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Weak;
@@ -22,64 +22,64 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-/// How often clients that have their whole allowance again are forgotten.
+/// How often clients that have their whole allowance back are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(10);
 
-/// What is set.
+/// The limits as they are set.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// What anybody may add.
+    /// The amounts that a request may add.
     pub amounts: Amounts,
-    /// How many new topics one client may make.
+    /// How many new topics one client may create; `None` for any number.
     pub new_topics: Option<Rate>,
-    /// How many streams this process may hold for one client.
+    /// How many streams this process may hold for one client; `None` for any number.
     pub streams: Option<NonZeroU32>,
-    /// The most topics there may be in the store.
+    /// The most topics that the store may have; `None` for any number.
     pub topics: Option<NonZeroU64>,
-    /// Whose `X-Forwarded-For` is believed.
+    /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
-    /// How many requests that write one client may send.
+    /// How many requests that write one client may send; `None` for any number.
     pub writes: Option<Rate>,
 }
 
 impl Options {
-    /// Whether nothing bounds what a client may take. The amounts do not: they always have bounds, and any number of
-    /// requests may follow one another.
+    /// Whether a client may use the service without bounds. The range of amounts is no such bound, because a client may
+    /// send any number of requests.
     pub fn are_off(&self) -> bool {
         self.new_topics.is_none() && self.streams.is_none() && self.topics.is_none() && self.writes.is_none()
     }
 }
 
-/// The limits of this process; all workers share them.
+/// The limits as this process applies them. All its workers share them.
 #[derive(Debug)]
 pub struct Limits {
-    /// What anybody may add.
+    /// The amounts that a request may add.
     pub amounts: Amounts,
-    /// The new topics of each client, where they are limited.
+    /// The rate of new topics for each client, if it is limited.
     pub new_topics: Option<RateLimit>,
-    /// The streams held for each client, where they are limited.
-    pub streams: Option<StreamCounts>,
-    /// The topics there may be, where they are limited.
+    /// The streams held for each client, if their number is limited.
+    pub streams: Option<StreamLimit>,
+    /// The topics of the store, if their number is limited.
     pub topics: Option<TopicLimit>,
-    /// Whose `X-Forwarded-For` is believed.
+    /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
-    /// The requests that write of each client, where they are limited.
+    /// The rate of requests that write for each client, if it is limited.
     pub writes: Option<RateLimit>,
-    /// How many requests were refused, by reason.
-    pub refusals: Refusals,
+    /// How many requests were refused for each reason.
+    pub refusals: RefusalCounts,
 }
 
 impl Limits {
-    /// Nothing is counted yet.
+    /// Limits under which no client has used anything yet.
     pub fn new(options: Options) -> Self {
         Limits {
             amounts: options.amounts,
             new_topics: options.new_topics.map(RateLimit::new),
-            streams: options.streams.map(StreamCounts::new),
+            streams: options.streams.map(StreamLimit::new),
             topics: options.topics.map(TopicLimit::new),
             trusted_proxies: options.trusted_proxies,
             writes: options.writes.map(RateLimit::new),
-            refusals: Refusals::default(),
+            refusals: RefusalCounts::default(),
         }
     }
 
@@ -88,8 +88,8 @@ impl Limits {
     }
 }
 
-/// Forgets every few seconds the clients that have their whole allowance again, for as long as the limits are there. At
-/// once done where no rate is limited.
+/// Forgets clients that have their whole allowance back, every few seconds until the limits are dropped. Returns at once if
+/// no rate is limited.
 pub async fn forget_idle(limits: Weak<Limits>) {
     forget_idle_every(FORGET_EVERY, limits).await;
 }

@@ -1,37 +1,38 @@
-//! The most topics there may be in the store.
+//! Limits how many topics the store may have.
 
 use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How old a count of the store may be: it asks every part of the store.
+/// How old the store's count may be. The store is not asked more often because it has to visit all its buckets to count.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 
-/// Keeps the store from having more topics than it may, whoever makes them.
+/// Refuses new topics once the store has as many as it may, whichever process has created them.
 ///
-/// The store is counted at most once a second; what this process creates in between is added. So no process lets the store
-/// have more than it may by topics of its own; others may create some that it does not know of yet.
+/// The store is asked for its count at most once a second; the topics that this process creates in between are added to the
+/// count. So the topics of one process alone never exceed the limit. Other processes may have created some since the count.
 #[derive(Debug)]
 pub struct TopicLimit {
     most: NonZeroU64,
-    known: Arc<Mutex<Known>>,
-    /// Held while the store is asked, so that it is asked once for all who wait.
+    known: Arc<Mutex<TopicCount>>,
+    /// Held while the store is asked, so that all requests that wait for its count share one question.
     asking: tokio::sync::Mutex<()>,
 }
 
+/// How many topics there are, as far as this process knows.
 #[derive(Debug, Default)]
-struct Known {
-    /// When the store was asked, and what it said.
+struct TopicCount {
+    /// When the store was asked last, and its answer; `None` if it has not answered.
     counted: Option<(Instant, u64)>,
-    /// When it last did not answer.
+    /// When the store last failed to answer.
     failed: Option<Instant>,
-    /// What this process has created since then, or may have.
+    /// How many topics this process has created since the store counted; topics that it may have created are included.
     created: u64,
-    /// What this process is about to create.
+    /// How many topics this process is about to create.
     pending: u64,
 }
 
-impl Known {
+impl TopicCount {
     fn total(&self) -> Option<u64> {
         self.counted.map(|(_, topics)| topics + self.created + self.pending)
     }
@@ -41,58 +42,60 @@ impl Known {
     }
 }
 
-/// Room for one new topic. Dropped, it counts as used, as where a request is abandoned while the store is asked.
+/// Permission to create one topic. A reservation that is dropped counts as a created topic, because a request can be
+/// abandoned while the store creates its topic; [`TopicReservation::cancel`] says that none was created.
 #[derive(Debug)]
-pub struct Room {
-    known: Arc<Mutex<Known>>,
+pub struct TopicReservation {
+    known: Arc<Mutex<TopicCount>>,
     used: bool,
 }
 
 impl TopicLimit {
-    /// At most so many.
+    /// A limit of so many topics.
     pub fn new(most: NonZeroU64) -> Self {
         TopicLimit { most, known: Arc::default(), asking: tokio::sync::Mutex::default() }
     }
 
-    /// The most topics there may be.
+    /// The most topics that the store may have.
     pub fn most(&self) -> u64 {
         self.most.get()
     }
 
-    /// How many there are, as far as this process knows; `None` where the store did not say when it was asked last.
+    /// How many topics there are, as far as this process knows; `None` if the store did not answer when it was asked last.
     pub fn known(&self) -> Option<u64> {
         lock(&self.known).total()
     }
 
-    /// Room for one more, or `None` where there is none. `count` asks the store for the number of its topics; it is called
-    /// where what is known is too old. Its error is returned, without a text to all who have waited for it.
-    pub async fn room<E>(
+    /// Reserves one new topic, or returns `None` if the store is full. `count` asks the store for the number of its topics; it
+    /// is called if the known count is too old. If it fails, its caller gets the error, and callers that waited for its answer
+    /// get `Err(None)`.
+    pub async fn reserve<E>(
         &self,
         count: impl AsyncFnOnce() -> Result<u64, E>,
-    ) -> Result<Option<Room>, Option<E>> {
-        self.room_at(Instant::now(), count).await
+    ) -> Result<Option<TopicReservation>, Option<E>> {
+        self.reserve_at(Instant::now(), count).await
     }
 
-    async fn room_at<E>(
+    async fn reserve_at<E>(
         &self,
         now: Instant,
         count: impl AsyncFnOnce() -> Result<u64, E>,
-    ) -> Result<Option<Room>, Option<E>> {
+    ) -> Result<Option<TopicReservation>, Option<E>> {
         self.refresh_at(now, count).await?;
         let mut known = lock(&self.known);
         if known.total().is_none_or(|total| total >= self.most.get()) {
             return Ok(None);
         }
         known.pending += 1;
-        Ok(Some(Room { known: Arc::clone(&self.known), used: true }))
+        Ok(Some(TopicReservation { known: Arc::clone(&self.known), used: true }))
     }
 
-    /// Counts a topic that this process has created without having asked for room.
+    /// Counts a topic that this process has created without a reservation.
     pub fn add_created(&self) {
         lock(&self.known).created += 1;
     }
 
-    /// Asks the store if what is known is too old.
+    /// Asks the store for its count if the known count is too old.
     pub async fn refresh<E>(&self, count: impl AsyncFnOnce() -> Result<u64, E>) -> Result<(), Option<E>> {
         self.refresh_at(Instant::now(), count).await
     }
@@ -111,7 +114,7 @@ impl TopicLimit {
             if known.is_recent(now) {
                 return Ok(());
             }
-            // Or all who have waited would ask a store that hangs, one after the other.
+            // Requests that waited for a failed question share its failure. Otherwise each would ask a store that hangs again.
             if known.failed.is_some_and(|failed| failed >= now) {
                 return Err(None);
             }
@@ -122,7 +125,7 @@ impl TopicLimit {
         match answer {
             Ok(topics) => {
                 known.counted = Some((now, topics));
-                // What was created while the store counted may be in its answer or not: it stays counted here, too.
+                // Topics created while the store counted may be missing from its answer, so they are still added to it.
                 known.created -= created_before;
                 Ok(())
             }
@@ -135,14 +138,14 @@ impl TopicLimit {
     }
 }
 
-impl Room {
-    /// Gives the room back: no topic was created.
-    pub fn unused(mut self) {
+impl TopicReservation {
+    /// Gives the reservation back, because no topic was created.
+    pub fn cancel(mut self) {
         self.used = false;
     }
 }
 
-impl Drop for Room {
+impl Drop for TopicReservation {
     fn drop(&mut self) {
         let mut known = lock(&self.known);
         known.pending -= 1;
@@ -150,7 +153,7 @@ impl Drop for Room {
     }
 }
 
-fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
+fn lock(known: &Mutex<TopicCount>) -> MutexGuard<'_, TopicCount> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -164,26 +167,26 @@ mod tests {
         TopicLimit::new(NonZeroU64::new(most).expect("not 0"))
     }
 
-    /// A time at which nothing that is known now is recent any more.
+    /// A time at which a count made now is too old.
     fn later() -> Instant {
         Instant::now() + COUNT_EVERY
     }
 
-    async fn room(limit: &TopicLimit, now: Instant, stored: u64) -> Option<Room> {
-        limit.room_at(now, async || Ok::<_, ()>(stored)).await.expect("a count")
+    async fn reserve(limit: &TopicLimit, now: Instant, stored: u64) -> Option<TopicReservation> {
+        limit.reserve_at(now, async || Ok::<_, ()>(stored)).await.expect("a count")
     }
 
     #[tokio::test]
-    async fn there_is_room_up_to_the_limit_and_what_is_under_way_takes_some() {
+    async fn topics_can_be_created_up_to_the_limit_and_reservations_count() {
         let (limit, now) = (limit(5), Instant::now());
-        let (first, second) = (room(&limit, now, 3).await, room(&limit, now, 3).await);
+        let (first, second) = (reserve(&limit, now, 3).await, reserve(&limit, now, 3).await);
         assert!(first.is_some() && second.is_some());
-        assert!(room(&limit, now, 3).await.is_none(), "two are under way");
+        assert!(reserve(&limit, now, 3).await.is_none(), "two are under way");
         assert_eq!(limit.known(), Some(5));
-        second.expect("room").unused();
-        assert!(room(&limit, now, 3).await.is_some(), "one has given its room back");
+        second.expect("a reservation").cancel();
+        assert!(reserve(&limit, now, 3).await.is_some(), "one has cancelled its reservation");
         drop(first);
-        assert!(room(&limit, now, 3).await.is_none(), "what was created takes room");
+        assert!(reserve(&limit, now, 3).await.is_none(), "a created topic keeps its place");
     }
 
     #[tokio::test]
@@ -194,7 +197,7 @@ mod tests {
                 asked.set(asked.get() + 1);
                 Ok::<_, ()>(7)
             };
-            drop(limit.room_at(now, count).await.expect("a count"));
+            drop(limit.reserve_at(now, count).await.expect("a count"));
             (asked.get(), limit.known())
         };
         let now = Instant::now();
@@ -210,29 +213,29 @@ mod tests {
     #[tokio::test]
     async fn what_is_created_while_the_store_counts_is_not_forgotten() {
         let limit = limit(100);
-        let under_way = room(&limit, Instant::now(), 10).await.expect("room");
+        let under_way = reserve(&limit, Instant::now(), 10).await.expect("a reservation");
         let count = async || {
             drop(under_way);
             Ok::<_, ()>(10)
         };
-        drop(limit.room_at(later(), count).await.expect("a count"));
+        drop(limit.reserve_at(later(), count).await.expect("a count"));
         assert_eq!(limit.known(), Some(12));
     }
 
     #[tokio::test]
-    async fn without_an_answer_there_is_no_room_and_the_store_is_asked_again() {
+    async fn without_an_answer_nothing_is_reserved_and_the_store_is_asked_again() {
         let limit = limit(100);
         let [now, later, latest] = [0, 1, 2].map(|seconds| Instant::now() + COUNT_EVERY * seconds);
-        assert_eq!(limit.room_at(now, async || Err(())).await.map(|_| ()), Err(Some(())));
+        assert_eq!(limit.reserve_at(now, async || Err(())).await.map(|_| ()), Err(Some(())));
         assert_eq!(limit.known(), None);
-        assert!(room(&limit, later, 99).await.is_some());
-        assert_eq!(limit.room_at(latest, async || Err(())).await.map(|_| ()), Err(Some(())));
+        assert!(reserve(&limit, later, 99).await.is_some());
+        assert_eq!(limit.reserve_at(latest, async || Err(())).await.map(|_| ()), Err(Some(())));
         assert_eq!(limit.known(), None);
-        assert!(room(&limit, latest, 100).await.is_none());
+        assert!(reserve(&limit, latest, 100).await.is_none());
     }
 
     #[tokio::test]
-    async fn all_who_wait_for_a_store_that_does_not_answer_are_told_by_one() {
+    async fn requests_that_wait_for_a_failing_store_share_one_question() {
         let (limit, asked) = (limit(10), Cell::new(0));
         let one = async || {
             let count = async || {
@@ -240,16 +243,16 @@ mod tests {
                 tokio::task::yield_now().await;
                 Err(())
             };
-            limit.room(count).await.map(|_| ())
+            limit.reserve(count).await.map(|_| ())
         };
         let answers = futures_util::future::join_all((0..20).map(|_| one())).await;
         assert_eq!((asked.get(), answers[0]), (1, Err(Some(()))));
         assert!(answers[1..].iter().all(|answer| *answer == Err(None)), "{answers:?}");
-        assert_eq!(one().await, Err(Some(())), "who comes later asks again");
+        assert_eq!(one().await, Err(Some(())), "a later request asks again");
     }
 
     #[tokio::test]
-    async fn all_who_wait_for_a_count_are_told_by_one() {
+    async fn requests_that_wait_for_a_count_share_one_question() {
         let (limit, asked, now) = (limit(10), Cell::new(0), Instant::now());
         let one = async || {
             let count = async || {
@@ -257,9 +260,9 @@ mod tests {
                 tokio::task::yield_now().await;
                 Ok::<_, ()>(4)
             };
-            limit.room_at(now, count).await.expect("a count")
+            limit.reserve_at(now, count).await.expect("a count")
         };
-        let rooms = futures_util::future::join_all((0..20).map(|_| one())).await;
-        assert_eq!((asked.get(), rooms.iter().flatten().count()), (1, 6));
+        let reserved = futures_util::future::join_all((0..20).map(|_| one())).await;
+        assert_eq!((asked.get(), reserved.iter().flatten().count()), (1, 6));
     }
 }

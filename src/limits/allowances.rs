@@ -1,4 +1,4 @@
-//! What is known of each client's use of a rate, within a bound.
+//! How much of a rate each client has used, for a bounded number of clients.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -8,38 +8,40 @@ use governor::nanos::Nanos;
 use governor::state::StateStore;
 use governor::state::keyed::ShrinkableKeyedStateStore;
 
-use super::Client;
+use super::client::Client;
 
-/// How many clients a rate knows at most: some 4 MiB of memory.
-const MOST: usize = 100_000;
+/// The most clients that one rate limit remembers; they take about 4 MiB of memory.
+const MOST_CLIENTS: usize = 100_000;
 
-/// When each client will have its whole allowance again. Whoever has used more is given a later time.
+/// The time at which each client will have its whole allowance again. The more a client has used, the later that time is.
 ///
-/// Whoever has many addresses must not fill the memory. When there are too many clients, the half that has used least is
-/// forgotten: a forgotten client gains no more than what it had used, and one that has used up its allowance gains nothing.
+/// The number of clients is bounded, so that a sender with many addresses cannot fill the memory. When a new client would
+/// exceed the bound, the half of the clients that has used least is forgotten. A forgotten client gets back only what it had
+/// used, so a client that has used up its allowance, and therefore is in the other half, gains nothing.
 #[derive(Debug)]
-pub(super) struct Clients {
+pub(super) struct Allowances {
     most: usize,
-    whole_again: Mutex<HashMap<Client, Nanos>>,
+    whole_at: Mutex<HashMap<Client, Nanos>>,
 }
 
-impl Default for Clients {
+impl Default for Allowances {
     fn default() -> Self {
-        Clients::at_most(MOST)
+        Allowances::at_most(MOST_CLIENTS)
     }
 }
 
-impl Clients {
+impl Allowances {
+    /// Remembers so many clients at most.
     pub(super) fn at_most(most: usize) -> Self {
-        Clients { most, whole_again: Mutex::default() }
+        Allowances { most, whole_at: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Client, Nanos>> {
-        self.whole_again.lock().unwrap_or_else(PoisonError::into_inner)
+        self.whole_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl StateStore for Clients {
+impl StateStore for Allowances {
     type Key = Client;
 
     fn measure_and_replace<T, F, E>(&self, client: &Client, decide: F) -> Result<T, E>
@@ -65,14 +67,14 @@ impl StateStore for Clients {
     }
 }
 
-impl ShrinkableKeyedStateStore<Client> for Clients {
+impl ShrinkableKeyedStateStore<Client> for Allowances {
     fn retain_recent(&self, drop_below: Nanos) {
         let mut clients = self.lock();
         clients.retain(|_, time| *time > drop_below);
-        // The memory of a flood is given back; that of ordinary ups and downs is kept.
+        // The map is shrunk only if it is far too large: it is after a flood, but not after ordinary ups and downs.
         if clients.capacity() > 1024 && clients.capacity() > 4 * clients.len() {
-            let room = 2 * clients.len();
-            clients.shrink_to(room);
+            let capacity = 2 * clients.len();
+            clients.shrink_to(capacity);
         }
     }
 
@@ -85,8 +87,8 @@ impl ShrinkableKeyedStateStore<Client> for Clients {
     }
 }
 
-/// Forgets the half that has used least. It takes a millisecond or two for [`MOST`] clients, and half as many must come
-/// before it is done again.
+/// Forgets the half of the clients that has used least. This takes one or two milliseconds for [`MOST_CLIENTS`] clients,
+/// and the next time comes only after half as many new clients.
 fn forget_half(clients: &mut HashMap<Client, Nanos>) {
     let mut times: Vec<Nanos> = clients.values().copied().collect();
     let middle = times.len() / 2;
@@ -103,37 +105,37 @@ mod tests {
 
     use super::*;
 
-    fn note(clients: &Clients, number: u32, time: u64) {
+    fn record(clients: &Allowances, number: u32, time: u64) {
         let client = Client::from(IpAddr::from(Ipv4Addr::from_bits(number)));
-        let noted = clients.measure_and_replace(&client, |_| Ok::<_, ()>(((), Nanos::new(time))));
-        assert_eq!(noted, Ok(()));
+        let recorded = clients.measure_and_replace(&client, |_| Ok::<_, ()>(((), Nanos::new(time))));
+        assert_eq!(recorded, Ok(()));
     }
 
     #[test]
-    fn those_who_have_used_most_are_remembered() {
-        let clients = Clients::at_most(10);
-        (0..10).for_each(|n| note(&clients, n, u64::from(100 - n)));
-        note(&clients, 10, 1);
+    fn the_clients_that_have_used_most_are_remembered() {
+        let clients = Allowances::at_most(10);
+        (0..10).for_each(|n| record(&clients, n, u64::from(100 - n)));
+        record(&clients, 10, 1);
         let mut left: Vec<u64> = clients.lock().values().map(|time| time.as_u64()).collect();
         left.sort_unstable();
         assert_eq!(left, [1, 97, 98, 99, 100]);
-        note(&clients, 0, 101);
-        assert_eq!(clients.len(), 5, "who is known takes no place of another");
+        record(&clients, 0, 101);
+        assert_eq!(clients.len(), 5, "a known client displaces no other");
     }
 
     #[test]
-    fn those_who_have_used_the_same_are_within_the_bound_too() {
-        let clients = Clients::at_most(10);
-        (0..100).for_each(|n| note(&clients, n, 7));
+    fn clients_that_have_used_the_same_stay_within_the_bound() {
+        let clients = Allowances::at_most(10);
+        (0..100).for_each(|n| record(&clients, n, 7));
         assert!(clients.len() <= 10);
     }
 
     #[test]
     fn the_memory_of_a_flood_is_given_back() {
-        let clients = Clients::default();
-        (0..100_500).for_each(|n| note(&clients, n, u64::from(n)));
-        assert!(clients.len() <= MOST);
-        assert!(clients.lock().capacity() < 2 * MOST);
+        let clients = Allowances::default();
+        (0..100_500).for_each(|n| record(&clients, n, u64::from(n)));
+        assert!(clients.len() <= MOST_CLIENTS);
+        assert!(clients.lock().capacity() < 2 * MOST_CLIENTS);
         clients.retain_recent(Nanos::new(100_490));
         assert_eq!(clients.len(), 9);
         assert!(clients.lock().capacity() < 2048);

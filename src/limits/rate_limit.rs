@@ -1,4 +1,4 @@
-//! So many requests in a second, a minute or an hour, for each client.
+//! Limits how many requests each client may send in a second, a minute or an hour.
 
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -8,22 +8,24 @@ use governor::clock::{Clock, MonotonicClock};
 use governor::middleware::NoOpMiddleware;
 use governor::{Quota, RateLimiter};
 
-use super::Client;
-use super::clients::Clients;
+use super::allowances::Allowances;
+use super::client::Client;
 
 /// The highest number in a rate.
-const MOST: u32 = 1_000_000;
+const HIGHEST_NUMBER: u32 = 1_000_000;
 
-/// So many in a time; as many may come at once.
+/// A number of requests in a window of time. All of them may come at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     number: NonZeroU32,
     window: Duration,
 }
 
-/// The text is no rate.
+/// A text that should be a rate is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be a rate of 1 to {MOST} in a second, a minute or an hour, such as 50/s, 100/m or 1000/h")]
+#[error(
+    "must be a rate of 1 to {HIGHEST_NUMBER} in a second, a minute or an hour, such as 50/s, 100/m or 1000/h"
+)]
 pub struct ParseRateError;
 
 impl FromStr for Rate {
@@ -38,60 +40,61 @@ impl FromStr for Rate {
             _ => return Err(ParseRateError),
         };
         let digits = number.bytes().all(|byte| byte.is_ascii_digit());
-        let number = number.parse::<NonZeroU32>().ok().filter(|number| digits && number.get() <= MOST);
+        let number =
+            number.parse::<NonZeroU32>().ok().filter(|number| digits && number.get() <= HIGHEST_NUMBER);
         Ok(Rate { number: number.ok_or(ParseRateError)?, window: Duration::from_secs(seconds) })
     }
 }
 
-/// A client has no more of its allowance left.
+/// A client has used up its allowance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exceeded {
-    /// How many it may do in [`Exceeded::window`].
+pub struct RateExceeded {
+    /// How many requests the client may send in each [`RateExceeded::window`].
     pub number: u32,
-    /// The time for which the number holds.
+    /// The window of time that the number is for.
     pub window: Duration,
-    /// When it may do one more.
+    /// How long the client must wait before its next request is allowed.
     pub wait: Duration,
 }
 
-/// One rate, for each client of its own.
+/// Applies one rate to each client separately.
 #[derive(Debug)]
 pub struct RateLimit<C: Clock = MonotonicClock> {
     rate: Rate,
-    limiter: RateLimiter<Client, Clients, C, NoOpMiddleware<C::Instant>>,
+    limiter: RateLimiter<Client, Allowances, C, NoOpMiddleware<C::Instant>>,
 }
 
 impl RateLimit {
-    /// No client has used anything of its allowance yet.
+    /// A limit under which each client begins with its whole allowance.
     pub fn new(rate: Rate) -> Self {
-        RateLimit::with_clock(rate, MonotonicClock, Clients::default())
+        RateLimit::with_clock(rate, MonotonicClock, Allowances::default())
     }
 }
 
 impl<C: Clock> RateLimit<C> {
-    fn with_clock(rate: Rate, clock: C, clients: Clients) -> Self {
-        // Not zero: a second is divided by 1,000,000 at most.
+    fn with_clock(rate: Rate, clock: C, clients: Allowances) -> Self {
+        // This is never zero: the shortest window is a second, and the highest number is 1,000,000.
         let one = rate.window / rate.number.get();
         let quota = Quota::with_period(one).unwrap_or_else(|| Quota::per_second(rate.number));
         let limiter = RateLimiter::new(quota.allow_burst(rate.number), clients, clock);
         RateLimit { rate, limiter }
     }
 
-    /// Takes one from the client's allowance, or says when there will be one.
-    pub fn check(&self, client: Client) -> Result<(), Exceeded> {
-        self.limiter.check_key(&client).map_err(|until| Exceeded {
+    /// Takes one request from the client's allowance, or returns how long the client must wait.
+    pub fn check(&self, client: Client) -> Result<(), RateExceeded> {
+        self.limiter.check_key(&client).map_err(|until| RateExceeded {
             number: self.rate.number.get(),
             window: self.rate.window,
             wait: until.wait_time_from(self.limiter.clock().now()),
         })
     }
 
-    /// How many clients are known: those that have not their whole allowance, or had it not a moment ago.
+    /// How many clients are remembered: those that have used some of their allowance, or had until a few seconds ago.
     pub fn clients(&self) -> usize {
         self.limiter.len()
     }
 
-    /// Forgets the clients that have their whole allowance again.
+    /// Forgets the clients that have their whole allowance back.
     pub fn forget_idle(&self) {
         self.limiter.retain_recent();
     }
@@ -109,14 +112,14 @@ mod tests {
         Client::from(IpAddr::from(Ipv6Addr::from_bits(u128::from(number + 1) << 64)))
     }
 
-    /// A limit, the clock that it goes by, and its most clients.
+    /// A limit that remembers `most` clients, and the clock that it reads.
     fn limit(rate: &str, most: usize) -> (RateLimit<FakeRelativeClock>, FakeRelativeClock) {
         let clock = FakeRelativeClock::default();
         let rate = rate.parse().expect("a rate");
-        (RateLimit::with_clock(rate, clock.clone(), Clients::at_most(most)), clock)
+        (RateLimit::with_clock(rate, clock.clone(), Allowances::at_most(most)), clock)
     }
 
-    /// How many the client may do now.
+    /// How many requests the client may send now.
     fn take_all(limit: &RateLimit<FakeRelativeClock>, client: Client) -> u32 {
         (0..10_000).find(|_| limit.check(client).is_err()).expect("an end")
     }
@@ -170,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_the_whole_allowance_again_is_forgotten() {
+    fn a_client_with_its_whole_allowance_is_forgotten() {
         let (limit, clock) = limit("10/s", 10);
         (0..5).for_each(|n| limit.check(client(n)).expect("allowed"));
         take_all(&limit, client(0));
@@ -178,7 +181,7 @@ mod tests {
         assert_eq!(limit.clients(), 5);
         clock.advance(Duration::from_millis(500));
         limit.forget_idle();
-        assert_eq!(limit.clients(), 1, "who has used ten is not done after half a second");
+        assert_eq!(limit.clients(), 1, "a client that has used ten needs more than half a second");
         assert_eq!(take_all(&limit, client(0)), 5);
         clock.advance(Duration::from_secs(2));
         limit.forget_idle();
@@ -186,12 +189,16 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_addresses_frees_nobody_who_has_used_more() {
+    fn a_flood_of_addresses_frees_no_client_that_has_used_more() {
         let (limit, clock) = limit("60/m", 1000);
         assert_eq!(take_all(&limit, client(0)), 60);
         for n in 1..20_000 {
             clock.advance(Duration::from_micros(1));
-            assert_eq!(limit.check(client(n)), Ok(()), "who is new has an allowance, however many there are");
+            assert_eq!(
+                limit.check(client(n)),
+                Ok(()),
+                "a new client has its allowance, however many there are"
+            );
             assert!(limit.clients() <= 1000);
         }
         assert!(limit.check(client(0)).is_err(), "the flood let a client have more");

@@ -1,58 +1,19 @@
-//! `/`: the page that shows what this is. Everything it needs is in the binary; it loads nothing from other hosts.
+//! The home page's HTML, filled in for the counters of this service.
 
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
-};
-use actix_web::web::{Data, Path};
-use actix_web::{HttpRequest, HttpResponse};
-
-use super::caching::{FIVE_MINUTES, PRIVATE_FIVE_MINUTES};
-use super::context::Context;
-use super::error::ApiError;
 use crate::domain::CounterId;
-
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-                      img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Counts the views of the page, unless only others are known.
 const VIEWS: &str = "1";
 /// What can be played with where all counters are known.
 const TILES: [&str; 3] = ["2", "3", "4"];
 
-/// The page. It is one client's: it names the address that this client has used.
-pub(super) async fn page(request: HttpRequest, context: Data<Context>) -> HttpResponse {
-    let connection = request.connection_info();
-    let page = context.shared.home.at(connection.scheme(), connection.host());
-    serve("text/html; charset=utf-8", &PRIVATE_FIVE_MINUTES, page)
-}
-
-/// The page's parts, by name; the same for all.
-pub(super) async fn asset(name: Path<String>) -> Result<HttpResponse, ApiError> {
-    let (content_type, body) = match name.as_str() {
-        "home.css" => ("text/css; charset=utf-8", include_str!("home/home.css")),
-        "home.js" => ("text/javascript; charset=utf-8", include_str!("home/home.js")),
-        "favicon.svg" => ("image/svg+xml", include_str!("home/favicon.svg")),
-        _ => return Err(ApiError::NotFound("there is no such asset".into())),
-    };
-    Ok(serve(content_type, &FIVE_MINUTES, body.to_owned()))
-}
-
-fn serve(content_type: &'static str, caching: &HeaderValue, body: String) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, content_type))
-        .insert_header((CACHE_CONTROL, caching.clone()))
-        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((REFERRER_POLICY, "same-origin"))
-        .body(body)
-}
-
 /// The page for the counters that there are.
-pub struct Home {
+pub struct HomePage {
     /// The page, cut where the service's own address belongs.
     parts: Vec<String>,
 }
 
-impl Home {
+impl HomePage {
     /// A page that shows the first of the known counters and names the others; where all counters are known, some of them.
     pub fn new(known: Option<&[CounterId]>) -> Self {
         let known: Option<Vec<&str>> = known.map(|ids| ids.iter().map(CounterId::as_str).collect());
@@ -76,7 +37,7 @@ impl Home {
                 (format!("The number above is the counter {hero}, live."), KNOWN.to_owned(), sample, sample)
             }
         };
-        let mut text = include_str!("home/index.html").to_owned();
+        let mut text = include_str!("index.html").to_owned();
         for (name, value) in [
             ("hero", hero),
             ("counts", if views { " data-visits" } else { "" }),
@@ -92,11 +53,11 @@ impl Home {
         ] {
             text = text.replace(&format!("{{{{{name}}}}}"), value);
         }
-        Home { parts: text.split("{{origin}}").map(str::to_owned).collect() }
+        HomePage { parts: text.split("{{origin}}").map(str::to_owned).collect() }
     }
 
     /// The page with the service's address in its examples. The host is the client's to choose: one that is none is left out.
-    fn at(&self, scheme: &str, host: &str) -> String {
+    pub(super) fn at(&self, scheme: &str, host: &str) -> String {
         let scheme = if scheme == "https" { "https" } else { "http" };
         let harmless =
             |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']');
@@ -125,7 +86,7 @@ mod tests {
     fn page(known: Option<&[&str]>) -> String {
         let ids =
             known.map(|ids| ids.iter().map(|id| id.parse().expect("an id")).collect::<Vec<CounterId>>());
-        Home::new(ids.as_deref()).at("http", "h:1")
+        HomePage::new(ids.as_deref()).at("http", "h:1")
     }
 
     #[test]
@@ -162,7 +123,7 @@ mod tests {
 
     #[test]
     fn the_examples_have_the_address_that_was_asked_for_and_no_other_text() {
-        let home = Home::new(None);
+        let home = HomePage::new(None);
         let page = home.at("https", "count.example:8443");
         assert_eq!(page.matches("<b>https://count.example:8443</b>").count(), 6);
         assert!(home.at("http", "[::1]:8000").contains("<b>http://[::1]:8000</b>/counters/2/"));

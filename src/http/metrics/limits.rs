@@ -1,4 +1,4 @@
-//! What `/metrics` says of the limits.
+//! Metrics of the limits.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use prometheus_client::metrics::gauge::ConstGauge;
 
 use crate::limits::Limits;
 
-/// Reads the counts of the limits when asked.
+/// Reads the counts of the limits when `/metrics` is read.
 #[derive(Debug)]
-pub(super) struct LimitMetrics(pub(super) Arc<Limits>);
+pub(super) struct LimitsCollector(pub(super) Arc<Limits>);
 
-impl LimitMetrics {
+impl LimitsCollector {
     fn encode_clients(&self, encoder: &mut DescriptorEncoder) -> fmt::Result {
         let rates = [("writes", &self.0.writes), ("new_topics", &self.0.new_topics)];
         let mut limited =
@@ -33,7 +33,7 @@ impl LimitMetrics {
     }
 }
 
-impl Collector for LimitMetrics {
+impl Collector for LimitsCollector {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         let help = "Requests refused because of limits.* or access.amounts";
         let mut family = encoder.encode_descriptor("requests_refused", help, None, MetricType::Counter)?;

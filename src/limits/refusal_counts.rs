@@ -1,10 +1,10 @@
-//! How many requests were refused, for operators.
+//! Counts refused requests by reason; `/metrics` shows the counts to operators.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Why a request was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum RefusalReason {
     /// The client writes faster than `limits.writes`.
     Writes,
     /// The client makes new topics faster than `limits.new_topics`.
@@ -17,28 +17,29 @@ pub enum Refusal {
     Streams,
 }
 
-/// All reasons with their names in `/metrics`, in the order of the enum.
-const REASONS: [(Refusal, &str); 5] = [
-    (Refusal::Writes, "writes"),
-    (Refusal::NewTopics, "new_topics"),
-    (Refusal::Topics, "topics"),
-    (Refusal::Amount, "amount"),
-    (Refusal::Streams, "streams"),
+/// All reasons with their names in `/metrics`. The order is that of the enum, because a reason is the index of its count.
+const REASONS: [(RefusalReason, &str); 5] = [
+    (RefusalReason::Writes, "writes"),
+    (RefusalReason::NewTopics, "new_topics"),
+    (RefusalReason::Topics, "topics"),
+    (RefusalReason::Amount, "amount"),
+    (RefusalReason::Streams, "streams"),
 ];
 
 /// The number of refused requests, by reason.
 #[derive(Debug, Default)]
-pub struct Refusals([AtomicU64; REASONS.len()]);
+pub struct RefusalCounts([AtomicU64; REASONS.len()]);
 
-impl Refusals {
+impl RefusalCounts {
     /// Counts one refused request.
-    pub fn add(&self, reason: Refusal) {
+    pub fn record(&self, reason: RefusalReason) {
         self.0[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Every reason, with how often it was met.
+    /// The name of every reason with the number of requests refused for it.
     pub fn totals(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let total = |(reason, name): (Refusal, _)| (name, self.0[reason as usize].load(Ordering::Relaxed));
+        let total =
+            |(reason, name): (RefusalReason, _)| (name, self.0[reason as usize].load(Ordering::Relaxed));
         REASONS.into_iter().map(total)
     }
 }
@@ -50,9 +51,9 @@ mod tests {
     #[test]
     fn every_reason_is_counted_under_its_own_name() {
         for (at, (reason, name)) in REASONS.into_iter().enumerate() {
-            let refusals = Refusals::default();
-            refusals.add(reason);
-            refusals.add(reason);
+            let refusals = RefusalCounts::default();
+            refusals.record(reason);
+            refusals.record(reason);
             let counted: Vec<_> = refusals.totals().filter(|(_, total)| *total > 0).collect();
             assert_eq!(counted, [(name, 2)]);
             assert_eq!(reason as usize, at);

@@ -14,9 +14,9 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse};
 
 use super::caching::is_shared;
-use super::cors::{self, Cors};
+use super::cors::{self, CorsPolicy};
 use super::error::ApiError;
-use super::metrics::{Method, Route};
+use super::metrics::{MethodLabel, RouteMetrics};
 use crate::log::Throttle;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -31,17 +31,17 @@ static UNAVAILABLE: Throttle = Throttle::new(Duration::from_secs(1));
 static FULL: Throttle = Throttle::new(Duration::from_secs(60));
 
 /// Why an answer that is no [`ApiError`] is a 5xx: an extension of the response, for the log.
-pub(super) struct Cause(pub(super) String);
+pub(super) struct FailureCause(pub(super) String);
 
 /// The middleware of one route.
 pub(super) async fn observe<B: MessageBody + 'static>(
-    route: Arc<Route>,
-    cors: Cors,
+    route: Arc<RouteMetrics>,
+    cors: CorsPolicy,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
     let started = Instant::now();
-    let method = Method::of(request.method());
+    let method = MethodLabel::of(request.method());
     let id = request_id(request.headers());
     let origin = cors.origin(request.headers());
     let mut response = next.call(request).await?;
@@ -67,7 +67,7 @@ pub(super) async fn observe<B: MessageBody + 'static>(
 fn log_failure<B>(request_id: &str, response: &HttpResponse<B>) {
     let error = response.error().and_then(|error| error.as_error::<ApiError>());
     let cause = error.map(|error| error.source().map_or_else(|| error.to_string(), ToString::to_string));
-    let noted = || response.extensions().get::<Cause>().map(|Cause(text)| text.clone());
+    let noted = || response.extensions().get::<FailureCause>().map(|FailureCause(text)| text.clone());
     let cause = cause.or_else(noted).unwrap_or_default();
     let text = format!("request {request_id} failed with {}: {cause}", response.status());
     let status = response.status().as_u16();

@@ -1,0 +1,135 @@
+//! Checks the limits of a client before the service works for it. A limit that is not set costs nothing.
+
+use std::net::Ipv4Addr;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::X_FORWARDED_FOR;
+
+use super::context::WorkerContext;
+use super::error::ApiError;
+use super::exceeded_limit::ExceededLimit;
+use crate::domain::{Amount, IdempotencyKey, Topic};
+use crate::limits::{Client, RateExceeded, RateLimit, RefusalReason, StreamSlot, TopicReservation};
+use crate::store::AddError;
+
+/// Counts a request that writes; 429 if the client has used up `limits.writes`. Handlers call this before they read anything
+/// else of the request, in particular before its body.
+pub(super) fn check_write(request: &HttpRequest, context: &WorkerContext) -> Result<(), ApiError> {
+    let Some(writes) = &context.shared.limits.writes else { return Ok(()) };
+    check_rate(writes, request, context, RefusalReason::Writes, |exceeded| {
+        ExceededLimit::rate("writes", "requests that write", exceeded)
+    })
+}
+
+/// Checks that the amount is within `access.amounts`; 403 if not.
+pub(super) fn check_amount(context: &WorkerContext, amount: Amount) -> Result<(), ApiError> {
+    let limits = &context.shared.limits;
+    if limits.amounts.contain(amount) {
+        return Ok(());
+    }
+    limits.refusals.record(RefusalReason::Amount);
+    Err(ApiError::Forbidden(format!("by must be {} here; nothing was changed", limits.amounts)))
+}
+
+/// Adds the amount and returns the new value. If new topics are limited, the store is first asked to add without creating a
+/// topic. Only an addition that needs a new topic counts against the limits and is sent to the store again.
+pub(super) async fn add(
+    request: &HttpRequest,
+    context: &WorkerContext,
+    topic: Topic,
+    amount: Amount,
+    key: Option<IdempotencyKey>,
+) -> Result<i64, ApiError> {
+    let limits = &context.shared.limits;
+    if limits.new_topics.is_none() && limits.topics.is_none() {
+        return Ok(context.live.add(topic, amount, key, true).await?.value);
+    }
+    match context.live.add(topic.clone(), amount, key.clone(), false).await {
+        Err(AddError::WouldBeNew) => add_to_new_topic(request, context, topic, amount, key).await,
+        answer => {
+            let counted = answer?;
+            if let (true, Some(topics)) = (counted.created, &limits.topics) {
+                // `Live` has sent this addition together with another one, which was allowed to create the topic.
+                topics.add_created();
+            }
+            Ok(counted.value)
+        }
+    }
+}
+
+/// Adds to a topic that does not exist yet, if the limits of new topics allow one more.
+async fn add_to_new_topic(
+    request: &HttpRequest,
+    context: &WorkerContext,
+    topic: Topic,
+    amount: Amount,
+    key: Option<IdempotencyKey>,
+) -> Result<i64, ApiError> {
+    if let Some(new_topics) = &context.shared.limits.new_topics {
+        check_rate(new_topics, request, context, RefusalReason::NewTopics, |exceeded| {
+            ExceededLimit::rate("new-topics", "requests that make something new", exceeded)
+        })?;
+    }
+    let reservation = reserve_topic(context).await?;
+    let answer = context.live.add(topic, amount, key, true).await;
+    let created = match &answer {
+        Ok(counted) => counted.created,
+        // Without an answer the store may have created the topic, so the reservation stays.
+        Err(error) => matches!(error, AddError::Unavailable(_)),
+    };
+    if let (false, Some(reservation)) = (created, reservation) {
+        reservation.cancel();
+    }
+    Ok(answer?.value)
+}
+
+/// Reserves a new topic; `None` if the number of topics is not limited, 507 if the store has as many as it may.
+async fn reserve_topic(context: &WorkerContext) -> Result<Option<TopicReservation>, ApiError> {
+    let limits = &context.shared.limits;
+    let Some(topics) = &limits.topics else { return Ok(None) };
+    let reservation = topics.reserve(async || context.live.topic_count().await).await;
+    let reservation = reservation.map_err(|source| ApiError::Unavailable {
+        detail: "the store does not say whether there is room for a new counter; nothing was changed; try again",
+        source,
+    })?;
+    if reservation.is_none() {
+        limits.refusals.record(RefusalReason::Topics);
+        return Err(ApiError::TooManyTopics);
+    }
+    Ok(reservation)
+}
+
+/// Takes one of the client's stream slots; `None` if streams are not limited, 429 if the client has no free slot.
+pub(super) fn take_stream_slot(
+    request: &HttpRequest,
+    context: &WorkerContext,
+) -> Result<Option<StreamSlot>, ApiError> {
+    let limits = &context.shared.limits;
+    let Some(streams) = &limits.streams else { return Ok(None) };
+    if let Some(slot) = streams.acquire(client(request, context)) {
+        return Ok(Some(slot));
+    }
+    limits.refusals.record(RefusalReason::Streams);
+    Err(ApiError::TooManyRequests(Box::new(ExceededLimit::streams(streams.most()))))
+}
+
+fn check_rate(
+    rate: &RateLimit,
+    request: &HttpRequest,
+    context: &WorkerContext,
+    reason: RefusalReason,
+    describe: impl FnOnce(RateExceeded) -> ExceededLimit,
+) -> Result<(), ApiError> {
+    rate.check(client(request, context)).map_err(|exceeded| {
+        context.shared.limits.refusals.record(reason);
+        ApiError::TooManyRequests(Box::new(describe(exceeded)))
+    })
+}
+
+/// The client that sent the request.
+fn client(request: &HttpRequest, context: &WorkerContext) -> Client {
+    // Only a request over a Unix socket has no peer address; all such requests count as one client's.
+    let peer = request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
+    let forwarded_for = request.headers().get_all(X_FORWARDED_FOR);
+    context.shared.limits.trusted_proxies.client(peer, forwarded_for.map(|value| value.as_bytes()))
+}

@@ -1,0 +1,11 @@
+//! `/metrics`: what operators watch, in the OpenMetrics text format. Labels are route templates, never paths, so that the
+//! number of time series is bounded.
+
+mod delivery;
+mod limits;
+mod registry;
+mod requests;
+
+pub use registry::Metrics;
+pub use requests::RequestMetrics;
+pub(super) use requests::{MethodLabel, RouteMetrics};

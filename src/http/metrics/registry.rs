@@ -1,0 +1,69 @@
+//! All metrics, and the text that `/metrics` answers.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
+
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use tokio::sync::Mutex;
+
+use super::delivery::DeliveryCollector;
+use super::limits::LimitsCollector;
+use super::requests::RequestMetrics;
+use crate::announcer::Announcer;
+use crate::grip::{Publisher, Verifier};
+use crate::hub::Hub;
+use crate::limits::Limits;
+use crate::live::Live;
+
+/// How often the store is asked for the length of its outboxes; see [`Metrics::encode`].
+const OUTBOX_EVERY: Duration = Duration::from_secs(1);
+
+/// Everything that `/metrics` exports.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    outbox: Gauge<f64, AtomicU64>,
+    /// When the store was last asked for the length of its outboxes.
+    outbox_asked: Mutex<Option<Instant>>,
+    /// Where the routes count their requests.
+    pub requests: Arc<RequestMetrics>,
+}
+
+impl Metrics {
+    /// Exports the requests, and what the announcer, the outlets and the limits count.
+    pub fn new(
+        announcer: Announcer,
+        publisher: Option<Arc<Publisher>>,
+        hub: Option<Arc<Hub>>,
+        verifier: Option<Arc<Verifier>>,
+        limits: Arc<Limits>,
+    ) -> Self {
+        let mut registry = Registry::with_prefix("livecounter");
+        let requests = Arc::new(RequestMetrics::register(&mut registry));
+        let outbox = Gauge::default();
+        let help =
+            "Topics changed and not yet acknowledged as announced, in the whole store; NaN while it is away";
+        registry.register("outbox_topics", help, outbox.clone());
+        registry.register_collector(Box::new(DeliveryCollector { announcer, publisher, hub, verifier }));
+        registry.register_collector(Box::new(LimitsCollector(limits)));
+        Metrics { registry, outbox, outbox_asked: Mutex::default(), requests }
+    }
+
+    /// The text of `/metrics`. However often `/metrics` is read, the store is asked at most once in [`OUTBOX_EVERY`],
+    /// because it has to visit all of its outboxes to answer.
+    pub(in crate::http) async fn encode(&self, live: &Live) -> Result<String, fmt::Error> {
+        let mut asked = self.outbox_asked.lock().await;
+        if asked.is_none_or(|asked| asked.elapsed() >= OUTBOX_EVERY) {
+            let topics = live.outbox_len().await;
+            self.outbox.set(topics.map_or(f64::NAN, |topics| topics as f64));
+            *asked = Some(Instant::now());
+        }
+        drop(asked);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
