@@ -7,6 +7,7 @@ use crate::source::SourceTree;
 
 /// Each module with those that it may use. `domain`, `log`, `nearest` and `sse` use no other.
 const MAY_USE: &[(&str, &[&str])] = &[
+    ("access", &["nearest"]),
     ("domain", &[]),
     ("log", &[]),
     ("nearest", &[]),

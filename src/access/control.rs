@@ -1,0 +1,156 @@
+//! The one question: may this request do this?
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::denied::Denied;
+use super::keys::Keys;
+use super::needed::Needed;
+use super::prefix::Space;
+use super::presented::Presented;
+use super::verb::Verb;
+use super::write_rules::{WriteRules, Writers};
+
+/// What is set.
+#[derive(Clone, Debug, Default)]
+pub struct AccessOptions {
+    /// The keys there are.
+    pub keys: Keys,
+    /// Where a key is needed to write.
+    pub write: WriteRules,
+}
+
+/// Who may do what; all workers share it.
+#[derive(Debug)]
+pub struct Access {
+    keys: RwLock<Arc<Keys>>,
+    write: WriteRules,
+}
+
+impl Access {
+    /// Decides by these settings.
+    pub fn new(options: AccessOptions) -> Self {
+        Access { keys: RwLock::new(Arc::new(options.keys)), write: options.write }
+    }
+
+    /// From now on there are these keys and no others.
+    pub fn replace_keys(&self, keys: Keys) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    }
+
+    /// Whether every client may write to the thing of this name, so that nothing needs to be presented.
+    pub fn anyone_may_write(&self, space: Space, name: &str) -> bool {
+        self.write.writers(space, name) == Writers::Anyone
+    }
+
+    /// Whether a request that presents this may add to the thing of this name.
+    pub fn may_write(&self, presented: &Presented<'_>, space: Space, name: &str) -> Result<(), Denied> {
+        if self.anyone_may_write(space, name) {
+            return Ok(());
+        }
+        self.require(presented, &Needed::One(Verb::Write, space, name))
+    }
+
+    /// Whether what a request presents covers what it needs.
+    pub fn require(&self, presented: &Presented<'_>, needed: &Needed<'_>) -> Result<(), Denied> {
+        match presented {
+            Presented::Nothing => Err(Denied::missing(needed)),
+            Presented::Key(secret) => {
+                let keys = Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner));
+                match keys.find(secret) {
+                    None => Err(Denied::unknown(needed, "the key is not known here")),
+                    Some(key) if key.allows(needed) => Ok(()),
+                    Some(key) => Err(Denied::lacking(needed, format!("the key {}", key.name()))),
+                }
+            }
+            Presented::Ticket(_) => Err(Denied::unknown(needed, "tickets are not taken here")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::{AccessKey, NewSecret};
+
+    fn key(name: &str, secret: &NewSecret, scope: &str) -> AccessKey {
+        let scopes = vec![scope.parse().expect("a scope")];
+        AccessKey::new(name, secret.id(), &secret.sha256(), scopes).expect("a key")
+    }
+
+    fn secret() -> NewSecret {
+        NewSecret::generate().expect("random numbers")
+    }
+
+    fn access(keys: Vec<AccessKey>, write: &[&str]) -> Access {
+        Access::new(AccessOptions {
+            keys: Keys::new(keys).expect("keys"),
+            write: WriteRules::parse(write.iter().copied()).expect("rules"),
+        })
+    }
+
+    fn presented(secret: &str) -> Presented<'_> {
+        Presented::Key(secret.into())
+    }
+
+    const ONE: Needed<'static> = Needed::One(Verb::Manage, Space::Counters, "1");
+
+    #[test]
+    fn a_key_with_the_scope_may_and_others_are_told_which_scope_they_lack() {
+        let (owner, other, unknown) = (secret(), secret(), secret());
+        let access = access(
+            vec![key("owner", &owner, "manage:counters/1/"), key("other", &other, "manage:counters/2/")],
+            &[],
+        );
+        assert_eq!(access.require(&presented(owner.expose()), &ONE), Ok(()));
+        let denied = |presented: &Presented<'_>| access.require(presented, &ONE).expect_err("a refusal");
+        let nothing = denied(&Presented::Nothing);
+        assert_eq!(
+            nothing.to_string(),
+            "this needs a key or a ticket with the scope manage:counters/1/ (Authorization: Bearer, X-Ocean-Key, ?_key= \
+             or ?_ticket=); nothing was changed"
+        );
+        assert_eq!(nothing.challenge(), "Bearer realm=\"livecounter\", scope=\"manage:counters/1/\"");
+        let cut = &owner.expose()[..40];
+        for wrong in [unknown.expose(), cut, ""] {
+            let wrong = denied(&presented(wrong));
+            assert_eq!(
+                wrong.to_string(),
+                "the key is not known here; this needs one with the scope manage:counters/1/; nothing was changed"
+            );
+            assert!(wrong.challenge().contains("error=\"invalid_token\""));
+        }
+        let lacking = denied(&presented(other.expose()));
+        assert_eq!(
+            lacking.to_string(),
+            "the key other does not have the scope manage:counters/1/; nothing was changed"
+        );
+        assert!(lacking.challenge().contains("error=\"insufficient_scope\""));
+    }
+
+    #[test]
+    fn writing_needs_a_key_only_where_the_rules_say_so() {
+        let shop = secret();
+        let access =
+            access(vec![key("shop", &shop, "write:counters/shop-")], &["key", "anyone:counters/public-"]);
+        let may = |presented: &Presented<'_>, name| access.may_write(presented, Space::Counters, name);
+        assert_eq!(may(&Presented::Nothing, "public-1"), Ok(()));
+        // Where anyone may write, nobody looks at what is presented.
+        assert_eq!(may(&presented("lc_wrong"), "public-1"), Ok(()));
+        assert_eq!(may(&presented(shop.expose()), "shop-1"), Ok(()));
+        assert!(matches!(may(&presented(shop.expose()), "1"), Err(Denied::Lacking { .. })));
+        assert!(matches!(may(&Presented::Nothing, "shop-1"), Err(Denied::Missing { .. })));
+    }
+
+    #[test]
+    fn keys_that_were_replaced_are_not_known_any_more() {
+        let (old, new) = (secret(), secret());
+        let access = access(vec![key("a", &old, "admin")], &[]);
+        assert_eq!(access.require(&presented(old.expose()), &Needed::Admin), Ok(()));
+        access.replace_keys(Keys::new(vec![key("a", &new, "admin")]).expect("keys"));
+        assert!(matches!(
+            access.require(&presented(old.expose()), &Needed::Admin),
+            Err(Denied::Unknown { .. })
+        ));
+        assert_eq!(access.require(&presented(new.expose()), &Needed::Admin), Ok(()));
+    }
+}

@@ -1,0 +1,57 @@
+//! Why a request may not do what it asks for. It says which scope is missing, and never whether a name exists.
+
+use super::needed::Needed;
+
+/// Where a key or a ticket belongs.
+const PLACES: &str = "Authorization: Bearer, X-Ocean-Key, ?_key= or ?_ticket=";
+
+/// Why a request is not done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// Nothing was presented. For HTTP: 401.
+    #[error("this needs a key or a ticket with the scope {needed} ({PLACES}); nothing was changed")]
+    Missing {
+        /// The least scope that would suffice.
+        needed: String,
+    },
+    /// What was presented is no key and no ticket that counts here. For HTTP: 401.
+    #[error("{reason}; this needs one with the scope {needed}; nothing was changed")]
+    Unknown {
+        /// The least scope that would suffice.
+        needed: String,
+        /// What is wrong with what was presented.
+        reason: &'static str,
+    },
+    /// A known key or a good ticket that does not allow this. For HTTP: 403.
+    #[error("{holder} does not have the scope {needed}; nothing was changed")]
+    Lacking {
+        /// The least scope that would suffice.
+        needed: String,
+        /// The key by its name, or the ticket.
+        holder: String,
+    },
+}
+
+impl Denied {
+    pub(super) fn missing(needed: &Needed<'_>) -> Self {
+        Denied::Missing { needed: needed.to_string() }
+    }
+
+    pub(super) fn unknown(needed: &Needed<'_>, reason: &'static str) -> Self {
+        Denied::Unknown { needed: needed.to_string(), reason }
+    }
+
+    pub(super) fn lacking(needed: &Needed<'_>, holder: String) -> Self {
+        Denied::Lacking { needed: needed.to_string(), holder }
+    }
+
+    /// What the header `WWW-Authenticate` says (RFC 6750, section 3).
+    pub fn challenge(&self) -> String {
+        let (needed, error) = match self {
+            Denied::Missing { needed } => (needed, ""),
+            Denied::Unknown { needed, .. } => (needed, ", error=\"invalid_token\""),
+            Denied::Lacking { needed, .. } => (needed, ", error=\"insufficient_scope\""),
+        };
+        format!("Bearer realm=\"livecounter\"{error}, scope=\"{needed}\"")
+    }
+}

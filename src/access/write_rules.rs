@@ -1,0 +1,142 @@
+//! Where anyone may write, and where a key is needed: the setting `access.write`.
+
+use super::prefix::{ParsePrefixError, Prefix, Space};
+
+/// Who may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writers {
+    /// Every client.
+    Anyone,
+    /// Clients with a key or a ticket that allows it.
+    Key,
+}
+
+/// Who may write where. Of several rules that fit a name, the one with the longest prefix counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriteRules {
+    otherwise: Writers,
+    /// The longest prefix first.
+    rules: Vec<(Prefix, Writers)>,
+}
+
+/// Why these are no rules.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseWriteRulesError {
+    /// A rule is neither `anyone` nor `key`.
+    #[error(
+        "must be anyone or key, or a list of these with prefixes such as anyone and key:counters/shop-; {0:?} is another"
+    )]
+    Word(String),
+    /// What is behind the colon is no prefix.
+    #[error("{0}")]
+    Prefix(#[from] ParsePrefixError),
+    /// Two rules for the same names.
+    #[error("has two rules for {}", names(.0))]
+    Twice(Prefix),
+}
+
+/// How many characters of an unknown rule an error repeats.
+const LONGEST_SHOWN: usize = 40;
+
+fn names(prefix: &Prefix) -> String {
+    if prefix.as_str().is_empty() { "all that has no rule of its own".to_owned() } else { prefix.to_string() }
+}
+
+impl WriteRules {
+    /// The rules of a list such as `["anyone", "key:counters/shop-"]`. A word without a prefix is for all names that
+    /// have no rule of their own; without such a word that is `anyone`.
+    pub fn parse<'a>(rules: impl IntoIterator<Item = &'a str>) -> Result<Self, ParseWriteRulesError> {
+        let mut parsed: Vec<(Prefix, Writers)> = Vec::new();
+        for rule in rules {
+            let (word, prefix) = rule.split_once(':').unwrap_or((rule, ""));
+            let writers = match word {
+                "anyone" => Writers::Anyone,
+                "key" => Writers::Key,
+                _ => return Err(ParseWriteRulesError::Word(rule.chars().take(LONGEST_SHOWN).collect())),
+            };
+            let prefix: Prefix = prefix.parse()?;
+            if parsed.iter().any(|(known, _)| *known == prefix) {
+                return Err(ParseWriteRulesError::Twice(prefix));
+            }
+            parsed.push((prefix, writers));
+        }
+        parsed.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.as_str().len()));
+        let otherwise = parsed.pop_if(|(prefix, _)| prefix.as_str().is_empty());
+        Ok(WriteRules { otherwise: otherwise.map_or(Writers::Anyone, |(_, writers)| writers), rules: parsed })
+    }
+
+    /// Who may write to the thing of this name.
+    pub fn writers(&self, space: Space, name: &str) -> Writers {
+        let rule = self.rules.iter().find(|(prefix, _)| prefix.covers_name(space, name));
+        rule.map_or(self.otherwise, |(_, writers)| *writers)
+    }
+
+    /// Whether every client may write everywhere.
+    pub fn are_open(&self) -> bool {
+        self.otherwise == Writers::Anyone && self.rules.iter().all(|(_, writers)| *writers == Writers::Anyone)
+    }
+}
+
+impl Default for WriteRules {
+    fn default() -> Self {
+        WriteRules { otherwise: Writers::Anyone, rules: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(list: &[&str]) -> WriteRules {
+        WriteRules::parse(list.iter().copied()).expect("rules")
+    }
+
+    fn problem(list: &[&str]) -> String {
+        WriteRules::parse(list.iter().copied()).expect_err("a refusal").to_string()
+    }
+
+    #[test]
+    fn the_longest_prefix_decides_in_whatever_order_they_are_written() {
+        let mut list = ["key", "anyone:counters/public-", "key:counters/public-admin-", "anyone:counters/2/"];
+        for _ in 0..list.len() {
+            list.rotate_left(1);
+            let rules = rules(&list);
+            for (name, expected) in [
+                ("1", Writers::Key),
+                ("2", Writers::Anyone),
+                ("20", Writers::Key),
+                ("public-1", Writers::Anyone),
+                ("public-admin-1", Writers::Key),
+            ] {
+                assert_eq!(rules.writers(Space::Counters, name), expected, "{name}");
+            }
+            assert_eq!(rules.writers(Space::Sites, "2"), Writers::Key);
+            assert!(!rules.are_open());
+        }
+    }
+
+    #[test]
+    fn without_a_word_for_the_rest_anyone_may_write_there() {
+        assert_eq!(rules(&[]), WriteRules::default());
+        assert_eq!(rules(&["anyone"]), WriteRules::default());
+        assert!(WriteRules::default().are_open() && rules(&["anyone:counters/1"]).are_open());
+        let shop = rules(&["key:counters/shop-"]);
+        assert_eq!(shop.writers(Space::Counters, "1"), Writers::Anyone);
+        assert_eq!(shop.writers(Space::Counters, "shop-1"), Writers::Key);
+        assert!(!shop.are_open() && !rules(&["key"]).are_open());
+    }
+
+    #[test]
+    fn what_is_no_rule_is_named() {
+        let word =
+            "must be anyone or key, or a list of these with prefixes such as anyone and key:counters/shop-; ";
+        assert_eq!(problem(&["nobody"]), format!("{word}\"nobody\" is another"));
+        assert_eq!(problem(&["Key"]), format!("{word}\"Key\" is another"));
+        assert_eq!(problem(&["counters/1"]), format!("{word}\"counters/1\" is another"));
+        assert_eq!(problem(&["key", "anyone"]), "has two rules for all that has no rule of its own");
+        assert_eq!(problem(&["key:counters/1", "anyone:counters/1"]), "has two rules for counters/1");
+        assert!(
+            problem(&["key:counters/.*"]).starts_with("the prefix \"counters/.*\" has '*' as character 11")
+        );
+    }
+}
