@@ -31,7 +31,7 @@ const HOT: Path<'_> = Path::One(livecounter::HOT);
 const MANY: Path<'_> = Path::Many("/counters/c", "/");
 
 /// In the order in which every round runs them: what is compared runs in succession.
-pub(crate) const CELLS: [Cell; 27] = [
+pub(crate) const CELLS: [Cell; 28] = [
     Cell { name: "post-hot/livecounter", run: |knobs| on_chain(knobs, "POST", HOT, false) },
     Cell { name: "post-hot/bare", run: |knobs| on_bare(knobs, "POST", HOT) },
     Cell { name: "post-hot/webdis", run: |knobs| on_webdis(knobs, Path::One("/INCR/hot")) },
@@ -45,6 +45,7 @@ pub(crate) const CELLS: [Cell; 27] = [
     Cell { name: "get-plain/livecounter", run: |knobs| on_chain(knobs, "GET", HOT, false) },
     Cell { name: "get-hold/livecounter", run: |knobs| on_chain(knobs, "GET", HOT, true) },
     Cell { name: "get/bare", run: |knobs| on_bare(knobs, "GET", HOT) },
+    Cell { name: "get-closing/bare", run: on_closing_bare },
     Cell { name: "streams-1000/livecounter", run: |_| fanout::in_process(1_000) },
     Cell { name: "streams-1000/nchan", run: |_| fanout::nchan(1_000) },
     Cell { name: "streams-5000/livecounter", run: |_| fanout::in_process(5_000) },
@@ -90,6 +91,13 @@ fn on_embedded(knobs: &Knobs, path: Path<'_>) -> Result<Figures> {
 fn on_bare(knobs: &Knobs, method: &str, path: Path<'_>) -> Result<Figures> {
     let bare = bare::start()?;
     load(knobs, Load { port: bare.port(), method, path, fields: &[] }, &[])
+}
+
+/// A connection for each request, as the origin needs one for each request of a proxy.
+fn on_closing_bare(knobs: &Knobs) -> Result<Figures> {
+    let bare = bare::start()?;
+    let fields = ["Connection: close".to_owned()];
+    load(knobs, Load { port: bare.port(), method: "GET", path: HOT, fields: &fields }, &[])
 }
 
 fn on_webdis(knobs: &Knobs, path: Path<'_>) -> Result<Figures> {

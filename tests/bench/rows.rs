@@ -111,8 +111,9 @@ pub(crate) fn rows() -> Vec<Row> {
             .against("bare actix-web", "get/bare")
             .at_least(0.60, 0.75),
         row("get-hold", S, "get-hold/livecounter", "per second")
-            .against("bare actix-web", "get/bare")
+            .against("bare actix-web, closing", "get-closing/bare")
             .at_least(0.60, 0.75),
+        row("get-hold-kept", S, "get-hold/livecounter", "per second").against("bare actix-web", "get/bare"),
         row("embedded-hot", S, "post-hot/embedded", "per second")
             .against("livecounter on Redis", hot)
             .at_least(0.5, 0.9),
