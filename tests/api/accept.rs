@@ -3,7 +3,8 @@
 use reqwest::StatusCode;
 
 use crate::support::app::TestApp;
-use crate::support::http::client;
+use crate::support::http::{Ask, client};
+use crate::support::server::Server;
 
 #[tokio::test]
 async fn what_nothing_satisfies_is_406() {
@@ -16,19 +17,18 @@ async fn what_nothing_satisfies_is_406() {
             "application/json and text/plain",
         ),
     ] {
-        let answer = request.send().await.expect("an answer");
+        let answer = request.answer().await;
         assert_eq!(answer.status(), StatusCode::NOT_ACCEPTABLE);
         let problem = answer.text().await.expect("a text");
         assert!(problem.contains(named), "{problem}");
     }
-    let untouched = client.get(app.counter("2")).send().await.expect("an answer");
-    assert_eq!(untouched.text().await.expect("a text"), "0\n", "a POST that is refused counts nothing");
+    assert_eq!(app.read("2").await, 0, "a POST that is refused counts nothing");
 }
 
 #[tokio::test]
 async fn a_browser_s_address_bar_gets_the_plain_value() {
     let app = TestApp::spawn().await;
     let accept = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
-    let answer = client().get(app.counter("2")).header("accept", accept).send().await.expect("an answer");
-    assert_eq!(answer.text().await.expect("a text"), "0\n");
+    let answer = client().get(app.counter("2")).header("accept", accept).text().await;
+    assert_eq!(answer, "0\n");
 }

@@ -9,18 +9,16 @@ use livecounter::store::{Add, Store};
 use serde_json::Value;
 
 use crate::support::app::TestApp;
-use crate::support::http::{client, metric};
+use crate::support::http::{Ask, client, metric};
 use crate::support::redis::RedisServer;
+use crate::support::server::Server;
 use crate::support::wait::until;
 use crate::witness::Witness;
 
 const SOON: Duration = Duration::from_secs(10);
 
 async fn origin(proxies: &[&Witness], api: &Witness) -> TestApp {
-    let grip: Vec<_> = proxies
-        .iter()
-        .map(|proxy| format!("http://{}/?iss=test&key=a-secret-for-these-tests", proxy.addr))
-        .collect();
+    let grip: Vec<_> = proxies.iter().map(|proxy| proxy.grip_url()).collect();
     TestApp::with(&[
         ("GRIP_URL", &grip.join(" ")),
         ("FASTLY_SERVICE_ID", "abc"),
@@ -30,8 +28,14 @@ async fn origin(proxies: &[&Witness], api: &Witness) -> TestApp {
     .await
 }
 
+/// An origin with these more settings, which counts in Redis and announces to one proxy.
+async fn origin_with_redis(redis: &RedisServer, proxy: &Witness, more: &[(&str, &str)]) -> TestApp {
+    let (redis, grip) = (redis.url(), proxy.grip_url());
+    TestApp::with(&[&[("REDIS_URL", redis.as_str()), ("GRIP_URL", &grip)], more].concat()).await
+}
+
 async fn readiness(app: &TestApp) -> (u16, String) {
-    let answer = client().get(format!("{}/readyz", app.address)).send().await.expect("an answer");
+    let answer = app.get("/readyz").await;
     let status = answer.status().as_u16();
     let body: Value = answer.json().await.expect("JSON");
     (status, body["announcements"].as_str().expect("a text").to_owned())
@@ -41,7 +45,7 @@ async fn readiness(app: &TestApp) -> (u16, String) {
 async fn the_cache_is_purged_before_every_publish_and_again_two_seconds_later() {
     let (one, two, api) = (Witness::start().await, Witness::start().await, Witness::start().await);
     let app = origin(&[&one, &two], &api).await;
-    client().post(app.counter("2")).send().await.expect("an answer");
+    app.add("2").await;
     let purges = api.arrivals("/service/abc/purge", 2).await;
     assert!(purges.iter().all(|purge| purge.keys == "counter-2"), "{purges:?}");
     let publishes = [one.arrivals("/publish/", 1).await, two.arrivals("/publish/", 1).await].concat();
@@ -61,17 +65,11 @@ async fn the_cache_is_purged_before_every_publish_and_again_two_seconds_later() 
 #[tokio::test]
 async fn the_first_change_of_a_quiet_counter_is_published_at_once() {
     let (redis, proxy) = (RedisServer::start(), Witness::start().await);
-    let grip = format!("http://{}/?iss=test&key=a-secret-for-these-tests", proxy.addr);
-    let settings = [
-        ("REDIS_URL", redis.url()),
-        ("GRIP_URL", grip),
-        ("LIVECOUNTER__PUBLISH__INTERVAL", "10s".to_owned()),
-    ];
-    let app = TestApp::with(&settings.each_ref().map(|(name, value)| (*name, value.as_str()))).await;
+    let app = origin_with_redis(&redis, &proxy, &[("LIVECOUNTER__PUBLISH__INTERVAL", "10s")]).await;
     let mut delays = Vec::new();
     for counter in 0..7 {
         let asked = Instant::now();
-        client().post(app.counter(&counter.to_string())).send().await.expect("an answer");
+        app.add(&counter.to_string()).await;
         let publishes = proxy.arrivals("/publish/", counter + 1).await;
         delays.push(publishes[counter].at - asked);
         // Or what ends this announcement would begin the next one as well.
@@ -93,7 +91,7 @@ async fn each_announcement_names_the_one_before() {
     let (proxy, api) = (Witness::start().await, Witness::start().await);
     let app = origin(&[&proxy], &api).await;
     for round in 1..=3 {
-        client().post(app.counter("2")).send().await.expect("an answer");
+        app.add("2").await;
         proxy.arrivals("/publish/", round).await;
     }
     let items: Vec<Value> = proxy
@@ -112,7 +110,7 @@ async fn a_failing_proxy_does_not_delay_the_other_and_gets_all_when_it_is_back()
     let app = origin(&[&well, &ill], &api).await;
     assert_eq!(readiness(&app).await, (200, "ok".into()));
     let asked = Instant::now();
-    client().post(app.counter("2")).send().await.expect("an answer");
+    app.add("2").await;
     well.arrivals("/publish/", 1).await;
     assert!(asked.elapsed() < Duration::from_secs(2));
     let mut poll = tokio::time::interval(Duration::from_millis(100));
@@ -123,8 +121,7 @@ async fn a_failing_proxy_does_not_delay_the_other_and_gets_all_when_it_is_back()
     };
     let patience = Duration::from_secs(30);
     tokio::time::timeout(patience, until("backing up", &mut poll)).await.expect("to be not ready");
-    let metrics = client().get(format!("{}/metrics", app.address)).send().await.expect("an answer");
-    let metrics = metrics.text().await.expect("a text");
+    let metrics = app.metrics().await;
     let value = |name: &str| {
         let line = metrics
             .lines()
@@ -147,7 +144,7 @@ async fn a_failed_purge_is_counted_and_repeated() {
     let (proxy, api) = (Witness::start().await, Witness::start().await);
     api.answer_with(503);
     let app = origin(&[&proxy], &api).await;
-    client().post(app.counter("2")).send().await.expect("an answer");
+    app.add("2").await;
     proxy.arrivals("/publish/", 1).await;
     let before = api.arrivals("/purge", 1).await.len();
     api.answer_with(200);
@@ -161,9 +158,8 @@ async fn a_failed_purge_is_counted_and_repeated() {
 #[tokio::test]
 async fn what_is_counted_beside_a_key_of_another_kind_is_announced() {
     let (redis, proxy) = (RedisServer::start(), Witness::start().await);
-    let grip = format!("http://{}/?iss=test&key=a-secret-for-these-tests", proxy.addr);
-    let app = TestApp::with(&[("REDIS_URL", &redis.url()), ("GRIP_URL", &grip)]).await;
-    client().post(app.counter("bad")).send().await.expect("an answer");
+    let app = origin_with_redis(&redis, &proxy, &[]).await;
+    app.add("bad").await;
     proxy.arrivals("/publish/", 1).await;
     // Somebody writes over it.
     let key = redis.cli(&["--scan", "--pattern", "*:counter-bad"]);
@@ -175,12 +171,10 @@ async fn what_is_counted_beside_a_key_of_another_kind_is_announced() {
     assert_eq!(refused, 1, "nobody else");
     let mut last = Vec::new();
     for name in &names {
-        let answer = client().post(app.counter(name)).send().await.expect("an answer");
-        assert_eq!(answer.status(), 200);
-        last.push((format!("counter-{name}"), answer.text().await.expect("a text")));
+        last.push((format!("counter-{name}"), app.add(name).await));
     }
-    let is_told = |(channel, value): &(String, String)| {
-        let line = format!("data: {value}");
+    let is_told = |(channel, value): &(String, i64)| {
+        let line = format!("data: {value}\n");
         let is_it = |item: &Value| {
             item["channel"] == *channel
                 && item["formats"]["http-stream"]["content"].as_str().is_some_and(|it| it.contains(&line))
@@ -205,7 +199,7 @@ async fn a_purge_that_takes_long_does_not_slow_a_busy_counter_down() {
     let client = client();
     let counting = async {
         loop {
-            client.post(app.counter("2")).send().await.expect("an answer");
+            client.post(app.counter("2")).answer().await;
         }
     };
     let publishes = tokio::select! {
@@ -222,20 +216,17 @@ async fn a_purge_that_takes_long_does_not_slow_a_busy_counter_down() {
 #[tokio::test]
 async fn what_waits_for_a_long_gate_is_nothing_that_sweeps_find() {
     let (redis, proxy) = (RedisServer::start(), Witness::start().await);
-    let grip = format!("http://{}/?iss=test&key=a-secret-for-these-tests", proxy.addr);
-    let settings = [
-        ("REDIS_URL", redis.url()),
-        ("GRIP_URL", grip),
-        ("LIVECOUNTER__PUBLISH__INTERVAL", "10s".to_owned()),
+    let interval = [("LIVECOUNTER__PUBLISH__INTERVAL", "10s")];
+    let apps = [
+        origin_with_redis(&redis, &proxy, &interval).await,
+        origin_with_redis(&redis, &proxy, &interval).await,
     ];
-    let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let apps = [TestApp::with(&settings).await, TestApp::with(&settings).await];
-    client().post(apps[0].counter("2")).send().await.expect("an answer");
+    apps[0].add("2").await;
     proxy.arrivals("/publish/", 1).await;
     until_acknowledged(&apps[0]).await;
     // At one of them it rests; the other has to ask.
     for app in &apps {
-        client().post(app.counter("2")).send().await.expect("an answer");
+        app.add("2").await;
     }
     // What a dead origin left behind later is found, and so would have been what waits.
     let store = RedisStore::connect(&redis.url(), SOON).expect("a good address");

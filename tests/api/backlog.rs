@@ -8,8 +8,8 @@ use livecounter::store::redis::RedisStore;
 use livecounter::store::{Add, Store};
 
 use crate::support::app::TestApp;
-use crate::support::http::client;
 use crate::support::redis::RedisServer;
+use crate::support::server::Server;
 use crate::witness::Witness;
 
 /// More than can be announced again within a lease.
@@ -36,9 +36,7 @@ async fn repeated_announcements_do_not_hold_up_new_changes() {
     let (redis, well, ill) = (RedisServer::start(), Witness::start().await, Witness::start().await);
     ill.answer_with(500);
     leave_behind(&redis).await;
-    let grip = [&well, &ill]
-        .map(|proxy| format!("http://{}/?iss=test&key=a-secret-for-these-tests", proxy.addr))
-        .join(" ");
+    let grip = [&well, &ill].map(Witness::grip_url).join(" ");
     let app = TestApp::with(&[("REDIS_URL", &redis.url()), ("GRIP_URL", &grip)]).await;
     let mut poll = tokio::time::interval(Duration::from_millis(50));
     let patience = Duration::from_secs(30);
@@ -48,7 +46,7 @@ async fn repeated_announcements_do_not_hold_up_new_changes() {
         }
     };
     tokio::time::timeout(patience, swing).await.expect("what was left behind to be announced");
-    client().post(app.counter("new")).send().await.expect("an answer");
+    app.add("new").await;
     let before = told(&well).len();
     let new = async {
         loop {

@@ -8,8 +8,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::app::TestApp;
-use crate::support::http::client;
+use crate::support::http::{Ask, client};
 use crate::support::raw::raw;
+use crate::support::server::Server;
 
 async fn problem(response: reqwest::Response) -> (u16, String) {
     assert_eq!(response.headers()["content-type"], "application/problem+json");
@@ -25,7 +26,6 @@ async fn problem(response: reqwest::Response) -> (u16, String) {
 #[tokio::test]
 async fn ids_outside_the_alphabet_are_400() {
     let app = TestApp::spawn().await;
-    let client = client();
     for (path, named) in [
         (format!("/counters/{}/", "x".repeat(65)), "at most 64 characters, this one has 65"),
         ("/counters//".into(), "must not be empty"),
@@ -47,10 +47,10 @@ async fn ids_outside_the_alphabet_are_400() {
             assert!(body.contains(named), "{method} {path}: {body}");
         }
     }
-    let decoded = client.post(format!("{}/counters/%41/", app.address)).send().await.expect("an answer");
+    let decoded = app.post("/counters/%41/").await;
     assert_eq!(decoded.status(), 200, "an escaped letter is that letter");
-    let metrics = client.get(format!("{}/metrics", app.address)).send().await.expect("an answer");
-    assert!(!metrics.text().await.expect("a text").contains("a%2F"), "no path becomes a label");
+    let metrics = app.metrics().await;
+    assert!(!metrics.contains("a%2F"), "no path becomes a label");
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn amounts_that_are_none_are_400_and_change_nothing() {
         ("99999999999999999999", "by must be within"),
         ("1&by=2", "by is given twice"),
     ] {
-        let answer = client.post(format!("{counter}?by={by}")).send().await.expect("an answer");
+        let answer = client.post(format!("{counter}?by={by}")).answer().await;
         let (status, detail) = problem(answer).await;
         assert_eq!(status, 400, "{by}");
         assert!(detail.starts_with(named), "{by}: {detail}");
@@ -82,7 +82,7 @@ async fn amounts_that_are_none_are_400_and_change_nothing() {
         ("=3", r#"the query has the unknown parameter ""; "#),
         ("by%20=3", r#"the query has the unknown parameter "by "; did you mean by?"#),
     ] {
-        let answer = client.post(format!("{counter}?{query}")).send().await.expect("an answer");
+        let answer = client.post(format!("{counter}?{query}")).answer().await;
         let (status, detail) = problem(answer).await;
         assert_eq!(status, 400, "{query}");
         assert!(detail.starts_with(named), "{query}: {detail}");
@@ -102,7 +102,7 @@ async fn amounts_that_are_none_are_400_and_change_nothing() {
         ("5", "the body must be JSON"),
     ] {
         let request = client.post(&counter).header("content-type", "application/json").body(body);
-        let (status, detail) = problem(request.send().await.expect("an answer")).await;
+        let (status, detail) = problem(request.answer().await).await;
         assert_eq!(status, 400, "{body}");
         assert!(detail.starts_with(named), "{body}: {detail}");
     }
@@ -116,25 +116,25 @@ async fn amounts_that_are_none_are_400_and_change_nothing() {
         ("5", r#"the body is a form with the unknown field "5""#),
     ] {
         let form = client.post(&counter).header("content-type", "application/x-www-form-urlencoded");
-        let (status, detail) = problem(form.body(body).send().await.expect("an answer")).await;
+        let (status, detail) = problem(form.body(body).answer().await).await;
         assert_eq!(status, 400, "{body}");
         assert!(detail.starts_with(named), "{body}: {detail}");
     }
     let both = client.post(format!("{counter}?by=1")).json(&serde_json::json!({"by": 1}));
-    assert_eq!(problem(both.send().await.expect("an answer")).await.0, 400);
-    let read = client.get(&counter).send().await.expect("an answer");
-    assert_eq!(read.text().await.expect("a text"), "0\n");
+    assert_eq!(problem(both.answer().await).await.0, 400);
+    let read = client.get(&counter).text().await;
+    assert_eq!(read, "0\n");
 }
 
 #[tokio::test]
 async fn parameters_that_begin_with_an_underscore_are_left_alone() {
     let app = TestApp::spawn().await;
     for (query, expected) in [("_=1732", "1\n"), ("_by=7&by=2", "3\n"), ("_", "4\n"), ("", "5\n")] {
-        let answer = client().post(format!("{}?{query}", app.counter("2"))).send().await.expect("an answer");
-        assert_eq!(answer.text().await.expect("a text"), expected, "{query}");
+        let answer = client().post(format!("{}?{query}", app.counter("2"))).text().await;
+        assert_eq!(answer, expected, "{query}");
     }
-    let read = client().get(format!("{}?amount=3&BY=4", app.counter("2"))).send().await.expect("an answer");
-    assert_eq!(read.text().await.expect("a text"), "5\n", "a read has none, and ignores all");
+    let read = client().get(format!("{}?amount=3&BY=4", app.counter("2"))).text().await;
+    assert_eq!(read, "5\n", "a read has none, and ignores all");
 }
 
 #[tokio::test]
@@ -143,9 +143,9 @@ async fn bodies_that_are_too_long_or_of_another_kind_are_refused() {
     let client = client();
     let long =
         client.post(app.counter("2")).header("content-type", "application/json").body(" ".repeat(5000));
-    assert_eq!(problem(long.send().await.expect("an answer")).await.0, 413);
+    assert_eq!(problem(long.answer().await).await.0, 413);
     let xml = client.post(app.counter("2")).header("content-type", "text/xml").body("<by>5</by>");
-    let xml = xml.send().await.expect("an answer");
+    let xml = xml.answer().await;
     assert!(!xml.headers().contains_key("accept-encoding"), "that would be about compression");
     assert_eq!(problem(xml).await.0, 415);
 }
@@ -158,7 +158,7 @@ async fn compressed_bodies_are_415_that_says_so_and_change_nothing() {
         for coding in codings {
             request = request.header("content-encoding", *coding);
         }
-        async move { request.body(r#"{"by":5}"#).send().await.expect("an answer") }
+        async move { request.body(r#"{"by":5}"#).answer().await }
     };
     for codings in [&["gzip"] as &[_], &["br"], &["identity, gzip"], &["identity", "gzip"]] {
         let answer = send(codings).await;
@@ -179,8 +179,7 @@ async fn a_body_that_does_not_come_is_408_and_changes_nothing() {
     let length = tokio::time::timeout(Duration::from_secs(30), socket.read(&mut answer)).await;
     let answer = String::from_utf8_lossy(&answer[..length.expect("an answer in time").expect("to receive")]);
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-    let read = client().get(app.counter("2")).send().await.expect("an answer");
-    assert_eq!(read.text().await.expect("a text"), "0\n");
+    assert_eq!(app.read("2").await, 0);
 }
 
 #[tokio::test]
@@ -189,12 +188,12 @@ async fn idempotency_keys_that_are_none_are_400() {
     let client = client();
     for key in ["k".repeat(256), "a b".into(), "\"".into(), "\"\"".into()] {
         let request = client.post(app.counter("2")).header("idempotency-key", &key);
-        let (status, detail) = problem(request.send().await.expect("an answer")).await;
+        let (status, detail) = problem(request.answer().await).await;
         assert_eq!(status, 400);
         assert!(detail.starts_with("Idempotency-Key"), "{detail}");
     }
     let twice = client.post(app.counter("2")).header("idempotency-key", "a").header("idempotency-key", "b");
-    let (status, detail) = problem(twice.send().await.expect("an answer")).await;
+    let (status, detail) = problem(twice.answer().await).await;
     assert_eq!((status, detail.as_str()), (400, "Idempotency-Key is given twice"));
 }
 
@@ -204,7 +203,7 @@ async fn other_methods_are_405_with_allow() {
     let client = client();
     for (path, allow) in [("/counters/2/", "GET, HEAD, POST, OPTIONS"), ("/healthz", "GET, HEAD, OPTIONS")] {
         let request = client.request(Method::DELETE, format!("{}{path}", app.address));
-        let answer = request.send().await.expect("an answer");
+        let answer = request.answer().await;
         assert_eq!(answer.headers()["allow"], allow);
         assert_eq!(problem(answer).await.0, 405);
     }

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use futures_util::future::join_all;
 
 use crate::support::app::TestApp;
-use crate::support::http::client;
+use crate::support::http::{Ask, client};
 use crate::support::redis::RedisServer;
+use crate::support::server::Server;
 use crate::witness::Witness;
 
 const POSTS: usize = 100;
@@ -26,17 +27,16 @@ fn calls(redis: &RedisServer) -> HashMap<String, usize> {
 #[tokio::test]
 async fn posts_that_wait_for_redis_become_one_addition_with_a_value_for_each() {
     let (redis, proxy) = (RedisServer::start(), Witness::start().await);
-    let (url, grip) = (redis.url(), format!("http://{}/?iss=test&key=a-secret-for-these-tests", proxy.addr));
+    let (url, grip) = (redis.url(), proxy.grip_url());
     let settings = [("REDIS_URL", url.as_str()), ("GRIP_URL", &grip), ("LIVECOUNTER__WORKERS", "1")];
     let app = TestApp::with(&settings).await;
     let client = client();
     // The worker has its connection before Redis stalls.
-    client.post(app.counter("other")).send().await.expect("an answer");
+    app.add("other").await;
     redis.cli(&["CONFIG", "RESETSTAT"]);
     redis.cli(&["CLIENT", "PAUSE", STALL, "ALL"]);
     let posts = join_all((0..POSTS).map(async |_| {
-        let answer = client.post(app.counter("2")).send().await.expect("an answer");
-        let text = answer.text().await.expect("a text");
+        let text = client.post(app.counter("2")).text().await;
         text.trim().parse::<usize>().unwrap_or_else(|_| panic!("{text}"))
     }));
     let mut values = posts.await;

@@ -11,7 +11,8 @@ use tokio::task::JoinSet;
 use crate::crowd::allow_open_files;
 use crate::program::{Program, program};
 use crate::support::app::TestApp;
-use crate::support::http::client;
+use crate::support::http::{Ask, client};
+use crate::support::server::Server;
 
 /// The shortest request there is.
 const TINY: &[u8] = b"GET / HTTP/1.1\r\nHost:\r\n\r\n";
@@ -68,12 +69,12 @@ async fn what_is_pipelined_behind_a_stream_takes_no_memory() {
         send_all_that_fits(stream, TINY, 256 * 1024).await;
     }
     // Whoever is served after all of that was sent is served after it was read.
-    let health = client().get(program.url("/healthz")).send().await.expect("an answer");
+    let health = program.get("/healthz").await;
     assert_eq!(health.status(), 200);
     let after = program.resident_kib();
     assert!(after < before + 512 * CLIENTS as u64, "{before} KiB became {after} KiB");
     // The streams go on.
-    client().post(program.url("/counters/quiet/")).send().await.expect("an answer");
+    program.add("quiet").await;
     for stream in &mut streams {
         read_until(stream, "data: 1").await;
     }
@@ -95,7 +96,7 @@ async fn what_is_pipelined_by_those_who_do_not_read_takes_no_memory() {
         streams.push(stream);
     }
     program.signal("-CONT");
-    let health = client().get(program.url("/healthz")).send().await.expect("an answer");
+    let health = program.get("/healthz").await;
     assert_eq!(health.status(), 200);
     let after = program.resident_kib();
     assert!(after < before + 512 * CLIENTS as u64, "{before} KiB became {after} KiB");
@@ -144,8 +145,8 @@ async fn pipelined_requests_are_answered_in_their_order() {
 async fn a_head_larger_than_a_part_is_read_whole() {
     let app = TestApp::spawn().await;
     let cookie = "x".repeat(100_000);
-    let answer = client().post(app.counter("c")).header("cookie", cookie).send().await.expect("an answer");
-    assert_eq!(answer.text().await.expect("a text"), "1\n");
+    let answer = client().post(app.counter("c")).header("cookie", cookie).text().await;
+    assert_eq!(answer, "1\n");
 }
 
 #[tokio::test]
@@ -204,10 +205,10 @@ async fn streams_leave_connections_for_others() {
         assert!(answer.to_lowercase().contains("\r\nretry-after: "), "{answer}");
     }
     for path in ["/healthz", "/readyz"] {
-        let answer = client().get(program.url(path)).send().await.expect("an answer");
+        let answer = program.get(path).await;
         assert_eq!(answer.status(), 200, "{path}");
     }
-    let answer = client().post(program.url("/counters/2/")).send().await.expect("an answer");
+    let answer = program.post("/counters/2/").await;
     assert_eq!(answer.status(), 200);
     // Who leaves makes room.
     streams.clear();
@@ -240,9 +241,9 @@ async fn few_open_files_mean_few_streams_and_no_locked_door() {
     }
     let streams: Vec<_> = opened.join_all().await.into_iter().flatten().collect();
     assert_eq!(streams.len(), 183, "nine tenths of 300 less what the program needs itself");
-    let answer = client().post(program.url("/counters/2/")).send().await.expect("an answer");
+    let answer = program.post("/counters/2/").await;
     assert_eq!(answer.status(), 200);
-    let health = client().get(program.url("/healthz")).send().await.expect("an answer");
+    let health = program.get("/healthz").await;
     assert_eq!(health.status(), 200);
 }
 
@@ -282,7 +283,7 @@ async fn operators_have_a_listener_that_strangers_cannot_fill() {
     let ops = program.until_logged("serving operators on http://");
     let ops: String = ops.chars().take_while(|c| *c != '/').collect();
     let (public, ops) = (program.address, format!("http://{ops}"));
-    let get = async |url: String| client().get(url).send().await.expect("an answer");
+    let get = async |url: String| client().get(url).answer().await;
     assert_eq!(get(format!("http://{public}/metrics")).await.status(), 404);
     assert_eq!(get(format!("http://{public}/healthz")).await.status(), 200);
     assert_eq!(get(format!("{ops}/counters/2/")).await.status(), 404);

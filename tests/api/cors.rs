@@ -5,7 +5,8 @@ use reqwest::{Method, StatusCode};
 
 use crate::counters::PURGED;
 use crate::support::app::TestApp;
-use crate::support::http::{client, header};
+use crate::support::http::{Ask, client, header};
+use crate::support::server::Server;
 use crate::support::sse::Listener;
 
 const PAGE: &str = "https://elsewhere.example";
@@ -13,7 +14,7 @@ const PAGE: &str = "https://elsewhere.example";
 async fn preflight(app: &TestApp, path: &str, asked: &str) -> HeaderMap {
     let request = client().request(Method::OPTIONS, format!("{}{path}", app.address)).header("origin", PAGE);
     let request = request.header("access-control-request-method", "POST");
-    let answer = request.header("access-control-request-headers", asked).send().await.expect("an answer");
+    let answer = request.header("access-control-request-headers", asked).answer().await;
     assert_eq!(answer.status(), StatusCode::NO_CONTENT);
     answer.headers().clone()
 }
@@ -60,7 +61,7 @@ async fn a_page_that_asks_with_credentials_sees_what_it_is_answered() {
         client.get(format!("{}/nothing", app.address)),
         client.get(format!("{}/openapi.json", app.address)),
     ] {
-        let answer = request.header("origin", PAGE).send().await.expect("an answer");
+        let answer = request.header("origin", PAGE).answer().await;
         assert!(accepts_credentials(&answer), "{:?}", answer.headers());
         let exposed = header(&answer, "access-control-expose-headers");
         assert!(exposed.contains("x-request-id") && exposed.contains("retry-after"), "{exposed}");
@@ -75,22 +76,22 @@ async fn an_origin_that_is_missing_or_odd_is_not_repeated() {
     let app = TestApp::spawn().await;
     for origin in ["", "https://a b", "\u{e9}", &format!("https://{}", "x".repeat(300))] {
         let request = client().get(app.counter("2")).header("origin", origin.as_bytes());
-        let answer = request.send().await.expect("an answer");
+        let answer = request.answer().await;
         assert_eq!(header(&answer, "access-control-allow-origin"), "*", "{origin:?}");
         assert_eq!(header(&answer, "access-control-allow-credentials"), "", "{origin:?}");
     }
-    let answer = client().get(app.counter("2")).send().await.expect("an answer");
+    let answer = app.get("/counters/2/").await;
     assert_eq!(header(&answer, "access-control-allow-origin"), "*");
 }
 
 #[tokio::test]
 async fn an_answer_that_is_kept_for_all_names_no_origin() {
     let app = TestApp::with(&PURGED).await;
-    let read = client().get(app.counter("2")).header("origin", PAGE).send().await.expect("an answer");
+    let read = client().get(app.counter("2")).header("origin", PAGE).answer().await;
     assert_eq!(header(&read, "access-control-allow-origin"), "*");
     assert_eq!(header(&read, "access-control-allow-credentials"), "");
     assert_eq!(read.headers().get_all("vary").iter().collect::<Vec<_>>(), ["accept"]);
-    let added = client().post(app.counter("2")).header("origin", PAGE).send().await.expect("an answer");
+    let added = client().post(app.counter("2")).header("origin", PAGE).answer().await;
     assert!(accepts_credentials(&added), "this one is not kept");
 }
 
@@ -98,7 +99,7 @@ async fn an_answer_that_is_kept_for_all_names_no_origin() {
 async fn a_login_before_the_measurements_is_not_lent_to_other_pages() {
     let app = TestApp::spawn().await;
     let request = client().get(format!("{}/metrics", app.address)).header("origin", PAGE);
-    let answer = request.send().await.expect("an answer");
+    let answer = request.answer().await;
     assert_eq!(header(&answer, "access-control-allow-origin"), "*");
     assert_eq!(header(&answer, "access-control-allow-credentials"), "");
 }
@@ -108,7 +109,7 @@ async fn browsers_guess_no_type_of_any_answer() {
     let app = TestApp::spawn().await;
     for path in ["/counters/2/", "/nothing", "/", "/assets/home.js", "/healthz", "/metrics", "/openapi.json"]
     {
-        let answer = client().get(format!("{}{path}", app.address)).send().await.expect("an answer");
+        let answer = app.get(path).await;
         let all: Vec<_> = answer.headers().get_all("x-content-type-options").iter().collect();
         assert_eq!(all, ["nosniff"], "{path}");
     }
@@ -127,14 +128,14 @@ async fn what_a_beacon_sends_counts() {
     ] {
         let request = client().post(app.counter("2")).body(body);
         let request = kind.iter().fold(request, |request, kind| request.header("content-type", *kind));
-        let answer = request.send().await.expect("an answer");
-        assert_eq!(answer.text().await.expect("a text"), expected, "{kind:?} {body}");
+        let answer = request.text().await;
+        assert_eq!(answer, expected, "{kind:?} {body}");
     }
     let form = "--x\r\nContent-Disposition: form-data; name=\"by\"\r\n\r\n5\r\n--x--\r\n";
     let send = async |body: String| {
         let request =
             client().post(app.counter("2")).header("content-type", "multipart/form-data; boundary=x");
-        let answer = request.body(body).send().await.expect("an answer");
+        let answer = request.body(body).answer().await;
         (answer.status().as_u16(), answer.text().await.expect("a text"))
     };
     assert_eq!(send(form.to_owned()).await, (200, "16\n".to_owned()));
@@ -150,6 +151,6 @@ async fn what_a_beacon_sends_counts() {
     }
     for body in ["5", "by=5", "hello"] {
         let request = client().post(app.counter("2")).header("content-type", "text/plain").body(body);
-        assert_eq!(request.send().await.expect("an answer").status(), StatusCode::BAD_REQUEST, "{body}");
+        assert_eq!(request.answer().await.status(), StatusCode::BAD_REQUEST, "{body}");
     }
 }

@@ -4,7 +4,8 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::support::app::{ANY_AMOUNT, TestApp};
-use crate::support::http::client;
+use crate::support::http::{Ask, client};
+use crate::support::server::Server;
 
 /// The limit of values, 2^53-1.
 const LIMIT: i64 = 9_007_199_254_740_991;
@@ -16,26 +17,23 @@ async fn text(response: reqwest::Response) -> String {
 #[tokio::test]
 async fn a_counter_starts_at_0_and_every_post_adds_one() {
     let app = TestApp::spawn().await;
-    let client = client();
-    let read = client.get(app.counter("2")).send().await.expect("an answer");
+    let read = app.get("/counters/2/").await;
     assert_eq!(read.headers()["content-type"], "text/plain; charset=utf-8");
     assert_eq!(text(read).await, "0\n");
     for expected in ["1\n", "2\n"] {
-        let added = client.post(app.counter("2")).send().await.expect("an answer");
+        let added = app.post("/counters/2/").await;
         assert_eq!(added.status(), StatusCode::OK);
         assert_eq!(added.headers()["cache-control"], "no-store");
         assert_eq!(text(added).await, expected);
     }
-    assert_eq!(text(client.get(app.counter("2")).send().await.expect("an answer")).await, "2\n");
+    assert_eq!(app.read("2").await, 2);
 }
 
 #[tokio::test]
 async fn the_last_slash_is_optional() {
     let app = TestApp::spawn().await;
-    let client = client();
-    let without = format!("{}/counters/a.b_c~d-9", app.address);
-    assert_eq!(text(client.post(&without).send().await.expect("an answer")).await, "1\n");
-    assert_eq!(text(client.get(app.counter("a.b_c~d-9")).send().await.expect("an answer")).await, "1\n");
+    assert_eq!(text(app.post("/counters/a.b_c~d-9").await).await, "1\n");
+    assert_eq!(app.read("a.b_c~d-9").await, 1);
 }
 
 #[tokio::test]
@@ -46,7 +44,7 @@ async fn json_is_answered_where_it_is_accepted() {
         (client.post(app.counter("2")), json!({"id": "2", "value": 1})),
         (client.get(app.counter("2")), json!({"id": "2", "value": 1})),
     ] {
-        let response = request.header("accept", "application/json").send().await.expect("an answer");
+        let response = request.header("accept", "application/json").answer().await;
         assert_eq!(response.headers()["content-type"], "application/json");
         assert_eq!(response.json::<Value>().await.expect("JSON"), expected);
     }
@@ -57,20 +55,11 @@ async fn a_post_adds_any_whole_number() {
     let app = TestApp::spawn().await;
     let client = client();
     let counter = app.counter("2");
-    let by_query = client.post(format!("{counter}?by=40")).send().await.expect("an answer");
-    assert_eq!(text(by_query).await, "40\n");
-    let by_json = client.post(&counter).json(&json!({"by": -15})).send().await.expect("an answer");
-    assert_eq!(text(by_json).await, "25\n");
-    let by_form = client
-        .post(&counter)
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body("by=5")
-        .send()
-        .await
-        .expect("an answer");
-    assert_eq!(text(by_form).await, "30\n");
-    let empty = client.post(&counter).json(&json!({})).send().await.expect("an answer");
-    assert_eq!(text(empty).await, "31\n");
+    assert_eq!(app.add_by("2", 40).await, 40);
+    assert_eq!(client.post(&counter).json(&json!({"by": -15})).text().await, "25\n");
+    let form = client.post(&counter).header("content-type", "application/x-www-form-urlencoded");
+    assert_eq!(form.body("by=5").text().await, "30\n");
+    assert_eq!(client.post(&counter).json(&json!({})).text().await, "31\n");
 }
 
 #[tokio::test]
@@ -79,7 +68,7 @@ async fn concurrent_posts_hand_out_every_value_once() {
     let client = client();
     let posts = (0..200).map(|_| {
         let request = client.post(app.counter("hot"));
-        tokio::spawn(async move { text(request.send().await.expect("an answer")).await })
+        tokio::spawn(async move { request.text().await })
     });
     let mut values = Vec::new();
     for post in posts.collect::<Vec<_>>() {
@@ -92,17 +81,13 @@ async fn concurrent_posts_hand_out_every_value_once() {
 #[tokio::test]
 async fn a_step_beyond_the_limit_is_409_and_changes_nothing() {
     let app = TestApp::with(&[ANY_AMOUNT]).await;
-    let client = client();
-    let counter = app.counter("2");
-    let full = client.post(format!("{counter}?by={LIMIT}")).send().await.expect("an answer");
-    assert_eq!(text(full).await, format!("{LIMIT}\n"));
-    let beyond = client.post(&counter).send().await.expect("an answer");
+    assert_eq!(app.add_by("2", LIMIT).await, LIMIT);
+    let beyond = app.post("/counters/2/").await;
     assert_eq!(beyond.status(), StatusCode::CONFLICT);
     let problem: Value = beyond.json().await.expect("JSON");
     assert_eq!(problem["type"], "urn:livecounter:problem:out-of-range");
-    assert_eq!(text(client.get(&counter).send().await.expect("an answer")).await, format!("{LIMIT}\n"));
-    let down = client.post(format!("{counter}?by=-{LIMIT}")).send().await.expect("an answer");
-    assert_eq!(text(down).await, "0\n");
+    assert_eq!(app.read("2").await, LIMIT);
+    assert_eq!(app.add_by("2", -LIMIT).await, 0);
 }
 
 #[tokio::test]
@@ -110,11 +95,11 @@ async fn of_many_at_once_exactly_those_that_fit_below_the_limit_count() {
     let app = TestApp::with(&[ANY_AMOUNT]).await;
     let client = client();
     let counter = app.counter("2");
-    client.post(format!("{counter}?by={}", LIMIT - 5)).send().await.expect("an answer");
+    app.add_by("2", LIMIT - 5).await;
     let posts = (0..40).map(|_| {
         let request = client.post(&counter);
         tokio::spawn(async move {
-            let answer = request.send().await.expect("an answer");
+            let answer = request.answer().await;
             (answer.status().as_u16(), text(answer).await)
         })
     });
@@ -137,7 +122,7 @@ async fn the_same_key_counts_once_and_gets_the_same_answer() {
     let client = client();
     let post = async |counter: &str, by: &str, key: &str| {
         let url = format!("{}?by={by}", app.counter(counter));
-        let response = client.post(url).header("idempotency-key", key).send().await.expect("an answer");
+        let response = client.post(url).header("idempotency-key", key).answer().await;
         (response.status().as_u16(), text(response).await)
     };
     assert_eq!(post("2", "5", "once").await, (200, "5\n".into()));
@@ -148,7 +133,7 @@ async fn the_same_key_counts_once_and_gets_the_same_answer() {
     let (status, problem) = post("2", "6", "once").await;
     assert_eq!(status, 422);
     assert!(problem.contains("used with the amount 5"), "{problem}");
-    assert_eq!(text(client.get(app.counter("2")).send().await.expect("an answer")).await, "6\n");
+    assert_eq!(app.read("2").await, 6);
 }
 
 /// What an origin needs to purge a cache; nobody listens there.
@@ -161,7 +146,7 @@ pub(crate) const PURGED: [(&str, &str); 3] = [
 #[tokio::test]
 async fn the_cache_that_is_purged_may_keep_values_and_no_other_may() {
     let app = TestApp::with(&PURGED).await;
-    let read = client().get(app.counter("2")).send().await.expect("an answer");
+    let read = app.get("/counters/2/").await;
     assert_eq!(read.headers()["cache-control"], "no-cache");
     assert_eq!(read.headers()["surrogate-control"], "max-age=600, stale-if-error=86400");
     assert_eq!(read.headers()["surrogate-key"], "counter-2");
@@ -170,14 +155,14 @@ async fn the_cache_that_is_purged_may_keep_values_and_no_other_may() {
     let mut settings = PURGED.to_vec();
     settings.extend([("LIVECOUNTER__CACHE__MAX_AGE", "5s"), ("LIVECOUNTER__CACHE__STALE_IF_ERROR", "1m")]);
     let shorter = TestApp::with(&settings).await;
-    let read = client().get(shorter.counter("2")).send().await.expect("an answer");
+    let read = shorter.get("/counters/2/").await;
     assert_eq!(read.headers()["surrogate-control"], "max-age=5, stale-if-error=60");
 }
 
 #[tokio::test]
 async fn where_nothing_is_purged_no_cache_may_keep_a_value() {
     let app = TestApp::spawn().await;
-    let read = client().get(app.counter("2")).send().await.expect("an answer");
+    let read = app.get("/counters/2/").await;
     assert_eq!(read.headers()["cache-control"], "no-cache");
     assert_eq!(read.headers()["vary"], "accept");
     for name in ["surrogate-control", "surrogate-key", "expires"] {
@@ -193,7 +178,7 @@ async fn a_value_that_the_client_has_is_304_until_it_changes() {
         let client = client();
         let read = async |accept: &str, known: &str| {
             let request = client.get(app.counter("2")).header("accept", accept);
-            request.header("if-none-match", known).send().await.expect("an answer")
+            request.header("if-none-match", known).answer().await
         };
         let mut tags = Vec::new();
         for accept in ["*/*", "application/json"] {
@@ -213,7 +198,7 @@ async fn a_value_that_the_client_has_is_304_until_it_changes() {
             StatusCode::OK,
             "another representation"
         );
-        client.post(app.counter("2")).send().await.expect("an answer");
+        app.add("2").await;
         let changed = read("*/*", &tags[0]).await;
         assert_eq!((changed.status(), text(changed).await.as_str()), (StatusCode::OK, "1\n"));
     }
@@ -223,7 +208,7 @@ async fn a_value_that_the_client_has_is_304_until_it_changes() {
 async fn every_origin_may_ask_and_read_errors_too() {
     let app = TestApp::spawn().await;
     for path in ["/counters/2/", "/counters/a%20b/", "/nothing"] {
-        let answer = client().get(format!("{}{path}", app.address)).send().await.expect("an answer");
+        let answer = app.get(path).await;
         assert_eq!(answer.headers()["access-control-allow-origin"], "*", "{path}");
     }
 }
@@ -232,9 +217,9 @@ async fn every_origin_may_ask_and_read_errors_too() {
 async fn only_known_counters_exist_where_they_are_listed() {
     let app = TestApp::with(&[("LIVECOUNTER__COUNTERS__KNOWN", "1,2")]).await;
     let client = client();
-    assert_eq!(client.post(app.counter("2")).send().await.expect("an answer").status(), StatusCode::OK);
+    assert_eq!(app.post("/counters/2/").await.status(), StatusCode::OK);
     for request in [client.get(app.counter("3")), client.post(app.counter("3"))] {
-        let answer = request.send().await.expect("an answer");
+        let answer = request.answer().await;
         assert_eq!(answer.status(), StatusCode::NOT_FOUND);
         assert_eq!(answer.headers()["content-type"], "application/problem+json");
         assert_eq!(answer.headers()["cache-control"], "no-store");
@@ -244,7 +229,7 @@ async fn only_known_counters_exist_where_they_are_listed() {
 #[tokio::test]
 async fn head_is_get_without_the_body() {
     let app = TestApp::spawn().await;
-    let head = client().head(app.counter("2")).send().await.expect("an answer");
+    let head = app.head("/counters/2/").await;
     assert_eq!(head.status(), StatusCode::OK);
     assert_eq!(head.headers()["content-length"], "2");
     assert_eq!(head.headers()["etag"], "\"0\"");

@@ -10,7 +10,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::program::Program;
-use crate::support::http::client;
+use crate::support::http::{Ask, client};
+use crate::support::server::Server;
 use crate::support::sse::Listener;
 
 const READING: usize = 1_950;
@@ -86,8 +87,7 @@ pub(crate) async fn until_held(program: &Program, wanted: usize, within: Duratio
     let deadline = Instant::now() + within;
     let mut poll = tokio::time::interval(Duration::from_millis(100));
     loop {
-        let metrics = client().get(program.url("/metrics")).send().await.expect("an answer");
-        let text = metrics.text().await.expect("a text");
+        let text = program.metrics().await;
         let line =
             text.lines().find_map(|line| line.strip_prefix("livecounter_listeners ")).expect("the gauge");
         let held: f64 = line.parse().expect("a number");
@@ -121,7 +121,7 @@ async fn listeners_that_never_read_are_cut_off_and_delay_none_of_2000_others() {
     let mut pace = tokio::time::interval(PACE);
     for _ in 0..CHANGES {
         pace.tick().await;
-        assert_eq!(client.post(&url).send().await.expect("an answer").status(), 200);
+        assert_eq!(client.post(&url).answer().await.status(), 200);
     }
     let posted = Instant::now();
     reach("have the last value", &count.finished, READING, SOON).await;

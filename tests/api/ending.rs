@@ -9,17 +9,13 @@ use tokio::net::TcpStream;
 
 use crate::program::Program;
 use crate::support::http::client;
+use crate::support::server::Server;
 use crate::support::wait::until;
 
 const SOON: Duration = Duration::from_secs(10);
 const WRITERS: i64 = 16;
 /// So many answers are awaited before the program is killed.
 const ANSWERS: i64 = 500;
-
-async fn value(program: &Program) -> i64 {
-    let read = client().get(program.url("/counters/2/")).send().await.expect("an answer");
-    read.text().await.expect("a text").trim().parse().expect("a number")
-}
 
 #[tokio::test]
 async fn a_request_whose_body_is_half_sent_at_sigterm_is_answered_and_counted() {
@@ -43,7 +39,7 @@ async fn a_request_whose_body_is_half_sent_at_sigterm_is_answered_and_counted() 
     received.expect("an answer in time").expect("to receive");
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\n5\n"), "{answer:?}");
     assert_eq!(program.exit_code(), Some(0));
-    assert_eq!(value(&Program::start(directory.path(), &[])).await, 5);
+    assert_eq!(Program::start(directory.path(), &[]).read("2").await, 5);
 }
 
 #[tokio::test]
@@ -75,7 +71,7 @@ async fn kill_9_among_many_writers_loses_nothing_that_was_acknowledged() {
         writer.await.expect("to have been cut off");
     }
     let answered = answered.load(Ordering::Relaxed);
-    let kept = value(&Program::start(directory.path(), &[])).await;
+    let kept = Program::start(directory.path(), &[]).read("2").await;
     // Who was cut off may have been counted, once.
     assert!((answered..=answered + WRITERS).contains(&kept), "{answered} answered, {kept} kept");
 }

@@ -13,16 +13,12 @@ use livecounter::store::redis::RedisStore;
 use livecounter::store::{Add, Store};
 
 use crate::support::app::TestApp;
-use crate::support::http::client;
+use crate::support::http::{Ask, client};
 use crate::support::redis::RedisServer;
 use crate::witness::Witness;
 
 const MEDIAN: Duration = Duration::from_secs(1);
 const WORST: Duration = Duration::from_secs(3);
-
-fn grip(proxy: &Witness) -> String {
-    format!("http://{}/?iss=test&key=a-secret-for-these-tests", proxy.addr)
-}
 
 /// Waits until the proxy is told that the counter stands there; how long that takes. Looks at each request of the proxy's
 /// once: all of them, every time, would take the processor from the announcers.
@@ -47,7 +43,7 @@ fn assert_soon(mut delays: Vec<Duration>) {
 /// What an origin has of this: a store and an announcer.
 fn announcer(redis: &RedisServer, proxy: &Witness) -> (RedisStore, Running) {
     let connect = || RedisStore::connect(&redis.url(), Duration::from_secs(10)).expect("a good address");
-    let endpoints = endpoints_from(&grip(proxy)).expect("an address");
+    let endpoints = endpoints_from(&proxy.grip_url()).expect("an address");
     let publisher = Publisher::new(&endpoints, &PublisherOptions::default()).expect("a publisher");
     let outlets =
         Outlets { hub: None, publisher: Some(Arc::new(publisher)), prefix: String::new(), purger: None };
@@ -97,12 +93,12 @@ async fn known_counters_pass_new_ones_that_wait_to_be_announced() {
 #[tokio::test]
 async fn known_counters_pass_new_ones_that_wait_for_a_slow_proxy() {
     let (redis, proxy) = (RedisServer::start(), Witness::start().await);
-    let settings = [("REDIS_URL", redis.url()), ("GRIP_URL", grip(&proxy))];
+    let settings = [("REDIS_URL", redis.url()), ("GRIP_URL", proxy.grip_url())];
     let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
     let apps = [TestApp::with(&settings).await, TestApp::with(&settings).await];
     let client = client();
     let post = async |app: &TestApp, id: &str| {
-        let answer = client.post(app.counter(id)).send().await.expect("an answer");
+        let answer = client.post(app.counter(id)).answer().await;
         assert_eq!(answer.status(), 200, "{id}");
     };
     let known: Vec<String> = (0..5).map(|n| format!("known-{n}")).collect();

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use crate::counters::PURGED;
 use crate::support::app::TestApp;
-use crate::support::http::client;
+use crate::support::http::{Ask, client};
 use crate::support::redis::RedisServer;
+use crate::support::server::Server;
 use crate::support::sse::Listener;
 
 pub(crate) const SECRET: &str = "the-proxy-s-secret";
@@ -50,7 +51,7 @@ async fn listen(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> reqwest:
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    request.send().await.expect("an answer")
+    request.answer().await
 }
 
 fn header<'a>(response: &'a reqwest::Response, name: &str) -> &'a str {
@@ -124,7 +125,7 @@ async fn the_prefix_stands_before_the_channel() {
 async fn a_recovery_answers_what_was_missed_and_is_never_cached() {
     let redis = RedisServer::start();
     let app = stateless(&redis, &[]).await;
-    client().post(app.counter("2")).send().await.expect("an answer");
+    app.add("2").await;
     let token = hs256(SECRET, &claims("pushpin", 60));
     let recover = async |last: &str| {
         let last = format!("counter-2; last-id={last}");
@@ -165,7 +166,7 @@ async fn the_head_of_a_stream_is_held_by_nobody_and_kept_by_no_cache() {
         for path in ["/counters/2/", "/counters/2/recover"] {
             let request =
                 client().head(format!("{}{path}", app.address)).header("accept", "text/event-stream");
-            let head = request.header("grip-sig", token).send().await.expect("an answer");
+            let head = request.header("grip-sig", token).answer().await;
             assert_eq!(head.status(), 200, "{path}");
             assert_eq!(header(&head, "content-type"), "text/event-stream");
             assert_eq!(header(&head, "cache-control"), "no-store, no-transform");
@@ -234,7 +235,7 @@ async fn one_origin_with_a_proxy_holds_what_comes_past_it_itself() {
     let mut direct = Listener::connect_with(app.addr, "/counters/2/", &[("grip-sig", &forged)]).await;
     assert_eq!(direct.header("grip-hold"), "", "no GRIP header leaks to a client");
     assert_eq!(direct.next(Duration::from_secs(5)).await.data, "0");
-    client().post(app.counter("2")).send().await.expect("an answer");
+    app.add("2").await;
     assert_eq!(direct.next(Duration::from_secs(5)).await.data, "1", "though the proxy is away");
 }
 
@@ -242,9 +243,8 @@ async fn one_origin_with_a_proxy_holds_what_comes_past_it_itself() {
 async fn reads_and_posts_need_no_proxy() {
     let redis = RedisServer::start();
     let app = stateless(&redis, &[]).await;
-    let added = client().post(app.counter("2")).send().await.expect("an answer");
-    assert_eq!(added.text().await.expect("a text"), "1\n");
-    let read = client().get(app.counter("2")).send().await.expect("an answer");
+    assert_eq!(app.add("2").await, 1);
+    let read = app.get("/counters/2/").await;
     assert_eq!(read.headers().keys().filter(|name| name.as_str().starts_with("grip-")).count(), 0);
     assert_eq!(read.text().await.expect("a text"), "1\n");
 }

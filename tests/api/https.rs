@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -15,8 +15,9 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::program::Program;
 use crate::support::certificates::certificates;
-use crate::support::http::{client, metric};
+use crate::support::http::metric;
 use crate::support::raw::{header, read_request};
+use crate::support::server::Server;
 use crate::support::wait::until;
 
 /// A stand-in for api.fastly.com, which takes publishes and purges alike.
@@ -38,14 +39,7 @@ impl Api {
         let shared = Arc::clone(&seen);
         let serving = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, seen) = (acceptor.clone(), Arc::clone(&shared));
-                tokio::spawn(async move {
-                    let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                    while let Some((head, _)) = read_request(&mut stream).await {
-                        seen.lock().expect("the list").push(head);
-                        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await;
-                    }
-                });
+                tokio::spawn(note(stream, acceptor.clone(), Arc::clone(&shared)));
             }
         });
         Api { url, certificates, seen, serving }
@@ -74,6 +68,15 @@ impl Drop for Api {
     }
 }
 
+/// Notes the heads of the requests of one connection, and answers each with 200.
+async fn note(stream: TcpStream, acceptor: TlsAcceptor, seen: Arc<Mutex<Vec<String>>>) {
+    let Ok(mut stream) = acceptor.accept(stream).await else { return };
+    while let Some((head, _)) = read_request(&mut stream).await {
+        seen.lock().expect("the list").push(head);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await;
+    }
+}
+
 fn acceptor(place: &Path) -> TlsAcceptor {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let certificate = CertificateDer::from_pem_file(place.join("server.crt")).expect("a certificate");
@@ -86,7 +89,7 @@ fn acceptor(place: &Path) -> TlsAcceptor {
 async fn who_has_a_trusted_certificate_is_published_to_and_purged_over_tls() {
     let (api, directory) = (Api::start().await, tempfile::tempdir().expect("a directory"));
     let program = api.origin(directory.path(), "ca.crt");
-    client().post(program.url("/counters/2/")).send().await.expect("an answer");
+    program.add("2").await;
     until("a purge, a publish and the second purge", async || api.seen().len() >= 3).await;
     let seen = api.seen();
     let told = |head: &str, name| {
@@ -102,7 +105,7 @@ async fn who_has_a_trusted_certificate_is_published_to_and_purged_over_tls() {
 async fn who_has_a_certificate_that_is_not_trusted_is_told_nothing() {
     let (api, directory) = (Api::start().await, tempfile::tempdir().expect("a directory"));
     let program = api.origin(directory.path(), "other-ca.crt");
-    let answer = client().post(program.url("/counters/2/")).send().await.expect("an answer");
+    let answer = program.post("/counters/2/").await;
     assert_eq!(answer.status(), 200, "it counts all the same");
     let endpoint = api.url.trim_start_matches("https://");
     let published = format!("livecounter_endpoint_failures_total{{endpoint=\"{endpoint}/service/SID\"}} ");

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use crate::https::Api;
-use crate::support::http::{client, metric};
+use crate::support::http::{Ask, client, metric};
 use crate::support::port::Port;
 use crate::support::process::{self, Process};
 use crate::support::redis::RedisServer;
@@ -41,7 +41,7 @@ impl Origin {
 
     /// Adds to a counter. Returns the status and the id of the request.
     async fn add(&self, client: &reqwest::Client, counter: &str) -> (u16, String) {
-        let answer = client.post(self.url(&format!("/counters/{counter}/"))).send().await.expect("an answer");
+        let answer = client.post(self.url(&format!("/counters/{counter}/"))).answer().await;
         let id = answer.headers()["x-request-id"].to_str().expect("a text").to_owned();
         (answer.status().as_u16(), id)
     }
@@ -234,15 +234,14 @@ async fn a_log_that_nobody_reads_any_more_ends_nothing() {
         let deadline = Instant::now() + Duration::from_secs(30);
         let status = loop {
             match client.post(&url).send().await {
-                Ok(answer) => break Ok(answer.status().as_u16()),
                 Err(error) if error.is_connect() && Instant::now() < deadline => {
                     tokio::task::yield_now().await
                 }
-                Err(error) => break Err(error),
+                answer => break answer.map(|answer| answer.status().as_u16()),
             }
         };
         let _ = child.kill();
         let _ = child.wait();
-        assert_eq!(status.expect("an answer"), 503, "{format}");
+        assert_eq!(status.unwrap_or_else(|error| panic!("{format}: {error:?}")), 503, "{format}");
     }
 }

@@ -29,5 +29,7 @@ mod raw_bytes;
 mod settings;
 mod source;
 mod store_away;
+mod stream_limits;
 mod streams;
+mod topic_limits;
 mod witness;

@@ -4,16 +4,17 @@ use serde_json::{Value, json};
 
 use crate::grip::GRIP_URL;
 use crate::support::app::TestApp;
-use crate::support::http::client;
+use crate::support::http::{Ask, client};
 use crate::support::redis::RedisServer;
+use crate::support::server::Server;
 
 #[tokio::test]
 async fn a_healthy_service_says_so() {
     let app = TestApp::spawn().await;
-    let health = client().get(format!("{}/healthz", app.address)).send().await.expect("an answer");
+    let health = app.get("/healthz").await;
     assert_eq!(health.status(), 200);
     assert_eq!(health.text().await.expect("a text"), "ok\n");
-    let ready = client().get(format!("{}/readyz", app.address)).send().await.expect("an answer");
+    let ready = app.get("/readyz").await;
     assert_eq!(ready.status(), 200);
     let ready: Value = ready.json().await.expect("JSON");
     assert_eq!(ready, json!({"ready": true, "store": "ok", "announcements": "ok"}));
@@ -23,12 +24,11 @@ async fn a_healthy_service_says_so() {
 async fn metrics_are_labelled_by_route_template_only() {
     let app = TestApp::spawn().await;
     for id in ["one", "two", "three"] {
-        client().post(app.counter(id)).send().await.expect("an answer");
-        client().get(format!("{}/no/{id}", app.address)).send().await.expect("an answer");
+        app.add(id).await;
+        client().get(format!("{}/no/{id}", app.address)).answer().await;
     }
-    client().delete(format!("{}/healthz", app.address)).send().await.expect("an answer");
-    let metrics = client().get(format!("{}/metrics", app.address)).send().await.expect("an answer");
-    let text = metrics.text().await.expect("a text");
+    client().delete(format!("{}/healthz", app.address)).answer().await;
+    let text = app.metrics().await;
     let posts = r#"livecounter_http_requests_total{route="/counters/{id}/",method="POST",status="200"} 3"#;
     assert!(text.contains(posts), "{text}");
     let missing = r#"livecounter_http_requests_total{route="",method="GET",status="404"} 3"#;
@@ -49,8 +49,8 @@ async fn scraping_often_asks_the_store_once_a_second_at_most() {
     let app = TestApp::with(&[("REDIS_URL", &redis.url()), ("GRIP_URL", GRIP_URL)]).await;
     let begun = std::time::Instant::now();
     for _ in 0..40 {
-        let metrics = client().get(format!("{}/metrics", app.address)).send().await.expect("an answer");
-        assert!(metrics.text().await.expect("a text").contains("livecounter_outbox_topics 0.0"));
+        let metrics = app.metrics().await;
+        assert!(metrics.contains("livecounter_outbox_topics 0.0"));
     }
     let most = (begun.elapsed().as_secs() + 1) * OUTBOXES;
     let stats = redis.cli(&["info", "commandstats"]);
@@ -67,11 +67,11 @@ async fn scraping_often_asks_the_store_once_a_second_at_most() {
 async fn a_request_id_comes_back_or_is_made() {
     let app = TestApp::spawn().await;
     let health = format!("{}/healthz", app.address);
-    let given = client().get(&health).header("x-request-id", "abc.1").send().await.expect("an answer");
+    let given = client().get(&health).header("x-request-id", "abc.1").answer().await;
     assert_eq!(given.headers()["x-request-id"], "abc.1");
     let mut made = Vec::new();
     for odd in ["", "a b", &"x".repeat(65)] {
-        let answer = client().get(&health).header("x-request-id", odd).send().await.expect("an answer");
+        let answer = client().get(&health).header("x-request-id", odd).answer().await;
         made.push(answer.headers()["x-request-id"].to_str().expect("a text").to_owned());
     }
     assert!(made.iter().all(|id| !id.is_empty() && id.len() < 40 && !id.contains(' ')), "{made:?}");
@@ -81,13 +81,13 @@ async fn a_request_id_comes_back_or_is_made() {
 #[tokio::test]
 async fn the_interface_describes_itself_and_every_path_in_it_exists() {
     let app = TestApp::spawn().await;
-    let answer = client().get(format!("{}/openapi.json", app.address)).send().await.expect("an answer");
+    let answer = app.get("/openapi.json").await;
     let document: Value = answer.json().await.expect("JSON");
     let paths = document["paths"].as_object().expect("paths");
     assert!(paths.contains_key("/counters/{id}/"));
     for path in paths.keys() {
         let url = format!("{}{}", app.address, path.replace("{id}", "2").replace("{name}", "home.css"));
-        let status = client().head(&url).send().await.expect("an answer").status();
+        let status = client().head(&url).answer().await.status();
         assert_eq!(status, 200, "{path}");
     }
 }
@@ -95,12 +95,12 @@ async fn the_interface_describes_itself_and_every_path_in_it_exists() {
 #[tokio::test]
 async fn what_is_wrong_with_an_id_is_described_wherever_one_is_asked_for() {
     let app = TestApp::with(&[("LIVECOUNTER__COUNTERS__KNOWN", "1")]).await;
-    let answer = client().get(format!("{}/openapi.json", app.address)).send().await.expect("an answer");
+    let answer = app.get("/openapi.json").await;
     let document: Value = answer.json().await.expect("JSON");
     for path in ["/counters/{id}/", "/counters/{id}/recover"] {
         for id in ["a!", "2"] {
             let answer = client().get(format!("{}{}", app.address, path.replace("{id}", id)));
-            let status = answer.send().await.expect("an answer").status();
+            let status = answer.answer().await.status();
             assert!(status.is_client_error(), "{path} {id}: {status}");
             let described = &document["paths"][path]["get"]["responses"][status.as_str()];
             assert!(described.is_object(), "{path} {id}: {status}");
@@ -116,7 +116,7 @@ async fn the_examples_of_the_home_page_have_the_address_that_was_asked_for() {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let answer = request.send().await.expect("an answer");
+        let answer = request.answer().await;
         // What names one client's address is not for others.
         assert_eq!(answer.headers()["cache-control"], "private, max-age=300");
         answer.text().await.expect("a page")

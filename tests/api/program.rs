@@ -8,9 +8,10 @@ use std::process::{Child, Command, Output, Stdio};
 
 use crate::grip::{GRIP_URL, SECRET, claims, hs256};
 use crate::settings::taken;
-use crate::support::http::client;
+use crate::support::http::{Ask, client};
 use crate::support::process::resident_kib;
 use crate::support::redis::{RedisServer, free_port};
+use crate::support::server::Server;
 
 pub(crate) fn program(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_livecounter"));
@@ -103,6 +104,12 @@ impl Program {
     }
 }
 
+impl Server for Program {
+    fn addr(&self) -> SocketAddr {
+        self.address
+    }
+}
+
 impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -171,15 +178,13 @@ async fn what_was_acknowledged_survives_kill_9() {
     let directory = tempfile::tempdir().expect("a directory");
     let program = Program::start(directory.path(), &[]);
     for expected in 1..=20 {
-        let answer = client().post(program.url("/counters/2/")).send().await.expect("an answer");
-        assert_eq!(answer.text().await.expect("a text"), format!("{expected}\n"));
+        assert_eq!(program.add("2").await, expected);
     }
     program.signal("-KILL");
     drop(program);
     assert!(directory.path().join("livecounter.db").exists(), "one file in the working directory");
     let again = Program::start(directory.path(), &[]);
-    let read = client().get(again.url("/counters/2/")).send().await.expect("an answer");
-    assert_eq!(read.text().await.expect("a text"), "20\n");
+    assert_eq!(again.read("2").await, 20);
 }
 
 #[tokio::test]
@@ -187,7 +192,7 @@ async fn whatever_the_umask_is_the_files_are_their_owners_alone() {
     for umask in ["000", "022", "277", "777"] {
         let directory = tempfile::tempdir().expect("a directory");
         let program = Program::start_behind(&format!("umask {umask}"), directory.path());
-        client().post(program.url("/counters/2/")).send().await.expect("an answer");
+        program.add("2").await;
         let files = std::fs::read_dir(directory.path()).expect("the directory");
         let mut modes: Vec<(String, u32)> = files
             .map(|file| {
@@ -207,7 +212,7 @@ async fn sigterm_and_ctrl_c_end_it_with_status_0() {
     for signal in ["-TERM", "-INT"] {
         let directory = tempfile::tempdir().expect("a directory");
         let mut program = Program::start(directory.path(), &[]);
-        client().post(program.url("/counters/2/")).send().await.expect("an answer");
+        program.add("2").await;
         program.signal(signal);
         let status = program.child.wait().expect("an exit status");
         assert_eq!(status.code(), Some(0), "{signal}");
@@ -220,7 +225,7 @@ async fn a_second_signal_ends_it_at_once() {
     // What cannot be announced would keep it for ten seconds.
     let proxy = format!("http://127.0.0.1:{gone}/");
     let mut program = Program::start(directory.path(), &[("GRIP_URL", &proxy)]);
-    client().post(program.url("/counters/2/")).send().await.expect("an answer");
+    program.add("2").await;
     program.signal("-TERM");
     program.until_logged("a second one ends at once");
     program.signal("-INT");
@@ -233,7 +238,7 @@ async fn what_could_not_be_announced_at_the_end_is_said() {
     let (directory, gone) = (tempfile::tempdir().expect("a directory"), free_port());
     let proxy = format!("http://127.0.0.1:{gone}/");
     let mut program = Program::start(directory.path(), &[("GRIP_URL", &proxy)]);
-    client().post(program.url("/counters/2/")).send().await.expect("an answer");
+    program.add("2").await;
     program.signal("-TERM");
     let mut log = String::new();
     program.log.read_to_string(&mut log).expect("the log");
@@ -256,11 +261,10 @@ async fn refused_signatures_are_all_counted_and_logged_once_for_each_reason() {
             if let Some(signature) = signature {
                 request = request.header("grip-sig", signature);
             }
-            assert_eq!(request.send().await.expect("an answer").status(), 501);
+            assert_eq!(request.answer().await.status(), 501);
         }
     }
-    let metrics = client().get(program.url("/metrics")).send().await.expect("an answer");
-    let metrics = metrics.text().await.expect("a text");
+    let metrics = program.metrics().await;
     for (reason, count) in [("missing", 20), ("invalid", 40), ("issuer", 0), ("expired", 20)] {
         let line = format!("livecounter_grip_signatures_refused_total{{reason=\"{reason}\"}} {count}\n");
         assert!(metrics.contains(&line), "{metrics}");

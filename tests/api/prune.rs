@@ -9,8 +9,8 @@ use livecounter::store::{Add, Claim, ClaimTerms, Store};
 use rusqlite::Connection;
 
 use crate::program::{Program, program};
-use crate::support::http::client;
 use crate::support::redis::RedisServer;
+use crate::support::server::Server;
 use crate::support::wait::until;
 use crate::witness::Witness;
 
@@ -26,10 +26,6 @@ fn prune(directory: &Path, environment: &[(&str, &str)], arguments: &[&str]) -> 
 fn said(output: &Output) -> (Option<i32>, String) {
     let text = String::from_utf8_lossy(if output.status.success() { &output.stdout } else { &output.stderr });
     (output.status.code(), text.trim_end().to_owned())
-}
-
-async fn counted(url: &str) -> String {
-    client().get(url).send().await.expect("an answer").text().await.expect("a text")
 }
 
 #[tokio::test]
@@ -84,12 +80,11 @@ async fn a_file_is_pruned_when_nobody_has_it_open() {
 async fn redis_is_pruned_beside_a_running_origin() {
     let directory = tempfile::tempdir().expect("a directory");
     let (redis, proxy) = (RedisServer::start(), Witness::start().await);
-    let (url, grip) = (redis.url(), format!("http://{}/?iss=test&key=a-secret-for-these-tests", proxy.addr));
+    let (url, grip) = (redis.url(), proxy.grip_url());
     let environment = [("REDIS_URL", url.as_str()), ("GRIP_URL", grip.as_str())];
     let origin = Program::start(directory.path(), &environment);
-    let counter = |id: &str| format!("http://{}/counters/{id}/", origin.address);
     for id in ["old", "young"] {
-        client().post(counter(id)).send().await.expect("an answer");
+        origin.add(id).await;
     }
     let hash = redis.cli(&["--scan", "--pattern", "*:t:counter-old"]);
     until("it to be acknowledged", async || redis.cli(&["HGET", &hash, "a"]) == "1").await;
@@ -99,12 +94,9 @@ async fn redis_is_pruned_beside_a_running_origin() {
         removed,
         (Some(0), "1 of 2 topics had not changed since 2026-03-02, 0:00 UTC, and are removed".into())
     );
-    assert_eq!(
-        (counted(&counter("old")).await.as_str(), counted(&counter("young")).await.as_str()),
-        ("0\n", "1\n")
-    );
+    assert_eq!((origin.read("old").await, origin.read("young").await), (0, 1));
     // It begins anew, and listeners are told: in another epoch than before.
-    client().post(counter("old")).send().await.expect("an answer");
+    origin.add("old").await;
     let told = async || proxy.told().iter().filter(|(_, channel, _)| channel == "counter-old").count() == 2;
     until("the new beginning to be announced", told).await;
     let ids: Vec<String> = proxy

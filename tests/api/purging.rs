@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::support::app::TestApp;
-use crate::support::http::client;
+use crate::support::http::{Ask, client};
 use crate::support::raw::{header, read_request};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -45,14 +45,8 @@ impl Api {
         let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
         let serving = tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let state = Arc::clone(&shared);
-                tokio::spawn(async move {
-                    while let Some((head, body)) = read_request(&mut stream).await {
-                        let answer = answer(&head, &body, &mut state.lock().expect("no panic"));
-                        let _ = stream.write_all(answer.as_bytes()).await;
-                    }
-                });
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, Arc::clone(&shared)));
             }
         });
         Api { addr, state, serving }
@@ -90,6 +84,14 @@ impl Api {
 impl Drop for Api {
     fn drop(&mut self) {
         self.serving.abort();
+    }
+}
+
+/// Answers the requests of one connection.
+async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
+    while let Some((head, body)) = read_request(&mut stream).await {
+        let answer = answer(&head, &body, &mut state.lock().expect("no panic"));
+        let _ = stream.write_all(answer.as_bytes()).await;
     }
 }
 
@@ -132,7 +134,7 @@ fn check(head: &str, body: &[u8]) -> Result<(), &'static str> {
 }
 
 async fn add(client: &reqwest::Client, app: &TestApp, id: &str) {
-    let answer = client.post(app.counter(id)).send().await.expect("an answer");
+    let answer = client.post(app.counter(id)).answer().await;
     assert_eq!(answer.status(), 200, "{id}");
 }
 

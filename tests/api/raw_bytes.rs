@@ -2,8 +2,8 @@
 
 use crate::grip::SECRET;
 use crate::support::app::TestApp;
-use crate::support::http::client;
 use crate::support::raw::raw_head;
+use crate::support::server::Server;
 use crate::witness::Witness;
 
 /// What a request says of itself, and a value of it that is in order.
@@ -55,7 +55,7 @@ async fn no_raw_bytes_in_a_header_come_back_as_a_header() {
             }
         }
     }
-    let read = client().get(app.counter("2")).send().await.expect("an answer");
+    let read = app.get("/counters/2/").await;
     assert_eq!(read.status(), 200, "it serves as before");
 }
 
@@ -75,6 +75,5 @@ async fn raw_bytes_in_a_path_or_a_query_are_400_and_change_nothing() {
             }
         }
     }
-    let read = client().get(app.counter("2")).send().await.expect("an answer");
-    assert_eq!(read.text().await.expect("a text"), "0\n");
+    assert_eq!(app.read("2").await, 0);
 }

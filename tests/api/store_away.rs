@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::support::app::TestApp;
-use crate::support::http::client;
+use crate::support::http::{Ask, client};
 use crate::support::redis::RedisServer;
+use crate::support::server::Server;
 
 /// Nobody listens there; no stream is asked for here.
 const GRIP_URL: &str = "http://127.0.0.1:9/?iss=pushpin&key=a-secret-for-these-tests";
@@ -17,7 +18,7 @@ async fn origin(redis: &RedisServer) -> TestApp {
 }
 
 async fn status(request: reqwest::RequestBuilder) -> u16 {
-    request.send().await.expect("an answer").status().as_u16()
+    request.answer().await.status().as_u16()
 }
 
 /// Repeats a request until it is answered with this status.
@@ -36,7 +37,7 @@ async fn redis_away_at_the_start_is_503_until_it_is_there() {
     let app = origin(&redis).await;
     let ready = format!("{}/readyz", app.address);
     for request in [client().get(app.counter("2")), client().post(app.counter("2"))] {
-        let answer = request.send().await.expect("an answer");
+        let answer = request.answer().await;
         assert_eq!(answer.status(), 503);
         assert_eq!(answer.headers()["retry-after"], "1");
         assert_eq!(answer.headers()["cache-control"], "no-store");
@@ -47,14 +48,12 @@ async fn redis_away_at_the_start_is_503_until_it_is_there() {
     assert_eq!(status(client().get(&ready)).await, 503);
     assert_eq!(status(client().get(format!("{}/healthz", app.address))).await, 200, "the process is fine");
     // What was not counted is not remembered: it would take memory for as long as Redis is away.
-    let metrics = client().get(format!("{}/metrics", app.address)).send().await.expect("an answer");
-    let metrics = metrics.text().await.expect("a text");
+    let metrics = app.metrics().await;
     assert!(metrics.contains("\nlivecounter_announcer_topics 0.0\n"), "{metrics}");
     redis.run();
     until(200, || client().get(app.counter("2"))).await;
     until(200, || client().get(&ready)).await;
-    let added = client().post(app.counter("2")).send().await.expect("an answer");
-    assert_eq!(added.text().await.expect("a text"), "1\n");
+    assert_eq!(app.add("2").await, 1);
 }
 
 #[tokio::test]
@@ -67,12 +66,7 @@ async fn redis_lost_under_way_is_503_and_the_next_one_counts_again() {
     assert_eq!(status(client().get(app.counter("2"))).await, 503);
     redis.run();
     until(200, || client().get(app.counter("2"))).await;
-    let read = client().get(app.counter("2")).send().await.expect("an answer");
-    assert_eq!(
-        read.text().await.expect("a text"),
-        "1\n",
-        "what was answered 503 while Redis was down was not counted"
-    );
+    assert_eq!(app.read("2").await, 1, "what was answered 503 while Redis was down was not counted");
 }
 
 #[tokio::test]
@@ -92,8 +86,7 @@ async fn a_hanging_redis_is_503_in_bounded_time() {
 async fn two_origins_share_the_numbers() {
     let redis = RedisServer::start();
     let (one, two) = (origin(&redis).await, origin(&redis).await);
-    for (app, expected) in [(&one, "1\n"), (&two, "2\n"), (&one, "3\n")] {
-        let added = client().post(app.counter("2")).send().await.expect("an answer");
-        assert_eq!(added.text().await.expect("a text"), expected);
+    for (app, expected) in [(&one, 1), (&two, 2), (&one, 3)] {
+        assert_eq!(app.add("2").await, expected);
     }
 }

@@ -7,16 +7,15 @@ use tokio::net::TcpStream;
 
 use crate::support::app::TestApp;
 use crate::support::http::client;
-use crate::support::sse::Listener;
+use crate::support::server::Server;
 
 const SOON: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn a_stream_begins_with_the_value_and_goes_on_with_each_new_one() {
     let app = TestApp::spawn().await;
-    let client = client();
-    client.post(format!("{}?by=26", app.counter("2"))).send().await.expect("an answer");
-    let mut stream = Listener::connect(app.addr, "/counters/2/").await;
+    app.add_by("2", 26).await;
+    let mut stream = app.listen("2").await;
     assert_eq!(stream.header("content-type"), "text/event-stream");
     assert_eq!(
         stream.header("cache-control"),
@@ -27,7 +26,7 @@ async fn a_stream_begins_with_the_value_and_goes_on_with_each_new_one() {
     let first = stream.next(SOON).await;
     assert_eq!((first.event.as_deref(), first.data.as_str()), (Some("message"), "26"));
     for expected in ["27", "28"] {
-        client.post(app.counter("2")).send().await.expect("an answer");
+        app.add("2").await;
         let event = stream.next(SOON).await;
         assert_eq!(event.data, expected);
         assert!(event.id.expect("an id").starts_with("2@"));
@@ -57,11 +56,10 @@ async fn a_client_of_http_1_0_gets_its_stream_without_chunks() {
 #[tokio::test]
 async fn a_busy_counter_is_conflated_and_ends_with_its_last_value() {
     let app = TestApp::with(&[("LIVECOUNTER__PUBLISH__INTERVAL", "300ms")]).await;
-    let client = client();
-    let mut stream = Listener::connect(app.addr, "/counters/2/").await;
+    let mut stream = app.listen("2").await;
     assert_eq!(stream.next(SOON).await.data, "0");
     for _ in 0..50 {
-        client.post(app.counter("2")).send().await.expect("an answer");
+        app.add("2").await;
     }
     let mut seen = Vec::new();
     while seen.last() != Some(&50) {
@@ -74,11 +72,10 @@ async fn a_busy_counter_is_conflated_and_ends_with_its_last_value() {
 #[tokio::test]
 async fn with_interval_0_every_value_is_published() {
     let app = TestApp::with(&[("LIVECOUNTER__PUBLISH__INTERVAL", "0ms")]).await;
-    let client = client();
-    let mut stream = Listener::connect(app.addr, "/counters/2/").await;
+    let mut stream = app.listen("2").await;
     assert_eq!(stream.next(SOON).await.data, "0");
     for expected in ["1", "2", "3"] {
-        client.post(app.counter("2")).send().await.expect("an answer");
+        app.add("2").await;
         assert_eq!(stream.next(SOON).await.data, expected);
     }
 }
@@ -99,7 +96,7 @@ async fn how_long_a_stream_is_silent_can_be_set() {
 
 /// How long a stream of a counter that nobody changes is silent behind its first event.
 async fn silence(app: &TestApp) -> Duration {
-    let mut stream = Listener::connect(app.addr, "/counters/2/").await;
+    let mut stream = app.listen("2").await;
     stream.next(SOON).await;
     let (opened, before) = (Instant::now(), stream.comments().len());
     while stream.comments().len() == before {
@@ -112,7 +109,7 @@ async fn silence(app: &TestApp) -> Duration {
 #[tokio::test]
 async fn a_stream_is_these_bytes_and_no_block_of_it_is_empty() {
     let app = TestApp::with(&[("LIVECOUNTER__STREAMS__KEEP_ALIVE", "1s")]).await;
-    client().post(format!("{}?by=7", app.counter("2"))).send().await.expect("an answer");
+    app.add_by("2", 7).await;
     let mut answer = client().get(app.counter("2")).header("accept", "text/event-stream").send().await;
     let stream = answer.as_mut().expect("an answer");
     let mut text = String::new();
@@ -132,7 +129,7 @@ async fn a_stream_is_these_bytes_and_no_block_of_it_is_empty() {
     let (epoch, revision) = id.expect("one block").split_once('-').expect("epoch and revision");
     assert!(u64::from_str_radix(epoch, 16).is_ok() && revision == "1", "{rest}");
     assert_eq!(until(":\n").await, ":\n", "a line, and no end of a block");
-    client().post(app.counter("2")).send().await.expect("an answer");
+    app.add("2").await;
     let next = until("data: 8\n\n").await;
     let next = next.trim_start_matches(":\n");
     assert_eq!(next, format!("id: 2@{epoch}-2\nevent: message\ndata: 8\n\n"));
@@ -141,11 +138,10 @@ async fn a_stream_is_these_bytes_and_no_block_of_it_is_empty() {
 #[tokio::test]
 async fn values_of_other_counters_do_not_arrive() {
     let app = TestApp::spawn().await;
-    let client = client();
-    let mut stream = Listener::connect(app.addr, "/counters/2/").await;
+    let mut stream = app.listen("2").await;
     stream.next(SOON).await;
-    client.post(app.counter("3")).send().await.expect("an answer");
-    client.post(format!("{}?by=7", app.counter("2"))).send().await.expect("an answer");
+    app.add("3").await;
+    app.add_by("2", 7).await;
     assert_eq!(stream.next(SOON).await.data, "7");
 }
 
@@ -153,30 +149,27 @@ async fn values_of_other_counters_do_not_arrive() {
 async fn streams_end_with_the_service_and_values_survive_its_restart() {
     let directory = tempfile::tempdir().expect("a directory");
     let app = TestApp::in_directory(directory.path(), &[]).await;
-    let client = client();
-    let mut stream = Listener::connect(app.addr, "/counters/2/").await;
+    let mut stream = app.listen("2").await;
     stream.next(SOON).await;
-    client.post(app.counter("2")).send().await.expect("an answer");
+    app.add("2").await;
     assert_eq!(stream.next(SOON).await.data, "1");
     assert!(app.stop().await, "everything pending is announced");
     assert!(stream.ends(SOON).await);
     let again = TestApp::in_directory(directory.path(), &[]).await;
-    let read = client.get(again.counter("2")).send().await.expect("an answer");
-    assert_eq!(read.text().await.expect("a text"), "1\n");
+    assert_eq!(again.read("2").await, 1);
 }
 
 #[tokio::test]
 async fn listeners_that_leave_are_forgotten() {
     let app = TestApp::spawn().await;
     let count = async || {
-        let metrics = client().get(format!("{}/metrics", app.address)).send().await.expect("an answer");
-        let text = metrics.text().await.expect("a text");
+        let text = app.metrics().await;
         let line = text.lines().find(|line| line.starts_with("livecounter_listeners ")).expect("the gauge");
         line.rsplit(' ').next().expect("a value").parse::<f64>().expect("a number")
     };
     let mut streams = Vec::new();
     for _ in 0..5 {
-        let mut stream = Listener::connect(app.addr, "/counters/2/").await;
+        let mut stream = app.listen("2").await;
         stream.next(SOON).await;
         streams.push(stream);
     }

@@ -1,14 +1,17 @@
 //! A server that notes what an origin sends it, in place of a proxy or of the purge API.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use actix_web::dev::ServerHandle;
+use actix_web::http::StatusCode;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 const SOON: Duration = Duration::from_secs(10);
-/// What it says, whatever the status.
+/// What the witness answers, whatever the status.
 pub(crate) const SAID: &str = r#"{"msg":"as told"}"#;
 
 /// A request that arrived.
@@ -20,70 +23,51 @@ pub(crate) struct Arrival {
     pub(crate) body: Value,
 }
 
+/// What has arrived, and how the next request is answered.
+struct Notes {
+    seen: Vec<Arrival>,
+    status: u16,
+    takes: Duration,
+}
+
 /// A server that notes what it is sent and answers with a status that can be changed.
 pub(crate) struct Witness {
     pub(crate) addr: SocketAddr,
-    seen: Arc<Mutex<Vec<Arrival>>>,
-    status: Arc<Mutex<u16>>,
-    takes: Arc<Mutex<Duration>>,
-    stop: Option<actix_web::dev::ServerHandle>,
+    notes: web::Data<Mutex<Notes>>,
+    stop: Option<ServerHandle>,
 }
 
 impl Witness {
     pub(crate) async fn start() -> Self {
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let status = Arc::new(Mutex::new(200));
-        let takes = Arc::new(Mutex::new(Duration::ZERO));
-        let (data, answers, lasts) = (Arc::clone(&seen), Arc::clone(&status), Arc::clone(&takes));
-        let (ready, started) = tokio::sync::oneshot::channel();
-        std::thread::spawn(move || {
-            actix_web::rt::System::new().block_on(async move {
-                let server = HttpServer::new(move || {
-                    let (seen, status, takes) = (Arc::clone(&data), Arc::clone(&answers), Arc::clone(&lasts));
-                    App::new().default_service(web::to(move |request: HttpRequest, body: web::Bytes| {
-                        let header = request.headers().get("surrogate-key").and_then(|v| v.to_str().ok());
-                        seen.lock().expect("the list").push(Arrival {
-                            at: Instant::now(),
-                            path: request.path().to_owned(),
-                            keys: header.unwrap_or_default().to_owned(),
-                            body: serde_json::from_slice(&body).unwrap_or_default(),
-                        });
-                        let status = *status.lock().expect("the status");
-                        let status = actix_web::http::StatusCode::from_u16(status).expect("a status");
-                        let takes = *takes.lock().expect("the time");
-                        async move {
-                            if !takes.is_zero() {
-                                tokio::time::sleep(takes).await;
-                            }
-                            HttpResponse::build(status).body(SAID)
-                        }
-                    }))
-                })
-                .workers(1)
-                .disable_signals()
-                .bind("127.0.0.1:0")
-                .expect("a port");
-                let addr = server.addrs()[0];
-                let server = server.run();
-                let _ = ready.send((addr, server.handle()));
-                server.await.expect("to serve");
-            });
-        });
+        let notes =
+            web::Data::new(Mutex::new(Notes { seen: Vec::new(), status: 200, takes: Duration::ZERO }));
+        let (ready, started) = oneshot::channel();
+        let served = notes.clone();
+        std::thread::spawn(move || actix_web::rt::System::new().block_on(serve(served, ready)));
         let (addr, stop) = started.await.expect("a server");
-        Witness { addr, seen, status, takes, stop: Some(stop) }
+        Witness { addr, notes, stop: Some(stop) }
+    }
+
+    /// What an origin is given as GRIP_URL to publish to this witness.
+    pub(crate) fn grip_url(&self) -> String {
+        format!("http://{}/?iss=test&key=a-secret-for-these-tests", self.addr)
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().expect("the notes")
     }
 
     pub(crate) fn seen(&self) -> Vec<Arrival> {
-        self.seen.lock().expect("the list").clone()
+        self.notes().seen.clone()
     }
 
     pub(crate) fn answer_with(&self, status: u16) {
-        *self.status.lock().expect("the status") = status;
+        self.notes().status = status;
     }
 
     /// From now on every answer takes so long.
     pub(crate) fn answer_after(&self, takes: Duration) {
-        *self.takes.lock().expect("the time") = takes;
+        self.notes().takes = takes;
     }
 
     /// The channels of all that a proxy was told, each with the time and the content, in order.
@@ -97,10 +81,10 @@ impl Witness {
         self.seen().into_iter().flat_map(items).collect()
     }
 
-    /// Whether a proxy was told this on a channel in one of the requests from `next` on; moves `next` behind the last one. So
-    /// who asks again and again looks at each request once.
+    /// Whether a proxy was told this on a channel in one of the requests from `next` on; moves `next` behind the last one, so
+    /// that a test that asks again and again looks at each request once.
     pub(crate) fn was_told(&self, next: &mut usize, channel: &str, line: &str) -> bool {
-        let seen = self.seen.lock().expect("the requests");
+        let seen = &self.notes().seen;
         let told = seen[*next..].iter().filter_map(|arrival| arrival.body["items"].as_array()).flatten().any(
             |item| {
                 let content = item["formats"]["http-stream"]["content"].as_str().unwrap_or_default();
@@ -125,6 +109,35 @@ impl Witness {
             assert!(Instant::now() < deadline, "only {found:?}");
         }
     }
+}
+
+/// Serves until it is stopped; tells its address and how it is stopped.
+async fn serve(notes: web::Data<Mutex<Notes>>, ready: oneshot::Sender<(SocketAddr, ServerHandle)>) {
+    let app = move || App::new().app_data(notes.clone()).default_service(web::to(note));
+    let server = HttpServer::new(app).workers(1).disable_signals().bind("127.0.0.1:0").expect("a port");
+    let addr = server.addrs()[0];
+    let server = server.run();
+    let _ = ready.send((addr, server.handle()));
+    server.await.expect("to serve");
+}
+
+async fn note(notes: web::Data<Mutex<Notes>>, request: HttpRequest, body: web::Bytes) -> HttpResponse {
+    let keys = request.headers().get("surrogate-key").and_then(|keys| keys.to_str().ok());
+    let arrival = Arrival {
+        at: Instant::now(),
+        path: request.path().to_owned(),
+        keys: keys.unwrap_or_default().to_owned(),
+        body: serde_json::from_slice(&body).unwrap_or_default(),
+    };
+    let (status, takes) = {
+        let mut notes = notes.lock().expect("the notes");
+        notes.seen.push(arrival);
+        (notes.status, notes.takes)
+    };
+    if !takes.is_zero() {
+        tokio::time::sleep(takes).await;
+    }
+    HttpResponse::build(StatusCode::from_u16(status).expect("a status")).body(SAID)
 }
 
 impl Drop for Witness {

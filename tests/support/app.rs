@@ -9,6 +9,8 @@ use livecounter::app::{App, Stop};
 use livecounter::settings::Settings;
 use tokio::sync::oneshot;
 
+use super::server::Server;
+
 /// The setting with which anybody may add any amount: without it, 1,000 at once.
 pub const ANY_AMOUNT: (&str, &str) = ("LIVECOUNTER__ACCESS__AMOUNTS", "-9007199254740991..9007199254740991");
 
@@ -79,6 +81,12 @@ impl TestApp {
         stop.now().await;
         let thread = self.thread.take().expect("a running app");
         tokio::task::spawn_blocking(move || thread.join().expect("the app's thread")).await.expect("to join")
+    }
+}
+
+impl Server for TestApp {
+    fn addr(&self) -> SocketAddr {
+        self.addr
     }
 }
 

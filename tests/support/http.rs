@@ -1,7 +1,42 @@
 //! The HTTP client of the tests.
 
 use std::net::IpAddr;
+use std::panic::Location;
 use std::time::Duration;
+
+use reqwest::{RequestBuilder, Response};
+
+/// Sends a request; a failure panics with the place in the test that sent it.
+pub trait Ask {
+    /// The answer, whatever its status.
+    #[track_caller]
+    fn answer(self) -> impl Future<Output = Response> + Send;
+
+    /// The body of the answer, whatever its status.
+    #[track_caller]
+    fn text(self) -> impl Future<Output = String> + Send;
+}
+
+impl Ask for RequestBuilder {
+    #[track_caller]
+    fn answer(self) -> impl Future<Output = Response> + Send {
+        answered(self, Location::caller())
+    }
+
+    #[track_caller]
+    fn text(self) -> impl Future<Output = String> + Send {
+        let asked_at = Location::caller();
+        async move {
+            let body = answered(self, asked_at).await.text().await;
+            body.unwrap_or_else(|error| panic!("{asked_at}: the answer is cut off: {error:?}"))
+        }
+    }
+}
+
+/// The answer to a request that this place in a test sends.
+pub async fn answered(request: RequestBuilder, asked_at: &'static Location<'static>) -> Response {
+    request.send().await.unwrap_or_else(|error| panic!("{asked_at}: no answer: {error:?}"))
+}
 
 /// A client that asks no proxy, follows nothing and waits ten seconds at most.
 pub fn client() -> reqwest::Client {
@@ -30,8 +65,7 @@ pub fn header<'a>(response: &'a reqwest::Response, name: &str) -> &'a str {
 /// The sum of the lines that contain `part` in the metrics of the origin at this address (`http://...`); `None` where there
 /// are none.
 pub async fn metric(address: &str, part: &str) -> Option<f64> {
-    let answer = client().get(format!("{address}/metrics")).send().await.expect("metrics");
-    let text = answer.text().await.expect("a text");
+    let text = client().get(format!("{address}/metrics")).text().await;
     let lines = text.lines().filter(|line| !line.starts_with('#') && line.contains(part));
     lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).reduce(|sum, value| sum + value)
 }

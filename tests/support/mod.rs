@@ -20,6 +20,7 @@ pub mod raw;
 pub mod redis;
 pub mod redis_cluster;
 pub mod redis_sentinels;
+pub mod server;
 pub mod sse;
 pub mod varnish;
 pub mod wait;
