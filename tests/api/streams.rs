@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::app::TestApp;
-use crate::support::http::client;
+use crate::support::http::{Ask, client};
 use crate::support::server::Server;
 
 const SOON: Duration = Duration::from_secs(5);
@@ -110,8 +110,8 @@ async fn silence(app: &TestApp) -> Duration {
 async fn a_stream_is_these_bytes_and_no_block_of_it_is_empty() {
     let app = TestApp::with(&[("LIVECOUNTER__STREAMS__KEEP_ALIVE", "1s")]).await;
     app.add_by("2", 7).await;
-    let mut answer = client().get(app.counter("2")).header("accept", "text/event-stream").send().await;
-    let stream = answer.as_mut().expect("an answer");
+    let request = client().get(app.counter("2")).header("accept", "text/event-stream");
+    let mut stream = request.answer().await;
     let mut text = String::new();
     let mut until = async |end: &str| {
         while !text.ends_with(end) {

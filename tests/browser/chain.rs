@@ -2,6 +2,7 @@
 
 use crate::chromium::Chromium;
 use crate::support::chain::Chain;
+use crate::support::server::Server;
 
 #[tokio::test]
 async fn the_home_page_is_live_behind_the_chain() {
@@ -12,8 +13,7 @@ async fn the_home_page_is_live_behind_the_chain() {
     browser.until_text("#views", "1").await;
     // A change at either origin, and a press in the page, which the chain takes to one of them.
     for (origin, expected) in chain.origins.iter().zip(["1", "2"]) {
-        let added = crate::support::http::client().post(origin.counter("2")).send().await.expect("an answer");
-        assert_eq!(added.status(), 200);
+        origin.add("2").await;
         browser.until_text("[data-counter=\"2\"] .value", expected).await;
     }
     browser.click("[data-counter=\"2\"] [data-by=\"10\"]").await;

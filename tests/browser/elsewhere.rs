@@ -8,10 +8,11 @@ use tokio::process::Command;
 
 use crate::chromium::Chromium;
 use crate::relay::Relay;
+use crate::site;
 use crate::support::app::TestApp;
 use crate::support::http::metric;
+use crate::support::server::Server;
 use crate::support::wait::until;
-use crate::{http, site};
 
 /// The page-view script as sites carry it that used the service before, with the counter's host filled in.
 const ORIGINAL_SNIPPET: &str = r#"<!doctype html>
@@ -43,7 +44,7 @@ const ORIGINAL_SNIPPET: &str = r#"<!doctype html>
 #[tokio::test]
 async fn the_original_page_view_script_works_from_another_site() {
     let app = TestApp::spawn().await;
-    http::add(&app.address, "1", 41).await;
+    app.add_by("1", 41).await;
     let host = app.address.trim_start_matches("http://");
     let library = |path: &str| {
         std::fs::read(Path::new("/usr/share/javascript").join(path))
@@ -61,9 +62,9 @@ async fn the_original_page_view_script_works_from_another_site() {
     browser.until("$('#views').text() === '42' && $('#views-area').is(':animated')").await;
 
     assert_eq!(browser.value("$('#overlay').is(':visible')").await, false);
-    http::add(&app.address, "1", 1).await;
+    app.add_by("1", 1).await;
     browser.until_text("#views", "43").await;
-    assert_eq!(http::read(&app.address, "1").await, 43);
+    assert_eq!(app.read("1").await, 43);
 }
 
 #[tokio::test]
@@ -80,9 +81,9 @@ async fn the_page_view_script_of_the_home_page_works_from_another_site() {
     let site = site::serve(HashMap::from([("/".to_owned(), page.into_bytes())])).await;
     browser.open(&site).await;
     browser.until_text("#views", "1").await;
-    http::add(&app.address, "my-page", 4).await;
+    app.add_by("my-page", 4).await;
     browser.until_text("#views", "5").await;
-    assert_eq!(http::read(&app.address, "my-page").await, 5);
+    assert_eq!(app.read("my-page").await, 5);
 }
 
 /// What scripts of another site do beyond plain requests. Each line is what the page was told, and how much was counted.
@@ -160,7 +161,7 @@ async fn scripts_of_another_site_may_trace_sign_in_and_send_beacons() {
 async fn the_react_example_shows_a_live_count_and_comes_back_after_an_error() {
     let app = TestApp::spawn().await;
     let relay = Relay::to(&app.address).await;
-    http::add(&app.address, "2", 26).await;
+    app.add_by("2", 26).await;
     let work = tempfile::tempdir().expect("a directory to build in");
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/react");
     for file in ["index.html", "package.json", "package-lock.json", "vite.config.js", "src"] {
@@ -174,7 +175,7 @@ async fn the_react_example_shows_a_live_count_and_comes_back_after_an_error() {
     let browser = Chromium::launch().await;
     browser.open(&site).await;
     browser.until_text("strong", "26").await;
-    http::add(&app.address, "2", 1).await;
+    app.add_by("2", 1).await;
     browser.until_text("strong", "27").await;
     browser.click("button").await;
     browser.until_text("strong", "28").await;
@@ -188,7 +189,7 @@ async fn the_react_example_shows_a_live_count_and_comes_back_after_an_error() {
     relay.mend();
     let again = async || metric(&app.address, POSTS).await.is_some_and(|posts| posts >= 5.0);
     until("another try", again).await;
-    assert_eq!(http::read(&app.address, "2").await, 29);
+    assert_eq!(app.read("2").await, 29);
     assert_eq!(browser.value("document.querySelector('[role=status]').textContent").await, "");
 
     // Such an answer, as Pushpin's own without CORS, ends an EventSource for good.
@@ -200,7 +201,7 @@ async fn the_react_example_shows_a_live_count_and_comes_back_after_an_error() {
         }
     };
     tokio::time::timeout(Duration::from_secs(20), refused).await.expect("the browser to be refused");
-    http::add(&app.address, "2", 1).await;
+    app.add_by("2", 1).await;
     relay.mend();
     browser.until_text("strong", "30").await;
     browser.until_text("small", "live").await;

@@ -4,7 +4,7 @@ use crate::chromium::Chromium;
 use crate::support::certificates::certificates;
 use crate::support::chain::Chain;
 use crate::support::front::{Front, Options};
-use crate::support::http::client;
+use crate::support::server::Server;
 
 #[tokio::test]
 async fn twenty_streams_of_one_page_are_live_over_http_2() {
@@ -33,8 +33,7 @@ async fn twenty_streams_of_one_page_are_live_over_http_2() {
     let shown = |value: &str| format!("document.body.dataset.values === '{}'", [value; 20].join(","));
     browser.until(&shown("0")).await;
     for id in 1..=20 {
-        let added = client().post(chain.origins[0].counter(&format!("stream-{id}"))).send().await;
-        assert_eq!(added.expect("an answer").status(), 200);
+        chain.origins[0].add(&format!("stream-{id}")).await;
     }
     browser.until(&shown("1")).await;
 }

@@ -6,6 +6,7 @@ use crate::chromium::Chromium;
 use crate::http;
 use crate::relay::Relay;
 use crate::support::app::{ANY_AMOUNT, TestApp};
+use crate::support::server::Server;
 
 const LIVE: &str = "document.querySelectorAll('[data-state=live]').length === 4";
 
@@ -21,7 +22,7 @@ fn button(counter: &str, by: &str) -> String {
 #[tokio::test]
 async fn the_home_page_counts_the_visit_after_the_first_value() {
     let app = TestApp::with(&[ANY_AMOUNT]).await;
-    http::add(&app.address, "1", 1233).await;
+    app.add_by("1", 1233).await;
     let browser = Chromium::launch().await;
     browser
         .before_each_page(
@@ -38,7 +39,7 @@ async fn the_home_page_counts_the_visit_after_the_first_value() {
     browser.until("document.querySelector('#visit').textContent.includes('number 1\\u202f234')").await;
 
     assert_eq!(browser.value("shown").await, json!(["1\u{202f}233", "1\u{202f}234"]));
-    assert_eq!(http::read(&app.address, "1").await, 1234);
+    assert_eq!(app.read("1").await, 1234);
 }
 
 #[tokio::test]
@@ -51,7 +52,7 @@ async fn a_change_from_elsewhere_shows_up_and_is_highlighted() {
         one.animationName === 'mark' && one.effect.target.matches('[data-counter=\"2\"] .value'))";
     assert_eq!(browser.value(marked).await, false, "a first value is no change");
 
-    http::add(&app.address, "2", 26).await;
+    app.add_by("2", 26).await;
 
     browser
         .until(&format!(
@@ -83,15 +84,15 @@ async fn the_buttons_add_and_subtract() {
     browser.click(&button("3", "-1")).await;
     browser.until_text(&number_of("3"), "\u{2212}1").await;
 
-    assert_eq!(http::read(&app.address, "2").await, 10);
-    assert_eq!(http::read(&app.address, "3").await, -1);
+    assert_eq!(app.read("2").await, 10);
+    assert_eq!(app.read("3").await, -1);
     browser.until("!document.querySelector('[aria-busy=true]')").await;
 }
 
 #[tokio::test]
 async fn a_refused_press_says_why() {
     let app = TestApp::with(&[ANY_AMOUNT]).await;
-    http::add(&app.address, "4", 9_007_199_254_740_991).await;
+    app.add_by("4", 9_007_199_254_740_991).await;
     let browser = Chromium::launch().await;
     browser.open(&app.address).await;
     browser.until_text(&number_of("4"), "9\u{202f}007\u{202f}199\u{202f}254\u{202f}740\u{202f}991").await;
@@ -99,7 +100,7 @@ async fn a_refused_press_says_why() {
     browser.click(&button("4", "1")).await;
 
     browser.until("document.querySelector('#notice.bad').textContent.length > 'Counter 4: '.length").await;
-    assert_eq!(http::read(&app.address, "4").await, 9_007_199_254_740_991);
+    assert_eq!(app.read("4").await, 9_007_199_254_740_991);
 }
 
 #[tokio::test]
@@ -112,7 +113,7 @@ async fn the_page_shows_when_the_connection_is_lost_and_recovers() {
 
     relay.cut();
     browser.until_text("#state", "reconnecting").await;
-    http::add(&app.address, "2", 7).await;
+    app.add_by("2", 7).await;
     relay.mend();
 
     browser.until_text("#state", "live").await;
@@ -132,7 +133,7 @@ async fn a_refused_stream_says_why_and_is_tried_again() {
     relay.be_busy();
     browser.until("document.querySelector('#notice.bad').textContent.endsWith('the store is away')").await;
     assert_eq!(browser.value("document.querySelector('#state').textContent").await, "reconnecting");
-    http::add(&app.address, "2", 7).await;
+    app.add_by("2", 7).await;
     relay.mend();
 
     browser.until_text(&number_of("2"), "7").await;
@@ -155,7 +156,7 @@ async fn a_press_whose_answer_is_lost_is_tried_again_and_counts_once() {
     relay.mend();
 
     browser.until_text("#notice", "Counter 2 is now 10.").await;
-    assert_eq!(http::read(&app.address, "2").await, 10);
+    assert_eq!(app.read("2").await, 10);
 }
 
 #[tokio::test]
@@ -180,7 +181,7 @@ async fn two_tabs_both_stay_live() {
     // Whoever came first may go first.
     browser.client.close_window().await.expect("the first tab closes");
     browser.client.switch_to_window(second).await.expect("the other tab");
-    http::add(&app.address, "2", 1).await;
+    app.add_by("2", 1).await;
     browser.until_text(&number_of("2"), "2").await;
     browser.until(LIVE).await;
 }
@@ -229,7 +230,7 @@ async fn no_request_leaves_the_site_and_the_console_is_clean() {
 async fn the_longest_number_fits_the_narrowest_phone() {
     let app = TestApp::with(&[ANY_AMOUNT]).await;
     for counter in ["1", "2"] {
-        http::add(&app.address, counter, -9_007_199_254_740_991).await;
+        app.add_by(counter, -9_007_199_254_740_991).await;
     }
     let browser = Chromium::launch().await;
     let phone = json!({ "width": 320, "height": 640, "deviceScaleFactor": 2, "mobile": true });
@@ -252,7 +253,7 @@ async fn the_longest_number_fits_the_narrowest_phone() {
 async fn the_page_shows_the_known_counters_and_its_view_counts_nothing() {
     let known = ("LIVECOUNTER__COUNTERS__KNOWN", "likes,downloads,a,b,c");
     let app = TestApp::with(&[known, ANY_AMOUNT]).await;
-    http::add(&app.address, "likes", 41).await;
+    app.add_by("likes", 41).await;
     let browser = Chromium::launch().await;
     browser.open(&app.address).await;
     browser.until(LIVE).await;
@@ -263,7 +264,7 @@ async fn the_page_shows_the_known_counters_and_its_view_counts_nothing() {
     browser.click(&button("downloads", "10")).await;
     browser.until_text(&number_of("downloads"), "10").await;
     browser.until_text("#views", "41").await;
-    assert_eq!(http::read(&app.address, "likes").await, 41, "nobody knows what it is for");
+    assert_eq!(app.read("likes").await, 41, "nobody knows what it is for");
     assert_eq!(browser.console().await, Vec::<String>::new());
 }
 
@@ -281,7 +282,7 @@ async fn the_only_known_counter_is_shown_and_can_be_played_with() {
 #[tokio::test]
 async fn without_javascript_the_page_says_so_and_its_examples_work() {
     let app = TestApp::spawn().await;
-    http::add(&app.address, "2", 26).await;
+    app.add_by("2", 26).await;
     let browser = Chromium::launch().await;
     browser.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;
     browser.open(&app.address).await;

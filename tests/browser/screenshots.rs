@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::chromium::Chromium;
-use crate::http;
 use crate::support::app::{ANY_AMOUNT, TestApp};
+use crate::support::server::Server;
 
 #[tokio::test]
 async fn the_home_page_has_a_light_and_a_dark_face() {
@@ -20,7 +20,7 @@ async fn the_home_page_has_a_light_and_a_dark_face() {
     let mut grounds = Vec::new();
     for (scheme, file) in [("light", "home.png"), ("dark", "home-dark.png")] {
         let app = TestApp::with(&[ANY_AMOUNT]).await;
-        set_the_scene(&browser, &app.address, scheme).await;
+        set_the_scene(&browser, &app, scheme).await;
         grounds.push(browser.value("getComputedStyle(document.body).backgroundColor").await);
         let picture = browser.devtools("Page.captureScreenshot", json!({ "format": "png" })).await;
         let picture = STANDARD.decode(picture["data"].as_str().expect("a picture")).expect("base64");
@@ -35,17 +35,17 @@ async fn the_home_page_has_a_light_and_a_dark_face() {
 }
 
 /// A page in use: the view counter has just changed, the others have some strokes.
-async fn set_the_scene(browser: &Chromium, address: &str, scheme: &str) {
+async fn set_the_scene(browser: &Chromium, app: &TestApp, scheme: &str) {
     for (counter, value) in [("1", 48_211), ("2", 19), ("3", -7), ("4", 1_093_430)] {
-        http::add(address, counter, value).await;
+        app.add_by(counter, value).await;
     }
     let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
     browser.devtools("Emulation.setEmulatedMedia", media).await;
-    browser.open(address).await;
+    browser.open(&app.address).await;
     browser.until_text("#views", "48\u{202f}212").await;
     for (counter, changes) in [("2", 7), ("3", 3), ("4", 12), ("1", 2)] {
         for change in 1..=changes {
-            http::add(address, counter, 1).await;
+            app.add_by(counter, 1).await;
             // One by one, since changes in quick succession may come as one.
             let strokes = change + i32::from(counter == "1");
             let drawn =

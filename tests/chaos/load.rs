@@ -7,6 +7,7 @@ use futures_util::stream::{self, StreamExt};
 use reqwest::RequestBuilder;
 use tokio::task::JoinSet;
 
+use crate::support::http::Ask;
 use crate::world::World;
 
 /// Among others that need the machine at the same time.
@@ -36,8 +37,8 @@ impl Load {
     /// Adds 1 to every counter, as fast as it goes.
     pub(crate) async fn touch_all(&mut self) {
         let posts = (0..self.counts.len()).map(|_| self.next_post()).collect::<Vec<_>>();
-        let answers = stream::iter(posts).map(RequestBuilder::send).buffer_unordered(AT_ONCE);
-        answers.for_each(async |answer| assert_eq!(answer.expect("an answer").status(), 200)).await;
+        let answers = stream::iter(posts).map(Ask::answer).buffer_unordered(AT_ONCE);
+        answers.for_each(async |answer| assert_eq!(answer.status(), 200)).await;
     }
 
     /// Adds 1 to one counter after the other for so many seconds. Every POST must be answered well. Returns for each
@@ -50,7 +51,7 @@ impl Load {
             let due = pace.tick().await;
             let (post, took) = (self.next_post(), Arc::clone(&took));
             posts.spawn(async move {
-                assert_eq!(post.send().await.expect("an answer").status(), 200);
+                assert_eq!(post.answer().await.status(), 200);
                 let second = (number / PER_SECOND) as usize;
                 took.lock().expect("no task has panicked")[second].push(due.elapsed());
             });

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::http::{client, metric};
+use crate::support::http::{Ask, client, metric};
 use crate::support::port::Port;
 use crate::support::process::{self, Process};
 
@@ -80,7 +80,7 @@ impl Origin {
 
     /// The status of `/readyz`.
     pub(crate) async fn readiness(&self) -> u16 {
-        client().get(self.url("/readyz")).send().await.expect("an answer").status().as_u16()
+        client().get(self.url("/readyz")).answer().await.status().as_u16()
     }
 
     /// What it has logged since its last start.

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::random::Random;
+use crate::support::http::{Ask, client};
 
 /// Between two POSTs of one writer.
 const PACE: Duration = Duration::from_millis(40);
@@ -91,7 +92,7 @@ impl Writers {
     /// The same; `None` where the answer is 503.
     pub(crate) async fn try_add_by(&self, base: &str, counter: &str, by: i64) -> Option<i64> {
         let url = format!("{base}/counters/{counter}/?by={by}");
-        let answer = crate::support::http::client().post(url).send().await.expect("an answer");
+        let answer = client().post(url).answer().await;
         let status = answer.status().as_u16();
         let text = answer.text().await.expect("a text");
         let mut told = lock(&self.book.told);

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::origin::Origin;
-use crate::support::http::{self, header};
+use crate::support::http::{self, Ask, header};
 use crate::support::raw::raw;
 use crate::support::varnish::{API_KEY, Varnish};
 
@@ -13,7 +13,7 @@ const SOON: Duration = Duration::from_secs(5);
 
 /// GETs with an Accept header; the body and what the cache says of it.
 async fn get(url: &str, accept: &str) -> (String, String) {
-    let answer = http::client().get(url).header("Accept", accept).send().await.expect("an answer");
+    let answer = http::client().get(url).header("Accept", accept).answer().await;
     let cache = header(&answer, "x-cache").to_owned();
     (answer.text().await.expect("a body"), cache)
 }
@@ -25,9 +25,9 @@ async fn thirty_readers_at_once_cost_one_origin_request() {
     let url = cache.url(COUNTER);
     // One client: to make thirty takes longer on a busy machine than the cache waits for the first one's request.
     let client = http::client();
-    let readers = (0..30).map(|_| client.get(&url).send());
-    for answer in futures_util::future::join_all(readers).await {
-        assert_eq!(answer.expect("an answer").text().await.expect("a body"), "26\n");
+    let readers = (0..30).map(|_| client.get(&url).text());
+    for value in futures_util::future::join_all(readers).await {
+        assert_eq!(value, "26\n");
     }
     assert_eq!(origin.count("GET"), 1);
 }
@@ -62,16 +62,16 @@ async fn a_purge_needs_the_key_and_the_control_port() {
 
     let purge = |base: &str, key: &str| {
         let request = client.post(format!("{base}/service/local/purge")).header("Surrogate-Key", "counter-2");
-        request.header("Fastly-Key", key).send()
+        request.header("Fastly-Key", key).answer()
     };
-    assert_eq!(purge(&cache.api_url(), "").await.expect("an answer").status(), 401);
-    assert_eq!(purge(&cache.api_url(), "another").await.expect("an answer").status(), 401);
+    assert_eq!(purge(&cache.api_url(), "").await.status(), 401);
+    assert_eq!(purge(&cache.api_url(), "another").await.status(), 401);
     // On the public port it is a POST like any other, and the origin's to refuse.
-    purge(&cache.url(""), API_KEY).await.expect("an answer");
+    purge(&cache.url(""), API_KEY).await;
     assert_eq!(origin.count("POST"), 1);
     assert_eq!(get(&url, "text/plain").await.1, "HIT");
 
-    let answer = purge(&cache.api_url(), API_KEY).await.expect("an answer");
+    let answer = purge(&cache.api_url(), API_KEY).await;
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.text().await.expect("a body").trim(), r#"{"status":"ok"}"#);
     assert_eq!(get(&url, "text/plain").await.1, "MISS");
@@ -86,7 +86,7 @@ async fn a_soft_purge_makes_stale_and_does_not_remove() {
     let soft = async || {
         let request = http::client().post(format!("{}/service/local/purge", cache.api_url()));
         let request = request.header("Fastly-Key", API_KEY).header("Surrogate-Key", "counter-2");
-        let answer = request.header("Fastly-Soft-Purge", "1").send().await.expect("an answer");
+        let answer = request.header("Fastly-Soft-Purge", "1").answer().await;
         assert_eq!(answer.status(), 200);
     };
     soft().await;
@@ -143,12 +143,12 @@ async fn whatever_a_client_appends_or_calls_the_host_a_counter_has_one_entry() {
     let cache = Varnish::start(&[origin.addr()]).await;
     for (query, host) in [("", "a.example"), ("?_=1", "a.example"), ("?_=2", "b.example")] {
         let request = http::client().get(cache.url(&format!("{COUNTER}{query}"))).header("Host", host);
-        assert_eq!(request.send().await.expect("an answer").status(), 200);
+        assert_eq!(request.answer().await.status(), 200);
     }
     let asked: Vec<String> = origin.requests().into_iter().map(|request| request.path).collect();
     assert_eq!(asked, [COUNTER]);
     // An addition's query is its amount.
-    http::client().post(cache.url("/counters/2/?by=3")).send().await.expect("an answer");
+    http::client().post(cache.url("/counters/2/?by=3")).answer().await;
     assert_eq!(origin.requests().pop().expect("a request").path, "/counters/2/?by=3");
 }
 
@@ -167,7 +167,7 @@ async fn a_post_reaches_the_origin_each_time_on_a_connection_of_its_own() {
     let cache = Varnish::start(&[origin.addr()]).await;
     let client = http::client();
     for value in ["27\n", "28\n"] {
-        let answer = client.post(cache.url(COUNTER)).send().await.expect("an answer");
+        let answer = client.post(cache.url(COUNTER)).answer().await;
         assert_eq!(answer.text().await.expect("a body"), value);
     }
     let requests = origin.requests();
@@ -186,7 +186,7 @@ async fn the_recovery_path_is_never_cached() {
     let client = http::client();
     for asked in 3..=4 {
         let request = client.get(cache.url(COUNTER)).header("Grip-Last", "counter-2; last-id=e-1");
-        request.send().await.expect("an answer");
+        request.answer().await;
         assert_eq!(origin.count("GET"), asked);
     }
 }
@@ -267,7 +267,7 @@ async fn without_an_origin_or_a_copy_browsers_get_a_503_they_may_read() {
     let cache = Varnish::start(&[nowhere]).await;
     let client = http::client();
     for request in [client.get(cache.url(COUNTER)), client.post(cache.url(COUNTER))] {
-        let answer = request.send().await.expect("an answer");
+        let answer = request.answer().await;
         assert_eq!(answer.status(), 503);
         assert_eq!(header(&answer, "content-type"), "application/problem+json");
         assert_eq!(header(&answer, "access-control-allow-origin"), "*");
@@ -282,8 +282,7 @@ async fn without_an_origin_or_a_copy_browsers_get_a_503_they_may_read() {
 async fn what_the_cache_is_told_stays_inside() {
     let origin = Origin::start().await;
     let cache = Varnish::start(&[origin.addr()]).await;
-    let answer =
-        http::client().get(cache.url(COUNTER)).header("Cookie", "a=b").send().await.expect("an answer");
+    let answer = http::client().get(cache.url(COUNTER)).header("Cookie", "a=b").answer().await;
     for name in ["surrogate-control", "surrogate-key", "xkey", "via", "x-varnish"] {
         assert_eq!(header(&answer, name), "", "{name}");
     }
@@ -292,12 +291,12 @@ async fn what_the_cache_is_told_stays_inside() {
     assert_eq!(origin.requests().pop().expect("a request").header("cookie"), "");
     let asked = origin.requests().len();
     for path in ["/metrics", "/metrics/?x", "/%6detrics", "/%6D%65t%72ics", "//metrics"] {
-        let answer = http::client().get(cache.url(path)).send().await.expect("an answer");
+        let answer = http::client().get(cache.url(path)).answer().await;
         assert_eq!((answer.status().as_u16(), origin.requests().len()), (404, asked), "{path}");
         assert_eq!(problem(answer).await, ("urn:livecounter:problem:not-found".into(), 404));
     }
     let purge = reqwest::Method::from_bytes(b"PURGE").expect("a method");
-    let answer = http::client().request(purge, cache.url(COUNTER)).send().await.expect("an answer");
+    let answer = http::client().request(purge, cache.url(COUNTER)).answer().await;
     assert_eq!(header(&answer, "allow"), "GET, HEAD, POST, OPTIONS");
     assert_eq!(problem(answer).await, ("urn:livecounter:problem:method-not-allowed".into(), 405));
 }
@@ -346,7 +345,7 @@ async fn what_is_kept_for_all_names_the_origin_of_each_who_asks() {
         if !page.is_empty() {
             request = request.header("Origin", page);
         }
-        let answer = request.send().await.expect("an answer");
+        let answer = request.answer().await;
         assert_eq!(header(&answer, "x-cache"), cached, "{page}");
         let expected = if page.is_empty() { ("*", "", "Accept") } else { (page, "true", "Accept, Origin") };
         let told = ["access-control-allow-origin", "access-control-allow-credentials", "vary"];
@@ -355,7 +354,7 @@ async fn what_is_kept_for_all_names_the_origin_of_each_who_asks() {
     }
     let purge = reqwest::Method::from_bytes(b"PURGE").expect("a method");
     let refused = http::client().request(purge, cache.url(COUNTER)).header("Origin", "https://one.example");
-    let refused = refused.send().await.expect("an answer");
+    let refused = refused.answer().await;
     assert_eq!(header(&refused, "access-control-allow-origin"), "https://one.example");
     assert_eq!(header(&refused, "access-control-allow-credentials"), "true");
     assert_eq!(header(&refused, "x-content-type-options"), "nosniff");

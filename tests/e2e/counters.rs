@@ -8,7 +8,7 @@ use livecounter::store::redis::RedisStore;
 use livecounter::store::{Add, Claim, ClaimTerms, Store};
 
 use crate::support::chain::Chain;
-use crate::support::http::{client, header};
+use crate::support::http::{Ask, client, header};
 use crate::support::pushpin::Options;
 use crate::support::sse::Listener;
 
@@ -17,7 +17,7 @@ const RECOVERIES: &str = r#"livecounter_http_requests_total{route="/counters/{id
 const READS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="GET""#;
 
 async fn post(url: &str) -> String {
-    let answer = client().post(url).send().await.expect("an answer");
+    let answer = client().post(url).answer().await;
     assert_eq!(answer.status(), 200);
     answer.text().await.expect("a text").trim().to_owned()
 }
@@ -161,7 +161,7 @@ async fn a_post_purges_every_variant() {
     let chain = Chain::start(1).await;
     let url = chain.pushpin.url("/counters/2/");
     let read = async |accept: &str| {
-        let answer = client().get(&url).header("accept", accept).send().await.expect("an answer");
+        let answer = client().get(&url).header("accept", accept).answer().await;
         answer.text().await.expect("a text")
     };
     assert_eq!(
@@ -243,8 +243,8 @@ async fn a_page_of_another_origin_may_ask_with_credentials_through_the_chain() {
     let chain = Chain::start(1).await;
     let url = chain.pushpin.url("/counters/2/");
     for page in ["https://one.example", "https://two.example"] {
-        let added = client().post(&url).header("Origin", page).send().await.expect("an answer");
-        let read = client().get(&url).header("Origin", page).send().await.expect("an answer");
+        let added = client().post(&url).header("Origin", page).answer().await;
+        let read = client().get(&url).header("Origin", page).answer().await;
         let stream = Listener::connect_with(chain.pushpin.addr(), "/counters/2/", &[("Origin", page)]).await;
         let [named, allowed] = ["access-control-allow-origin", "access-control-allow-credentials"];
         for answer in [&added, &read] {
@@ -259,7 +259,7 @@ async fn a_value_that_comes_back_is_known_again_and_still_purged() {
     let chain = Chain::start(1).await;
     let url = chain.pushpin.url("/counters/2/");
     let read = async |known: &str| {
-        let answer = client().get(&url).header("If-None-Match", known).send().await.expect("an answer");
+        let answer = client().get(&url).header("If-None-Match", known).answer().await;
         let (status, cached) = (answer.status().as_u16(), header(&answer, "x-cache").to_owned());
         (status, cached, answer.text().await.expect("a text"))
     };

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 use crate::origin::{Origin, event};
 use crate::support::edge::{Edge, EdgeChain, ISSUER, Program, Signer};
-use crate::support::http::{client, header};
+use crate::support::http::{Ask, client, header};
 use crate::support::raw::{raw, read_request};
 use crate::support::sse::Listener;
 
@@ -17,14 +17,14 @@ const READS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",m
 const ACKNOWLEDGED: &str = "livecounter_announcements_acknowledged_total";
 
 async fn post(url: &str) -> String {
-    let answer = client().post(url).send().await.expect("an answer");
+    let answer = client().post(url).answer().await;
     assert_eq!(answer.status(), 200);
     answer.text().await.expect("a text").trim().to_owned()
 }
 
 /// A plain read: the value, and what the cache says of it.
 async fn read(url: &str) -> (String, String) {
-    let answer = client().get(url).send().await.expect("an answer");
+    let answer = client().get(url).answer().await;
     let cache = header(&answer, "x-cache").to_owned();
     (answer.text().await.expect("a text").trim().to_owned(), cache)
 }
@@ -50,7 +50,7 @@ async fn a_listener_through_the_edge_gets_the_value_and_every_change() {
     listener.until_data("26", SOON).await;
     let body = client().post(&url).json(&serde_json::json!({"by": 4})).header("Idempotency-Key", "once");
     for _ in 0..2 {
-        let again = body.try_clone().expect("a copy").send().await.expect("an answer");
+        let again = body.try_clone().expect("a copy").answer().await;
         assert_eq!(again.text().await.expect("a text").trim(), "30", "body and key reach the origin");
     }
     let seen = listener.until_data("30", SOON).await;
@@ -104,7 +104,7 @@ async fn listeners_get_the_last_value_while_no_origin_answers_then_changes() {
     let mut listener = Listener::connect(chain.edge.addr(), COUNTER).await;
     assert_eq!((listener.status(), listener.header("x-cache")), (200, "STALE"));
     assert_eq!(listener.next(SOON).await.data, "1");
-    let refused = client().post(&url).send().await.expect("an answer");
+    let refused = client().post(&url).answer().await;
     assert_eq!((refused.status().as_u16(), header(&refused, "retry-after")), (503, "1"));
 
     chain.start_origin().await;
@@ -170,7 +170,7 @@ async fn a_signature_that_is_not_fanout_s_makes_an_ordinary_client() {
         assert_ne!(reached.header("grip-sig"), token, "{what}: the origin sees Fanout's own");
 
         let request = client().get(edge.url("/counters/2/recover")).header("Grip-Sig", &token);
-        let answer = request.header("Grip-Last", "counter-2; last-id=e-1").send().await.expect("an answer");
+        let answer = request.header("Grip-Last", "counter-2; last-id=e-1").answer().await;
         let told: Vec<_> =
             answer.headers().keys().filter(|name| name.as_str().starts_with("grip-")).collect();
         assert!(told.is_empty(), "{what}: {told:?}");
@@ -186,7 +186,7 @@ async fn a_signature_that_is_not_fanout_s_makes_an_ordinary_client() {
     }
     // The same with a valid one: then it is Fanout who asks, and is told how to hold.
     let request = client().get(edge.url(COUNTER)).header("Accept", "text/event-stream");
-    let answer = request.header("Grip-Sig", &token).send().await.expect("an answer");
+    let answer = request.header("Grip-Sig", &token).answer().await;
     assert_eq!(header(&answer, "grip-hold"), "stream");
     assert_eq!(header(&answer, "surrogate-key"), "", "but what is the cache's stays there");
     assert_eq!(origin.requests().pop().expect("a request").header("grip-sig"), token);
@@ -202,11 +202,11 @@ async fn the_origin_sees_the_client_s_address_and_nothing_a_client_says_of_it() 
     assert_eq!(held.header("x-forwarded-for"), "127.0.0.1", "also by way of Fanout");
     assert_eq!((held.header("cookie"), held.header("if-none-match")), ("", ""));
     let plain = client().get(edge.url(COUNTER)).header("X-Forwarded-For", "192.0.2.1");
-    plain.header("X-Livecounter-Client", "192.0.2.1").send().await.expect("an answer");
+    plain.header("X-Livecounter-Client", "192.0.2.1").answer().await;
     let read = origin.requests().pop().expect("a request");
     assert_eq!(read.header("x-forwarded-for"), "127.0.0.1");
     assert_eq!(read.header("x-livecounter-client"), "");
-    client().post(edge.url(COUNTER)).header("Cookie", "a=b").send().await.expect("an answer");
+    client().post(edge.url(COUNTER)).header("Cookie", "a=b").answer().await;
     let posted = origin.requests().pop().expect("a request");
     assert_eq!(posted.header("x-livecounter-client"), "");
     assert_eq!((posted.header("x-forwarded-for"), posted.header("cookie")), ("127.0.0.1", "a=b"));
@@ -264,12 +264,11 @@ async fn a_read_has_no_body_and_one_that_is_too_long_counts_nothing() {
     let url = chain.edge.url(COUNTER);
     // What remained of a body on a kept connection would be the beginning of somebody else's request.
     for value in ["0", "0"] {
-        let read =
-            client().get(&url).body("POST /counters/2/ HTTP/1.1\r\n\r\n").send().await.expect("an answer");
+        let read = client().get(&url).body("POST /counters/2/ HTTP/1.1\r\n\r\n").answer().await;
         assert_eq!((read.status().as_u16(), read.text().await.expect("a text").trim()), (200, value));
     }
     let long = client().post(&url).header("Content-Type", "application/json").body("x".repeat(100_000));
-    assert_eq!(long.send().await.expect("an answer").status(), 413);
+    assert_eq!(long.answer().await.status(), 413);
     assert_eq!(post(&url).await, "1");
 }
 
@@ -277,8 +276,7 @@ async fn a_read_has_no_body_and_one_that_is_too_long_counts_nothing() {
 async fn without_fanout_streams_are_refused_and_the_rest_goes_on() {
     let origin = Origin::start().await;
     let edge = Program::without_fanout(origin.addr()).await;
-    let refused = client().get(edge.url(COUNTER)).header("Accept", "text/event-stream").send().await;
-    let refused = refused.expect("an answer");
+    let refused = client().get(edge.url(COUNTER)).header("Accept", "text/event-stream").answer().await;
     assert_eq!((refused.status().as_u16(), header(&refused, "retry-after")), (503, "1"));
     assert!(refused.text().await.expect("a text").contains("Fanout"), "it says what is missing");
     assert_eq!(read(&edge.url(COUNTER)).await.0, "26");
@@ -291,7 +289,7 @@ async fn bytes_that_are_no_text_do_not_end_the_program() {
     let edge = Edge::start(origin.addr()).await;
     for name in ["Grip-Sig", "Accept", "X-Forwarded-For", "X-Livecounter-Client", "Cookie"] {
         let bytes = reqwest::header::HeaderValue::from_bytes(b"\xff\xfe").expect("a value");
-        let answer = client().get(edge.url(COUNTER)).header(name, bytes).send().await.expect("an answer");
+        let answer = client().get(edge.url(COUNTER)).header(name, bytes).answer().await;
         assert_eq!(answer.status(), 200, "{name}");
         assert_eq!(answer.text().await.expect("a text"), "26\n", "{name}");
     }
@@ -303,8 +301,7 @@ async fn a_fanout_whose_key_is_not_known_is_an_error_and_no_circle() {
     let edge = Edge::estranged(origin.addr()).await;
     let refusals = || edge.program.log().matches("a Grip-Sig was not accepted").count();
     let before = (origin.requests().len(), refusals());
-    let answer = client().get(edge.url(COUNTER)).header("Accept", "text/event-stream").send().await;
-    let answer = answer.expect("an answer");
+    let answer = client().get(edge.url(COUNTER)).header("Accept", "text/event-stream").answer().await;
     assert_eq!(answer.status(), 502);
     assert_eq!(header(&answer, "content-type"), "application/problem+json");
     assert!(answer.text().await.expect("a text").contains("verify_key"), "it says where to look");
@@ -330,7 +327,7 @@ async fn without_a_usable_answer_browsers_get_a_problem_they_may_read() {
         let edge = Edge::start(backend).await;
         let asked = [client().get(edge.url(COUNTER)), client().post(edge.url(COUNTER))];
         for request in asked {
-            let answer = request.send().await.expect("an answer");
+            let answer = request.answer().await;
             assert_eq!(answer.status(), status);
             assert_eq!(header(&answer, "content-type"), "application/problem+json");
             assert_eq!(header(&answer, "access-control-allow-origin"), "*");
@@ -349,13 +346,13 @@ async fn what_is_kept_for_all_names_the_origin_of_each_who_asks_at_the_edge() {
     let [named, allowed] = ["access-control-allow-origin", "access-control-allow-credentials"];
     for page in ["https://one.example", "https://two.example"] {
         let request = client().get(chain.edge.url(COUNTER)).header("Origin", page);
-        let read = request.send().await.expect("an answer");
+        let read = request.answer().await;
         assert_eq!((header(&read, named), header(&read, allowed)), (page, "true"));
         let stream = Listener::connect_with(chain.edge.addr(), COUNTER, &[("Origin", page)]).await;
         assert_eq!((stream.header(named), stream.header(allowed)), (page, "true"));
     }
     let refused = client().get(chain.edge.url("/metrics")).header("Origin", "https://one.example");
-    let refused = refused.send().await.expect("an answer");
+    let refused = refused.answer().await;
     assert_eq!(header(&refused, named), "https://one.example");
     assert_eq!(header(&refused, "x-content-type-options"), "nosniff");
 }

@@ -11,14 +11,14 @@ use crate::support::app::TestApp;
 use crate::support::chain::Chain;
 use crate::support::foreign::Foreign;
 use crate::support::front::Front;
-use crate::support::http::client;
+use crate::support::http::{Ask, client};
 use crate::support::sse::Listener;
 
 const SOON: Duration = Duration::from_secs(10);
 const COUNTER: &str = "/counters/2/";
 
 async fn text(request: reqwest::RequestBuilder) -> String {
-    request.send().await.expect("an answer").text().await.expect("a text")
+    request.text().await
 }
 
 /// Joins through the cache, before and behind changes: whoever joins later begins with the present value.
@@ -114,7 +114,7 @@ async fn nginx_that_compresses_streams_shows_each_event_at_once() {
     let gzip = "gzip on; gzip_min_length 0; gzip_proxied any; gzip_types text/event-stream;";
     let nginx = Foreign::nginx(app.addr, gzip).await;
     let request = client().get(nginx.counter("2")).header("accept", "text/event-stream");
-    let mut stream = request.header("accept-encoding", "gzip").send().await.expect("an answer");
+    let mut stream = request.header("accept-encoding", "gzip").answer().await;
     // It does so although the answer says no-transform; what matters is that it keeps nothing back.
     assert_eq!(stream.headers()["content-encoding"], "gzip");
     let mut seen = GzDecoder::new(Vec::new());

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::support::chain::Chain;
 use crate::support::front::{Front, Options};
-use crate::support::http::{client, client_at, header};
+use crate::support::http::{Ask, client, client_at, header};
 use crate::support::pushpin;
 use crate::support::raw::{self, raw, raw_head, read_request};
 use crate::support::sse::Listener;
@@ -159,7 +159,7 @@ async fn a_request_goes_on_without_cookies_and_with_the_clients_address() {
         let request = request.header("x-forwarded-for", "192.0.2.1").header("forwarded", "for=192.0.2.1");
         let request = request.header("grip-sig", "x").header("grip-last", "x").header("proxy", "x");
         let request = request.header("connection", "x-forwarded-for, te").header("x-real-ip", "192.0.2.1");
-        assert_eq!(request.send().await.expect("an answer").status(), 200);
+        assert_eq!(request.answer().await.status(), 200);
         let head = to.recv().await.expect("a request").to_lowercase();
         let count = head.matches("\r\nx-forwarded-for:").count();
         assert_eq!((raw::header(&head, "x-forwarded-for"), count), ("127.0.0.5", 1), "{head}");
@@ -171,9 +171,9 @@ async fn a_request_goes_on_without_cookies_and_with_the_clients_address() {
     }
     // What no buffer behind takes is answered, not reset.
     let long = format!("{COUNTER}?x={}", "a".repeat(3000));
-    let answer = client.get(front.url(&long)).send().await.expect("an answer");
+    let answer = client.get(front.url(&long)).answer().await;
     assert_eq!(answer.status(), 431);
-    let answer = client.post(front.url(COUNTER)).body("x".repeat(20_000)).send().await.expect("an answer");
+    let answer = client.post(front.url(COUNTER)).body("x".repeat(20_000)).answer().await;
     assert_eq!(answer.status(), 413);
     assert!(to_cache.try_recv().is_err(), "nothing passed");
 }
@@ -211,7 +211,7 @@ async fn clients_of_both_families_are_known_by_their_address() {
     for (client, front, address) in clients.into_iter().chain([(client(), v6, "::1")]) {
         let url = format!("http://{front}{COUNTER}");
         for expected in [200, 200, 429] {
-            assert_eq!(client.get(&url).send().await.expect("an answer").status(), expected, "{address}");
+            assert_eq!(client.get(&url).answer().await.status(), expected, "{address}");
         }
         for _ in 0..2 {
             let head = to_cache.recv().await.expect("a request");
@@ -238,7 +238,7 @@ async fn one_client_takes_no_more_than_its_share() {
     assert_eq!(sixth.header("access-control-allow-origin"), "*");
     // Others are served, and the streams go on.
     let other = client_at(6);
-    let added = other.post(front.url(COUNTER)).send().await.expect("an answer");
+    let added = other.post(front.url(COUNTER)).answer().await;
     assert_eq!(added.status(), 200);
     for stream in &mut streams {
         stream.until_data("1", SOON).await;
@@ -259,7 +259,7 @@ async fn one_client_takes_no_more_than_its_share() {
     // And requests in a time: 30 at most in 10 s.
     let mut refused = None;
     for _ in 0..40 {
-        let answer = other.get(front.url(COUNTER)).send().await.expect("an answer");
+        let answer = other.get(front.url(COUNTER)).answer().await;
         if answer.status() == 429 {
             refused = Some(header(&answer, "retry-after").to_owned());
             break;
@@ -308,7 +308,7 @@ async fn the_chain_behind_the_front_counts_and_shows_it() {
     // Limits of the origin go by the client's own address, whatever it writes.
     let post = async |client: &reqwest::Client, forged: &str| {
         let request = client.post(front.url(COUNTER)).header("x-forwarded-for", forged);
-        request.send().await.expect("an answer").status().as_u16()
+        request.answer().await.status().as_u16()
     };
     let (one, two) = (client_at(7), client_at(8));
     for forged in ["192.0.2.1", "192.0.2.2", "192.0.2.3"] {
@@ -319,11 +319,10 @@ async fn the_chain_behind_the_front_counts_and_shows_it() {
     listener.until_data("4", SOON).await;
     // HEAD goes past Pushpin, of a stream too; measurements stay inside.
     for accept in ["*/*", "text/event-stream"] {
-        let answer =
-            client().head(front.url(COUNTER)).header("accept", accept).send().await.expect("an answer");
+        let answer = client().head(front.url(COUNTER)).header("accept", accept).answer().await;
         assert_eq!(answer.status(), 200, "{accept}");
     }
-    assert_eq!(client().get(front.url("/metrics")).send().await.expect("an answer").status(), 404);
+    assert_eq!(client().get(front.url("/metrics")).answer().await.status(), 404);
 }
 
 #[tokio::test]
@@ -331,8 +330,7 @@ async fn what_cannot_answer_is_said_as_a_problem() {
     let nobody = crate::support::port::Port::reserve();
     let front = Front::start(nobody.addr(), nobody.addr()).await;
     for accept in ["*/*", "text/event-stream"] {
-        let answer =
-            client().get(front.url(COUNTER)).header("accept", accept).send().await.expect("an answer");
+        let answer = client().get(front.url(COUNTER)).header("accept", accept).answer().await;
         assert_eq!(answer.status(), 503);
         assert_eq!(header(&answer, "content-type"), "application/problem+json");
         assert_eq!(header(&answer, "access-control-allow-origin"), "*");

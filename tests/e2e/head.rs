@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::support::app::TestApp;
 use crate::support::chain::Chain;
-use crate::support::http::client;
+use crate::support::http::{Ask, client};
 use crate::support::pushpin::Pushpin;
 use crate::support::sse::Listener;
 
@@ -73,7 +73,7 @@ async fn a_head_through_the_cache_takes_and_gives_a_listener_nothing() {
         listener.next(SOON).await;
         let (head, _) = head_and_then_value(chain.pushpin.addr(), COUNTER).await;
         assert_head_of_a_stream(&head);
-        let added = client().post(chain.origins[0].counter("2")).send().await.expect("an answer");
+        let added = client().post(chain.origins[0].counter("2")).answer().await;
         assert_eq!(added.status(), 200);
         listener.until_data(expected, SOON).await;
     }

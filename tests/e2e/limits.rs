@@ -5,14 +5,14 @@ use reqwest::{Client, Response};
 use crate::support::app::TestApp;
 use crate::support::chain::Chain;
 use crate::support::foreign::Foreign;
-use crate::support::http::{client_at, header};
+use crate::support::http::{Ask, client_at, header};
 use crate::support::pushpin::Options;
 
 async fn post(client: &Client, url: &str) -> Response {
     // What a client writes here itself must not count.
     let post =
         client.post(url).header("x-forwarded-for", "192.0.2.1").header("origin", "https://page.example");
-    post.send().await.expect("an answer")
+    post.answer().await
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn behind_nginx_each_client_and_its_streams_are_counted() {
         assert_eq!(post(&client, &url).await.status(), 429, "{address}");
         let stream = async || {
             let request = client.get(&url).header("accept", "text/event-stream");
-            request.header("x-forwarded-for", "192.0.2.1").send().await.expect("an answer")
+            request.header("x-forwarded-for", "192.0.2.1").answer().await
         };
         let first = stream().await;
         assert_eq!((first.status().as_u16(), stream().await.status().as_u16()), (200, 429), "{address}");

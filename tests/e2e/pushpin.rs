@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::origin::{Origin, event};
 use crate::support::app::TestApp;
-use crate::support::http::{client, header};
+use crate::support::http::{Ask, client, header};
 use crate::support::process;
 use crate::support::pushpin::Pushpin;
 use crate::support::sse::Listener;
@@ -49,7 +49,7 @@ async fn who_joins_a_pushpin_whose_handler_is_stuck_gets_a_500_of_its_own() {
     let pushpin = Pushpin::start(origin.addr()).await;
     pushpin.process().signal_part("pushpin-handler", "STOP");
     let request = client().get(pushpin.url(COUNTER)).header("Accept", "text/event-stream");
-    let answer = request.timeout(Duration::from_secs(30)).send().await.expect("an answer");
+    let answer = request.timeout(Duration::from_secs(30)).answer().await;
     pushpin.process().signal_part("pushpin-handler", "CONT");
     assert_eq!(answer.status(), 500);
     assert_eq!(header(&answer, "content-type"), "text/plain");
@@ -66,7 +66,7 @@ async fn a_body_that_is_labelled_as_compressed_loses_its_label() {
     let send = async |url: String| {
         let request = client().post(url).header("Content-Type", "application/json");
         let request = request.header("Content-Encoding", "gzip").body(r#"{"by":5}"#);
-        request.send().await.expect("an answer").status().as_u16()
+        request.answer().await.status().as_u16()
     };
     assert_eq!(send(app.counter("2")).await, 415);
     assert_eq!(send(pushpin.url(COUNTER)).await, 200);

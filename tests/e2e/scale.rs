@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::support::chain::Chain;
-use crate::support::http::client;
+use crate::support::http::{Ask, client};
 use crate::support::pushpin::Options;
 use crate::support::sse::Listener;
 
@@ -22,7 +22,7 @@ async fn add(url: String, stop: Arc<AtomicBool>) -> u64 {
     let mut pace = tokio::time::interval(Duration::from_millis(20));
     while !stop.load(Relaxed) {
         pace.tick().await;
-        assert_eq!(client.post(&url).send().await.expect("an answer").status(), 200);
+        assert_eq!(client.post(&url).answer().await.status(), 200);
         added += 1;
     }
     added

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::support::app::TestApp;
 use crate::support::chain::Chain;
 use crate::support::front::Front;
-use crate::support::http::client;
+use crate::support::http::{Ask, client};
 use crate::support::pushpin::Pushpin;
 use crate::support::raw::raw_head;
 use crate::support::redis::RedisServer;
@@ -105,7 +105,7 @@ async fn victims(public: SocketAddr, case: &str) {
 async fn honest(public: SocketAddr, stopped: watch::Receiver<bool>) -> u32 {
     let (client, url, mut served) = (client(), format!("http://{public}/counters/good/"), 0);
     while !*stopped.borrow() {
-        let answer = client.get(&url).send().await.expect("an answer");
+        let answer = client.get(&url).answer().await;
         assert_eq!(answer.text().await.expect("a text"), format!("{GOOD}\n"));
         served += 1;
     }
@@ -113,14 +113,14 @@ async fn honest(public: SocketAddr, stopped: watch::Receiver<bool>) -> u32 {
 }
 
 async fn value(origin: &TestApp, id: &str) -> u64 {
-    let answer = client().get(origin.counter(id)).send().await.expect("an answer");
+    let answer = client().get(origin.counter(id)).answer().await;
     answer.text().await.expect("a text").trim().parse().expect("a number")
 }
 
 /// No attack, then every one, with one and three of its requests before the victims' own.
 async fn nobody_is_answered_for_another(public: SocketAddr, origin: &TestApp) {
     for (id, by) in [("good", GOOD), ("evil", EVIL)] {
-        let added = client().post(format!("{}?by={by}", origin.counter(id))).send().await.expect("an answer");
+        let added = client().post(format!("{}?by={by}", origin.counter(id))).answer().await;
         assert_eq!(added.status(), 200);
     }
     // Others come at the same time.

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::http::client;
+use crate::support::http::{Ask, client};
 use crate::support::port::Port;
 use crate::support::process::{Process, directory, repository};
 use crate::support::sse::Listener;
@@ -96,7 +96,7 @@ async fn it_serves_streams_and_leaves_nothing_behind(environment: &[(&str, &str)
     let counter = format!("http://{public}/counters/2/");
     let mut listener = Listener::connect(public, "/counters/2/").await;
     assert_eq!(listener.next(SOON).await.data, "0");
-    let added = client().post(&counter).send().await.expect("an answer");
+    let added = client().post(&counter).answer().await;
     assert_eq!(added.text().await.expect("a text"), "1\n");
     assert_eq!(listener.next(SOON).await.data, "1");
     if !environment.is_empty() {

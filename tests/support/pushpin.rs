@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::http;
+use super::http::{self, Ask};
 use super::port::Port;
 use super::process::{self, Process};
 
@@ -118,8 +118,7 @@ impl Pushpin {
     /// Publishes items as they are.
     pub async fn publish_items(&self, items: &[Value]) {
         let url = format!("{}publish/", self.control_url());
-        let answer =
-            http::client().post(url).json(&json!({ "items": items })).send().await.expect("an answer");
+        let answer = http::client().post(url).json(&json!({ "items": items })).answer().await;
         assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap_or_default());
     }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::process::Command;
 
-use super::http;
+use super::http::{self, Ask};
 use super::port::Port;
 use super::process::{self, Process};
 use super::wait;
@@ -60,8 +60,8 @@ impl Varnish {
     /// Purges as an origin does; the keys separated by spaces.
     pub async fn purge(&self, keys: &str) {
         let request = http::client().post(format!("{}/service/local/purge", self.api_url()));
-        let answer = request.header("Fastly-Key", API_KEY).header("Surrogate-Key", keys).send().await;
-        assert_eq!(answer.expect("an answer").status(), 200);
+        let answer = request.header("Fastly-Key", API_KEY).header("Surrogate-Key", keys).answer().await;
+        assert_eq!(answer.status(), 200);
     }
 
     /// Waits until so many origins are healthy for the cache by a look of its own: at first it takes all for healthy.

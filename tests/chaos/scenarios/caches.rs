@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::gate::Fault;
 use crate::request::Request;
 use crate::start::Shape;
-use crate::support::http::client;
+use crate::support::http::{Ask, client};
 use crate::support::sse::Listener;
 use crate::world::{End, World, until};
 
@@ -86,8 +86,7 @@ async fn a_fetch_during_the_purge_puts_the_old_value_back_for_at_most_2_s() {
     // The origin has answered 1; the cache does not have it yet.
     let addr: SocketAddr = world.pushpins[0].addr();
     let joining = tokio::spawn(async move { Listener::connect(addr, "/counters/a/").await });
-    let plain = client().get(world.cache.url("/counters/a/")).send();
-    let reading = tokio::spawn(async move { plain.await?.text().await });
+    let reading = tokio::spawn(client().get(world.cache.url("/counters/a/")).text());
     let held = async || world.fetches.iter().map(|fetches| fetches.held() as i64).sum();
     until("both answers to be kept back", SOON, held, |held| held == 2).await;
     world.add("a").await;
@@ -97,7 +96,7 @@ async fn a_fetch_during_the_purge_puts_the_old_value_back_for_at_most_2_s() {
         fetches.all(Fault::None);
         fetches.release();
     }
-    assert_eq!(reading.await.expect("the reader").expect("an answer"), "1\n");
+    assert_eq!(reading.await.expect("the reader"), "1\n");
     let mut joined = joining.await.expect("the listener");
     let seen = joined.until_data("2", SOON).await;
     assert_eq!(seen[0].data, "1", "it was told what the origin had answered, then the truth: {seen:?}");

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::start::Shape;
-use crate::support::http::client;
+use crate::support::http::{Ask, client};
 use crate::support::redis::RedisServer;
 use crate::world::{End, World, until};
 use crate::writers::Writers;
@@ -109,7 +109,7 @@ async fn goes_on(mut world: World, before: HashMap<String, i64>) {
     }
     let (proxy, forgotten) = (format!("http://{}", world.pushpins[0].addr()), before["a"] - from["a"]);
     for _ in 0..forgotten {
-        let answer = client().post(format!("{proxy}/counters/a/?by=10")).send().await.expect("an answer");
+        let answer = client().post(format!("{proxy}/counters/a/?by=10")).answer().await;
         assert_eq!(answer.status(), 200);
     }
     from.insert("a".into(), from["a"] + 10 * forgotten);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::gate::Gate;
 use crate::listeners::Listeners;
 use crate::origin::Origin;
-use crate::support::http::client;
+use crate::support::http::{Ask, client};
 use crate::support::port::Port;
 use crate::support::process;
 use crate::support::pushpin::{Options, Pushpin};
@@ -57,7 +57,7 @@ impl Chain {
         let mut values = HashMap::new();
         for counter in COUNTERS {
             let url = self.origin.url(&format!("/counters/{counter}/"));
-            let text = client().get(url).send().await.expect("an answer").text().await.expect("a text");
+            let text = client().get(url).text().await;
             values.insert(counter.to_owned(), text.trim().parse().expect("a number"));
         }
         values
@@ -112,8 +112,7 @@ async fn all_see_a_restored_copy_of_the_file_and_count_on_from_it() {
     chain.everybody_sees(&restored).await;
     // As many changes as were forgotten, of another size: else their ids would come back.
     for _ in restored["a"]..before["a"] {
-        let answer =
-            client().post(format!("{}/counters/a/?by=10", chain.base())).send().await.expect("an answer");
+        let answer = client().post(format!("{}/counters/a/?by=10", chain.base())).answer().await;
         assert_eq!(answer.status(), 200);
     }
     let after = chain.values().await;
