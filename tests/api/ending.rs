@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::program::Program;
 use crate::support::http::client;
+use crate::support::redis::free_port;
 use crate::support::server::Server;
 use crate::support::wait::until;
 
@@ -74,4 +75,55 @@ async fn kill_9_among_many_writers_loses_nothing_that_was_acknowledged() {
     let kept = Program::start(directory.path(), &[]).read("2").await;
     // Who was cut off may have been counted, once.
     assert!((answered..=answered + WRITERS).contains(&kept), "{answered} answered, {kept} kept");
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_kill_9() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let program = Program::start(directory.path(), &[]);
+    for expected in 1..=20 {
+        assert_eq!(program.add("2").await, expected);
+    }
+    program.signal("-KILL");
+    drop(program);
+    assert!(directory.path().join("livecounter.db").exists(), "one file in the working directory");
+    let again = Program::start(directory.path(), &[]);
+    assert_eq!(again.read("2").await, 20);
+}
+
+#[tokio::test]
+async fn sigterm_and_ctrl_c_end_it_with_status_0() {
+    for signal in ["-TERM", "-INT"] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let program = Program::start(directory.path(), &[]);
+        program.add("2").await;
+        program.signal(signal);
+        assert_eq!(program.exit_code(), Some(0), "{signal}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let (directory, gone) = (tempfile::tempdir().expect("a directory"), free_port());
+    // What cannot be announced would keep it for ten seconds.
+    let proxy = format!("http://127.0.0.1:{gone}/");
+    let mut program = Program::start(directory.path(), &[("GRIP_URL", &proxy)]);
+    program.add("2").await;
+    program.signal("-TERM");
+    program.until_logged("a second one ends at once");
+    program.signal("-INT");
+    program.until_logged("Ctrl-C once more: ending at once");
+    assert_eq!(program.exit_code(), Some(130));
+}
+
+#[tokio::test]
+async fn what_could_not_be_announced_at_the_end_is_said() {
+    let (directory, gone) = (tempfile::tempdir().expect("a directory"), free_port());
+    let proxy = format!("http://127.0.0.1:{gone}/");
+    let mut program = Program::start(directory.path(), &[("GRIP_URL", &proxy)]);
+    program.add("2").await;
+    program.signal("-TERM");
+    let log = program.rest_of_log();
+    assert!(log.contains("not everything pending could be announced; it stays in the outbox"), "{log}");
+    assert_eq!(program.exit_code(), Some(0));
 }

@@ -21,6 +21,7 @@ mod https;
 mod layers;
 mod limits;
 mod logs;
+mod many_connections;
 mod operations;
 mod program;
 mod prune;

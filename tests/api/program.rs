@@ -10,7 +10,7 @@ use crate::grip::{GRIP_URL, SECRET, claims, hs256};
 use crate::settings::taken;
 use crate::support::http::{Ask, client};
 use crate::support::process::resident_kib;
-use crate::support::redis::{RedisServer, free_port};
+use crate::support::redis::RedisServer;
 use crate::support::server::Server;
 
 pub(crate) fn program(directory: &Path) -> Command {
@@ -98,6 +98,13 @@ impl Program {
         assert!(status.expect("kill to run").success());
     }
 
+    /// Reads the log to its end, which is the end of the program.
+    pub(crate) fn rest_of_log(&mut self) -> String {
+        let mut log = String::new();
+        self.log.read_to_string(&mut log).expect("the log");
+        log
+    }
+
     /// Waits for its end.
     pub(crate) fn exit_code(mut self) -> Option<i32> {
         self.child.wait().expect("an exit status").code()
@@ -174,20 +181,6 @@ fn an_address_in_use_is_said_with_status_1() {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_survives_kill_9() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let program = Program::start(directory.path(), &[]);
-    for expected in 1..=20 {
-        assert_eq!(program.add("2").await, expected);
-    }
-    program.signal("-KILL");
-    drop(program);
-    assert!(directory.path().join("livecounter.db").exists(), "one file in the working directory");
-    let again = Program::start(directory.path(), &[]);
-    assert_eq!(again.read("2").await, 20);
-}
-
-#[tokio::test]
 async fn whatever_the_umask_is_the_files_are_their_owners_alone() {
     for umask in ["000", "022", "277", "777"] {
         let directory = tempfile::tempdir().expect("a directory");
@@ -205,45 +198,6 @@ async fn whatever_the_umask_is_the_files_are_their_owners_alone() {
         let expected = ["", "-lock", "-shm", "-wal"].map(|suffix| (format!("livecounter.db{suffix}"), 0o600));
         assert_eq!(modes, expected, "umask {umask}");
     }
-}
-
-#[tokio::test]
-async fn sigterm_and_ctrl_c_end_it_with_status_0() {
-    for signal in ["-TERM", "-INT"] {
-        let directory = tempfile::tempdir().expect("a directory");
-        let mut program = Program::start(directory.path(), &[]);
-        program.add("2").await;
-        program.signal(signal);
-        let status = program.child.wait().expect("an exit status");
-        assert_eq!(status.code(), Some(0), "{signal}");
-    }
-}
-
-#[tokio::test]
-async fn a_second_signal_ends_it_at_once() {
-    let (directory, gone) = (tempfile::tempdir().expect("a directory"), free_port());
-    // What cannot be announced would keep it for ten seconds.
-    let proxy = format!("http://127.0.0.1:{gone}/");
-    let mut program = Program::start(directory.path(), &[("GRIP_URL", &proxy)]);
-    program.add("2").await;
-    program.signal("-TERM");
-    program.until_logged("a second one ends at once");
-    program.signal("-INT");
-    program.until_logged("Ctrl-C once more: ending at once");
-    assert_eq!(program.child.wait().expect("an exit status").code(), Some(130));
-}
-
-#[tokio::test]
-async fn what_could_not_be_announced_at_the_end_is_said() {
-    let (directory, gone) = (tempfile::tempdir().expect("a directory"), free_port());
-    let proxy = format!("http://127.0.0.1:{gone}/");
-    let mut program = Program::start(directory.path(), &[("GRIP_URL", &proxy)]);
-    program.add("2").await;
-    program.signal("-TERM");
-    let mut log = String::new();
-    program.log.read_to_string(&mut log).expect("the log");
-    assert!(log.contains("not everything pending could be announced; it stays in the outbox"), "{log}");
-    assert_eq!(program.child.wait().expect("an exit status").code(), Some(0));
 }
 
 #[tokio::test]
@@ -270,8 +224,7 @@ async fn refused_signatures_are_all_counted_and_logged_once_for_each_reason() {
         assert!(metrics.contains(&line), "{metrics}");
     }
     program.signal("-TERM");
-    let mut log = String::new();
-    program.log.read_to_string(&mut log).expect("the log");
+    let log = program.rest_of_log();
     let said = |part: &str| log.lines().filter(|line| line.contains("WARN") && line.contains(part)).count();
     assert_eq!((said("no Grip-Sig"), said("not signed"), said("expired")), (1, 1, 1), "{log}");
     assert_eq!(said("Grip-Sig") + said("501"), 3, "and nothing else for each: {log}");
@@ -283,9 +236,8 @@ async fn json_logs_are_one_object_a_line() {
     let mut program = Program::start(directory.path(), &[("LIVECOUNTER__LOG__FORMAT", "json")]);
     program.signal("-TERM");
     let mut lines = 0;
-    for line in program.log.by_ref().lines() {
-        let line = line.expect("a line");
-        let entry: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
+    for line in program.rest_of_log().lines() {
+        let entry: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
         assert!(entry["level"].is_string() && entry["message"].is_string(), "{line}");
         lines += 1;
     }

@@ -5,6 +5,7 @@ mod support;
 
 mod chain;
 mod chromium;
+mod connection;
 mod elsewhere;
 mod front;
 mod home;
