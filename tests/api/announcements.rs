@@ -72,10 +72,11 @@ async fn the_first_change_of_a_quiet_counter_is_published_at_once() {
         app.add(&counter.to_string()).await;
         let publishes = proxy.arrivals("/publish/", counter + 1).await;
         delays.push(publishes[counter].at - asked);
-        // Or what ends this announcement would begin the next one as well.
+        // The acknowledgement of this announcement must not be what wakes the announcer for the next one.
         until_acknowledged(&app).await;
     }
-    // The announcer looks for itself once a second. Were it not woken, all but the first would wait for nearly that long.
+    // The announcer looks at its store once a second. If the POST did not wake the announcer, all changes but the first would
+    // wait for nearly that long.
     delays.sort_unstable();
     assert!(delays[3] < Duration::from_millis(500), "{delays:?}");
 }
@@ -148,7 +149,7 @@ async fn a_failed_purge_is_counted_and_repeated() {
     proxy.arrivals("/publish/", 1).await;
     let before = api.arrivals("/purge", 1).await.len();
     api.answer_with(200);
-    // The mark stays in the outbox; when the lease is over, the announcement is repeated, purge and all.
+    // The mark stays in the outbox; when the lease is over, the origin purges and publishes again.
     let after = api.arrivals("/purge", before + 2).await;
     assert!(after.len() >= before + 2);
     let repeated = proxy.arrivals("/publish/", 2).await;
@@ -161,7 +162,7 @@ async fn what_is_counted_beside_a_key_of_another_kind_is_announced() {
     let app = origin_with_redis(&redis, &proxy, &[]).await;
     app.add("bad").await;
     proxy.arrivals("/publish/", 1).await;
-    // Somebody writes over it.
+    // Another program writes over the topic's key.
     let key = redis.cli(&["--scan", "--pattern", "*:counter-bad"]);
     redis.cli(&["SET", &key, "no hash"]);
     let names: Vec<String> = (0..20).map(|number| format!("well-{number}")).collect();
@@ -208,7 +209,7 @@ async fn a_purge_that_takes_long_does_not_slow_a_busy_counter_down() {
     };
     let mut gaps: Vec<_> = publishes.windows(2).map(|pair| pair[1].at - pair[0].at).collect();
     gaps.sort_unstable();
-    // The interval is 250 ms. Were the purge added to it, they would be 400 ms apart.
+    // The interval is 250 ms. If the purge were added to the interval, publishes would be 400 ms apart.
     let median = gaps[gaps.len() / 2];
     assert!(median > Duration::from_millis(200) && median < Duration::from_millis(330), "{gaps:?}");
 }
@@ -224,11 +225,11 @@ async fn what_waits_for_a_long_gate_is_nothing_that_sweeps_find() {
     apps[0].add("2").await;
     proxy.arrivals("/publish/", 1).await;
     until_acknowledged(&apps[0]).await;
-    // At one of them it rests; the other has to ask.
+    // The first origin knows that the gate is shut; the second origin has to ask the store.
     for app in &apps {
         app.add("2").await;
     }
-    // What a dead origin left behind later is found, and so would have been what waits.
+    // A sweep finds the change of an origin that died, and would also have found the change that waits for its gate.
     let store = RedisStore::connect(&redis.url(), SOON).expect("a good address");
     let left: Topic = "counter-left".parse().expect("a topic");
     assert!(store.add(vec![Add::single(left, 1, None)]).await[0].is_ok());

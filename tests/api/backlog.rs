@@ -14,9 +14,10 @@ use crate::witness::Witness;
 
 /// More than can be announced again within a lease.
 const BEHIND: usize = 20_000;
-/// As many pass the proxy before the new change comes: by then sweeps without a limit have put more on the board than leaves it.
+/// So many announcements reach the proxy before the new change comes: by then, sweeps without a limit would have queued topics
+/// faster than they are announced.
 const IN_FULL_SWING: usize = 8_000;
-/// What may go before a new change: what a sweep has put on the board, half a second's announcements, and rounds under way.
+/// How many announcements may go before the new change: what one sweep queues, and the rounds under way.
 const BEFORE: usize = 1_280 + 4 * 64;
 
 async fn leave_behind(redis: &RedisServer) {

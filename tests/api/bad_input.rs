@@ -106,7 +106,7 @@ async fn amounts_that_are_none_are_400_and_change_nothing() {
         assert_eq!(status, 400, "{body}");
         assert!(detail.starts_with(named), "{body}: {detail}");
     }
-    // What curl -d sends, whatever it is.
+    // curl -d sends any body as a form.
     for (body, named) in [
         (r#"{"by":5}"#, r#"the body is a form with the unknown field "{\"by\":5}"; JSON needs Content-Type"#),
         ("bye=5", r#"the body is a form with the unknown field "bye""#),

@@ -11,7 +11,7 @@ use crate::support::server::Server;
 use crate::witness::Witness;
 
 const POSTS: usize = 100;
-/// For how long Redis answers nobody, in milliseconds. Less than a request may take.
+/// For how long Redis answers no command, in milliseconds. A request may take longer than that.
 const STALL: &str = "1000";
 
 /// How often Redis has executed each command, those of scripts included.

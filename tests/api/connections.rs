@@ -71,7 +71,7 @@ async fn what_is_pipelined_behind_a_stream_takes_no_memory() {
     for stream in &mut streams {
         send_all_that_fits(stream, TINY, 256 * 1024).await;
     }
-    // Whoever is served after all of that was sent is served after it was read.
+    // The program answers this request only after it has read what was sent before.
     let health = program.get("/healthz").await;
     assert_eq!(health.status(), 200);
     let after = program.resident_kib();
@@ -89,8 +89,9 @@ async fn what_is_pipelined_by_those_who_do_not_read_takes_no_memory() {
     let directory = tempfile::tempdir().expect("a directory");
     let program = Program::start(directory.path(), &[]);
     let before = program.resident_kib();
-    // While it stands still, the system takes the requests; then it finds all of them at once. Nobody reads the answers,
-    // of which the page is a large one: they wait for the client, and the requests behind them wait for the answers.
+    // While the program is stopped, the system takes the requests; then the program finds all of them at once. The clients read
+    // no answers,
+    // and the page is a large one: answers wait for their client, and the requests behind them wait for the answers.
     program.signal("-STOP");
     let mut streams = Vec::new();
     for _ in 0..CLIENTS {

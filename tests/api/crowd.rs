@@ -1,4 +1,4 @@
-//! A crowd of listeners in this process, some of whom never read.
+//! Two thousand listeners, some of which never read.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ const PACE: Duration = Duration::from_millis(25);
 const CONNECTING: usize = 32;
 /// Generous: the machine may be building at the same time.
 const SOON: Duration = Duration::from_secs(10);
-/// The system cuts off after 20 s who takes nothing; it looks when it sends again, so with growing pauses.
+/// The system ends a connection whose client has taken nothing for 20 s; it checks when it sends again, in growing pauses.
 const STUCK_FOR: Duration = Duration::from_secs(20);
 
 const PATH: &str = "/counters/2/";
@@ -42,7 +42,7 @@ pub(crate) fn allow_open_files(count: u64) {
     assert!(done.success(), "the hard limit of open files (ulimit -Hn) is below {count}");
 }
 
-/// Who has the value, and who is there; told by the listeners.
+/// How many listeners are connected, and how many have the last value; the listeners count themselves.
 #[derive(Default)]
 struct Count {
     listening: watch::Sender<usize>,
@@ -55,7 +55,7 @@ async fn reach(what: &str, count: &watch::Sender<usize>, wanted: usize, within: 
     assert!(reached, "{what}: {} of {wanted} after {within:?}", *count.borrow());
 }
 
-/// A listener who has seen the first value, and then reads until the last.
+/// Reads the first value of the stream, and then on until the last.
 async fn read(program: std::net::SocketAddr, places: Arc<Semaphore>, count: Arc<Count>) {
     let mut listener = {
         let _place = places.acquire().await.expect("a place");
@@ -68,11 +68,11 @@ async fn read(program: std::net::SocketAddr, places: Arc<Semaphore>, count: Arc<
     let values: Vec<u32> = seen.iter().map(|event| event.data.parse().expect("a number")).collect();
     assert!(values.is_sorted_by(|a, b| a < b), "nothing older after something newer: {values:?}");
     count.finished.send_modify(|count| *count += 1);
-    // It stays, and reads on.
+    // The listener stays connected, and reads on.
     listener.ends(Duration::from_secs(600)).await;
 }
 
-/// A listener with little room who asks for the stream and takes nothing of it.
+/// Asks for the stream with a small receive buffer, and reads nothing.
 async fn ignore(program: std::net::SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(2048).expect("a small buffer");

@@ -44,7 +44,7 @@ fn every_test_that_a_document_names_exists() {
         };
         for name in quoted(&text).filter(looks_like_a_test) {
             seen += 1;
-            // Else it is a metric, whose type ends its name.
+            // A name that is no test's is a metric's, with the type at its end.
             let metric = name.strip_prefix("livecounter_").unwrap_or(name);
             let metric = format!("\"{}\"", metric.strip_suffix("_total").unwrap_or(metric));
             let known = sources.contains(&format!("fn {name}(")) || sources.contains(&metric);

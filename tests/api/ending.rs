@@ -73,7 +73,7 @@ async fn kill_9_among_many_writers_loses_nothing_that_was_acknowledged() {
     }
     let answered = answered.load(Ordering::Relaxed);
     let kept = Program::start(directory.path(), &[]).read("2").await;
-    // Who was cut off may have been counted, once.
+    // The last POST of each writer may have been counted although its answer was lost.
     assert!((answered..=answered + WRITERS).contains(&kept), "{answered} answered, {kept} kept");
 }
 
@@ -105,7 +105,7 @@ async fn sigterm_and_ctrl_c_end_it_with_status_0() {
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
     let (directory, gone) = (tempfile::tempdir().expect("a directory"), free_port());
-    // What cannot be announced would keep it for ten seconds.
+    // The program waits up to ten seconds for an announcement that cannot be made.
     let proxy = format!("http://127.0.0.1:{gone}/");
     let mut program = Program::start(directory.path(), &[("GRIP_URL", &proxy)]);
     program.add("2").await;

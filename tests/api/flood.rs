@@ -20,8 +20,8 @@ use crate::witness::Witness;
 const MEDIAN: Duration = Duration::from_secs(1);
 const WORST: Duration = Duration::from_secs(3);
 
-/// Waits until the proxy is told that the counter stands there; how long that takes. Looks at each request of the proxy's
-/// once: all of them, every time, would take the processor from the announcers.
+/// Waits until the proxy is told this value of the counter; returns how long that takes. Looks at each request to the proxy
+/// once: reading all of them every time would take the processor from the announcers.
 async fn shown(proxy: &Witness, counter: &str, value: i64) -> Duration {
     let (since, mut poll) = (Instant::now(), tokio::time::interval(Duration::from_millis(20)));
     let (channel, line, mut next) = (format!("counter-{counter}"), format!("\ndata: {value}\n"), 0);
@@ -40,7 +40,7 @@ fn assert_soon(mut delays: Vec<Duration>) {
     assert!(delays[delays.len() / 2] < MEDIAN && delays[delays.len() - 1] < WORST, "{delays:?}");
 }
 
-/// What an origin has of this: a store and an announcer.
+/// The store and the announcer of one origin.
 fn announcer(redis: &RedisServer, proxy: &Witness) -> (RedisStore, Running) {
     let connect = || RedisStore::connect(&redis.url(), Duration::from_secs(10)).expect("a good address");
     let endpoints = endpoints_from(&proxy.grip_url()).expect("an address");
@@ -70,7 +70,7 @@ async fn known_counters_pass_new_ones_that_wait_to_be_announced() {
     for id in &known {
         shown(&proxy, id, 1).await;
     }
-    // Of each origin, more than it announces in 20 s.
+    // At each origin, more counters than it announces in 20 s.
     let flood = 50_000;
     for (number, (store, running)) in origins.iter().enumerate() {
         let new: Vec<Topic> = (0..flood).map(|n| topic(&format!("new-{number}-{n}"))).collect();
@@ -106,13 +106,13 @@ async fn known_counters_pass_new_ones_that_wait_for_a_slow_proxy() {
         post(&apps[0], id).await;
         shown(&proxy, id, 1).await;
     }
-    // 500 items a second from each origin: less than are created.
+    // The proxy takes 500 items a second from each origin: fewer than the counters that are created.
     proxy.answer_after(Duration::from_millis(200));
     let flood = 5_000;
     let new = (0..flood).map(|n| (&apps[n % 2], format!("new-{n}")));
     let flooding = stream::iter(new).for_each_concurrent(40, |(app, id)| async move { post(app, &id).await });
     let counting = async {
-        // Once the proxy is behind.
+        // The counting begins when the proxy is behind.
         let mut poll = tokio::time::interval(Duration::from_millis(20));
         while proxy.told().len() < 200 {
             poll.tick().await;

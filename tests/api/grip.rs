@@ -1,4 +1,4 @@
-//! What the origin tells a GRIP proxy, and whom it takes for one.
+//! What the origin tells a GRIP proxy, and which requests it takes for a proxy's.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,7 +13,7 @@ use crate::support::server::Server;
 use crate::support::sse::Listener;
 
 pub(crate) const SECRET: &str = "the-proxy-s-secret";
-/// Nobody listens there: publishing fails, which must disturb no request.
+/// No server listens there: publishing fails, which must disturb no request.
 pub(crate) const GRIP_URL: &str = "http://127.0.0.1:9/?iss=pushpin&key=the-proxy-s-secret&verify-iss=pushpin";
 /// A P-256 pair made for these tests alone; the private one without its armour, which scanners for lost keys look for.
 const EC_PRIVATE: &str = include_str!("keys/ec-private.base64");
@@ -218,7 +218,7 @@ async fn es256_is_accepted_for_a_public_key_and_nothing_else_is() {
     let valid = claims("fastly:abc", 60);
     let fastly_s = signed(Algorithm::ES256, &ec_key(), &valid);
     assert_eq!(listen(&app, "/counters/2/", &[("grip-sig", &fastly_s)]).await.status(), 200);
-    // The classic confusion: the public key's text used as a shared secret.
+    // A known attack: the public key's text is used as a shared secret.
     let confused = hs256(EC_PUBLIC, &valid);
     assert_eq!(listen(&app, "/counters/2/", &[("grip-sig", &confused)]).await.status(), 501);
     let token = hs256("token", &valid);

@@ -74,7 +74,7 @@ async fn who_writes_too_often_is_429_and_nothing_is_counted() {
 #[tokio::test]
 async fn all_workers_together_let_as_many_through_as_one_may() {
     let app = TestApp::with(&[("LIVECOUNTER__LIMITS__WRITES", "20/h"), ("LIVECOUNTER__WORKERS", "4")]).await;
-    // Each on a connection of its own, so that all workers have some.
+    // Each POST has a connection of its own, so that every worker gets some.
     let posts = (0..60).map(async |_| app.post("/counters/2/").await.status());
     let statuses = join_all(posts).await;
     assert_eq!(statuses.iter().filter(|status| status.as_u16() == 200).count(), 20, "{statuses:?}");

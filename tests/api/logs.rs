@@ -201,7 +201,7 @@ async fn the_first_line_says_which_way_the_service_runs() {
     for (environment, expected) in [
         (vec![], "counters in the SQLite file DIR/livecounter.db; streams held in this process; purging off"),
         (
-            // Legal, and seldom what is meant.
+            // This combination is allowed, though it is seldom what an operator wants.
             vec![("REDIS_URL", ""), ("GRIP_URL", GRIP_URL)],
             "counters in the SQLite file DIR/livecounter.db; \
              streams held by 127.0.0.1:9, and past it in this process; purging off",

@@ -36,7 +36,7 @@ async fn streams_leave_connections_for_others() {
     }
     let answer = program.post("/counters/2/").await;
     assert_eq!(answer.status(), 200);
-    // Who leaves makes room.
+    // A stream that ends makes room for another.
     streams.clear();
     until_held(&program, 0, SOON).await;
     let mut stream = ask_for_stream(program.address).await;
@@ -78,7 +78,7 @@ async fn three_thousand_who_come_at_once_find_a_place_in_the_queue() {
     assert!(somaxconn >= CLIENTS, "net.core.somaxconn is {somaxconn}: sysctl -w net.core.somaxconn=4096");
     let directory = tempfile::tempdir().expect("a directory");
     let program = Program::start(directory.path(), &[]);
-    // While it stands still, only the queue takes them.
+    // While the program is stopped, only the system's queue takes connections.
     program.signal("-STOP");
     let mut connecting = JoinSet::new();
     for _ in 0..CLIENTS {

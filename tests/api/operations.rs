@@ -1,4 +1,4 @@
-//! What operators look at.
+//! Health, readiness, metrics, and what else operators ask the service for.
 
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ async fn metrics_are_labelled_by_route_template_only() {
 
 #[tokio::test]
 async fn scraping_often_asks_the_store_once_a_second_at_most() {
-    /// Each time, the store counts the marks of so many outboxes.
+    /// At each request for metrics, the store counts the marks of so many outboxes.
     const OUTBOXES: u64 = 1024;
     let redis = RedisServer::start();
     let app = TestApp::with(&[("REDIS_URL", &redis.url()), ("GRIP_URL", GRIP_URL)]).await;
@@ -117,7 +117,7 @@ async fn the_examples_of_the_home_page_have_the_address_that_was_asked_for() {
             request = request.header(*name, *value);
         }
         let answer = request.answer().await;
-        // What names one client's address is not for others.
+        // A page that names one client's address must not be cached for other clients.
         assert_eq!(answer.headers()["cache-control"], "private, max-age=300");
         answer.text().await.expect("a page")
     };

@@ -47,7 +47,7 @@ impl Program {
         Program::run(command)
     }
 
-    /// The same as a child of a system that lets it open 1,024 files until it asks for more.
+    /// The same with a soft limit of 1,024 open files, which the program may raise.
     pub(crate) fn start_with_few_files(directory: &Path) -> Self {
         Program::start_behind("ulimit -Sn 1024", directory)
     }
@@ -65,7 +65,7 @@ impl Program {
     pub(crate) fn run(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the program to start");
         let log = BufReader::new(child.stderr.take().expect("its log"));
-        // From here on it is killed, whatever fails.
+        // From here on the drop of `program` kills the child, whatever fails.
         let mut program = Program { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), log };
         let address = program.until_logged("serving http://");
         let address: String = address.chars().take_while(|c| *c != '/').collect();
@@ -153,7 +153,7 @@ fn check_says_which_way_the_service_would_run_and_opens_nothing() {
         file.display()
     );
     assert_eq!(check(&[]), (Some(0), expected, String::new()));
-    // Nobody is there at either address.
+    // No server listens at either address.
     let (status, text, warnings) =
         check(&[("REDIS_URL", "redis://:hush@127.0.0.1:1/3"), ("GRIP_URL", "http://127.0.0.1:2/")]);
     assert_eq!((status, text.lines().count()), (Some(0), 1), "{warnings}");
@@ -205,7 +205,7 @@ async fn refused_signatures_are_all_counted_and_logged_once_for_each_reason() {
     let (directory, redis) = (tempfile::tempdir().expect("a directory"), RedisServer::start());
     let url = redis.url();
     let mut program = Program::start(directory.path(), &[("REDIS_URL", &url), ("GRIP_URL", GRIP_URL)]);
-    // As an origin sees Pushpin's signatures whose clock is an hour and a minute ahead.
+    // An origin whose clock is an hour and a minute ahead sees Pushpin's signatures like this.
     let expired = hs256(SECRET, &claims("pushpin", -60));
     let forged = hs256("another key", &claims("pushpin", 60));
     let signatures = [Some(expired.as_str()), Some(&forged), Some("x"), None];

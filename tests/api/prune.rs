@@ -14,7 +14,7 @@ use crate::support::server::Server;
 use crate::support::wait::until;
 use crate::witness::Witness;
 
-/// In milliseconds since 1970: 1 March 2026 and a bit.
+/// 1 March 2026, 0:00:00.001 UTC, in milliseconds since 1970.
 const MARCH: u64 = 1_772_323_200_001;
 
 fn prune(directory: &Path, environment: &[(&str, &str)], arguments: &[&str]) -> Output {
@@ -95,7 +95,7 @@ async fn redis_is_pruned_beside_a_running_origin() {
         (Some(0), "1 of 2 topics had not changed since 2026-03-02, 0:00 UTC, and are removed".into())
     );
     assert_eq!((origin.read("old").await, origin.read("young").await), (0, 1));
-    // It begins anew, and listeners are told: in another epoch than before.
+    // The counter begins at 0 in a new epoch, and its listeners are told.
     origin.add("old").await;
     let told = async || proxy.told().iter().filter(|(_, channel, _)| channel == "counter-old").count() == 2;
     until("the new beginning to be announced", told).await;

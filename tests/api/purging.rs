@@ -17,7 +17,7 @@ use crate::support::raw::{header, read_request};
 
 const SOON: Duration = Duration::from_secs(10);
 
-/// What has become of the requests so far.
+/// The requests so far, and how the next one is answered.
 #[derive(Default)]
 struct State {
     /// How often each key was purged.
@@ -145,7 +145,7 @@ async fn every_change_is_purged_twice_with_requests_that_fastly_takes() {
     // Every character that an id may have, and as long as it may be.
     let mut ids: Vec<String> = (0..600).map(|n| format!("c.{n}_~-{}", "x".repeat(40))).collect();
     ids.extend(["~".to_owned(), ".".repeat(3), "-".to_owned(), "Z".repeat(64)]);
-    // One client for all: six hundred would be busy with themselves for seconds.
+    // One client for all POSTs: making six hundred clients takes seconds.
     let client = client();
     join_all(ids.iter().map(|id| add(&client, &app, id))).await;
     let keys: Vec<String> = ids.iter().map(|id| format!("counter-{id}")).collect();
@@ -175,7 +175,7 @@ async fn a_rate_limit_is_obeyed_and_no_purge_is_forgotten() {
     add(&client, &app, "first").await;
     api.until(|state| state.arrivals.len() == 1).await;
     let refused = Instant::now();
-    // Changes that come meanwhile ask nothing of the API either.
+    // The origin sends no purge for changes that come meanwhile either.
     let mut pace = tokio::time::interval(Duration::from_millis(100));
     while refused.elapsed() < Duration::from_millis(2500) {
         pace.tick().await;

@@ -31,7 +31,7 @@ fn request(method: &str, target: &[u8], headers: &[u8]) -> Vec<u8> {
     [method, b" ", target, rest, headers, b"\r\n"].concat()
 }
 
-/// The status; whatever was sent, nothing of it is in the head.
+/// Returns the status, and asserts that nothing of what was sent is in the head of the answer.
 async fn status(app: &TestApp, request: &[u8]) -> u16 {
     let (status, head) = raw_head(app.addr, request).await;
     let sent = String::from_utf8_lossy(request);

@@ -18,7 +18,7 @@ type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str], &'a str);
 
 /// Every case ends the program with one line and status 2, and without what is secret.
 fn refused(cases: &[Case]) {
-    // Should one be accepted, it ends all the same, with another status.
+    // If the settings are accepted, the program ends all the same, with another status.
     let (_listener, taken) = taken();
     for (environment, arguments, expected) in cases {
         let output = output(&[&[("LIVECOUNTER__LISTEN", taken.as_str())], *environment].concat(), arguments);

@@ -1,4 +1,4 @@
-//! Redis away: never a wrong number, never a 200; and back without anybody's help.
+//! While Redis is away, the service answers 503 and never a wrong number; it recovers when Redis is back.
 
 use std::time::{Duration, Instant};
 
@@ -9,12 +9,14 @@ use crate::support::http::{Ask, client};
 use crate::support::redis::RedisServer;
 use crate::support::server::Server;
 
-/// Nobody listens there; no stream is asked for here.
+/// No proxy listens there; these tests ask for no stream.
 const GRIP_URL: &str = "http://127.0.0.1:9/?iss=pushpin&key=a-secret-for-these-tests";
 const SOON: Duration = Duration::from_secs(10);
 
+/// An origin with one worker: each worker has a connection of its own, and so recovers at a time of its own.
 async fn origin(redis: &RedisServer) -> TestApp {
-    TestApp::with(&[("REDIS_URL", &redis.url()), ("GRIP_URL", GRIP_URL)]).await
+    let url = redis.url();
+    TestApp::with(&[("REDIS_URL", &url), ("GRIP_URL", GRIP_URL), ("LIVECOUNTER__WORKERS", "1")]).await
 }
 
 async fn status(request: reqwest::RequestBuilder) -> u16 {
@@ -47,7 +49,7 @@ async fn redis_away_at_the_start_is_503_until_it_is_there() {
     }
     assert_eq!(status(client().get(&ready)).await, 503);
     assert_eq!(status(client().get(format!("{}/healthz", app.address))).await, 200, "the process is fine");
-    // What was not counted is not remembered: it would take memory for as long as Redis is away.
+    // The announcer does not remember topics whose POST failed: they would take memory for as long as Redis is away.
     let metrics = app.metrics().await;
     assert!(metrics.contains("\nlivecounter_announcer_topics 0.0\n"), "{metrics}");
     redis.run();
@@ -74,7 +76,7 @@ async fn a_hanging_redis_is_503_in_bounded_time() {
     let redis = RedisServer::start();
     let app = origin(&redis).await;
     assert_eq!(status(client().post(app.counter("2"))).await, 200);
-    // The server answers nobody for a while; the connection stays.
+    // Redis answers no command for four seconds; the connection stays open.
     redis.cli(&["CLIENT", "PAUSE", "4000", "ALL"]);
     let asked = Instant::now();
     assert_eq!(status(client().get(app.counter("2"))).await, 503);

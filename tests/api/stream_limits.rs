@@ -9,7 +9,7 @@ use crate::support::http::metric;
 use crate::support::raw::raw_head;
 use crate::support::wait::until;
 
-/// A stream that stays open as long as the socket lives; the head of its answer.
+/// Opens a stream, which lives as long as the socket. Returns the head of the answer, too.
 async fn listen(app: &TestApp, headers: &str) -> (TcpStream, String) {
     let mut socket = TcpStream::connect(app.addr).await.expect("a connection");
     let request = format!(

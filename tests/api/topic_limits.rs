@@ -25,7 +25,7 @@ async fn statuses(app: &TestApp, counters: impl Iterator<Item = u32>) -> Vec<u16
     join_all(counters.map(post)).await
 }
 
-/// New counters up to the limit, then none, while those that there are go on.
+/// Asserts that counters are created up to the limit and not beyond, while the existing ones can be changed.
 async fn no_more_topics_than_may_be(app: &TestApp) {
     let mut made = statuses(app, 0..30).await;
     made.sort_unstable();
@@ -73,10 +73,10 @@ async fn two_origins_stop_at_the_most_topics_together() {
     let (redis, proxy) = (RedisServer::start(), Witness::start().await);
     let (one, other) = (ten_in(&redis, &proxy).await, ten_in(&redis, &proxy).await);
     assert_eq!(statuses(&one, 0..6).await, [200; 6]);
-    // The other one counts at its first new topic.
+    // The second origin asks Redis for the number of topics at its first new topic.
     let made = statuses(&other, 10..20).await;
     assert_eq!(made.iter().filter(|status| **status == 200).count(), 4, "{made:?}");
-    // The first one may make some more, until it counts again.
+    // The first origin may create some more, until it asks for the number again.
     let mut new = 20..;
     until("a count that knows of the other's", async || {
         let counter = new.next().expect("another");

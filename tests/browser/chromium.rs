@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Chromium {
     pub(crate) client: Client,
     session: String,
-    // In this order: the driver goes before the profile's directory.
+    // Fields are dropped in this order: the driver ends before its directory is removed.
     _driver: Child,
     _profile: TempDir,
 }
@@ -37,7 +37,7 @@ impl Chromium {
         let profile = tempfile::tempdir().expect("a directory for the profile");
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
-            // Where both leave what they forget.
+            // Driver and browser leave files behind in their temporary directory.
             .env("TMPDIR", profile.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -114,7 +114,7 @@ impl Chromium {
         self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
     }
 
-    /// A command of the DevTools protocol, for what WebDriver has no word for.
+    /// A command of the DevTools protocol, where WebDriver has none.
     pub(crate) async fn devtools(&self, command: &str, params: Value) -> Value {
         self.post("goog/cdp/execute", json!({ "cmd": command, "params": params })).await
     }
@@ -163,7 +163,7 @@ async fn announced_port(driver: &mut Child) -> u16 {
         panic!("chromedriver ended without a word of its port");
     };
     let port = tokio::time::timeout(PATIENCE, port).await.expect("chromedriver starts in time");
-    // Whatever else it prints must find a reader, or it would stop.
+    // The driver would block if its output were not read.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     port
 }

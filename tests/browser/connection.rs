@@ -81,7 +81,7 @@ async fn two_tabs_both_stay_live() {
     browser.until_text(&number_of("2"), "1").await;
     browser.until_text("#views", "2").await;
 
-    // Whoever came first may go first.
+    // The tab that was opened first may be closed first.
     browser.client.close_window().await.expect("the first tab closes");
     browser.client.switch_to_window(second).await.expect("the other tab");
     app.add_by("2", 1).await;

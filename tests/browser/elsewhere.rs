@@ -1,4 +1,4 @@
-//! Pages on somebody else's site that show our counters.
+//! Pages of other sites that show our counters.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -181,7 +181,7 @@ async fn the_react_example_shows_a_live_count_and_comes_back_after_an_error() {
     browser.until_text("strong", "28").await;
     assert_eq!(browser.console().await, Vec::<String>::new());
 
-    // Two from elsewhere, one for each press, and then at least one more.
+    // Two POSTs of the test, one for each press, and then at least one more.
     const POSTS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="POST""#;
     relay.forget_answers();
     browser.click("button").await;

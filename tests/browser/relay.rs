@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// What becomes of connections; each change also ends the ones that are open.
+/// What the relay does with connections; each change also ends the open ones.
 #[derive(Clone, Copy, PartialEq)]
 enum Wire {
     Through,
@@ -34,7 +34,7 @@ impl Relay {
         Relay { address: format!("http://{own}"), wire }
     }
 
-    /// Nothing gets through, and nobody listens: as if the app were down.
+    /// Refuses connections, as if the app were down.
     pub(crate) fn cut(&self) {
         self.wire.send_replace(Wire::Cut);
     }
@@ -84,7 +84,7 @@ async fn run(listener: TcpListener, own: SocketAddr, target: SocketAddr, mut sta
 }
 
 async fn serve(mut browser: TcpStream, target: SocketAddr, wire: Wire) {
-    // Either side may go at any time: that is what this is for.
+    // Either side may end the connection at any time: that is what the relay is for.
     let mut first = vec![0; 4096];
     if wire == Wire::Busy {
         let _ = browser.read(&mut first).await;

@@ -1,4 +1,4 @@
-//! Somebody else's site: a few files on an origin of its own.
+//! Another site: a few files on an origin of its own.
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -93,7 +93,7 @@ impl Server for TestApp {
 impl Drop for TestApp {
     fn drop(&mut self) {
         let Some(stop) = self.stop.take() else { return };
-        // The handle's future is driven elsewhere: this thread may be a runtime's own.
+        // Another thread drives the handle's future: this thread may be a runtime's own.
         let ender = std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

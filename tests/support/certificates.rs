@@ -1,4 +1,4 @@
-//! Certificates that nobody outside a test trusts.
+//! Certificates that only tests trust.
 
 use std::path::Path;
 use std::process::Command;

@@ -18,7 +18,7 @@ use super::pushpin::{Options, Pushpin};
 use super::redis::RedisServer;
 use super::varnish::{API_KEY, Varnish};
 
-/// Whom the emulator's Fanout signs for: its service has this id.
+/// The issuer of the signatures of the emulator's Fanout: the id of its service.
 pub const ISSUER: &str = "fastly:0000000000000000000000";
 
 /// A new P-256 pair.
@@ -40,7 +40,7 @@ impl Signer {
         Signer { dir }
     }
 
-    /// A `Grip-Sig` of this pair that is over in so many seconds.
+    /// A `Grip-Sig` of this pair that expires in so many seconds.
     pub fn token(&self, issuer: &str, expires_in: i64) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970").as_secs();
         let claims = json!({"iss": issuer, "exp": now as i64 + expires_in});
@@ -49,7 +49,7 @@ impl Signer {
         jsonwebtoken::encode(&Header::new(Algorithm::ES256), &claims, &key).expect("a token")
     }
 
-    /// What verifies, as PEM.
+    /// The public key, as PEM.
     pub fn verify_key(&self) -> String {
         fs::read_to_string(self.public()).expect("the key")
     }
@@ -103,7 +103,7 @@ impl Program {
         format!("http://{}{path}", self.addr())
     }
 
-    /// What it has said so far.
+    /// The log of the program so far.
     pub fn log(&self) -> String {
         self.process.log()
     }

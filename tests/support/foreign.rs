@@ -1,4 +1,4 @@
-//! Caches and proxies of others, as they come: what people put in front of the service without asking.
+//! Varnish and nginx with the settings that they come with: what users put in front of the service.
 
 use std::net::SocketAddr;
 use std::process::Command;

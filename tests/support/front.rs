@@ -7,7 +7,7 @@ use std::process::Command;
 use super::port::Port;
 use super::process::{self, Process};
 
-/// What a test may want otherwise.
+/// What a test may set.
 #[derive(Default)]
 pub struct Options<'a> {
     /// A file with certificate and key: with it the front speaks TLS.

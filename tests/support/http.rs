@@ -1,4 +1,4 @@
-//! The HTTP client of the tests.
+//! The HTTP client of the tests, and what they read of an answer.
 
 use std::net::IpAddr;
 use std::panic::Location;

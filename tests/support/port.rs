@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Below the range from which the kernel takes ports for outgoing connections, so nobody gets one by chance between
+/// Below the range from which the kernel takes ports for outgoing connections, so that no program gets one by chance between
 /// the reservation and the start of the server.
 const FIRST: u16 = 12_000;
 const COUNT: u16 = 16_000;
@@ -21,7 +21,7 @@ pub struct Port {
 
 impl Port {
     pub fn reserve() -> Port {
-        // One for each user: nobody may write into another's.
+        // One directory for each user: a user may not write into another's.
         let user = rustix::process::getuid().as_raw();
         let locks = std::env::temp_dir().join(format!("livecounter-test-ports-{user}"));
         fs::create_dir_all(&locks).expect("a directory for port locks");
@@ -50,13 +50,13 @@ impl Port {
 
 impl Drop for Port {
     fn drop(&mut self) {
-        // While it is locked: see below. Should it fail, it is only a file that stays.
+        // The file is removed while it is locked: see below. If that fails, a file stays behind, which does no harm.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// The file at `path`, locked; `None` where somebody else has it. Who had it before may have removed it after we opened it:
-/// then ours is not the one that others find there.
+/// The file at `path`, locked; `None` where another process has locked it. The process that had it may have removed it after
+/// this one opened it: then the open file is not the one that others find there.
 fn lock(path: &Path) -> Option<File> {
     let file = File::create(path).expect("a port's lock file");
     file.try_lock().ok()?;

@@ -1,4 +1,4 @@
-//! A server of somebody else's as a child process: own directory, log kept for failures, no survivors.
+//! A server as a child process, with a directory of its own, a log that is shown when its test fails, and no child left behind.
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
@@ -81,7 +81,7 @@ impl Process {
     /// Sends a signal (`TERM`, `STOP`, …) to the server and everything it has started.
     pub fn signal(&self, signal: &str) {
         let family: Vec<String> = self.family().iter().map(u32::to_string).collect();
-        // The shell's own kill: there is no safe call for it, and no other program is needed.
+        // The shell's own `kill`: Rust has no safe call for it, and so no other program is needed.
         let kill = format!("kill -{signal} {}", family.join(" "));
         let _ = Command::new("sh").args(["-c", &kill]).stderr(Stdio::null()).status();
     }
@@ -97,8 +97,8 @@ impl Process {
         assert!(status.expect("a shell").success());
     }
 
-    /// The server and what it has started. Not by process group, as Pushpin gives each of its parts one of its own; by
-    /// descent, and by the mark in the environment, which those still bear whose parent has ended.
+    /// The server and the processes that it has started. They are found by descent, and by the mark in the environment, which
+    /// a process still has when its parent has ended. Not by process group: Pushpin gives each of its parts one of its own.
     fn family(&self) -> Vec<u32> {
         let mark = mark(self.dir.path());
         let processes: Vec<(u32, u32)> = fs::read_dir("/proc")
@@ -138,7 +138,7 @@ fn mark(dir: &Path) -> String {
 /// The parent of a process; None when it has ended.
 fn parent(id: u32) -> Option<u32> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    // "id (name) state parent …", and the name may have anything in it.
+    // "id (name) state parent …"; the name may contain any character, parentheses too.
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
@@ -171,7 +171,7 @@ pub fn require(program: &str, packages: &str) {
     );
 }
 
-/// Servers may live in /usr/sbin, which is not on everybody's path.
+/// Servers may be in /usr/sbin, which is not on every user's path.
 fn search_path() -> String {
     let path = std::env::var("PATH").unwrap_or_default();
     [path.as_str(), "/usr/sbin", "/sbin"].join(":")

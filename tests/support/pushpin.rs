@@ -10,17 +10,17 @@ use super::http::{self, Ask};
 use super::port::Port;
 use super::process::{self, Process};
 
-/// A host for which Pushpin's own test handler answers, at /stream with a held stream: its parts find each other one
-/// after the other, and what holds is the last.
+/// A host for which Pushpin's own test handler answers, at /stream with a held stream: Pushpin's parts connect to each other one
+/// after the other, and the part that holds streams is the last.
 const READY: &str = "pushpin-ready.invalid";
 
-/// What a test may want otherwise.
+/// What a test may set.
 pub struct Options {
     /// The key that requests are signed with; origins verify with it.
     pub sig_key: String,
     /// Settings of pushpin/pushpin.conf to replace, e.g. `("message_wait", "100")`.
     pub settings: Vec<(&'static str, String)>,
-    /// The public port, where somebody has to know it before.
+    /// The public port, where another server has to know it first.
     pub port: Option<Port>,
 }
 

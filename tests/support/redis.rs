@@ -116,13 +116,13 @@ impl RedisServer {
         }
     }
 
-    /// From now on it does nothing, and nobody is told: what it is sent waits for it.
+    /// Stops the process without ending it; what clients send waits until it goes on.
     pub fn pause(&mut self) {
         self.signal("STOP");
         self.paused = true;
     }
 
-    /// It goes on where it was paused.
+    /// Lets a paused server go on.
     pub fn resume(&mut self) {
         self.signal("CONT");
         self.paused = false;
@@ -204,7 +204,7 @@ fn listen(port: u16, settings: &str) -> Vec<String> {
     vec!["--port 0".to_owned(), format!("--tls-port {port}"), "--tls-replication yes".to_owned()]
 }
 
-/// Replicas with these settings follow their master as a user of their own, whom [`part_with_replicas`] shuts out.
+/// Replicas with these settings follow their master as a user of their own, which [`part_with_replicas`] shuts out.
 pub const FOLLOWER: [&str; 3] =
     ["--user follower on >follow +psync +replconf +ping", "--masteruser follower", "--masterauth follow"];
 
@@ -229,7 +229,7 @@ pub async fn until_caught_up(master: &RedisServer) {
     .await;
 }
 
-/// How the other servers reach one that has wires in front of it, and whence it connects to them.
+/// The port by which the other servers reach one that has wires in front of it, and the address from which it connects.
 pub struct Detour {
     pub port: u16,
     /// The same for the bus of a Cluster.

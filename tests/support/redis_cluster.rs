@@ -132,7 +132,7 @@ impl RedisCluster {
         let mut command = Command::new("redis-cli");
         command.args(["--cluster", "reshard", &entry, "--cluster-from", &from, "--cluster-to", &to]);
         command.args(["--cluster-slots", &count, "--cluster-yes"]).stdin(Stdio::null());
-        // It takes seconds, and whoever waits here has others to serve.
+        // The command takes seconds, and this thread may have other tasks to run meanwhile.
         let output = tokio::task::spawn_blocking(move || command.output()).await.expect("its end");
         let output = output.expect("redis-cli");
         let said = [output.stdout, output.stderr].concat();

@@ -139,7 +139,7 @@ impl RedisSentinels {
         reached_within(PATIENCE, || format!("{what}; {}", self.state()), is_so).await;
     }
 
-    /// What everybody says, for who has waited in vain.
+    /// What every server and Sentinel says, for the message of a wait that has failed.
     fn state(&self) -> String {
         let role = |server: &RedisServer| format!("{}: {:?}", server.port(), server.try_cli(&["ROLE"]));
         let view = |sentinel: &RedisServer| {
@@ -163,7 +163,7 @@ fn announced(detour: &Detour) -> Vec<String> {
     ]
 }
 
-/// Whence a Sentinel connects, and where it can be reached all the same.
+/// The address from which a Sentinel connects, and the one where it is reached directly.
 fn sources(detour: &Detour) -> String {
     format!("bind-source-addr {}\nsentinel announce-ip 127.0.0.1\n", detour.source)
 }

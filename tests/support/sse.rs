@@ -1,5 +1,5 @@
-//! A listener: a plain socket that reads an event stream, so that nothing between the bytes and the test decides what
-//! an event is.
+//! A listener: a plain socket that reads an event stream, so that no library between the bytes and the test decides
+//! what an event is.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub struct Listener {
     retry: Option<Duration>,
 }
 
-/// Where in the body the reading is.
+/// Which bytes of the body come next.
 enum Body {
     ChunkSize,
     /// So many bytes of the chunk are still to come, then a line end.

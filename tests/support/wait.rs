@@ -1,10 +1,10 @@
-//! Waiting for what can only be asked for again and again.
+//! Waits for a condition that can only be polled.
 
 use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(10);
 
-/// Polls until it is so; fails where that takes too long.
+/// Polls until the condition holds; panics when that takes too long.
 pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + SOON;
     let mut poll = tokio::time::interval(Duration::from_millis(10));
