@@ -9,6 +9,7 @@
 //! - [`live`]: the use cases: read and add. No HTTP, no Redis.
 //! - [`announcer`]: claim, purge, publish, acknowledge; the gate, the lease, the sweep.
 //! - [`store`]: the seam to what keeps the numbers: Redis, or one SQLite file.
+//! - [`jwt`]: keys that sign and verify tokens.
 //! - [`grip`]: the GRIP protocol; knows nothing of ours.
 //! - [`fastly`]: the purger; knows nothing of ours.
 //! - [`hub`]: in-process listeners, for the embedded mode.
@@ -26,6 +27,7 @@ pub mod fastly;
 pub mod grip;
 pub mod http;
 pub mod hub;
+pub mod jwt;
 pub mod limits;
 pub mod live;
 pub mod log;

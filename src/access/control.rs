@@ -7,6 +7,7 @@ use super::keys::Keys;
 use super::needed::Needed;
 use super::prefix::Space;
 use super::presented::Presented;
+use super::ticket::TicketVerifier;
 use super::verb::Verb;
 use super::write_rules::{WriteRules, Writers};
 
@@ -15,6 +16,8 @@ use super::write_rules::{WriteRules, Writers};
 pub struct AccessOptions {
     /// The keys there are.
     pub keys: Keys,
+    /// What checks tickets, where they are taken.
+    pub tickets: Option<TicketVerifier>,
     /// Where a key is needed to write.
     pub write: WriteRules,
 }
@@ -23,13 +26,14 @@ pub struct AccessOptions {
 #[derive(Debug)]
 pub struct Access {
     keys: RwLock<Arc<Keys>>,
+    tickets: Option<TicketVerifier>,
     write: WriteRules,
 }
 
 impl Access {
     /// Decides by these settings.
     pub fn new(options: AccessOptions) -> Self {
-        Access { keys: RwLock::new(Arc::new(options.keys)), write: options.write }
+        Access { keys: RwLock::new(Arc::new(options.keys)), tickets: options.tickets, write: options.write }
     }
 
     /// From now on there are these keys and no others.
@@ -62,15 +66,23 @@ impl Access {
                     Some(key) => Err(Denied::lacking(needed, format!("the key {}", key.name()))),
                 }
             }
-            Presented::Ticket(_) => Err(Denied::unknown(needed, "tickets are not taken here")),
+            Presented::Ticket(ticket) => match self.tickets.as_ref().map(|tickets| tickets.verify(ticket)) {
+                None => Err(Denied::unknown(needed, "tickets are not taken here")),
+                Some(Err(error)) => Err(Denied::unknown(needed, error)),
+                Some(Ok(scopes)) if scopes.iter().any(|scope| scope.covers(needed)) => Ok(()),
+                Some(Ok(_)) => Err(Denied::lacking(needed, "the ticket".to_owned())),
+            },
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::access::{AccessKey, NewSecret};
+    use crate::access::{AccessKey, NewSecret, new_ticket};
+    use crate::jwt::SigningKey;
 
     fn key(name: &str, secret: &NewSecret, scope: &str) -> AccessKey {
         let scopes = vec![scope.parse().expect("a scope")];
@@ -84,6 +96,7 @@ mod tests {
     fn access(keys: Vec<AccessKey>, write: &[&str]) -> Access {
         Access::new(AccessOptions {
             keys: Keys::new(keys).expect("keys"),
+            tickets: None,
             write: WriteRules::parse(write.iter().copied()).expect("rules"),
         })
     }
@@ -139,6 +152,37 @@ mod tests {
         assert_eq!(may(&presented(shop.expose()), "shop-1"), Ok(()));
         assert!(matches!(may(&presented(shop.expose()), "1"), Err(Denied::Lacking { .. })));
         assert!(matches!(may(&Presented::Nothing, "shop-1"), Err(Denied::Missing { .. })));
+    }
+
+    #[test]
+    fn a_ticket_may_what_its_scopes_cover() {
+        let key: SigningKey = "a-secret-of-18-byt".parse().expect("a key");
+        let tickets = key.verify_key().map(TicketVerifier::new);
+        let access = Access::new(AccessOptions { tickets, ..AccessOptions::default() });
+        let ticket = |scope: &str| {
+            let scopes = [scope.parse().expect("a scope")];
+            new_ticket(&key, &scopes, Duration::from_secs(60)).expect("a ticket")
+        };
+        let require =
+            |access: &Access, ticket: String| access.require(&Presented::Ticket(ticket.into()), &ONE);
+        assert_eq!(require(&access, ticket("manage:counters/1/")), Ok(()));
+        assert_eq!(
+            require(&access, ticket("manage:counters/2/")).expect_err("a refusal").to_string(),
+            "the ticket does not have the scope manage:counters/1/; nothing was changed"
+        );
+        let mut forged = ticket("admin");
+        forged.pop();
+        assert_eq!(
+            require(&access, forged).expect_err("a refusal").to_string(),
+            "the ticket is not signed with access.ticket_key, or is no JWT with exp and a list of scopes; this needs one \
+             with the scope manage:counters/1/; nothing was changed"
+        );
+        assert_eq!(
+            require(&Access::new(AccessOptions::default()), ticket("admin"))
+                .expect_err("a refusal")
+                .to_string(),
+            "tickets are not taken here; this needs one with the scope manage:counters/1/; nothing was changed"
+        );
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub enum Denied {
         /// The least scope that would suffice.
         needed: String,
         /// What is wrong with what was presented.
-        reason: &'static str,
+        reason: String,
     },
     /// A known key or a good ticket that does not allow this. For HTTP: 403.
     #[error("{holder} does not have the scope {needed}; nothing was changed")]
@@ -37,8 +37,8 @@ impl Denied {
         Denied::Missing { needed: needed.to_string() }
     }
 
-    pub(super) fn unknown(needed: &Needed<'_>, reason: &'static str) -> Self {
-        Denied::Unknown { needed: needed.to_string(), reason }
+    pub(super) fn unknown(needed: &Needed<'_>, reason: impl ToString) -> Self {
+        Denied::Unknown { needed: needed.to_string(), reason: reason.to_string() }
     }
 
     pub(super) fn lacking(needed: &Needed<'_>, holder: String) -> Self {

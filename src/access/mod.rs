@@ -3,6 +3,7 @@
 //!
 //! - [`Scope`]: what a key or a ticket allows; [`Needed`]: what a request needs.
 //! - [`AccessKey`], [`Keys`], [`NewSecret`]: keys as the settings have them, and how a new one is made.
+//! - [`TicketVerifier`], [`new_ticket`]: tokens that are good for an hour at most, for browsers.
 //! - [`Presented`]: the key or the ticket that a request carries.
 //! - [`WriteRules`]: where anyone may write, and where a key is needed.
 //! - [`Access`]: all of it together, and the one question: may this request do this?
@@ -18,6 +19,7 @@ mod presented;
 mod redact;
 mod scope;
 mod secret;
+mod ticket;
 mod verb;
 mod write_rules;
 
@@ -31,5 +33,6 @@ pub use presented::{Presented, SeveralCredentials};
 pub use redact::redacted;
 pub use scope::{ParseScopeError, Scope};
 pub use secret::NewSecret;
+pub use ticket::{LONGEST_TICKET, TicketError, TicketVerifier, new_ticket};
 pub use verb::Verb;
 pub use write_rules::{ParseWriteRulesError, WriteRules, Writers};

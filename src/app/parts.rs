@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fastly::{Purger, PurgerError, PurgerSettings};
-use crate::grip::{self, Endpoint, Publisher, PublisherOptions, Verifier, VerifyKey};
+use crate::grip::{self, Endpoint, Publisher, PublisherOptions, Verifier};
+use crate::jwt::VerifyKey;
 use crate::settings::{Settings, SettingsError};
 use crate::store::Store;
 use crate::store::redis::{RedisStore, Wait};

@@ -9,7 +9,7 @@ use jsonwebtoken::{EncodingKey, Header};
 use reqwest::header::HeaderValue;
 use serde::Serialize;
 
-use super::SigningKey;
+use crate::jwt::SigningKey;
 
 /// How long a token of ours is good for: the ten minutes every GRIP library uses.
 const TOKEN_LIFE: Duration = Duration::from_secs(600);

@@ -7,8 +7,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::credential::Credential;
-use super::key::bearer_bytes;
-use super::{ParseKeyError, SigningKey, VerifyKey};
+use crate::jwt::{ParseKeyError, SigningKey, VerifyKey, bearer_bytes};
 
 /// Where to publish and whom to trust: `http://localhost:5561/?iss=realm&key=a-secret-of-18-byt`.
 ///

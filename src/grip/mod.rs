@@ -1,7 +1,7 @@
 //! The origin's side of GRIP, the protocol of Pushpin and Fastly Fanout: what a response says to be held open, what a
 //! proxy's request proves, and how held responses are sent more. Protocol: <https://pushpin.org/docs/protocols/grip/>.
 //!
-//! A leaf: knows GRIP, HTTP and JWT, and nothing of what is published or why.
+//! A leaf: knows GRIP, HTTP and JWT ([`crate::jwt`]), and nothing of what is published or why.
 //!
 //! - [`Endpoint`]: one proxy's control address with its keys, as `GRIP_URL` writes it.
 //! - [`Verifier`]: whether a request came through one of these proxies.
@@ -10,11 +10,9 @@
 //! - [`Item`] and [`Publisher`]: what goes to the held responses, and who carries it there.
 
 mod credential;
-pub mod crypto;
 mod endpoint;
 mod instruct;
 mod item;
-mod key;
 mod last;
 mod publisher;
 mod refused;
@@ -23,7 +21,6 @@ mod signature;
 pub use endpoint::{Endpoint, ParseEndpointError, ParseEndpointsError, endpoints_from};
 pub use instruct::{Hold, HoldError};
 pub use item::Item;
-pub use key::{ParseKeyError, SigningKey, VerifyKey};
 pub use last::LastSeen;
 pub use publisher::{EndpointState, PublishError, Publisher, PublisherError, PublisherOptions, Refusal};
 pub use refused::Refused;

@@ -7,7 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use jsonwebtoken::{Algorithm, TokenData, Validation};
 use serde::Deserialize;
 
-use super::{Endpoint, Refused, VerifyKey};
+use super::{Endpoint, Refused};
+use crate::jwt::VerifyKey;
 
 /// How far the proxy's clock and this one may be apart, in seconds; as much as the program at the edge allows.
 const LEEWAY: u64 = 5;
@@ -264,12 +265,12 @@ mod tests {
     }
 
     fn hs256(secret: &[u8], claims: Value) -> String {
-        super::super::crypto::install();
+        crate::jwt::install();
         jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(secret)).expect("a token")
     }
 
     fn es256(claims: Value) -> String {
-        let key: super::super::SigningKey = PRIVATE_JWK.parse().expect("a key");
+        let key: crate::jwt::SigningKey = PRIVATE_JWK.parse().expect("a key");
         jsonwebtoken::encode(&Header::new(Algorithm::ES256), &claims, key.encoding()).expect("a token")
     }
 

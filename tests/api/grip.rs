@@ -25,7 +25,7 @@ pub(crate) fn claims(iss: &str, expires_in: i64) -> Value {
 }
 
 fn signed(algorithm: Algorithm, key: &EncodingKey, claims: &Value) -> String {
-    livecounter::grip::crypto::install();
+    livecounter::jwt::install();
     jsonwebtoken::encode(&Header::new(algorithm), claims, key).expect("a token")
 }
 

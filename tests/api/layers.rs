@@ -7,13 +7,14 @@ use crate::source::SourceTree;
 
 /// Each module with those that it may use. `domain`, `log`, `nearest` and `sse` use no other.
 const MAY_USE: &[(&str, &[&str])] = &[
-    ("access", &["nearest"]),
+    ("access", &["jwt", "nearest"]),
     ("domain", &[]),
+    ("jwt", &[]),
     ("log", &[]),
     ("nearest", &[]),
     ("sse", &[]),
     ("fastly", &["test_server"]),
-    ("grip", &["log", "test_server"]),
+    ("grip", &["jwt", "log", "test_server"]),
     ("hub", &["domain"]),
     ("store", &["domain", "nearest"]),
     ("limits", &["domain"]),
@@ -31,6 +32,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "grip",
             "http",
             "hub",
+            "jwt",
             "limits",
             "live",
             "settings",

@@ -45,7 +45,7 @@ impl Signer {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970").as_secs();
         let claims = json!({"iss": issuer, "exp": now as i64 + expires_in});
         let key = EncodingKey::from_ec_pem(&fs::read(self.private()).expect("the key")).expect("a key");
-        livecounter::grip::crypto::install();
+        livecounter::jwt::install();
         jsonwebtoken::encode(&Header::new(Algorithm::ES256), &claims, &key).expect("a token")
     }
 

@@ -117,7 +117,7 @@ pub(crate) fn signed() -> Result<Vec<String>> {
     let expires = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() + 3_600;
     let claims = json!({ "iss": "pushpin", "exp": expires });
     let key = EncodingKey::from_secret(pushpin::KEY.as_bytes());
-    livecounter::grip::crypto::install();
+    livecounter::jwt::install();
     let token = jsonwebtoken::encode(&Header::default(), &claims, &key)?;
     Ok(vec!["Accept: text/event-stream".to_owned(), format!("Grip-Sig: {token}")])
 }

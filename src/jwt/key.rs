@@ -1,4 +1,4 @@
-//! Keys as GRIP configurations write them. The algorithm follows from the kind of key and from nothing else, least of
+//! Keys as they are written in settings. The algorithm follows from the kind of key and from nothing else, least of
 //! all from a token's header: a secret means HS256, a P-256 key means ES256.
 
 use std::fmt;
@@ -61,11 +61,13 @@ pub enum ParseKeyError {
 }
 
 impl VerifyKey {
-    pub(super) fn algorithm(&self) -> Algorithm {
+    /// The one algorithm that this key verifies.
+    pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    pub(super) fn decoding(&self) -> &DecodingKey {
+    /// The key as the library takes it.
+    pub fn decoding(&self) -> &DecodingKey {
         &self.key
     }
 
@@ -104,11 +106,13 @@ impl SigningKey {
         (self.algorithm == Algorithm::HS256).then(|| VerifyKey::of_secret(self.key.as_bytes()))
     }
 
-    pub(super) fn algorithm(&self) -> Algorithm {
+    /// The one algorithm that this key signs with.
+    pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    pub(super) fn encoding(&self) -> &EncodingKey {
+    /// The key as the library takes it.
+    pub fn encoding(&self) -> &EncodingKey {
         &self.key
     }
 }
@@ -148,7 +152,7 @@ fn long_enough(secret: &[u8]) -> Result<&[u8], ParseKeyError> {
 }
 
 /// The bytes of a secret, written like a key, that is sent as it is and signs nothing; `None` for a key pair's half.
-pub(super) fn bearer_bytes(text: &str) -> Result<Option<Vec<u8>>, ParseKeyError> {
+pub fn bearer_bytes(text: &str) -> Result<Option<Vec<u8>>, ParseKeyError> {
     match Material::parse(text)? {
         Material::Secret(secret) => Ok(Some(secret)),
         Material::PublicPoint(_) | Material::PrivateKey(_) => Ok(None),

@@ -1,0 +1,336 @@
+//! Tickets: tokens that let a browser do something for a short time, signed by whoever holds the key's other half.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jsonwebtoken::{Header, TokenData, Validation};
+use serde::{Deserialize, Serialize};
+
+use super::scope::Scope;
+use crate::jwt::{SigningKey, VerifyKey};
+
+/// How long a ticket may be good. A browser keeps a secret no better than its pages do.
+pub const LONGEST_TICKET: Duration = Duration::from_secs(3600);
+/// How far the clock of whoever signs and this one may be apart, in seconds.
+const LEEWAY: u64 = 5;
+/// The longest ticket, in bytes: room for some dozen scopes.
+const MAX_LEN: usize = 4096;
+/// Who a ticket is for, where it says so.
+const AUDIENCE: &str = "livecounter";
+
+/// Checks tickets. The algorithm belongs to the key and not to the ticket.
+#[derive(Clone, Debug)]
+pub struct TicketVerifier {
+    key: VerifyKey,
+    validation: Validation,
+}
+
+/// Why a ticket does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TicketError {
+    /// The key did not sign this, or it is no JWT with scopes and an end.
+    #[error("the ticket is not signed with access.ticket_key, or is no JWT with exp and a list of scopes")]
+    Invalid,
+    /// Its time is over.
+    #[error("the ticket has expired")]
+    Expired,
+    /// Its time has not come.
+    #[error("the ticket is not valid yet: the clock of whoever signed it, or this one, is wrong")]
+    Early,
+    /// It is good for longer than any ticket may be.
+    #[error("the ticket is good for longer than an hour")]
+    Long,
+    /// It is for another service.
+    #[error("the ticket is for another audience than livecounter")]
+    Audience,
+    /// One of its scopes is none.
+    #[error("the ticket has something among its scopes that is no scope")]
+    Scope,
+}
+
+#[derive(Deserialize)]
+struct TicketClaims {
+    /// RFC 7519 allows fractions.
+    exp: f64,
+    nbf: Option<f64>,
+    iat: Option<f64>,
+    aud: Option<Audience>,
+    scopes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+#[derive(Serialize)]
+struct NewTicket<'a> {
+    aud: &'a str,
+    iat: u64,
+    exp: u64,
+    scopes: Vec<String>,
+}
+
+impl TicketVerifier {
+    /// Checks tickets with this key.
+    pub fn new(key: VerifyKey) -> Self {
+        let mut validation = Validation::new(key.algorithm());
+        // Times and the audience are checked here: the library lets a ticket without them pass.
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        validation.required_spec_claims.clear();
+        TicketVerifier { key, validation }
+    }
+
+    /// What the ticket allows, now.
+    pub fn verify(&self, ticket: &str) -> Result<Vec<Scope>, TicketError> {
+        self.verify_at(ticket, unix_time())
+    }
+
+    fn verify_at(&self, ticket: &str, now: u64) -> Result<Vec<Scope>, TicketError> {
+        if ticket.len() > MAX_LEN {
+            return Err(TicketError::Invalid);
+        }
+        let decoded = jsonwebtoken::decode::<TicketClaims>(ticket, self.key.decoding(), &self.validation);
+        let TokenData { header, claims } = decoded.map_err(|_| TicketError::Invalid)?;
+        // Extensions that whoever verifies must know (RFC 7515, section 4.1.11): none is known here.
+        if header.crit.is_some() {
+            return Err(TicketError::Invalid);
+        }
+        claims.check_times(now)?;
+        if !claims.aud.is_none_or(|audience| audience.is_ours()) {
+            return Err(TicketError::Audience);
+        }
+        claims.scopes.iter().map(|scope| scope.parse().map_err(|_| TicketError::Scope)).collect()
+    }
+}
+
+impl TicketClaims {
+    fn check_times(&self, now: u64) -> Result<(), TicketError> {
+        // The conversions saturate: a negative time is 1970, an absurd one the end of time.
+        let (end, begin) = (self.exp as u64, self.nbf.unwrap_or_default().ceil() as u64);
+        let issued = self.iat.map(|iat| iat.ceil() as u64);
+        let latest = now.saturating_add(LEEWAY);
+        if begin > latest || issued.is_some_and(|issued| issued > latest) {
+            return Err(TicketError::Early);
+        }
+        if end.saturating_add(LEEWAY) < now {
+            return Err(TicketError::Expired);
+        }
+        let most = LONGEST_TICKET.as_secs();
+        // A ticket for a day is not good in its last hour either.
+        if end > latest.saturating_add(most)
+            || issued.is_some_and(|issued| end.saturating_sub(issued) > most + LEEWAY)
+        {
+            return Err(TicketError::Long);
+        }
+        Ok(())
+    }
+}
+
+impl Audience {
+    fn is_ours(&self) -> bool {
+        match self {
+            Audience::One(name) => name == AUDIENCE,
+            Audience::Several(names) => names.iter().any(|name| name == AUDIENCE),
+        }
+    }
+}
+
+/// A new ticket for these scopes, good from now for this time, which is at most [`LONGEST_TICKET`]; the library's error
+/// where the key cannot sign.
+pub fn new_ticket(
+    key: &SigningKey,
+    scopes: &[Scope],
+    good_for: Duration,
+) -> Result<String, jsonwebtoken::errors::Error> {
+    let now = unix_time();
+    let exp = now.saturating_add(good_for.min(LONGEST_TICKET).as_secs());
+    let scopes = scopes.iter().map(Scope::to_string).collect();
+    let claims = NewTicket { aud: AUDIENCE, iat: now, exp, scopes };
+    jsonwebtoken::encode(&Header::new(key.algorithm()), &claims, key.encoding())
+}
+
+/// Seconds since 1970.
+fn unix_time() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use jsonwebtoken::{Algorithm, EncodingKey};
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    // A pair made for these tests with openssl.
+    const PRIVATE_JWK: &str = r#"{"kty":"EC","crv":"P-256","x":"l5Y6UhIro3dmFgZVn022h1_BHwPmdwrIg2BfgI7m7Vg","y":"KjXumCzufQaP-w7SMX_Ije3T4Ki-o1MsBkB6VS1O7iU","d":"-yBO0t7mkSEGgidhgsnqRuczYxk0ecDfrWogY9wyNxg"}"#;
+    const PUBLIC_PEM: &str = "-----BEGIN PUBLIC KEY-----\n\
+        MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEl5Y6UhIro3dmFgZVn022h1/BHwPm\n\
+        dwrIg2BfgI7m7VgqNe6YLO59Bo/7DtIxf8iN7dPgqL6jUywGQHpVLU7uJQ==\n\
+        -----END PUBLIC KEY-----";
+    const SECRET: &str = "a-secret-of-18-byt";
+    const NOW: u64 = 1_800_000_000;
+
+    fn hs256() -> TicketVerifier {
+        TicketVerifier::new(SECRET.parse().expect("a key"))
+    }
+
+    fn es256() -> TicketVerifier {
+        TicketVerifier::new(PUBLIC_PEM.parse().expect("a key"))
+    }
+
+    fn signed(key: &str, claims: &Value) -> String {
+        let key: SigningKey = key.parse().expect("a key");
+        jsonwebtoken::encode(&Header::new(key.algorithm()), claims, key.encoding()).expect("a token")
+    }
+
+    fn ticket(claims: Value) -> Result<Vec<Scope>, TicketError> {
+        hs256().verify_at(&signed(SECRET, &claims), NOW)
+    }
+
+    fn scopes(texts: &[&str]) -> Vec<Scope> {
+        texts.iter().map(|text| text.parse().expect("a scope")).collect()
+    }
+
+    #[test]
+    fn a_ticket_carries_its_scopes_whichever_kind_of_key_signed_it() {
+        let claims = json!({"exp": NOW + 600, "scopes": ["write:counters/1/", "read:"]});
+        let expected = Ok(scopes(&["write:counters/1/", "read:"]));
+        assert_eq!(hs256().verify_at(&signed(SECRET, &claims), NOW), expected);
+        assert_eq!(es256().verify_at(&signed(PRIVATE_JWK, &claims), NOW), expected);
+        assert_eq!(ticket(json!({"exp": NOW + 600, "scopes": []})), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn what_this_program_signs_it_accepts() {
+        let scopes = scopes(&["write:counters/1/"]);
+        for (key, verifier) in [(SECRET, hs256()), (PRIVATE_JWK, es256())] {
+            let key: SigningKey = key.parse().expect("a key");
+            for good_for in [1, 3600, 999_999] {
+                let ticket = new_ticket(&key, &scopes, Duration::from_secs(good_for)).expect("a ticket");
+                assert_eq!(verifier.verify(&ticket), Ok(scopes.clone()), "{good_for}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_ticket_is_good_for_an_hour_at_most_and_only_in_its_time() {
+        let hour = LONGEST_TICKET.as_secs();
+        for (claims, expected) in [
+            (json!({"exp": NOW + hour + LEEWAY}), None),
+            (json!({"exp": NOW + hour + LEEWAY + 1}), Some(TicketError::Long)),
+            (json!({"exp": 1e300}), Some(TicketError::Long)),
+            (json!({"exp": NOW as f64 + 0.5}), None),
+            (json!({"exp": NOW - LEEWAY}), None),
+            (json!({"exp": NOW - LEEWAY - 1}), Some(TicketError::Expired)),
+            (json!({"exp": -1}), Some(TicketError::Expired)),
+            (json!({"exp": NOW + 60, "nbf": NOW + LEEWAY}), None),
+            (json!({"exp": NOW + 60, "nbf": NOW + LEEWAY + 1}), Some(TicketError::Early)),
+            (json!({"exp": NOW + 60, "iat": NOW + LEEWAY}), None),
+            (json!({"exp": NOW + 60, "iat": NOW + LEEWAY + 1}), Some(TicketError::Early)),
+            // In the last hour of a whole day.
+            (json!({"exp": NOW + 60, "iat": NOW + 60 - 86_400}), Some(TicketError::Long)),
+            (json!({"exp": NOW + 60, "iat": NOW + 60 - hour}), None),
+            (json!({"exp": NOW + 60, "iat": null, "nbf": null}), None),
+            (json!({}), Some(TicketError::Invalid)),
+            (json!({"exp": null}), Some(TicketError::Invalid)),
+            (json!({"exp": "9999999999"}), Some(TicketError::Invalid)),
+            (json!({"exp": NOW + 60, "iat": "now"}), Some(TicketError::Invalid)),
+        ] {
+            let mut claims = claims;
+            claims["scopes"] = json!(["read:"]);
+            assert_eq!(ticket(claims.clone()).err(), expected, "{claims}");
+        }
+    }
+
+    #[test]
+    fn scopes_and_audience_are_what_they_should_be_or_the_ticket_is_refused() {
+        for (claims, expected) in [
+            (json!({}), TicketError::Invalid),
+            (json!({"scopes": "read:"}), TicketError::Invalid),
+            (json!({"scopes": null}), TicketError::Invalid),
+            (json!({"scopes": [1]}), TicketError::Invalid),
+            (json!({"scopes": ["read:", "write:counters/.*"]}), TicketError::Scope),
+            (json!({"scopes": ["read: write:"]}), TicketError::Scope),
+            (json!({"scopes": ["read:"], "aud": "another"}), TicketError::Audience),
+            (json!({"scopes": ["read:"], "aud": ["a", "b"]}), TicketError::Audience),
+            (json!({"scopes": ["read:"], "aud": []}), TicketError::Audience),
+            (json!({"scopes": ["read:"], "aud": 7}), TicketError::Invalid),
+        ] {
+            let mut claims = claims;
+            claims["exp"] = json!(NOW + 60);
+            assert_eq!(ticket(claims.clone()), Err(expected), "{claims}");
+        }
+        for aud in [json!("livecounter"), json!(["another", "livecounter"]), json!(null)] {
+            assert!(ticket(json!({"exp": NOW + 60, "scopes": ["read:"], "aud": aud})).is_ok(), "{aud}");
+        }
+    }
+
+    #[test]
+    fn the_algorithm_is_the_keys_and_not_the_tickets() {
+        let claims = json!({"exp": NOW + 60, "scopes": ["admin"]});
+        // The public key, which anybody may have, used as a secret.
+        let key: VerifyKey = PUBLIC_PEM.parse().expect("a key");
+        let point = key.decoding().try_get_as_bytes().expect("bytes").to_vec();
+        for secret in [PUBLIC_PEM.as_bytes(), format!("{PUBLIC_PEM}\n").as_bytes(), &point] {
+            let confused =
+                jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(secret));
+            assert_eq!(es256().verify_at(&confused.expect("a token"), NOW), Err(TicketError::Invalid));
+        }
+        assert_eq!(hs256().verify_at(&signed(PRIVATE_JWK, &claims), NOW), Err(TicketError::Invalid));
+        let good = signed(SECRET, &claims);
+        let signature = good.rsplit('.').next().expect("a signature");
+        let body = URL_SAFE_NO_PAD.encode(claims.to_string());
+        for alg in ["none", "None", "nOnE", "HS384", "HS512", "RS256", "ES256", ""] {
+            let header = URL_SAFE_NO_PAD.encode(json!({"alg": alg, "typ": "JWT"}).to_string());
+            for signature in ["", signature] {
+                let forged = format!("{header}.{body}.{signature}");
+                assert_eq!(hs256().verify_at(&forged, NOW), Err(TicketError::Invalid), "{alg}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_ticket_that_demands_what_is_not_known_is_refused() {
+        hs256();
+        for crit in [json!(["b64"]), json!(["exp"]), json!([]), json!("b64")] {
+            let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
+            let header = json!({"alg": "HS256", "crit": crit});
+            let text = format!("{}.{}", part(&header), part(&json!({"exp": NOW + 60, "scopes": ["read:"]})));
+            let key = EncodingKey::from_secret(SECRET.as_bytes());
+            let signature =
+                jsonwebtoken::crypto::sign(text.as_bytes(), &key, Algorithm::HS256).expect("a signature");
+            assert_eq!(
+                hs256().verify_at(&format!("{text}.{signature}"), NOW),
+                Err(TicketError::Invalid),
+                "{crit}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_changed_byte_spoils_a_ticket_and_a_cut_one_is_none() {
+        let good = signed(SECRET, &json!({"exp": NOW + 60, "scopes": ["read:"]}));
+        assert!(hs256().verify_at(&good, NOW).is_ok());
+        for at in 0..good.len() {
+            let mut changed = good.clone().into_bytes();
+            changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(changed).expect("ascii");
+            assert!(hs256().verify_at(&changed, NOW).is_err(), "byte {at}");
+            assert!(hs256().verify_at(&good[..at], NOW).is_err(), "cut at {at}");
+        }
+        let long = json!({"exp": NOW + 60, "scopes": ["read:"], "x": "x".repeat(MAX_LEN)});
+        assert_eq!(ticket(long), Err(TicketError::Invalid));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_accepted_or_makes_it_panic(text in "\\PC{0,80}|[A-Za-z0-9_-]{0,40}\\.[A-Za-z0-9_-]{0,40}\\.[A-Za-z0-9_-]{0,40}") {
+            prop_assert!(hs256().verify(&text).is_err());
+        }
+    }
+}
