@@ -20,7 +20,11 @@ pub(super) static FIVE_MINUTES: HeaderValue = HeaderValue::from_static("max-age=
 /// The same for what is one client's.
 pub(super) static PRIVATE_FIVE_MINUTES: HeaderValue = HeaderValue::from_static("private, max-age=300");
 
-static NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+/// For what is named after its content.
+pub(super) static FOR_EVER: HeaderValue = HeaderValue::from_static("max-age=31536000, immutable");
+/// For what a cache may keep but must ask about before each use.
+pub(super) static NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+
 /// `no-transform`: a proxy that compresses what it passes on would hold events back.
 static HELD: HeaderValue = HeaderValue::from_static("no-cache, no-transform");
 static STREAMED: HeaderValue = HeaderValue::from_static("no-store, no-transform");
@@ -87,16 +91,24 @@ pub(super) fn is_shared(headers: &HeaderMap) -> bool {
 
 /// The validator of a value's representation. The value says all of it: a value that comes back has the same bytes as
 /// before, also behind a restart and from another origin.
-pub(super) fn etag(media: Media, value: i64) -> HeaderValue {
+pub(super) fn value_etag(media: Media, value: i64) -> HeaderValue {
     let kind = if media == Media::Json { "j" } else { "" };
-    // Short enough to need no allocation of its own.
-    let text = format_smolstr!("\"{value}{kind}\"");
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("\"\""))
+    // SmolStr keeps a text of this length without an allocation.
+    etag(&format_smolstr!("\"{value}{kind}\""))
+}
+
+/// A strong validator with this text, which must be visible ASCII without quotes.
+pub(super) fn quoted_etag(text: &str) -> HeaderValue {
+    etag(&format!("\"{text}\""))
+}
+
+fn etag(quoted: &str) -> HeaderValue {
+    HeaderValue::from_str(quoted).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 /// Whether the client has this representation already (RFC 9110, section 13.1.2). A proxy that compresses makes a strong
 /// validator weak; the comparison is the weak one.
-pub(super) fn has(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+pub(super) fn client_has(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     headers.get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok()).any(|text| {
         text.split(',').map(str::trim).any(|listed| {
             listed == "*" || listed.strip_prefix("W/").unwrap_or(listed).as_bytes() == etag.as_bytes()
@@ -110,7 +122,7 @@ mod tests {
 
     #[test]
     fn each_representation_of_each_value_has_a_validator_of_its_own() {
-        let tags = [etag(Media::Plain, 26), etag(Media::Json, 26), etag(Media::Plain, -26)];
+        let tags = [value_etag(Media::Plain, 26), value_etag(Media::Json, 26), value_etag(Media::Plain, -26)];
         assert_eq!(tags, ["\"26\"", "\"26j\"", "\"-26\""]);
     }
 
@@ -129,8 +141,8 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(IF_NONE_MATCH, HeaderValue::from_static(sent));
-            assert_eq!(has(&headers, &etag(Media::Plain, 26)), expected, "{sent}");
+            assert_eq!(client_has(&headers, &value_etag(Media::Plain, 26)), expected, "{sent}");
         }
-        assert!(!has(&HeaderMap::new(), &etag(Media::Plain, 26)));
+        assert!(!client_has(&HeaderMap::new(), &value_etag(Media::Plain, 26)));
     }
 }

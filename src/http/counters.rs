@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use super::accept::negotiate;
 use super::amount::amount;
-use super::caching::{self, NO_STORE};
+use super::caching::{NO_STORE, client_has, value_etag};
 use super::context::WorkerContext;
 use super::error::ApiError;
 use super::limit_checks::{add, check_amount, check_write};
@@ -26,8 +26,8 @@ pub(super) async fn get(
         return streams::open(&request, &context, &topic, &recovery_path(&id)).await;
     }
     let reading = context.live.read(topic.clone()).await.map_err(ApiError::unread)?;
-    let etag = caching::etag(media, reading.value);
-    let known = caching::has(request.headers(), &etag);
+    let etag = value_etag(media, reading.value);
+    let known = client_has(request.headers(), &etag);
     let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     context.shared.cache.value(&mut response, &topic, etag);
     if known { Ok(response.finish()) } else { Ok(represent(response, media, &id, reading.value)) }

@@ -5,6 +5,7 @@ mod support;
 
 mod accept;
 mod announcements;
+mod assets;
 mod backlog;
 mod bad_input;
 mod combining;

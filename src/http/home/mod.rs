@@ -1,44 +1,63 @@
 //! `/` and `/assets/{name}`: the page that shows what the service is. The binary contains all files of the page, and the page
 //! loads nothing from other hosts.
 
+mod assets;
 pub(super) mod page;
 
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
+    AcceptEncoding, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, Header,
+    HeaderValue, REFERRER_POLICY, VARY,
 };
 use actix_web::web::{Data, Path};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
-use super::caching::{FIVE_MINUTES, PRIVATE_FIVE_MINUTES};
+use super::caching::{PRIVATE_FIVE_MINUTES, client_has};
 use super::context::WorkerContext;
 use super::error::ApiError;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The page. It is one client's: it names the address that this client has used.
+/// The page. Only the client that asked may keep it, because it names the address that this client has used.
 pub(in crate::http) async fn page(request: HttpRequest, context: Data<WorkerContext>) -> HttpResponse {
     let connection = request.connection_info();
     let page = context.shared.home.at(connection.scheme(), connection.host());
-    serve("text/html; charset=utf-8", &PRIVATE_FIVE_MINUTES, page)
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
+        .insert_header((CACHE_CONTROL, PRIVATE_FIVE_MINUTES.clone()));
+    restrict(&mut response);
+    response.body(page)
 }
 
-/// The page's parts, by name; the same for all.
-pub(in crate::http) async fn asset(name: Path<String>) -> Result<HttpResponse, ApiError> {
-    let (content_type, body) = match name.as_str() {
-        "home.css" => ("text/css; charset=utf-8", include_str!("home.css")),
-        "home.js" => ("text/javascript; charset=utf-8", include_str!("home.js")),
-        "favicon.svg" => ("image/svg+xml", include_str!("favicon.svg")),
-        _ => return Err(ApiError::NotFound("there is no such asset".into())),
-    };
-    Ok(serve(content_type, &FIVE_MINUTES, body.to_owned()))
-}
-
-fn serve(content_type: &'static str, caching: &HeaderValue, body: String) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, content_type))
+/// A file that the page loads, compressed if the client accepts that; 304 if the client has it already.
+pub(in crate::http) async fn asset(
+    request: HttpRequest,
+    name: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let (asset, caching) =
+        assets::find(&name).ok_or_else(|| ApiError::NotFound("there is no such asset".into()))?;
+    // A header that cannot be read accepts no compression.
+    let accepted = AcceptEncoding::parse(&request).unwrap_or(AcceptEncoding(Vec::new()));
+    let representation = asset.representation(&accepted);
+    let is_known = client_has(request.headers(), &representation.etag);
+    let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response
         .insert_header((CACHE_CONTROL, caching.clone()))
-        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((REFERRER_POLICY, "same-origin"))
-        .body(body)
+        .insert_header((ETAG, representation.etag.clone()))
+        .insert_header((VARY, HeaderValue::from_static("accept-encoding")));
+    restrict(&mut response);
+    if is_known {
+        return Ok(response.finish());
+    }
+    response.insert_header((CONTENT_TYPE, asset.content_type));
+    if representation.is_compressed {
+        response.insert_header((CONTENT_ENCODING, HeaderValue::from_static("gzip")));
+    }
+    Ok(response.body(representation.body.clone()))
+}
+
+/// Adds the headers that keep the page and its scripts from loading or sending anything elsewhere.
+fn restrict(response: &mut HttpResponseBuilder) {
+    response.insert_header((CONTENT_SECURITY_POLICY, POLICY)).insert_header((REFERRER_POLICY, "same-origin"));
 }

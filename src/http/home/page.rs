@@ -1,5 +1,6 @@
 //! The home page's HTML, filled in for the counters of this service.
 
+use super::assets::hashed_name;
 use crate::domain::CounterId;
 
 /// Counts the views of the page, unless only others are known.
@@ -50,6 +51,9 @@ impl HomePage {
             ("sample", sample),
             ("page", page),
             ("orders", orders),
+            ("favicon.svg", &hashed_name("favicon.svg")),
+            ("home.css", &hashed_name("home.css")),
+            ("home.js", &hashed_name("home.js")),
         ] {
             text = text.replace(&format!("{{{{{name}}}}}"), value);
         }

@@ -1,0 +1,156 @@
+//! The files that the home page loads, compressed once, and their names.
+//!
+//! The page refers to each file by a name with a hash of its content, such as `home-0123456789abcdef.js`, so that caches may
+//! keep the file for ever. The plain name, `home.js`, stands for whatever the present version has.
+
+use std::io::Write;
+use std::sync::LazyLock;
+
+use actix_web::http::header::{AcceptEncoding, Encoding, HeaderValue};
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use ring::digest::{SHA256, digest};
+
+use crate::http::caching::{FIVE_MINUTES, FOR_EVER, NO_CACHE, quoted_etag};
+
+/// How many hexadecimal digits of the hash a name has.
+const HASH_DIGITS: usize = 16;
+
+static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
+    [
+        Asset::new("home", "css", "text/css; charset=utf-8", include_str!("home.css")),
+        Asset::new("home", "js", "text/javascript; charset=utf-8", include_str!("home.js")),
+        Asset::new("favicon", "svg", "image/svg+xml", include_str!("favicon.svg")),
+    ]
+});
+
+/// One file in its representations.
+pub(super) struct Asset {
+    stem: &'static str,
+    extension: &'static str,
+    hash: String,
+    /// The value of `Content-Type`.
+    pub(super) content_type: &'static str,
+    plain: Representation,
+    /// `None` if compression does not make the file smaller.
+    compressed: Option<Representation>,
+}
+
+/// What a client gets of an asset.
+pub(super) struct Representation {
+    pub(super) body: Bytes,
+    /// Differs between the representations of an asset, as strong validators must.
+    pub(super) etag: HeaderValue,
+    /// Whether the body is compressed by gzip.
+    pub(super) is_compressed: bool,
+}
+
+/// The asset that has this name, and what caches may keep of it; `None` if there is none.
+pub(super) fn find(name: &str) -> Option<(&'static Asset, &'static HeaderValue)> {
+    ASSETS.iter().find_map(|asset| Some((asset, asset.caching(name)?)))
+}
+
+/// The name with the hash, for the plain name of an asset.
+pub(super) fn hashed_name(plain_name: &str) -> String {
+    let asset = ASSETS.iter().find(|asset| asset.has_plain_name(plain_name));
+    asset.map_or_else(
+        || plain_name.to_owned(),
+        |Asset { stem, hash, extension, .. }| format!("{stem}-{hash}.{extension}"),
+    )
+}
+
+impl Asset {
+    fn new(
+        stem: &'static str,
+        extension: &'static str,
+        content_type: &'static str,
+        text: &'static str,
+    ) -> Self {
+        let digest = digest(&SHA256, text.as_bytes());
+        let mut hash: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        hash.truncate(HASH_DIGITS);
+        let plain = Representation {
+            body: Bytes::from_static(text.as_bytes()),
+            etag: quoted_etag(&hash),
+            is_compressed: false,
+        };
+        let compressed = gzip(text).map(|body| Representation {
+            body,
+            etag: quoted_etag(&format!("{hash}-gzip")),
+            is_compressed: true,
+        });
+        Asset { stem, extension, hash, content_type, plain, compressed }
+    }
+
+    fn has_plain_name(&self, name: &str) -> bool {
+        name.strip_prefix(self.stem).and_then(|rest| rest.strip_prefix('.')) == Some(self.extension)
+    }
+
+    /// What caches may keep of the asset under this name; `None` if the name is not one of the asset's.
+    ///
+    /// A name with another hash is another version's. While a new version is rolled out, a page of one version may ask an
+    /// origin of the other. That origin answers with the file that it has, and each cache must ask again before the next use.
+    fn caching(&self, name: &str) -> Option<&'static HeaderValue> {
+        if self.has_plain_name(name) {
+            return Some(&FIVE_MINUTES);
+        }
+        let stem = name.strip_suffix(self.extension)?.strip_suffix('.')?;
+        let hash = stem.strip_prefix(self.stem)?.strip_prefix('-')?;
+        let is_hash =
+            hash.len() == HASH_DIGITS && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        is_hash.then_some(if hash == self.hash { &FOR_EVER } else { &NO_CACHE })
+    }
+
+    /// The compressed representation if the client accepts it, else the plain one.
+    pub(super) fn representation(&self, accepted: &AcceptEncoding) -> &Representation {
+        let supported = [Encoding::gzip(), Encoding::identity()];
+        let accepts_gzip = accepted.negotiate(supported.iter()) == Some(Encoding::gzip());
+        self.compressed.as_ref().filter(|_| accepts_gzip).unwrap_or(&self.plain)
+    }
+}
+
+/// The compressed text; `None` if it is not smaller.
+fn gzip(text: &str) -> Option<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(text.as_bytes()).ok()?;
+    encoder.finish().ok().filter(|compressed| compressed.len() < text.len()).map(Bytes::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caching(name: &str) -> Option<&'static str> {
+        find(name).map(|(_, caching)| caching.to_str().expect("a text"))
+    }
+
+    #[test]
+    fn only_the_name_with_the_present_hash_is_kept_for_ever() {
+        let name = hashed_name("home.js");
+        assert_eq!(caching(&name), Some("max-age=31536000, immutable"));
+        assert_eq!(caching("home.js"), Some("max-age=300"));
+        assert_eq!(caching("home-0123456789abcdef.js"), Some("no-cache"));
+        assert_ne!(hashed_name("home.css").replace(".css", ".js"), name, "each file has a hash of its own");
+    }
+
+    #[test]
+    fn what_is_no_name_of_an_asset_is_not_found() {
+        for name in [
+            "",
+            "home",
+            "home.",
+            "home.html",
+            "homejs",
+            "home-.js",
+            "home-0123.js",
+            "home-0123456789ABCDEF.js",
+            "home-0123456789abcdef0.js",
+            "home-0123456789abcdef.svg",
+            "home.js.js",
+            "../home.js",
+        ] {
+            assert_eq!(caching(name), None, "{name:?}");
+        }
+    }
+}
