@@ -1,4 +1,4 @@
-//! Which representation a request accepts (RFC 9110, section 12.5.1).
+//! Chooses the representation that a request accepts (RFC 9110, section 12.5.1).
 
 use std::cmp::Reverse;
 
@@ -7,16 +7,17 @@ use actix_web::http::header::{ACCEPT, HeaderMap};
 use super::error::ApiError;
 use super::media::Media;
 
-/// The best of `offered` for the request's `Accept`, the first where there is none; or 406. Higher `q` wins, then the
-/// more specific range, then the one named first, then the one offered first.
+/// The best of the `offered` media for the request's `Accept`; 406 if the request accepts none of them. A request without
+/// `Accept` gets the first. The highest `q` wins, then the most specific range, then the range that the request names first,
+/// then the medium that is offered first.
 pub(super) fn negotiate(headers: &HeaderMap, offered: &[Media]) -> Result<Media, ApiError> {
-    let (mut ranges, mut says_something) = (Vec::new(), false);
+    let (mut ranges, mut has_text) = (Vec::new(), false);
     for value in headers.get_all(ACCEPT) {
         let text = value.to_str().map_err(|_| ApiError::BadRequest("Accept must be ASCII".into()))?;
-        says_something |= !text.trim().is_empty();
+        has_text |= !text.trim().is_empty();
         ranges.extend(text.split(',').filter_map(MediaRange::parse));
     }
-    if !says_something {
+    if !has_text {
         return offered.first().copied().ok_or(ApiError::NotAcceptable(""));
     }
     let rank = |media: Media| {
@@ -27,7 +28,7 @@ pub(super) fn negotiate(headers: &HeaderMap, offered: &[Media]) -> Result<Media,
             .max_by_key(|(index, range)| (range.specificity(), Reverse(*index)))?;
         (range.quality > 0).then_some((range.quality, range.specificity(), Reverse(index)))
     };
-    // `max_by_key` returns the last of equals, so the offers are looked at from the back.
+    // `max_by_key` returns the last of equal elements, so the offers are compared in reverse order.
     let best =
         offered.iter().rev().filter_map(|&media| Some((rank(media)?, media))).max_by_key(|(rank, _)| *rank);
     best.map(|(_, media)| media).ok_or_else(|| {
@@ -43,12 +44,12 @@ pub(super) fn negotiate(headers: &HeaderMap, offered: &[Media]) -> Result<Media,
 struct MediaRange<'a> {
     kind: &'a str,
     subtype: &'a str,
-    /// Thousandths.
+    /// The `q` parameter in thousandths.
     quality: u16,
 }
 
 impl<'a> MediaRange<'a> {
-    /// `None` for what is no media range: it matches nothing, as an unknown type would.
+    /// `None` if the text is no media range. Such a text matches nothing, like a media type that is not offered.
     fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
         let (kind, subtype) = parts.next()?.split_once('/')?;

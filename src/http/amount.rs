@@ -1,4 +1,4 @@
-//! How much a POST adds: `?by=N`, JSON `{"by":N}`, a form's `by=N`; without any of them 1.
+//! Reads the amount that a POST adds: `?by=N`, JSON `{"by":N}`, or `by=N` in a form. Without any of them the amount is 1.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,22 +17,22 @@ use super::multipart;
 use crate::domain::Amount;
 use crate::nearest::nearest;
 
-/// The longest body, in bytes: room for any amount and white space.
+/// The longest body, in bytes. Any amount fits, with white space.
 const BODY_LIMIT: usize = 4096;
-/// How many characters of an unknown name an error repeats.
+/// How many characters of an unknown parameter's name an error repeats.
 const LONGEST_SHOWN: usize = 40;
-/// How long a body may take to arrive behind its head.
+/// How long a body may take to arrive after its head.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 
-/// The amount, from the query or the body; 400 where it is not one or is given twice, 408 for a body that does not come,
-/// 413 for one that is too long, 415 for one of an unknown kind or compressed.
+/// The amount from the query or the body. 400 if it is no amount or is given twice, 408 if the body does not arrive in time,
+/// 413 if the body is too long, 415 if it is compressed or has an unknown media type.
 pub(super) async fn amount(request: &HttpRequest, payload: Payload) -> Result<Amount, ApiError> {
-    let of_query = match request.query_string() {
+    let in_query = match request.query_string() {
         "" => None,
         query => by_of_query(query.as_bytes())?,
     };
-    let of_body = if has_body(request) { by_of_body(request, payload).await? } else { None };
-    match (of_query, of_body) {
+    let in_body = if has_body(request) { by_of_body(request, payload).await? } else { None };
+    match (in_query, in_body) {
         (None, None) => Ok(Amount::ONE),
         (Some(text), None) | (None, Some(text)) => {
             text.parse().map_err(|error| ApiError::BadRequest(format!("by {error}")))
@@ -41,8 +41,8 @@ pub(super) async fn amount(request: &HttpRequest, payload: Payload) -> Result<Am
     }
 }
 
-/// The `by` of a query. Another name is a mistake that must not count as 1. Names that begin with `_` are for others: keys,
-/// and what clients append to get past caches.
+/// The `by` of a query. Another parameter is an error, because a mistyped one must not count as 1. Parameters that begin with
+/// `_` are ignored: gateways use them for keys, and clients append them to get past caches.
 fn by_of_query(query: &[u8]) -> Result<Option<String>, ApiError> {
     let pairs = pairs(query);
     let Some((name, _)) = pairs.iter().find(|(name, _)| name != "by" && !name.starts_with('_')) else {
@@ -79,7 +79,7 @@ async fn by_of_body(request: &HttpRequest, payload: Payload) -> Result<Option<St
         request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let essence = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     match essence.as_str() {
-        // The last two are what `navigator.sendBeacon` sends of a string, and of a Blob without a type.
+        // `navigator.sendBeacon` sends a string as `text/plain`, and a Blob without a type without `Content-Type`.
         "application/json" | "text/plain" | "" => by_of_json(&body),
         "application/x-www-form-urlencoded" => by_of_form(pairs(&body)),
         "multipart/form-data" => match multipart::fields(content_type, &body) {
@@ -90,14 +90,14 @@ async fn by_of_body(request: &HttpRequest, payload: Payload) -> Result<Option<St
     }
 }
 
-/// The `by` of a JSON object. Another member is a mistake that must not count as 1.
+/// The `by` of a JSON object. Another member is an error, because a mistyped one must not count as 1.
 fn by_of_json(body: &[u8]) -> Result<Option<String>, ApiError> {
     let ByObject(by) = serde_json::from_slice(body)
         .map_err(|error| ApiError::BadRequest(format!("the body must be JSON like {{\"by\":5}}: {error}")))?;
     Ok(by)
 }
 
-/// `{}` or `{"by":N}`. Not derived: that would take an array too, and `null` for nothing.
+/// `{}` or `{"by":N}`. A derived `Deserialize` would also accept an array, and `null` as no amount.
 struct ByObject(Option<String>);
 
 impl<'de> Deserialize<'de> for ByObject {
@@ -129,7 +129,7 @@ impl<'de> Visitor<'de> for ByObject {
     }
 }
 
-/// The `by` of a form. As in JSON, another field is a mistake: most likely it is JSON, sent as what curl calls any body.
+/// The `by` of a form. Another field is an error. Most likely the body is JSON, because curl labels any body as a form.
 fn by_of_form(pairs: Vec<(String, String)>) -> Result<Option<String>, ApiError> {
     match pairs.iter().find(|(name, _)| name != "by") {
         Some((name, _)) => Err(ApiError::BadRequest(format!(
@@ -144,6 +144,7 @@ fn pairs(encoded: &[u8]) -> Vec<(String, String)> {
     form_urlencoded::parse(encoded).into_owned().collect()
 }
 
+/// The value of `by`; 400 if it is given twice in this place.
 fn single_by(pairs: Vec<(String, String)>, place: &str) -> Result<Option<String>, ApiError> {
     let mut values = pairs.into_iter().filter_map(|(name, value)| (name == "by").then_some(value));
     match (values.next(), values.next()) {

@@ -1,8 +1,8 @@
-//! What each answer says to caches: the one place that decides it.
+//! Decides what each answer tells caches. No other file does.
 //!
-//! Freshness is promised only where it can be kept. The CDN that we purge is told by `Surrogate-Control` how long it may
-//! keep an answer; every other cache, in browsers and between, must ask again before each use. Where nothing is purged,
-//! that holds for all caches.
+//! An answer is called fresh only to a cache that is purged when the value changes. The purged CDN learns from
+//! `Surrogate-Control` how long it may keep an answer. Every other cache, in browsers and between, must ask again before each
+//! use. Without a purged CDN, this holds for all caches.
 
 use std::time::Duration;
 
@@ -13,20 +13,21 @@ use smol_str::format_smolstr;
 use super::media::Media;
 use crate::domain::Topic;
 
-/// For answers that no cache may keep.
+/// For an answer that no cache may keep.
 pub(super) static NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-/// For what changes with a new version of the program alone.
+/// For an answer that only a new version of the program changes.
 pub(super) static FIVE_MINUTES: HeaderValue = HeaderValue::from_static("max-age=300");
-/// The same for what is one client's.
+/// The same for an answer that is meant for one client only.
 pub(super) static PRIVATE_FIVE_MINUTES: HeaderValue = HeaderValue::from_static("private, max-age=300");
 
-/// For what is named after its content.
+/// For an answer whose URL has a hash of its content.
 pub(super) static FOR_EVER: HeaderValue = HeaderValue::from_static("max-age=31536000, immutable");
-/// For what a cache may keep but must ask about before each use.
+/// For an answer that a cache may keep, but must ask about before each use.
 pub(super) static NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
-/// `no-transform`: a proxy that compresses what it passes on would hold events back.
+/// For a stream that a proxy holds. `no-transform` keeps a proxy from compressing the stream, which would delay events.
 static HELD: HeaderValue = HeaderValue::from_static("no-cache, no-transform");
+/// For a stream that this process holds.
 static STREAMED: HeaderValue = HeaderValue::from_static("no-store, no-transform");
 
 static SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control");
@@ -35,30 +36,30 @@ static X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-bufferin
 
 /// What caches may keep of the answers about a topic.
 pub struct CacheTerms {
-    /// What the CDN that we purge is told; `None` where nothing is purged.
+    /// The value of `Surrogate-Control` for the purged CDN; `None` if no CDN is purged.
     surrogate_control: Option<HeaderValue>,
 }
 
 impl CacheTerms {
-    /// Where nothing is purged: nobody may use an answer without asking again.
+    /// The terms without a purged CDN: no cache may use an answer without asking again.
     pub fn unpurged() -> Self {
         CacheTerms { surrogate_control: None }
     }
 
-    /// How long the CDN that we purge may keep a value, and for how much longer where the origin is away.
+    /// The terms with a purged CDN. It may keep a value for `max_age`, and for `stale_if_error` longer if no origin answers.
     pub fn purged(max_age: Duration, stale_if_error: Duration) -> Self {
         let (fresh, stale) = (max_age.as_secs(), stale_if_error.as_secs());
         let control = format!("max-age={fresh}, stale-if-error={stale}");
         CacheTerms { surrogate_control: HeaderValue::try_from(control).ok() }
     }
 
-    /// The headers of a value's representation, and of the 304 in its place.
+    /// Adds the headers of a value's representation, or of the 304 in its place.
     pub(super) fn value(&self, response: &mut HttpResponseBuilder, topic: &Topic, etag: HeaderValue) {
         response.insert_header((CACHE_CONTROL, NO_CACHE.clone())).insert_header((ETAG, etag));
         self.shared(response, topic);
     }
 
-    /// The headers of a stream that a proxy holds. The CDN that we purge keeps the instruction to hold; any other cache
+    /// Adds the headers of a stream that a proxy holds. Only the purged CDN may keep the instruction to hold. Any other cache
     /// would replay the stream from its beginning.
     pub(super) fn held(&self, response: &mut HttpResponseBuilder, topic: &Topic) {
         response
@@ -67,6 +68,7 @@ impl CacheTerms {
         self.shared(response, topic);
     }
 
+    /// Adds the headers of an answer that the purged CDN may repeat to all clients.
     fn shared(&self, response: &mut HttpResponseBuilder, topic: &Topic) {
         response.insert_header((VARY, HeaderValue::from_static("accept")));
         if let Some(control) = &self.surrogate_control {
@@ -77,20 +79,20 @@ impl CacheTerms {
     }
 }
 
-/// The headers of a stream that this process writes, or of the head of a stream.
+/// Adds the headers of a stream that this process holds, or of the answer to a HEAD for a stream.
 pub(super) fn streamed(response: &mut HttpResponseBuilder) {
     response
         .insert_header((CACHE_CONTROL, STREAMED.clone()))
         .insert_header((X_ACCEL_BUFFERING.clone(), HeaderValue::from_static("no")));
 }
 
-/// Whether the CDN that we purge may repeat this answer to others.
+/// Whether the purged CDN may repeat this answer to other clients.
 pub(super) fn is_shared(headers: &HeaderMap) -> bool {
     headers.contains_key(&SURROGATE_CONTROL)
 }
 
-/// The validator of a value's representation. The value says all of it: a value that comes back has the same bytes as
-/// before, also behind a restart and from another origin.
+/// The validator of a value's representation. The value is enough: the same value has the same bytes at any time, after a
+/// restart, and from any origin.
 pub(super) fn value_etag(media: Media, value: i64) -> HeaderValue {
     let kind = if media == Media::Json { "j" } else { "" };
     // SmolStr keeps a text of this length without an allocation.
@@ -106,8 +108,8 @@ fn etag(quoted: &str) -> HeaderValue {
     HeaderValue::from_str(quoted).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-/// Whether the client has this representation already (RFC 9110, section 13.1.2). A proxy that compresses makes a strong
-/// validator weak; the comparison is the weak one.
+/// Whether `If-None-Match` names this representation, so that the client has it already (RFC 9110, section 13.1.2). The
+/// comparison is the weak one, because a proxy that compresses an answer makes its validator weak.
 pub(super) fn client_has(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     headers.get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok()).any(|text| {
         text.split(',').map(str::trim).any(|listed| {

@@ -1,4 +1,4 @@
-//! What browsers are told so that pages of other origins may ask, and read what they are answered (the Fetch standard,
+//! Tells browsers that pages of other origins may send requests and read the answers (CORS; the Fetch standard,
 //! section 3.2).
 
 use actix_web::http::header::{
@@ -8,32 +8,33 @@ use actix_web::http::header::{
 };
 use actix_web::{HttpRequest, HttpResponse};
 
-/// What scripts of other origins may read, beyond the few headers that they always may.
+/// The headers that scripts of other origins may read, beside the few that they may always read.
 static EXPOSED: HeaderValue =
     HeaderValue::from_static("x-request-id, retry-after, ratelimit, ratelimit-policy");
-/// The headers that may be sent, where a preflight does not say which are meant.
+/// The headers that a page may send, if its preflight names none or an unusable list.
 static USUAL_HEADERS: HeaderValue = HeaderValue::from_static(
     "accept, content-type, idempotency-key, last-event-id, cache-control, x-requested-with, x-request-id",
 );
-static ANYBODY: HeaderValue = HeaderValue::from_static("*");
+static ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
 static TRUE: HeaderValue = HeaderValue::from_static("true");
 
 /// The longest origin, and the longest list of headers, that an answer repeats.
 const LONGEST_ORIGIN: usize = 300;
 const LONGEST_LIST: usize = 1024;
 
-/// Whose requests an answer is for.
+/// Which pages of other origins may read the answers of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CorsPolicy {
-    /// Pages of other origins may ask with credentials (cookies of the same host, `withCredentials`), which the service does not look at.
-    /// A browser shows such a page the answer only if it names the page's origin.
+    /// All pages, also if they send credentials (cookies of the same host, `withCredentials`), which the service ignores. A
+    /// browser gives such a page the answer only if the answer names the page's origin.
     Public,
-    /// For operators: a login that somebody has put in front must not be used by pages of other origins.
+    /// Only pages that send no credentials. If an operator has put a login in front of the resource, pages of other origins
+    /// must not use that login.
     Operators,
 }
 
 impl CorsPolicy {
-    /// The origin that the answer has to name.
+    /// The origin that the answer has to name; `None` if the answer is for any origin without credentials.
     pub(super) fn origin(self, request: &HeaderMap) -> Option<HeaderValue> {
         let origin = request.get(ORIGIN).filter(|_| self == CorsPolicy::Public)?;
         let harmless = (1..=LONGEST_ORIGIN).contains(&origin.len())
@@ -42,11 +43,11 @@ impl CorsPolicy {
     }
 }
 
-/// Lets pages of other origins read the answer. `origin` is left out where the answer is kept for all: there, what
-/// keeps it names the origin of each request, and there is nothing in it to expose.
+/// Lets pages of other origins read the answer. An answer that a cache may repeat must name no `origin`: the cache adds
+/// the origin of each request itself, and such an answer has no headers to expose.
 pub(super) fn allow(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
     match origin {
-        None => drop(headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY.clone())),
+        None => drop(headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN.clone())),
         Some(origin) => {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
             headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, TRUE.clone());
@@ -56,9 +57,9 @@ pub(super) fn allow(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
     }
 }
 
-/// The answer to a browser that asks whether a page of another origin may send a request: it may. Which headers scripts add to
-/// their requests (for tracing, for one) is not for the service to know, so it allows those that it is asked about; not by
-/// `*`, which allows none where there are credentials.
+/// Answers a browser that asks whether a page of another origin may send a request: the page may. Scripts add headers that the
+/// service cannot know, for tracing for example, so the answer allows the headers that the browser names. It does not say `*`,
+/// which allows no header to a request with credentials.
 pub(super) async fn preflight(request: HttpRequest, methods: &'static str) -> HttpResponse {
     let asked = request.headers().get(ACCESS_CONTROL_REQUEST_HEADERS).filter(|list| is_harmless(list));
     HttpResponse::NoContent()
@@ -70,7 +71,7 @@ pub(super) async fn preflight(request: HttpRequest, methods: &'static str) -> Ht
         .finish()
 }
 
-/// Whether this is a short list of names of headers.
+/// Whether this is a short list of header names.
 fn is_harmless(list: &HeaderValue) -> bool {
     let part_of_list = |b: &u8| b.is_ascii_alphanumeric() || b"-_., ".contains(b);
     (1..=LONGEST_LIST).contains(&list.len()) && list.as_bytes().iter().all(part_of_list)

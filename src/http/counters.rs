@@ -1,4 +1,4 @@
-//! `/counters/{id}/`: read, listen, add.
+//! `/counters/{id}/`: read a counter, listen to it, add to it.
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use actix_web::web::{Data, Payload};
@@ -14,7 +14,7 @@ use super::media::Media;
 use super::streams;
 use crate::domain::{CounterId, IdempotencyKey, Topic};
 
-/// The present value, or a stream that begins with it; 304 where the client has the value already.
+/// Answers the present value, or a stream that begins with it; 304 if the client has the value already.
 pub(super) async fn get(
     request: HttpRequest,
     context: Data<WorkerContext>,
@@ -33,7 +33,7 @@ pub(super) async fn get(
     if known { Ok(response.finish()) } else { Ok(represent(response, media, &id, reading.value)) }
 }
 
-/// Adds, and answers the new value.
+/// Adds an amount and answers the new value.
 pub(super) async fn post(
     request: HttpRequest,
     payload: Payload,
@@ -51,7 +51,7 @@ pub(super) async fn post(
     Ok(represent(response, media, &id, value))
 }
 
-/// What a GRIP proxy asks on behalf of listeners that may have missed something.
+/// Answers a GRIP proxy that asks for listeners which may have missed an event.
 pub(super) async fn recover(
     request: HttpRequest,
     context: Data<WorkerContext>,
@@ -60,11 +60,13 @@ pub(super) async fn recover(
     streams::recover(&request, &context, &Topic::counter(&id), &recovery_path(&id)).await
 }
 
-/// The path must be byte-identical for all listeners of a counter: the proxy shares one recovery between them by it.
+/// The path that the proxy asks for a recovery. It must be the same for all listeners of a counter, because the proxy sends
+/// one request for all listeners that have the same path.
 fn recovery_path(id: &CounterId) -> String {
     format!("/counters/{id}/recover")
 }
 
+/// The id in the path; 400 if it is no id, 404 if the service has no such counter.
 fn counter_id(request: &HttpRequest, context: &WorkerContext) -> Result<CounterId, ApiError> {
     let text = request.match_info().get("id").unwrap_or_default();
     let id: CounterId = text.parse().map_err(|error| ApiError::BadRequest(format!("{error}")))?;
@@ -76,21 +78,23 @@ fn counter_id(request: &HttpRequest, context: &WorkerContext) -> Result<CounterI
     }
 }
 
+/// The value of `Idempotency-Key`; 400 if it is no key or is given twice.
 fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, ApiError> {
     let mut headers = request.headers().get_all("idempotency-key");
     let Some(header) = headers.next() else { return Ok(None) };
     if headers.next().is_some() {
         return Err(ApiError::BadRequest("Idempotency-Key is given twice".into()));
     }
-    // A byte beyond ASCII is refused by the parser as the character that it is not.
+    // The parser refuses U+FFFD, as it would refuse any character beyond ASCII.
     let text = header.to_str().unwrap_or("\u{fffd}");
     text.parse().map(Some).map_err(|error| ApiError::BadRequest(format!("{error}")))
 }
 
+/// Finishes the answer with the value as its body.
 fn represent(mut response: HttpResponseBuilder, media: Media, id: &CounterId, value: i64) -> HttpResponse {
     if media == Media::Json {
         response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
-        // The id's characters need no escape in JSON.
+        // An id has only characters that JSON does not escape.
         response.body(format!("{{\"id\":\"{id}\",\"value\":{value}}}"))
     } else {
         response.insert_header((CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")));

@@ -1,4 +1,4 @@
-//! The one table from what went wrong to what the client is told: `application/problem+json` (RFC 9457).
+//! The table of all errors and the answers that clients get for them, as `application/problem+json` (RFC 9457).
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
@@ -11,25 +11,25 @@ use super::exceeded_limit::ExceededLimit;
 use crate::grip::HoldError;
 use crate::store::{AddError, StoreError};
 
-/// Why a request was not done.
+/// Why a request was refused or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// The request cannot be understood; the text names what is wrong.
+    /// The request is not valid; the text names what is wrong.
     #[error("{0}")]
     BadRequest(String),
-    /// Not everybody may do this; the text says what anybody may.
+    /// The client may not do this; the text says what it may do.
     #[error("{0}")]
     Forbidden(String),
-    /// There is nothing under this path.
+    /// There is no resource under this path.
     #[error("{0}")]
     NotFound(String),
-    /// The resource has other methods: these.
+    /// The resource has only these methods.
     #[error("this resource answers {0}")]
     MethodNotAllowed(&'static str),
-    /// No resource has this method.
+    /// No resource has this method; the text says why.
     #[error("{0}")]
     NotImplemented(&'static str),
-    /// None of the media types that the resource has.
+    /// The client accepts none of the media types that the resource has: these.
     #[error("this resource is available as {0}")]
     NotAcceptable(&'static str),
     /// The value would leave ±(2^53-1).
@@ -38,41 +38,41 @@ pub enum ApiError {
     /// The body is longer than this many bytes.
     #[error("the body may have at most {0} bytes")]
     BodyTooLarge(usize),
-    /// The body has not come within so many seconds.
+    /// The body has not arrived within so many seconds.
     #[error("the body has not arrived within {0} seconds; nothing was changed")]
     BodyTooSlow(u64),
-    /// The body is of a kind that the resource does not read.
+    /// The body has a media type that the resource does not read.
     #[error(
         "the body must be JSON (application/json or text/plain) or a form (application/x-www-form-urlencoded or multipart/form-data)"
     )]
     UnsupportedMediaType,
-    /// The body is compressed: not worth it for a number.
+    /// The body is compressed. The service does not decompress, because a number is short enough.
     #[error("the body must come without a Content-Encoding")]
     UnsupportedEncoding,
-    /// The idempotency key was used with another amount.
+    /// The idempotency key was used before with another amount: this one.
     #[error("this Idempotency-Key was used with the amount {0}; nothing was changed")]
     KeyReused(i64),
-    /// A stream was asked for, but no proxy is there to hold it.
+    /// The client asks for a stream, but neither a proxy nor this process can hold it.
     #[error(
         "this origin holds no streams itself: ask through its GRIP proxy (Pushpin or Fastly Fanout), or, if you did, \
          check that the proxy's sig_key is the origin's key (GRIP_URL's key or verify-key, GRIP_VERIFY_KEY), and both clocks"
     )]
     NoProxy,
-    /// The client has taken as much as it may for now.
+    /// The client has met one of its limits.
     #[error(transparent)]
     TooManyRequests(Box<ExceededLimit>),
-    /// There are as many topics as there may be, and this one would be new.
+    /// The store has as many topics as it may, and the request would create another one.
     #[error("there is no room for a new counter; those there are can be used as before; nothing was changed")]
     TooManyTopics,
-    /// Something that the answer needs is not there now.
+    /// Something that the answer needs is not available now, in most cases the store.
     #[error("{detail}")]
     Unavailable {
-        /// What the client is told.
+        /// The text for the client.
         detail: &'static str,
-        /// What the store's client said; for the log alone.
+        /// The store's own error, if there is one. Only the log gets it.
         source: Option<StoreError>,
     },
-    /// A mistake of ours.
+    /// The service has a fault.
     #[error("the server has made a mistake; its log says more")]
     Internal,
 }
@@ -86,6 +86,7 @@ impl ApiError {
         ApiError::Unavailable { detail: "the store does not answer; try again", source: Some(source) }
     }
 
+    /// The status of each error, the end of its type URN, and its title.
     fn table(&self) -> (StatusCode, &'static str, &'static str) {
         match self {
             ApiError::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad-request", "Bad request"),
@@ -135,7 +136,7 @@ impl From<AddError> for ApiError {
         match error {
             AddError::OutOfRange => ApiError::OutOfRange,
             AddError::KeyReused(amount) => ApiError::KeyReused(amount),
-            // Only who must not create a topic is told so.
+            // The store answers this only to an addition that must not create a topic; `limit_checks::add` handles it.
             AddError::WouldBeNew => ApiError::Internal,
             AddError::Unavailable(source) => ApiError::Unavailable {
                 detail: "the store did not answer, so this may or may not have been counted; \
@@ -148,7 +149,7 @@ impl From<AddError> for ApiError {
 
 impl From<HoldError> for ApiError {
     fn from(error: HoldError) -> Self {
-        // Topics, ids and paths consist of characters that every header carries.
+        // This cannot happen: the characters of topics, ids and paths are all allowed in headers.
         tracing::error!("a hold could not be written: {error}");
         ApiError::Internal
     }
@@ -165,7 +166,7 @@ impl ResponseError for ApiError {
         response.insert_header((CONTENT_TYPE, "application/problem+json"));
         response.insert_header((CACHE_CONTROL, NO_STORE.clone()));
         match self {
-            // By this, clients tell the two 415 apart (RFC 9110, 15.5.16).
+            // This header tells clients which of the two 415 errors they have got (RFC 9110, section 15.5.16).
             ApiError::UnsupportedEncoding => response.insert_header((ACCEPT_ENCODING, "identity")),
             ApiError::MethodNotAllowed(methods) => response.insert_header((ALLOW, *methods)),
             ApiError::TooManyRequests(limit) => limit.insert_headers(&mut response),

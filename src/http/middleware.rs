@@ -1,4 +1,5 @@
-//! What every request goes through: an id, CORS, `nosniff`, a count and a duration, a log line for failures.
+//! What every request and answer goes through: a request id, the headers of CORS, `nosniff`, the metrics, and a line in the log
+//! if the request has failed.
 
 use std::error::Error as _;
 use std::fmt::Write;
@@ -21,16 +22,16 @@ use crate::log::Throttle;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
-/// The longest id taken over from a request.
+/// The longest request id that is taken over from a client.
 const LONGEST_ID: usize = 64;
 
-/// While the store is away all requests fail: one line a second, from which an operator has the id of some.
+/// While the store is away, all requests fail. One line a second is logged, so that an operator has the ids of some.
 static UNAVAILABLE: Throttle = Throttle::new(Duration::from_secs(1));
 
-/// A store that has as many topics as it may refuses each new one, at any rate: one line a minute says so.
+/// A full store refuses each new topic, however often clients ask. One line a minute is logged.
 static FULL: Throttle = Throttle::new(Duration::from_secs(60));
 
-/// Why an answer that is no [`ApiError`] is a 5xx: an extension of the response, for the log.
+/// Why an answer that is no [`ApiError`] is a 5xx. Handlers add it to the answer as an extension, for the log.
 pub(super) struct FailureCause(pub(super) String);
 
 /// The middleware of one route.
@@ -47,13 +48,14 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     let mut response = next.call(request).await?;
     let status = response.status();
     route.observe(method, status.as_u16(), started.elapsed());
-    // 501 is an answer: this cannot be had here. Why, is logged with restraint, as anybody can ask for it at any rate.
+    // A 501 is no failure: this origin does not offer what the client asks for. If the origin has refused a signature,
+    // `Verifier` logs that at a limited rate, because clients can cause any number of 501.
     if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED {
         log_failure(id.to_str().unwrap_or_default(), response.response());
     }
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF.clone());
-    // An answer that a cache may repeat belongs to no single request, and to no single origin.
+    // An answer that a cache may repeat gets no request id and names no origin, because it also answers other requests.
     if is_shared(headers) {
         cors::allow(headers, None);
     } else {
@@ -63,12 +65,12 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     Ok(response)
 }
 
-/// What failed and why. Those that the throttle leaves out are there at level debug.
+/// Logs which request has failed and why. Failures that the throttle leaves out are logged at level debug.
 fn log_failure<B>(request_id: &str, response: &HttpResponse<B>) {
     let error = response.error().and_then(|error| error.as_error::<ApiError>());
     let cause = error.map(|error| error.source().map_or_else(|| error.to_string(), ToString::to_string));
-    let noted = || response.extensions().get::<FailureCause>().map(|FailureCause(text)| text.clone());
-    let cause = cause.or_else(noted).unwrap_or_default();
+    let extension = || response.extensions().get::<FailureCause>().map(|FailureCause(text)| text.clone());
+    let cause = cause.or_else(extension).unwrap_or_default();
     let text = format!("request {request_id} failed with {}: {cause}", response.status());
     let status = response.status().as_u16();
     let failures = match status {
@@ -86,7 +88,7 @@ fn log_failure<B>(request_id: &str, response: &HttpResponse<B>) {
     }
 }
 
-/// The id that the request brought, if it is harmless; else a new one.
+/// The request's own id if it is short and of harmless characters, else a new one.
 fn request_id(headers: &HeaderMap) -> HeaderValue {
     static PROCESS: LazyLock<String> =
         LazyLock::new(|| format!("{:08x}-", getrandom::u32().unwrap_or_default()));
@@ -98,6 +100,7 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
         return id.clone();
     }
     let mut id = String::with_capacity(24);
-    let _ = write!(id, "{}{:x}", *PROCESS, COUNT.fetch_add(1, Ordering::Relaxed)); // cannot fail
+    // Writing to a String cannot fail.
+    let _ = write!(id, "{}{:x}", *PROCESS, COUNT.fetch_add(1, Ordering::Relaxed));
     HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("none"))
 }

@@ -1,4 +1,4 @@
-//! HTTP: one file per resource, and on this screen the table of all routes.
+//! HTTP: one file per resource, and in this file the table of all routes.
 
 mod accept;
 mod amount;
@@ -36,17 +36,17 @@ pub use metrics::{Metrics, RequestMetrics};
 use cors::CorsPolicy;
 use metrics::RouteMetrics;
 
-/// The methods of what is only read.
+/// The methods of a resource that is only read.
 const READ: &str = "GET, HEAD, OPTIONS";
-/// The methods of any resource.
+/// The methods of a resource that can also be written.
 const ALL: &str = "GET, HEAD, POST, OPTIONS";
 
-/// The routes. What is not in this table is 404, or 405 with `Allow`.
+/// The routes of the public listener. A path that is not in this table is 404; another method of a path is 405 with `Allow`.
 ///
-/// `metrics` says whether `/metrics` is among them: not where operators have a listener of their own.
+/// `metrics` says whether `/metrics` is among the routes. It is not if operators have a listener of their own.
 pub fn routes(config: &mut ServiceConfig, requests: &Arc<RequestMetrics>, metrics: bool) {
     let r = requests;
-    // One pattern with an optional slash: a set of two would be searched twice.
+    // The slash is optional in one pattern, because actix would search a set of two patterns one after the other.
     let counter = resource("/counters/{id:[^/]*}{slash:/?}")
         .route(get().to(counters::get))
         .route(head().to(counters::get));
@@ -74,7 +74,7 @@ pub fn ops_routes(config: &mut ServiceConfig, requests: &Arc<RequestMetrics>) {
     health_routes(config, requests);
 }
 
-/// What every listener has, and at last what is not there.
+/// The routes that both listeners have, and the answer to every other path.
 fn health_routes(config: &mut ServiceConfig, r: &Arc<RequestMetrics>) {
     let route = Arc::new(RouteMetrics::new("", r));
     let observed = from_fn(move |request, next| {
@@ -83,10 +83,10 @@ fn health_routes(config: &mut ServiceConfig, r: &Arc<RequestMetrics>) {
     config
         .service(readable(r, "/healthz", operations::healthz))
         .service(readable(r, "/readyz", operations::readyz))
-        .default_service(to(elsewhere).wrap(observed));
+        .default_service(to(no_resource).wrap(observed));
 }
 
-/// A resource that is only read.
+/// A resource that is only read, by GET and HEAD.
 fn readable<F, Args>(
     requests: &Arc<RequestMetrics>,
     template: &'static str,
@@ -101,13 +101,15 @@ where
     finish_resource(requests, template, READ, resource, CorsPolicy::Public)
 }
 
+/// `/metrics`, which pages of other origins may not read with credentials.
 fn measurements(requests: &Arc<RequestMetrics>) -> impl HttpServiceFactory + use<> {
     let handler = operations::metrics;
     let resource = resource("/metrics").route(get().to(handler)).route(head().to(handler));
     finish_resource(requests, "/metrics", READ, resource, CorsPolicy::Operators)
 }
 
-/// What every resource ends with: preflight, 405, and being observed under its template.
+/// Adds what every resource has: the answer to a preflight, 405 for other methods, and the middleware, which counts requests
+/// under the resource's template.
 fn finish_resource(
     requests: &Arc<RequestMetrics>,
     template: &'static str,
@@ -127,9 +129,9 @@ async fn not_allowed(methods: &'static str) -> Result<HttpResponse, ApiError> {
     Err(ApiError::MethodNotAllowed(methods))
 }
 
-/// What is asked of none of the resources: of the server as a whole (`OPTIONS *`), of a host behind it, or of what is not there
-/// (RFC 9112, section 3.2).
-async fn elsewhere(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+/// Answers requests that are for no resource: for the server as a whole (`OPTIONS *`), for another host as if this were a
+/// proxy, or for a path that does not exist (RFC 9112, section 3.2).
+async fn no_resource(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     match (request.method(), request.uri().path()) {
         (&Method::OPTIONS, "*") => Ok(HttpResponse::NoContent().insert_header((ALLOW, ALL)).finish()),
         (&Method::CONNECT, _) => Err(ApiError::NotImplemented("this server is no proxy: it has no CONNECT")),

@@ -1,6 +1,6 @@
-//! `multipart/form-data` (RFC 7578) with text fields: what `sendBeacon` and `fetch` make of a `FormData`, and `curl -F`.
+//! Reads the text fields of `multipart/form-data` (RFC 7578), as `sendBeacon` and `fetch` send a `FormData`, and `curl -F`.
 
-/// The fields, names and values. `None` where the body is no such form, or has a file in it.
+/// The names and values of the fields; `None` if the body is no such form or contains a file.
 pub(super) fn fields(content_type: &str, body: &[u8]) -> Option<Vec<(String, String)>> {
     let delimiter = format!("--{}", boundary(content_type)?);
     let mut rest = std::str::from_utf8(body).ok()?.strip_prefix(&delimiter)?;
@@ -17,12 +17,13 @@ pub(super) fn fields(content_type: &str, body: &[u8]) -> Option<Vec<(String, Str
     }
 }
 
+/// The text that separates the parts; `None` if it is missing or has a length that the RFC does not allow.
 fn boundary(content_type: &str) -> Option<&str> {
     let boundary = parameters(content_type).find(|(name, _)| name.eq_ignore_ascii_case("boundary"))?.1;
     (1..=70).contains(&boundary.len()).then_some(boundary)
 }
 
-/// The name of the text field whose part has this header line.
+/// The name of the field, if this header line names one; `None` if the line is another header or describes a file.
 fn name(line: &str) -> Option<String> {
     let (header, value) = line.split_once(':')?;
     let kind = value.split(';').next()?.trim();
@@ -34,7 +35,8 @@ fn name(line: &str) -> Option<String> {
     (!is_file).then(|| name.to_owned())
 }
 
-/// What stands behind the first `;` of a header's value. A quoted text with a `;` in it is more than any field here is called.
+/// The parameters after the first `;` of a header's value. A quoted `;` is taken for a separator, because no field that the
+/// service knows has one in its name.
 fn parameters(value: &str) -> impl Iterator<Item = (&str, &str)> {
     value.split(';').skip(1).filter_map(|parameter| {
         let (name, value) = parameter.trim().split_once('=')?;

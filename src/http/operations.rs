@@ -1,4 +1,4 @@
-//! For operators: `/healthz`, `/readyz`, `/metrics`, `/openapi.json`.
+//! The resources for operators: `/healthz`, `/readyz`, `/metrics` and `/openapi.json`.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use super::caching::{FIVE_MINUTES, NO_STORE};
 use super::context::WorkerContext;
 use super::middleware::FailureCause;
 
-/// For how long announcements may fail before the origin calls itself not ready.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long announcements may fail before the origin answers that it is not ready.
+const FAILING_AT_MOST: Duration = Duration::from_secs(10);
 
-/// 200 while the process runs.
+/// Answers 200 while the process runs.
 pub(super) async fn healthz() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))
@@ -22,12 +22,12 @@ pub(super) async fn healthz() -> HttpResponse {
         .body("ok\n")
 }
 
-/// 200 while the store answers and announcements get through; else 503, and what is wrong.
+/// Answers 200 while the store answers and announcements get through, else 503 with what is wrong.
 pub(super) async fn readyz(context: Data<WorkerContext>) -> HttpResponse {
     let ping = context.live.ping().await;
     let store = if ping.is_ok() { "ok" } else { "unavailable" };
     let announcements = match context.announcer.stats().failing_for() {
-        Some(time) if time > PATIENCE => "backing up",
+        Some(time) if time > FAILING_AT_MOST => "backing up",
         _ => "ok",
     };
     let ready = (store, announcements) == ("ok", "ok");
@@ -42,10 +42,10 @@ pub(super) async fn readyz(context: Data<WorkerContext>) -> HttpResponse {
     response
 }
 
-/// The Prometheus text format.
+/// Answers the metrics in the OpenMetrics text format.
 pub(super) async fn metrics(context: Data<WorkerContext>) -> HttpResponse {
     if let Some(topics) = &context.shared.limits.topics {
-        // A store that does not answer leaves the number unknown, and is no reason to answer nothing else.
+        // If the store does not answer, the number of topics is unknown, but the other metrics are still answered.
         let _ = topics.refresh(async || context.live.topic_count().await).await;
     }
     match context.shared.metrics.encode(&context.live).await {
@@ -59,7 +59,7 @@ pub(super) async fn metrics(context: Data<WorkerContext>) -> HttpResponse {
     }
 }
 
-/// The description of the interface.
+/// Answers the OpenAPI description of the interface.
 pub(super) async fn openapi() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "application/json"))

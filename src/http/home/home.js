@@ -1,9 +1,9 @@
-// One file, two lives. As a shared worker it listens for all tabs of this site: over HTTP/1.1 a browser opens six
-// connections to a host, and with four streams a tab, the second tab would wait for ever. In the page it draws, and
-// listens by itself only where there are no shared workers.
+// This file runs both in the page and as a shared worker. The shared worker listens for all tabs of this site: over HTTP/1.1 a
+// browser opens six connections to a host, so with four streams in each tab the second tab would wait for ever. The page
+// shows the values, and listens by itself only if the browser has no shared workers.
 "use strict";
 
-/** Listens to the counter at `url` and tells {url, state, value, why} at each change; returns it, and how to stop. */
+/** Listens to the counter at `url` and calls `tell` with {url, state, value, why} at each change. Returns the present state as `now`, and how to open and close the stream. */
 function watch(url, tell) {
   const now = { url, state: "connecting", value: null, why: "" };
   let source, timer, patience = 1000;
@@ -16,7 +16,7 @@ function watch(url, tell) {
   const open = () => {
     close();
     const mine = (source = new EventSource(url));
-    // Whoever returns with the last id may be told nothing new: then the value from before still holds.
+    // A stream that reconnects with the id of the last event may bring no new event. Then the value from before is still right.
     mine.onopen = () => now.value !== null && say({ state: "live", why: "" });
     mine.onmessage = ({ data }) => {
       patience = 1000;
@@ -24,7 +24,7 @@ function watch(url, tell) {
     };
     mine.onerror = async () => {
       if (now.value !== null) say({ state: "reconnecting" });
-      if (mine.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+      if (mine.readyState !== EventSource.CLOSED) return; // The browser reconnects by itself.
       timer = setTimeout(open, patience * (0.5 + Math.random()));
       patience = Math.min(patience * 2, 30000);
       const why = await explain(url);
@@ -36,7 +36,7 @@ function watch(url, tell) {
   return { now, open, close };
 }
 
-/** Why a stream is refused, which EventSource does not tell: the problem's `detail`, or "". */
+/** Why the server refuses a stream: the problem's `detail`, or "". EventSource does not tell. */
 async function explain(url) {
   const cut = new AbortController();
   try {
@@ -73,7 +73,7 @@ function beWorker() {
 function bePage() {
   const $ = (selector, root = document) => root.querySelector(selector);
   const digits = new Intl.NumberFormat("en");
-  /** Grouped by thin spaces that do not break, with a real minus sign. */
+  /** The number with thin non-breaking spaces between groups of digits, and with a true minus sign. */
   const written = (number) => digits.format(number).replaceAll(",", "\u202f").replace("-", "\u2212");
 
   for (const id of $("#board").dataset.counters.split(" ")) {
@@ -88,7 +88,7 @@ function bePage() {
     $("#board").append(tile);
   }
 
-  // A counter may be shown in two places.
+  // The page may show one counter in two places.
   const views = [];
   for (const root of document.querySelectorAll("[data-counter]")) {
     root.dataset.state = "connecting";
@@ -98,7 +98,7 @@ function bePage() {
   const urls = new Set(views.map((view) => view.url));
   $("#state").textContent = "connecting";
 
-  // What the streams say.
+  // Shows what the streams bring.
 
   function show(news) {
     for (const view of views) if (view.url === news.url) showIn(view, news);
@@ -120,13 +120,13 @@ function bePage() {
       return;
     }
     number.classList.remove("changed");
-    void number.offsetWidth; // lets the highlight start anew
+    void number.offsetWidth; // Reading the layout restarts the highlight's animation.
     number.classList.add("changed");
     view.changes.push(performance.now());
     tally(view, true);
   }
 
-  /** One stroke for each change of the last minute, every fifth across the four before it. */
+  /** Draws one stroke for each change of the last minute. Every fifth stroke crosses the four before it. */
   function tally(view, grown) {
     const since = performance.now() - 60000;
     const before = view.changes.length;
@@ -139,7 +139,7 @@ function bePage() {
     svg.replaceChildren();
     for (let i = 0; i < strokes; i++) {
       const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-      const lean = Math.sin(i * 12.9 + 1); // no two strokes of a hand are alike
+      const lean = Math.sin(i * 12.9 + 1); // Each stroke leans differently, as if drawn by hand.
       const left = 6 + Math.floor(i / 5) * 38;
       const x = left + (i % 5) * 7;
       path.setAttribute("d", i % 5 < 4
@@ -157,9 +157,9 @@ function bePage() {
   }
   setInterval(() => views.forEach((view) => tally(view, false)), 1000);
 
-  // What the visitor does.
+  // Sends what the visitor does.
 
-  /** Adds, and returns the new value. All tries have one key, so that it counts once, whichever answers get lost. */
+  /** Adds `by` and returns the new value. All attempts carry the same key, so the addition counts once even if answers are lost. */
   async function add(url, by) {
     const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
     for (let patience = 500; ; patience *= 2) {
@@ -185,7 +185,7 @@ function bePage() {
     }
   }
 
-  const busy = new Map(); // presses without an answer yet, by button
+  const busy = new Map(); // For each button, the number of presses without an answer.
   async function press(button, id, by) {
     const hold = (n) => {
       busy.set(button, (busy.get(button) || 0) + n);
@@ -205,7 +205,7 @@ function bePage() {
     $("#notice").classList.toggle("bad", bad);
   }
 
-  // What can be copied.
+  // Adds a copy button to each example.
 
   for (const place of document.querySelectorAll("pre b")) place.textContent = location.origin;
   for (const pre of document.querySelectorAll("pre")) {
@@ -216,7 +216,7 @@ function bePage() {
     button.addEventListener("click", async () => {
       const code = $("code", pre);
       try {
-        await navigator.clipboard.writeText(code.textContent); // secure contexts only
+        await navigator.clipboard.writeText(code.textContent); // This throws unless the page comes from a secure context.
         button.textContent = "Copied";
         setTimeout(() => (button.textContent = "Copy"), 1500);
       } catch {
@@ -227,11 +227,11 @@ function bePage() {
     pre.append(button);
   }
 
-  // Where the values come from.
+  // Receives the values, from the shared worker or from streams of the page itself.
 
   function listenAlone() {
     const watches = [...urls].map((url) => watch(url, show));
-    // A hidden tab leaves its connections to the tabs that are looked at.
+    // A hidden tab closes its streams, so that visible tabs can use the connections.
     document.addEventListener("visibilitychange", () => {
       for (const each of watches) document.hidden ? each.close() : each.open();
     });

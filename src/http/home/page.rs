@@ -3,27 +3,28 @@
 use super::assets::hashed_name;
 use crate::domain::CounterId;
 
-/// Counts the views of the page, unless only others are known.
+/// The counter of the page's views, if the service has it.
 const VIEWS: &str = "1";
-/// What can be played with where all counters are known.
+/// The counters that visitors can try out, if any id is a counter.
 const TILES: [&str; 3] = ["2", "3", "4"];
 
-/// The page for the counters that there are.
+/// The page for the counters of this service.
 pub struct HomePage {
-    /// The page, cut where the service's own address belongs.
+    /// The parts of the page between which the service's own address belongs.
     parts: Vec<String>,
 }
 
 impl HomePage {
-    /// A page that shows the first of the known counters and names the others; where all counters are known, some of them.
+    /// A page that shows the first of the known counters and names the others. Without a list of known counters, any id is one,
+    /// and the page shows a few.
     pub fn new(known: Option<&[CounterId]>) -> Self {
         let known: Option<Vec<&str>> = known.map(|ids| ids.iter().map(CounterId::as_str).collect());
         let counters: Vec<&str> = known.clone().unwrap_or_else(|| [&[VIEWS], &TILES[..]].concat());
-        // Elsewhere a view of the page must not count: who knows what that counter is for.
+        // A view of the page counts only in the counter of views, because the other counters have a purpose of their own.
         let views = counters.contains(&VIEWS);
         let hero = counters.first().filter(|_| !views).copied().unwrap_or(VIEWS);
         let rest: Vec<&str> = counters.iter().copied().filter(|id| *id != hero).collect();
-        // A browser has six connections for all tabs: four for streams leave two for what is pressed.
+        // A browser opens six connections to a host for all its tabs. Four streams leave two for the requests of buttons.
         let (tiles, others) = rest.split_at(rest.len().min(TILES.len()));
         let tiles = if tiles.is_empty() { &[hero] } else { tiles };
         let sample = tiles[0];
@@ -60,7 +61,7 @@ impl HomePage {
         HomePage { parts: text.split("{{origin}}").map(str::to_owned).collect() }
     }
 
-    /// The page with the service's address in its examples. The host is the client's to choose: one that is none is left out.
+    /// The page with the service's address in its examples. The client chooses the host, so one that is no host is replaced.
     pub(super) fn at(&self, scheme: &str, host: &str) -> String {
         let scheme = if scheme == "https" { "https" } else { "http" };
         let harmless =
@@ -77,7 +78,7 @@ const ANY: &str = "A counter is its address: <code>/counters/</code>, then any n
 const KNOWN: &str = "A counter is its address: <code>/counters/</code>, then its name. This service has those above, and no \
                      others.";
 
-/// Ids need no escaping: they consist of letters, digits and `. _ ~ -`.
+/// Links to these counters. Ids consist of letters, digits and `. _ ~ -`, so they need no escaping.
 fn links(ids: &[&str]) -> String {
     let links: Vec<String> = ids.iter().map(|id| format!("<a href=\"/counters/{id}/\">{id}</a>")).collect();
     links.join(", ")
