@@ -1,12 +1,12 @@
-# `make` alone says what there is.
+# `make` alone prints the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help deps fmt lint check edge test chaos audit up bench clean
 
-help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+help: ## print the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-deps: ## install the Debian packages that are missing (root or sudo; else says which)
+deps: ## install the Debian packages that are missing (as root or with sudo; without either, print their names)
 	@.ci/deps
 
 fmt: ## format the sources
@@ -20,7 +20,7 @@ lint: ## formatting and lints
 	cd fastly && cargo fmt --check
 	cd fastly && cargo clippy --all-targets --features compute --locked -- -D warnings
 
-# The API tests wait more than they work, so that more than one a processor go on at a time: but not beside those that measure.
+# Most API tests wait for a timer or a server, so that eight of them run at a time. The flood tests measure memory and time, and run alone.
 check: ## formatting, lints, unit and API tests: what to run before each commit
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
@@ -31,8 +31,8 @@ check: ## formatting, lints, unit and API tests: what to run before each commit
 edge: ## the program for Fastly's edge: fastly/bin/main.wasm
 	@fastly/build
 
-# Viceroy takes its time where it is not installed yet: it is built beside everything else, and waited for where tests begin that
-# an occupied machine would disturb.
+# Building Viceroy takes some ten minutes where it is not installed yet. It is built beside the lints and the build of the tests, and
+# must be there before the tests begin, as a busy machine would disturb them.
 test: deps ## everything: packages, formatting, lints, all tests with the real servers
 	@.ci/viceroy >/dev/null 2>&1 &
 	@$(MAKE) --no-print-directory lint
@@ -45,14 +45,14 @@ test: deps ## everything: packages, formatting, lints, all tests with the real s
 	cargo test --locked --test chaos scenarios:: -- --skip pressure:: --test-threads=6
 	cargo test --locked --test chaos pressure::
 
-chaos: deps ## faults mixed: CHAOS_SECONDS (600), CHAOS_SEED; outlets away: PRESSURE_SECONDS (60)
+chaos: deps ## random faults for CHAOS_SECONDS (600) from CHAOS_SEED; then proxies and caches that are away for PRESSURE_SECONDS (60)
 	CHAOS_SECONDS=$${CHAOS_SECONDS:-600} cargo test --locked --test chaos mixed -- --nocapture --test-threads=3
 	PRESSURE_SECONDS=$${PRESSURE_SECONDS:-60} cargo test --locked --test chaos pressure -- --nocapture
 
-audit: ## licences and known faults of the dependencies (needs cargo-deny)
+audit: ## licences, sources and known faults of the dependencies (needs cargo-deny: cargo install --locked cargo-deny)
 	cargo deny check
 	cargo deny --manifest-path fastly/Cargo.toml --config deny.toml --target wasm32-wasip1 --features compute \
-	  check -A license-not-encountered -A advisory-not-detected
+	  check -A license-not-encountered
 
 up: ## the whole chain on this machine without Docker; Ctrl-C ends it. EDGE=1 or FRONT=1: with the edge program or HAProxy in front
 	@.ci/deps up $(if $(FRONT),front) $(if $(EDGE),edge)
