@@ -1,7 +1,7 @@
 # `make` alone prints the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps fmt lint check edge test chaos audit up bench clean
+.PHONY: help deps fmt lint check edge test chaos audit up bench instructions clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,10 @@ up: ## the whole chain on this machine without Docker; Ctrl-C ends it. EDGE=1 or
 bench: ## the side-by-side measurements, as a table
 	@.ci/deps bench
 	cargo bench --locked --bench livecounter
+
+instructions: ## the instructions per request, counted by valgrind: BINARIES="before after" to compare two; BENCH_REQUESTS (2000)
+	@.ci/deps bench
+	tests/bench/instructions.py $(BINARIES)
 
 clean: ## remove what was built
 	cargo clean

@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""Counts the instructions that the service executes for each request, with callgrind: `make instructions`.
+
+For each kind of request the service is started twice, with one worker and a new SQLite file. The client sends its requests one after
+the other on one connection, and more of them in the second run. The difference between the two runs belongs to the requests that only
+the second run sends: the start, the creation of the counters and the end are in both. "GET hold" includes a connection for each
+request, as the service ends the connection behind a request that a proxy has signed.
+
+Counts repeat within 1 %, also on a busy machine; those of "POST spread" within 4 %, as timers of the announcer take part.
+
+Usage: instructions.py [BINARY...]
+
+Without BINARY, the release binary is built and measured. With several, for example of the versions before and after a change, each
+gets a column. Environment: BENCH_REQUESTS, how many requests the second run sends in addition [2000].
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = "bench-0123456789-bench-0123456789"
+COUNTERS = 500
+# Every counter of "POST spread" is created and changed once more before the requests that count.
+BEFORE = 2 * COUNTERS
+# The service needs about 2 s under callgrind; the rest is for a busy machine.
+START_SECONDS = 60
+
+
+def encoded(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+def signature():
+    """A value of Grip-Sig as Pushpin signs it, valid for an hour."""
+    header = encoded(json.dumps({"typ": "JWT", "alg": "HS256"}).encode())
+    claims = encoded(json.dumps({"iss": "pushpin", "exp": int(time.time()) + 3600}).encode())
+    signed = header + b"." + claims
+    return (signed + b"." + encoded(hmac.digest(KEY.encode(), signed, hashlib.sha256))).decode()
+
+
+def message(method, counter, *fields):
+    return "\r\n".join([f"{method} /counters/{counter}/ HTTP/1.1", "Host: localhost", *fields, "", ""]).encode()
+
+
+def kinds():
+    """Each kind of request: name, settings of the service, messages that are sent in turn, a part that each answer contains."""
+    # A GET publishes nothing, so that no proxy needs to listen at this address.
+    proxy = {"GRIP_URL": f"http://127.0.0.1:9/?verify-iss=pushpin&verify-key={KEY}"}
+    held = ["Accept: text/event-stream", f"Grip-Sig: {signature()}"]
+    return [
+        ("POST hot", {}, [message("POST", "hot")], b"HTTP/1.1 200 OK\r\n"),
+        ("POST spread", {}, [message("POST", f"c{number}") for number in range(COUNTERS)], b"HTTP/1.1 200 OK\r\n"),
+        ("GET plain", {}, [message("GET", "hot")], b"\r\n\r\n0\n"),
+        ("GET hold", proxy, [message("GET", "hot", *held)], b"\r\ngrip-hold: stream\r\n"),
+    ]
+
+
+def start(binary, directory, settings):
+    """Starts the service under callgrind; returns the process and the address where it serves."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "RUST_LOG": "info",
+        "LIVECOUNTER__WORKERS": "1",
+        **settings,
+    }
+    callgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=counts", binary, "serve", "--listen", "127.0.0.1:0"]
+    log = directory / "log"
+    with log.open("w") as output:
+        process = subprocess.Popen(callgrind, cwd=directory, env=environment, stdout=output, stderr=output)
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        serving = re.search(r"serving http://([0-9.]+):(\d+)/", log.read_text())
+        if serving:
+            return process, (serving[1], int(serving[2]))
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    sys.exit(f"instructions: the service did not start:\n{log.read_text()}")
+
+
+def send(address, messages, expected, count):
+    """Sends so many requests, each when the one before has been answered; connects anew when the service ends the connection."""
+    connection = None
+    for number in range(count):
+        connection = connection or socket.create_connection(address, timeout=30)
+        connection.sendall(messages[number % len(messages)])
+        answer = read(connection)
+        if expected not in answer:
+            sys.exit(f"instructions: an answer is not as expected: {answer}")
+        if b"\r\nconnection: close\r\n" in answer.lower():
+            connection.close()
+            connection = None
+    if connection:
+        connection.close()
+
+
+def read(connection):
+    """One answer, head and body."""
+    answer = b""
+    while True:
+        head, end, body = answer.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+        if end and len(body) >= (int(length[1]) if length else 0):
+            return answer
+        received = connection.recv(65536)
+        if not received:
+            sys.exit(f"instructions: the service ended the connection after {answer}")
+        answer += received
+
+
+def run(binary, settings, messages, expected, count):
+    """The instructions of a whole run of the service, from its start to its end."""
+    # On the disk that the build uses: a temporary directory may be in memory.
+    with tempfile.TemporaryDirectory(dir=ROOT / "target") as name:
+        directory = Path(name)
+        process, address = start(binary, directory, settings)
+        try:
+            send(address, messages, expected, count)
+            process.terminate()
+            process.wait(timeout=60)
+        finally:
+            process.kill()
+            process.wait()
+        counts = (directory / "counts").read_text()
+        return int(re.search(r"^(?:summary|totals): (\d+)", counts, re.MULTILINE)[1])
+
+
+def build():
+    """Builds the release binary of this directory, and returns its path."""
+    subprocess.run(["cargo", "build", "--locked", "--release", "--bin", "livecounter"], cwd=ROOT, check=True)
+    metadata = ["cargo", "metadata", "--format-version", "1", "--no-deps", "--offline"]
+    metadata = subprocess.run(metadata, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
+    return Path(json.loads(metadata)["target_directory"]) / "release" / "livecounter"
+
+
+def main():
+    if not shutil.which("valgrind"):
+        sys.exit("instructions: valgrind is not installed: apt-get install valgrind")
+    requests = int(os.environ.get("BENCH_REQUESTS") or 2000)
+    binaries = [Path(name).resolve() for name in sys.argv[1:]] or [build()]
+    (ROOT / "target").mkdir(exist_ok=True)
+    print("| instructions per request |" + "".join(f" {binary.name} |" for binary in binaries))
+    print("|---|" + "---|" * len(binaries))
+    for name, *kind in kinds():
+        print(f"| {name} |", end="", flush=True)
+        for binary in binaries:
+            additional = run(binary, *kind, BEFORE + requests) - run(binary, *kind, BEFORE)
+            print(f" {additional // requests:,} |", end="", flush=True)
+        print()
+
+
+if __name__ == "__main__":
+    main()
