@@ -223,8 +223,7 @@ pub async fn until_caught_up(master: &RedisServer) {
     reached("the replicas to catch up", || {
         let info = master.cli(&["INFO", "replication"]);
         let mut replicas = info.lines().filter(|line| line.contains("state=")).peekable();
-        replicas.peek().is_some()
-            && replicas.all(|line| field(line, "offset=").is_some_and(|offset| offset >= written))
+        replicas.peek().is_some() && replicas.all(|line| field(line, "offset=") >= Some(written))
     })
     .await;
 }

@@ -73,14 +73,12 @@ impl RedisCluster {
     /// Waits until every node knows all others and finds the cluster in order.
     pub async fn until_agreed(&self) {
         let known = format!("cluster_known_nodes:{}\r", self.nodes.len());
-        reached("the cluster to agree", || {
-            self.nodes.iter().all(|node| {
-                let info = node.try_cli(&["CLUSTER", "INFO"]).unwrap_or_default() + "\r";
-                // Without full coverage the state is well before all slots are known.
-                ["cluster_state:ok", "cluster_slots_ok:16384\r", &known].iter().all(|it| info.contains(it))
-            })
-        })
-        .await;
+        let agrees = |node: &RedisServer| {
+            let info = node.try_cli(&["CLUSTER", "INFO"]).unwrap_or_default() + "\r";
+            // The state of a cluster without full coverage is ok before all slots are known.
+            ["cluster_state:ok", "cluster_slots_ok:16384\r", &known].iter().all(|part| info.contains(part))
+        };
+        reached("the cluster to agree", || self.nodes.iter().all(agrees)).await;
     }
 
     /// Waits until every master has so many replicas that follow it.

@@ -67,13 +67,12 @@ impl RedisSentinels {
         let sentinels: Vec<_> = sentinels.collect();
         let started = RedisSentinels { servers, sentinels, known, _ports: ports };
         let counts = [("num-slaves", replicas), ("num-other-sentinels", started.sentinels.len() - 1)];
-        reached("every Sentinel to know everybody", || {
-            started.sentinels.iter().all(|sentinel| {
-                let master = sentinel.cli(&["SENTINEL", "MASTER", NAME]);
-                counts.iter().all(|(field, count)| master.contains(&format!("{field}\n{count}\n")))
-            })
-        })
-        .await;
+        let knows_all = |sentinel: &RedisServer| {
+            let master = sentinel.cli(&["SENTINEL", "MASTER", NAME]);
+            counts.iter().all(|(field, count)| master.contains(&format!("{field}\n{count}\n")))
+        };
+        let all_know = || started.sentinels.iter().all(knows_all);
+        reached("every Sentinel to know all servers", all_know).await;
         started
     }
 

@@ -70,11 +70,12 @@ impl Varnish {
         let is_so = async || {
             let list = Command::new("varnishadm").arg("-n").arg(&state).args(["backend.list", "-p"]).output();
             let list = String::from_utf8(list.expect("varnishadm to run").stdout).expect("text");
-            let count = |holds: fn(&str) -> bool| list.lines().filter(|line| holds(line)).count();
-            let enough_good = count(|line| line.contains("good:  2") || line.contains("good:  3"));
-            let last_good = count(|line| line.ends_with("H Happy"));
-            let has_looked = count(|line| line.contains("good probes: ") && !line.ends_with("0.000000"));
-            [enough_good, last_good, has_looked].iter().all(|count| *count >= origins)
+            let lines = || list.lines();
+            let enough_good = lines().filter(|line| line.contains("good:  2") || line.contains("good:  3"));
+            let last_good = lines().filter(|line| line.ends_with("H Happy"));
+            let has_looked =
+                lines().filter(|line| line.contains("good probes: ") && !line.ends_with("0.000000"));
+            [enough_good.count(), last_good.count(), has_looked.count()].iter().min() >= Some(&origins)
         };
         wait::until("all origins are healthy for the cache", is_so).await;
     }
