@@ -10,7 +10,7 @@ use futures_util::Stream;
 use slab::Slab;
 use tokio::sync::Notify;
 
-use super::Event;
+use super::event::EncodedEvent;
 use crate::domain::{EventId, Topic};
 
 /// How many listeners are woken before the worker turns to what else has come: requests, and newer events.
@@ -37,7 +37,7 @@ struct TopicListeners(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    last: Option<Event>,
+    last: Option<EncodedEvent>,
     /// The listeners, in any order. Each event is compared with all of them.
     entries: Vec<Entry>,
     /// Of each listener, its index in `entries`.
@@ -93,7 +93,7 @@ impl WorkerListeners {
         Some(Listener { worker: Arc::clone(self), topic: topic.clone(), listeners, place, seen })
     }
 
-    pub(super) fn publish(&self, topic: &Topic, event: &Event) {
+    pub(super) fn publish(&self, topic: &Topic, event: &EncodedEvent) {
         let mut topics = self.topics();
         let Some(listeners) = topics.by_topic.get(topic) else { return };
         if listeners.lock().offer(event) {
@@ -187,7 +187,7 @@ impl State {
     }
 
     /// Keeps the event if it is newer. Returns whether the worker must be woken for this topic.
-    fn offer(&mut self, event: &Event) -> bool {
+    fn offer(&mut self, event: &EncodedEvent) -> bool {
         let news = self.last.as_ref().is_none_or(|last| last.id.is_older_than(event.id));
         if news {
             self.last = Some(event.clone());
@@ -196,7 +196,7 @@ impl State {
     }
 
     /// The last event, if a listener that was given `seen` must be given it.
-    fn after(&self, seen: EventId) -> Option<&Event> {
+    fn after(&self, seen: EventId) -> Option<&EncodedEvent> {
         self.last.as_ref().filter(|last| seen.is_older_than(last.id))
     }
 

@@ -7,6 +7,7 @@
 //! listener that polls finds it; each worker's task then wakes its own listeners. To wake a task on another thread costs many times
 //! what it costs on the same one, so a publish does that once for each worker, not once for each listener.
 
+mod event;
 mod listeners;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,7 @@ use bytes::Bytes;
 pub use listeners::{Listener, WorkerListeners};
 
 use crate::domain::{EventId, Topic};
+use event::EncodedEvent;
 
 /// The listeners of this process.
 #[derive(Debug, Default)]
@@ -23,17 +25,10 @@ pub struct Hub {
     workers: Mutex<Vec<Arc<WorkerListeners>>>,
 }
 
-/// An event as listeners get it: encoded once, shared by all of them.
-#[derive(Clone, Debug)]
-struct Event {
-    id: EventId,
-    bytes: Bytes,
-}
-
 impl Hub {
     /// Hands the encoded event to the topic's listeners. An event that is not newer than the last one is dropped.
     pub fn publish(&self, topic: &Topic, id: EventId, bytes: impl Into<Bytes>) {
-        let event = Event { id, bytes: bytes.into() };
+        let event = EncodedEvent { id, bytes: bytes.into() };
         self.workers().iter().for_each(|worker| worker.publish(topic, &event));
     }
 

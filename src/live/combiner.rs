@@ -8,7 +8,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
-use super::Counted;
+use super::counted::Counted;
 use crate::announcer::Announcer;
 use crate::domain::{Amount, EventId, IdempotencyKey, LIMIT, Topic};
 use crate::store::{Add, AddError, Added, Announcement, Reading, Store, StoreError};

@@ -1,6 +1,7 @@
 //! The use cases: read a topic, add to it. No HTTP, no Redis; which kind of topic it is does not matter here.
 
 mod combiner;
+mod counted;
 
 use std::sync::Arc;
 
@@ -8,15 +9,7 @@ use crate::announcer::Announcer;
 use crate::domain::{Amount, IdempotencyKey, Topic};
 use crate::store::{AddError, Reading, Store, StoreError};
 use combiner::Combiner;
-
-/// The answer to who has added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counted {
-    /// The topic's value behind this change.
-    pub value: i64,
-    /// This change has created the topic: so many answers say it as topics were created.
-    pub created: bool,
-}
+pub use counted::Counted;
 
 /// The use cases on one store. One per worker: what the requests of a worker ask for while a round trip to the store
 /// is under way goes out together with the next one.
