@@ -17,6 +17,7 @@ mod last;
 mod publisher;
 mod refused;
 mod signature;
+mod signature_error;
 
 pub use endpoint::{Endpoint, ParseEndpointError, ParseEndpointsError, endpoints_from};
 pub use instruct::{Hold, HoldError};
@@ -24,4 +25,5 @@ pub use item::Item;
 pub use last::LastSeen;
 pub use publisher::{EndpointState, PublishError, Publisher, PublisherError, PublisherOptions, Refusal};
 pub use refused::Refused;
-pub use signature::{SignatureError, Verifier};
+pub use signature::Verifier;
+pub use signature_error::SignatureError;

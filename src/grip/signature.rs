@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use jsonwebtoken::{Algorithm, TokenData, Validation};
 use serde::Deserialize;
 
-use super::{Endpoint, Refused};
+use super::{Endpoint, Refused, SignatureError};
 use crate::jwt::VerifyKey;
 
 /// How far the proxy's clock and this one may be apart, in seconds; as much as the program at the edge allows.
@@ -31,50 +31,6 @@ pub struct Verifier {
     recent: RwLock<Recent>,
     refused: Refused,
     hasher: RandomState,
-}
-
-/// Why a `Grip-Sig` proves nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SignatureError {
-    /// There is none, though nobody but a proxy can hold the stream.
-    #[error("no Grip-Sig: the request came past every proxy, or through one without a sig_key")]
-    Missing,
-    /// No key made this signature, or it is no JWT with an `exp`.
-    #[error("Grip-Sig is not signed by a known proxy: forged, or the proxy's key is not the one in GRIP_URL")]
-    Invalid,
-    /// Signed, but with another `iss` than `verify-iss`.
-    #[error("Grip-Sig is signed by a known proxy for another issuer than verify-iss")]
-    Issuer,
-    /// Signed, but not valid yet.
-    #[error(
-        "Grip-Sig is signed by a known proxy but is not valid yet: this machine's clock, or the proxy's, is wrong"
-    )]
-    Early,
-    /// Signed, but over: nobody but a proxy of ours can have made it.
-    #[error(
-        "Grip-Sig is signed by a known proxy but has expired: this machine's clock, or the proxy's, is wrong"
-    )]
-    Expired,
-}
-
-impl SignatureError {
-    pub(super) const ALL: [SignatureError; 5] = [
-        SignatureError::Missing,
-        SignatureError::Invalid,
-        SignatureError::Issuer,
-        SignatureError::Early,
-        SignatureError::Expired,
-    ];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            SignatureError::Missing => "missing",
-            SignatureError::Invalid => "invalid",
-            SignatureError::Issuer => "issuer",
-            SignatureError::Early => "early",
-            SignatureError::Expired => "expired",
-        }
-    }
 }
 
 struct Check {

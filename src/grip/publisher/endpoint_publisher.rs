@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::error::Refusal;
+use super::options::PublisherOptions;
 use super::post::{Failure, Outcome, Poster};
 use super::queue::{Batch, Entry, Queue, Waiter};
-use super::{EndpointState, PublisherOptions, Refusal};
 use crate::grip::{Endpoint, Item};
 
 /// What one request carries at most. Pushpin's and Fastly's limits lie higher; these keep an answer quick.
@@ -22,6 +23,25 @@ const MAX_BYTES: usize = 500_000;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// How one endpoint is doing; a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointState {
+    /// The endpoint's name: host, port and path.
+    pub endpoint: String,
+    /// Whether the last request went through; also before the first.
+    pub up: bool,
+    /// Items waiting or under way.
+    pub pending: usize,
+    /// Items the endpoint has accepted.
+    pub published: u64,
+    /// Items it will never get: refused by it, or let go.
+    pub refused: u64,
+    /// Requests made.
+    pub requests: u64,
+    /// Requests that did not succeed.
+    pub failures: u64,
+}
 
 pub(super) struct EndpointPublisher {
     name: Arc<str>,

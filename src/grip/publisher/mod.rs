@@ -2,6 +2,8 @@
 //! one that is down delays no other.
 
 mod endpoint_publisher;
+mod error;
+mod options;
 mod post;
 mod queue;
 #[cfg(test)]
@@ -17,6 +19,9 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::grip::{Endpoint, Item};
 use endpoint_publisher::EndpointPublisher;
+pub use endpoint_publisher::EndpointState;
+pub use error::{PublishError, PublisherError, Refusal};
+pub use options::PublisherOptions;
 use post::Poster;
 
 /// Publishes to a fixed set of endpoints. Dropping it ends its tasks and forgets what is pending.
@@ -27,76 +32,6 @@ pub struct Publisher {
     publishers: Vec<Arc<EndpointPublisher>>,
     tasks: Vec<AbortHandle>,
     give_up: Duration,
-}
-
-/// How a [`Publisher`] works.
-#[derive(Clone, Debug)]
-pub struct PublisherOptions {
-    /// While an endpoint is busy or down, keep only the newest item of each channel for it. Without, it gets every one.
-    pub merge: bool,
-    /// How long [`Publisher::publish`] waits for every endpoint. What is pending then is still delivered if possible.
-    pub give_up: Duration,
-    /// How many items wait for one endpoint at most; then the oldest is let go.
-    pub max_pending: usize,
-}
-
-impl Default for PublisherOptions {
-    fn default() -> Self {
-        PublisherOptions { merge: true, give_up: Duration::from_secs(4), max_pending: 50_000 }
-    }
-}
-
-/// The client for an endpoint cannot be made: a machine without certificates, for instance.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot publish to {endpoint}")]
-pub struct PublisherError {
-    /// The endpoint's name.
-    pub endpoint: String,
-    /// What is wrong.
-    pub source: reqwest::Error,
-}
-
-/// Not every endpoint has accepted every item.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublishError {
-    /// Item (its index in the call), endpoint (its name), and why.
-    pub refusals: Vec<(usize, String, Refusal)>,
-}
-
-/// Why an endpoint has not accepted an item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Not within the time. It may still be delivered.
-    #[error("not in time")]
-    TimedOut,
-    /// The endpoint answered this status to the item alone, so it will never take it.
-    #[error("answered {0}")]
-    Status(u16),
-    /// Too many newer items were waiting for the endpoint.
-    #[error("too many are waiting")]
-    Overflow,
-    /// The publisher was dropped.
-    #[error("publishing has ended")]
-    Stopped,
-}
-
-/// How one endpoint is doing; a snapshot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EndpointState {
-    /// The endpoint's name: host, port and path.
-    pub endpoint: String,
-    /// Whether the last request went through; also before the first.
-    pub up: bool,
-    /// Items waiting or under way.
-    pub pending: usize,
-    /// Items the endpoint has accepted.
-    pub published: u64,
-    /// Items it will never get: refused by it, or let go.
-    pub refused: u64,
-    /// Requests made.
-    pub requests: u64,
-    /// Requests that did not succeed.
-    pub failures: u64,
 }
 
 impl Publisher {
@@ -167,25 +102,3 @@ impl fmt::Debug for Publisher {
         f.debug_list().entries(self.publishers.iter().map(|publisher| publisher.name())).finish()
     }
 }
-
-impl PublishError {
-    /// The items, by their index in the call and in order, that not every endpoint has accepted.
-    pub fn unaccepted(&self) -> Vec<usize> {
-        let mut indexes: Vec<usize> = self.refusals.iter().map(|(index, ..)| *index).collect();
-        indexes.sort_unstable();
-        indexes.dedup();
-        indexes
-    }
-}
-
-impl fmt::Display for PublishError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} items are not accepted by every endpoint", self.unaccepted().len())?;
-        match self.refusals.first() {
-            Some((_, endpoint, refusal)) => write!(f, ", the first by {endpoint}: {refusal}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl std::error::Error for PublishError {}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::Refusal;
+use super::error::Refusal;
 use crate::grip::Item;
 use crate::grip::item::{Body, Posted};
 
