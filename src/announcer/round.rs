@@ -10,7 +10,8 @@ use tokio::time::{Instant, timeout};
 
 use super::newest::Newest;
 use super::outage::Outages;
-use super::{Announcer, Outlets, STORE_PAUSE, SWEEP_PAUSE, Stats};
+use super::outlets::Outlets;
+use super::stats::Stats;
 use crate::domain::{EventId, Topic};
 use crate::fastly::PurgeError;
 use crate::grip::{Item, PublishError};
@@ -25,13 +26,19 @@ const SECOND_PURGE_AFTER: Duration = Duration::from_secs(2);
 /// with an old copy in between is healed as after a lost purge.
 const PURGE_FIRST_FOR: Duration = Duration::from_millis(500);
 
+/// For how long a sweep shuts the next one out: a little less, or an origin's own next sweep would often find it shut.
+const SWEEP_PAUSE: Duration = Duration::from_millis(900);
+/// How long a topic rests whose claim the store did not answer.
+pub(super) const STORE_PAUSE: Duration = Duration::from_millis(500);
+
 /// What every round works with.
 pub(super) struct Round {
-    pub(super) store: Arc<dyn Store>,
+    store: Arc<dyn Store>,
     pub(super) outlets: Outlets,
-    pub(super) terms: ClaimTerms,
-    pub(super) newest: Newest,
-    pub(super) outages: Outages,
+    terms: ClaimTerms,
+    newest: Newest,
+    outages: Outages,
+    stats: Arc<Stats>,
 }
 
 /// What a round leaves to do: for the pending topics, and apart from them.
@@ -56,13 +63,12 @@ pub(super) struct Delivery {
 }
 
 impl Round {
+    pub(super) fn new(store: Arc<dyn Store>, outlets: Outlets, terms: ClaimTerms, stats: Arc<Stats>) -> Self {
+        Round { store, outlets, terms, newest: Newest::default(), outages: Outages::default(), stats }
+    }
+
     /// Claims what is unpublished of the topics and hands it to the outlets.
-    pub(super) async fn claim_and_deliver(
-        self: Arc<Self>,
-        announcer: Announcer,
-        topics: Vec<Topic>,
-    ) -> RoundEnd {
-        let stats = announcer.stats();
+    pub(super) async fn claim_and_deliver(self: Arc<Self>, topics: Vec<Topic>) -> RoundEnd {
         let claims = self.store.claim(topics.clone(), self.terms).await;
         // From here the gates run, however long the cache and the proxies take.
         let answered = Instant::now();
@@ -78,7 +84,7 @@ impl Round {
                 Ok(Claim::Wait(rest)) => (Some(rest), true),
                 Ok(Claim::Nothing) => (None, false),
                 Err(error) => {
-                    Stats::bump(&stats.store_failures, 1);
+                    Stats::bump(&self.stats.store_failures, 1);
                     tracing::debug!("the claim of {topic} failed: {error}");
                     // Not all at the same time: where one of them makes the store fail, the others get through without it.
                     (Some(STORE_PAUSE + STORE_PAUSE * position / count), true)
@@ -86,32 +92,27 @@ impl Round {
             };
             outcomes.push(TopicOutcome { topic, opens: rest.map(|rest| answered + rest), again });
         }
-        let delivery = if claimed.is_empty() { None } else { Some(self.deliver(&announcer, claimed).await) };
+        let delivery = if claimed.is_empty() { None } else { Some(self.deliver(claimed).await) };
         (outcomes, delivery)
     }
 
     /// Hands to the outlets what additions have claimed themselves.
     pub(super) async fn deliver_claimed(
         self: Arc<Self>,
-        announcer: Announcer,
         claimed: Vec<(Topic, Vec<Announcement>)>,
     ) -> RoundEnd {
         let flat = claimed
             .into_iter()
             .flat_map(|(topic, values)| values.into_iter().map(move |value| (topic.clone(), value)));
-        (Vec::new(), Some(self.deliver(&announcer, flat.collect()).await))
+        (Vec::new(), Some(self.deliver(flat.collect()).await))
     }
 
     /// Purge first, then publish: the other way round, who connects in between gets the old value from the cache and
     /// has missed the message.
-    async fn deliver(
-        self: &Arc<Self>,
-        announcer: &Announcer,
-        claimed: Vec<(Topic, Announcement)>,
-    ) -> Delivery {
-        Stats::bump(&announcer.stats().claimed, claimed.len());
+    async fn deliver(self: &Arc<Self>, claimed: Vec<(Topic, Announcement)>) -> Delivery {
+        Stats::bump(&self.stats.claimed, claimed.len());
         let claims: Vec<_> = claimed.iter().map(|(topic, value)| (topic.clone(), value.id)).collect();
-        let purged = self.purge_first(announcer, &claims).await;
+        let purged = self.purge_first(&claims).await;
         let mut items = Vec::new();
         for (topic, Announcement { value, id, prev }) in claimed {
             let content = sse::render(None, topic.stream_id(id), &value.to_string());
@@ -133,17 +134,12 @@ impl Round {
     }
 
     /// Purges for as long as publishing may wait for it. What it resolves to resolves when the purge has ended.
-    async fn purge_first(
-        self: &Arc<Self>,
-        announcer: &Announcer,
-        claims: &[(Topic, EventId)],
-    ) -> BoxFuture<'static, bool> {
+    async fn purge_first(self: &Arc<Self>, claims: &[(Topic, EventId)]) -> BoxFuture<'static, bool> {
         if self.outlets.purger.is_none() {
             return Box::pin(ready(true));
         }
-        let (round, announcer, owned) = (Arc::clone(self), announcer.clone(), claims.to_vec());
-        let mut purging: BoxFuture<'static, bool> =
-            Box::pin(async move { round.purge(announcer.stats(), &owned).await });
+        let (round, owned) = (Arc::clone(self), claims.to_vec());
+        let mut purging: BoxFuture<'static, bool> = Box::pin(async move { round.purge(&owned).await });
         let purged = timeout(PURGE_FIRST_FOR, &mut purging).await;
         self.newest.note(claims);
         match purged {
@@ -153,20 +149,20 @@ impl Round {
     }
 
     /// Purges the topics' surrogate keys. Returns whether the cache is known to be rid of them.
-    async fn purge(&self, stats: &Stats, claims: &[(Topic, EventId)]) -> bool {
+    async fn purge(&self, claims: &[(Topic, EventId)]) -> bool {
         let Some(purger) = &self.outlets.purger else { return true };
         let mut keys: Vec<&str> = claims.iter().map(|(topic, _)| topic.surrogate_key()).collect();
         keys.sort_unstable();
         keys.dedup();
         match purger.purge(&keys).await {
             Ok(()) => {
-                Stats::bump(&stats.purged, keys.len());
+                Stats::bump(&self.stats.purged, keys.len());
                 self.outages.purging.record_success();
                 true
             }
             Err(error) => {
                 // The listeners' chain still heals; plain readers stay stale until the announcement is repeated.
-                Stats::bump(&stats.purge_failures, 1);
+                Stats::bump(&self.stats.purge_failures, 1);
                 // That it waits is no news behind what made it wait.
                 if !matches!(error, PurgeError::Paused { .. }) {
                     self.outages.purging.record_failure_with(&with_causes(&error), error.body());
@@ -178,13 +174,7 @@ impl Round {
 
     /// Waits until the outlets have accepted, purges again, and takes the marks out of the outbox. What fails keeps its
     /// marks: a sweep announces it again when the lease has run out.
-    pub(super) async fn acknowledge(
-        &self,
-        announcer: Announcer,
-        delivery: Delivery,
-        mut closed: watch::Receiver<bool>,
-    ) {
-        let stats = announcer.stats();
+    pub(super) async fn acknowledge(&self, delivery: Delivery, mut closed: watch::Receiver<bool>) {
         let Delivery { claims, published, purged } = delivery;
         let (published, mut purged) = tokio::join!(published, purged);
         let error = published.err();
@@ -198,17 +188,17 @@ impl Round {
         } else if self.outlets.purger.is_some() {
             let _ = timeout(SECOND_PURGE_AFTER, closed.wait_for(|closed| *closed)).await;
             self.newest.keep_newest(&mut claims);
-            purged = claims.is_empty() || self.purge(stats, &claims).await;
+            purged = claims.is_empty() || self.purge(&claims).await;
         }
         let count = claims.len();
-        let acknowledged = purged && self.take_out(stats, claims).await;
+        let acknowledged = purged && self.take_out(claims).await;
         if acknowledged {
-            Stats::bump(&stats.acknowledged, count);
+            Stats::bump(&self.stats.acknowledged, count);
         } else {
             given_up += count;
         }
-        Stats::bump(&stats.given_up, given_up);
-        stats.delivered(given_up == 0);
+        Stats::bump(&self.stats.given_up, given_up);
+        self.stats.delivered(given_up == 0);
         match refusal {
             Some((_, endpoint, refusal)) => {
                 self.outages.delivering.record_failure(&format!("{endpoint}: {refusal}"))
@@ -219,29 +209,31 @@ impl Round {
     }
 
     /// Takes acknowledged claims out of the outbox. Returns whether the store did.
-    async fn take_out(&self, stats: &Stats, claims: Vec<(Topic, EventId)>) -> bool {
+    async fn take_out(&self, claims: Vec<(Topic, EventId)>) -> bool {
         let taken = self.store.acknowledge(claims).await;
         if let Err(error) = &taken {
-            Stats::bump(&stats.store_failures, 1);
+            Stats::bump(&self.stats.store_failures, 1);
             tracing::debug!("an acknowledgement failed: {error}");
         }
         taken.is_ok()
     }
 
-    /// Puts what is overdue in the outbox among the pending topics, so many at most.
-    pub(super) async fn sweep(&self, announcer: Announcer, most: usize) {
-        match self.store.overdue(most, SWEEP_PAUSE).await {
+    /// Returns what is overdue in the outbox, so many topics at most; none where the store does not answer.
+    pub(super) async fn sweep(&self, most: usize) -> Vec<Topic> {
+        let overdue = match self.store.overdue(most, SWEEP_PAUSE).await {
             Ok(topics) => {
                 self.outages.store.record_success();
-                Stats::bump(&announcer.stats().swept, topics.len());
-                announcer.swept(topics);
+                Stats::bump(&self.stats.swept, topics.len());
+                topics
             }
             Err(error) => {
-                Stats::bump(&announcer.stats().store_failures, 1);
+                Stats::bump(&self.stats.store_failures, 1);
                 self.outages.store.record_failure(&error.reason());
+                Vec::new()
             }
-        }
+        };
         self.outages.say_what_is_over();
+        overdue
     }
 }
 

@@ -1,0 +1,103 @@
+//! The handle of the announcer, by which topics reach its task.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::pending_topics::{Class, PendingTopics};
+use super::stats::Stats;
+use crate::domain::Topic;
+use crate::store::Announcement;
+
+/// How long a claim may stay unacknowledged before any sweep takes it up again: longer than a healthy delivery with
+/// its second purge takes, and the bound for what a killed origin had claimed.
+pub(super) const LEASE: Duration = Duration::from_secs(6);
+
+/// The handle by which the rest of the program speaks to the announcer. Cheap to clone.
+#[derive(Clone)]
+pub struct Announcer(Arc<Shared>);
+
+struct Shared {
+    interval: Duration,
+    pending_topics: Mutex<PendingTopics>,
+    wake: Notify,
+    stats: Arc<Stats>,
+}
+
+impl Announcer {
+    pub(super) fn new(interval: Duration) -> Self {
+        let (pending_topics, wake, stats) = (Mutex::default(), Notify::new(), Arc::default());
+        Announcer(Arc::new(Shared { interval, pending_topics, wake, stats }))
+    }
+
+    /// Says that topics have changed in the store. Returns at once; a topic that is on its way already costs no more
+    /// than a look-up.
+    pub fn changed(&self, topics: Vec<Topic>) {
+        self.note(topics, Class::Known);
+    }
+
+    /// The same for topics that were created by a change: those that there were before go first.
+    pub fn created(&self, topics: Vec<Topic>) {
+        self.note(topics, Class::New);
+    }
+
+    fn note(&self, topics: Vec<Topic>, class: Class) {
+        if topics.is_empty() {
+            return;
+        }
+        let mut pending_topics = self.pending_topics();
+        let mut wake = false;
+        for topic in topics {
+            wake |= pending_topics.changed(topic, class);
+        }
+        drop(pending_topics);
+        if wake {
+            self.0.wake.notify_one();
+        }
+    }
+
+    /// The same for topics that a sweep has found: those that are on their way already are left alone.
+    pub(super) fn swept(&self, topics: Vec<Topic>) {
+        let unknown = {
+            let pending_topics = self.pending_topics();
+            topics.into_iter().filter(|topic| !pending_topics.knows(topic)).collect()
+        };
+        self.note(unknown, Class::Left);
+    }
+
+    /// Announces what an addition has claimed already (see [`Announcer::claim_at_once`]), in this order.
+    pub fn announce(&self, topic: Topic, announcements: Vec<Announcement>) {
+        self.pending_topics().claimed.push((topic, announcements));
+        self.0.wake.notify_one();
+    }
+
+    /// The lease with which additions must claim in the same step, where every value is to be announced.
+    pub fn claim_at_once(&self) -> Option<Duration> {
+        self.0.interval.is_zero().then_some(LEASE)
+    }
+
+    /// What has been done so far.
+    pub fn stats(&self) -> &Stats {
+        &self.0.stats
+    }
+
+    /// The same, to be shared with what does it.
+    pub(super) fn shared_stats(&self) -> Arc<Stats> {
+        Arc::clone(&self.0.stats)
+    }
+
+    /// Resolves when topics have come while nothing was ready.
+    pub(super) async fn woken(&self) {
+        self.0.wake.notified().await;
+    }
+
+    /// How many topics are on their way, or wait for their gate.
+    pub fn pending(&self) -> usize {
+        self.pending_topics().len()
+    }
+
+    pub(super) fn pending_topics(&self) -> MutexGuard<'_, PendingTopics> {
+        self.0.pending_topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
