@@ -17,7 +17,7 @@ use crate::domain::Topic;
 pub(super) static NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// For an answer that only a new version of the program changes.
 pub(super) static FIVE_MINUTES: HeaderValue = HeaderValue::from_static("max-age=300");
-/// The same for an answer that is meant for one client only.
+/// For an answer that is meant for one client, and that only a new version of the program changes.
 pub(super) static PRIVATE_FIVE_MINUTES: HeaderValue = HeaderValue::from_static("private, max-age=300");
 
 /// For an answer whose URL has a hash of its content.
@@ -34,7 +34,7 @@ static SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-contro
 static SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
 static X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// What caches may keep of the answers about a topic.
+/// The terms on which caches may keep the answers about a topic.
 pub struct CacheTerms {
     /// The value of `Surrogate-Control` for the purged CDN; `None` if no CDN is purged.
     surrogate_control: Option<HeaderValue>,

@@ -1,4 +1,4 @@
-//! What the handlers of one worker work with.
+//! The parts of the service that the handlers of requests use.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::hub::WorkerListeners;
 use crate::limits::Limits;
 use crate::live::Live;
 
-/// What one worker has of its own, and what it shares with the other workers.
+/// The parts that one worker has of its own, with those that it shares.
 pub struct WorkerContext {
     /// The use cases: read and add.
     pub live: Live,
@@ -24,11 +24,11 @@ pub struct WorkerContext {
     pub streams: Option<Arc<WorkerListeners>>,
     /// The announcer: `/readyz` reads its state, and a recovery may tell it to announce a topic again.
     pub announcer: Announcer,
-    /// What all workers share.
+    /// The parts that all workers share.
     pub shared: Arc<SharedContext>,
 }
 
-/// What all workers share.
+/// The parts that all workers share.
 pub struct SharedContext {
     /// Checks the signatures of GRIP proxies; `None` if there is no proxy.
     pub verifier: Option<Arc<Verifier>>,
@@ -36,7 +36,7 @@ pub struct SharedContext {
     pub prefix: String,
     /// How long a stream may be silent before it gets a keep-alive comment.
     pub keep_alive: Duration,
-    /// What caches may keep.
+    /// The terms on which caches may keep answers.
     pub cache: CacheTerms,
     /// The counters that there are; all others are 404. `None` if any id is a counter.
     pub known: Option<HashSet<CounterId>>,
@@ -46,6 +46,6 @@ pub struct SharedContext {
     pub streams: Arc<Semaphore>,
     /// The limits of clients.
     pub limits: Arc<Limits>,
-    /// What `/metrics` exports and where the routes count their requests.
+    /// The metrics: `/metrics` exports them, and the routes count their requests in them.
     pub metrics: Metrics,
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use ipnet::{IpNet, Ipv4Net};
 
-/// What limits are counted by: an IPv4 address, or the first 64 bits of an IPv6 address, because a provider usually gives
+/// The key that limits are counted by: an IPv4 address, or the first 64 bits of an IPv6 address, because a provider usually gives
 /// each customer all addresses that share these 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Client(IpAddr);

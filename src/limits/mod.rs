@@ -1,4 +1,4 @@
-//! What one client may use of the service, and what all clients together may. Each process counts for itself. Without a
+//! Limits what one client, and what all clients together, may use of the service. Each process counts for itself. Without a
 //! limit, nothing is counted.
 
 mod allowances;

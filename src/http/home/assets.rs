@@ -37,7 +37,7 @@ pub(super) struct Asset {
     compressed: Option<Representation>,
 }
 
-/// What a client gets of an asset.
+/// The body that a client gets of an asset, and its validator.
 pub(super) struct Representation {
     pub(super) body: Bytes,
     /// Differs between the representations of an asset, as strong validators must.
@@ -46,7 +46,7 @@ pub(super) struct Representation {
     pub(super) is_compressed: bool,
 }
 
-/// The asset that has this name, and what caches may keep of it; `None` if there is none.
+/// The asset that has this name, and the value of its `Cache-Control`; `None` if there is none.
 pub(super) fn find(name: &str) -> Option<(&'static Asset, &'static HeaderValue)> {
     ASSETS.iter().find_map(|asset| Some((asset, asset.caching(name)?)))
 }
@@ -87,7 +87,7 @@ impl Asset {
         name.strip_prefix(self.stem).and_then(|rest| rest.strip_prefix('.')) == Some(self.extension)
     }
 
-    /// What caches may keep of the asset under this name; `None` if the name is not one of the asset's.
+    /// The value of `Cache-Control` for the asset under this name; `None` if the name is not one of the asset's.
     ///
     /// A name with another hash is another version's. While a new version is rolled out, a page of one version may ask an
     /// origin of the other. That origin answers with the file that it has, and each cache must ask again before the next use.

@@ -3,7 +3,8 @@
 // shows the values, and listens by itself only if the browser has no shared workers.
 "use strict";
 
-/** Listens to the counter at `url` and calls `tell` with {url, state, value, why} at each change. Returns the present state as `now`, and how to open and close the stream. */
+/** Listens to the counter at `url` and calls `tell` with {url, state, value, why} at each change. Returns the present state as
+    `now`, and functions that open and close the stream. */
 function watch(url, tell) {
   const now = { url, state: "connecting", value: null, why: "" };
   let source, timer, patience = 1000;
@@ -76,7 +77,7 @@ function bePage() {
   /** The number with thin non-breaking spaces between groups of digits, and with a true minus sign. */
   const written = (number) => digits.format(number).replaceAll(",", "\u202f").replace("-", "\u2212");
 
-  for (const id of $("#board").dataset.counters.split(" ")) {
+  for (const id of $("#tiles").dataset.counters.split(" ")) {
     const tile = $("#tile").content.cloneNode(true).firstElementChild;
     tile.dataset.counter = id;
     $("h3", tile).textContent = `/counters/${id}/`;
@@ -85,7 +86,7 @@ function bePage() {
       button.setAttribute("aria-label", `${by < 0 ? "Take 1 from" : `Add ${by} to`} counter ${id}`);
       button.addEventListener("click", () => press(button, id, by));
     }
-    $("#board").append(tile);
+    $("#tiles").append(tile);
   }
 
   // The page may show one counter in two places.

@@ -28,7 +28,7 @@ pub struct Metrics {
     outbox: Gauge<f64, AtomicU64>,
     /// When the store was last asked for the length of its outboxes.
     outbox_asked: Mutex<Option<Instant>>,
-    /// Where the routes count their requests.
+    /// The counts that the routes update.
     pub requests: Arc<RequestMetrics>,
 }
 

@@ -88,7 +88,7 @@ impl RequestMetrics {
     }
 }
 
-/// Where one route counts its requests. The counters of 200 answers are looked up once for each method, because finding a
+/// The counters of one route's requests. The counters of 200 answers are looked up once for each method, because finding a
 /// counter by its labels takes longer than incrementing it.
 pub(in crate::http) struct RouteMetrics {
     template: &'static str,

@@ -23,9 +23,9 @@ use answers::{first_event, head, read};
 /// How often the proxy asks for a recovery while its listeners hear nothing. A lost publish that no other one follows heals
 /// within twice this time, because Pushpin does not restart its timer at each publish.
 const RECOVER_AFTER: Duration = Duration::from_secs(15);
-/// The same for a new stream, until its first recovery. The hold that opened the stream may have been a stale copy from a
-/// cache. Pushpin compares the hold with the message it published last, but only until it has found one difference. A later
-/// listener that is opened with the same stale copy would otherwise wait for the next publish.
+/// How soon the proxy asks for the first recovery of a new stream. The hold that opened the stream may have been a stale copy
+/// from a cache. Pushpin compares the hold with the message it published last, but only until it has found one difference. A
+/// later listener that is opened with the same stale copy would otherwise wait for the next publish.
 const RECOVER_NEW_AFTER: Duration = Duration::from_secs(3);
 
 static GRIP_LAST: HeaderName = HeaderName::from_static("grip-last");
