@@ -160,7 +160,8 @@ function bePage() {
 
   // Sends what the visitor does.
 
-  /** Adds `by` and returns the new value. All attempts carry the same key, so the addition counts once even if answers are lost. */
+  /** Adds `by` and returns the new value. All attempts carry the same key, so the addition counts once even if answers are
+      lost. */
   async function add(url, by) {
     const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
     for (let patience = 500; ; patience *= 2) {
