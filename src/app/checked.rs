@@ -1,40 +1,53 @@
-//! What the settings must pass before anything is opened.
+//! What the settings must pass before a file, a socket or a connection is opened.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::StartError;
+use super::error::StartError;
 use super::mode::mode;
-use super::parts::{StoreKind, endpoints, publisher, purger, verifier, warn_of_missing_limits};
+use super::outlets::{endpoints, publisher, purger, verifier};
 use super::server::Capacity;
+use super::store_source::StoreSource;
 use crate::fastly::Purger;
 use crate::grip::{Endpoint, Publisher};
 use crate::settings::{Settings, SettingsError};
 
-/// The parts that need no file, no listener and no connection.
-pub(super) struct Checked {
+/// The parts that need no file, no socket and no connection.
+pub(super) struct CheckedParts {
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) publisher: Option<Arc<Publisher>>,
     pub(super) purger: Option<Purger>,
     pub(super) capacity: Capacity,
 }
 
-impl Checked {
+impl CheckedParts {
     pub(super) fn of(settings: &Settings) -> Result<Self, SettingsError> {
         let endpoints = endpoints(settings)?;
         let publisher = publisher(settings, &endpoints)?;
         let purger = purger(settings)?;
         let capacity = Capacity::of(settings.connections_max, settings.workers)?;
-        Ok(Checked { endpoints, publisher, purger, capacity })
+        Ok(CheckedParts { endpoints, publisher, purger, capacity })
     }
 }
 
-/// Which way the service would run with these settings, as [`App::mode`](super::App::mode) says it, or why it would not.
-/// Opens no file and connects to nothing. What the service would warn of at its start is logged.
+/// How the service would run with these settings, in the words of [`App::mode`](super::App::mode), or why it would not.
+/// Opens no file and connects to nothing. Logs the warnings that the service would log at its start.
 /// Must be called within a tokio runtime.
 pub fn check(settings: &Settings) -> Result<String, StartError> {
-    let checked = Checked::of(settings).and_then(|checked| StoreKind::check(settings).map(|()| checked));
-    let Checked { endpoints, purger, .. } = checked.map_err(|error| settings.locate(error))?;
+    let checked =
+        CheckedParts::of(settings).and_then(|checked| StoreSource::check(settings).map(|()| checked));
+    let CheckedParts { endpoints, purger, .. } = checked.map_err(|error| settings.locate(error))?;
     verifier(&endpoints);
     warn_of_missing_limits(settings, settings.listen);
     Ok(mode(settings, &endpoints, purger.as_ref()))
+}
+
+/// Warns that any client may take all of the service if there are no limits and the address is a public one.
+pub(super) fn warn_of_missing_limits(settings: &Settings, address: SocketAddr) {
+    if settings.limits.are_off() && !address.ip().to_canonical().is_loopback() {
+        tracing::warn!(
+            "listening on {address}, which is not a loopback address, with no limit on what one client may take: \
+             see docs/your-site.md"
+        );
+    }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::parts::StoreKind;
+use super::store_source::StoreSource;
 use crate::settings::{Settings, SettingsError};
 use crate::store::redis::RedisStore;
 use crate::store::{Pruned, StoreError, sqlite};
@@ -63,7 +63,7 @@ pub async fn prune(
             ));
         }
     };
-    StoreKind::check(settings).map_err(|error| settings.locate(error))?;
+    StoreSource::check(settings).map_err(|error| settings.locate(error))?;
     let Pruned { seen, old } = match &settings.redis_url {
         Some(url) => {
             let store = RedisStore::connect(url.expose(), TIMEOUT);

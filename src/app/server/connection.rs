@@ -1,5 +1,5 @@
-//! One accepted connection, as actix-http reads and writes it: hands out what the client has sent in small parts, and
-//! ends when it serves nobody any more. Decision 14 says why.
+//! One accepted connection, as actix-http reads and writes it. It hands actix-http what the client has sent in small pieces,
+//! and it ends if neither the client nor the service uses it. Decision 14 says why.
 
 use std::io;
 use std::pin::Pin;
@@ -14,16 +14,16 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::exchange::Exchange;
 use super::http10::{NO_BODY, lacks_length_at};
 
-/// The most bytes that actix-http is handed before it must parse them. It keeps every request that it has parsed, some
-/// 4.5 KiB for the shortest of 26 bytes, until the requests before it are answered.
-const PART: usize = 1024;
+/// The most bytes that actix-http gets before it must parse them. actix-http keeps each request that it has parsed, which
+/// takes 4.5 KiB even for the shortest of 26 bytes, until the requests before it are answered.
+const PIECE: usize = 1024;
 
-/// How long a connection may be of no use.
+/// How long a connection may stay unused.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
-    /// How long what a client has sent may stay without a byte of an answer: longer than any answer takes.
+    /// How long a client waits for the first byte of an answer before the connection ends: longer than any answer takes.
     pub(super) unanswered: Duration,
-    /// How long no byte may go in either direction: longer than a stream is silent, and than a connection is kept.
+    /// How long no byte may be sent or received: longer than a stream is silent, and longer than a connection is kept.
     pub(super) silent: Duration,
 }
 
@@ -32,9 +32,9 @@ pub(super) struct Connection {
     socket: TcpStream,
     exchange: Rc<Exchange>,
     clock: Clock,
-    /// Something has been handed out.
+    /// actix-http has got bytes of this connection.
     has_begun: bool,
-    /// The part handed out last was a full one: actix-http must parse it before it asks for the next.
+    /// The last piece was a full one: actix-http must parse it before it gets the next.
     parse_first: bool,
 }
 
@@ -55,13 +55,17 @@ impl Connection {
         Rc::clone(&self.exchange)
     }
 
-    /// Reads the first part of the connection, and adds the length to it that a POST over HTTP/1.0 may lack.
-    fn poll_begin(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let mut bytes = [0; PART];
-        let size = PART.min(buffer.remaining().saturating_sub(NO_BODY.len()));
-        let mut part = ReadBuf::new(&mut bytes[..size]);
-        ready!(Pin::new(&mut self.socket).poll_read(context, &mut part))?;
-        let read = part.filled();
+    /// Reads the first piece of the connection. Adds a `Content-Length` if the piece is a POST over HTTP/1.0 without one.
+    fn poll_first_piece(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut bytes = [0; PIECE];
+        let size = PIECE.min(buffer.remaining().saturating_sub(NO_BODY.len()));
+        let mut piece = ReadBuf::new(&mut bytes[..size]);
+        ready!(Pin::new(&mut self.socket).poll_read(context, &mut piece))?;
+        let read = piece.filled();
         if !read.is_empty() {
             self.has_begun = true;
             self.parse_first = read.len() == size;
@@ -76,8 +80,8 @@ impl Connection {
         Poll::Ready(Ok(()))
     }
 
-    /// Reads nothing before the request that is being served allows it, but notices when the client leaves.
-    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Reads nothing while the request that is being served forbids reading, but notices that the client has closed.
+    fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut byte = [0];
         match ready!(self.socket.poll_peek(context, &mut ReadBuf::new(&mut byte)))? {
             0 => Poll::Ready(Ok(())),
@@ -104,15 +108,15 @@ impl AsyncRead for Connection {
             return Poll::Pending;
         }
         if !this.exchange.may_read() {
-            return this.poll_end(context);
+            return this.poll_closed(context);
         }
         if !this.has_begun {
-            return this.poll_begin(context, buffer);
+            return this.poll_first_piece(context, buffer);
         }
-        let size = PART.min(buffer.remaining());
-        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(size));
-        ready!(Pin::new(&mut this.socket).poll_read(context, &mut part))?;
-        let read = part.filled().len();
+        let size = PIECE.min(buffer.remaining());
+        let mut piece = ReadBuf::new(buffer.initialize_unfilled_to(size));
+        ready!(Pin::new(&mut this.socket).poll_read(context, &mut piece))?;
+        let read = piece.filled().len();
         buffer.advance(read);
         this.parse_first = read == size;
         if read > 0 {
@@ -142,8 +146,8 @@ impl AsyncWrite for Connection {
     }
 }
 
-/// When a connection has been of no use for too long. Reading and writing only note the time; the timer looks at it now
-/// and then, since setting a timer costs more than a short request may.
+/// Decides when a connection has been unused for too long. Reading and writing only note the time, because setting a timer
+/// would cost more than a short request may. The timer compares the noted times now and then.
 struct Clock {
     patience: Patience,
     timer: Pin<Box<Sleep>>,
@@ -170,7 +174,7 @@ impl Clock {
         self.last_byte = Instant::now();
     }
 
-    /// Whether the connection must end. Else the task is woken when that has to be asked again.
+    /// Whether the connection must end. If not, the timer wakes the task when the answer may have changed.
     fn is_over(&mut self, context: &mut Context<'_>) -> bool {
         if self.is_set && !self.timer.is_elapsed() {
             return false;
@@ -180,13 +184,13 @@ impl Clock {
         if ends <= now {
             return true;
         }
-        // What is sent from now on may stay unanswered from now on: no later than that is the next look.
+        // A request that comes right now may stay unanswered until then, so the timer must not fire later.
         self.timer.as_mut().reset(ends.min(now + self.patience.unanswered));
         self.is_set = self.timer.as_mut().poll(context).is_pending();
         false
     }
 
-    /// When the connection must end if nothing more is sent.
+    /// When the connection must end if nothing is sent or received before.
     fn ends(&self) -> Instant {
         let silent = self.last_byte + self.patience.silent;
         match self.unanswered_since {

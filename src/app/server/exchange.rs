@@ -1,5 +1,5 @@
-//! What a connection and the requests that come over it tell each other: while a request is served, nothing behind it is
-//! read, so that a client cannot pile requests up in this process.
+//! The state that a connection shares with the requests that come over it. While a request is served, the connection reads
+//! nothing behind it, so that a client cannot pile up requests in this process.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -15,33 +15,33 @@ use actix_service::Service;
 use bytes::Bytes;
 use futures_util::Stream;
 
-/// One for each connection.
+/// What a connection and its requests tell each other; one for each connection.
 #[derive(Default)]
 pub(super) struct Exchange {
-    /// A request has been passed to the service, and its answer has not been written to its end.
+    /// The service has a request whose answer has not been written to its end.
     serving: Cell<bool>,
     /// The body of the request that is being served has not been read to its end.
     body_to_come: Cell<bool>,
     /// The request that is being served, or was served last, is the last one of the connection.
     closing: Cell<bool>,
-    /// The client does not take what is written. Requests that were parsed together may wait behind it.
+    /// The client does not read what is written. Requests that were parsed together may wait behind that.
     blocked: Cell<bool>,
-    /// Waits until it may read.
+    /// The task that waits until the connection may read.
     reader: RefCell<Option<Waker>>,
 }
 
 impl Exchange {
-    /// Whether what the client has sent is wanted now.
+    /// Whether the connection may read now.
     pub(super) fn may_read(&self) -> bool {
         !self.blocked.get() && (!self.serving.get() || self.body_to_come.get())
     }
 
-    /// Notes who is to be woken when the connection may read again.
+    /// Keeps the waker of the task that must be woken when the connection may read again.
     pub(super) fn wake_when_free(&self, waker: &Waker) {
         self.reader.replace(Some(waker.clone()));
     }
 
-    /// Notes whether the client takes what is written.
+    /// Notes whether the client reads what is written.
     pub(super) fn set_blocked(&self, blocked: bool) {
         if self.blocked.replace(blocked) != blocked {
             self.wake_reader();
@@ -57,17 +57,18 @@ impl Exchange {
     }
 }
 
-/// Signs a request that comes through a GRIP proxy.
+/// The header by which a GRIP proxy signs a request.
 static GRIP_SIG: HeaderName = HeaderName::from_static("grip-sig");
 
-/// Passes a request on to `service`, and marks its connection until the answer has been written.
+/// Passes a request on to `service`, and marks its connection as serving until the answer has been written.
 ///
-/// Behind a request that came through a proxy the connection ends: Pushpin may have framed its body otherwise than we do,
-/// and what is left over would begin somebody else's request. Nothing that was sent behind such an answer is served.
+/// The connection ends after a request that came through a proxy. Pushpin may see another end of that request's body than
+/// actix-http does, and the bytes between would become the beginning of another client's request. No request that was sent
+/// behind such a request is served.
 pub(super) fn serve<S>(
     mut request: Request,
     service: &S,
-) -> impl Future<Output = Result<Response<Answer>, S::Error>> + use<S>
+) -> impl Future<Output = Result<Response<AnswerBody>, S::Error>> + use<S>
 where
     S: Service<Request>,
     S::Response: Into<Response<BoxBody>>,
@@ -86,17 +87,17 @@ where
     async move {
         let mut response = match answer {
             Some(answer) => answer.await?.into(),
-            // actix-http has parsed it together with the one before.
+            // actix-http has parsed this request together with the last one of the connection.
             None => Response::with_body(StatusCode::BAD_REQUEST, BoxBody::new(())),
         };
         if closes || closed {
             response.head_mut().set_connection_type(ConnectionType::Close);
         }
-        Ok(response.map_body(|_, body| Answer { body, _serving: serving }))
+        Ok(response.map_body(|_, body| AnswerBody { body, _serving: serving }))
     }
 }
 
-/// Marks a connection as serving a request, until it is dropped.
+/// Marks a connection as serving a request; dropping it removes the mark.
 struct Serving(Rc<Exchange>);
 
 impl Serving {
@@ -119,7 +120,7 @@ impl Drop for Serving {
     }
 }
 
-/// The body of a request. At its end, or when nobody reads it any more, the connection reads nothing behind it.
+/// The body of a request. At its end, or when the service drops it, the connection stops reading.
 struct RequestBody {
     payload: actix_http::h1::Payload,
     exchange: Rc<Exchange>,
@@ -143,13 +144,13 @@ impl Drop for RequestBody {
     }
 }
 
-/// The body of an answer. Dropping it, which actix-http does at its end, ends the request.
-pub(super) struct Answer {
+/// The body of an answer. Dropping it ends the request; actix-http drops it when it has written it.
+pub(super) struct AnswerBody {
     body: BoxBody,
     _serving: Option<Serving>,
 }
 
-impl MessageBody for Answer {
+impl MessageBody for AnswerBody {
     type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {

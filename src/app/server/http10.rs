@@ -1,11 +1,11 @@
-//! A POST over HTTP/1.0 that says nothing of a body has none (RFC 9112, section 6.3). actix-http answers it with an empty 400;
-//! and nginx, where nothing else is set, speaks HTTP/1.0 to what is behind it.
+//! A POST over HTTP/1.0 without `Content-Length` has no body (RFC 9112, section 6.3), but actix-http answers it with an empty
+//! 400. nginx sends HTTP/1.0 to the servers behind it unless it is told otherwise.
 
-/// What such a head lacks.
+/// The line that such a head lacks.
 pub(super) const NO_BODY: &[u8] = b"Content-Length: 0\r\n";
 
-/// Where [`NO_BODY`] belongs in the first bytes of a connection; `None` where they are anything else than the whole head of a
-/// POST over HTTP/1.0 without a length.
+/// Where [`NO_BODY`] belongs in the first bytes of a connection; `None` unless they hold the whole head of a POST over HTTP/1.0
+/// without a length.
 pub(super) fn lacks_length_at(bytes: &[u8]) -> Option<usize> {
     if !bytes.starts_with(b"POST ") {
         return None;
@@ -15,7 +15,7 @@ pub(super) fn lacks_length_at(bytes: &[u8]) -> Option<usize> {
         return None;
     }
     let fields = &bytes[line_end..];
-    // The line end before the first field is the one of the request line.
+    // The search begins at the end of the request line: in a head without fields the empty line follows it.
     let whole = bytes[line_end - 2..].windows(4).any(|window| window == b"\r\n\r\n");
     let names =
         |line: &[u8], name: &[u8]| line.len() >= name.len() && line[..name.len()].eq_ignore_ascii_case(name);

@@ -9,27 +9,29 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::settings::SettingsError;
 
-/// How many connections may wait to be accepted. Linux takes no more than `net.core.somaxconn`, which is as many.
+/// How many connections may wait to be accepted. Linux allows at most `net.core.somaxconn`, which is 4096 by default.
 const BACKLOG: i32 = 4096;
 
-/// How long a client may take nothing of what it is sent before the system cuts it off: one that has stopped reading, and
-/// whose buffers are full, or one that has gone without a word. Such a stream would else be held for a quarter of an
-/// hour, or for ever.
+/// How long a client may acknowledge nothing of what the service sends before the system ends the connection: because the
+/// client has stopped reading and its buffers are full, or because it has left without closing. Otherwise the service would
+/// hold such a stream for a quarter of an hour, or for ever.
 #[cfg(target_os = "linux")]
 const STUCK_FOR: Duration = Duration::from_secs(20);
 
-/// Open files that are no connections of clients: the store's, the publisher's, the purger's, the logs; and for each worker.
+/// Open files that are no connections of clients: those of the store, the publisher, the purger and the log.
 const OTHER_FILES: u64 = 64;
+/// Open files that each worker has besides the connections of clients.
 const OTHER_FILES_PER_WORKER: u64 = 16;
-/// More than this are not asked for, however many files may be open.
+/// The most connections, however many files may be open.
 const MOST: u64 = 1_000_000;
-/// Of the connections, one in so many is kept free of streams: for requests that end, and for those who look after the service.
+/// One in so many connections is kept free of streams, so that other requests, also those of operators, find a connection.
 const FREE_OF_STREAMS: usize = 10;
 
-/// Listens. Accepted connections inherit the socket's options.
+/// Listens on an address. Returns it with the port that the system has chosen if 0 was asked for. Accepted connections inherit
+/// the options of the socket.
 pub(in crate::app) fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind(address)?;
-    // The standard library has begun to listen with a shorter queue; to listen again changes it.
+    // The standard library listens with a shorter queue. Listening again changes the length of the queue.
     rustix::net::listen(&listener, BACKLOG)?;
     #[cfg(target_os = "linux")]
     rustix::net::sockopt::set_tcp_user_timeout(&listener, STUCK_FOR.as_millis() as u32)?;
@@ -45,7 +47,7 @@ pub(in crate::app) struct Capacity {
 }
 
 impl Capacity {
-    /// What is set, or else what the limit of open files leaves.
+    /// As many connections as `asked` for, or else as many as the limit of open files leaves.
     pub(in crate::app) fn of(
         asked: Option<NonZeroUsize>,
         workers: NonZeroUsize,
@@ -53,7 +55,7 @@ impl Capacity {
         Capacity::within(getrlimit(Resource::Nofile).current, asked, workers)
     }
 
-    /// `files` is the limit of open files; `None` is none.
+    /// `files` is the limit of open files; `None` means that there is no limit.
     fn within(
         files: Option<u64>,
         asked: Option<NonZeroUsize>,

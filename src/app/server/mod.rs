@@ -1,5 +1,5 @@
-//! The HTTP server, wired by hand where actix-web's own would give each client as much memory and time as it likes: see
-//! [`connection`].
+//! The HTTP server. It is wired by hand, because a client of actix-web's own server can take as much memory and time as it
+//! likes: see [`connection`].
 
 mod connection;
 mod exchange;
@@ -14,68 +14,75 @@ use std::time::Duration;
 
 use actix_http::error::DispatchError;
 use actix_http::{HttpService, Protocol};
-use actix_server::Server;
+use actix_server::{Server, ServerBuilder};
 use actix_service::{IntoServiceFactory, ServiceFactoryExt, apply_fn_factory, fn_service, map_config};
 use actix_web::App;
 use actix_web::dev::AppConfig;
 use actix_web::web::ServiceConfig;
 use tokio::net::TcpStream;
 
+use crate::settings::Settings;
 use connection::{Connection, Patience};
 pub(super) use listen::{Capacity, listen};
 
-/// How long requests under way may take to finish when the service stops, in seconds.
+/// How long the requests that are being served may take to finish when the service stops, in seconds.
 const FINISH_WITHIN: u64 = 10;
 /// How long the head of a connection's first request may take.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
-/// How long a client may take to close its side behind a last answer.
+/// How long a client may take to close its side of a connection after the last answer.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
-/// What a client has sent is answered within this time, or its connection ends.
+/// A connection ends if what its client has sent is not answered within this time.
 const UNANSWERED_FOR: Duration = Duration::from_secs(30);
-/// A connection ends when no byte has gone over it for so long: streams are never silent for as long.
+/// A connection ends if no byte is sent or received for so long. Streams are never silent for as long.
 const SILENT_FOR: Duration = Duration::from_secs(90);
-/// Above [`Terms::keep_alive`], so that a kept connection ends by that.
+/// Added to [`ServerOptions::keep_alive`], so that a kept connection ends by that time and not by this one.
 const SILENT_BEYOND_KEPT: Duration = Duration::from_secs(15);
 
-/// What a server grants its clients.
+/// What a server has for its clients.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Terms {
-    /// Threads that serve.
+pub(super) struct ServerOptions {
+    /// The number of worker threads.
     pub(super) workers: NonZeroUsize,
-    /// Connections at a time, over all workers; more wait to be accepted.
+    /// How many connections there may be at a time, over all workers; further connections wait to be accepted.
     pub(super) connections: NonZeroUsize,
     /// How long a connection without a request is kept.
     pub(super) keep_alive: Duration,
 }
 
-impl Terms {
+impl ServerOptions {
+    /// The options of the server for clients.
+    pub(super) fn of(settings: &Settings, capacity: Capacity) -> Self {
+        ServerOptions {
+            workers: settings.workers,
+            connections: capacity.connections,
+            keep_alive: settings.connections_keep_alive,
+        }
+    }
+
     fn patience(&self) -> Patience {
         let silent = SILENT_FOR.max(self.keep_alive + SILENT_BEYOND_KEPT);
         Patience { unanswered: UNANSWERED_FOR, silent }
     }
 }
 
-/// A server for what `routes` configures, once for each worker and in its thread; it runs when it is awaited.
+/// A server for the routes that `routes` adds, which is called once for each worker and in its thread. The server runs when
+/// it is awaited.
 pub(super) fn serve(
     listener: TcpListener,
-    terms: Terms,
+    options: ServerOptions,
     routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
 ) -> io::Result<Server> {
-    serve_with(terms.patience(), listener, terms, routes)
+    serve_with(options.patience(), listener, options, routes)
 }
 
 fn serve_with(
     patience: Patience,
     listener: TcpListener,
-    terms: Terms,
+    options: ServerOptions,
     routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
 ) -> io::Result<Server> {
     let address = listener.local_addr()?;
-    let builder = Server::build()
-        .workers(terms.workers.get())
-        .max_concurrent_connections(terms.connections.get().div_ceil(terms.workers.get()))
-        .shutdown_timeout(FINISH_WITHIN)
-        .disable_signals();
+    let builder = builder(options);
     let stopping = builder.graceful_shutdown_signal();
     let connections = move || {
         let stopping = stopping.clone();
@@ -87,10 +94,10 @@ fn serve_with(
         let app = app.map_err(|error: actix_web::Error| error.error_response());
         let app = apply_fn_factory(map_config(app, |()| AppConfig::default()), exchange::serve);
         let http = HttpService::build()
-            .keep_alive(terms.keep_alive)
+            .keep_alive(options.keep_alive)
             .client_request_timeout(HEAD_WITHIN)
             .client_disconnect_timeout(CLOSE_WITHIN)
-            // A client that has closed its side has left: its stream must not linger until the next write.
+            // A client that has closed its side has left. Its stream ends now, not at the next write.
             .h1_allow_half_closed(false)
             .local_addr(address)
             .graceful_shutdown_signal(stopped)
@@ -105,6 +112,14 @@ fn serve_with(
         fn_service(accepted).and_then(http)
     };
     Ok(builder.listen("livecounter", listener, connections)?.run())
+}
+
+fn builder(options: ServerOptions) -> ServerBuilder {
+    Server::build()
+        .workers(options.workers.get())
+        .max_concurrent_connections(options.connections.get().div_ceil(options.workers.get()))
+        .shutdown_timeout(FINISH_WITHIN)
+        .disable_signals()
 }
 
 #[cfg(test)]
@@ -122,17 +137,20 @@ mod tests {
 
     const UNANSWERED: Duration = Duration::from_millis(300);
     const SILENT: Duration = Duration::from_millis(900);
-    /// Generous: the machine may be building at the same time.
+    /// This is long because the machine may be building at the same time.
     const SOON: Duration = Duration::from_secs(20);
 
-    /// Runs what a client does against a server that answers `/` at once, and `/stream` with a byte now and then.
+    /// Calls `client` with the address of a server that answers `/` at once, and `/stream` with a byte three times in [`SILENT`].
     fn against_a_server(client: impl FnOnce(SocketAddr) + Send + 'static) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         System::new().block_on(async move {
             let one = NonZeroUsize::MIN;
-            let terms =
-                Terms { workers: one, connections: NonZeroUsize::new(9).expect("some"), keep_alive: SOON };
+            let options = ServerOptions {
+                workers: one,
+                connections: NonZeroUsize::new(9).expect("some"),
+                keep_alive: SOON,
+            };
             let patience = Patience { unanswered: UNANSWERED, silent: SILENT };
             let routes = |config: &mut ServiceConfig| {
                 let now_and_then = || async {
@@ -145,7 +163,7 @@ mod tests {
                 config.service(resource("/").route(get().to(HttpResponse::Ok)));
                 config.service(resource("/stream").route(get().to(now_and_then)));
             };
-            let server = serve_with(patience, listener, terms, routes).expect("a server");
+            let server = serve_with(patience, listener, options, routes).expect("a server");
             let handle = server.handle();
             let running = actix_web::rt::spawn(server);
             let done = tokio::task::spawn_blocking(move || client(address)).await;
@@ -155,14 +173,15 @@ mod tests {
         });
     }
 
-    /// Sends this, and reads until the server closes. Returns what it sent, and how long that took.
+    /// Sends `request` and reads until the server closes. Returns what the server sent, and how long that took.
     fn exchange(address: SocketAddr, request: &str) -> (String, Duration) {
         let begun = Instant::now();
         let mut stream = TcpStream::connect(address).expect("a connection");
         stream.set_read_timeout(Some(SOON)).expect("a timeout");
         stream.write_all(request.as_bytes()).expect("to send");
         let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer); // a reset is an end, too
+        // A reset ends the connection, too.
+        let _ = stream.read_to_end(&mut answer);
         (String::from_utf8_lossy(&answer).into_owned(), begun.elapsed())
     }
 
@@ -199,8 +218,11 @@ mod tests {
 
     #[test]
     fn patience_outlasts_kept_connections() {
-        let with =
-            |keep_alive| Terms { workers: NonZeroUsize::MIN, connections: NonZeroUsize::MIN, keep_alive };
+        let with = |keep_alive| ServerOptions {
+            workers: NonZeroUsize::MIN,
+            connections: NonZeroUsize::MIN,
+            keep_alive,
+        };
         assert_eq!(with(Duration::from_secs(75)).patience().silent, Duration::from_secs(90));
         assert_eq!(with(Duration::from_secs(600)).patience().silent, Duration::from_secs(615));
     }
