@@ -1,8 +1,6 @@
-//! What is said about a setting that cannot be used.
+//! The error for a setting that cannot be used.
 
 use std::fmt;
-
-use super::sources::Sources;
 
 /// A setting that cannot be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,7 +10,7 @@ pub struct SettingsError {
     pub key: String,
     /// What is wrong, without the value of a secret.
     pub problem: String,
-    /// Where the key is set, in words; `None` where it is not, or where the key says so itself.
+    /// Where the key is set, in words; `None` if it is not set, or if the key itself is the name of a file or variable.
     pub place: Option<String>,
 }
 
@@ -22,9 +20,9 @@ impl SettingsError {
         SettingsError { key: key.into(), problem: problem.to_string().replace('\n', " "), place: None }
     }
 
-    pub(super) fn found_in(self, sources: &Sources) -> Self {
-        let place = self.place.or_else(|| sources.place(&self.key).map(str::to_owned));
-        SettingsError { place, ..self }
+    /// Adds the place where the key is set, unless the error has one.
+    pub(super) fn found_at(self, place: Option<String>) -> Self {
+        SettingsError { place: self.place.or(place), ..self }
     }
 }
 

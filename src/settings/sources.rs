@@ -1,18 +1,19 @@
-//! Where each setting was found, for errors that say where to look: a line of the file, or a variable.
+//! Where each setting was found, a line of the file or a variable, so that errors can name the place.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use super::texts::{KNOWN_NAMES, key_of};
+use super::error::SettingsError;
+use super::keys::{KNOWN_NAMES, key_of};
 
-/// For each key that is set, the place that won, in words. Unknown keys are among them.
+/// The place of each key that is set, in words; of several places the one that wins. Unknown keys are among them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sources(HashMap<String, String>);
 
 impl Sources {
-    /// From the file's name and text, and the environment.
+    /// Finds the places in a file, given by its name and text, and in the environment.
     pub(super) fn of(file: Option<(&Path, &str)>, environment: &HashMap<String, String>) -> Self {
         let mut places = HashMap::new();
         if let Some((path, text)) = file
@@ -21,15 +22,21 @@ impl Sources {
             lines("", table.get_ref(), text, &path.display().to_string(), &mut places);
         }
         let set = || environment.iter().filter(|(_, text)| !text.is_empty()).map(|(name, _)| name);
-        // The names with our prefix win over those that operators know.
+        // Variables with our prefix win over the names that operators know.
         let known = KNOWN_NAMES.iter().filter(|(known, _)| set().any(|name| name == known));
         places.extend(known.map(|(name, key)| ((*key).to_owned(), format!("from {name}"))));
         places.extend(set().filter_map(|name| Some((key_of(name)?, format!("from {name}")))));
         Sources(places)
     }
 
-    /// Where the key is set; `None` where nowhere, or where the key is itself the name of what was read.
-    pub(super) fn place(&self, key: &str) -> Option<&str> {
+    /// The error with the place where its key is set.
+    pub(super) fn locate(&self, error: SettingsError) -> SettingsError {
+        let place = self.place(&error.key).map(str::to_owned);
+        error.found_at(place)
+    }
+
+    /// Where the key is set; `None` if it is not set, or if the key is itself the name of a file or variable.
+    fn place(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
     }
 }

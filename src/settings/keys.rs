@@ -1,0 +1,79 @@
+//! The keys of the settings with their defaults, and the variables that stand for them.
+
+use super::error::SettingsError;
+use crate::nearest::nearest;
+
+/// The keys, with their defaults; an empty default is none.
+pub(super) const KEYS: &[(&str, &str)] = &[
+    ("listen", "127.0.0.1:8000"),
+    ("workers", ""),
+    ("connections.keep_alive", "75s"),
+    ("connections.max", ""),
+    ("sqlite.path", "livecounter.db"),
+    ("redis.url", ""),
+    ("redis.wait_replicas", "0"),
+    ("redis.wait_timeout", "1s"),
+    ("grip.url", ""),
+    ("grip.verify_key", ""),
+    ("grip.prefix", ""),
+    ("fastly.service_id", ""),
+    ("fastly.api_key", ""),
+    ("fastly.api_url", "https://api.fastly.com"),
+    ("fastly.soft_purge", "true"),
+    ("publish.interval", "250ms"),
+    ("streams.keep_alive", "20s"),
+    ("cache.max_age", "10m"),
+    ("cache.stale_if_error", "1d"),
+    ("counters.known", ""),
+    ("access.amounts", "-1000..1000"),
+    ("limits.new_topics", ""),
+    ("limits.streams", ""),
+    ("limits.topics", ""),
+    ("limits.writes", ""),
+    ("trusted_proxies", ""),
+    ("log.format", "text"),
+    ("ops.listen", ""),
+];
+
+/// The keys whose value may be a list.
+pub(super) const LIST_KEYS: [&str; 2] = ["counters.known", "trusted_proxies"];
+
+/// Names that operators already know. They stand for a key unless `LIVECOUNTER__…` sets it too.
+pub(super) const KNOWN_NAMES: [(&str, &str); 5] = [
+    ("REDIS_URL", "redis.url"),
+    ("GRIP_URL", "grip.url"),
+    ("GRIP_VERIFY_KEY", "grip.verify_key"),
+    ("FASTLY_API_KEY", "fastly.api_key"),
+    ("FASTLY_SERVICE_ID", "fastly.service_id"),
+];
+
+/// The names that stand for no key of their own: a part of `listen`, and what is logged.
+pub(super) const OTHER_NAMES: [&str; 2] = ["PORT", "RUST_LOG"];
+
+/// `LIVECOUNTER__SECTION__KEY` of `section.key`.
+pub(super) fn env_name(key: &str) -> String {
+    format!("LIVECOUNTER__{}", key.replace('.', "__").to_uppercase())
+}
+
+/// The key that a variable with our prefix names.
+pub(super) fn key_of(name: &str) -> Option<String> {
+    Some(name.to_lowercase().strip_prefix("livecounter__")?.replace("__", "."))
+}
+
+/// Whether the path is that of a section, such as `redis`.
+pub(super) fn is_section(path: &str) -> bool {
+    KEYS.iter().any(|(key, _)| key.split_once('.').is_some_and(|(section, _)| section == path))
+}
+
+/// An unknown key. The error names the nearest setting or section, or else the only setting whose last part is the same.
+pub(super) fn no_such_setting(key: &str) -> SettingsError {
+    let known = || KEYS.iter().map(|(key, _)| *key);
+    let sections = known().filter_map(|key| key.split_once('.')).map(|(section, _)| section);
+    let last = |key: &str| key.rsplit('.').next().map(str::to_owned);
+    let mut of_that_name = known().filter(|known| last(known) == last(key));
+    let only = of_that_name.next().filter(|_| of_that_name.next().is_none());
+    match nearest(key, known().chain(sections)).or(only) {
+        Some(meant) => SettingsError::new(key, format_args!("no such setting; did you mean {meant}?")),
+        None => SettingsError::new(key, "no such setting"),
+    }
+}

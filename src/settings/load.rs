@@ -1,0 +1,389 @@
+//! Loads the settings from the file, the environment and the flags.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use super::Settings;
+use super::check::check;
+use super::error::SettingsError;
+use super::sources::Sources;
+use super::texts::Texts;
+use crate::limits;
+
+impl Settings {
+    /// The settings from an optional TOML file, the [`environment`] and the value of `--listen`.
+    pub fn load(
+        file: Option<&Path>,
+        environment: HashMap<String, String>,
+        listen: Option<&str>,
+    ) -> Result<Self, SettingsError> {
+        let name = || file.map(|path| path.display().to_string()).unwrap_or_default();
+        // The file is read here, because the library `config` treats a directory as a missing file and then looks for files of
+        // similar names.
+        let text = file.map(std::fs::read_to_string).transpose();
+        let text = text.map_err(|error| SettingsError::new(name(), error))?;
+        let file = file.zip(text.as_deref());
+        let sources = Sources::of(file, &environment);
+        Self::read(file, &environment, listen, &sources).map_err(|error| sources.locate(error))
+    }
+
+    fn read(
+        file: Option<(&Path, &str)>,
+        environment: &HashMap<String, String>,
+        listen: Option<&str>,
+        sources: &Sources,
+    ) -> Result<Self, SettingsError> {
+        let texts = Texts::gather(file, environment)?;
+        let port = environment.get("PORT").map(String::as_str).filter(|port| !port.is_empty());
+        let settings = Settings {
+            listen: address(&texts, port, listen)?,
+            workers: match texts.parse_optional("workers", AT_LEAST_1)? {
+                Some(workers) => workers,
+                None => std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            },
+            connections_keep_alive: texts.duration("connections.keep_alive")?,
+            connections_max: texts.parse_optional("connections.max", AT_LEAST_1)?,
+            sqlite_path: texts.get("sqlite.path").unwrap_or_default().into(),
+            redis_url: texts.secret("redis.url"),
+            redis_wait_replicas: texts.parse("redis.wait_replicas", "must be a whole number, 0 for none")?,
+            redis_wait_timeout: texts.duration("redis.wait_timeout")?,
+            grip_url: texts.secret("grip.url"),
+            grip_verify_key: texts.secret("grip.verify_key"),
+            grip_prefix: texts.get("grip.prefix").unwrap_or_default().to_owned(),
+            fastly_service_id: texts.get("fastly.service_id").map(str::to_owned),
+            fastly_api_key: texts.secret("fastly.api_key"),
+            fastly_api_url: texts.get("fastly.api_url").unwrap_or_default().to_owned(),
+            fastly_soft_purge: texts.parse("fastly.soft_purge", "must be true or false")?,
+            publish_interval: texts.duration("publish.interval")?,
+            streams_keep_alive: texts.duration("streams.keep_alive")?,
+            cache_max_age: texts.duration("cache.max_age")?,
+            cache_stale_if_error: texts.duration("cache.stale_if_error")?,
+            counters_known: texts.counter_ids("counters.known")?,
+            limits: limits(&texts)?,
+            log_format: texts.parse("log.format", "must be text or json")?,
+            ops_listen: texts.parse_optional("ops.listen", ADDRESS)?,
+            sources: sources.clone(),
+        };
+        check(&settings)?;
+        Ok(settings)
+    }
+
+    /// The error with the place where its key is set.
+    pub fn locate(&self, error: SettingsError) -> SettingsError {
+        self.sources.locate(error)
+    }
+}
+
+/// What is wrong with a text that is no number of things.
+const AT_LEAST_1: &str = "must be a whole number of at least 1";
+/// What is wrong with a text that is no address.
+const ADDRESS: &str = "must be ADDRESS:PORT, such as 127.0.0.1:8000 or [::1]:8000; names are not looked up";
+
+/// The address of `--listen`, or else the setting `listen`, of which `PORT` replaces only the port.
+fn address(texts: &Texts, port: Option<&str>, flag: Option<&str>) -> Result<SocketAddr, SettingsError> {
+    if let Some(flag) = flag {
+        return flag.parse().map_err(|_| SettingsError::new("--listen", ADDRESS));
+    }
+    let mut address: SocketAddr = texts.parse("listen", ADDRESS)?;
+    if let Some(port) = port {
+        address.set_port(port.parse().map_err(|_| SettingsError::new("PORT", "must be a port number"))?);
+    }
+    Ok(address)
+}
+
+/// What one client may take, and which proxies name the client.
+fn limits(texts: &Texts) -> Result<limits::Options, SettingsError> {
+    Ok(limits::Options {
+        amounts: texts.parse("access.amounts", &limits::ParseAmountsError.to_string())?,
+        new_topics: texts.parse_optional("limits.new_topics", &limits::ParseRateError.to_string())?,
+        streams: texts.parse_optional("limits.streams", AT_LEAST_1)?,
+        topics: texts.parse_optional("limits.topics", AT_LEAST_1)?,
+        trusted_proxies: texts.trusted_proxies("trusted_proxies")?,
+        writes: texts.parse_optional("limits.writes", &limits::ParseRateError.to_string())?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn load(environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        load_with(None, environment, None)
+    }
+
+    fn load_with(
+        file: Option<&str>,
+        environment: &[(&str, &str)],
+        listen: Option<&str>,
+    ) -> Result<Settings, SettingsError> {
+        let environment = environment.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        let on_disk = file.map(|text| {
+            let mut file = tempfile::NamedTempFile::new().expect("a file");
+            file.write_all(text.as_bytes()).expect("to write it");
+            file
+        });
+        Settings::load(on_disk.as_ref().map(|file| file.path()), environment, listen)
+    }
+
+    const SQLITE_PATH_PROBLEM: &str = "sqlite.path: must be the path of a file, such as livecounter.db: SQLite's :memory: and \
+         file: are not meant here, and would each be the name of a file";
+    const KEEP_ALIVE_PROBLEM: &str = "streams.keep_alive: must be whole seconds, from 1s to 55s";
+
+    fn problem(environment: &[(&str, &str)]) -> String {
+        load(environment).expect_err("a refusal").to_string()
+    }
+
+    #[test]
+    fn nothing_needs_to_be_set() {
+        let settings = load(&[]).expect("defaults");
+        assert_eq!(settings.listen.to_string(), "127.0.0.1:8000");
+        assert_eq!(settings.sqlite_path, Path::new("livecounter.db"));
+        assert_eq!(settings.publish_interval, Duration::from_millis(250));
+        assert_eq!(settings.streams_keep_alive, Duration::from_secs(20));
+        assert_eq!(settings.cache_max_age, Duration::from_secs(600));
+        assert_eq!(settings.cache_stale_if_error, Duration::from_secs(86_400));
+        assert!(settings.redis_url.is_none() && settings.counters_known.is_none());
+        assert_eq!((settings.redis_wait_replicas, settings.redis_wait_timeout), (0, Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn flags_beat_the_environment_which_beats_the_file() {
+        let file = "listen = \"127.0.0.1:1\"\nworkers = 3\n[publish]\ninterval = \"1s\"\n";
+        let of_file = load_with(Some(file), &[], None).expect("settings");
+        assert_eq!((of_file.listen.port(), of_file.workers.get()), (1, 3));
+        assert_eq!(of_file.publish_interval, Duration::from_secs(1));
+        let environment = [("LIVECOUNTER__LISTEN", "127.0.0.1:2"), ("LIVECOUNTER__PUBLISH__INTERVAL", "0ms")];
+        let of_env = load_with(Some(file), &environment, None).expect("settings");
+        assert_eq!((of_env.listen.port(), of_env.publish_interval), (2, Duration::ZERO));
+        let of_flag = load_with(Some(file), &environment, Some("127.0.0.1:3")).expect("settings");
+        assert_eq!(of_flag.listen.port(), 3);
+    }
+
+    #[test]
+    fn port_changes_the_port_alone() {
+        let settings = load(&[("PORT", "9000"), ("LIVECOUNTER__LISTEN", "0.0.0.0:8000")]).expect("settings");
+        assert_eq!(settings.listen.to_string(), "0.0.0.0:9000");
+    }
+
+    #[test]
+    fn the_names_operators_know_stand_for_keys_and_empty_ones_for_nothing() {
+        let environment =
+            [("REDIS_URL", "redis://r"), ("GRIP_URL", "http://p:5561/"), ("FASTLY_API_KEY", "")];
+        let settings = load(&environment).expect("settings");
+        assert_eq!(settings.redis_url, Some("redis://r".into()));
+        assert_eq!(settings.grip_url, Some("http://p:5561/".into()));
+        assert!(settings.fastly_api_key.is_none());
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        for (environment, expected) in [
+            (
+                ("LIVECOUNTER__PUBLISH__INTERVALL", "1s"),
+                "publish.intervall: no such setting; did you mean publish.interval?",
+            ),
+            (("LIVECOUNTER__MAX_AGE", "1s"), "max_age: no such setting; did you mean cache.max_age?"),
+            (("LIVECOUNTER__KEEP_ALIVE", "1s"), "keep_alive: no such setting"),
+            (("livecounter__Workres", "1"), "workres: no such setting; did you mean workers?"),
+            (
+                ("LIVECOUNTER__PUBLISH__INTERVAL", "soon"),
+                "publish.interval: must be a duration like 250ms, 1s, 10m (minutes), 2h or 1d",
+            ),
+            (("LIVECOUNTER__PUBLISH__INTERVAL", "61m"), "publish.interval: must be at most 1h"),
+            (
+                ("LIVECOUNTER__CACHE__MAX_AGE", "1500ms"),
+                "cache.max_age: must be whole seconds: caches know no others",
+            ),
+            (("LIVECOUNTER__STREAMS__KEEP_ALIVE", "0s"), KEEP_ALIVE_PROBLEM),
+            (("LIVECOUNTER__STREAMS__KEEP_ALIVE", "1500ms"), KEEP_ALIVE_PROBLEM),
+            (("LIVECOUNTER__STREAMS__KEEP_ALIVE", "56s"), KEEP_ALIVE_PROBLEM),
+            (
+                ("LIVECOUNTER__COUNTERS__KNOWN", ","),
+                "counters.known: must name a counter: with an empty list all are 404",
+            ),
+            (
+                ("GRIP_VERIFY_KEY", "hush"),
+                "grip.verify_key: verifies the signatures of the proxies in grip.url: set GRIP_URL too",
+            ),
+            (("LIVECOUNTER__WORKERS", "0"), "workers: must be a whole number of at least 1"),
+            (("PORT", "http"), "PORT: must be a port number"),
+            (("LIVECOUNTER__FASTLY__SOFT_PURGE", "1"), "fastly.soft_purge: must be true or false"),
+            (("LIVECOUNTER__LOG__FORMAT", "xml"), "log.format: must be text or json"),
+            (
+                ("LIVECOUNTER__COUNTERS__KNOWN", "1,a/b"),
+                "counters.known: a counter id consists of A-Z a-z 0-9 . _ ~ -, character 2 is another",
+            ),
+            (
+                ("FASTLY_API_KEY", "hush"),
+                "fastly.service_id: purging needs both fastly.service_id and fastly.api_key",
+            ),
+            (
+                ("LIVECOUNTER__REDIS__WAIT_REPLICAS", "all"),
+                "redis.wait_replicas: must be a whole number, 0 for none",
+            ),
+            (
+                ("LIVECOUNTER__REDIS__WAIT_REPLICAS", "1"),
+                "redis.wait_replicas: only a Redis has replicas: set REDIS_URL",
+            ),
+            (("LIVECOUNTER__REDIS__WAIT_TIMEOUT", "0s"), "redis.wait_timeout: must be between 1ms and 10s"),
+            (("LIVECOUNTER__GRIP__PREFIX", "a;b"), "grip.prefix: consists of A-Z a-z 0-9 . _ - ~ : /"),
+            (("LIVECOUNTER__SQLITE__PATH", ":memory:"), SQLITE_PATH_PROBLEM),
+            (("LIVECOUNTER__SQLITE__PATH", "file:x.db?mode=memory"), SQLITE_PATH_PROBLEM),
+            (("LIVECOUNTER__GRIP__PREFIX", "eu-"), "grip.prefix: must end with : or /, as in eu:"),
+            (
+                ("LIVECOUNTER__GRIP__PREFIX", "eu:"),
+                "grip.prefix: stands before a proxy's channels: set GRIP_URL too",
+            ),
+        ] {
+            let (name, _) = environment;
+            // The one is its own name, the other misses a key that is not set.
+            let place = match name {
+                "PORT" | "FASTLY_API_KEY" => String::new(),
+                name => format!(" (from {name})"),
+            };
+            assert_eq!(problem(&[environment]), format!("{expected}{place}"));
+        }
+        assert!(problem(&[("REDIS_URL", "redis://:hush@r")]).starts_with("grip.url: REDIS_URL makes"));
+    }
+
+    #[test]
+    fn durations_are_whole_milliseconds_up_to_their_bound_and_never_months() {
+        for key in [
+            "PUBLISH__INTERVAL",
+            "STREAMS__KEEP_ALIVE",
+            "CACHE__MAX_AGE",
+            "CACHE__STALE_IF_ERROR",
+            "REDIS__WAIT_TIMEOUT",
+        ] {
+            let name = format!("LIVECOUNTER__{key}");
+            for text in ["10M", "1us", "1000001ns", "10", "-1s", "1e3s"] {
+                let problem = problem(&[(&name, text)]);
+                assert!(problem.contains("must be a duration like 250ms"), "{text}: {problem}");
+            }
+        }
+        let hour = load(&[("LIVECOUNTER__PUBLISH__INTERVAL", "1h")]).expect("settings");
+        assert_eq!(hour.publish_interval, Duration::from_secs(3600));
+        let none = load(&[("LIVECOUNTER__PUBLISH__INTERVAL", "0")]).expect("settings");
+        assert_eq!(none.publish_interval, Duration::ZERO);
+    }
+
+    #[test]
+    fn known_counters_come_as_a_list_or_as_a_text() {
+        let ids = |settings: Settings| {
+            settings.counters_known.map(|ids| ids.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        let of_file = load_with(Some("[counters]\nknown = [\"1\", \"2\"]"), &[], None).expect("settings");
+        assert_eq!(ids(of_file), Some(vec!["1".into(), "2".into()]));
+        let of_env = load(&[("LIVECOUNTER__COUNTERS__KNOWN", "1,2")]).expect("settings");
+        assert_eq!(ids(of_env), Some(vec!["1".into(), "2".into()]));
+    }
+
+    #[test]
+    fn limits_are_off_until_they_are_set() {
+        let limits = load(&[]).expect("settings").limits;
+        assert!(limits.trusted_proxies.is_empty() && limits.are_off());
+        assert_eq!(limits.amounts, "-1000..1000".parse().expect("amounts"));
+        let file = "trusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n[limits]\nstreams = 20\n";
+        let of_file = load_with(Some(file), &[], None).expect("settings").limits;
+        assert!(!of_file.are_off());
+        assert_eq!(of_file.streams.map(|streams| streams.get()), Some(20));
+        let environment =
+            [("LIVECOUNTER__TRUSTED_PROXIES", "10.0.0.0/8, ::1"), ("LIVECOUNTER__LIMITS__STREAMS", "20")];
+        let of_env = load(&environment).expect("settings").limits;
+        assert_eq!(of_env.trusted_proxies, of_file.trusted_proxies);
+        assert_eq!(of_env.streams, of_file.streams);
+    }
+
+    #[test]
+    fn limits_that_are_none_are_refused() {
+        for (environment, expected) in [
+            (("LIVECOUNTER__LIMITS__TOPICS", "many"), "limits.topics: must be a whole number of at least 1"),
+            (("LIVECOUNTER__LIMITS__STREAMS", "0"), "limits.streams: must be a whole number of at least 1"),
+            (
+                ("LIVECOUNTER__LIMITS__WRITES", "50"),
+                "limits.writes: must be a rate of 1 to 1000000 in a second, a minute or an hour, such as 50/s, 100/m \
+                 or 1000/h",
+            ),
+            (
+                ("LIVECOUNTER__LIMITS__NEW_TOPICS", "0/s"),
+                "limits.new_topics: must be a rate of 1 to 1000000 in a second, a minute or an hour, such as 50/s, \
+                 100/m or 1000/h",
+            ),
+            (
+                ("LIVECOUNTER__ACCESS__AMOUNTS", "1000"),
+                "access.amounts: must be LEAST..GREATEST, such as -1000..1000, with another number than 0, within \
+                 ±9007199254740991",
+            ),
+            (
+                ("LIVECOUNTER__TRUSTED_PROXIES", "10.0.0.1,proxy"),
+                "trusted_proxies: \"proxy\" is neither an address, such as 10.0.0.1 or fd00::1, nor a range, such as \
+                 10.0.0.0/8 or fd00::/8",
+            ),
+            (
+                ("LIVECOUNTER__TRUSTED_PROXIES", "10.0.0.1/8"),
+                "trusted_proxies: 10.0.0.1/8 names an address within the range 10.0.0.0/8: write the one or the other",
+            ),
+        ] {
+            assert_eq!(problem(&[environment]), format!("{expected} (from {})", environment.0));
+        }
+    }
+
+    #[test]
+    fn a_broken_file_is_one_line_that_names_the_place_and_not_the_secret() {
+        for text in
+            ["[fastly]\napi_key = \"hush", "[fastly]\napi_key = hush", "[fastly]\napi_key = \"a\" \"hush\""]
+        {
+            let error = load_with(Some(text), &[], None).expect_err("a refusal").to_string();
+            assert!(!error.contains('\n'), "{error}");
+            assert!(error.contains("line 2"), "{error}");
+            assert!(!error.contains("hush"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_list_where_one_value_belongs_is_refused() {
+        let error = load_with(Some("[redis]\nurl = [\"redis://a\"]"), &[], None).expect_err("a refusal");
+        assert_eq!(error.problem, "must be a single value, not a list");
+        assert!(error.place.is_some_and(|place| place.starts_with("line 2 of ")));
+    }
+
+    #[test]
+    fn a_section_that_there_is_none_of_is_refused_even_where_it_is_empty() {
+        for (file, expected) in [
+            ("[redsi]", "redsi: no such setting; did you mean redis? (line 1 of "),
+            ("\n[redis.urls]", "redis.urls: no such setting; did you mean redis.url? (line 2 of "),
+            ("[[redsi]]", "redsi: no such setting; did you mean redis? (line 1 of "),
+            ("[elsewhere]\nx = 1", "elsewhere.x: no such setting (line 2 of "),
+            ("[grip.url]", "grip.url: must be a value, not a section (line 1 of "),
+            ("sqlite.path = \"\"", "sqlite.path: must be the path of a file, such as livecounter.db: "),
+            ("sqlite.path = \"./:memory:\"\nx = 1", "x: no such setting (line 2 of "),
+            ("counters.known = {}", "counters.known: must be a value, not a section (line 1 of "),
+        ] {
+            let error = load_with(Some(file), &[], None).expect_err("a refusal").to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+        load_with(Some("[redis]\n[counters]\n"), &[], None).expect("sections that there are");
+    }
+
+    #[test]
+    fn an_empty_variable_overrides_nothing() {
+        let environment =
+            [("LIVECOUNTER__REDIS__URL", ""), ("REDIS_URL", "redis://r"), ("GRIP_URL", "http://p:5561/")];
+        assert_eq!(load(&environment).expect("settings").redis_url, Some("redis://r".into()));
+        assert!(
+            problem(&[("REDIS_URL", "redis://r"), ("GRIP_URL", " ")])
+                .starts_with("grip.url: REDIS_URL makes")
+        );
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let settings = load(&[("GRIP_URL", "http://p:5561/?key=hush")]).expect("settings");
+        assert!(!format!("{settings:?}").contains("hush"));
+    }
+}
