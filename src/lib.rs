@@ -1,4 +1,4 @@
-//! livecounter: counters that everybody can watch changing.
+//! livecounter: shared counters with live updates over HTTP.
 //!
 //! The map; imports only go down (`tests/api/layers.rs` holds the table):
 //!
@@ -15,7 +15,7 @@
 //! - [`hub`]: in-process listeners, for the embedded mode.
 //! - [`sse`]: the only encoder of Server-Sent Events.
 //! - [`log`]: when a line of the log is due, and what caused an error.
-//! - [`nearest`]: which known name a mistyped one was meant to be.
+//! - [`nearest`]: which known name a mistyped name was meant to be.
 //! - [`domain`]: ids, amounts, topics, revisions.
 //! - [`settings`] and [`telemetry`]: for the binary and [`app`].
 

@@ -1,7 +1,7 @@
-//! Which known name a mistyped one was meant to be: for errors about names that nobody knows.
+//! Which known name a mistyped name was meant to be, for errors about unknown names.
 
-/// The known name that is nearest to `word`, the first of several; `None` where none is near: more than a third of its characters would
-/// have to be changed, left out, added or swapped with their neighbour. Capitals do not matter.
+/// The known name that is nearest to `word`, or the first of several that are equally near. `None` if more than a third of the
+/// characters would have to be changed, left out, added or swapped with their neighbour. Capitals do not matter.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word: Vec<char> = word.chars().map(|c| c.to_ascii_lowercase()).take(LONGEST + 1).collect();
     if word.len() > LONGEST {
@@ -16,12 +16,13 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     with_distance.min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
-/// A longer word is compared with nothing: whoever sends it decides how much work it is.
+/// A longer word is compared with no name, so that a client cannot cause much work with a long word.
 const LONGEST: usize = 64;
 
-/// How many single changes make one word the other (optimal string alignment).
+/// How many single changes turn one word into the other (optimal string alignment).
 fn distance(one: &[char], other: &[char]) -> usize {
-    // Rows of the table of distances between beginnings: the one before the last, the last, and the present one.
+    // The table of distances between the beginnings of both words is computed by rows. Three rows are kept: the one before the
+    // last, the last, and the present one.
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=other.len()).collect();
     for (i, a) in one.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Logs: for people through env_logger, for machines as JSON through tracing-subscriber. `RUST_LOG` filters both.
+//! Writes the log: for people through env_logger, for machines as JSON through tracing-subscriber. `RUST_LOG` filters both.
 
 use std::fmt;
 use std::io::stderr;
@@ -12,12 +12,12 @@ use tracing_subscriber::{EnvFilter, Registry};
 
 use crate::settings::LogFormat;
 
-/// What is logged where `RUST_LOG` says nothing.
-/// Not what the parser of requests refuses, at level error: anybody can send that, at any rate. Nor each certificate that
-/// is not trusted, at level error, too: whoever connects says it, once.
+/// The filter if `RUST_LOG` is not set. It leaves out two kinds of lines that have level error. `actix_http` logs each request
+/// that it cannot parse, and any client can send these at any rate. `rustls_platform_verifier` logs each certificate that is
+/// not trusted, and the part of this service that connects logs that once.
 const DEFAULT_FILTER: &str = "info,actix_server=warn,actix_http=off,rustls_platform_verifier=off";
 
-/// Starts logging; for the whole process, so only the binary calls it. A second call changes nothing.
+/// Starts the log of the whole process; only the program calls it. A second call changes nothing.
 pub fn init(format: LogFormat) {
     // An empty variable counts as not set.
     let filter = std::env::var("RUST_LOG").ok().filter(|filter| !filter.trim().is_empty());
@@ -35,19 +35,19 @@ pub fn init(format: LogFormat) {
                 .flatten_event(true)
                 .with_env_filter(filter)
                 .with_writer(stderr)
-                // Where nobody reads the log any more, there is nowhere to say so, and trying panics.
+                // If standard error is closed, the error cannot be written either, and trying to write it panics.
                 .log_internal_errors(false)
                 .try_init();
         }
     }
 }
 
-/// Hands events to env_logger, each with its message alone: that says it all, the fields are for machines. (tracing's own
-/// feature "log" would append them.)
+/// Passes events to env_logger, each with only its message: the message says everything, and the fields are for machines.
+/// (The feature "log" of `tracing` would append the fields.)
 struct MessageAlone;
 
 impl<S: Subscriber> Layer<S> for MessageAlone {
-    /// So that what nobody wants is known at once.
+    /// Lets tracing skip disabled levels cheaply.
     fn max_level_hint(&self) -> Option<LevelFilter> {
         Some(log::max_level().as_trace())
     }

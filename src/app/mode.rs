@@ -1,4 +1,4 @@
-//! Which way the service runs, in words for the log: what the settings have come to.
+//! How the service runs with its settings, in words for the log.
 
 use crate::fastly::Purger;
 use crate::grip::Endpoint;
@@ -8,7 +8,8 @@ use crate::store::redis::describe;
 /// One line, without secrets: where the counters are, who holds streams, whether a cache is purged.
 pub(super) fn mode(settings: &Settings, endpoints: &[Endpoint], purger: Option<&Purger>) -> String {
     let store = match &settings.redis_url {
-        Some(url) => describe(url.expose()).unwrap_or_default(), // it has been accepted
+        // The URL was accepted before, so it can be described.
+        Some(url) => describe(url.expose()).unwrap_or_default(),
         None => {
             let path = &settings.sqlite_path;
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());

@@ -1,4 +1,4 @@
-//! `livecounter prune`: removes what nobody has changed for long, from whichever store the settings name.
+//! `livecounter prune`: removes topics that have not changed for long from the store that the settings name.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,10 +9,10 @@ use crate::settings::{Settings, SettingsError};
 use crate::store::redis::RedisStore;
 use crate::store::{Pruned, StoreError, sqlite};
 
-/// One call may wait for an answer as long as this.
+/// How long one call to Redis may wait for its answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How often it is said how far it has come.
-const TOLD_EVERY: Duration = Duration::from_secs(1);
+/// The time between two reports of progress.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
 const DAY_MS: u64 = 24 * 3600 * 1000;
 
 /// A day by the calendar; it begins at midnight UTC.
@@ -23,40 +23,40 @@ pub struct Day {
     day: u8,
 }
 
-/// The text is no day that has begun.
+/// Why a text is not a day that has begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseDayError {
-    /// Not as `2026-01-31`, or there is no such day.
+    /// The text is not written as `2026-01-31`, or there is no such day.
     #[error("must be a day, such as 2026-01-31")]
     Malformed,
-    /// All topics would be older.
+    /// The day has not begun, so all topics would be older.
     #[error("must not lie ahead")]
     Ahead,
 }
 
-/// Why pruning has ended before its end. What was removed stays removed.
+/// Why pruning has stopped early. Topics that were removed before stay removed.
 #[derive(Debug, thiserror::Error)]
 pub enum PruneError {
     /// A setting cannot be used, or the file that it names is in use.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// Redis has not answered.
+    /// Redis has not answered, or has answered with an error.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Counts the topics that have not changed since the beginning of a day, and with `remove` removes them; tells `progress` how
-/// far it has come, each second. Returns what has become of it, as a sentence.
+/// Counts the topics that have not changed since the beginning of a day, and removes them if `remove` is set. Calls `progress`
+/// once a second with the counts so far. Returns the result as a sentence.
 pub async fn prune(
     settings: &Settings,
     before: Day,
     remove: bool,
     progress: impl Fn(&str),
 ) -> Result<String, PruneError> {
-    let mut told = Instant::now();
-    let tell = |so_far: Pruned| {
-        if told.elapsed() >= TOLD_EVERY {
-            told = Instant::now();
+    let mut reported = Instant::now();
+    let report = |so_far: Pruned| {
+        if reported.elapsed() >= REPORT_EVERY {
+            reported = Instant::now();
             progress(&format!(
                 "{} topics looked at, {} of them have not changed since",
                 so_far.seen, so_far.old
@@ -68,9 +68,9 @@ pub async fn prune(
         Some(url) => {
             let store = RedisStore::connect(url.expose(), TIMEOUT);
             let store = store.map_err(|error| settings.locate(SettingsError::new("redis.url", error)))?;
-            store.prune(before.begins_ms(), remove, tell).await?
+            store.prune(before.begins_ms(), remove, report).await?
         }
-        None => sqlite::prune(&settings.sqlite_path, before.begins_ms(), remove, tell)
+        None => sqlite::prune(&settings.sqlite_path, before.begins_ms(), remove, report)
             .map_err(|error| settings.locate(SettingsError::new("sqlite.path", error)))?,
     };
     Ok(if remove {
@@ -81,7 +81,7 @@ pub async fn prune(
 }
 
 impl Day {
-    /// Milliseconds from 1970 to its beginning.
+    /// The milliseconds from 1970 to the beginning of the day.
     fn begins_ms(self) -> u64 {
         let years = 1970..self.year;
         let days = years.map(|year| if is_leap(year) { 366 } else { 365 }).sum::<u64>();
