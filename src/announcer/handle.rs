@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::pending_topics::{Class, PendingTopics};
+use super::pending_topics::{PendingTopics, Precedence};
 use super::stats::Stats;
 use crate::domain::Topic;
 use crate::store::Announcement;
@@ -16,9 +16,9 @@ pub(super) const LEASE: Duration = Duration::from_secs(6);
 
 /// The handle by which the rest of the program speaks to the announcer. Cheap to clone.
 #[derive(Clone)]
-pub struct Announcer(Arc<Shared>);
+pub struct Announcer(Arc<AnnouncerState>);
 
-struct Shared {
+struct AnnouncerState {
     interval: Duration,
     pending_topics: Mutex<PendingTopics>,
     wake: Notify,
@@ -28,28 +28,28 @@ struct Shared {
 impl Announcer {
     pub(super) fn new(interval: Duration) -> Self {
         let (pending_topics, wake, stats) = (Mutex::default(), Notify::new(), Arc::default());
-        Announcer(Arc::new(Shared { interval, pending_topics, wake, stats }))
+        Announcer(Arc::new(AnnouncerState { interval, pending_topics, wake, stats }))
     }
 
     /// Says that topics have changed in the store. Returns at once; a topic that is on its way already costs no more
     /// than a look-up.
     pub fn changed(&self, topics: Vec<Topic>) {
-        self.note(topics, Class::Known);
+        self.note(topics, Precedence::Known);
     }
 
     /// The same for topics that were created by a change: those that there were before go first.
     pub fn created(&self, topics: Vec<Topic>) {
-        self.note(topics, Class::New);
+        self.note(topics, Precedence::New);
     }
 
-    fn note(&self, topics: Vec<Topic>, class: Class) {
+    fn note(&self, topics: Vec<Topic>, precedence: Precedence) {
         if topics.is_empty() {
             return;
         }
         let mut pending_topics = self.pending_topics();
         let mut wake = false;
         for topic in topics {
-            wake |= pending_topics.changed(topic, class);
+            wake |= pending_topics.changed(topic, precedence);
         }
         drop(pending_topics);
         if wake {
@@ -63,7 +63,7 @@ impl Announcer {
             let pending_topics = self.pending_topics();
             topics.into_iter().filter(|topic| !pending_topics.knows(topic)).collect()
         };
-        self.note(unknown, Class::Left);
+        self.note(unknown, Precedence::Left);
     }
 
     /// Announces what an addition has claimed already (see [`Announcer::claim_at_once`]), in this order.

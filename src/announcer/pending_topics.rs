@@ -5,7 +5,7 @@ use std::collections::{BinaryHeap, HashMap};
 
 use tokio::time::Instant;
 
-pub(super) use super::ready::Class;
+pub(super) use super::ready::Precedence;
 use super::ready::Ready;
 use crate::domain::Topic;
 use crate::store::Announcement;
@@ -15,13 +15,13 @@ use crate::store::Announcement;
 pub(super) struct PendingTopics {
     /// What additions have claimed in their own step; in order.
     pub(super) claimed: Vec<(Topic, Vec<Announcement>)>,
-    topics: HashMap<Topic, State>,
+    topics: HashMap<Topic, TopicState>,
     ready: Ready,
     gates: BinaryHeap<Reverse<Gate>>,
 }
 
 #[derive(Debug)]
-struct State {
+struct TopicState {
     /// It has changed since it was taken for a round.
     again: bool,
     place: Place,
@@ -30,7 +30,7 @@ struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     /// It waits for a round.
-    Ready(Class),
+    Ready(Precedence),
     InRound,
     /// Its gate is known to be shut.
     Resting,
@@ -46,22 +46,25 @@ struct Gate {
 impl PendingTopics {
     /// Notes a change. Returns whether somebody has to be woken for it: only for the first that is ready, as who was
     /// woken for it, or has no room for it yet, looks at all that have come by then.
-    pub(super) fn changed(&mut self, topic: Topic, class: Class) -> bool {
+    pub(super) fn changed(&mut self, topic: Topic, precedence: Precedence) -> bool {
         let first = self.ready.len() == 0;
         match self.topics.get_mut(&topic) {
             None => {
-                self.topics.insert(topic.clone(), State { again: false, place: Place::Ready(class) });
-                self.ready.push(topic, class);
+                self.topics
+                    .insert(topic.clone(), TopicState { again: false, place: Place::Ready(precedence) });
+                self.ready.push(topic, precedence);
                 first
             }
             // What others have left behind has changed here: it is no later than what was not left. A new topic stays
             // new until it has been announced.
-            Some(State { place: Place::Ready(was @ Class::Left), .. }) if class == Class::Known => {
-                *was = class;
-                self.ready.moves(topic, Class::Left, class);
+            Some(TopicState { place: Place::Ready(was @ Precedence::Left), .. })
+                if precedence == Precedence::Known =>
+            {
+                *was = precedence;
+                self.ready.moves(topic, Precedence::Left, precedence);
                 false
             }
-            Some(State { place: Place::Ready(_), .. }) => false,
+            Some(TopicState { place: Place::Ready(_), .. }) => false,
             Some(known) => {
                 known.again = true;
                 false
@@ -72,8 +75,8 @@ impl PendingTopics {
     /// Up to `limit` topics that are ready, for a round; `None` if there are none.
     pub(super) fn take(&mut self, limit: usize) -> Option<Vec<Topic>> {
         let topics = &mut self.topics;
-        let taken = self.ready.take(limit, |topic, class| match topics.get_mut(topic) {
-            Some(state) if state.place == Place::Ready(class) => {
+        let taken = self.ready.take(limit, |topic, precedence| match topics.get_mut(topic) {
+            Some(state) if state.place == Place::Ready(precedence) => {
                 state.place = Place::InRound;
                 true
             }
@@ -116,7 +119,7 @@ impl PendingTopics {
 
     /// How many topics wait for a round before those that are new.
     pub(super) fn ready_before_new(&self) -> usize {
-        self.ready.len() - self.ready.len_of(Class::New)
+        self.ready.len() - self.ready.len_of(Precedence::New)
     }
 
     /// How many topics are here.
@@ -126,7 +129,7 @@ impl PendingTopics {
 
     /// Whether nothing is left to announce.
     pub(super) fn is_quiet(&self) -> bool {
-        let quiet = |state: &State| state.place == Place::Resting && !state.again;
+        let quiet = |state: &TopicState| state.place == Place::Resting && !state.again;
         self.claimed.is_empty() && self.topics.values().all(quiet)
     }
 
@@ -134,8 +137,8 @@ impl PendingTopics {
         match self.topics.get_mut(&topic) {
             Some(state) if state.again => {
                 // Announced before, or asked about: it is new no more.
-                *state = State { again: false, place: Place::Ready(Class::Known) };
-                self.ready.push(topic, Class::Known);
+                *state = TopicState { again: false, place: Place::Ready(Precedence::Known) };
+                self.ready.push(topic, Precedence::Known);
             }
             _ => {
                 self.topics.remove(&topic);
@@ -177,9 +180,12 @@ mod tests {
     #[test]
     fn a_topic_in_a_round_is_not_taken_twice_but_comes_again_when_it_changed() {
         let mut pending_topics = PendingTopics::default();
-        assert!(pending_topics.changed(topic("a"), Class::Known));
+        assert!(pending_topics.changed(topic("a"), Precedence::Known));
         assert_eq!(pending_topics.take(9), Some(vec![topic("a")]));
-        assert!(!pending_topics.changed(topic("a"), Class::Known), "it is on its way: nobody needs waking");
+        assert!(
+            !pending_topics.changed(topic("a"), Precedence::Known),
+            "it is on its way: nobody needs waking"
+        );
         assert_eq!(pending_topics.take(9), None);
         pending_topics.rest(topic("a"), None, false);
         assert_eq!(pending_topics.take(9), Some(vec![topic("a")]));
@@ -191,11 +197,11 @@ mod tests {
     fn a_shut_gate_holds_changes_back_until_it_opens() {
         let (mut pending_topics, now) = (PendingTopics::default(), Instant::now());
         let opens = now + Duration::from_millis(250);
-        pending_topics.changed(topic("a"), Class::Known);
+        pending_topics.changed(topic("a"), Precedence::Known);
         pending_topics.take(9);
         pending_topics.rest(topic("a"), Some(opens), false);
         assert!(pending_topics.is_quiet());
-        pending_topics.changed(topic("a"), Class::Known);
+        pending_topics.changed(topic("a"), Precedence::Known);
         assert!(!pending_topics.is_quiet());
         assert_eq!((pending_topics.open_gates(now), pending_topics.take(9)), (Some(opens), None));
         assert_eq!(
@@ -207,7 +213,7 @@ mod tests {
     #[test]
     fn a_quiet_topic_is_forgotten_when_its_gate_opens() {
         let (mut pending_topics, now) = (PendingTopics::default(), Instant::now());
-        pending_topics.changed(topic("a"), Class::Known);
+        pending_topics.changed(topic("a"), Precedence::Known);
         pending_topics.take(9);
         pending_topics.rest(topic("a"), Some(now), false);
         assert_eq!(pending_topics.len(), 1);
@@ -219,7 +225,7 @@ mod tests {
     fn gates_open_in_the_order_of_time_and_rounds_are_bounded() {
         let (mut pending_topics, now) = (PendingTopics::default(), Instant::now());
         for (name, ms) in [("a", 30), ("b", 10), ("c", 20)] {
-            pending_topics.changed(topic(name), Class::Known);
+            pending_topics.changed(topic(name), Precedence::Known);
             pending_topics.take(1);
             pending_topics.rest(topic(name), Some(now + Duration::from_millis(ms)), true);
         }
@@ -235,8 +241,10 @@ mod tests {
     #[test]
     fn a_known_topic_passes_new_ones_and_what_was_left_behind() {
         let mut pending_topics = PendingTopics::default();
-        for (name, class) in [("new", Class::New), ("left", Class::Left), ("known", Class::Known)] {
-            pending_topics.changed(topic(name), class);
+        for (name, precedence) in
+            [("new", Precedence::New), ("left", Precedence::Left), ("known", Precedence::Known)]
+        {
+            pending_topics.changed(topic(name), precedence);
         }
         assert_eq!(names(pending_topics.take(1)), ["known"]);
         assert_eq!(names(pending_topics.take(2)), ["left", "new"]);
@@ -247,9 +255,9 @@ mod tests {
     fn what_was_left_behind_and_changes_here_is_as_any_other() {
         let mut pending_topics = PendingTopics::default();
         for n in 0..100 {
-            pending_topics.changed(topic(&format!("left-{n}")), Class::Left);
+            pending_topics.changed(topic(&format!("left-{n}")), Precedence::Left);
         }
-        assert!(!pending_topics.changed(topic("left-70"), Class::Known));
+        assert!(!pending_topics.changed(topic("left-70"), Precedence::Known));
         assert_eq!(pending_topics.ready_before_new(), 100);
         assert_eq!(names(pending_topics.take(1)), ["left-70"]);
         let rest: Vec<String> =
@@ -260,12 +268,12 @@ mod tests {
     #[test]
     fn a_new_topic_stays_new_until_it_has_been_announced() {
         let mut pending_topics = PendingTopics::default();
-        pending_topics.changed(topic("new"), Class::New);
-        pending_topics.changed(topic("new"), Class::Known);
-        pending_topics.changed(topic("known"), Class::Known);
+        pending_topics.changed(topic("new"), Precedence::New);
+        pending_topics.changed(topic("new"), Precedence::Known);
+        pending_topics.changed(topic("known"), Precedence::Known);
         assert_eq!(names(pending_topics.take(9)), ["known", "new"]);
-        pending_topics.changed(topic("other"), Class::New);
-        pending_topics.changed(topic("new"), Class::Known);
+        pending_topics.changed(topic("other"), Precedence::New);
+        pending_topics.changed(topic("new"), Precedence::Known);
         pending_topics.rest(topic("new"), None, false);
         assert_eq!(names(pending_topics.take(9)), ["new", "other"]);
     }

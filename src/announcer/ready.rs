@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 
 use crate::domain::Topic;
 
-/// Why a topic waits. In this order they are taken, but each class has a share of every round.
+/// Why a topic waits. In this order they are taken, but each precedence has a share of every round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::announcer) enum Class {
+pub(in crate::announcer) enum Precedence {
     /// It has changed here, and is not new.
     Known,
     /// A sweep has found it: somebody has left it behind, or is slow.
@@ -22,17 +22,17 @@ const SHARE: usize = 4;
 /// See the top of the module.
 #[derive(Debug, Default)]
 pub(super) struct Ready {
-    queues: [Queue; 3],
+    queues: [TopicQueue; 3],
 }
 
 #[derive(Debug, Default)]
-struct Queue {
+struct TopicQueue {
     topics: VecDeque<Topic>,
-    /// How many of them have moved to another class, or have been taken from there since.
+    /// How many of them have moved to another precedence, or have been taken from there since.
     gone: usize,
 }
 
-impl Queue {
+impl TopicQueue {
     fn len(&self) -> usize {
         self.topics.len() - self.gone
     }
@@ -41,44 +41,46 @@ impl Queue {
 impl Ready {
     /// How many wait.
     pub(super) fn len(&self) -> usize {
-        self.queues.iter().map(Queue::len).sum()
+        self.queues.iter().map(TopicQueue::len).sum()
     }
 
-    /// How many of a class wait.
-    pub(super) fn len_of(&self, class: Class) -> usize {
-        self.queues[class as usize].len()
+    /// How many of a precedence wait.
+    pub(super) fn len_of(&self, precedence: Precedence) -> usize {
+        self.queues[precedence as usize].len()
     }
 
-    /// Puts a topic behind the others of its class.
-    pub(super) fn push(&mut self, topic: Topic, class: Class) {
-        self.queues[class as usize].topics.push_back(topic);
+    /// Puts a topic behind the others of its precedence.
+    pub(super) fn push(&mut self, topic: Topic, precedence: Precedence) {
+        self.queues[precedence as usize].topics.push_back(topic);
     }
 
-    /// Puts a topic of one class behind those of another.
-    pub(super) fn moves(&mut self, topic: Topic, from: Class, to: Class) {
+    /// Puts a topic of one precedence behind those of another.
+    pub(super) fn moves(&mut self, topic: Topic, from: Precedence, to: Precedence) {
         self.queues[from as usize].gone += 1;
         self.push(topic, to);
     }
 
-    /// Takes up to `limit` topics. `is_there` is told each with its class, takes note that it is taken, and says whether it
+    /// Takes up to `limit` topics. `is_there` is told each with its precedence, takes note that it is taken, and says whether it
     /// was still there.
     pub(super) fn take(
         &mut self,
         limit: usize,
-        mut is_there: impl FnMut(&Topic, Class) -> bool,
+        mut is_there: impl FnMut(&Topic, Precedence) -> bool,
     ) -> Vec<Topic> {
-        let share = |class| self.len_of(class).min(limit / SHARE);
-        let (left, new) = (share(Class::Left), share(Class::New));
+        let share = |precedence| self.len_of(precedence).min(limit / SHARE);
+        let (left, new) = (share(Precedence::Left), share(Precedence::New));
         let mut taken = Vec::with_capacity(limit.min(self.len()));
-        // What a class leaves of its part goes to those behind it.
-        for (class, most) in
-            [(Class::Known, limit - left - new), (Class::Left, limit - new), (Class::New, limit)]
-        {
-            let queue = &mut self.queues[class as usize];
+        // What a precedence leaves of its part goes to those behind it.
+        for (precedence, most) in [
+            (Precedence::Known, limit - left - new),
+            (Precedence::Left, limit - new),
+            (Precedence::New, limit),
+        ] {
+            let queue = &mut self.queues[precedence as usize];
             while taken.len() < most
                 && let Some(topic) = queue.topics.pop_front()
             {
-                match is_there(&topic, class) {
+                match is_there(&topic, precedence) {
                     true => taken.push(topic),
                     false => queue.gone -= 1,
                 }
@@ -94,19 +96,21 @@ mod tests {
 
     fn filled(known: usize, left: usize, new: usize) -> Ready {
         let mut ready = Ready::default();
-        for (class, count) in [(Class::Known, known), (Class::Left, left), (Class::New, new)] {
+        for (precedence, count) in
+            [(Precedence::Known, known), (Precedence::Left, left), (Precedence::New, new)]
+        {
             for n in 0..count {
-                ready.push(format!("{class:?}-{n}").parse().expect("a topic"), class);
+                ready.push(format!("{precedence:?}-{n}").parse().expect("a topic"), precedence);
             }
         }
         ready
     }
 
-    /// How many of each class one round takes.
+    /// How many of each precedence one round takes.
     fn taken(ready: &mut Ready, limit: usize) -> [usize; 3] {
         let mut taken = [0; 3];
-        let topics = ready.take(limit, |_, class| {
-            taken[class as usize] += 1;
+        let topics = ready.take(limit, |_, precedence| {
+            taken[precedence as usize] += 1;
             true
         });
         assert_eq!(topics.len(), taken.iter().sum::<usize>());
@@ -134,9 +138,10 @@ mod tests {
     #[test]
     fn who_has_moved_is_taken_once() {
         let mut ready = filled(0, 2, 0);
-        ready.moves("Left-0".parse().expect("a topic"), Class::Left, Class::Known);
-        assert_eq!((ready.len(), ready.len_of(Class::Left)), (2, 1));
-        let topics = ready.take(9, |topic, class| topic.name() == "Left-1" || class == Class::Known);
+        ready.moves("Left-0".parse().expect("a topic"), Precedence::Left, Precedence::Known);
+        assert_eq!((ready.len(), ready.len_of(Precedence::Left)), (2, 1));
+        let topics =
+            ready.take(9, |topic, precedence| topic.name() == "Left-1" || precedence == Precedence::Known);
         assert_eq!(topics.iter().map(Topic::name).collect::<Vec<_>>(), ["Left-0", "Left-1"]);
         assert_eq!((ready.len(), ready.queues[1].gone), (0, 0));
     }

@@ -11,10 +11,10 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// A pause between requests; none at first.
 #[derive(Debug, Default)]
-pub(super) struct Pause(Mutex<State>);
+pub(super) struct Pause(Mutex<PauseState>);
 
 #[derive(Debug, Default)]
-struct State {
+struct PauseState {
     until: Option<Instant>,
     /// Refusals in a row.
     refusals: u32,
@@ -43,7 +43,7 @@ impl Pause {
 
     fn end_at(&self, now: Instant) {
         if self.left_at(now).is_none() {
-            *self.state() = State::default();
+            *self.state() = PauseState::default();
         }
     }
 
@@ -56,7 +56,7 @@ impl Pause {
         state.until = Some(now + wait);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, PauseState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

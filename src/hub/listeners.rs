@@ -33,13 +33,13 @@ struct TopicMap {
 
 /// The listeners of this worker to one topic.
 #[derive(Debug, Default)]
-struct TopicListeners(Mutex<State>);
+struct TopicListeners(Mutex<ListenerTable>);
 
 #[derive(Debug, Default)]
-struct State {
+struct ListenerTable {
     last: Option<EncodedEvent>,
     /// The listeners, in any order. Each event is compared with all of them.
-    entries: Vec<Entry>,
+    entries: Vec<TopicListener>,
     /// Of each listener, its index in `entries`.
     places: Slab<usize>,
     to_wake: bool,
@@ -48,7 +48,7 @@ struct State {
 
 /// A listener to a topic.
 #[derive(Debug)]
-struct Entry {
+struct TopicListener {
     /// Which listener: its key in `places`.
     listener: usize,
     waiter: Option<Waiter>,
@@ -165,16 +165,16 @@ impl TopicListeners {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ListenerTable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl ListenerTable {
     fn join(&mut self) -> (usize, EventId) {
         let seen = self.last.as_ref().map(|event| event.id).unwrap_or_default();
         let place = self.places.insert(self.entries.len());
-        self.entries.push(Entry { listener: place, waiter: None });
+        self.entries.push(TopicListener { listener: place, waiter: None });
         (place, seen)
     }
 
@@ -203,7 +203,7 @@ impl State {
     /// Takes some of the tasks to wake out of the first `left` entries, and lowers `left` by the entries it has looked at. A
     /// listener that has polled since, of its own accord, has the event already. Empty at the end.
     fn some_to_wake(&mut self, left: &mut usize) -> Vec<Waker> {
-        let State { last, entries, closed, .. } = self;
+        let ListenerTable { last, entries, closed, .. } = self;
         let last = last.as_ref().map(|event| event.id).unwrap_or_default();
         let mut wakers = Vec::new();
         *left = entries.len().min(*left);

@@ -13,7 +13,7 @@ use crate::announcer::Announcer;
 use crate::domain::{Amount, EventId, IdempotencyKey, LIMIT, Topic};
 use crate::store::{Add, AddError, Added, Announcement, Reading, Store, StoreError};
 
-type Answer<T> = oneshot::Sender<T>;
+type Reply<T> = oneshot::Sender<T>;
 
 /// See the module.
 pub(super) struct Combiner {
@@ -77,7 +77,7 @@ impl<T> Drop for WorkerGuard<'_, T> {
     }
 }
 
-type ReadsWaiting = HashMap<Topic, Vec<Answer<Result<Reading, StoreError>>>>;
+type ReadsWaiting = HashMap<Topic, Vec<Reply<Result<Reading, StoreError>>>>;
 
 #[derive(Default)]
 struct AddsWaiting {
@@ -87,7 +87,7 @@ struct AddsWaiting {
 }
 
 /// An amount, and who waits for the value behind it.
-type Caller = (i64, Answer<Result<Counted, AddError>>);
+type Caller = (i64, Reply<Result<Counted, AddError>>);
 
 /// The amounts for one topic, in the order they came.
 #[derive(Default)]

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::error::Refusal;
 use super::options::PublisherOptions;
 use super::post::{Failure, Outcome, Poster};
-use super::queue::{Batch, Entry, Queue, Waiter};
+use super::queue::{Batch, ItemQueue, OutcomeSender, QueuedItem};
 use crate::grip::{Endpoint, Item};
 
 /// What one request carries at most. Pushpin's and Fastly's limits lie higher; these keep an answer quick.
@@ -45,7 +45,7 @@ pub struct EndpointState {
 
 pub(super) struct EndpointPublisher {
     name: Arc<str>,
-    queue: Mutex<Queue>,
+    queue: Mutex<ItemQueue>,
     filled: Notify,
     up: AtomicBool,
     published: AtomicU64,
@@ -58,7 +58,7 @@ impl EndpointPublisher {
     pub(super) fn new(endpoint: &Endpoint, options: &PublisherOptions) -> Self {
         EndpointPublisher {
             name: endpoint.name().into(),
-            queue: Mutex::new(Queue::new(options.merge, options.max_pending)),
+            queue: Mutex::new(ItemQueue::new(options.merge, options.max_pending)),
             filled: Notify::new(),
             up: AtomicBool::new(true),
             published: AtomicU64::new(0),
@@ -73,10 +73,10 @@ impl EndpointPublisher {
     }
 
     /// Queues the items; each waiter hears of its own.
-    pub(super) fn push(&self, items: impl Iterator<Item = (Arc<Item>, Waiter)>) {
+    pub(super) fn push(&self, items: impl Iterator<Item = (Arc<Item>, OutcomeSender)>) {
         let mut queue = self.queue();
         for (item, waiter) in items {
-            if let Some(oldest) = queue.push(Entry::new(item, waiter)) {
+            if let Some(oldest) = queue.push(QueuedItem::new(item, waiter)) {
                 self.refused.fetch_add(1, Relaxed);
                 oldest.settle(Err(Refusal::Overflow));
             }
@@ -131,7 +131,7 @@ impl EndpointPublisher {
         }
     }
 
-    fn accept(&self, entries: Vec<(u64, Entry)>) {
+    fn accept(&self, entries: Vec<(u64, QueuedItem)>) {
         self.published.fetch_add(entries.len() as u64, Relaxed);
         if !self.up.swap(true, Relaxed) {
             tracing::info!(endpoint = &*self.name, "publishing to {} works again", self.name);
@@ -140,7 +140,7 @@ impl EndpointPublisher {
     }
 
     /// The endpoint does not want this item, and would not later.
-    fn refuse(&self, entries: Vec<(u64, Entry)>, status: u16, log: bool) {
+    fn refuse(&self, entries: Vec<(u64, QueuedItem)>, status: u16, log: bool) {
         self.refused.fetch_add(entries.len() as u64, Relaxed);
         if log && let Some((_, entry)) = entries.first() {
             let (endpoint, channel) = (&*self.name, &entry.item().channel);
@@ -149,7 +149,7 @@ impl EndpointPublisher {
         self.settle(entries, Err(Refusal::Status(status)));
     }
 
-    fn fail(&self, entries: Vec<(u64, Entry)>, failure: &Failure) {
+    fn fail(&self, entries: Vec<(u64, QueuedItem)>, failure: &Failure) {
         self.failures.fetch_add(1, Relaxed);
         if self.up.swap(false, Relaxed) {
             let (endpoint, reason) = (&*self.name, &failure.reason);
@@ -158,7 +158,7 @@ impl EndpointPublisher {
         self.queue().put_back(entries, failure.doubtful);
     }
 
-    fn settle(&self, entries: Vec<(u64, Entry)>, outcome: Result<(), Refusal>) {
+    fn settle(&self, entries: Vec<(u64, QueuedItem)>, outcome: Result<(), Refusal>) {
         self.queue().settled();
         for (_, entry) in entries {
             entry.settle(outcome);
@@ -166,7 +166,7 @@ impl EndpointPublisher {
     }
 
     /// Nothing panics while it holds the lock, and a queue would still be one.
-    fn queue(&self) -> MutexGuard<'_, Queue> {
+    fn queue(&self) -> MutexGuard<'_, ItemQueue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -11,23 +11,23 @@ use crate::grip::Item;
 use crate::grip::item::{Body, Posted};
 
 /// Hears whether the endpoint has accepted the item, or a newer one of its channel.
-pub(super) type Waiter = oneshot::Sender<Result<(), Refusal>>;
+pub(super) type OutcomeSender = oneshot::Sender<Result<(), Refusal>>;
 
 /// An item on its way to one endpoint.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct QueuedItem {
     item: Arc<Item>,
     /// The item's own, until it takes the place of one that the endpoint never got: then that one's.
     prev_id: Option<String>,
     /// The endpoint may have got it: an attempt ended without an answer.
     doubtful: bool,
-    waiters: Vec<Waiter>,
+    waiters: Vec<OutcomeSender>,
 }
 
-impl Entry {
-    pub(super) fn new(item: Arc<Item>, waiter: Waiter) -> Self {
+impl QueuedItem {
+    pub(super) fn new(item: Arc<Item>, waiter: OutcomeSender) -> Self {
         let prev_id = item.prev_id.clone();
-        Entry { item, prev_id, doubtful: false, waiters: vec![waiter] }
+        QueuedItem { item, prev_id, doubtful: false, waiters: vec![waiter] }
     }
 
     pub(super) fn item(&self) -> &Item {
@@ -45,7 +45,7 @@ impl Entry {
         Posted { item: &self.item, prev_id: self.prev_id.as_deref() }
     }
 
-    fn follows(&self, other: &Entry) -> bool {
+    fn follows(&self, other: &QueuedItem) -> bool {
         self.prev_id.as_deref() == Some(&other.item.id)
     }
 
@@ -53,7 +53,7 @@ impl Entry {
     ///
     /// The chain stays whole: 6-after-5 in the place of an undelivered 5-after-4 becomes 6-after-4. If 5 may have been
     /// delivered, 6 stays after 5: should that be wrong, listeners notice the gap and ask the origin.
-    fn merge(mut self, mut newer: Entry) -> Entry {
+    fn merge(mut self, mut newer: QueuedItem) -> QueuedItem {
         let waiters = self.waiters.drain(..).chain(newer.waiters.drain(..));
         // Who gave up is forgotten here, or a long outage would collect them.
         let waiters = waiters.filter(|waiter| !waiter.is_closed()).collect();
@@ -78,7 +78,7 @@ impl Entry {
 
 /// A request's worth of entries, each with its place in the queue.
 pub(super) struct Batch {
-    pub(super) entries: Vec<(u64, Entry)>,
+    pub(super) entries: Vec<(u64, QueuedItem)>,
     pub(super) body: Vec<u8>,
 }
 
@@ -88,8 +88,8 @@ const FIRST: u64 = 1 << 63;
 const SHARE_OF_FIRST: usize = 4;
 
 /// The entries of one endpoint.
-pub(super) struct Queue {
-    entries: BTreeMap<u64, Entry>,
+pub(super) struct ItemQueue {
+    entries: BTreeMap<u64, QueuedItem>,
     /// With merging: where each channel's entry is.
     places: Option<HashMap<String, u64>>,
     next_place: u64,
@@ -98,10 +98,10 @@ pub(super) struct Queue {
     taken: usize,
 }
 
-impl Queue {
+impl ItemQueue {
     pub(super) fn new(merge: bool, max_pending: usize) -> Self {
         let places = merge.then(HashMap::new);
-        Queue { entries: BTreeMap::new(), places, next_place: 0, max_pending, taken: 0 }
+        ItemQueue { entries: BTreeMap::new(), places, next_place: 0, max_pending, taken: 0 }
     }
 
     /// How many entries wait or are out in a request.
@@ -110,7 +110,7 @@ impl Queue {
     }
 
     /// Adds the entry; returns the one that had to go for it, if the queue was full.
-    pub(super) fn push(&mut self, entry: Entry) -> Option<Entry> {
+    pub(super) fn push(&mut self, entry: QueuedItem) -> Option<QueuedItem> {
         self.next_place += 1;
         match self.place_of(&entry).and_then(|place| Some((place, self.entries.remove(&place)?))) {
             Some((place, older)) => self.insert(place, older.merge(entry)),
@@ -152,7 +152,7 @@ impl Queue {
     }
 
     /// Puts entries back to their places after a request that failed. `doubtful`: without telling so.
-    pub(super) fn put_back(&mut self, entries: Vec<(u64, Entry)>, doubtful: bool) {
+    pub(super) fn put_back(&mut self, entries: Vec<(u64, QueuedItem)>, doubtful: bool) {
         self.taken = 0;
         for (place, mut entry) in entries {
             entry.doubtful |= doubtful;
@@ -168,18 +168,18 @@ impl Queue {
         self.taken = 0;
     }
 
-    fn place_of(&self, entry: &Entry) -> Option<u64> {
+    fn place_of(&self, entry: &QueuedItem) -> Option<u64> {
         self.places.as_ref()?.get(&entry.item.channel).copied()
     }
 
-    fn insert(&mut self, place: u64, entry: Entry) {
+    fn insert(&mut self, place: u64, entry: QueuedItem) {
         if let Some(places) = &mut self.places {
             places.insert(entry.item.channel.clone(), place);
         }
         self.entries.insert(place, entry);
     }
 
-    fn forget_place(&mut self, entry: &Entry) {
+    fn forget_place(&mut self, entry: &QueuedItem) {
         if let Some(places) = &mut self.places {
             places.remove(&entry.item.channel);
         }
@@ -191,14 +191,19 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn entry(channel: &str, id: u64, prev: u64) -> (Entry, oneshot::Receiver<Result<(), Refusal>>) {
+    fn entry(channel: &str, id: u64, prev: u64) -> (QueuedItem, oneshot::Receiver<Result<(), Refusal>>) {
         let (sender, receiver) = oneshot::channel();
         let (id, prev_id) = (id.to_string(), Some(prev.to_string()));
         let item = Item { channel: channel.into(), id, prev_id, content: String::new(), first: false };
-        (Entry::new(Arc::new(item), sender), receiver)
+        (QueuedItem::new(Arc::new(item), sender), receiver)
     }
 
-    fn push(queue: &mut Queue, channel: &str, id: u64, prev: u64) -> oneshot::Receiver<Result<(), Refusal>> {
+    fn push(
+        queue: &mut ItemQueue,
+        channel: &str,
+        id: u64,
+        prev: u64,
+    ) -> oneshot::Receiver<Result<(), Refusal>> {
         let (entry, receiver) = entry(channel, id, prev);
         assert!(queue.push(entry).is_none());
         receiver
@@ -206,19 +211,19 @@ mod tests {
 
     /// `channel id<prev` of everything that would be sent next.
     fn sent(batch: &Batch) -> Vec<String> {
-        let text = |(_, e): &(u64, Entry)| {
+        let text = |(_, e): &(u64, QueuedItem)| {
             format!("{} {}<{}", e.item.channel, e.item.id, e.prev_id.as_deref().unwrap_or_default())
         };
         batch.entries.iter().map(text).collect()
     }
 
-    fn take(queue: &mut Queue) -> Batch {
+    fn take(queue: &mut ItemQueue) -> Batch {
         queue.take(100, usize::MAX).expect("a batch")
     }
 
     #[test]
     fn an_undelivered_item_is_replaced_in_its_place_and_the_chain_stays_whole() {
-        let mut queue = Queue::new(true, 10);
+        let mut queue = ItemQueue::new(true, 10);
         let mut first = push(&mut queue, "a", 5, 4);
         let _b = push(&mut queue, "b", 1, 0);
         let _second = push(&mut queue, "a", 6, 5);
@@ -233,7 +238,7 @@ mod tests {
 
     #[test]
     fn after_a_clear_failure_the_newer_one_takes_over_the_link() {
-        let mut queue = Queue::new(true, 10);
+        let mut queue = ItemQueue::new(true, 10);
         let _w = push(&mut queue, "a", 5, 4);
         let batch = take(&mut queue);
         let _w2 = push(&mut queue, "a", 6, 5);
@@ -243,7 +248,7 @@ mod tests {
 
     #[test]
     fn after_a_failure_that_may_have_been_none_the_newer_one_keeps_its_link() {
-        let mut queue = Queue::new(true, 10);
+        let mut queue = ItemQueue::new(true, 10);
         let _w = push(&mut queue, "a", 5, 4);
         let batch = take(&mut queue);
         queue.put_back(batch.entries, true);
@@ -254,14 +259,14 @@ mod tests {
 
     #[test]
     fn items_of_two_chains_are_not_linked() {
-        let mut queue = Queue::new(true, 10);
+        let mut queue = ItemQueue::new(true, 10);
         let _w = (push(&mut queue, "a", 5, 4), push(&mut queue, "a", 9, 8));
         assert_eq!(sent(&take(&mut queue)), ["a 9<8"]);
     }
 
     #[test]
     fn the_same_item_again_or_a_late_one_replaces_nothing() {
-        let mut queue = Queue::new(true, 10);
+        let mut queue = ItemQueue::new(true, 10);
         let _w = (push(&mut queue, "a", 6, 5), push(&mut queue, "a", 7, 6), push(&mut queue, "a", 7, 6));
         assert_eq!(sent(&take(&mut queue)), ["a 7<5"]);
         let _w = (push(&mut queue, "a", 7, 6), push(&mut queue, "a", 6, 5));
@@ -270,7 +275,7 @@ mod tests {
 
     #[test]
     fn without_merging_every_item_is_kept_in_order() {
-        let mut queue = Queue::new(false, 10);
+        let mut queue = ItemQueue::new(false, 10);
         let _w = (push(&mut queue, "a", 5, 4), push(&mut queue, "b", 1, 0), push(&mut queue, "a", 6, 5));
         let batch = take(&mut queue);
         let _w2 = push(&mut queue, "a", 7, 6);
@@ -281,7 +286,7 @@ mod tests {
     #[test]
     fn a_full_queue_lets_its_oldest_go() {
         for merge in [false, true] {
-            let mut queue = Queue::new(merge, 2);
+            let mut queue = ItemQueue::new(merge, 2);
             let _w = (push(&mut queue, "a", 1, 0), push(&mut queue, "b", 1, 0));
             let (newest, _w3) = entry("c", 1, 0);
             assert_eq!(queue.push(newest).map(|entry| entry.item.channel.clone()), Some("a".into()));
@@ -291,7 +296,7 @@ mod tests {
         }
     }
 
-    fn push_first(queue: &mut Queue, channel: &str) -> Option<String> {
+    fn push_first(queue: &mut ItemQueue, channel: &str) -> Option<String> {
         let item = Item {
             channel: channel.into(),
             id: "1".into(),
@@ -299,13 +304,13 @@ mod tests {
             content: String::new(),
             first: true,
         };
-        let refused = queue.push(Entry::new(Arc::new(item), oneshot::channel().0));
+        let refused = queue.push(QueuedItem::new(Arc::new(item), oneshot::channel().0));
         refused.map(|entry| entry.item.channel.clone())
     }
 
     #[test]
     fn first_items_wait_for_others_but_have_a_share() {
-        let mut queue = Queue::new(true, 100);
+        let mut queue = ItemQueue::new(true, 100);
         (0..6).for_each(|n| _ = push_first(&mut queue, &format!("first-{n}")));
         (0..6).for_each(|n| drop(push(&mut queue, &format!("known-{n}"), 2, 1)));
         let mut taken = Vec::new();
@@ -320,7 +325,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_lets_the_first_items_go_before_others() {
-        let mut queue = Queue::new(true, 2);
+        let mut queue = ItemQueue::new(true, 2);
         drop(push(&mut queue, "known", 2, 1));
         assert_eq!(push_first(&mut queue, "a"), None);
         assert_eq!(push_first(&mut queue, "b"), Some("a".into()));
@@ -331,7 +336,7 @@ mod tests {
 
     #[test]
     fn without_merging_first_items_keep_their_place_before_what_follows_them() {
-        let mut queue = Queue::new(false, 10);
+        let mut queue = ItemQueue::new(false, 10);
         push_first(&mut queue, "a");
         drop(push(&mut queue, "a", 2, 1));
         assert_eq!(sent(&take(&mut queue)), ["a 1<0", "a 2<1"]);
@@ -339,7 +344,7 @@ mod tests {
 
     #[test]
     fn who_has_given_up_is_forgotten() {
-        let mut queue = Queue::new(true, 10);
+        let mut queue = ItemQueue::new(true, 10);
         let live = push(&mut queue, "a", 1, 0);
         for id in 2..100 {
             drop(push(&mut queue, "a", id, id - 1));
@@ -351,10 +356,10 @@ mod tests {
 
     #[test]
     fn a_batch_ends_at_either_limit() {
-        let mut queue = Queue::new(true, 10);
+        let mut queue = ItemQueue::new(true, 10);
         let _w = (push(&mut queue, "a", 1, 0), push(&mut queue, "b", 1, 0), push(&mut queue, "c", 1, 0));
         assert_eq!(sent(&queue.take(2, usize::MAX).expect("a batch")), ["a 1<0", "b 1<0"]);
-        let mut queue = Queue::new(true, 10);
+        let mut queue = ItemQueue::new(true, 10);
         let _w = (push(&mut queue, "a", 1, 0), push(&mut queue, "b", 1, 0));
         assert_eq!(sent(&queue.take(9, 100).expect("a batch")), ["a 1<0"]);
         assert_eq!(sent(&queue.take(9, 100).expect("a batch")), ["b 1<0"]);
@@ -365,7 +370,7 @@ mod tests {
         /// Whatever fails and when, what arrives is a chain that ends with the newest item: unless there was doubt.
         #[test]
         fn a_channels_chain_never_breaks_without_doubt(steps in prop::collection::vec(0..3, 1..40)) {
-            let mut queue = Queue::new(true, 100);
+            let mut queue = ItemQueue::new(true, 100);
             let (mut made, mut seen) = (0, "0".to_owned());
             let mut out: Option<Batch> = None;
             let deliver = |batch: Batch, seen: &mut String| {
