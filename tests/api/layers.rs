@@ -101,6 +101,16 @@ fn circles(root: &str, read: &dyn Fn(&Path) -> Option<String>) -> Vec<String> {
     lines
 }
 
+#[test]
+fn no_files_use_each_other_in_a_circle() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |file: &Path| fs::read_to_string(directory.join(file)).ok();
+    for root in ["src/lib.rs", "src/main.rs", "fastly/src/lib.rs", "fastly/src/main.rs"] {
+        let found = circles(root, &read);
+        assert!(found.is_empty(), "these files use each other in a circle:\n{}", found.join("\n"));
+    }
+}
+
 /// The circles of a crate whose root declares the modules `one` and `two`, with these texts.
 fn circles_of(one: &str, two: &str) -> Vec<String> {
     circles("lib.rs", &|file| {
