@@ -28,7 +28,9 @@ pub(super) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, SettingsEr
 pub(super) fn verifier(endpoints: &[Endpoint]) -> Option<Arc<Verifier>> {
     let verifier = (!endpoints.is_empty()).then(|| Arc::new(Verifier::new(endpoints)))?;
     if verifier.trusts_any() {
-        tracing::warn!("a proxy in GRIP_URL has no verify key: whoever sends a Grip-Sig is taken for it");
+        tracing::warn!(
+            "a proxy in GRIP_URL has no verify key: any client that sends a Grip-Sig is taken for the proxy"
+        );
     }
     Some(verifier)
 }

@@ -59,9 +59,9 @@ impl Command {
     }
 }
 
-/// What the words ask for.
+/// What the words of the command line ask for.
 #[derive(Debug, PartialEq, Eq)]
-enum Request {
+enum Invocation {
     /// To run a command.
     Run(Command),
     /// To print the text of `--help` or `--version`.
@@ -71,11 +71,11 @@ enum Request {
 /// Reads the command line and does what it asks for.
 pub(crate) fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     match parse(words) {
-        Ok(Request::Run(Command::Serve(serve))) => serve.run(),
-        Ok(Request::Run(Command::Check(check))) => check.run(),
-        Ok(Request::Run(Command::Prune(prune))) => prune.run(),
-        Ok(Request::Run(Command::Completions(completions))) => completions.run(&mut Line::command()),
-        Ok(Request::Print(text)) => {
+        Ok(Invocation::Run(Command::Serve(serve))) => serve.run(),
+        Ok(Invocation::Run(Command::Check(check))) => check.run(),
+        Ok(Invocation::Run(Command::Prune(prune))) => prune.run(),
+        Ok(Invocation::Run(Command::Completions(completions))) => completions.run(&mut Line::command()),
+        Ok(Invocation::Print(text)) => {
             task::print(&text);
             ExitCode::SUCCESS
         }
@@ -84,11 +84,11 @@ pub(crate) fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Reads the words of the command line; the first is the program's own name.
-fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Request, UsageError> {
+fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Invocation, UsageError> {
     let words: Vec<OsString> = words.into_iter().collect();
     let line = match Line::try_parse_from(&words) {
         Ok(line) => line,
-        Err(error) if !error.use_stderr() => return Ok(Request::Print(error.to_string())),
+        Err(error) if !error.use_stderr() => return Ok(Invocation::Print(error.to_string())),
         Err(error) => return Err(UsageError::of(&error, &Line::command(), &words)),
     };
     let mut command = line.command.unwrap_or(Command::Serve(Serve::default()));
@@ -97,21 +97,21 @@ fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Request, UsageErro
         None if line.flags != Flags::default() => return Err(UsageError::takes_no_settings()),
         None => {}
     }
-    Ok(Request::Run(command))
+    Ok(Invocation::Run(command))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parsed(words: &[&str]) -> Result<Request, String> {
+    fn parsed(words: &[&str]) -> Result<Invocation, String> {
         let words = std::iter::once(&"livecounter").chain(words).map(OsString::from);
         parse(words).map_err(|error| error.to_string())
     }
 
     fn help(words: &[&str]) -> String {
         match parsed(words) {
-            Ok(Request::Print(text)) => text,
+            Ok(Invocation::Print(text)) => text,
             other => panic!("{words:?}: {other:?}"),
         }
     }
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn flags_stand_before_and_behind_the_command() {
         let flags = || Flags { config: Some("a.toml".into()), listen: Some("[::1]:1".into()) };
-        let run = |command| Ok(Request::Run(command));
+        let run = |command| Ok(Invocation::Run(command));
         for words in [
             &["--config", "a.toml", "--listen", "[::1]:1"][..],
             &["serve", "--config=a.toml", "--listen=[::1]:1"],
@@ -152,7 +152,7 @@ mod tests {
             (&["prune", "--before=2026-01-31", "--dry-run"], false),
             (&["prune", "--before=2026-01-31", "--yes"], true),
         ] {
-            let Ok(Request::Run(Command::Prune(prune))) = parsed(words) else { panic!("{words:?}") };
+            let Ok(Invocation::Run(Command::Prune(prune))) = parsed(words) else { panic!("{words:?}") };
             assert_eq!((prune.before.as_str(), prune.yes), ("2026-01-31", removes), "{words:?}");
         }
         for (words, expected) in [
