@@ -1,4 +1,4 @@
-//! The cache alone: what it keeps, under which key, for how long, and what it purges.
+//! The cache alone: which answers it keeps, under which key, for how long, and what a purge removes.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::support::varnish::{API_KEY, Varnish};
 const COUNTER: &str = "/counters/2/";
 const SOON: Duration = Duration::from_secs(5);
 
-/// GETs with an Accept header; the body and what the cache says of it.
+/// GETs with an Accept header. Returns the body and `X-Cache`.
 async fn get(url: &str, accept: &str) -> (String, String) {
     let answer = http::client().get(url).header("Accept", accept).answer().await;
     let cache = header(&answer, "x-cache").to_owned();
@@ -66,7 +66,7 @@ async fn a_purge_needs_the_key_and_the_control_port() {
     };
     assert_eq!(purge(&cache.api_url(), "").await.status(), 401);
     assert_eq!(purge(&cache.api_url(), "another").await.status(), 401);
-    // On the public port it is a POST like any other, and the origin's to refuse.
+    // On the public port the cache passes it to the origin, as any POST.
     purge(&cache.url(""), API_KEY).await;
     assert_eq!(origin.count("POST"), 1);
     assert_eq!(get(&url, "text/plain").await.1, "HIT");
@@ -113,14 +113,14 @@ async fn accept_headers_become_as_few_variants_as_there_are_representations() {
         ("Text/Event-Stream, */*", "text/event-stream"),
         ("application/json", "application/json"),
         ("application/json, text/plain, */*", "application/json"),
-        // Named first wins, as the origin has it.
+        // The type that stands first wins, as at the origin.
         ("application/json, text/event-stream", "application/json"),
         ("image/png, text/plain, application/json", "*/*"),
         ("*/*", "*/*"),
         ("text/plain", "*/*"),
         ("application/jsonp", "*/*"),
         ("", "*/*"),
-        // Also content with what is no HTML: the plain value of a counter.
+        // A browser also accepts the plain value of a counter.
         (browser, "text/html, */*;q=0.1"),
     ] {
         cache.purge("counter-2").await;
@@ -128,7 +128,7 @@ async fn accept_headers_become_as_few_variants_as_there_are_representations() {
         let request = origin.requests().pop().expect("a request");
         assert_eq!(request.header("accept"), sent, "of {accept:?}");
     }
-    // Weighed against each other: the origin decides, and nothing is kept.
+    // With weights the origin decides, and the cache keeps nothing.
     for weighed in ["application/json;q=0.5, text/event-stream;q=0.1", "text/plain;q=0, */*"] {
         for _ in 0..2 {
             assert_eq!(get(&url, weighed).await.1, "MISS");
@@ -147,7 +147,7 @@ async fn whatever_a_client_appends_or_calls_the_host_a_counter_has_one_entry() {
     }
     let asked: Vec<String> = origin.requests().into_iter().map(|request| request.path).collect();
     assert_eq!(asked, [COUNTER]);
-    // An addition's query is its amount.
+    // The query of a POST is passed on, as it holds the amount.
     http::client().post(cache.url("/counters/2/?by=3")).answer().await;
     assert_eq!(origin.requests().pop().expect("a request").path, "/counters/2/?by=3");
 }
@@ -313,7 +313,7 @@ async fn targets_that_an_origin_reads_otherwise_are_refused() {
         assert!(answer.contains("urn:livecounter:problem:bad-request"), "{target}: {answer}");
     }
     assert_eq!(origin.requests().len(), 0);
-    // A proxy's target in absolute form is the path that it names; what is not there is not there.
+    // Of a target in absolute form, as proxies get it, the cache takes the path.
     let (status, _) = raw(cache.addr(), "GET http://x/metrics HTTP/1.1", &[]).await;
     assert_eq!(status, 404);
     let (status, _) = raw(cache.addr(), "OPTIONS * HTTP/1.1", &[]).await;
@@ -327,7 +327,7 @@ async fn an_origin_with_an_address_of_ipv6_is_found() {
     assert_eq!(get(&cache.url(COUNTER), "text/plain").await.0, "26\n");
 }
 
-/// The type and the status in a problem of the cache's own, which must have a title and a detail.
+/// The type and the status of a problem that the cache itself answers; asserts that it has a title and a detail.
 async fn problem(answer: reqwest::Response) -> (String, u64) {
     assert_eq!(header(&answer, "content-type"), "application/problem+json");
     let problem: serde_json::Value =

@@ -49,7 +49,7 @@ async fn a_listener_that_missed_an_item_is_healed_within_a_second_or_so() {
     let mut listener = Listener::connect(pushpin.addr(), COUNTER).await;
     assert_eq!(listener.next(SOON).await.data, "26");
 
-    // 27 is lost on its way: 28 names it as its predecessor.
+    // The item with 27 is never published; the item with 28 names it in its prev-id.
     origin.set_value(28);
     let published = Instant::now();
     pushpin.publish("counter-2", "e-28", "e-27", &event(28)).await;

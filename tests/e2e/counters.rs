@@ -96,7 +96,7 @@ async fn a_lost_publish_heals_with_the_next_one() {
     let mut listener = Listener::connect(chain.pushpin.addr(), "/counters/2/").await;
     post(&chain.origins[0].counter("2")).await;
     listener.until_data("1", SOON).await;
-    // An origin that claims, dies, and whose acknowledgement is believed: its publish never comes.
+    // An origin claims, acknowledges, and ends without having published.
     let store = store(&chain);
     store.add(vec![Add::single(topic("2"), 40, None)]).await.remove(0).expect("to add");
     let terms = ClaimTerms { interval: Duration::ZERO, lease: Duration::from_secs(60) };
@@ -119,13 +119,13 @@ async fn what_a_killed_origin_had_counted_is_announced_by_another() {
     let chain = Chain::start(1).await;
     let mut listener = Listener::connect(chain.pushpin.addr(), "/counters/2/").await;
     listener.until_data("0", SOON).await;
-    // Behind the fetch of the first subscription: if it fails, Pushpin holds items back for seconds, and repeats it.
+    // The test goes on after Pushpin's fetch for the first subscription: if that fails, Pushpin holds items back for seconds and repeats it.
     until(async || chain.metric(RECOVERIES).await, |fetches| fetches >= 1.0).await;
-    // Killed between increment and claim: the store has it, nobody has been told.
+    // As if an origin was killed between its addition and its claim: the store has the value, and it is not published.
     let store = store(&chain);
     store.add(vec![Add::single(topic("2"), 7, None)]).await.remove(0).expect("to add");
     listener.until_data("7", SOON).await;
-    // Killed between claim and publish: the lease runs out.
+    // As if an origin was killed between its claim and its publish: the lease runs out.
     store.add(vec![Add::single(topic("2"), 1, None)]).await.remove(0).expect("to add");
     let terms = ClaimTerms { interval: Duration::ZERO, lease: Duration::from_millis(500) };
     let mut poll = tokio::time::interval(Duration::from_millis(20));
@@ -175,7 +175,7 @@ async fn a_post_purges_every_variant() {
             poll.tick().await;
         }
     };
-    // Far below the ten minutes that the cache would keep it.
+    // The deadline is far below the ten minutes for which the cache would keep the answer.
     tokio::time::timeout(Duration::from_secs(3), fresh).await.expect("a fresh value");
     let mut late = Listener::connect(chain.pushpin.addr(), "/counters/2/").await;
     assert_eq!(late.next(SOON).await.data, "1");
@@ -224,7 +224,7 @@ async fn everything_pending_is_announced_when_an_origin_stops() {
         listener.until_data("0", SOON).await;
         listeners.insert(id, listener);
     }
-    // Behind the fetches of the first subscriptions: Pushpin holds items back while one of its fetches fails.
+    // The test goes on after Pushpin's fetches for the first subscriptions: Pushpin holds items back while a fetch fails.
     until(async || chain.metric(RECOVERIES).await, |fetches| fetches >= 2.0).await;
     let origin = chain.origins.remove(0);
     for _ in 0..3 {
@@ -265,7 +265,7 @@ async fn a_value_that_comes_back_is_known_again_and_still_purged() {
     };
     assert_eq!(read("").await.2, "0\n");
     assert_eq!(read("\"0\"").await, (304, "HIT".into(), String::new()), "by the cache itself");
-    // Stale now, and asked about with its ETag: the origin says that it is the same.
+    // The copy is stale now. The cache sends its ETag, and the origin answers that the value is the same.
     post(&url).await;
     post(&format!("{url}?by=-1")).await;
     let store = store(&chain);
@@ -276,7 +276,7 @@ async fn a_value_that_comes_back_is_known_again_and_still_purged() {
     let status = READS.replace("method=\"GET\"", "method=\"GET\",status=\"304\"");
     assert_eq!(chain.metric(READS).await - before, 1.0);
     assert!(chain.metric(&status).await >= 1.0, "the copy is kept anew");
-    // And it still goes with the next change.
+    // The next change purges it again.
     post(&url).await;
     until(async || read("").await.2.trim().parse().expect("a number"), |value| value == 1.0).await;
 }

@@ -1,4 +1,4 @@
-//! The program of Fastly's edge, run for real: listeners through it and Pushpin, the cache, an origin, and back.
+//! The program of Fastly's edge, run in Viceroy, with a real Pushpin, cache and origin behind it.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn post(url: &str) -> String {
     answer.text().await.expect("a text").trim().to_owned()
 }
 
-/// A plain read: the value, and what the cache says of it.
+/// Reads the plain value. Returns the value and `X-Cache`.
 async fn read(url: &str) -> (String, String) {
     let answer = client().get(url).answer().await;
     let cache = header(&answer, "x-cache").to_owned();
@@ -61,7 +61,7 @@ async fn a_listener_through_the_edge_gets_the_value_and_every_change() {
 async fn thirty_cold_listeners_cost_one_origin_request() {
     let chain = EdgeChain::start(&[]).await;
     let before = chain.metric(READS).await;
-    // Whatever they append to get past caches.
+    // Each listener appends another query, as clients do to get past caches.
     let paths: Vec<String> = (0..30).map(|n| format!("{COUNTER}?_={n}")).collect();
     let connecting = paths.iter().map(|path| Listener::connect(chain.edge.addr(), path));
     let mut listeners = futures_util::future::join_all(connecting).await;
@@ -84,7 +84,7 @@ async fn after_a_change_the_next_listener_and_reader_get_the_new_value() {
     assert_eq!(read(&url).await.0, "0");
     assert_eq!(read(&url).await, ("0".to_owned(), "HIT".to_owned()), "kept");
     post(&url).await;
-    // Far below the ten minutes that the cache would keep it.
+    // The deadline is far below the ten minutes for which the cache would keep the answer.
     until(async || read(&url).await.0 == "1").await;
     let mut late = Listener::connect(chain.edge.addr(), COUNTER).await;
     assert_eq!(late.next(SOON).await.data, "1");
@@ -95,7 +95,7 @@ async fn listeners_get_the_last_value_while_no_origin_answers_then_changes() {
     let mut chain = EdgeChain::start(&[("LIVECOUNTER__CACHE__MAX_AGE", "2s")]).await;
     let url = chain.edge.url(COUNTER);
     post(&url).await;
-    // Behind the second purge.
+    // The test goes on after the second purge.
     until(async || chain.metric(ACKNOWLEDGED).await >= 1.0).await;
     Listener::connect(chain.edge.addr(), COUNTER).await.until_data("1", SOON).await;
     assert_eq!(read(&url).await.0, "1");
@@ -121,7 +121,7 @@ async fn an_unread_change_leaves_the_value_before_it_while_no_origin_answers() {
     post(&url).await;
     until(async || chain.metric(ACKNOWLEDGED).await >= 1.0).await;
     assert!(chain.origin.take().expect("an origin").stop().await);
-    // Refused, an EventSource would give up for good. Held, it is brought up to date.
+    // An EventSource that is refused gives up for good. One that is held gets the new value later.
     let mut listener = Listener::connect(chain.edge.addr(), COUNTER).await;
     assert_eq!((listener.status(), listener.header("x-cache")), (200, "STALE"));
     assert_eq!(listener.next(SOON).await.data, "0");
@@ -135,7 +135,7 @@ async fn a_lost_publish_is_recovered_through_the_edge_and_past_the_cache() {
     let edge = Edge::start(origin.addr()).await;
     let mut listener = Listener::connect(edge.addr(), COUNTER).await;
     assert_eq!(listener.next(SOON).await.data, "26");
-    // 27 is lost on its way: 28 names it as its predecessor.
+    // The item with 27 is never published; the item with 28 names it in its prev-id.
     origin.set_value(28);
     edge.pushpin.publish("counter-2", "e-28", "e-27", &event(28)).await;
     assert_eq!(listener.next(SOON).await.data, "28");
@@ -177,14 +177,14 @@ async fn a_signature_that_is_not_fanout_s_makes_an_ordinary_client() {
         let reached = origin.requests().pop().expect("a request");
         assert_eq!((reached.header("grip-sig"), reached.header("grip-last")), ("", ""), "{what}");
     }
-    // Of two, the first counts, and who has it signs for the request.
+    // Of two signatures only the first counts.
     let token = edge.signer.token(ISSUER, 60);
     let path = format!("GET {COUNTER}recover HTTP/1.1");
     for (tokens, trusted) in [(["forged", &token], false), ([&token, "forged"], true)] {
         let (_, answer) = raw(edge.addr(), &path, &tokens.map(|token| ("Grip-Sig", token))).await;
         assert_eq!(answer.to_ascii_lowercase().contains("\r\ngrip-hold:"), trusted, "{tokens:?}");
     }
-    // The same with a valid one: then it is Fanout who asks, and is told how to hold.
+    // With a valid signature the client is Fanout, and gets the hold headers.
     let request = client().get(edge.url(COUNTER)).header("Accept", "text/event-stream");
     let answer = request.header("Grip-Sig", &token).answer().await;
     assert_eq!(header(&answer, "grip-hold"), "stream");
@@ -227,7 +227,7 @@ async fn however_a_path_is_written_it_is_one_resource() {
         let (status, _) = raw(edge.addr(), &format!("GET {path} HTTP/1.1"), &[]).await;
         assert_eq!((status, origin.requests().pop().expect("a request").path), (200, COUNTER.to_owned()));
     }
-    // Not decoded twice: the origin must not find a code that nobody has written.
+    // The edge decodes a path once: the origin must not find an escape that the client has not written.
     for (path, reached) in [("/%256detrics", "/%256detrics"), ("/%%36detrics", "/%256detrics")] {
         raw(edge.addr(), &format!("GET {path} HTTP/1.1"), &[]).await;
         assert_eq!(origin.requests().pop().expect("a request").path, reached);
@@ -243,7 +243,7 @@ async fn purges_and_what_concerns_a_client_s_connection_go_no_further() {
     assert_eq!((status, origin.requests().len()), (405, before));
     assert!(answer.to_ascii_lowercase().contains("\r\nallow: get, head, post, options\r\n"), "{answer}");
 
-    // Named in Connection, a header is dropped by whatever stands between the edge and the origin.
+    // Servers between the edge and the origin drop each header that `Connection` names.
     let tricks =
         [("Connection", "X-Forwarded-For"), ("Forwarded", "for=192.0.2.1"), ("Upgrade", "websocket")];
     for line in ["GET /counters/2/ HTTP/1.1", "POST /counters/2/ HTTP/1.1"] {
@@ -262,7 +262,7 @@ async fn purges_and_what_concerns_a_client_s_connection_go_no_further() {
 async fn a_read_has_no_body_and_one_that_is_too_long_counts_nothing() {
     let chain = EdgeChain::start(&[]).await;
     let url = chain.edge.url(COUNTER);
-    // What remained of a body on a kept connection would be the beginning of somebody else's request.
+    // On a kept connection, the rest of a body would be the beginning of another client's request.
     for value in ["0", "0"] {
         let read = client().get(&url).body("POST /counters/2/ HTTP/1.1\r\n\r\n").answer().await;
         assert_eq!((read.status().as_u16(), read.text().await.expect("a text").trim()), (200, value));
@@ -311,7 +311,7 @@ async fn a_fanout_whose_key_is_not_known_is_an_error_and_no_circle() {
 #[tokio::test]
 async fn without_a_usable_answer_browsers_get_a_problem_they_may_read() {
     let nowhere = Origin::start().await.addr();
-    // An origin that speaks no HTTP, but for its health.
+    // This origin answers only its health check in HTTP.
     let babbler = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let babbling = babbler.local_addr().expect("its address");
     let serving = tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! The service behind caches and proxies of others, as they come.
+//! The service behind Varnish and nginx with the settings that they come with.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ async fn text(request: reqwest::RequestBuilder) -> String {
     request.text().await
 }
 
-/// Joins through the cache, before and behind changes: whoever joins later begins with the present value.
+/// Listeners join through the cache before and after changes: each begins with the present value.
 async fn assert_streams_begin_with_the_present_value(service: SocketAddr) {
     let cache = Foreign::varnish(service).await;
     let url = format!("http://{service}{COUNTER}");
@@ -115,7 +115,7 @@ async fn nginx_that_compresses_streams_shows_each_event_at_once() {
     let nginx = Foreign::nginx(app.addr, gzip).await;
     let request = client().get(nginx.counter("2")).header("accept", "text/event-stream");
     let mut stream = request.header("accept-encoding", "gzip").answer().await;
-    // It does so although the answer says no-transform; what matters is that it keeps nothing back.
+    // nginx compresses although the answer says no-transform, but it holds no event back.
     assert_eq!(stream.headers()["content-encoding"], "gzip");
     let mut seen = GzDecoder::new(Vec::new());
     for expected in ["0", "1", "2"] {

@@ -1,5 +1,4 @@
-//! The front of a public chain: what is slow is cut, what is ambiguous is refused, no client takes more than its share,
-//! and streams live.
+//! The front of a public chain: it ends slow requests, refuses ambiguous ones, limits each client, and keeps streams open.
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
@@ -22,7 +21,7 @@ const SOON: Duration = Duration::from_secs(10);
 const CUT_WITHIN: Duration = Duration::from_secs(20);
 const COUNTER: &str = "/counters/2/";
 
-/// A server that notes the heads of the requests it gets, and answers one on each connection with `answer`.
+/// A server that records the heads of its requests, and answers one request on each connection with `answer`.
 async fn noting(answer: &'static str) -> (SocketAddr, UnboundedReceiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
@@ -35,7 +34,7 @@ async fn noting(answer: &'static str) -> (SocketAddr, UnboundedReceiver<String>)
                     let _ = note.send(head + &String::from_utf8_lossy(&body));
                     let _ = stream.write_all(answer.as_bytes()).await;
                     let _ = stream.shutdown().await;
-                    // The rest of it, or the answer would be lost with a connection that is reset.
+                    // The server reads the rest of the request: otherwise the connection would be reset, and the answer lost.
                     let _ = stream.read_to_end(&mut Vec::new()).await;
                 }
             });
@@ -47,7 +46,7 @@ async fn noting(answer: &'static str) -> (SocketAddr, UnboundedReceiver<String>)
 const PLAIN: &str =
     "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nConnection: close\r\n\r\n1\n";
 
-/// A front before two servers that note: in Pushpin's place, and in the cache's.
+/// A front with two recording servers behind it: one in Pushpin's place, one in the cache's.
 async fn front_of_noting(
     options: Options<'_>,
 ) -> (Front, UnboundedReceiver<String>, UnboundedReceiver<String>) {
@@ -56,7 +55,7 @@ async fn front_of_noting(
     (Front::with(pushpin, cache, options).await, to_pushpin, to_cache)
 }
 
-/// Sends `first`, then `drop` once a second; returns what came until the connection ended, and after how long.
+/// Sends `first`, then `drop` once a second. Returns the answer until the end of the connection, and the time that this took.
 async fn drip(front: SocketAddr, first: &str, drop: &str) -> (String, Duration) {
     let stream = TcpStream::connect(front).await.expect("a connection");
     let (mut answers, mut requests) = stream.into_split();
@@ -73,7 +72,7 @@ async fn drip(front: SocketAddr, first: &str, drop: &str) -> (String, Duration) 
         }
     });
     let mut all = Vec::new();
-    // A connection that is reset has ended, too.
+    // A reset also ends the connection.
     let _ = timeout(CUT_WITHIN, answers.read_to_end(&mut all)).await.expect("the front to end it");
     dripping.abort();
     (String::from_utf8_lossy(&all).into_owned(), started.elapsed())
@@ -137,7 +136,7 @@ async fn ambiguous_framing_is_refused_or_repaired() {
         assert_eq!(status, 400, "{target}: {answer}");
     }
     assert!(to_cache.try_recv().is_err() && to_pushpin.try_recv().is_err(), "nothing passed");
-    // Both in one request: the length goes, the body is what the chunks say.
+    // Of a request with both headers the front removes the length, and takes the body by its chunks.
     for coding in ["chunked", "Chunked", " chunked", "\tchunked"] {
         let framing = format!("Content-Length: 3\r\nTransfer-Encoding:{coding}");
         let request = format!("POST {COUNTER} HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n{body}");
@@ -169,7 +168,7 @@ async fn a_request_goes_on_without_cookies_and_with_the_clients_address() {
         }
         assert!(!raw::header(&head, "connection").contains("x-forwarded-for"), "{head}");
     }
-    // What no buffer behind takes is answered, not reset.
+    // The front answers a request that is too long for the servers behind it, and does not reset the connection.
     let long = format!("{COUNTER}?x={}", "a".repeat(3000));
     let answer = client.get(front.url(&long)).answer().await;
     assert_eq!(answer.status(), 431);
@@ -189,7 +188,7 @@ async fn requests_count_as_open_while_their_bodies_come() {
         stream.write_all(unfinished.as_bytes()).await.expect("to send");
         slow.push(stream);
     }
-    // At once, and when the five have been read, which nothing tells.
+    // The sixth is refused as soon as the front has read the five, which the test can only find out by asking.
     let refused = async || raw_head(front.addr(), unfinished.as_bytes()).await.0 == 429;
     wait::until("a sixth is refused", refused).await;
     for stream in &mut slow {
@@ -236,17 +235,17 @@ async fn one_client_takes_no_more_than_its_share() {
     assert_eq!((sixth.status(), sixth.header("retry-after")), (429, "5"));
     assert_eq!(sixth.header("content-type"), "application/problem+json");
     assert_eq!(sixth.header("access-control-allow-origin"), "*");
-    // Others are served, and the streams go on.
+    // Another client is served, and the streams go on.
     let other = client_at(6);
     let added = other.post(front.url(COUNTER)).answer().await;
     assert_eq!(added.status(), 200);
     for stream in &mut streams {
         stream.until_data("1", SOON).await;
     }
-    // Connections beyond are ended before a byte is read.
+    // The front ends further connections before it reads a byte.
     let mut idle = Vec::new();
     for _ in 0..8 {
-        // One that is ended at once may look as if it had never been.
+        // To a client, a connection that is ended at once may look as if it was refused.
         let Ok(mut connection) = TcpStream::connect(front.addr()).await else { continue };
         let request = format!("GET {COUNTER} HTTP/1.1\r\nHost: x\r\n\r\n");
         let _ = connection.write_all(request.as_bytes()).await;
@@ -256,7 +255,7 @@ async fn one_client_takes_no_more_than_its_share() {
     }
     assert_eq!(idle.len(), 2, "with six that there were, eight");
     drop((idle, sixth, streams));
-    // And requests in a time: 30 at most in 10 s.
+    // The front also limits a client to 30 requests in 10 s.
     let mut refused = None;
     for _ in 0..40 {
         let answer = other.get(front.url(COUNTER)).answer().await;
@@ -275,14 +274,14 @@ async fn a_stream_survives_more_than_a_minute_of_silence() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let silent = listener.local_addr().expect("an address");
     tokio::spawn(async move {
-        // The front looks whether somebody is there, too.
+        // The front's health checks connect here, too.
         while let Ok((mut stream, _)) = listener.accept().await {
             tokio::spawn(async move {
                 if read_request(&mut stream).await.is_none() {
                     return;
                 }
                 stream.write_all(head.as_bytes()).await.expect("to send");
-                // The silence itself is what is tried here: nothing can be awaited in its place.
+                // The test is about the silence, so that it cannot await a condition instead.
                 tokio::time::sleep(Duration::from_secs(75)).await;
                 stream.write_all(b"9\r\ndata: 1\n\n\r\n").await.expect("to send");
                 let _ = stream.read(&mut [0]).await;
@@ -305,7 +304,7 @@ async fn the_chain_behind_the_front_counts_and_shows_it() {
     let front = Front::start(chain.pushpin.addr(), chain.cache.addr()).await;
     let mut listener = Listener::connect(front.addr(), COUNTER).await;
     assert_eq!(listener.next(SOON).await.data, "0");
-    // Limits of the origin go by the client's own address, whatever it writes.
+    // The origin's limits count by the client's real address, not by a forged header.
     let post = async |client: &reqwest::Client, forged: &str| {
         let request = client.post(front.url(COUNTER)).header("x-forwarded-for", forged);
         request.answer().await.status().as_u16()
@@ -317,7 +316,7 @@ async fn the_chain_behind_the_front_counts_and_shows_it() {
     assert_eq!(post(&one, "192.0.2.4").await, 429);
     assert_eq!(post(&two, "192.0.2.1").await, 200);
     listener.until_data("4", SOON).await;
-    // HEAD goes past Pushpin, of a stream too; measurements stay inside.
+    // The front sends HEAD past Pushpin, also for a stream. It does not pass on requests for metrics.
     for accept in ["*/*", "text/event-stream"] {
         let answer = client().head(front.url(COUNTER)).header("accept", accept).answer().await;
         assert_eq!(answer.status(), 200, "{accept}");

@@ -1,5 +1,5 @@
-//! HEAD of a stream: answered and over, whatever stands before the origin. Pushpin would hold it as if it had a body,
-//! for ever, and write events where the client expects the next answer.
+//! HEAD of a stream ends with its head, also behind a front or an edge. Pushpin would hold it for ever, as if it had a body, and write events
+//! where the client expects the next answer.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -50,7 +50,7 @@ fn assert_head_of_a_stream(head: &str) {
 
 #[tokio::test]
 async fn pushpin_is_not_asked_to_hold_the_head_of_a_stream() {
-    // Publishing goes nowhere; what counts is the key, by which the origin knows its proxy.
+    // Nothing listens at this control address. The origin needs only the key, by which it recognizes its proxy.
     let app = TestApp::with(&[("GRIP_URL", "http://127.0.0.1:9/?iss=test&key=the-key-of-a-test")]).await;
     let pushpin = Pushpin::start(app.addr).await;
     for path in [COUNTER, RECOVERY] {
@@ -65,7 +65,7 @@ async fn pushpin_is_not_asked_to_hold_the_head_of_a_stream() {
 #[tokio::test]
 async fn a_head_through_the_cache_takes_and_gives_a_listener_nothing() {
     let chain = Chain::start(1).await;
-    // Before anything is kept, and when the hold is: neither answer stands for the other.
+    // HEAD is asked before the cache keeps anything, and while it keeps the hold: neither answer replaces the other.
     for expected in ["1", "2"] {
         let (head, _) = head_and_then_value(chain.pushpin.addr(), COUNTER).await;
         assert_head_of_a_stream(&head);

@@ -1,4 +1,4 @@
-//! Limits behind the whole chain: whose request it is, and that refusals reach the client as they are.
+//! Limits behind the whole chain: the origin counts by the client's address, and refusals reach the client unchanged.
 
 use reqwest::{Client, Response};
 
@@ -9,7 +9,7 @@ use crate::support::http::{Ask, client_at, header};
 use crate::support::pushpin::Options;
 
 async fn post(client: &Client, url: &str) -> Response {
-    // What a client writes here itself must not count.
+    // A header that the client itself has written must not count.
     let post =
         client.post(url).header("x-forwarded-for", "192.0.2.1").header("origin", "https://page.example");
     post.answer().await
@@ -61,7 +61,7 @@ async fn behind_nginx_each_client_and_its_streams_are_counted() {
         ("LIVECOUNTER__TRUSTED_PROXIES", "127.0.0.1, ::1"),
     ];
     let app = TestApp::with(&settings).await;
-    // As docs/your-site.md and docs/deploy.md have it.
+    // These settings are those of docs/your-site.md and docs/deploy.md.
     let directives = "proxy_http_version 1.1;\nproxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;";
     let nginx = Foreign::nginx(app.addr, directives).await;
     let url = nginx.counter("2");

@@ -1,5 +1,5 @@
-//! An origin of a few lines that speaks as ours does, so that Pushpin's and the cache's configurations are tested by
-//! themselves: what it is asked is recorded, and it can be told to fail.
+//! A small origin that answers as the service does, so that the configurations of Pushpin and the cache are tested by themselves. It records
+//! its requests, and fails when a test asks for it.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -30,7 +30,7 @@ impl Request {
     }
 }
 
-/// What it answers with.
+/// The origin's answers, and the requests that it has received.
 #[derive(Debug)]
 struct State {
     value: i64,
@@ -51,7 +51,7 @@ impl Origin {
         Origin::at("127.0.0.1:0".parse().expect("an address")).await
     }
 
-    /// At an address where one has been before.
+    /// Starts the origin at this address, also where another one has been before.
     pub(crate) async fn at(addr: SocketAddr) -> Origin {
         let listener = TcpListener::bind(addr).await.expect("a free port");
         let addr = listener.local_addr().expect("its address");
@@ -71,12 +71,12 @@ impl Origin {
         self.addr
     }
 
-    /// Sets the value without anybody being told.
+    /// Sets the value without publishing it.
     pub(crate) fn set_value(&self, value: i64) {
         self.lock().value = value;
     }
 
-    /// From now on everything but /healthz is answered with 500.
+    /// From now on the origin answers every request but /healthz with 500.
     pub(crate) fn fail(&self) {
         self.lock().failing = true;
     }
@@ -171,7 +171,7 @@ fn response(status: &str, headers: &str, body: &str) -> String {
     )
 }
 
-/// What is published of a value, as its stream has it.
+/// The content of the item that publishes a value.
 pub(crate) fn event(value: i64) -> String {
     format!("id: 2@e-{value}\nevent: message\ndata: {value}\n\n")
 }

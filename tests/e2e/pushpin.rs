@@ -1,4 +1,4 @@
-//! What Pushpin does when something is slow or fails, and where it is no plain passage: what our documentation says of it.
+//! Pushpin's behaviour that the documentation describes: with slow and failing origins, and where it changes requests and answers.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -25,7 +25,7 @@ async fn an_item_waits_while_a_recovery_fails_and_comes_with_the_next_one() {
     let mut listener = Listener::connect(pushpin.addr(), COUNTER).await;
     assert_eq!(listener.next(SOON).await.data, "26");
     origin.fail();
-    // A second after the channel's first subscription Pushpin asks what was missed.
+    // A second after the channel's first subscription, Pushpin sends a recovery.
     let asked = async {
         let mut poll = tokio::time::interval(Duration::from_millis(20));
         while !origin.requests().iter().any(|request| request.path.ends_with("/recover")) {
@@ -34,7 +34,7 @@ async fn an_item_waits_while_a_recovery_fails_and_comes_with_the_next_one() {
     };
     timeout(SOON, asked).await.expect("a recovery");
     pushpin.publish("counter-2", "e-27", "e-26", &event(27)).await;
-    // It asks again a second later at the soonest.
+    // Pushpin repeats it a second later at the soonest.
     assert!(listener.try_next(Duration::from_millis(500)).await.is_none(), "held back, though it fits");
     origin.set_value(27);
     origin.mend();
@@ -98,7 +98,7 @@ async fn who_asks_for_a_100_in_capitals_gets_none() {
     }
 }
 
-/// What pushpin/start makes of a version: the services it writes into pushpin.conf, and the options it gives to Pushpin.
+/// The services that pushpin/start writes into pushpin.conf for a version of Pushpin, and its options on the command line.
 fn started_as(version: &str) -> (String, String) {
     let dir = process::directory();
     for (program, text) in [

@@ -1,4 +1,4 @@
-//! Several origins behind one Pushpin and one cache do together what one does alone.
+//! Several origins behind one Pushpin and one cache publish as often as one, and are read as often.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -16,7 +16,7 @@ const READS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",m
 const CLAIMED: &str = "livecounter_announcements_claimed_total";
 const PURGED: &str = "livecounter_purged_keys_total";
 
-/// Adds to the counter until told to stop; returns how often.
+/// Adds to the counter until `stop` is set. Returns the number of additions.
 async fn add(url: String, stop: Arc<AtomicBool>) -> u64 {
     let (client, mut added) = (client(), 0);
     let mut pace = tokio::time::interval(Duration::from_millis(20));
@@ -57,7 +57,7 @@ async fn three_origins_publish_as_one_and_are_asked_once_per_change() {
     eprintln!("{added} added, {claimed} published, {purged} purges, {read} reads");
     assert!(claimed <= most, "{claimed} publishes, at most {most} fit the time");
     assert!(claimed >= most / 2.0, "{claimed} publishes: it was not busy");
-    // A purge and, where the next change is another origin's, a second one; a read by the first who joins after it.
+    // Each change costs a purge, and a second one if another origin makes the next change; the first listener that joins afterwards costs a read.
     assert!(read <= purged + 1.0, "{read} reads after {purged} purges");
     assert!(read <= 1.5 * claimed + 1.0, "{read} reads for {claimed} changes");
 }

@@ -1,5 +1,5 @@
-//! No request influences another's answer. Pushpin takes a body by its chunks and sends it on under the client's own
-//! length, or sends the body of a GET without any; what is left over would begin the next request on its connection.
+//! No request influences the answer to another client's. Pushpin takes a body by its chunks and sends it on under the client's length, or sends
+//! the body of a GET without a length; the rest of the body would begin the next request on its connection.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,13 +19,13 @@ use crate::support::redis::RedisServer;
 use crate::support::sse::Listener;
 
 const SOON: Duration = Duration::from_secs(10);
-/// For how long an attacker waits for an answer: a request that is refused may get none.
+/// How long the attacker waits for an answer, as a refused request may get none.
 const ATTACKER_WAITS: Duration = Duration::from_secs(1);
-/// What the counters stand at before: whoever is shown another's value shows it.
+/// The counters' values, which differ, so that a client that gets the value of another counter is noticed.
 const GOOD: &str = "700";
 const EVIL: &str = "666";
 
-/// The headers that say two things of a body's length; `{n}` is the length that leaves the rest over.
+/// Headers that give a body two lengths; `{n}` is the length that cuts the body off.
 const FRAMINGS: &[&str] = &[
     "Content-Length: {n}\r\nTransfer-Encoding: chunked",
     "Transfer-Encoding: chunked\r\nContent-Length: {n}",
@@ -47,19 +47,19 @@ const FRAMINGS: &[&str] = &[
     "Content-Length: {n}\r\nTransfer-Encoding: \x0bchunked",
     "Content-Length: +{n}\r\nTransfer-Encoding: chunked",
     "Expect: 100-continue\r\nContent-Length: {n}\r\nTransfer-Encoding: chunked",
-    // What is named in `Connection` is for the next server alone: left out, it no longer tells where a body ends, or who signed.
+    // Pushpin removes headers that `Connection` names: the origin would then know neither where the body ends nor whether a proxy has signed.
     "Connection: Content-Length\r\nContent-Length: {all}",
     "Connection: Transfer-Encoding\r\nTransfer-Encoding: chunked",
     "Connection: Grip-Sig\r\nContent-Length: {n}\r\nTransfer-Encoding: chunked",
     "Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: {n}\r\nTransfer-Encoding: chunked",
 ];
 
-/// What is left over: the head of a request that is not finished, so that a victim's own head, Host included, ends it.
+/// The rest of the body: the head of an unfinished request, which the next client's head, Host included, completes.
 const SMUGGLED: [&str; 2] =
     ["GET /counters/evil/ HTTP/1.1\r\nX-Ignore: ", "POST /counters/evil/ HTTP/1.1\r\nX-Ignore: "];
 
-/// A request of the attacker: a body that the server behind Pushpin may end elsewhere than Pushpin does. With the victims'
-/// own Host, as Pushpin keeps its connections apart by it.
+/// A request of the attacker: the server behind Pushpin may find another end of its body than Pushpin does. It has the same Host as the other
+/// clients' requests, as Pushpin keeps connections for each Host.
 fn attack(host: SocketAddr, method: &str, framing: &str, smuggled: &str) -> Vec<u8> {
     let own = r#"{"by":1}"#;
     let own = if method == "POST" { own } else { "" };
@@ -77,11 +77,11 @@ async fn send_attack(public: SocketAddr, request: &[u8]) {
     let mut stream = TcpStream::connect(public).await.expect("a connection");
     stream.write_all(request).await.expect("to send");
     let mut answer = [0; 4096];
-    // Whatever comes: it is the attacker's own.
+    // The answer does not matter, as it is the attacker's own.
     let _ = timeout(ATTACKER_WAITS, stream.read(&mut answer)).await;
 }
 
-/// Requests of somebody else: each must be answered for its own counter.
+/// Requests of other clients: each must be answered with its own counter's value.
 async fn victims(public: SocketAddr, case: &str) {
     let url = format!("http://{public}/counters/good/");
     let value = client().get(&url).send().await.unwrap_or_else(|error| panic!("{case}: {error}"));
@@ -101,7 +101,7 @@ async fn victims(public: SocketAddr, case: &str) {
     assert!(event.id.is_some_and(|id| id.starts_with("good@")), "{case}");
 }
 
-/// Reads until told to stop; returns how often.
+/// Reads until `stop` is set. Returns the number of reads.
 async fn honest(public: SocketAddr, stopped: watch::Receiver<bool>) -> u32 {
     let (client, url, mut served) = (client(), format!("http://{public}/counters/good/"), 0);
     while !*stopped.borrow() {
@@ -117,13 +117,13 @@ async fn value(origin: &TestApp, id: &str) -> u64 {
     answer.text().await.expect("a text").trim().parse().expect("a number")
 }
 
-/// No attack, then every one, with one and three of its requests before the victims' own.
+/// Runs without an attack, then with each attack, with one and three of its requests before those of other clients.
 async fn nobody_is_answered_for_another(public: SocketAddr, origin: &TestApp) {
     for (id, by) in [("good", GOOD), ("evil", EVIL)] {
         let added = client().post(format!("{}?by={by}", origin.counter(id))).answer().await;
         assert_eq!(added.status(), 200);
     }
-    // Others come at the same time.
+    // Other clients read at the same time.
     let (stop, stopped) = watch::channel(false);
     let honest = [(); 2].map(|()| tokio::spawn(honest(public, stopped.clone())));
     victims(public, "before any attack").await;
@@ -153,7 +153,7 @@ async fn nobody_is_answered_for_another(public: SocketAddr, origin: &TestApp) {
 #[tokio::test]
 async fn no_victim_is_answered_for_another_straight_to_an_origin() {
     let redis = RedisServer::start();
-    // Publishing goes nowhere; what counts is the key, by which the origin knows its proxy.
+    // Nothing listens at this control address. The origin needs only the key, by which it recognizes its proxy.
     let settings = [
         ("REDIS_URL", redis.url()),
         ("GRIP_URL", "http://127.0.0.1:9/?iss=test&key=the-key-of-a-test".to_owned()),
@@ -192,7 +192,7 @@ async fn an_origin_serves_nothing_behind_a_request_of_a_proxy() {
     let all = String::from_utf8_lossy(&all).into_owned();
     assert_eq!(all.matches("HTTP/1.1 200").count(), 1, "{all}");
     assert_eq!(value(&app, "2").await, 2, "one of each two");
-    // A client that comes by itself keeps its connection.
+    // A client without a proxy keeps its connection.
     let requests = requests.replace("Grip-Sig: x\r\n", "");
     let (_, head) = raw_head(app.addr, requests.as_bytes()).await;
     assert!(!head.to_lowercase().contains("\r\nconnection: close"), "{head}");

@@ -1,4 +1,4 @@
-//! `make up`, as it is typed: the whole chain without Docker, until Ctrl-C.
+//! `make up`: the whole chain without Docker, until Ctrl-C.
 
 use std::process::Command;
 use std::time::Duration;
@@ -29,7 +29,7 @@ async fn make_up_refuses_a_front_beside_an_edge() {
     assert!(up.log().contains("EDGE=1 and FRONT=1 exclude each other"), "{}", up.log());
 }
 
-/// What `make up` installs with such variables, where it is missing.
+/// The packages that `make up` installs with these variables, if they are missing.
 fn packages(variables: &[&str]) -> Vec<String> {
     let directory = env!("CARGO_MANIFEST_DIR");
     let mut make = Command::new("make");
@@ -79,7 +79,7 @@ async fn it_serves_streams_and_leaves_nothing_behind(environment: &[(&str, &str)
     let dir = directory();
     let place = dir.path().join("tmp");
     std::fs::create_dir(&place).expect("a directory");
-    // Tests that are run in the background ignore Ctrl-C, and a shell that ignored it from its start cannot trap it.
+    // Tests that run in the background ignore SIGINT, and a shell that has ignored it from its start cannot trap it.
     let mut command = Command::new("env");
     command.arg("--default-signal=INT").arg(repository(".ci/up"));
     command.envs(names.into_iter().zip(ports.iter().map(|port| port.number().to_string())));
@@ -100,12 +100,12 @@ async fn it_serves_streams_and_leaves_nothing_behind(environment: &[(&str, &str)
     assert_eq!(added.text().await.expect("a text"), "1\n");
     assert_eq!(listener.next(SOON).await.data, "1");
     if !environment.is_empty() {
-        // Pushpin itself resets such a connection: it is the front that answers.
+        // Pushpin itself resets such a connection, so that this answer is the front's.
         let cookies = client().get(&counter).header("Cookie", "x".repeat(8500));
         assert_eq!(cookies.send().await.expect("an answer in spite of cookies").status(), 200);
     }
 
-    // As a terminal does it: to the script's group, in which the servers are not.
+    // As a terminal does, the test sends the signal to the script's process group, to which the servers do not belong.
     let interrupt = format!("kill -INT -{}", up.id());
     assert!(Command::new("sh").args(["-c", &interrupt]).status().expect("a shell").success());
     let status = up.ended(Duration::from_secs(30)).await;

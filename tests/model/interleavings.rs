@@ -1,11 +1,12 @@
-//! Any steps in any order, then quiet. And that each part is needed: without it the same search finds what goes wrong.
+//! Runs steps in random orders, then lets the chain come to rest. Each part of the protocol is needed: with a part taken out, the same search
+//! finds an error.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 
 use crate::chain::{Broken, Chain, LISTENERS, Luck, ORIGINS, PROXIES, Step};
 
-/// How many orders are tried, unless `MODEL_ORDERS` says otherwise; of a broken chain at most, as one that shows it is enough.
+/// How many orders are tried, unless `MODEL_ORDERS` is set; with a part taken out fewer, as the search ends at the first error.
 const ORDERS: u32 = 1000;
 const ORDERS_OF_BROKEN: u32 = 20_000;
 const STEPS: usize = 150;
@@ -45,7 +46,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The least order of steps found after which something is wrong, and what.
+/// The shortest order of steps found that ends in an error, and the error.
 fn search(broken: Broken) -> Option<(Vec<Step>, String)> {
     let config = Config {
         cases: orders(broken),
@@ -77,7 +78,7 @@ fn orders(broken: Broken) -> u32 {
     }
 }
 
-/// A broken chain must be found out each time; what is whole may be tried with other orders each time.
+/// The errors of a chain without a part must be found in every run; the whole chain may be tried with other orders in each run.
 fn seed(broken: Broken) -> RngSeed {
     if broken == Broken::Nothing { RngSeed::Random } else { RngSeed::Fixed(1) }
 }
@@ -89,7 +90,7 @@ fn in_any_order_of_steps_nothing_goes_wrong() {
     }
 }
 
-/// Without this part the search finds an order of steps after which this is wrong.
+/// Without this part, the search must find an order of steps that ends in this error.
 fn is_missed(broken: Broken, expected: &str) {
     let Some((steps, wrong)) = search(broken) else { panic!("nobody misses {broken:?}") };
     assert!(wrong.contains(expected), "{wrong}\nafter {steps:#?}");

@@ -1,9 +1,9 @@
-//! The protocol itself, checked, not only its runs.
+//! Checks the protocol itself in a model, in many orders of its steps.
 //!
-//! - `spec`: what the store's methods do to a topic, with the time as an argument: the contract as a small program.
-//! - `refinement`: random commands to the specification and to each real store, answers compared.
-//! - `chain`: the specification with origins, proxies, a cache and listeners around it, in steps as small as anything can
-//!   come between; `interleavings`: any of these steps in any order, and what must be true in and after all of them.
+//! - `spec`: the contract of the store as a small program: what each method does to a topic, with the time as an argument.
+//! - `refinement`: sends random commands to the specification and to each real store, and compares the answers.
+//! - `chain`: the specification with origins, proxies, a cache and listeners, in small steps; `interleavings`: these steps in random orders,
+//!   and what must be true during and after all of them.
 //!
 //! docs/model.md says what is modelled and what is not.
 

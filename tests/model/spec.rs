@@ -1,4 +1,4 @@
-//! What a store is to do with one topic. Written anew from the contract, without a look at how a store does it.
+//! What a store must do with one topic, written from the contract and independent of the stores.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use livecounter::store::{Announcement, Claim, ClaimTerms, GRACE, LONGEST_LEASE, 
 /// Milliseconds by the store's clock.
 pub(crate) type Time = u64;
 
-/// A topic, as the contract knows it.
+/// The state of a topic in the contract's terms.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Topic {
     pub(crate) value: i64,
@@ -16,7 +16,7 @@ pub(crate) struct Topic {
     epoch: Epoch,
     /// The history of the store's data that the epoch belongs to.
     history: u64,
-    /// What was claimed last, acknowledged or not.
+    /// The last claim, acknowledged or not.
     pub(crate) last: Option<Announcement>,
     pub(crate) acknowledged: bool,
     /// When the mark in the outbox becomes overdue.
@@ -24,7 +24,7 @@ pub(crate) struct Topic {
     pub(crate) gate: Time,
 }
 
-/// What comes from outside of the store.
+/// The arguments from outside of the store.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Now {
     pub(crate) time: Time,
@@ -61,13 +61,13 @@ impl Topic {
         Some(None)
     }
 
-    /// Whether something is to be announced that was not claimed yet.
+    /// Whether a change waits to be announced that no origin has claimed yet.
     pub(crate) fn is_unpublished(&self) -> bool {
         self.last.map_or(0, |last| last.id.revision) != self.revision
     }
 
     pub(crate) fn claim(&mut self, terms: ClaimTerms, now: Now) -> Claim {
-        // In another history also what was announced: listeners may have been told what is lost.
+        // In another history the last announcement counts too: listeners may have received a value that the store has lost.
         let news = self.is_unpublished() || self.revision > 0 && self.history != now.history;
         match self.last {
             _ if news && self.gate > now.time => {
@@ -99,7 +99,7 @@ impl Topic {
         Reading { value: self.value, id, published: self.last.map(|last| last.id).unwrap_or_default() }
     }
 
-    /// When the mark of a change that nobody has claimed becomes overdue: not while the gate keeps all from claiming it.
+    /// When the mark of an unclaimed change becomes overdue: not before the gate opens, as no origin can claim it until then.
     fn unclaimed_until(&self, time: Time) -> Time {
         (self.gate.max(time) + millis(GRACE)).min(time + millis(LONGEST_LEASE))
     }

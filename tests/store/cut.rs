@@ -28,12 +28,12 @@ impl Cut {
         Cut { port: own, armed }
     }
 
-    /// What `REDIS_URL` would say.
+    /// The URL of the port, as in `REDIS_URL`.
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// The next answer is lost, and its connection with it.
+    /// Loses the next answer, and cuts its connection.
     pub(crate) fn arm(&self) {
         self.armed.store(true, Ordering::SeqCst);
     }

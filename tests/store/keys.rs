@@ -1,4 +1,4 @@
-//! For how long idempotency keys are remembered: 24 hours, as the documentation says.
+//! Every store remembers idempotency keys for 24 hours, as the documentation says.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use crate::support::redis::RedisServer;
 
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-/// Within which a test of these has long ended.
+/// Longer than any test here takes.
 const MINUTE: Duration = Duration::from_secs(60);
 
 async fn use_key(store: &dyn Store) {

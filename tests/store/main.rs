@@ -1,4 +1,4 @@
-//! The store's contract, on every store, against real servers; and what is special about each of them.
+//! The contract of the stores, run on every store with real servers, and the properties that only one of them has.
 
 mod contract;
 mod cut;

@@ -1,4 +1,4 @@
-//! Removing topics that nobody has changed for long: only those, and nothing that is still to be announced.
+//! Pruning removes topics that have not changed for a time, and none that has still to be announced.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -34,7 +34,7 @@ async fn announce(store: &dyn Store, name: &str) {
     store.acknowledge(vec![(topic(name), announced.id)]).await.expect("acknowledged");
 }
 
-/// Four topics, each in another state.
+/// Creates four topics, each in another state.
 async fn fill(store: &dyn Store) {
     let adds = NAMES.map(|name| Add::single(topic(name), 5, Some("k".parse().expect("a key"))));
     assert!(store.add(adds.to_vec()).await.iter().all(Result::is_ok));
@@ -44,7 +44,7 @@ async fn fill(store: &dyn Store) {
     assert!(matches!(claim, Ok(Claim::Announce(_))));
 }
 
-/// What is left, and that it is as it was.
+/// Asserts which topics are left, and that they have not changed.
 async fn assert_only_old_is_gone(store: &dyn Store) {
     let readings = store.read(NAMES.map(topic).to_vec()).await;
     let values: Vec<_> = readings.iter().map(|reading| reading.as_ref().expect("a reading").value).collect();
@@ -56,7 +56,7 @@ async fn assert_only_old_is_gone(store: &dyn Store) {
     assert!(again.is_ok_and(|added| added.value == 1 && added.created), "it begins anew");
 }
 
-/// Whose hash says that everything was claimed two hours ago, but for one.
+/// Sets the last claim of all topics but one to two hours ago.
 fn age(server: &RedisServer) {
     for name in NAMES.iter().filter(|name| **name != "counter-young") {
         let hash = format!("lc:{{b{}}}:t:{name}", topic(name).bucket());
@@ -103,7 +103,7 @@ async fn redis_keeps_what_is_changed_while_it_is_pruned() {
         store.acknowledge(vec![(topic.clone(), announced.id)]).await.expect("acknowledged");
     }
     let mut values = vec![1; topics.len()];
-    // All are old; while they go, each is added to now and then, and none of that may be lost.
+    // All topics are old. While pruning removes them, clients add to each of them, and no addition may be lost.
     let prune = store.prune(millis_ago(0) + 1000, true, |_| ());
     let add = async {
         for _ in 0..10 {
@@ -145,7 +145,7 @@ async fn a_file_loses_only_what_is_old_and_announced() {
     drop(store);
     let sql = format!("UPDATE topic SET claimed = {} WHERE name <> 'counter-young'", millis_ago(2 * HOUR));
     Connection::open(&path).and_then(|file| file.execute_batch(&sql)).expect("a change from outside");
-    // A server that another test is just starting may hold the lock with this process for a moment.
+    // A process that another test starts inherits the lock's handle until its own program runs.
     for remove in [false, true] {
         let prune = async || sqlite::prune(&path, millis_ago(HOUR), remove, |_| ()).ok();
         assert_eq!(eventually("the file to be free", prune).await, Pruned { seen: 4, old: 1 });

@@ -1,5 +1,4 @@
-//! A Redis whose clock is set back: what it has noted of times is far ahead then, and must keep nothing from being
-//! announced.
+//! A Redis whose clock is set back: the times that it has stored are far in the future then, and must not delay an announcement.
 
 use std::time::Duration;
 
@@ -15,8 +14,8 @@ fn topic(name: &str) -> Topic {
     name.parse().expect("a topic")
 }
 
-/// Puts everything that Redis has noted an hour ahead: nothing else differs when its clock is set back by as much. (Its
-/// allocator does not start with a clock that can be set.)
+/// Moves every time that Redis has stored an hour ahead, which is the same as setting its clock back by an hour. (The allocator of Redis does
+/// not start under faketime.)
 fn set_back_by_an_hour(server: &RedisServer) {
     let script = "
         local hour, moved = 3600000, 0
@@ -40,7 +39,7 @@ fn set_back_by_an_hour(server: &RedisServer) {
             end
         end
         return moved";
-    // Two marks, the two times of a gate, and the sweep.
+    // The times are those of two marks, of a gate (two of them), and of the sweep.
     assert_eq!(server.cli(&["EVAL", script, "0"]), "5");
 }
 

@@ -1,4 +1,4 @@
-//! The contract on a real Redis Cluster, and what becomes of it when nodes and slots come and go.
+//! The contract on a real Redis Cluster, also while nodes fail and slots move.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,7 +35,7 @@ impl Backend for RedisCluster {
 
 macro_rules! in_turn {
     ($($sentence:ident),* $(,)?) => {
-        /// One after the other, as starting a cluster takes seconds.
+        /// Runs the tests of the contract one after the other on one cluster, as a cluster takes seconds to start.
         async fn every_sentence_holds(cluster: &RedisCluster) {
             $(
                 eprintln!(stringify!($sentence));
@@ -102,7 +102,7 @@ async fn a_slot_that_moves_loses_and_doubles_nothing() {
         store.read(vec![moving.clone()]).await.remove(0).ok().filter(|reading| reading.value > 20)
     })
     .await;
-    // While one key is here and the other there, scripts are told to try again.
+    // While a slot moves and the keys of a script are on two nodes, Redis answers TRYAGAIN.
     let pause = async || tokio::time::sleep(Duration::from_millis(50)).await;
     cluster.move_slot(slot, (from + 1) % 3, 1, pause).await;
     let seen = store.read(vec![moving.clone()]).await.remove(0).expect("a reading").value;
@@ -130,7 +130,7 @@ async fn without_the_node_asked_first_the_others_are_swept_and_answer_pings() {
     });
     let swept = swept.await.len();
     assert!(swept <= 270, "{swept} of 300");
-    // One sweep at a time there, too.
+    // Also in a Cluster, only one origin sweeps at a time.
     let pause = Duration::from_secs(60);
     assert!(!store.overdue(1000, pause).await.expect("a sweep").is_empty());
     assert!(connect(&cluster).overdue(1000, pause).await.expect("an answer").is_empty());
@@ -149,7 +149,7 @@ async fn a_node_that_hangs_holds_up_no_call_to_the_others() {
         assert!((1..topics.len()).contains(&refused), "{refused} refused");
         since.elapsed()
     };
-    // The first wait for its answer, and the next for a connection to it.
+    // The first calls wait for the node's answer, the next ones for a connection to the node.
     let at_once = async || (both().await < Duration::from_millis(500)).then_some(());
     eventually("the node to be given up", at_once).await;
     let mut took = Duration::ZERO;

@@ -1,4 +1,4 @@
-//! What somebody else has put where the store keeps its own: it costs that one item, and nobody else's.
+//! Values of other programs in the store's keys: only the item with such a key fails, the others of its batch do not.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! A Redis that goes on with another history of its data: a restored copy, a crash that has lost the end, a replica that
-//! was promoted. What it has forgotten may have been published, so ids must not come back.
+//! A Redis that goes on with another history of its data: a restored copy, a crash that has lost the last writes, a promoted replica. The
+//! lost values may have been published, so that no event id may be used again.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn claim(store: &RedisStore, terms: ClaimTerms) -> Option<Announcement> {
     }
 }
 
-/// A server with a copy of 1, and what was claimed before that and after it.
+/// A server whose copy has the value 1, and the claims before and after the copy.
 async fn restored() -> (RedisServer, Announcement, Announcement) {
     let mut server = RedisServer::start();
     let store = connect(&server);

@@ -1,4 +1,4 @@
-//! Passwords, and a user who may do no more than the store does.
+//! Passwords, and a Redis user that has only the rights that the store needs.
 
 use std::time::Duration;
 
@@ -26,12 +26,12 @@ fn the_user_of_compose_has_the_documented_rights() {
     assert_eq!(rights, documented_rights());
 }
 
-/// Redis loads its file as the user `default`: without rights for that user, it leaves out what scripts have written.
+/// Redis loads its append-only file as the user `default`: without rights for that user, it skips the writes of scripts.
 #[tokio::test]
 async fn a_redis_with_the_users_of_compose_loads_what_it_has_written() {
     let compose = include_str!("../../docker-compose.yml");
     let users = compose.lines().map(str::trim_start).filter(|line| line.starts_with("user "));
-    // For the test to ask when it is ready.
+    // The test asks as the user `default` whether the server is ready.
     let users = users.filter(|line| !line.starts_with("user health")).map(|line| {
         let line = line.replace("default off", "default on >watch +ping");
         format!("--{}", line.replace(">$$(cat /keys/redis/key)", ">hunter2"))
@@ -67,7 +67,7 @@ fn adds() -> Vec<Add> {
     topics().into_iter().map(|topic| Add::single(topic, 1, None)).collect()
 }
 
-/// Every command the store has.
+/// Calls every method of the store.
 async fn everything_works(store: &RedisStore) {
     for added in store.add(adds()).await {
         added.expect("counted");
@@ -110,7 +110,7 @@ async fn a_user_with_the_documented_rights_can_do_everything() {
     let rights = documented_rights();
     let user = ["ACL", "SETUSER", "livecounter", "on", ">hunter2"];
     server.cli(&user.into_iter().chain(rights.split(' ')).collect::<Vec<_>>());
-    // As the version before left it.
+    // The data is as the version before left it.
     let old: Topic = "counter-0".parse().expect("a topic");
     let hash = format!("lc:{{b{}}}:t:{old}", old.bucket());
     server.cli(&[

@@ -1,4 +1,4 @@
-//! Redis away, restarted, silent, forgetful: no wrong number, and recovery without help.
+//! A Redis that is away, restarts, does not answer or loses its data: the store returns no wrong value, and recovers by itself.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -63,7 +63,7 @@ async fn a_connection_lost_while_idle_costs_no_add() {
     for expected in 1..=10 {
         assert_eq!(bump(&store).await.expect("counted at the first attempt"), expected);
         server.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
-        // Nobody asks meanwhile.
+        // The store gets no call meanwhile.
         let mut pause = tokio::time::interval(Duration::from_millis(20));
         pause.tick().await;
         pause.tick().await;
@@ -71,7 +71,7 @@ async fn a_connection_lost_while_idle_costs_no_add() {
     }
 }
 
-/// How many connections the server has, redis-cli's own among them.
+/// The number of the server's connections, including that of redis-cli.
 fn clients(server: &RedisServer) -> usize {
     server.cli(&["CLIENT", "LIST", "TYPE", "normal"]).lines().count()
 }
@@ -128,7 +128,7 @@ async fn a_keyed_add_whose_answer_is_lost_is_sent_again_and_counts_once() {
     let cut = Cut::before(server.port()).await;
     let store = connect(&cut.url());
     let keyed = |amount, key: &str| Add::single(topic(), amount, Some(key.parse().expect("a key")));
-    // So that Redis knows the script: else the lost answer would be that it does not.
+    // The first call loads the script: otherwise the lost answer would be NOSCRIPT.
     store.add(vec![keyed(1, "before")]).await.remove(0).expect("counted");
     cut.arm();
     let mut answers = store.add(vec![Add::single(topic(), 1, None), keyed(5, "k")]).await;
@@ -195,7 +195,7 @@ async fn a_redis_that_starts_again_gives_no_id_a_second_time() {
     server.kill();
     server.run();
     eventually("Redis to be found again", async || store.ping().await.ok()).await;
-    // What it has answered before its end may be lost: nobody can know.
+    // Redis may have lost the writes that it answered just before it ended, and the store cannot know.
     bump(&store).await.expect("counted");
     let third = claim(&store).await;
     assert_eq!((third.value, third.id.revision, third.prev), (3, 3, second.id));

@@ -1,5 +1,5 @@
-//! What another version has written to Redis: an older one is brought to this one, beside origins of both; a newer one is
-//! left alone. What the older one did is here as it was.
+//! Data of another version in Redis: the store upgrades data of an older version while origins of both versions run, and refuses data of a
+//! newer one. The scripts of the older version are kept here unchanged.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ async fn count(store: &RedisStore) -> u64 {
     store.topic_count().await.expect("a number")
 }
 
-/// As many topics as it takes several steps to go through.
+/// So many topics that the upgrade takes several steps.
 const MANY: u32 = 1200;
 
 /// Writes hashes as version 1 left them: claimed and acknowledged, some of them without a time.
@@ -77,7 +77,7 @@ async fn what_the_version_before_wrote_is_counted_by_a_migration() {
     let (keys, number) = ((0..MANY).map(|n| hash(&topic(n))).collect::<Vec<_>>(), MANY.to_string());
     let keys = keys.iter().map(String::as_str).collect::<Vec<_>>();
     server.cli(&[&["EVAL", script, &number][..], &keys, &[&number]].concat());
-    // Neither a topic of ours.
+    // Neither of these keys is a topic of the store.
     server.cli(&["SET", "lc:{b1}:t:counter-text", "no hash"]);
     server.cli(&["HSET", "lc:{b1}:t:elsewhere", "e", "1"]);
     let store = connect(&server.url());
@@ -162,7 +162,7 @@ async fn what_an_older_origin_creates_is_counted_when_a_newer_one_claims_it() {
     let first = claim(&store, &claimed, TERMS).await.expect("a claim");
     assert_eq!((first.value, first.prev.revision), (2, 1), "the chain goes on");
     assert_eq!(count(&store).await, 2);
-    // ... also where the addition claims.
+    // The same holds for an addition that claims.
     let third = topic(3);
     add_as_before(&server, &third);
     let add = Add { claim: Some(LONGEST_LEASE), ..Add::single(third, 1, None) };
@@ -177,19 +177,19 @@ async fn an_older_origin_announces_nothing_wrong_after_a_claim_of_a_newer_one() 
     add_as_before(&server, &topic);
     assert!(claim_as_before(&server, &topic, "6000").starts_with("1\n4711\n1\n0"));
     store.add(vec![Add::single(topic.clone(), 1, None)]).await.remove(0).expect("counted");
-    // A newer origin claims it, and dies with its lease.
+    // An origin of the newer version claims the topic, and ends before it acknowledges.
     let short = ClaimTerms { lease: Duration::from_millis(1), ..TERMS };
     let died = claim(&store, &topic, short).await.expect("a claim");
     assert_eq!((died.value, died.id.revision), (2, 2));
-    // The older one cannot know the value, and says so with an answer that it takes for an error, not with the value of
-    // its own claim.
+    // An origin of the older version cannot get the value: the script returns a reply that this origin takes for an error, not the value of its
+    // own claim.
     let again = eventually("the lease to run out", async || {
         Some(claim_as_before(&server, &topic, "1")).filter(|answer| answer != "0")
     });
     assert_eq!(again.await, "");
     let again = eventually("that lease, too", async || claim(&store, &topic, TERMS).await).await;
     assert_eq!(again, died);
-    // The next change is anybody's.
+    // Origins of both versions can claim the next change.
     add_as_before(&server, &topic);
     let answer = claim_as_before(&server, &topic, "6000");
     assert!(answer.starts_with("3\n4711\n3\n2"), "{answer}");

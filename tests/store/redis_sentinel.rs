@@ -1,4 +1,4 @@
-//! A master, a replica and a Sentinel: the store follows the master.
+//! A master, a replica and a Sentinel: the store always writes to the present master.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ async fn start() -> RedisSentinels {
 }
 
 fn connect(watched: &RedisSentinels) -> RedisStore {
-    // One of the Sentinels is down.
+    // The first of the Sentinels is not running.
     let url = watched.url().replacen("://", &format!("://127.0.0.1:{},", free_port()), 1);
     RedisStore::connect(&url, Duration::from_secs(1)).expect("a good address")
 }
 
-/// Whether the server answers that it has this role; one that changes it cuts connections.
+/// Whether the server answers that it has this role. A server that changes its role cuts its connections, so that no answer is no error.
 fn role(server: &RedisServer, role: &str) -> Option<()> {
     server.try_cli(&["ROLE"]).filter(|answer| answer.starts_with(role)).map(|_| ())
 }
@@ -57,7 +57,7 @@ async fn a_master_that_steps_down_is_left() {
     })
     .await;
     eventually("the replica to be promoted", async || role(&watched.servers[1], "master")).await;
-    // The old master does not know yet and takes writes: they are lost, so the store must not stay with it.
+    // The old master does not know of the fail-over yet and accepts writes, which are lost: the store must leave it.
     eventually("the new master to be found", async || {
         let counted = bump(&store).await?;
         (watched.servers[1].cli(&["HGET", KEY, "v"]) == counted.to_string()).then_some(())

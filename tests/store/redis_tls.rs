@@ -12,7 +12,7 @@ use crate::support::redis::{RedisServer, free_port};
 use crate::support::redis_cluster::RedisCluster;
 use crate::support::redis_sentinels::RedisSentinels;
 
-/// Tells the inner run of this test where Redis is.
+/// The variable by which the inner run of this test gets the address of Redis.
 const URL: &str = "LIVECOUNTER_TEST_TLS_URL";
 
 #[tokio::test]
@@ -23,7 +23,7 @@ async fn certificates_are_checked_against_the_trust_store() {
     }
 }
 
-/// The trust store is chosen by the environment, which only a process of its own may set.
+/// The environment names the trust store, so that the test runs itself in a process of its own.
 async fn run_with_trust_in_a_new_authority() {
     let certificates = certificates();
     let place = certificates.path().display();
@@ -56,7 +56,7 @@ async fn run_with_trust_in_a_new_authority() {
 
 async fn count_over_tls(url: &str) {
     let store = RedisStore::connect(url, Duration::from_secs(2)).expect("a good address");
-    // Of a Cluster, on every node.
+    // In a Cluster, every node must have it.
     let topics = (0..100).map(|n| format!("counter-{n}").parse::<Topic>().expect("a topic"));
     let adds: Vec<_> = topics.map(|topic| Add::single(topic, 1, None)).collect();
     let mut before = None;

@@ -1,4 +1,4 @@
-//! Additions that are called counted only when replicas have them.
+//! Additions that the store answers only when replicas have them (`redis.wait`).
 
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::support::redis::{FOLLOWER, RedisServer, free_port, part_with_replicas
 use crate::support::redis_cluster::RedisCluster;
 use crate::support::redis_sentinels::RedisSentinels;
 
-/// Long enough for a replica on a busy machine, as most of these expect it to answer.
+/// Long enough for a replica on a busy machine, as most of these tests expect an answer of the replica.
 const WITHIN: Duration = Duration::from_millis(1_500);
 
 /// A master and its replica.
@@ -49,7 +49,7 @@ impl Pair {
     }
 }
 
-/// How often a master was asked to wait.
+/// The number of WAIT commands that a master got.
 fn waits(master: &RedisServer) -> u64 {
     let statistics = master.cli(&["INFO", "commandstats"]);
     let line = statistics.lines().find_map(|line| line.strip_prefix("cmdstat_wait:calls="));
@@ -79,7 +79,7 @@ async fn a_batch_is_waited_for_once() {
     let store = pair.connect(1);
     let topics = (0..500).map(|n| format!("counter-{n}").parse().expect("a topic"));
     let adds: Vec<_> = topics.map(|topic| Add::single(topic, 1, None)).collect();
-    // The first call also tells Redis the script.
+    // The first call also loads the script.
     bump(&store, None).await.expect("counted");
     let before = pair.waits();
     assert!(store.add(adds).await.iter().all(Result::is_ok));
@@ -95,7 +95,7 @@ async fn all_slots_of_a_node_are_waited_for_together() {
     let store = RedisStore::connect_and_wait(&cluster.url(), Duration::from_secs(2), wait);
     let store = store.expect("a good address");
     let adds = || (0..90).map(|n| Add::single(format!("counter-{n}").parse().expect("a topic"), 1, None));
-    // The first calls also tell the nodes the script.
+    // The first calls also load the script on the nodes.
     store.add(adds().collect()).await;
     let sum = || cluster.nodes.iter().map(waits).sum::<u64>();
     let before = sum();
@@ -144,7 +144,7 @@ async fn a_replayed_key_is_acknowledged_once_the_replicas_have_its_first_use() {
     assert_eq!(bump(&first, Some("before")).await.expect("counted").value, 1);
     part_with_replicas(&pair.master);
     assert!(bump(&first, Some("k")).await.is_err(), "no replica has it");
-    // Over another connection, which has written nothing.
+    // The repetition goes over another connection, on which nothing was written.
     assert!(bump(&second, Some("k")).await.is_err(), "no replica has it yet");
     pair.master.cli(&["ACL", "SETUSER", "follower", "on"]);
     pair.until_followed().await;
@@ -180,7 +180,7 @@ async fn what_one_of_two_replicas_has_is_lost_when_the_other_takes_over() {
     };
     let (one, two) = (connect(1), connect(2));
     assert_eq!(bump(&two, None).await.expect("both have it").value, 1);
-    // The second replica cannot come back to its master.
+    // The second replica cannot connect to its master again.
     watched.servers[2].cli(&["CONFIG", "SET", "masterauth", "wrong"]);
     watched.servers[0].cli(&["CLIENT", "KILL", "TYPE", "replica"]);
     watched.until_in_step(1).await;

@@ -1,4 +1,4 @@
-//! The contract on one SQLite file per test, and what is special about files.
+//! The contract on one SQLite file per test, and what holds for files alone.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::contract::{self, Backend, every_sentence};
 
-/// A file in a directory of its own. One process has it: every caller shares the store.
+/// A file in a directory of its own. One process opens it, so that every caller shares the store.
 struct SqliteFile {
     store: Mutex<(Arc<SqliteStore>, TempDir)>,
 }
@@ -51,8 +51,8 @@ macro_rules! on_sqlite {
 }
 every_sentence!(on_sqlite);
 
-/// The store of a file that a store of this process has just closed. A server that another test is starting may hold the lock
-/// with this process for a moment: between its beginning and its own program, it has the same open files.
+/// Opens a file that a store of this process has just closed. A process that another test starts inherits the lock's handle until its own
+/// program runs, so that opening is repeated.
 pub(crate) fn opened_again(path: &Path) -> SqliteStore {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {

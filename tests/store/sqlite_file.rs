@@ -1,4 +1,4 @@
-//! What is special about a file: it stays, it belongs to one process, it may be unusable, the disk may fail.
+//! What holds for files alone: the data stays, one process has the file, the file may be unusable, and the disk may fail.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -53,7 +53,7 @@ async fn everything_is_there_after_opening_it_again() {
     assert_eq!([read(&store, "a").await, read(&store, "b").await, read(&store, "c").await], before);
     let replay = store.add(vec![keyed]).await.remove(0).expect("replayed");
     assert_eq!((replay.value, replay.replayed), (6, true));
-    // Whoever held the lease is gone: at once, and with the same ids.
+    // The process that had the lease has ended: the topic is announced again at once, with the same ids.
     assert_eq!(store.outbox_len().await.expect("a number"), 2);
     let mut overdue = store.overdue(10, Duration::ZERO).await.expect("an answer");
     overdue.sort_by_key(|topic| topic.name().to_owned());
@@ -75,7 +75,7 @@ async fn the_file_and_what_stands_beside_it_are_their_owners_alone() {
     store.add(vec![one("a")]).await;
     assert_eq!(ALL.map(|suffix| mode(&path, suffix)), [0o600; 4]);
     drop(store);
-    // As an earlier version left them, in the middle of its work.
+    // The files are as an earlier version left them when it was killed.
     let other = Connection::open(&path).expect("a database");
     other.execute_batch("PRAGMA user_version = 1; PRAGMA user_version = 2").expect("a log beside it");
     for suffix in ALL {
@@ -254,7 +254,7 @@ async fn a_topic_that_memory_has_forgotten_is_read_from_the_file() {
     assert_eq!(store.outbox_len().await.expect("a number"), 0);
 }
 
-/// Works on the file from outside.
+/// Opens the file with SQLite, past the store.
 fn change(path: &Path, sql: &str) {
     Connection::open(path).and_then(|file| file.execute_batch(sql)).expect("a change from outside");
 }

@@ -1,4 +1,4 @@
-//! A file that an older version has written, brought to this one. What the older one did is here as it was.
+//! The store upgrades a file of an older version. The statements of the older version are kept here unchanged.
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,7 +17,7 @@ fn topic(name: &str) -> Topic {
     name.parse().expect("a topic")
 }
 
-/// As version 1 made and left it: `a` is announced, of `b` a claim is not acknowledged, `c` was never claimed.
+/// A file of version 1: `a` is announced, the claim of `b` is not acknowledged, `c` was never claimed.
 fn file_of_version_1(path: &Path) {
     let file = Connection::open(path).expect("a new file");
     let rows = "INSERT INTO topic VALUES ('a', 7, 3, 99, 3, 7, 2, 3), ('b', 5, 2, 98, 2, 5, 1, 1), \
@@ -36,7 +36,7 @@ fn place() -> (tempfile::TempDir, std::path::PathBuf) {
     (directory, path)
 }
 
-/// The columns of the tables, and the version.
+/// The columns of the tables, and the version of the schema.
 fn shape(path: &Path) -> Vec<String> {
     let file = Connection::open(path).expect("the file");
     let sql = "SELECT m.name || '.' || c.name || ' ' || c.type || ' ' || c.\"notnull\" || ' ' || c.pk FROM sqlite_schema m, \
@@ -82,7 +82,7 @@ async fn a_file_that_was_brought_to_this_version_is_as_a_new_one() {
 async fn a_step_that_fails_leaves_the_file_as_it_was() {
     let (_directory, path) = place();
     file_of_version_1(&path);
-    // Somebody's view needs the column that goes.
+    // A view of the operator uses the column that the upgrade removes.
     let change =
         |sql: &str| Connection::open(&path).and_then(|file| file.execute_batch(sql)).expect("a change");
     change("CREATE VIEW mine AS SELECT published_value FROM topic");

@@ -1,4 +1,4 @@
-//! What the announcer does with a change: claim, purge, publish, purge again, acknowledge; each a step of its own.
+//! The announcer's steps for a change: claim, purge, publish, purge again, acknowledge.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::spec::{Time, millis};
 /// How long an origin waits after a claim that was not answered.
 const STORE_PAUSE: Time = 500;
 
-/// How a delivery goes on.
+/// The next step of a delivery.
 enum Next {
     Waits,
     Stage(Stage),
@@ -20,7 +20,7 @@ enum Next {
 }
 
 impl Chain {
-    /// Claims, if the origin has something to claim; `answered`: and it hears what it was given.
+    /// The origin claims, if it has something to claim. The store's answer reaches the origin only if `answered`.
     pub(super) fn claim(&mut self, index: usize, answered: bool) {
         let now = self.now;
         let origin = &mut self.origins[index];
@@ -42,7 +42,7 @@ impl Chain {
         }
     }
 
-    /// The store's step. Of a claim that is broken, reading is one step (`None`) and writing the next.
+    /// The store's step. With the atomic claim taken out, the store reads in one step (`None`) and writes in the next.
     fn ask_the_store(&mut self, index: usize) -> Option<Claim> {
         let mut torn = self.origins[index].torn.take();
         if self.broken == Broken::Claim && torn.is_none() {
@@ -105,9 +105,9 @@ impl Chain {
             Stage::Accept(_, since) if now < since + GIVE_UP => return Next::Waits,
             Stage::Accept(..) => None,
             Stage::SecondPurge(since) if now < since + SECOND_PURGE => return Next::Waits,
-            // A newer claim purges anyway, and will be acknowledged.
+            // The newer claim purges too, and is the one to acknowledge.
             Stage::SecondPurge(_) if self.origins[index].newest != Some(id) => None,
-            // Lost both times without anybody knowing, it is missing until `cache.max_age`: docs/failures.md.
+            // If both purges were lost and answered well, the cache keeps the old value until `cache.max_age`: docs/failures.md.
             Stage::SecondPurge(_) => {
                 self.purge(if luck == Luck::Lost { Luck::Fails } else { luck }).then_some(Stage::Acknowledge)
             }
@@ -119,7 +119,7 @@ impl Chain {
         next.map_or(Next::Over, Next::Stage)
     }
 
-    /// Whether the cache is known to be rid of the topic.
+    /// Whether a purge of the topic is known to have succeeded.
     fn purge(&mut self, luck: Luck) -> bool {
         let lost = luck == Luck::Fails || luck == Luck::Lost;
         if !lost {

@@ -1,7 +1,7 @@
-//! One topic's whole chain, in steps as small as anything can come between. No I/O, no clock but its own.
+//! The whole chain of one topic, in steps so small that other steps can happen between any two. It does no I/O and has its own clock.
 //!
-//! - `origin`, `announcing`: the announcer and its ways to the proxies. `proxy`: Pushpin and the listeners at it.
-//! - `steps`: what can happen next. `quiet`: what happens when nothing goes wrong any more.
+//! - `origin`, `announcing`: the announcer and its queues to the proxies. `proxy`: Pushpin and its listeners.
+//! - `steps`: the steps that can happen next. `quiet`: the steps once faults have ended.
 
 mod announcing;
 mod origin;
@@ -27,7 +27,7 @@ pub(crate) const ORIGINS: usize = 2;
 pub(crate) const PROXIES: usize = 2;
 pub(crate) const LISTENERS: usize = 3;
 
-/// Which part is taken out.
+/// The part of the protocol that a test takes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Broken {
     Nothing,
@@ -35,21 +35,21 @@ pub(crate) enum Broken {
     Claim,
     /// A claim takes the mark out of the outbox.
     Lease,
-    /// Any acknowledgement takes the mark out, whatever has been claimed since.
+    /// Every acknowledgement takes the mark out, also that of an older claim.
     Acknowledgement,
-    /// Every claim shuts no gate.
+    /// No claim shuts the gate.
     Gate,
     /// The cache is purged once.
     SecondPurge,
-    /// Proxies pass on whatever arrives, in whatever order.
+    /// Proxies pass on every item in the order in which it arrives.
     PrevId,
-    /// Proxies never ask by themselves.
+    /// Proxies never send a recovery of their own.
     Silence,
-    /// A store that has forgotten something counts on in the same epoch.
+    /// A store that has lost data goes on in the same epoch.
     Epoch,
 }
 
-/// Something published, or about to be.
+/// An item that is published or will be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Item {
     pub(crate) id: EventId,
@@ -57,7 +57,7 @@ pub(crate) struct Item {
     pub(crate) shown: Shown,
 }
 
-/// A value as a listener sees it, and where it belongs.
+/// A value as a listener sees it, with its epoch and revision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Shown {
     history: u64,
@@ -65,14 +65,14 @@ pub(crate) struct Shown {
     pub(crate) value: i64,
 }
 
-/// What an origin answers to who reads.
+/// An origin's answer to a reader.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Answer {
     published: EventId,
     shown: Shown,
 }
 
-/// Everything there is.
+/// The state of the whole chain.
 pub(crate) struct Chain {
     broken: Broken,
     now: Time,
@@ -85,9 +85,9 @@ pub(crate) struct Chain {
     proxies: Vec<Proxy>,
     listeners: Vec<Listener>,
     cache: Option<Answer>,
-    /// Answers on their way to readers through the cache, and since when.
+    /// Answers on their way to readers through the cache, each with the time when it left the origin.
     fills: Vec<(Answer, Time)>,
-    /// When something was claimed that had not been claimed before.
+    /// The times of the claims that gave a new announcement.
     firsts: Vec<Time>,
     pub(crate) wrongs: Vec<String>,
 }
@@ -111,7 +111,7 @@ impl Chain {
         }
     }
 
-    /// What the store is told at this moment.
+    /// The arguments that the store gets at this moment.
     fn moment(&mut self) -> Now {
         self.epochs += 1;
         let history = if self.broken == Broken::Epoch { 1 } else { self.history };
@@ -123,7 +123,7 @@ impl Chain {
         Answer { published, shown: Shown { history: self.history, revision: id.revision, value } }
     }
 
-    /// What must be true at every moment.
+    /// Returns what is wrong and must never be, at any moment.
     pub(crate) fn check(&mut self) {
         if self.topic.due.is_none()
             && (self.topic.is_unpublished() || !self.topic.acknowledged && self.topic.revision > 0)
@@ -139,7 +139,7 @@ impl Chain {
         self.firsts.push(self.now);
     }
 
-    /// What must be true when nothing has gone wrong for a while.
+    /// Returns what is wrong when faults ended some time ago.
     pub(crate) fn check_the_end(&mut self) {
         if self.topic.due.is_some() {
             self.wrongs.push("something is left in the outbox".into());

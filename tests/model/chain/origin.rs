@@ -1,19 +1,19 @@
-//! An origin: what its announcer has under way, and its ways to the proxies.
+//! An origin: its announcer's deliveries, and its queues to the proxies.
 
 use livecounter::domain::EventId;
 
 use super::{Item, PROXIES};
 use crate::spec::{Time, Topic};
 
-/// One process. Whatever is in here is lost when it is killed.
+/// One process. All of this is lost when the process is killed.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
     pub(super) up: bool,
     /// The topic has changed, or a sweep has found it.
     pub(super) changed: bool,
-    /// Until when the topic rests.
+    /// The time until which the announcer leaves the topic alone.
     pub(super) rests: Time,
-    /// Of a claim that is no atomic step: what it has read.
+    /// What the first step of a claim has read, if the claim is not atomic.
     pub(super) torn: Option<Topic>,
     pub(super) deliveries: Vec<Delivery>,
     /// The newest claim whose second purge is due.
@@ -22,7 +22,7 @@ pub(crate) struct Origin {
     pub(super) next: u32,
 }
 
-/// A claim on its way.
+/// The delivery of a claim.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Delivery {
     pub(super) number: u32,
@@ -34,16 +34,16 @@ pub(crate) struct Delivery {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Purge,
-    /// With whether the purge is known to have succeeded.
+    /// Holds whether the purge is known to have succeeded.
     Publish(bool),
-    /// Waiting for the proxies, since when.
+    /// Waits for the proxies, since this time.
     Accept(bool, Time),
-    /// The first purge was then.
+    /// The time of the first purge.
     SecondPurge(Time),
     Acknowledge,
 }
 
-/// The way to one proxy: at most one item waits, and one is out.
+/// The queue to one proxy: at most one item waits, and at most one is being sent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lane {
     waiting: Option<Entry>,
@@ -53,7 +53,7 @@ pub(crate) struct Lane {
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) item: Item,
-    /// The proxy may have it already.
+    /// The proxy may have received the item already.
     doubtful: bool,
     pub(super) for_whom: Vec<u32>,
 }
@@ -92,7 +92,7 @@ impl Origin {
         }
     }
 
-    /// The proxy has taken, as far as can be known, what is out to it.
+    /// Notes that the proxy has accepted the item that is being sent.
     pub(super) fn accepted(&mut self, proxy: usize) {
         let Some(entry) = self.lanes[proxy].out.take() else { return };
         for delivery in &mut self.deliveries {
@@ -102,14 +102,14 @@ impl Origin {
 }
 
 impl Lane {
-    /// Takes the next item out, if none is.
+    /// Begins to send the next item, if none is being sent.
     pub(super) fn send(&mut self) {
         if self.out.is_none() {
             self.out = self.waiting.take();
         }
     }
 
-    /// The request failed; `doubtful`: perhaps not.
+    /// Notes that the request failed; `doubtful` if the proxy may have accepted it.
     pub(super) fn failed(&mut self, doubtful: bool) {
         let Some(mut entry) = self.out.take() else { return };
         entry.doubtful |= doubtful;
@@ -121,8 +121,7 @@ impl Lane {
 }
 
 impl Entry {
-    /// One for two, `self` being there first: 6-after-5 in the place of 5-after-4 becomes 6-after-4, unless 5 may have
-    /// been delivered.
+    /// Merges two items, of which `self` came first: 5-after-4 and 6-after-5 become 6-after-4, unless 5 may have been delivered.
     fn merge(mut self, mut newer: Entry) -> Entry {
         let for_whom: Vec<u32> = self.for_whom.drain(..).chain(newer.for_whom.drain(..)).collect();
         let mut kept = if newer.item.id == self.item.id {

@@ -1,19 +1,19 @@
-//! Pushpin as it was measured: items put in order by their prev-ids, known ids dropped, and whoever has missed something
-//! asks the origin. And the listeners, each on a connection of its own.
+//! Pushpin as it was measured: it puts items in order by their prev-ids, drops ids that it knows, and asks the origin for each listener
+//! that has missed something. Each listener has its own connection.
 
 use livecounter::domain::EventId;
 
 use super::{Answer, Broken, ID_CACHE, Item, MESSAGE_WAIT, Shown};
 use crate::spec::Time;
 
-/// What a proxy knows of the channel.
+/// A proxy's state of the channel.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Proxy {
-    /// What it published last.
+    /// The id of the item that it published last.
     last: Option<EventId>,
-    /// Ids it has had, and when.
+    /// The ids that it has received, and when.
     known: Vec<(EventId, Time)>,
-    /// Items whose prev-id does not fit, and until when they wait for what is missing.
+    /// Items whose prev-id does not fit, and the time until which they wait for the missing item.
     pub(super) waiting: Vec<(Item, Time)>,
     /// Items on their way to it.
     pub(super) network: Vec<Item>,
@@ -34,7 +34,7 @@ impl Proxy {
         self.send(item)
     }
 
-    /// What has waited long enough.
+    /// The items that have waited long enough.
     pub(super) fn expire(&mut self, now: Time) -> Vec<Item> {
         match self.waiting.iter().position(|(_, until)| *until <= now) {
             Some(index) => {
@@ -56,8 +56,8 @@ impl Proxy {
         sent
     }
 
-    /// Whether who joins with such a hold has missed something. What was published last is forgotten with the first
-    /// difference.
+    /// Whether a listener that joins with this hold has missed something. With the first difference the proxy forgets the id that it published
+    /// last.
     fn misses(&mut self, hold: EventId) -> bool {
         let differs = self.last.is_some_and(|last| last != hold);
         if differs {
@@ -67,12 +67,12 @@ impl Proxy {
     }
 }
 
-/// Somebody who wants to see the counter.
+/// A client that wants to see the counter.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Listener {
     #[default]
     Away,
-    /// The first answer is on its way, since when; whether it also goes into the cache.
+    /// The first answer is on its way since this time; whether the cache keeps the answer, too.
     Joining {
         proxy: usize,
         answer: Answer,
@@ -82,15 +82,15 @@ pub(crate) enum Listener {
     On(Session),
 }
 
-/// A stream.
+/// An open stream.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(super) proxy: usize,
     shown: Shown,
-    /// The id of the channel that it has got to.
+    /// The id of the last item that the session has passed on.
     pub(super) prev: EventId,
     pub(super) asking: Asking,
-    /// What came while it was asking.
+    /// The items that came during a recovery.
     queue: Vec<Item>,
 }
 
@@ -98,7 +98,7 @@ pub(crate) struct Session {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Asking {
     No,
-    /// The request, with the id the session has got to.
+    /// The request, with the last id of the session.
     Sent,
     /// The answer is on its way.
     Answered(Answer),
@@ -121,7 +121,7 @@ impl Listener {
 }
 
 impl Session {
-    /// Begins with what the origin, or the cache, has answered.
+    /// Begins with the answer of the origin or the cache.
     pub(super) fn begin(proxy: usize, at: &mut Proxy, answer: Answer, broken: Broken) -> Self {
         let Answer { published, shown } = answer;
         let misses = at.misses(published) && broken != Broken::PrevId;
@@ -129,12 +129,12 @@ impl Session {
         Session { proxy, shown, prev: published, asking, queue: Vec::new() }
     }
 
-    /// Whether it shows what was never published and is forgotten: nobody can know before the next change.
+    /// Whether the listener shows a value that was never published and that the store has lost: only the next change replaces it.
     pub(super) fn shows_what_is_lost(&self, history: u64, published: EventId) -> bool {
         self.prev == published && self.shown.history < history && self.shown.revision > self.prev.revision
     }
 
-    /// Gets an item. Returns what it was shown last and is shown now, where that is older.
+    /// The listener gets an item. Returns the value shown before and the value shown now, if the latter is older.
     pub(super) fn offer(&mut self, item: Item, broken: Broken) -> Option<(Shown, Shown)> {
         if !matches!(self.asking, Asking::No) {
             self.queue.push(item);
@@ -149,14 +149,14 @@ impl Session {
         self.show(item.shown)
     }
 
-    /// Has been silent for long enough to ask.
+    /// Begins a recovery, as the session has been silent for long enough.
     pub(super) fn ask(&mut self) {
         if let Asking::No = self.asking {
             self.asking = Asking::Sent;
         }
     }
 
-    /// The answer arrives: a value if the session had missed something, and where it is now.
+    /// The recovery's answer arrives: a value if the session had missed something, and the session's new id.
     pub(super) fn recovered(&mut self, broken: Broken) -> Vec<(Shown, Shown)> {
         let Asking::Answered(answer) = self.asking else { return Vec::new() };
         self.asking = Asking::No;

@@ -1,13 +1,13 @@
-//! Nothing goes wrong any more: everything that is under way is done, fairly, and time goes by.
+//! Faults have ended: everything that is under way is completed in turn, and time goes by.
 
 use super::steps::{Luck, Step};
 use super::{Chain, LISTENERS, Listener, ORIGINS, PROXIES};
 use crate::spec::Time;
 
-/// Longer than Pushpin's silence twice, and than a lease, a delivery and a sweep.
+/// Longer than twice Pushpin's silence, and than a lease, a delivery and a sweep together.
 const LASTING: Time = 45_000;
 const TICK: Time = 500;
-/// How often Pushpin asks on behalf of those who have heard nothing.
+/// How often Pushpin sends recoveries for listeners that have received nothing.
 const SILENCE: u64 = 15_000;
 
 impl Chain {
@@ -27,7 +27,7 @@ impl Chain {
                 self.take(Step::Sweep(origin));
             }
             self.take(Step::Claim(origin, true));
-            // Everything goes as far as it can.
+            // Every delivery, request and answer is completed.
             for _ in 0..6 {
                 for delivery in (0..self.origins[origin].deliveries.len()).rev() {
                     self.take(Step::Deliver(origin, delivery, Luck::Well));
@@ -51,7 +51,7 @@ impl Chain {
             if silence {
                 self.take(Step::Ask(listener));
             }
-            // A recovery may find that another is needed.
+            // A recovery may make another one necessary.
             for _ in 0..3 {
                 self.take(Step::Answer(listener, true));
                 self.take(Step::Recovered(listener));

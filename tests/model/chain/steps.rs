@@ -1,63 +1,63 @@
-//! What can happen next. A step that makes no sense at the moment does nothing.
+//! The steps that can happen next. A step that is impossible at the moment does nothing.
 
 use super::origin::Origin;
 use super::proxy::{Asking, Listener, Proxy, Session};
 use super::{Broken, Chain, Item, LISTENERS, ORIGINS, PROXIES, SECOND_PURGE, Shown};
 use crate::spec::Time;
 
-/// How long a fetch may take: the second purge relies on it.
+/// How long a fetch of the cache may take: the second purge relies on this.
 const FETCH: Time = SECOND_PURGE;
 
-/// One step. Numbers are indices, taken modulo how many there are.
+/// One step. Numbers are indices, modulo the number of elements.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
     Tick(Time),
-    /// Adds by way of an origin; `false`: its answer is lost, and the origin announces nothing.
+    /// A client adds through an origin. With `false`, the store's answer is lost, and the origin announces nothing.
     Add(i64, usize, bool),
-    /// `false`: the answer is lost.
+    /// An origin claims. With `false`, the store's answer is lost.
     Claim(usize, bool),
-    /// A delivery goes on, in this way.
+    /// A delivery takes its next step, which ends in this way.
     Deliver(usize, usize, Luck),
-    /// What waits for a proxy goes out.
+    /// An origin begins to send the item that waits for a proxy.
     Send(usize, usize),
-    /// What is out to a proxy ends, in this way.
+    /// A request to a proxy ends in this way.
     Sent(usize, usize, Luck),
-    /// What is still on its way to a proxy arrives, or never does.
+    /// An item that is still on its way to a proxy arrives or is lost.
     Arrive(usize, usize, bool),
     Expire(usize),
     Sweep(usize),
     Kill(usize),
     Start(usize),
-    /// A proxy is killed and comes back without memory.
+    /// A proxy is killed and starts again with empty memory.
     KillProxy(usize),
     Join(usize, usize),
-    /// What a listener was answered arrives.
+    /// A listener's first answer arrives.
     Open(usize),
     Leave(usize),
     Ask(usize),
-    /// An origin answers a recovery; `false`: it fails.
+    /// An origin answers a recovery. With `false`, the request fails.
     Answer(usize, bool),
     Recovered(usize),
-    /// A reader through the cache: an origin answers, and the answer arrives.
+    /// A client reads through the cache: an origin answers, and the answer arrives.
     Read,
     Fill(usize),
     Copy,
     Restore,
 }
 
-/// How something ends.
+/// How a request ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Luck {
     Well,
-    /// Nothing was done, and that is known.
+    /// The receiver did nothing, and the sender knows.
     Fails,
-    /// Nothing was done, but it was answered well.
+    /// The receiver did nothing, but answered that it did.
     Lost,
-    /// It was done, but not answered.
+    /// The receiver did it, but the sender gets no answer.
     Unanswered,
-    /// It will be done later, and is not answered.
+    /// The receiver will do it later, and the sender gets no answer.
     Late,
-    /// It is done, and later once more.
+    /// The receiver does it now, and once more later.
     Twice,
 }
 
@@ -168,14 +168,14 @@ impl Chain {
         }
     }
 
-    /// An answer reaches the cache, unless it has taken longer than any fetch may.
+    /// An answer reaches the cache, unless it has taken longer than a fetch may take.
     fn fill(&mut self, answer: super::Answer, since: Time) {
         if self.now <= since + FETCH {
             self.cache = Some(answer);
         }
     }
 
-    /// What listeners do and are told.
+    /// The steps of listeners.
     fn listen(&mut self, step: Step) {
         let (up, now, broken) = (self.is_up(), self.now, self.broken);
         let (answer, cached, id) = (self.answer(), self.cache, self.topic.reading().id);
@@ -205,7 +205,7 @@ impl Chain {
             (Step::Answer(_, answered), Listener::On(session)) => {
                 if let (Asking::Sent, true, true) = (session.asking, answered, up) {
                     session.asking = Asking::Answered(answer);
-                    // Whoever has got further than the store has: it has lost something, so others may have, too.
+                    // A listener with a later id than the store's shows that the store has lost data; other listeners may be affected, too.
                     if id.epoch == session.prev.epoch
                         && id.revision < session.prev.revision
                         && let Some(origin) = self.origins.iter_mut().find(|origin| origin.up)
@@ -222,8 +222,8 @@ impl Chain {
         }
     }
 
-    /// The store loses its memory, or gets back an older one; then the operator purges everything, when what was being
-    /// fetched has arrived.
+    /// The store loses its data, or goes back to an older copy. Then the operator purges everything, as soon as the fetches that were under way
+    /// have ended.
     fn restore(&mut self) {
         let Some(copy) = &self.copy else { return };
         self.topic = copy.clone();
@@ -239,7 +239,7 @@ impl Chain {
     }
 }
 
-/// Older after newer. Where the store has gone back itself, what was under way then is shown again in its order.
+/// Whether a listener saw an older value after a newer one. It may, where the store itself has gone back to an older copy.
 fn went_back((before, shown): (Shown, Shown), history: u64) -> Option<String> {
     (before.history == history && shown.history == history)
         .then(|| format!("{shown:?} was shown after {before:?}"))

@@ -1,4 +1,4 @@
-//! What a store is asked for.
+//! The commands that a store gets.
 
 use livecounter::domain::{LIMIT, Topic};
 use livecounter::store::Add;
@@ -9,12 +9,12 @@ use super::{LONG, TOPICS};
 #[derive(Clone, Debug)]
 pub(super) enum Command {
     Add(Vec<Addition>),
-    /// Topics, whether the gate shuts behind it, whether its lease lasts.
+    /// The topics, whether the claim shuts the gate, whether its lease lasts.
     Claim(Vec<usize>, bool, bool),
-    /// Which of the claims so far, counted from the last.
+    /// One of the claims so far, counted from the last.
     Acknowledge(Vec<(usize, usize)>),
     Overdue,
-    /// The process that has the store ends and starts again.
+    /// The process of the store ends and starts again.
     Restart,
 }
 
@@ -25,7 +25,7 @@ pub(super) fn commands() -> impl Strategy<Value = Vec<Command>> {
     let flags = (prop::bool::weighted(0.2), prop::bool::weighted(0.6));
     let item = (0..TOPICS, amounts, flags, prop::option::weighted(0.3, 0..3_usize));
     let item = item.prop_map(|(topic, amounts, (claim, may_create), key)| {
-        // The contract has no key for a combination.
+        // The contract allows no idempotency key for a combined addition.
         let key = key.filter(|_| amounts.len() == 1);
         Addition { topic, amounts, claim, may_create, key }
     });
@@ -51,7 +51,7 @@ pub(super) struct Addition {
 }
 
 impl Addition {
-    /// As the store is asked for it.
+    /// The addition as the store's type.
     pub(super) fn add(&self, topic: Topic) -> Add {
         let totals = self.amounts.iter().scan(0_i64, |total, amount| {
             *total = total.saturating_add(*amount);

@@ -1,6 +1,6 @@
-//! Random commands to the specification and to each real store: the same answers, and the same state behind them.
+//! Sends random commands to the specification and to each real store: answers and states must be the same.
 //!
-//! Leases and gates are either over at once or last for the whole test, so that no answer depends on how fast it runs.
+//! Leases and gates either end at once or last for the whole test, so that no answer depends on the speed of the machine.
 
 mod commands;
 mod subjects;
@@ -23,7 +23,7 @@ const TOPICS: usize = 3;
 const LONG: Duration = LONGEST_LEASE;
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// The specification beside the store, and which real epoch each of its epochs is.
+/// The specification and the store, and the store's epoch for each epoch of the specification.
 struct Pair<S> {
     subject: S,
     topics: Vec<Topic>,
@@ -46,7 +46,7 @@ impl<S: Subject> Pair<S> {
         Pair { subject, topics, claims, keys, epochs, next_epoch: 1, history: 1 }
     }
 
-    /// The specification's time stands still; what is over at once is over in the next call.
+    /// The specification's time stands still during a call; a lease or gate that ends at once has ended at the next call.
     fn now(&mut self) -> Now {
         self.next_epoch += 1;
         Now { time: 1, history: self.history, epoch: Epoch::new(self.next_epoch) }
@@ -131,13 +131,13 @@ impl<S: Subject> Pair<S> {
         self.subject.store().acknowledge(claims).await.expect("acknowledged");
     }
 
-    /// What is overdue for sure is given; what is leased, or has no mark, is not. A fresh change may be either, as it is
-    /// a matter of time.
+    /// A sweep returns every topic that is certainly overdue, and none that is leased or has no mark. It may return a fresh change, as that
+    /// depends on the time.
     async fn overdue(&mut self) -> Result<(), TestCaseError> {
         let due = |topic: &Topic, most: Time| topic.due.is_some_and(|due| due <= most);
         let (store, asked) = (self.subject.store(), Instant::now());
         let sure: Vec<_> = (0..TOPICS).filter(|index| due(&self.topics[*index], 1)).map(name).collect();
-        // The sweep is open to one caller a millisecond.
+        // The store lets one caller sweep in each millisecond.
         let mut again = tokio::time::interval(Duration::from_millis(2));
         let found = loop {
             again.tick().await;
@@ -153,7 +153,7 @@ impl<S: Subject> Pair<S> {
         Ok(())
     }
 
-    /// What can be read is the same.
+    /// Reads must return the same.
     async fn compare(&mut self) -> Result<(), TestCaseError> {
         let store = self.subject.store();
         let readings = store.read((0..TOPICS).map(name).collect()).await;
@@ -183,7 +183,7 @@ impl<S: Subject> Pair<S> {
         self.same_id(expected.prev, found.prev)
     }
 
-    /// Epochs are random: what matters is which of them are the same.
+    /// Epochs are random: the test compares which of them are equal.
     fn same_id(&mut self, expected: EventId, found: EventId) -> Result<(), TestCaseError> {
         prop_assert_eq!(found.revision, expected.revision);
         if expected.epoch == Epoch::NONE || found.epoch == Epoch::NONE {

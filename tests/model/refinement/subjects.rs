@@ -1,4 +1,4 @@
-//! The stores under test, each with what a restart does to it.
+//! The stores under test, each with the effect of a restart.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,10 +16,10 @@ use crate::support::redis::RedisServer;
 #[async_trait]
 pub(super) trait Subject {
     fn store(&self) -> Arc<dyn Store>;
-    /// Forgets everything: the next case begins.
+    /// Deletes all data, as the next case begins.
     async fn clear(&mut self);
     async fn restart(&mut self);
-    /// What a restart does to a topic.
+    /// The effect of a restart on a topic.
     fn restarted(topic: &mut Topic, history: &mut u64);
 }
 
@@ -31,7 +31,7 @@ impl OnSqlite {
         loop {
             match SqliteStore::open(directory.path().join("model.db")) {
                 Ok(store) => return OnSqlite(Some((directory, Arc::new(store)))),
-                // A process that another test is about to start has our lock's handle until it runs.
+                // A process that another test starts inherits the lock's handle until its own program runs.
                 Err(OpenError::InUse { .. }) if asked.elapsed() < DEADLINE => std::thread::yield_now(),
                 Err(error) => panic!("{error}"),
             }
@@ -57,7 +57,7 @@ impl Subject for OnSqlite {
         *self = OnSqlite::open(directory);
     }
 
-    /// Gates and leases are in memory: what was not acknowledged is overdue, and nothing is shut.
+    /// Gates and leases are in memory: after a restart every claim that was not acknowledged is overdue, and no gate is shut.
     fn restarted(topic: &mut Topic, _: &mut u64) {
         topic.gate = 0;
         topic.due = topic.due.map(|_| 0);

@@ -1,4 +1,4 @@
-//! What becomes of claims: acknowledged, or their lease runs out.
+//! The end of claims: they are acknowledged, or their lease runs out.
 
 use livecounter::store::Add;
 
@@ -22,7 +22,7 @@ pub(crate) async fn an_unacknowledged_claim_is_announced_again_with_the_same_ids
     assert_eq!((first.value, first.prev), (3, before.id));
     let again = claimed_again(&*backend.store(), &lost).await;
     assert_eq!(again, first);
-    // With a lease of its own.
+    // The second claim has a lease of its own.
     assert_eq!(claim_one(&*store, &lost, ANY_TIME).await, Claim::Nothing);
     acknowledge(&*store, &lost, first.id).await;
     assert_eq!(store.outbox_len().await.expect("a number"), 0);
@@ -45,7 +45,7 @@ pub(crate) async fn a_newer_change_takes_the_place_of_an_unacknowledged_claim(ba
     bump(&*store, &lost, 1).await;
     let second = announcement(&*store, &lost, terms(0, 50)).await;
     assert_eq!((second.value, second.prev), (2, first.id));
-    // The first claimant comes late: the mark is the second's by now.
+    // The first origin acknowledges late: the mark belongs to the second claim by now.
     acknowledge(&*store, &lost, first.id).await;
     assert_eq!(claimed_again(&*store, &lost).await, second);
 }
@@ -97,7 +97,7 @@ pub(crate) async fn a_change_during_a_claim_keeps_its_mark(backend: &dyn Backend
     bump(&*store, &busy, 1).await;
     acknowledge(&*store, &busy, claimed.id).await;
     assert_eq!(store.outbox_len().await.expect("a number"), 1);
-    // Its lease was long; acknowledged, it is due after the grace.
+    // The claim's lease was long. Once the claim is acknowledged, the later change is due after the grace.
     eventually("the change to become overdue", async || {
         let overdue = store.overdue(10, Duration::from_millis(1)).await.expect("an answer");
         overdue.contains(&busy).then_some(())

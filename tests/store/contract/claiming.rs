@@ -1,4 +1,4 @@
-//! Who may announce what, and when.
+//! Which origin may announce a topic, and when.
 
 use futures_util::future::join_all;
 use livecounter::domain::LIMIT;
@@ -45,7 +45,7 @@ pub(crate) async fn a_shut_gate_makes_claimants_wait(backend: &dyn Backend) {
     let (store, busy) = (backend.store(), topic("busy"));
     bump(&*store, &busy, 1).await;
     let first = announcement(&*store, &busy, gate(400)).await;
-    // Shut, but nothing waits behind it.
+    // The gate is shut, but no change waits for it.
     assert_eq!(claim_one(&*store, &busy, gate(400)).await, Claim::Nothing);
     bump(&*store, &busy, 1).await;
     let Claim::Wait(wait) = claim_one(&*backend.store(), &busy, gate(400)).await else {

@@ -1,4 +1,4 @@
-//! New topics: that they are told apart, and that none is created where it must not be.
+//! New topics: the store says which are new, and creates none if the caller forbids it.
 
 use livecounter::domain::LIMIT;
 use livecounter::store::{Add, AddError, Reading};
@@ -9,7 +9,7 @@ fn to_known(add: Add) -> Add {
     Add { may_create: false, ..add }
 }
 
-/// Neither a value nor a mark.
+/// Asserts that the topic has neither a value nor a mark.
 async fn assert_is_not_there(store: &dyn Store, topic: &Topic) {
     assert_eq!(read_one(store, topic).await, Reading::default());
     assert_eq!(claim_one(store, topic, ANY_TIME).await, Claim::Nothing);
@@ -52,7 +52,7 @@ pub(crate) async fn a_topic_that_must_not_be_new_is_not_created(backend: &dyn Ba
         assert!(matches!(answer, Err(AddError::WouldBeNew)), "{add:?}: {answer:?}");
         assert_is_not_there(&*store, &new).await;
     }
-    // The key was not used up, not even for its amount.
+    // The refused addition did not use up its key: the key is accepted with another amount.
     let added = add_one(&*store, keyed(&new, 5, "k")).await.expect("counted");
     assert_eq!((added.value, added.replayed, added.created), (5, false, true));
 }

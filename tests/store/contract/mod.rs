@@ -1,4 +1,4 @@
-//! What every store must do, as sentences; each store's file runs all of them.
+//! The contract of every store, one test for each sentence; the file of each store runs all of them.
 
 mod adding;
 mod announcing;
@@ -17,17 +17,17 @@ use livecounter::store::{
 
 pub(crate) use {adding::*, announcing::*, claiming::*, creating::*, sweeping::*};
 
-/// A store under test, with whatever server it needs.
+/// A store under test, with the servers that it needs.
 #[async_trait]
 pub(crate) trait Backend: Send + Sync {
-    /// The store as one more process would open it.
+    /// Opens the store as another process does.
     fn store(&self) -> Arc<dyn Store>;
 
-    /// Makes the store lose everything it knows.
+    /// Deletes all data of the store.
     async fn forget(&self);
 }
 
-/// Hands the names of all sentences to the macro `$with`.
+/// Calls the macro `$with` with the names of all tests of the contract.
 macro_rules! every_sentence {
     ($with:ident) => {
         $with! {
@@ -87,7 +87,7 @@ macro_rules! every_sentence {
 }
 pub(crate) use every_sentence;
 
-/// Long enough for a slow machine, short enough to fail.
+/// The deadline of a wait, long enough for a busy machine.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A lease that does not run out within a test.
@@ -106,7 +106,7 @@ fn gate(interval_ms: u64) -> ClaimTerms {
     ClaimTerms { lease: LONG, ..terms(interval_ms, 0) }
 }
 
-/// The same without a gate.
+/// ClaimTerms without a gate, and with a lease that does not run out.
 const ANY_TIME: ClaimTerms = ClaimTerms { interval: Duration::ZERO, lease: LONG };
 
 fn amount(topic: &Topic, amount: i64) -> Add {
@@ -151,7 +151,7 @@ async fn acknowledge(store: &dyn Store, topic: &Topic, id: EventId) {
     store.acknowledge(vec![(topic.clone(), id)]).await.expect("acknowledged");
 }
 
-/// Asks again and again until the answer is there.
+/// Repeats a call until it returns a value.
 pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let asking = async {
         let mut again = tokio::time::interval(Duration::from_millis(10));

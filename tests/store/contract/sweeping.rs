@@ -13,7 +13,7 @@ async fn overdue(store: &dyn Store, limit: usize, pause: Duration) -> Vec<Topic>
     store.overdue(limit, pause).await.expect("an answer")
 }
 
-/// Changes topics and waits until the store calls them overdue.
+/// Changes topics, and waits until a sweep returns them.
 async fn neglect(store: &dyn Store, count: usize) -> Vec<Topic> {
     let topics: Vec<_> = (0..count).map(|n| topic(&format!("neglected-{n}"))).collect();
     store.add(topics.iter().map(|topic| amount(topic, 1)).collect()).await;
@@ -47,7 +47,7 @@ pub(crate) async fn a_leased_mark_is_overdue_when_the_lease_runs_out(backend: &d
     for (topic, terms) in [(&short, terms(0, 20)), (&long, ANY_TIME)] {
         bump(&*store, topic, 1).await;
         announcement(&*store, topic, terms).await;
-        // A later change leaves the lease alone.
+        // A later change does not end the lease.
         bump(&*store, topic, 1).await;
     }
     let found = eventually("the lease to run out", async || {
@@ -65,7 +65,7 @@ pub(crate) async fn a_gated_mark_is_no_matter_for_sweeps_until_its_gate_has_open
         bump(&*store, topic, 1).await;
         published.push(announcement(&*store, topic, gate(3000)).await.id);
     }
-    // What is changed while the gate is shut: a new mark, one that somebody has asked for, and one that was leased.
+    // Topics that change while their gate is shut: one without a mark, one whose claim was told to wait, and one with a lease.
     bump(&*store, &behind, 1).await;
     for (topic, id) in all.into_iter().zip(published) {
         acknowledge(&*store, topic, id).await;
@@ -87,7 +87,7 @@ pub(crate) async fn a_gated_mark_is_no_matter_for_sweeps_until_its_gate_has_open
     })
     .await;
     assert_eq!(found[0].0, left, "{found:?}");
-    // The gate of the first was shut a moment before the one that was asked for; clocks tick in milliseconds.
+    // The first gate was shut a moment before the second; the stores' clocks count milliseconds.
     let soonest = rest + GRACE - Duration::from_millis(200);
     assert!(found[1..].iter().all(|(_, after)| *after >= soonest), "{soonest:?}: {found:?}");
 }
