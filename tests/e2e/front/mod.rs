@@ -1,6 +1,8 @@
-//! The front of a public chain: it ends slow requests, refuses ambiguous ones, limits each client, and keeps streams open.
+//! The front of a public chain: it ends slow requests, refuses ambiguous ones, and keeps streams open.
 
-use std::net::{Ipv6Addr, SocketAddr};
+mod shares;
+
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,7 +16,6 @@ use crate::support::http::{Ask, client, client_at, header};
 use crate::support::pushpin;
 use crate::support::raw::{self, raw, raw_head, read_request};
 use crate::support::sse::Listener;
-use crate::support::wait;
 
 const SOON: Duration = Duration::from_secs(10);
 /// The front's limit for a whole request is 10 s; the rest is for a machine that is busy.
@@ -175,97 +176,6 @@ async fn a_request_goes_on_without_cookies_and_with_the_clients_address() {
     let answer = client.post(front.url(COUNTER)).body("x".repeat(20_000)).answer().await;
     assert_eq!(answer.status(), 413);
     assert!(to_cache.try_recv().is_err(), "nothing passed");
-}
-
-#[tokio::test]
-async fn requests_count_as_open_while_their_bodies_come() {
-    let options = Options { environment: &[("FRONT_OPEN", "5")], ..Options::default() };
-    let (front, _to_pushpin, mut to_cache) = front_of_noting(options).await;
-    let unfinished = format!("POST {COUNTER} HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n{{");
-    let mut slow = Vec::new();
-    for _ in 0..5 {
-        let mut stream = TcpStream::connect(front.addr()).await.expect("a connection");
-        stream.write_all(unfinished.as_bytes()).await.expect("to send");
-        slow.push(stream);
-    }
-    // The sixth is refused as soon as the front has read the five, which the test can only find out by asking.
-    let refused = async || raw_head(front.addr(), unfinished.as_bytes()).await.0 == 429;
-    wait::until("a sixth is refused", refused).await;
-    for stream in &mut slow {
-        stream.write_all(b"\"by\":1}").await.expect("to send");
-        let mut answer = [0; 12];
-        timeout(SOON, stream.read_exact(&mut answer)).await.expect("in time").expect("an answer");
-        assert_eq!(&answer, b"HTTP/1.1 200");
-        assert!(to_cache.recv().await.expect("a request").ends_with("{\"by\":1}"));
-    }
-}
-
-#[tokio::test]
-async fn clients_of_both_families_are_known_by_their_address() {
-    let environment = &[("FRONT_REQUESTS", "2")];
-    let options = Options { everywhere: true, environment, ..Options::default() };
-    let (front, _to_pushpin, mut to_cache) = front_of_noting(options).await;
-    let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, front.addr().port()));
-    let clients = [(client_at(2), front.addr(), "127.0.0.2"), (client_at(3), front.addr(), "127.0.0.3")];
-    for (client, front, address) in clients.into_iter().chain([(client(), v6, "::1")]) {
-        let url = format!("http://{front}{COUNTER}");
-        for expected in [200, 200, 429] {
-            assert_eq!(client.get(&url).answer().await.status(), expected, "{address}");
-        }
-        for _ in 0..2 {
-            let head = to_cache.recv().await.expect("a request");
-            assert_eq!(raw::header(&head, "x-forwarded-for"), address);
-        }
-    }
-}
-
-#[tokio::test]
-async fn one_client_takes_no_more_than_its_share() {
-    let chain = Chain::start(1).await;
-    let environment = &[("FRONT_OPEN", "5"), ("FRONT_CONNECTIONS", "8"), ("FRONT_REQUESTS", "30")];
-    let options = Options { environment, ..Options::default() };
-    let front = Front::with(chain.pushpin.addr(), chain.cache.addr(), options).await;
-    let mut streams = Vec::new();
-    for _ in 0..5 {
-        let mut stream = Listener::connect(front.addr(), COUNTER).await;
-        stream.next(SOON).await;
-        streams.push(stream);
-    }
-    let sixth = Listener::connect(front.addr(), COUNTER).await;
-    assert_eq!((sixth.status(), sixth.header("retry-after")), (429, "5"));
-    assert_eq!(sixth.header("content-type"), "application/problem+json");
-    assert_eq!(sixth.header("access-control-allow-origin"), "*");
-    // Another client is served, and the streams go on.
-    let other = client_at(6);
-    let added = other.post(front.url(COUNTER)).answer().await;
-    assert_eq!(added.status(), 200);
-    for stream in &mut streams {
-        stream.until_data("1", SOON).await;
-    }
-    // The front ends further connections before it reads a byte.
-    let mut idle = Vec::new();
-    for _ in 0..8 {
-        // To a client, a connection that is ended at once may look as if it was refused.
-        let Ok(mut connection) = TcpStream::connect(front.addr()).await else { continue };
-        let request = format!("GET {COUNTER} HTTP/1.1\r\nHost: x\r\n\r\n");
-        let _ = connection.write_all(request.as_bytes()).await;
-        if matches!(timeout(SOON, connection.read(&mut [0; 12])).await, Ok(Ok(1..))) {
-            idle.push(connection);
-        }
-    }
-    assert_eq!(idle.len(), 2, "with six that there were, eight");
-    drop((idle, sixth, streams));
-    // The front also limits a client to 30 requests in 10 s.
-    let mut refused = None;
-    for _ in 0..40 {
-        let answer = other.get(front.url(COUNTER)).answer().await;
-        if answer.status() == 429 {
-            refused = Some(header(&answer, "retry-after").to_owned());
-            break;
-        }
-        assert_eq!(answer.status(), 200);
-    }
-    assert_eq!(refused.as_deref(), Some("10"));
 }
 
 #[tokio::test]

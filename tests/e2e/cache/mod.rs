@@ -1,11 +1,12 @@
 //! The cache alone: which answers it keeps, under which key, for how long, and what a purge removes.
 
-use std::net::SocketAddr;
+mod failures;
+mod refusals;
+
 use std::time::{Duration, Instant};
 
 use crate::origin::Origin;
 use crate::support::http::{self, Ask, header};
-use crate::support::raw::raw;
 use crate::support::varnish::{API_KEY, Varnish};
 
 const COUNTER: &str = "/counters/2/";
@@ -221,141 +222,8 @@ async fn a_kept_answer_lives_as_long_as_surrogate_control_says() {
 }
 
 #[tokio::test]
-async fn stale_answers_are_given_only_while_no_origin_answers() {
-    let origin = Origin::start().await;
-    origin.set_surrogate_control("max-age=1, stale-if-error=600");
-    let cache = Varnish::start(&[origin.addr()]).await;
-    let url = cache.url(COUNTER);
-    assert_eq!(get(&url, "text/event-stream").await.1, "MISS");
-    let addr = origin.addr();
-    drop(origin);
-
-    let asked = Instant::now();
-    loop {
-        let (body, cached) = get(&url, "text/event-stream").await;
-        assert!(body.contains("data: 26"), "no answer is worse than a known one: {body}");
-        if cached == "STALE" {
-            break;
-        }
-        assert!(asked.elapsed() < SOON, "{cached}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-
-    let origin = Origin::at(addr).await;
-    origin.set_value(27);
-    let asked = Instant::now();
-    while !get(&url, "text/event-stream").await.0.contains("data: 27") {
-        assert!(asked.elapsed() < SOON, "still stale");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-#[tokio::test]
-async fn an_origin_that_fails_is_covered_by_another() {
-    let (good, bad) = (Origin::start().await, Origin::start().await);
-    bad.fail();
-    let cache = Varnish::start(&[good.addr(), bad.addr()]).await;
-    for id in 0..6 {
-        assert_eq!(get(&cache.url(&format!("/counters/c{id}/")), "text/plain").await.0, "26\n");
-    }
-    assert!(bad.count("GET") > 0, "it was asked");
-}
-
-#[tokio::test]
-async fn without_an_origin_or_a_copy_browsers_get_a_503_they_may_read() {
-    let nowhere: SocketAddr = Origin::start().await.addr();
-    let cache = Varnish::start(&[nowhere]).await;
-    let client = http::client();
-    for request in [client.get(cache.url(COUNTER)), client.post(cache.url(COUNTER))] {
-        let answer = request.answer().await;
-        assert_eq!(answer.status(), 503);
-        assert_eq!(header(&answer, "content-type"), "application/problem+json");
-        assert_eq!(header(&answer, "access-control-allow-origin"), "*");
-        assert_eq!(header(&answer, "cache-control"), "no-store");
-        assert_eq!(header(&answer, "retry-after"), "1");
-        let problem: serde_json::Value = answer.json().await.expect("JSON");
-        assert_eq!(problem["status"], 503);
-    }
-}
-
-#[tokio::test]
-async fn what_the_cache_is_told_stays_inside() {
-    let origin = Origin::start().await;
-    let cache = Varnish::start(&[origin.addr()]).await;
-    let answer = http::client().get(cache.url(COUNTER)).header("Cookie", "a=b").answer().await;
-    for name in ["surrogate-control", "surrogate-key", "xkey", "via", "x-varnish"] {
-        assert_eq!(header(&answer, name), "", "{name}");
-    }
-    assert_eq!(header(&answer, "vary"), "Accept");
-    assert_eq!(header(&answer, "cache-control"), "no-cache");
-    assert_eq!(origin.requests().pop().expect("a request").header("cookie"), "");
-    let asked = origin.requests().len();
-    for path in ["/metrics", "/metrics/?x", "/%6detrics", "/%6D%65t%72ics", "//metrics"] {
-        let answer = http::client().get(cache.url(path)).answer().await;
-        assert_eq!((answer.status().as_u16(), origin.requests().len()), (404, asked), "{path}");
-        assert_eq!(problem(answer).await, ("urn:livecounter:problem:not-found".into(), 404));
-    }
-    let purge = reqwest::Method::from_bytes(b"PURGE").expect("a method");
-    let answer = http::client().request(purge, cache.url(COUNTER)).answer().await;
-    assert_eq!(header(&answer, "allow"), "GET, HEAD, POST, OPTIONS");
-    assert_eq!(problem(answer).await, ("urn:livecounter:problem:method-not-allowed".into(), 405));
-}
-
-#[tokio::test]
-async fn targets_that_an_origin_reads_otherwise_are_refused() {
-    let origin = Origin::start().await;
-    let cache = Varnish::start(&[origin.addr()]).await;
-    let targets =
-        ["https://x/metrics", "HTTPS://x/metrics", "/metrics#", "/counters/2/#x", "metrics", "*", "?x"];
-    for target in targets {
-        let (status, answer) = raw(cache.addr(), &format!("GET {target} HTTP/1.1"), &[]).await;
-        assert_eq!(status, 400, "{target}: {answer}");
-        assert!(answer.contains("urn:livecounter:problem:bad-request"), "{target}: {answer}");
-    }
-    assert_eq!(origin.requests().len(), 0);
-    // Of a target in absolute form, as proxies get it, the cache takes the path.
-    let (status, _) = raw(cache.addr(), "GET http://x/metrics HTTP/1.1", &[]).await;
-    assert_eq!(status, 404);
-    let (status, _) = raw(cache.addr(), "OPTIONS * HTTP/1.1", &[]).await;
-    assert_eq!(status, 200, "the origin's own answer");
-}
-
-#[tokio::test]
 async fn an_origin_with_an_address_of_ipv6_is_found() {
     let origin = Origin::at("[::1]:0".parse().expect("an address")).await;
     let cache = Varnish::start(&[origin.addr()]).await;
     assert_eq!(get(&cache.url(COUNTER), "text/plain").await.0, "26\n");
-}
-
-/// The type and the status of a problem that the cache itself answers; asserts that it has a title and a detail.
-async fn problem(answer: reqwest::Response) -> (String, u64) {
-    assert_eq!(header(&answer, "content-type"), "application/problem+json");
-    let problem: serde_json::Value =
-        serde_json::from_str(&answer.text().await.expect("a text")).expect("JSON");
-    assert!(problem["title"].is_string() && problem["detail"].is_string(), "{problem}");
-    (problem["type"].as_str().expect("a type").into(), problem["status"].as_u64().expect("a status"))
-}
-
-#[tokio::test]
-async fn what_is_kept_for_all_names_the_origin_of_each_who_asks() {
-    let origin = Origin::start().await;
-    let cache = Varnish::start(&[origin.addr()]).await;
-    for (page, cached) in [("https://one.example", "MISS"), ("https://two.example", "HIT"), ("", "HIT")] {
-        let mut request = http::client().get(cache.url(COUNTER)).header("Accept", "text/event-stream");
-        if !page.is_empty() {
-            request = request.header("Origin", page);
-        }
-        let answer = request.answer().await;
-        assert_eq!(header(&answer, "x-cache"), cached, "{page}");
-        let expected = if page.is_empty() { ("*", "", "Accept") } else { (page, "true", "Accept, Origin") };
-        let told = ["access-control-allow-origin", "access-control-allow-credentials", "vary"];
-        let told = told.map(|name| header(&answer, name));
-        assert_eq!((told[0], told[1], told[2]), expected);
-    }
-    let purge = reqwest::Method::from_bytes(b"PURGE").expect("a method");
-    let refused = http::client().request(purge, cache.url(COUNTER)).header("Origin", "https://one.example");
-    let refused = refused.answer().await;
-    assert_eq!(header(&refused, "access-control-allow-origin"), "https://one.example");
-    assert_eq!(header(&refused, "access-control-allow-credentials"), "true");
-    assert_eq!(header(&refused, "x-content-type-options"), "nosniff");
 }

@@ -1,0 +1,82 @@
+//! Requests that the cache itself answers, and headers that it removes.
+
+use super::COUNTER;
+use crate::origin::Origin;
+use crate::support::http::{self, Ask, header};
+use crate::support::raw::raw;
+use crate::support::varnish::Varnish;
+
+#[tokio::test]
+async fn what_the_cache_is_told_stays_inside() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    let answer = http::client().get(cache.url(COUNTER)).header("Cookie", "a=b").answer().await;
+    for name in ["surrogate-control", "surrogate-key", "xkey", "via", "x-varnish"] {
+        assert_eq!(header(&answer, name), "", "{name}");
+    }
+    assert_eq!(header(&answer, "vary"), "Accept");
+    assert_eq!(header(&answer, "cache-control"), "no-cache");
+    assert_eq!(origin.requests().pop().expect("a request").header("cookie"), "");
+    let asked = origin.requests().len();
+    for path in ["/metrics", "/metrics/?x", "/%6detrics", "/%6D%65t%72ics", "//metrics"] {
+        let answer = http::client().get(cache.url(path)).answer().await;
+        assert_eq!((answer.status().as_u16(), origin.requests().len()), (404, asked), "{path}");
+        assert_eq!(problem(answer).await, ("urn:livecounter:problem:not-found".into(), 404));
+    }
+    let purge = reqwest::Method::from_bytes(b"PURGE").expect("a method");
+    let answer = http::client().request(purge, cache.url(COUNTER)).answer().await;
+    assert_eq!(header(&answer, "allow"), "GET, HEAD, POST, OPTIONS");
+    assert_eq!(problem(answer).await, ("urn:livecounter:problem:method-not-allowed".into(), 405));
+}
+
+#[tokio::test]
+async fn targets_that_an_origin_reads_otherwise_are_refused() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    let targets =
+        ["https://x/metrics", "HTTPS://x/metrics", "/metrics#", "/counters/2/#x", "metrics", "*", "?x"];
+    for target in targets {
+        let (status, answer) = raw(cache.addr(), &format!("GET {target} HTTP/1.1"), &[]).await;
+        assert_eq!(status, 400, "{target}: {answer}");
+        assert!(answer.contains("urn:livecounter:problem:bad-request"), "{target}: {answer}");
+    }
+    assert_eq!(origin.requests().len(), 0);
+    // Of a target in absolute form, as proxies get it, the cache takes the path.
+    let (status, _) = raw(cache.addr(), "GET http://x/metrics HTTP/1.1", &[]).await;
+    assert_eq!(status, 404);
+    let (status, _) = raw(cache.addr(), "OPTIONS * HTTP/1.1", &[]).await;
+    assert_eq!(status, 200, "the origin's own answer");
+}
+
+/// The type and the status of a problem that the cache itself answers; asserts that it has a title and a detail.
+async fn problem(answer: reqwest::Response) -> (String, u64) {
+    assert_eq!(header(&answer, "content-type"), "application/problem+json");
+    let problem: serde_json::Value =
+        serde_json::from_str(&answer.text().await.expect("a text")).expect("JSON");
+    assert!(problem["title"].is_string() && problem["detail"].is_string(), "{problem}");
+    (problem["type"].as_str().expect("a type").into(), problem["status"].as_u64().expect("a status"))
+}
+
+#[tokio::test]
+async fn what_is_kept_for_all_names_the_origin_of_each_who_asks() {
+    let origin = Origin::start().await;
+    let cache = Varnish::start(&[origin.addr()]).await;
+    for (page, cached) in [("https://one.example", "MISS"), ("https://two.example", "HIT"), ("", "HIT")] {
+        let mut request = http::client().get(cache.url(COUNTER)).header("Accept", "text/event-stream");
+        if !page.is_empty() {
+            request = request.header("Origin", page);
+        }
+        let answer = request.answer().await;
+        assert_eq!(header(&answer, "x-cache"), cached, "{page}");
+        let expected = if page.is_empty() { ("*", "", "Accept") } else { (page, "true", "Accept, Origin") };
+        let told = ["access-control-allow-origin", "access-control-allow-credentials", "vary"];
+        let told = told.map(|name| header(&answer, name));
+        assert_eq!((told[0], told[1], told[2]), expected);
+    }
+    let purge = reqwest::Method::from_bytes(b"PURGE").expect("a method");
+    let refused = http::client().request(purge, cache.url(COUNTER)).header("Origin", "https://one.example");
+    let refused = refused.answer().await;
+    assert_eq!(header(&refused, "access-control-allow-origin"), "https://one.example");
+    assert_eq!(header(&refused, "access-control-allow-credentials"), "true");
+    assert_eq!(header(&refused, "x-content-type-options"), "nosniff");
+}
