@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(
             nothing.to_string(),
             "this needs a key or a ticket with the scope manage:counters/1/ (Authorization: Bearer, X-Ocean-Key, ?_key= \
-             or ?_ticket=); nothing was changed"
+             or ?_ticket=)"
         );
         assert_eq!(nothing.challenge(), "Bearer realm=\"livecounter\", scope=\"manage:counters/1/\"");
         let cut = &owner.expose()[..40];
@@ -128,15 +128,12 @@ mod tests {
             let wrong = denied(&presented(wrong));
             assert_eq!(
                 wrong.to_string(),
-                "the key is not known here; this needs one with the scope manage:counters/1/; nothing was changed"
+                "the key is not known here; this needs one with the scope manage:counters/1/"
             );
             assert!(wrong.challenge().contains("error=\"invalid_token\""));
         }
         let lacking = denied(&presented(other.expose()));
-        assert_eq!(
-            lacking.to_string(),
-            "the key other does not have the scope manage:counters/1/; nothing was changed"
-        );
+        assert_eq!(lacking.to_string(), "the key other does not have the scope manage:counters/1/");
         assert!(lacking.challenge().contains("error=\"insufficient_scope\""));
     }
 
@@ -168,20 +165,20 @@ mod tests {
         assert_eq!(require(&access, ticket("manage:counters/1/")), Ok(()));
         assert_eq!(
             require(&access, ticket("manage:counters/2/")).expect_err("a refusal").to_string(),
-            "the ticket does not have the scope manage:counters/1/; nothing was changed"
+            "the ticket does not have the scope manage:counters/1/"
         );
         let mut forged = ticket("admin");
         forged.pop();
         assert_eq!(
             require(&access, forged).expect_err("a refusal").to_string(),
             "the ticket is not signed with access.ticket_key, or is no JWT with exp and a list of scopes; this needs one \
-             with the scope manage:counters/1/; nothing was changed"
+             with the scope manage:counters/1/"
         );
         assert_eq!(
             require(&Access::new(AccessOptions::default()), ticket("admin"))
                 .expect_err("a refusal")
                 .to_string(),
-            "tickets are not taken here; this needs one with the scope manage:counters/1/; nothing was changed"
+            "tickets are not taken here; this needs one with the scope manage:counters/1/"
         );
     }
 

@@ -9,13 +9,13 @@ const PLACES: &str = "Authorization: Bearer, X-Ocean-Key, ?_key= or ?_ticket=";
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// Nothing was presented. For HTTP: 401.
-    #[error("this needs a key or a ticket with the scope {needed} ({PLACES}); nothing was changed")]
+    #[error("this needs a key or a ticket with the scope {needed} ({PLACES})")]
     Missing {
         /// The least scope that would suffice.
         needed: String,
     },
     /// What was presented is no key and no ticket that counts here. For HTTP: 401.
-    #[error("{reason}; this needs one with the scope {needed}; nothing was changed")]
+    #[error("{reason}; this needs one with the scope {needed}")]
     Unknown {
         /// The least scope that would suffice.
         needed: String,
@@ -23,7 +23,7 @@ pub enum Denied {
         reason: String,
     },
     /// A known key or a good ticket that does not allow this. For HTTP: 403.
-    #[error("{holder} does not have the scope {needed}; nothing was changed")]
+    #[error("{holder} does not have the scope {needed}")]
     Lacking {
         /// The least scope that would suffice.
         needed: String,

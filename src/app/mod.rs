@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use crate::access::{Access, AccessOptions};
 use crate::announcer::{Announcer, Outlets, Running};
 use crate::http::{CacheTerms, HomePage, Metrics, SharedContext};
 use crate::hub::Hub;
@@ -88,6 +89,7 @@ impl App {
             home: HomePage::new(settings.counters_known.as_deref()),
             known: settings.counters_known.clone().map(|ids| ids.into_iter().collect()),
             streams: Arc::new(Semaphore::new(parts.capacity.streams)),
+            access: Arc::new(Access::new(AccessOptions::default())),
             limits,
         });
         let worker = WorkerFactory { store: store.clone(), announcer, hub: hub.clone(), shared };

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use super::caching::CacheTerms;
 use super::home::page::HomePage;
 use super::metrics::Metrics;
+use crate::access::Access;
 use crate::announcer::Announcer;
 use crate::domain::CounterId;
 use crate::grip::Verifier;
@@ -44,6 +45,8 @@ pub struct SharedContext {
     pub home: HomePage,
     /// One permit for each stream that this process may hold. Their number leaves connections for other requests.
     pub streams: Arc<Semaphore>,
+    /// Who may do what.
+    pub access: Arc<Access>,
     /// The limits of clients.
     pub limits: Arc<Limits>,
     /// The metrics: `/metrics` exports them, and the routes count their requests in them.

@@ -5,6 +5,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use super::accept::negotiate;
+use super::access_checks::check_writer;
 use super::amount::amount;
 use super::caching::{NO_STORE, client_has, value_etag};
 use super::context::WorkerContext;
@@ -12,6 +13,7 @@ use super::error::ApiError;
 use super::limit_checks::{add, check_amount, check_write};
 use super::media::Media;
 use super::streams;
+use crate::access::Space;
 use crate::domain::{CounterId, IdempotencyKey, Topic};
 
 /// Answers the present value, or a stream that begins with it; 304 if the client has the value already.
@@ -40,11 +42,13 @@ pub(super) async fn post(
     context: Data<WorkerContext>,
 ) -> Result<HttpResponse, ApiError> {
     check_write(&request, &context)?;
-    let id = counter_id(&request, &context)?;
+    let id = parse_id(&request)?;
+    check_writer(&request, &context, Space::Counters, id.as_str())?;
+    check_known(&context, &id)?;
     let media = negotiate(request.headers(), &[Media::Plain, Media::Json])?;
     let key = idempotency_key(&request)?;
     let amount = amount(&request, payload).await?;
-    check_amount(&context, amount)?;
+    check_amount(&request, &context, &id, amount)?;
     let value = add(&request, &context, Topic::counter(&id), amount, key).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, NO_STORE.clone()));
@@ -68,13 +72,25 @@ fn recovery_path(id: &CounterId) -> String {
 
 /// The id in the path; 400 if it is no id, 404 if the service has no such counter.
 fn counter_id(request: &HttpRequest, context: &WorkerContext) -> Result<CounterId, ApiError> {
+    let id = parse_id(request)?;
+    check_known(context, &id)?;
+    Ok(id)
+}
+
+/// The id in the path; 400 if it is no id.
+fn parse_id(request: &HttpRequest) -> Result<CounterId, ApiError> {
     let text = request.match_info().get("id").unwrap_or_default();
-    let id: CounterId = text.parse().map_err(|error| ApiError::BadRequest(format!("{error}")))?;
+    text.parse().map_err(|error| ApiError::BadRequest(format!("{error}")))
+}
+
+/// Checks that the service has this counter; 404 if not. Where a key is needed, it is checked before: 401 and 403 do not tell
+/// what there is.
+fn check_known(context: &WorkerContext, id: &CounterId) -> Result<(), ApiError> {
     match &context.shared.known {
-        Some(known) if !known.contains(&id) => {
+        Some(known) if !known.contains(id) => {
             Err(ApiError::NotFound(format!("there is no counter {id} here")))
         }
-        _ => Ok(id),
+        _ => Ok(()),
     }
 }
 

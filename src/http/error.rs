@@ -1,13 +1,16 @@
 //! The table of all errors and the answers that clients get for them, as `application/problem+json` (RFC 9457).
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use actix_web::http::header::{
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use actix_web::{HttpResponse, ResponseError};
 
 use serde::Serialize;
 
 use super::caching::NO_STORE;
 use super::exceeded_limit::ExceededLimit;
+use crate::access::{Denied, redacted};
 use crate::grip::HoldError;
 use crate::store::{AddError, StoreError};
 
@@ -20,6 +23,9 @@ pub enum ApiError {
     /// The client may not do this; the text says what it may do.
     #[error("{0}")]
     Forbidden(String),
+    /// The request needs a key or a ticket, or another one.
+    #[error(transparent)]
+    Denied(Box<Denied>),
     /// There is no resource under this path.
     #[error("{0}")]
     NotFound(String),
@@ -91,6 +97,12 @@ impl ApiError {
         match self {
             ApiError::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad-request", "Bad request"),
             ApiError::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden", "Forbidden"),
+            ApiError::Denied(denied) => match **denied {
+                Denied::Lacking { .. } => (StatusCode::FORBIDDEN, "forbidden", "Forbidden"),
+                Denied::Missing { .. } | Denied::Unknown { .. } => {
+                    (StatusCode::UNAUTHORIZED, "unauthorized", "Unauthorized")
+                }
+            },
             ApiError::NotFound(_) => (StatusCode::NOT_FOUND, "not-found", "Not found"),
             ApiError::MethodNotAllowed(_) => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed")
@@ -168,6 +180,7 @@ impl ResponseError for ApiError {
         match self {
             // This header tells clients which of the two 415 errors they have got (RFC 9110, section 15.5.16).
             ApiError::UnsupportedEncoding => response.insert_header((ACCEPT_ENCODING, "identity")),
+            ApiError::Denied(denied) => response.insert_header((WWW_AUTHENTICATE, denied.challenge())),
             ApiError::MethodNotAllowed(methods) => response.insert_header((ALLOW, *methods)),
             ApiError::TooManyRequests(limit) => limit.insert_headers(&mut response),
             ApiError::Unavailable { .. } => response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS)),
@@ -177,7 +190,7 @@ impl ResponseError for ApiError {
             kind: format!("urn:livecounter:problem:{slug}"),
             title,
             status: status.as_u16(),
-            detail: self.to_string(),
+            detail: redacted(&self.to_string()).into_owned(),
         };
         response.body(serde_json::to_string(&problem).unwrap_or_default())
     }

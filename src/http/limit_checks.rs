@@ -5,10 +5,12 @@ use std::net::Ipv4Addr;
 use actix_web::HttpRequest;
 use actix_web::http::header::X_FORWARDED_FOR;
 
+use super::access_checks::{presents_something, require};
 use super::context::WorkerContext;
 use super::error::ApiError;
 use super::exceeded_limit::ExceededLimit;
-use crate::domain::{Amount, IdempotencyKey, Topic};
+use crate::access::{Needed, Space, Verb};
+use crate::domain::{Amount, CounterId, IdempotencyKey, Topic};
 use crate::limits::{Client, RateExceeded, RateLimit, RefusalReason, StreamSlot, TopicReservation};
 use crate::store::AddError;
 
@@ -21,11 +23,20 @@ pub(super) fn check_write(request: &HttpRequest, context: &WorkerContext) -> Res
     })
 }
 
-/// Checks that the amount is within `access.amounts`; 403 if not.
-pub(super) fn check_amount(context: &WorkerContext, amount: Amount) -> Result<(), ApiError> {
+/// Checks that the amount is within `access.amounts`, or that a key or a ticket allows to write to this counter; 403 if neither,
+/// 401 if the key or the ticket is not known.
+pub(super) fn check_amount(
+    request: &HttpRequest,
+    context: &WorkerContext,
+    id: &CounterId,
+    amount: Amount,
+) -> Result<(), ApiError> {
     let limits = &context.shared.limits;
     if limits.amounts.contain(amount) {
         return Ok(());
+    }
+    if presents_something(request)? {
+        return require(request, context, &Needed::One(Verb::Write, Space::Counters, id.as_str()));
     }
     limits.refusals.record(RefusalReason::Amount);
     Err(ApiError::Forbidden(format!("by must be {} here; nothing was changed", limits.amounts)))

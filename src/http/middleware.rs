@@ -18,6 +18,7 @@ use super::caching::is_shared;
 use super::cors::{self, CorsPolicy};
 use super::error::ApiError;
 use super::metrics::{MethodLabel, RouteMetrics};
+use crate::access::redacted;
 use crate::log::Throttle;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -71,6 +72,8 @@ fn log_failure<B>(request_id: &str, response: &HttpResponse<B>) {
     let cause = error.map(|error| error.source().map_or_else(|| error.to_string(), ToString::to_string));
     let extension = || response.extensions().get::<FailureCause>().map(|FailureCause(text)| text.clone());
     let cause = cause.or_else(extension).unwrap_or_default();
+    let (cause, request_id) = (redacted(&cause), redacted(request_id));
+    let (cause, request_id) = (&*cause, &*request_id);
     let text = format!("request {request_id} failed with {}: {cause}", response.status());
     let status = response.status().as_u16();
     let failures = match status {

@@ -1,6 +1,7 @@
 //! HTTP: one file per resource, and in this file the table of all routes.
 
 mod accept;
+mod access_checks;
 mod amount;
 mod caching;
 mod context;

@@ -15,15 +15,18 @@ pub enum RefusalReason {
     Amount,
     /// The client has as many streams as `limits.streams` allows.
     Streams,
+    /// The request has no key or ticket that covers what it needs.
+    Access,
 }
 
 /// All reasons with their names in `/metrics`. The order is that of the enum, because a reason is the index of its count.
-const REASONS: [(RefusalReason, &str); 5] = [
+const REASONS: [(RefusalReason, &str); 6] = [
     (RefusalReason::Writes, "writes"),
     (RefusalReason::NewTopics, "new_topics"),
     (RefusalReason::Topics, "topics"),
     (RefusalReason::Amount, "amount"),
     (RefusalReason::Streams, "streams"),
+    (RefusalReason::Access, "access"),
 ];
 
 /// The number of refused requests, by reason.

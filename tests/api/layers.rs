@@ -22,10 +22,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("telemetry", &["settings"]),
     ("announcer", &["domain", "fastly", "grip", "hub", "log", "sse", "store"]),
     ("live", &["announcer", "domain", "store"]),
-    ("http", &["announcer", "domain", "grip", "hub", "limits", "live", "log", "nearest", "sse", "store"]),
+    (
+        "http",
+        &["access", "announcer", "domain", "grip", "hub", "limits", "live", "log", "nearest", "sse", "store"],
+    ),
     (
         "app",
         &[
+            "access",
             "announcer",
             "domain",
             "fastly",
