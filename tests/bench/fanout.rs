@@ -14,14 +14,14 @@ use crate::usage;
 
 const MESSAGES: u32 = 200;
 const GAP: Duration = Duration::from_millis(50);
-/// Published at the same pace before, unmeasured: a second after a channel's first subscription Pushpin asks once on behalf
-/// of every listener, and holds the channel's items back from each until it has its answer.
+/// The number of values that are published before the measurement: a second after a channel's first subscription, Pushpin sends a recovery for
+/// each listener, and holds the channel's items back until it has the answer.
 const WARM_UP: u32 = 80;
 
 /// The figure that says how many values were delivered; the others were overtaken by later ones.
 pub(crate) const DELIVERED: &str = "delivered %";
 
-/// Publishes the next value and says which.
+/// Publishes the next value, and returns it.
 type Publish<'a> = &'a mut dyn FnMut() -> Result<i64>;
 
 /// Our in-process streams: a POST to livecounter alone.
@@ -87,8 +87,8 @@ fn measure(server: u32, port: u16, path: &str, count: usize, publish: Publish<'_
     ]))
 }
 
-/// Publishes until every listener has got something. One who gets nothing connects anew: a Pushpin that is short of
-/// CPU time loses some while thousands connect. Says how many did.
+/// Publishes until every listener has received a value. A listener that receives none connects anew: a Pushpin that is short of CPU time loses
+/// some while thousands connect. Returns the number of listeners that did.
 pub(crate) fn reach_all(listeners: &mut Listeners, publish: Publish<'_>) -> Result<usize> {
     let deadline = Instant::now() + Duration::from_secs(30);
     let mut renewed = 0;

@@ -20,7 +20,7 @@ use crate::process::command;
 use crate::wire::{Head, head_end};
 use crate::wrk::CONNECTIONS;
 
-/// What the child is started with.
+/// The argument of the child process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Pace {
     pub(crate) port: u16,
@@ -29,7 +29,7 @@ pub(crate) struct Pace {
     pub(crate) seconds: u32,
 }
 
-/// What it reports.
+/// The report of the child process.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Report {
     pub(crate) answered: u32,
@@ -87,7 +87,7 @@ pub(crate) fn main(pace: &str) -> Result<()> {
         let connections: Vec<_> =
             (0..CONNECTIONS).map(|_| tokio::task::spawn_local(send(schedule.clone()))).collect();
         for connection in connections {
-            // What a connection takes on and does not finish has failed.
+            // A request that a connection has begun and not finished has failed.
             if let Ok(Err(error)) = connection.await {
                 eprintln!("{error:#}");
                 schedule.borrow_mut().report.failed += 1;

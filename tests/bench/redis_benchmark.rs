@@ -1,4 +1,4 @@
-//! redis-benchmark: what Redis itself does when nobody speaks HTTP.
+//! redis-benchmark: the speed of Redis itself, without HTTP.
 
 use anyhow::{Context, Result, bail};
 

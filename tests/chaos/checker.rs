@@ -1,4 +1,4 @@
-//! What must be true at the end, judged by what clients have been told, and by what arrived at the proxies.
+//! What must be true at the end, judged by the answers to clients and by the requests that arrived at the proxies.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use crate::listeners::SetBack;
 use crate::world::Lost;
 use crate::writers::Told;
 
-/// How long the answer to a proxy's question what was missed may have been under way.
+/// How long the answer to a recovery may have been under way.
 const RECOVERY: Duration = Duration::from_secs(5);
 
-/// What is wrong with the answers that the writers of a counter got, who took it from `first` to `last`.
+/// The errors in the answers to the writers of a counter, which took its value from `first` to `last`.
 pub(crate) fn counted(counter: &str, told: &Told, first: i64, last: i64) -> Vec<String> {
     let mut wrongs = Vec::new();
     let mut values = told.values.clone();
@@ -34,7 +34,7 @@ pub(crate) fn counted(counter: &str, told: &Told, first: i64, last: i64) -> Vec<
 
 /// What is wrong with how much was counted of what was acknowledged, where so much, at least and at most, may be lost.
 pub(crate) fn lost(acknowledged: i64, ambiguous: i64, counted: i64, least: i64, most: i64) -> Option<String> {
-    // What was counted without an answer may hide as much of what was lost.
+    // Each POST that was counted but not answered may hide a lost one.
     let plausible = acknowledged - most..=acknowledged + ambiguous - least;
     (!plausible.contains(&counted)).then(|| {
         format!(
@@ -54,7 +54,7 @@ pub(crate) fn set_back(
     let is_wrong = match lost {
         // An older value in a new epoch is what a memory that came back shows.
         Lost::Nothing => memories == 0 || it.within_epoch,
-        // What no writer was told may be taken back. What one was told stays, but for an answer that was under way then.
+        // A value that no writer was answered may be taken back. An answered value stays, unless its answer was under way at that time.
         Lost::Unacknowledged => {
             let told = told.get(&it.counter);
             told.is_some_and(|told| it.value < told.most_at(it.at - RECOVERY))
@@ -74,7 +74,7 @@ struct Item {
 
 /// How often the store let a topic be claimed.
 pub(crate) struct Pace {
-    /// Nothing was claimed before.
+    /// No topic was claimed before this time.
     pub(crate) since: Instant,
     pub(crate) interval: Duration,
     /// How long the faults may have kept a publish under way.

@@ -1,4 +1,4 @@
-//! What the origins of a world keep their numbers in.
+//! The stores of the origins.
 
 use crate::support::port::Port;
 use crate::support::redis::RedisServer;
@@ -8,17 +8,17 @@ use crate::wire::Wire;
 
 /// Redis, in one of its forms.
 pub(crate) trait Engine {
-    /// What this origin, by its number, is given as `REDIS_URL`.
+    /// The `REDIS_URL` of the origin with this number.
     fn url_of_origin(&self, number: usize) -> String;
 
-    /// The same past any fault proxy.
+    /// The URL of the server itself, past the fault proxy.
     fn url(&self) -> String;
 }
 
 /// One server with a file, behind a wire.
 pub(crate) struct OneRedis {
     pub(crate) server: RedisServer,
-    /// Between the origins and the server.
+    /// The fault proxy between the origins and the server.
     pub(crate) wire: Wire,
     _port: Port,
 }
@@ -26,8 +26,8 @@ pub(crate) struct OneRedis {
 impl OneRedis {
     pub(crate) async fn start() -> Self {
         let port = Port::reserve();
-        // Written before it is answered: a process that is killed loses none of it, only a machine might. An fsync would
-        // wait for whatever else writes to this disk.
+        // Redis writes each change to the file before it answers, so that a killed process loses nothing. The test does without fsync, which would
+        // wait for other programs that write to this disk.
         let server = RedisServer::on_port(port.number(), &["--appendonly yes", "--appendfsync no"]);
         let wire = Wire::start(port.addr()).await;
         OneRedis { server, wire, _port: port }

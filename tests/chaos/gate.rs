@@ -1,5 +1,4 @@
-//! A fault proxy that understands requests: between an origin and Pushpin's control port, an origin and the purge API,
-//! the cache and an origin.
+//! A fault proxy for HTTP requests: between an origin and Pushpin's control port, an origin and the purge API, or the cache and an origin.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,34 +13,34 @@ use tokio::time::{sleep, timeout};
 use crate::request::{Request, answer};
 use crate::support::port::Port;
 
-/// What becomes of a request.
+/// What the proxy does with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Nothing happens to it.
+    /// The request and its answer are passed on.
     None,
-    /// Answered 200 and not passed on: lost where its sender cannot know.
+    /// The proxy answers 200 and does not pass the request on, which the sender cannot notice.
     Lose,
-    /// The connection is closed, nothing is passed on.
+    /// The proxy closes the connection and does not pass the request on.
     Cut,
-    /// Passed on; the answer is lost.
+    /// The request is passed on, and the answer is lost.
     LoseAnswer,
-    /// Passed on so much later, even if its sender has given up by then.
+    /// The request is passed on after this delay, even if the sender has given up by then.
     Delay(Duration),
-    /// Passed on, and once more a little later.
+    /// The request is passed on, and once more a little later.
     Repeat,
-    /// Passed on behind the request that comes after it.
+    /// The request is passed on after the next one.
     Swap,
-    /// Not passed on, but answered with this status.
+    /// The proxy answers with this status and does not pass the request on.
     Answer(u16),
-    /// Kept back until the gate is told what to do with it.
+    /// The proxy keeps the request until the test releases or drops it.
     Hold,
-    /// Passed on; the answer is kept back until the gate is told what to do with it.
+    /// The request is passed on, and the proxy keeps the answer until the test releases or drops it.
     HoldAnswer,
 }
 
 type Plan = Box<dyn FnMut(&Request) -> Fault + Send>;
 
-/// A request that carried something, for the checker.
+/// A request with a body, recorded for the checker.
 pub(crate) struct Record {
     pub(crate) at: Instant,
     pub(crate) body: Vec<u8>,
@@ -63,7 +62,7 @@ struct Inner {
 }
 
 impl Gate {
-    /// A proxy that harms nothing yet, to a server still to be named.
+    /// A proxy that passes everything on, to a server that is named later.
     pub(crate) async fn start() -> Gate {
         let inner = Inner {
             to: Mutex::new(SocketAddr::from(([127, 0, 0, 1], 0))),
@@ -86,17 +85,17 @@ impl Gate {
         *lock(&self.inner.to) = to;
     }
 
-    /// From now on this decides about each request.
+    /// Sets the function that chooses the fault of each request from now on.
     pub(crate) fn plan(&self, plan: impl FnMut(&Request) -> Fault + Send + 'static) {
         *lock(&self.inner.plan) = Box::new(plan);
     }
 
-    /// From now on the same happens to every request.
+    /// Sets the fault of every request from now on.
     pub(crate) fn all(&self, fault: Fault) {
         self.plan(move |_| fault);
     }
 
-    /// This happens to the next so many requests; to what comes after them, nothing.
+    /// Sets the fault of the next `count` requests; later ones are passed on.
     pub(crate) fn next(&self, mut count: usize, fault: Fault) {
         self.plan(move |_| {
             let due = count > 0;
@@ -105,14 +104,14 @@ impl Gate {
         });
     }
 
-    /// Connections are refused from now on, those there are remain.
+    /// Refuses new connections from now on; open ones remain.
     pub(crate) fn go_away(&mut self) {
         if let Some(accepting) = self.accepting.take() {
             accepting.abort();
         }
     }
 
-    /// Connections are accepted again.
+    /// Accepts new connections again.
     pub(crate) async fn come_back(&mut self) {
         if self.accepting.is_some() {
             return;
@@ -126,7 +125,7 @@ impl Gate {
         }));
     }
 
-    /// Waits until a request, or an answer, is kept back.
+    /// Waits until the proxy keeps a request or an answer.
     pub(crate) async fn until_held(&self, within: Duration) {
         let waiting = async {
             loop {
@@ -140,24 +139,24 @@ impl Gate {
         timeout(within, waiting).await.expect("a request to hold");
     }
 
-    /// How many requests and answers are kept back.
+    /// The number of requests and answers that the proxy keeps.
     pub(crate) fn held(&self) -> usize {
         lock(&self.inner.held).len()
     }
 
-    /// Lets go on what is kept back.
+    /// Releases the kept requests and answers.
     pub(crate) fn release(&self) {
         for held in lock(&self.inner.held).drain(..) {
             let _ = held.send(()); // whoever waited may have gone
         }
     }
 
-    /// Throws away what is kept back.
+    /// Drops the kept requests and answers.
     pub(crate) fn discard(&self) {
         lock(&self.inner.held).clear();
     }
 
-    /// Looks at the requests so far that had a body.
+    /// Calls a function with the requests so far that had a body.
     pub(crate) fn records<T>(&self, look: impl FnOnce(&[Record]) -> T) -> T {
         look(&lock(&self.inner.records))
     }
@@ -169,7 +168,7 @@ impl Drop for Gate {
     }
 }
 
-/// The address is ours; a listener that is just ending may have it for a moment longer.
+/// The proxy listens at its own address again; the listener before may hold it for a moment longer.
 pub(crate) async fn bind(addr: SocketAddr) -> TcpListener {
     let binding = async {
         loop {
@@ -201,7 +200,7 @@ async fn serve(mut client: TcpStream, inner: Arc<Inner>) {
                 return;
             }
         }
-        // The next one gets a head start; should there be none, this one must not wait for ever.
+        // The next request goes first; if none comes, this one goes on after a time.
         Fault::Swap => {
             if timeout(Duration::from_secs(1), arrived).await.is_ok() {
                 sleep(Duration::from_millis(50)).await;

@@ -1,4 +1,4 @@
-//! Listeners as browsers are: they reconnect by EventSource's rules, and remember what they have seen.
+//! Listeners that behave as browsers: they reconnect by EventSource's rules, and record the events that they get.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -8,29 +8,29 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-/// The delay before a stream has named one (the standard leaves it to the browser).
+/// The delay of a reconnect, until a stream sets another one (the standard leaves it to the browser).
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
-/// Some hundred listeners. They end with this value.
+/// Some hundred listeners, which end when this value is dropped.
 pub(crate) struct Listeners {
     book: Arc<Book>,
     everybody: Vec<Arc<Mutex<Seen>>>,
     _tasks: JoinSet<()>,
 }
 
-/// What one listener knows.
+/// The state of one listener.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) counter: String,
-    /// Epoch, revision and value of the event it saw last.
+    /// Epoch, revision and value of its last event.
     pub(crate) last: Option<(String, u64, i64)>,
     pub(crate) events: usize,
     pub(crate) connections: usize,
-    /// Whether a stream is open to it.
+    /// Whether it has an open stream.
     pub(crate) connected: bool,
 }
 
-/// A value older than the one before it, which may be wrong or not: it depends on what the store has forgotten.
+/// A value older than the one before it. Whether this is an error depends on what the store has lost.
 #[derive(Clone, Debug)]
 pub(crate) struct SetBack {
     pub(crate) at: Instant,
@@ -38,23 +38,23 @@ pub(crate) struct SetBack {
     pub(crate) value: i64,
     /// Whether the epoch was still the same.
     pub(crate) within_epoch: bool,
-    /// All of it, for humans.
+    /// A description for the message of a failed test.
     pub(crate) text: String,
 }
 
-/// What all listeners write into.
+/// The state that all listeners share.
 #[derive(Default)]
 struct Book {
     /// Whether a new connection may begin with an older value than the one before it ended with.
     stale_openings_allowed: Mutex<bool>,
     wrongs: Mutex<Vec<String>>,
     set_backs: Mutex<Vec<SetBack>>,
-    /// The value of each event id that anybody has seen.
+    /// The value of each event id that a listener has received.
     values: Mutex<HashMap<String, i64>>,
 }
 
 impl Listeners {
-    /// So many, spread evenly over the proxies and the counters.
+    /// Starts `count` listeners, spread evenly over the proxies and the counters.
     pub(crate) fn start(count: usize, proxies: &[SocketAddr], counters: &[String]) -> Listeners {
         let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
         let client = client.connect_timeout(Duration::from_secs(5)).build().expect("an HTTP client");
@@ -69,7 +69,7 @@ impl Listeners {
         Listeners { book, everybody, _tasks: tasks }
     }
 
-    /// What each listener knows now.
+    /// The present state of each listener.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.everybody.iter().map(|seen| lock(seen).clone()).collect()
     }
@@ -80,13 +80,13 @@ impl Listeners {
         *lock(&self.book.stale_openings_allowed) = true;
     }
 
-    /// The store is about to forget some of what they have seen: values may go back, once.
+    /// Prepares for a store that is about to lose data: values may go back, once.
     pub(crate) fn begin_anew(&self) {
         self.everybody.iter().for_each(|seen| lock(seen).last = None);
         lock(&self.book.values).clear();
     }
 
-    /// Everything that must not be and was.
+    /// All errors so far.
     pub(crate) fn wrongs(&self) -> Vec<String> {
         lock(&self.book.wrongs).clone()
     }

@@ -10,22 +10,22 @@ use tokio::task::JoinSet;
 use crate::support::http::Ask;
 use crate::world::World;
 
-/// Among others that need the machine at the same time.
+/// The rate is low, as other tests need the machine at the same time.
 const PER_SECOND: u32 = 200;
-/// Requests under way where all counters are touched or read.
+/// The number of requests under way when all counters are added to or read.
 const AT_ONCE: usize = 16;
 
-/// The load, and what it has counted so far.
+/// The load, and its additions so far.
 pub(crate) struct Load {
     client: reqwest::Client,
     bases: Vec<String>,
-    /// How often each counter was added to.
+    /// The number of additions to each counter.
     counts: Vec<i64>,
     next: usize,
 }
 
 impl Load {
-    /// On so many counters of its own, spread over the origins; nothing is sent yet.
+    /// A load on this many counters of its own, spread over the origins. It sends nothing yet.
     pub(crate) fn new(world: &World, counters: usize) -> Load {
         let bases = world.origins.iter().map(|origin| origin.url("/counters")).collect();
         // An origin closes a connection that is idle for 5 s; a POST on its way then would have no answer.
@@ -34,7 +34,7 @@ impl Load {
         Load { client, bases, counts: vec![0; counters], next: 0 }
     }
 
-    /// Adds 1 to every counter, as fast as it goes.
+    /// Adds 1 to every counter as fast as possible.
     pub(crate) async fn touch_all(&mut self) {
         let posts = (0..self.counts.len()).map(|_| self.next_post()).collect::<Vec<_>>();
         let answers = stream::iter(posts).map(Ask::answer).buffer_unordered(AT_ONCE);

@@ -1,5 +1,4 @@
-//! The fault suite: the whole chain as real processes, listeners and writers, one fault after the other, and a checker
-//! that knows only what clients can know.
+//! The fault suite: the whole chain as real processes, with listeners, writers, faults, and a checker that knows only what clients can know.
 //!
 //! Every fault has a scenario of its own; `mixed` and `mixed_cluster` throw many, as a seed says. `make chaos` runs those for
 //! as long as asked: `CHAOS_SECONDS=600 CHAOS_SEED=7 make chaos`; and those of `pressure` with a minute for each fault.

@@ -1,5 +1,5 @@
-//! A network of Redis servers that can be parted. They reach each other, and origins reach them, by wires; each connects from
-//! an address of its own (all of 127.0.0.0/8 is this machine), by which the wires know whose connection it is.
+//! A network of Redis servers that can be partitioned. Servers and origins reach the servers by wires. Each server connects from an address
+//! of its own (all of 127.0.0.0/8 is this machine), by which the wires know the server of a connection.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -10,20 +10,20 @@ use crate::support::redis_cluster::RedisCluster;
 use crate::support::redis_sentinels::RedisSentinels;
 use crate::wire::{Mode, Wire};
 
-/// Who is in it, by number.
+/// The hosts of the network, by number.
 pub(crate) struct Network {
     hosts: Vec<Host>,
 }
 
 struct Host {
-    /// Whence it connects; origins connect from 127.0.0.1.
+    /// The address from which the host connects; origins connect from 127.0.0.1.
     source: IpAddr,
-    /// In front of its ports.
+    /// The wires to the host's ports.
     wires: Vec<Wire>,
 }
 
 impl Network {
-    /// So many hosts, each with a wire to every port of its own.
+    /// A network of these hosts, each with a wire to each of its ports.
     async fn start(hosts: &[&[Port]]) -> Network {
         let mut network = Network { hosts: Vec::new() };
         for (number, ports) in hosts.iter().enumerate() {
@@ -46,7 +46,7 @@ impl Network {
         self.hosts.iter().map(detour).collect()
     }
 
-    /// From now on nothing gets from these hosts to the others, nor back, and nobody is told. Origins reach all of them.
+    /// From now on no bytes pass between these hosts and the others, and no connection is closed. Origins reach all of them.
     pub(crate) fn part(&self, side: &[usize]) {
         for (number, host) in self.hosts.iter().enumerate() {
             let is_beyond = |other: usize| side.contains(&other) != side.contains(&number);
@@ -56,7 +56,7 @@ impl Network {
         }
     }
 
-    /// Everything arrives again, and what was under way, too.
+    /// All bytes arrive again, also those that were under way.
     pub(crate) fn join(&self) {
         self.hosts.iter().flat_map(|host| &host.wires).for_each(|wire| wire.set(Mode::Well));
     }
@@ -93,7 +93,7 @@ impl Engine for PartedCluster {
 pub(crate) struct PartedSentinels {
     pub(crate) watched: RedisSentinels,
     pub(crate) network: Network,
-    /// By which the first origin asks the Sentinels.
+    /// The wires by which the first origin asks the Sentinels.
     questions: Vec<Wire>,
 }
 
@@ -115,14 +115,14 @@ impl PartedSentinels {
         PartedSentinels { watched, network, questions }
     }
 
-    /// From now on these servers are apart from the others and the Sentinels, and the first origin is on their side: it hears
-    /// nothing from any Sentinel. The other origins reach everybody.
+    /// From now on these servers do not reach the others or the Sentinels. The first origin is on their side: it gets no answer from any Sentinel.
+    /// The other origins reach all servers.
     pub(crate) fn part_with_first_origin(&self, side: &[usize]) {
         self.network.part(side);
         self.questions.iter().for_each(|wire| wire.set(Mode::Hanging));
     }
 
-    /// Everything arrives again.
+    /// Ends the partition.
     pub(crate) fn join(&self) {
         self.network.join();
         self.questions.iter().for_each(|wire| wire.set(Mode::Well));

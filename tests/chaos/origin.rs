@@ -17,7 +17,7 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// Not running yet.
+    /// An origin that is not running yet.
     pub(crate) fn new(port: Port, environment: Vec<(String, String)>) -> Self {
         Origin { port, environment, clock: None, process: None }
     }
@@ -31,7 +31,7 @@ impl Origin {
         format!("http://{}{path}", self.port.addr())
     }
 
-    /// From its next start on its clock is off by so much, as `faketime` writes it: `+1h`.
+    /// Sets how wrong the origin's clock is from its next start on, in the notation of `faketime`: `+1h`.
     pub(crate) fn set_clock(&mut self, offset: &'static str) {
         process::require("faketime", "faketime");
         self.clock = Some(offset);
@@ -43,7 +43,7 @@ impl Origin {
         let mut command = match self.clock {
             Some(offset) => {
                 let mut command = Command::new("faketime");
-                // Clocks that are set jump; those that measure durations do not.
+                // Only the clock of the date is wrong, not the one that measures durations.
                 command.args(["-m", "-f", offset, binary]).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
                 command
             }
@@ -57,12 +57,12 @@ impl Origin {
         self.process = Some(process);
     }
 
-    /// `kill -9`.
+    /// Kills the origin with SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.process = None;
     }
 
-    /// Ends it as an operator does: `SIGTERM`, and time to finish.
+    /// Ends the origin as an operator does: SIGTERM, and time to finish.
     pub(crate) async fn stop(&mut self) {
         let mut process = self.process.take().expect("a running origin");
         let status = process.terminate(Duration::from_secs(25)).await;
@@ -73,7 +73,7 @@ impl Origin {
         self.process.is_some()
     }
 
-    /// What it holds in memory now, in KiB.
+    /// The resident memory of the origin in KiB.
     pub(crate) fn resident_kib(&self) -> u64 {
         process::resident_kib(self.process.as_ref().expect("a running origin").id())
     }
@@ -83,7 +83,7 @@ impl Origin {
         client().get(self.url("/readyz")).answer().await.status().as_u16()
     }
 
-    /// What it has logged since its last start.
+    /// The log of the origin since its last start.
     pub(crate) fn log(&self) -> String {
         self.process.as_ref().map(Process::log).unwrap_or_default()
     }

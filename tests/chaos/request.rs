@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::support::raw;
 
-/// A request as it came, byte by byte.
+/// The bytes of a request as they came.
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,

@@ -1,4 +1,4 @@
-//! How a world begins.
+//! Starts the chain of a test.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ pub(crate) struct Shape {
     pub(crate) writers: usize,
     pub(crate) interval: Duration,
     pub(crate) seed: u64,
-    /// How many replicas must have what is counted.
+    /// The number of replicas that must have an addition before it is answered.
     pub(crate) wait_replicas: u32,
 }
 
@@ -53,7 +53,7 @@ impl<E: Engine> World<E> {
     /// Starts everything else on a Redis that runs, and waits until every listener has a value.
     pub(crate) async fn start_on(redis: E, shape: Shape) -> World<E> {
         let began = Instant::now();
-        // The origins first, so that the cache never takes them for sick.
+        // The origins start first, so that the cache's health checks never fail.
         let (purges, mut controls, mut grip) = (Gate::start().await, Vec::new(), Vec::new());
         for _ in 0..shape.pushpins {
             let control = Gate::start().await;
@@ -111,7 +111,7 @@ impl<E: Engine> World<E> {
         let everybody =
             async || world.listeners.seen().iter().filter(|seen| seen.last.is_none()).count() as i64;
         until("every listener to have a value", Duration::from_secs(20), everybody, |left| left == 0).await;
-        // Not before: of some hundred requests at one moment, Pushpin 1.36 answers a few with 502.
+        // The writers start when all listeners are connected: of some hundred requests at one moment, Pushpin 1.36 answers a few with 502.
         world.write_anew(shape.writers, shape.seed);
         world
     }

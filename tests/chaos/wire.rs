@@ -1,4 +1,4 @@
-//! A fault proxy that understands nothing: bytes between the origins and Redis, late, not at all, or cut off.
+//! A fault proxy for bytes between the origins and Redis, which it delays, keeps back or cuts off.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -14,16 +14,16 @@ use tokio::time::{Instant, sleep_until};
 use crate::gate::bind;
 use crate::support::port::Port;
 
-/// How the wire carries.
+/// What the wire does with bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// At once.
+    /// Bytes are passed on at once.
     Well,
-    /// What goes to the server arrives so much later.
+    /// Bytes to the server are passed on after this delay.
     Slow(Duration),
-    /// Nothing arrives on either side until the mode changes; then all of it does.
+    /// The wire keeps all bytes in both directions until the mode changes, and then passes them on.
     Hanging,
-    /// The same for those who connect from these addresses.
+    /// The wire keeps the bytes of connections from these addresses.
     HangingFor(Vec<IpAddr>),
 }
 
@@ -74,7 +74,7 @@ impl Wire {
         self.mode.send_replace(mode);
     }
 
-    /// Ends all connections there are, with whatever is on them.
+    /// Ends all open connections; bytes that are under way are lost.
     pub(crate) fn cut(&self) {
         self.cuts.send_replace(());
     }
@@ -90,7 +90,7 @@ async fn carry(client: TcpStream, peer: IpAddr, to: SocketAddr, mode: watch::Rec
     let Ok(server) = TcpStream::connect(to).await else { return };
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    // One end that closes closes the other.
+    // When one side closes its connection, the wire closes the other.
     tokio::select! {
         () = pump(from_client, to_server, mode.clone(), peer, true) => {}
         () = pump(from_server, to_client, mode, peer, false) => {}

@@ -1,4 +1,4 @@
-//! The whole chain with fault proxies in between, its listeners and writers, and the end at which all is checked.
+//! The whole chain with fault proxies between its parts, listeners and writers, and the check at the end.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -16,34 +16,34 @@ use crate::support::pushpin::Pushpin;
 use crate::support::varnish::Varnish;
 use crate::writers::Writers;
 
-/// How often listeners are shown a change at most; Redis's clock counts.
+/// The interval of publishing, by Redis's clock.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
-/// How long a publish is under way where nothing is wrong: this machine may be busy.
+/// How long a publish may be under way without a fault, on a busy machine.
 pub(crate) const UNHURT: Duration = Duration::from_millis(500);
 const POLL: Duration = Duration::from_millis(50);
 
-/// How everything must end.
+/// What must be true at the end.
 pub(crate) struct End {
-    /// Within this time after the last change and the last fault, everybody sees the last value.
+    /// Within this time after the last change and the last fault, every listener has the last value.
     pub(crate) within: Duration,
     /// How long the faults may have kept a publish under way.
     pub(crate) late: Duration,
     /// How often Redis came back empty.
     pub(crate) memories: usize,
-    /// Whether a POST may end without the writer knowing what became of it.
+    /// Whether a POST may end without an answer that says whether it was counted.
     pub(crate) ambiguous: bool,
-    /// Where the writers began; of counters not named here, at 0.
+    /// The values at the start of the writers; 0 for counters that are not named.
     pub(crate) from: HashMap<String, i64>,
     pub(crate) lost: Lost,
     /// Whether two masters answered at the same time.
     pub(crate) apart: bool,
 }
 
-/// What Redis may have lost of what it had counted.
+/// What Redis may have lost of its additions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lost {
     Nothing,
-    /// What listeners may have been shown, but no writer was told: streams may go back.
+    /// Values that listeners may have received, but that no writer was answered: streams may go back.
     Unacknowledged,
     /// So many, at least and at most, of those that writers were told. Then values are handed out again, and beyond that
     /// it is said only how all end.
@@ -60,17 +60,17 @@ impl Default for End {
     }
 }
 
-/// A running world. Everything in it ends with it.
+/// A running chain, which ends when this value is dropped.
 pub(crate) struct World<E = OneRedis> {
     pub(crate) listeners: Listeners,
     pub(crate) writers: Writers,
     pub(crate) origins: Vec<Origin>,
     pub(crate) pushpins: Vec<Pushpin>,
-    /// Between the origins and each Pushpin's control port.
+    /// The fault proxies between the origins and each Pushpin's control port.
     pub(crate) controls: Vec<Gate>,
-    /// Between the origins and the purge API.
+    /// The fault proxy between the origins and the purge API.
     pub(crate) purges: Gate,
-    /// Between the cache and each origin.
+    /// The fault proxies between the cache and each origin.
     pub(crate) fetches: Vec<Gate>,
     pub(crate) redis: E,
     pub(crate) cache: Varnish,
@@ -82,19 +82,19 @@ pub(crate) struct World<E = OneRedis> {
 }
 
 impl<E: Engine> World<E> {
-    /// What a reader gets from the cache.
+    /// The value that the cache answers.
     pub(crate) async fn cached(&self, counter: &str) -> Option<i64> {
         read(&self.client, &self.cache.url(&format!("/counters/{counter}/"))).await
     }
 
-    /// Waits until so many more POSTs are answered: that the world goes on, whatever is wrong with it.
+    /// Waits until this many more POSTs are answered: the chain works in spite of the fault.
     pub(crate) async fn write_on(&self, count: usize) {
         let from = self.writers.acknowledged();
         let more = async || (self.writers.acknowledged() - from) as i64;
         until("POSTs to be answered", Duration::from_secs(30), more, |more| more >= count as i64).await;
     }
 
-    /// The value that an origin which runs answers.
+    /// The value that a running origin answers.
     pub(crate) async fn value(&self, counter: &str) -> i64 {
         let origin = self.origins.iter().find(|origin| origin.is_running()).expect("a running origin");
         let url = origin.url(&format!("/counters/{counter}/"));
@@ -109,7 +109,7 @@ impl<E: Engine> World<E> {
         tokio::time::timeout(Duration::from_secs(10), answer).await.expect("an answer of an origin")
     }
 
-    /// How many listeners have not seen the value that their counter has now.
+    /// The number of listeners that have not received their counter's present value.
     pub(crate) async fn behind(&self) -> i64 {
         let mut behind = 0;
         for counter in &self.counters {
@@ -143,11 +143,11 @@ impl<E: Engine> World<E> {
 
     /// How many of them may be lost where all was safe of which there were so many before: what comes now is safe again.
     pub(crate) fn at_risk_since(&self, before: i64) -> i64 {
-        // Of each writer one may have been answered and not have noted it yet.
+        // Each writer may have one answer that it has not recorded yet.
         self.acknowledged() - before + self.writers.count() as i64
     }
 
-    /// How many origins say that they cannot serve.
+    /// The number of origins that are not ready.
     pub(crate) async fn refused(&self) -> i64 {
         let mut refused = 0;
         for origin in &self.origins {
@@ -157,7 +157,7 @@ impl<E: Engine> World<E> {
         refused
     }
 
-    /// How many topics are marked in the outbox.
+    /// The number of marks in the outbox.
     pub(crate) async fn marks(&self) -> i64 {
         let store = RedisStore::connect(&self.redis.url(), Duration::from_secs(2)).expect("a store");
         store.outbox_len().await.map_or(-1, |marks| marks as i64)
@@ -168,7 +168,7 @@ impl<E: Engine> World<E> {
         self.writers.add(&format!("http://{}", self.pushpins[0].addr()), counter).await
     }
 
-    /// New writers, who know nothing of what was before; those there were must have been stopped.
+    /// Starts new writers without the records of the old ones, which must have been stopped.
     pub(crate) fn write_anew(&mut self, count: usize, seed: u64) {
         self.writers = Writers::start(count, &self.bases(), &self.counters, seed);
     }
@@ -183,9 +183,9 @@ impl<E: Engine> World<E> {
         self.everybody_sees_the_last_value(end.within).await;
         let started = Instant::now();
         let marks = async || self.marks().await;
-        // A lease and a sweep, a delivery with its second purge.
+        // The time is that of a lease, a sweep, and a delivery with its second purge.
         until("nothing left in the outbox", Duration::from_secs(15), marks, |marks| marks == 0).await;
-        // Whatever may come late has come by now.
+        // By now all late answers and items have arrived.
         let mut wrongs = self.writers.wrongs();
         let told = self.writers.told();
         let acknowledged: usize = told.values().map(|told| told.values.len()).sum();

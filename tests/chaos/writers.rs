@@ -1,4 +1,4 @@
-//! Writers, with and without `Idempotency-Key`, and what they have been told.
+//! Writers, with and without `Idempotency-Key`, and their answers.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -12,21 +12,21 @@ use tokio::time::sleep;
 use crate::random::Random;
 use crate::support::http::{Ask, client};
 
-/// Between two POSTs of one writer.
+/// The pause between two POSTs of one writer.
 const PACE: Duration = Duration::from_millis(40);
-/// Before a keyed POST is tried again.
+/// The pause before a POST with a key is sent again.
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
 
-/// What the writers of one counter have been told.
+/// The answers that the writers of one counter got.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Told {
-    /// The value of each answered POST; of a keyed one that was tried several times, once.
+    /// The value of each answered POST; once for a POST with a key that was sent several times.
     pub(crate) values: Vec<i64>,
     /// When each of them was answered.
     pub(crate) times: Vec<Instant>,
     /// POSTs without a key whose outcome is unknown: 503, or no answer.
     pub(crate) ambiguous: u64,
-    /// What those were answered, or why they were not.
+    /// The answers of those POSTs, or their errors.
     pub(crate) reasons: Vec<String>,
 }
 
@@ -36,14 +36,14 @@ impl Told {
         self.times.push(Instant::now());
     }
 
-    /// The most that anybody had been told at that time.
+    /// The greatest value that a writer had been answered at that time.
     pub(crate) fn most_at(&self, time: Instant) -> i64 {
         let told = self.values.iter().zip(&self.times).filter(|&(_, &at)| at <= time);
         told.map(|(&value, _)| value).max().unwrap_or(0)
     }
 }
 
-/// Running writers. They end with this value.
+/// Running writers, which end when this value is dropped.
 #[derive(Default)]
 pub(crate) struct Writers {
     book: Arc<Book>,
@@ -59,8 +59,8 @@ struct Book {
 }
 
 impl Writers {
-    /// So many, each adding 1 to one of the counters at a time by way of one of the bases (`http://host:port`). Every
-    /// second writer uses keys.
+    /// Starts `count` writers. Each adds 1 to one of the counters, again and again, through one of the bases (`http://host:port`). Every second writer uses
+    /// keys.
     pub(crate) fn start(count: usize, bases: &[String], counters: &[String], seed: u64) -> Writers {
         let client = Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().expect("a client");
         let (book, mut tasks) = (Arc::<Book>::default(), JoinSet::new());
@@ -79,17 +79,17 @@ impl Writers {
         Writers { book, tasks }
     }
 
-    /// Adds 1 once more, without a key; it must be answered well.
+    /// Adds 1 without a key; the POST must be answered well.
     pub(crate) async fn add(&self, base: &str, counter: &str) -> i64 {
         self.add_by(base, counter, 1).await
     }
 
-    /// Adds so much, as if it were 1 for the checker.
+    /// Adds an amount, which the checker takes for 1.
     pub(crate) async fn add_by(&self, base: &str, counter: &str, by: i64) -> i64 {
         self.try_add_by(base, counter, by).await.expect("200")
     }
 
-    /// The same; `None` where the answer is 503.
+    /// Adds an amount, which the checker takes for 1; `None` if the answer is 503.
     pub(crate) async fn try_add_by(&self, base: &str, counter: &str, by: i64) -> Option<i64> {
         let url = format!("{base}/counters/{counter}/?by={by}");
         let answer = client().post(url).answer().await;
@@ -108,7 +108,7 @@ impl Writers {
         Some(value)
     }
 
-    /// How many there are.
+    /// The number of writers.
     pub(crate) fn count(&self) -> usize {
         self.tasks.len()
     }
@@ -118,19 +118,19 @@ impl Writers {
         lock(&self.book.told).values().map(|told| told.values.len()).sum()
     }
 
-    /// Ends when every writer has: those with a key not before they are answered.
+    /// Stops the writers and waits until all have ended; a writer with a key ends only when its POST is answered.
     pub(crate) async fn stop(&mut self, within: Duration) {
         self.book.stop.store(true, Relaxed);
         let all = async { while self.tasks.join_next().await.is_some() {} };
         tokio::time::timeout(within, all).await.expect("every keyed POST answered");
     }
 
-    /// What they have been told, per counter.
+    /// The answers of the writers, per counter.
     pub(crate) fn told(&self) -> HashMap<String, Told> {
         lock(&self.book.told).clone()
     }
 
-    /// Everything that must not be and was.
+    /// All errors so far.
     pub(crate) fn wrongs(&self) -> Vec<String> {
         lock(&self.book.wrongs).clone()
     }
@@ -159,7 +159,7 @@ struct Writer {
     bases: Vec<String>,
     counters: Vec<String>,
     random: Random,
-    /// Part of the keys: later writers have others.
+    /// A part of the keys, so that later writers have others.
     seed: u64,
     keyed: bool,
     book: Arc<Book>,
@@ -167,9 +167,9 @@ struct Writer {
 
 enum Answer {
     Value(i64),
-    /// It may or may not have been counted.
+    /// The POST may or may not have been counted.
     Unknown(String),
-    /// No connection was made: it was not counted.
+    /// No connection was made, so that the POST was not counted.
     Unsent,
 }
 

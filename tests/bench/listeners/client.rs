@@ -17,10 +17,10 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{Comparison, Connected, Held, Order, Plan, Renewed, now_us};
 use crate::wire::{Body, Head, head_end, take_values};
 
-/// Connections that are being made at a time: a flood would measure accept queues.
+/// The number of connections that are being made at a time, so that accept queues are not what is measured.
 const CONNECTING: usize = 64;
 
-/// The time that all connections together have.
+/// The deadline for all connections together.
 const CONNECT_LIMIT: Duration = Duration::from_secs(60);
 
 /// A value as one listener got it.
@@ -33,19 +33,19 @@ struct Receipt {
 #[derive(Default)]
 struct Seen {
     receipts: Vec<Receipt>,
-    /// Of each listener the latest value.
+    /// The latest value of each listener.
     latest: Vec<Option<i64>>,
-    /// Who has been connected since the start, or since told to connect anew.
+    /// The listeners that have connected since the start or since the last order to connect anew.
     connected: HashSet<usize>,
-    /// The last connection that failed.
+    /// The error of the last connection that failed.
     error: Option<String>,
-    /// One that will always fail.
+    /// The error of a connection that will always fail.
     refused: Option<String>,
     backwards: u64,
     closed: usize,
 }
 
-/// The child process; it ends when its orders do.
+/// Runs the child process, which ends at the end of its orders.
 pub(crate) fn main(plan: &str) -> Result<()> {
     let plan: Plan = serde_json::from_str(plan)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -80,7 +80,7 @@ async fn listen(plan: Plan) -> Result<()> {
     Ok(())
 }
 
-/// Waits until all are connected, or will not be.
+/// Waits until all listeners are connected, or cannot be.
 async fn connected(seen: &RefCell<Seen>, count: usize) -> Connected {
     let deadline = Instant::now() + CONNECT_LIMIT;
     let connected = || seen.borrow().connected.len();
@@ -94,7 +94,7 @@ async fn connected(seen: &RefCell<Seen>, count: usize) -> Connected {
     Connected { error }
 }
 
-/// One listener, who connects again when the connection is closed, as browsers do.
+/// Runs one listener, which connects again when its connection is closed, as browsers do.
 async fn stay(listener: usize, plan: Plan, seen: Rc<RefCell<Seen>>, places: Rc<Semaphore>) {
     loop {
         match receive(listener, &plan, &seen, &places).await {
@@ -105,7 +105,7 @@ async fn stay(listener: usize, plan: Plan, seen: Rc<RefCell<Seen>>, places: Rc<S
     }
 }
 
-/// One connection, until it is closed.
+/// Reads one connection until it is closed.
 async fn receive(listener: usize, plan: &Plan, seen: &RefCell<Seen>, places: &Semaphore) -> Result<()> {
     let place = places.acquire().await?;
     let mut stream = TcpStream::connect(("127.0.0.1", plan.port)).await.context("cannot connect")?;
@@ -151,7 +151,7 @@ async fn receive(listener: usize, plan: &Plan, seen: &RefCell<Seen>, places: &Se
 }
 
 impl Seen {
-    /// Notes a value; the first of a connection may be one that is known already.
+    /// Records a value; the first one of a connection may be known already.
     fn note(&mut self, listener: usize, value: i64, first: bool) {
         match self.latest[listener] {
             Some(latest) if latest == value => {}
@@ -163,7 +163,7 @@ impl Seen {
         }
     }
 
-    /// Who does not hold `value` or a later one.
+    /// The listeners that have neither `value` nor a later one.
     fn behind(&self, value: i64) -> Vec<usize> {
         let behind = |listener: &usize| self.latest[*listener].is_none_or(|latest| latest < value);
         (0..self.latest.len()).filter(behind).collect()

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::process::{Running, command, enough_open_files};
 
-/// What the child is started with, as its one argument.
+/// The argument of the child process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Plan {
     pub(crate) port: u16,
@@ -22,18 +22,18 @@ pub(crate) struct Plan {
     pub(crate) count: usize,
 }
 
-/// What it is told.
+/// An order to the child process.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
     /// Wait until every listener holds this value or a later one.
     Await { value: i64, limit_ms: u64 },
-    /// Let those who do not hold this value connect anew.
+    /// Let the listeners that do not hold this value connect anew.
     Renew { value: i64 },
     /// Compare what was received with these values and their times.
     Compare { published: Vec<(i64, u64)> },
 }
 
-/// The answer once all are connected, or cannot be.
+/// The answer when all listeners are connected, or cannot be.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Connected {
     pub(crate) error: Option<String>,
@@ -121,7 +121,7 @@ impl Listeners {
         Ok(held)
     }
 
-    /// Connects those anew who do not hold `value`; says how many.
+    /// Lets the listeners that do not hold `value` connect anew. Returns their number.
     pub(crate) fn renew(&mut self, value: i64) -> Result<usize> {
         self.order(&Order::Renew { value })?;
         Ok(self.answer::<Renewed>()?.count)

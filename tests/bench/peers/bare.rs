@@ -24,7 +24,7 @@ pub(crate) fn start() -> Result<Peer> {
     Ok(Peer { server, port, _directory: directory })
 }
 
-/// Starts them on a port that somebody knows already, without waiting.
+/// Starts them on a given port, and does not wait until they serve.
 pub(super) fn spawn(port: u16, directory: &TempDir) -> Result<Server> {
     let arguments = ["--peer", &port.to_string()];
     Server::start("bare", &env::current_exe()?, arguments, &[], directory.path())

@@ -33,7 +33,7 @@ pub(crate) fn start(origin: u16) -> Result<Pushpin> {
     fs::write(&configuration, configure(port, control, home)?)?;
     let argument = format!("--config={}", configuration.display());
     let server = Server::start("pushpin", &program, [argument], &[], home)?;
-    // It serves when it says that the origin is not there, or more.
+    // Pushpin serves when it answers, even if only that the origin is not there.
     let serves = || Client::new(port).send(&request("GET", "/healthz", &[], "")).is_ok();
     let server =
         server.ready(serves)?.ready(|| Client::new(control).send(&request("GET", "/", &[], "")).is_ok())?;
