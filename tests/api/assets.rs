@@ -6,14 +6,14 @@ use flate2::read::GzDecoder;
 use reqwest::{Method, Response};
 
 use crate::support::app::TestApp;
-use crate::support::http::{client, header};
+use crate::support::http::{Ask, client, header};
 
 const FOR_EVER: &str = "max-age=31536000, immutable";
 
 async fn ask(method: Method, url: &str, headers: &[(&str, &str)]) -> Response {
     let request = client().request(method, url);
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-    request.send().await.expect("an answer")
+    request.answer().await
 }
 
 async fn get(url: &str, headers: &[(&str, &str)]) -> Response {

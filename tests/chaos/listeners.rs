@@ -30,6 +30,13 @@ pub(crate) struct Seen {
     pub(crate) connected: bool,
 }
 
+impl Seen {
+    /// The value that the listener saw last; `None` where it has seen none.
+    pub(crate) fn value(&self) -> Option<i64> {
+        self.last.as_ref().map(|(.., value)| *value)
+    }
+}
+
 /// A value older than the one before it. Whether this is an error depends on what the store has lost.
 #[derive(Clone, Debug)]
 pub(crate) struct SetBack {

@@ -73,9 +73,10 @@ pub(crate) fn origins(count: usize, interval: Duration) -> Result<Origins> {
     let start = |port| launch(port, tempfile::tempdir()?, interval, &environment);
     let origins: Vec<Peer> = ports.into_iter().map(start).collect::<Result<_>>()?;
     let mut client = Client::new(cache.peer.port());
+    let is_reached = |origin: &Peer| metric(origin.port(), POSTS).is_ok_and(|posts| posts > 0.0);
     wait_until("every origin to be reached", Duration::from_secs(15), || {
         let _ = client.send(&request("POST", "/counters/warm-up/", &[], "")); // 503 while none is known to be well
-        origins.iter().all(|origin| metric(origin.port(), POSTS).is_ok_and(|posts| posts > 0.0))
+        origins.iter().all(is_reached)
     })?;
     Ok(Origins { origins, cache, pushpin, _redis: redis })
 }

@@ -159,7 +159,7 @@ async fn streams_go_on(world: &World) {
         let (value, asked) = (world.value("a").await, Instant::now());
         let behind = async || {
             let seen = world.listeners.seen().into_iter().filter(|seen| seen.counter == "a");
-            seen.filter(|seen| seen.last.as_ref().is_none_or(|last| last.2 < value)).count() as i64
+            seen.filter(|seen| seen.value() < Some(value)).count() as i64
         };
         until("listeners to go on", Duration::from_secs(10), behind, |behind| behind == 0).await;
         quickest = quickest.min(asked.elapsed());

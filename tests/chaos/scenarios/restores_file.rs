@@ -66,8 +66,7 @@ impl Chain {
     async fn everybody_sees(&self, values: &HashMap<String, i64>) {
         let behind = async || {
             let seen = self.listeners.seen().into_iter();
-            seen.filter(|seen| seen.last.as_ref().is_none_or(|last| last.2 != values[&seen.counter])).count()
-                as i64
+            seen.filter(|seen| seen.value() != Some(values[&seen.counter])).count() as i64
         };
         until("every listener to see the last value", SOON, behind, |behind| behind == 0).await;
     }
