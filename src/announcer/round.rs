@@ -114,8 +114,8 @@ impl Round {
         let claims: Vec<_> = claimed.iter().map(|(topic, value)| (topic.clone(), value.id)).collect();
         let purged = self.purge_first(&claims).await;
         let mut items = Vec::new();
-        for (topic, Announcement { value, id, prev }) in claimed {
-            let content = sse::render(None, topic.stream_id(id), &value.to_string());
+        for (topic, Announcement { body, id, prev }) in claimed {
+            let content = sse::render(None, topic.stream_id(id), &body.to_string());
             if self.outlets.publisher.is_some() {
                 let channel = topic.channel(&self.outlets.prefix);
                 let (first, id, prev_id) =

@@ -28,11 +28,11 @@ pub(super) async fn get(
         return streams::open(&request, &context, &topic, &recovery_path(&id)).await;
     }
     let reading = context.live.read(topic.clone()).await.map_err(ApiError::unread)?;
-    let etag = value_etag(media, reading.value);
+    let etag = value_etag(media, reading.value());
     let known = client_has(request.headers(), &etag);
     let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     context.shared.cache.value(&mut response, &topic, etag);
-    if known { Ok(response.finish()) } else { Ok(represent(response, media, &id, reading.value)) }
+    if known { Ok(response.finish()) } else { Ok(represent(response, media, &id, reading.value())) }
 }
 
 /// Adds an amount and answers the new value.

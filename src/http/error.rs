@@ -12,7 +12,7 @@ use super::caching::NO_STORE;
 use super::exceeded_limit::ExceededLimit;
 use crate::access::{Denied, redacted};
 use crate::grip::HoldError;
-use crate::store::{AddError, StoreError};
+use crate::store::{KeyUse, StoreError, WriteError};
 
 /// Why a request was refused or failed.
 #[derive(Debug, thiserror::Error)]
@@ -55,9 +55,9 @@ pub enum ApiError {
     /// The body is compressed. The service does not decompress, because a number is short enough.
     #[error("the body must come without a Content-Encoding")]
     UnsupportedEncoding,
-    /// The idempotency key was used before with another amount: this one.
-    #[error("this Idempotency-Key was used with the amount {0}; nothing was changed")]
-    KeyReused(i64),
+    /// The idempotency key was used before for another change: this one.
+    #[error("this Idempotency-Key was used with {0}; nothing was changed")]
+    KeyReused(KeyUse),
     /// The client asks for a stream, but neither a proxy nor this process can hold it.
     #[error(
         "this origin holds no streams itself: ask through its GRIP proxy (Pushpin or Fastly Fanout), or, if you did, \
@@ -143,14 +143,14 @@ struct ProblemBody {
     detail: String,
 }
 
-impl From<AddError> for ApiError {
-    fn from(error: AddError) -> Self {
+impl From<WriteError> for ApiError {
+    fn from(error: WriteError) -> Self {
         match error {
-            AddError::OutOfRange => ApiError::OutOfRange,
-            AddError::KeyReused(amount) => ApiError::KeyReused(amount),
-            // The store answers this only to an addition that must not create a topic; `limit_checks::add` handles it.
-            AddError::WouldBeNew => ApiError::Internal,
-            AddError::Unavailable(source) => ApiError::Unavailable {
+            WriteError::OutOfRange => ApiError::OutOfRange,
+            WriteError::KeyReused(first) => ApiError::KeyReused(first),
+            // The store answers this only to a change that must not create a topic; `limit_checks::add` handles it.
+            WriteError::WouldBeNew => ApiError::Internal,
+            WriteError::Unavailable(source) => ApiError::Unavailable {
                 detail: "the store did not answer, so this may or may not have been counted; \
                          with an Idempotency-Key it is safe to try again",
                 source: Some(source),
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn the_store_s_own_words_never_reach_a_client() {
         let error = StoreError::new("redis://user:hush@host refused");
-        for error in [ApiError::unread(error.clone()), ApiError::from(AddError::Unavailable(error))] {
+        for error in [ApiError::unread(error.clone()), ApiError::from(WriteError::Unavailable(error))] {
             assert_eq!(error.status_code(), StatusCode::SERVICE_UNAVAILABLE);
             assert!(!error.to_string().contains("hush"));
         }

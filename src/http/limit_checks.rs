@@ -12,7 +12,7 @@ use super::exceeded_limit::ExceededLimit;
 use crate::access::{Needed, Space, Verb};
 use crate::domain::{Amount, CounterId, IdempotencyKey, Topic};
 use crate::limits::{Client, RateExceeded, RateLimit, RefusalReason, StreamSlot, TopicReservation};
-use crate::store::AddError;
+use crate::store::WriteError;
 
 /// Counts a request that writes; 429 if the client has used up `limits.writes`. Handlers call this before they read anything
 /// else of the request, in particular before its body.
@@ -56,7 +56,7 @@ pub(super) async fn add(
         return Ok(context.live.add(topic, amount, key, true).await?.value);
     }
     match context.live.add(topic.clone(), amount, key.clone(), false).await {
-        Err(AddError::WouldBeNew) => add_to_new_topic(request, context, topic, amount, key).await,
+        Err(WriteError::WouldBeNew) => add_to_new_topic(request, context, topic, amount, key).await,
         answer => {
             let counted = answer?;
             if let (true, Some(topics)) = (counted.created, &limits.topics) {
@@ -86,7 +86,7 @@ async fn add_to_new_topic(
     let created = match &answer {
         Ok(counted) => counted.created,
         // Without an answer the store may have created the topic, so the reservation stays.
-        Err(error) => matches!(error, AddError::Unavailable(_)),
+        Err(error) => matches!(error, WriteError::Unavailable(_)),
     };
     if let (false, Some(reservation)) = (created, reservation) {
         reservation.cancel();

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::counted::Counted;
 use crate::announcer::Announcer;
 use crate::domain::{Amount, EventId, IdempotencyKey, LIMIT, Topic};
-use crate::store::{Add, AddError, Added, Announcement, Reading, Store, StoreError};
+use crate::store::{Announcement, Body, Change, Reading, Store, StoreError, Sum, Write, WriteError, Written};
 
 type Reply<T> = oneshot::Sender<T>;
 
@@ -87,7 +87,7 @@ struct AddsWaiting {
 }
 
 /// An amount, and who waits for the value behind it.
-type Caller = (i64, Reply<Result<Counted, AddError>>);
+type Caller = (i64, Reply<Result<Counted, WriteError>>);
 
 /// The amounts for one topic, in the order they came.
 #[derive(Default)]
@@ -123,10 +123,11 @@ impl Group {
         self.callers.push(caller);
     }
 
-    fn addition(&self, topic: Topic, claim: Option<Duration>, key: Option<IdempotencyKey>) -> Add {
+    fn addition(&self, topic: Topic, claim: Option<Duration>, key: Option<IdempotencyKey>) -> Write {
         let changes = u32::try_from(self.callers.len()).unwrap_or(u32::MAX);
-        let Group { sum, lowest, highest, may_create, .. } = *self;
-        Add { topic, sum, lowest, highest, changes, claim, key, may_create }
+        let Group { sum: total, lowest, highest, may_create, .. } = *self;
+        let change = Change::Add(Sum { total, lowest, highest, changes });
+        Write { topic, change, claim, key, may_create }
     }
 }
 
@@ -141,7 +142,7 @@ impl Combiner {
         amount: Amount,
         key: Option<IdempotencyKey>,
         may_create: bool,
-    ) -> Result<Counted, AddError> {
+    ) -> Result<Counted, WriteError> {
         let (answer, counted) = oneshot::channel();
         let amount = amount.get();
         {
@@ -158,7 +159,7 @@ impl Combiner {
                 tokio::spawn(Arc::clone(self).run_adds());
             }
         }
-        counted.await.unwrap_or_else(|_| Err(AddError::Unavailable(abandoned())))
+        counted.await.unwrap_or_else(|_| Err(WriteError::Unavailable(abandoned())))
     }
 
     pub(super) async fn read(self: &Arc<Self>, topic: Topic) -> Result<Reading, StoreError> {
@@ -181,11 +182,11 @@ impl Combiner {
         {
             let claim = self.announcer.claim_at_once();
             let together = waiting.by_topic.into_iter().map(|(topic, group)| (topic, None, group));
-            let (adds, groups): (Vec<Add>, Vec<(Topic, Group)>) = together
+            let (adds, groups): (Vec<Write>, Vec<(Topic, Group)>) = together
                 .chain(waiting.alone)
                 .map(|(topic, key, group)| (group.addition(topic.clone(), claim, key), (topic, group)))
                 .unzip();
-            let answers = self.store.add(adds).await;
+            let answers = self.store.write(adds).await;
             let settle = |((topic, group), answer)| self.settle(topic, group, answer);
             let (mut known, mut created) = (Vec::with_capacity(groups.len()), Vec::new());
             for (topic, is_new) in groups.into_iter().zip(answers).filter_map(settle) {
@@ -209,7 +210,12 @@ impl Combiner {
     }
 
     /// Gives every caller its own value. Returns the topic if it is still to be announced, and whether it is new.
-    fn settle(&self, topic: Topic, group: Group, answer: Result<Added, AddError>) -> Option<(Topic, bool)> {
+    fn settle(
+        &self,
+        topic: Topic,
+        group: Group,
+        answer: Result<Written, WriteError>,
+    ) -> Option<(Topic, bool)> {
         match answer {
             Ok(added) => {
                 if let Some(claimed) = added.claimed {
@@ -223,7 +229,7 @@ impl Combiner {
                 }
                 (added.claimed.is_none() && !added.replayed).then_some((topic, added.created))
             }
-            Err(AddError::OutOfRange) if group.callers.len() > 1 => {
+            Err(WriteError::OutOfRange) if group.callers.len() > 1 => {
                 // Some of them may fit: ask for each on its own, in their order. The loop that called takes them up.
                 let may_create = group.may_create;
                 let alone = group
@@ -248,12 +254,12 @@ impl Combiner {
 /// The announcements of each value on the way to `last`, where every value is published.
 fn every_value(last: Announcement, group: &Group) -> Vec<Announcement> {
     let mut id = EventId { revision: last.id.revision - group.callers.len() as u64, ..last.id };
-    let mut value = last.value - group.sum;
+    let mut value = last.value() - group.sum;
     let mut prev = last.prev;
     let step = |(amount, _): &(i64, _)| {
         value += amount;
         id.revision += 1;
-        let announcement = Announcement { value, id, prev };
+        let announcement = Announcement { body: Body::Number(value), id, prev };
         prev = id;
         announcement
     };

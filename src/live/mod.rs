@@ -1,4 +1,4 @@
-//! The use cases: read a topic, add to it. No HTTP, no Redis; which kind of topic it is does not matter here.
+//! The use cases: read a topic, add to it, set it, delete it. No HTTP, no Redis; which kind of topic it is does not matter here.
 
 mod combiner;
 mod counted;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::announcer::Announcer;
 use crate::domain::{Amount, IdempotencyKey, Topic};
-use crate::store::{AddError, Reading, Store, StoreError};
+use crate::store::{Change, Reading, Store, StoreError, Write, WriteError, Written};
 use combiner::Combiner;
 pub use counted::Counted;
 
@@ -16,12 +16,14 @@ pub use counted::Counted;
 pub struct Live {
     combiner: Arc<Combiner>,
     store: Arc<dyn Store>,
+    announcer: Announcer,
 }
 
 impl Live {
     /// Works on `store` and tells `announcer` of every change. Cheap; must be used within a tokio runtime.
     pub fn new(store: Arc<dyn Store>, announcer: Announcer) -> Self {
-        Live { combiner: Arc::new(Combiner::new(Arc::clone(&store), announcer)), store }
+        let combiner = Combiner::new(Arc::clone(&store), announcer.clone());
+        Live { combiner: Arc::new(combiner), store, announcer }
     }
 
     /// The present state of the topic; it reflects every change acknowledged before the call.
@@ -32,7 +34,7 @@ impl Live {
     /// Adds to the topic and returns its value behind this change. What follows, announcing it, cannot fail the call.
     ///
     /// With a key, a repetition with the same amount returns the first answer and changes nothing. A topic that would be
-    /// new is created only where it may; else the answer is [`AddError::WouldBeNew`], unless somebody who may create it
+    /// new is created only where it may; else the answer is [`WriteError::WouldBeNew`], unless somebody who may create it
     /// adds to it at the same time.
     pub async fn add(
         &self,
@@ -40,8 +42,49 @@ impl Live {
         amount: Amount,
         key: Option<IdempotencyKey>,
         may_create: bool,
-    ) -> Result<Counted, AddError> {
+    ) -> Result<Counted, WriteError> {
         self.combiner.add(topic, amount, key, may_create).await
+    }
+
+    /// Sets the number of the topic. A number beyond ±[`LIMIT`](crate::domain::LIMIT) is refused. With a key, a repetition with the
+    /// same number returns the first answer and changes nothing. A topic that would be new is created only if it may be;
+    /// otherwise the answer is [`WriteError::WouldBeNew`].
+    pub async fn set(
+        &self,
+        topic: Topic,
+        value: i64,
+        key: Option<IdempotencyKey>,
+        may_create: bool,
+    ) -> Result<Counted, WriteError> {
+        let written = self.write(Write { key, may_create, ..Write::new(topic, Change::Set(value)) }).await?;
+        Ok(Counted { value: written.value, created: written.created })
+    }
+
+    /// Deletes the topic, and returns whether there was one. Its listeners are shown 0. With a key, a repetition returns the first
+    /// answer and changes nothing.
+    pub async fn delete(&self, topic: Topic, key: Option<IdempotencyKey>) -> Result<bool, WriteError> {
+        let written = self.write(Write { key, ..Write::new(topic, Change::Delete) }).await?;
+        Ok(written.removed)
+    }
+
+    /// Applies a change and has it announced, even if the caller stops waiting on the way.
+    async fn write(&self, write: Write) -> Result<Written, WriteError> {
+        let (store, announcer) = (Arc::clone(&self.store), self.announcer.clone());
+        let task = tokio::spawn(async move {
+            let (topic, is_deletion) = (write.topic.clone(), write.change == Change::Delete);
+            let claim = announcer.claim_at_once();
+            let missing = || Err(WriteError::Unavailable(StoreError::new("an answer is missing")));
+            let written = store.write(vec![Write { claim, ..write }]).await.pop().unwrap_or_else(missing)?;
+            match written.claimed {
+                Some(claimed) => announcer.announce(topic, vec![claimed]),
+                None if written.replayed || is_deletion && !written.removed => {}
+                None if written.created => announcer.created(vec![topic]),
+                None => announcer.changed(vec![topic]),
+            }
+            Ok(written)
+        });
+        let ended = |error| Err(WriteError::Unavailable(StoreError::new(error)));
+        task.await.unwrap_or_else(ended)
     }
 
     /// How many topics are marked in the outbox: changed, and not yet acknowledged as announced.
@@ -82,7 +125,7 @@ mod tests {
         let one = Amount::new(1).expect("an amount");
         let add = |may_create| live.add(topic.clone(), one, None, may_create);
         let refused = join_all((0..3).map(|_| add(false))).await;
-        assert!(refused.iter().all(|answer| matches!(answer, Err(AddError::WouldBeNew))), "{refused:?}");
+        assert!(refused.iter().all(|answer| matches!(answer, Err(WriteError::WouldBeNew))), "{refused:?}");
         // Who may create it does so for all who ask at the same time.
         let counted = join_all([false, true, true, false].map(add)).await;
         let counted: Vec<_> = counted.into_iter().map(|answer| answer.expect("counted")).collect();

@@ -1,20 +1,20 @@
-//! The values at which an [`Add`] may end, so that none of the amounts combined in it leaves the range on the way.
+//! The values at which a [`Sum`] may end, so that none of the amounts combined in it leaves the range on the way.
 
 use std::ops::RangeInclusive;
 
-use super::Add;
+use super::write::Sum;
 use crate::domain::LIMIT;
 
 /// The new values that are allowed; `None` if no value is allowed. Bounds lie within ±[`LIMIT`], which every store and its
 /// scripting language compares exactly, while running totals of a combination may not.
-pub(super) fn of(add: &Add) -> Option<RangeInclusive<i64>> {
+pub(super) fn of(sum: &Sum) -> Option<RangeInclusive<i64>> {
     // If the running total never drops below its start, the lower limit needs no check; the same goes for the upper limit.
-    let below = if add.lowest < 0 { add.sum.checked_sub(add.lowest)?.max(0) } else { 0 };
-    let above = if add.highest > 0 { add.highest.checked_sub(add.sum)?.max(0) } else { 0 };
+    let below = if sum.lowest < 0 { sum.total.checked_sub(sum.lowest)?.max(0) } else { 0 };
+    let above = if sum.highest > 0 { sum.highest.checked_sub(sum.total)?.max(0) } else { 0 };
     let least = below.checked_sub(LIMIT)?;
     let greatest = LIMIT.checked_sub(above)?;
     // A greater step crosses the whole range, so no value allows it.
-    let crosses = add.sum.unsigned_abs() > 2 * LIMIT.unsigned_abs();
+    let crosses = sum.total.unsigned_abs() > 2 * LIMIT.unsigned_abs();
     (least <= greatest && !crosses).then_some(least..=greatest)
 }
 
@@ -28,18 +28,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn combination(amounts: &[i64]) -> Add {
+    fn combination(amounts: &[i64]) -> Sum {
         let totals = amounts.iter().scan(0, |total, amount| {
             *total += amount;
             Some(*total)
         });
         let totals: Vec<i64> = totals.collect();
-        Add {
-            sum: *totals.last().expect("an amount"),
+        Sum {
+            total: *totals.last().expect("an amount"),
             lowest: *totals.iter().min().expect("an amount"),
             highest: *totals.iter().max().expect("an amount"),
             changes: amounts.len() as u32,
-            ..Add::single("counter-1".parse().expect("a topic"), 1, None)
         }
     }
 
@@ -59,7 +58,7 @@ mod tests {
             (0, i64::MIN, i64::MAX),
             (0, -LIMIT - 1, LIMIT),
         ] {
-            (wild.sum, wild.lowest, wild.highest) = (sum, lowest, highest);
+            (wild.total, wild.lowest, wild.highest) = (sum, lowest, highest);
             assert_eq!(of(&wild), None, "{sum} {lowest} {highest}");
         }
     }
@@ -70,11 +69,11 @@ mod tests {
             start in -LIMIT..=LIMIT,
             amounts in proptest::collection::vec(-LIMIT..=LIMIT, 1..6),
         ) {
-            let add = combination(&amounts);
+            let sum = combination(&amounts);
             let alone = amounts.iter().try_fold(start, |value, amount| {
                 Some(value + amount).filter(|value| (-LIMIT..=LIMIT).contains(value))
             });
-            let together = of(&add).is_some_and(|bounds| bounds.contains(&(start + add.sum)));
+            let together = of(&sum).is_some_and(|bounds| bounds.contains(&(start + sum.total)));
             prop_assert_eq!(together, alone.is_some());
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Add, Store};
+use livecounter::store::{Store, Write};
 use serde_json::Value;
 
 use crate::support::app::TestApp;
@@ -226,7 +226,7 @@ async fn what_waits_for_a_long_gate_is_nothing_that_sweeps_find() {
     // A sweep finds the change of an origin that died, and would also have found the change that waits for its gate.
     let store = RedisStore::connect(&redis.url(), SOON).expect("a good address");
     let left: Topic = "counter-left".parse().expect("a topic");
-    assert!(store.add(vec![Add::single(left, 1, None)]).await[0].is_ok());
+    assert!(store.write(vec![Write::add(left, 1, None)]).await[0].is_ok());
     let told = async || proxy.told().iter().any(|(_, channel, _)| channel == "counter-left");
     until("what was left to be announced", told).await;
     let mut swept = 0.0;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Add, Store};
+use livecounter::store::{Store, Write};
 
 use crate::support::app::TestApp;
 use crate::support::redis::RedisServer;
@@ -23,8 +23,8 @@ const BEFORE: usize = 1_280 + 4 * 64;
 async fn leave_behind(redis: &RedisServer) {
     let store = RedisStore::connect(&redis.url(), Duration::from_secs(10)).expect("a good address");
     let topic = |number| Topic::counter(&format!("behind-{number}").parse().expect("an id"));
-    let adds = (0..BEHIND).map(|number| Add::single(topic(number), 1, None)).collect();
-    assert!(store.add(adds).await.iter().all(Result::is_ok));
+    let adds = (0..BEHIND).map(|number| Write::add(topic(number), 1, None)).collect();
+    assert!(store.write(adds).await.iter().all(Result::is_ok));
 }
 
 /// The channels of all that a proxy was told, in order.

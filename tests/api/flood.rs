@@ -10,7 +10,7 @@ use livecounter::announcer::{Announcer, Outlets, Running};
 use livecounter::domain::Topic;
 use livecounter::grip::{Publisher, PublisherOptions, endpoints_from};
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Add, Store};
+use livecounter::store::{Store, Write};
 
 use crate::support::app::TestApp;
 use crate::support::http::{Ask, client};
@@ -55,8 +55,8 @@ fn topic(id: &str) -> Topic {
 }
 
 async fn add(store: &RedisStore, topics: &[Topic]) {
-    let adds = topics.iter().map(|topic| Add::single(topic.clone(), 1, None)).collect();
-    assert!(store.add(adds).await.iter().all(Result::is_ok));
+    let adds = topics.iter().map(|topic| Write::add(topic.clone(), 1, None)).collect();
+    assert!(store.write(adds).await.iter().all(Result::is_ok));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::process::Output;
 
 use livecounter::domain::Topic;
 use livecounter::store::sqlite::SqliteStore;
-use livecounter::store::{Add, Claim, ClaimTerms, Store};
+use livecounter::store::{Claim, ClaimTerms, Store, Write};
 use rusqlite::Connection;
 
 use crate::program::{Program, program};
@@ -34,7 +34,7 @@ async fn a_file_is_pruned_when_nobody_has_it_open() {
     let path = directory.path().join("livecounter.db");
     let topics = ["counter-old", "counter-young"].map(|name| name.parse::<Topic>().expect("a topic"));
     let store = SqliteStore::open(&path).expect("a new file");
-    store.add(topics.iter().map(|topic| Add::single(topic.clone(), 1, None)).collect()).await;
+    store.write(topics.iter().map(|topic| Write::add(topic.clone(), 1, None)).collect()).await;
     let terms = ClaimTerms { interval: std::time::Duration::ZERO, lease: std::time::Duration::from_secs(6) };
     for topic in &topics {
         let claim = store.claim(vec![topic.clone()], terms).await.remove(0);

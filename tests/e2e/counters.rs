@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Add, Claim, ClaimTerms, Store};
+use livecounter::store::{Claim, ClaimTerms, Store, Write};
 
 use crate::support::chain::Chain;
 use crate::support::http::{Ask, client, header};
@@ -98,7 +98,7 @@ async fn a_lost_publish_heals_with_the_next_one() {
     listener.until_data("1", SOON).await;
     // An origin claims, acknowledges, and ends without having published.
     let store = store(&chain);
-    store.add(vec![Add::single(topic("2"), 40, None)]).await.remove(0).expect("to add");
+    store.write(vec![Write::add(topic("2"), 40, None)]).await.remove(0).expect("to add");
     let terms = ClaimTerms { interval: Duration::ZERO, lease: Duration::from_secs(60) };
     let mut poll = tokio::time::interval(Duration::from_millis(20));
     let claimed = loop {
@@ -123,10 +123,10 @@ async fn what_a_killed_origin_had_counted_is_announced_by_another() {
     until(async || chain.metric(RECOVERIES).await, |fetches| fetches >= 1.0).await;
     // As if an origin was killed between its addition and its claim: the store has the value, and it is not published.
     let store = store(&chain);
-    store.add(vec![Add::single(topic("2"), 7, None)]).await.remove(0).expect("to add");
+    store.write(vec![Write::add(topic("2"), 7, None)]).await.remove(0).expect("to add");
     listener.until_data("7", SOON).await;
     // As if an origin was killed between its claim and its publish: the lease runs out.
-    store.add(vec![Add::single(topic("2"), 1, None)]).await.remove(0).expect("to add");
+    store.write(vec![Write::add(topic("2"), 1, None)]).await.remove(0).expect("to add");
     let terms = ClaimTerms { interval: Duration::ZERO, lease: Duration::from_millis(500) };
     let mut poll = tokio::time::interval(Duration::from_millis(20));
     while let Claim::Wait(_) = store.claim(vec![topic("2")], terms).await.remove(0).expect("an answer") {

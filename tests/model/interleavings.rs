@@ -18,11 +18,14 @@ fn luck() -> impl Strategy<Value = Luck> {
 
 fn step() -> impl Strategy<Value = Step> {
     let time = prop_oneof![4 => 1..=250_u64, 2 => 250..=2500_u64, 1 => Just(6000), 1 => Just(60_001)];
+    let value = prop_oneof![1 => Just(0_i64), 3 => -9..=9_i64];
     let (origin, proxy, listener, which) = (0..ORIGINS, 0..PROXIES, 0..LISTENERS, 0..4_usize);
     let mostly = prop::bool::weighted(0.85);
     prop_oneof![
         6 => time.prop_map(Step::Tick),
         8 => (1..4_i64, origin.clone(), mostly).prop_map(|(n, o, a)| Step::Add(n, o, a)),
+        1 => (value, origin.clone(), mostly).prop_map(|(v, o, a)| Step::Set(v, o, a)),
+        2 => (origin.clone(), mostly).prop_map(|(o, a)| Step::Delete(o, a)),
         10 => (origin.clone(), mostly).prop_map(|(o, a)| Step::Claim(o, a)),
         24 => (origin.clone(), which.clone(), luck()).prop_map(|(o, w, l)| Step::Deliver(o, w, l)),
         10 => (origin.clone(), proxy.clone()).prop_map(|(o, p)| Step::Send(o, p)),

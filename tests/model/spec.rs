@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use livecounter::domain::{Epoch, EventId, LIMIT};
-use livecounter::store::{Announcement, Claim, ClaimTerms, GRACE, LONGEST_LEASE, Reading};
+use livecounter::store::{
+    Announcement, Body, Claim, ClaimTerms, GRACE, LONGEST_LEASE, Reading, TOMBSTONE_LIFETIME,
+};
 
 /// Milliseconds by the store's clock.
 pub(crate) type Time = u64;
@@ -13,6 +15,8 @@ pub(crate) type Time = u64;
 pub(crate) struct Topic {
     pub(crate) value: i64,
     pub(crate) revision: u64,
+    /// Whether the last change was a deletion.
+    pub(crate) deleted: bool,
     epoch: Epoch,
     /// The history of the store's data that the epoch belongs to.
     history: u64,
@@ -22,6 +26,29 @@ pub(crate) struct Topic {
     /// When the mark in the outbox becomes overdue.
     pub(crate) due: Option<Time>,
     pub(crate) gate: Time,
+    /// When the store forgets the deleted topic.
+    pub(crate) forgotten_at: Option<Time>,
+    /// How many changes there have been, whatever the store has forgotten since. No store knows it.
+    pub(crate) serial: u64,
+}
+
+/// A change, with the amounts of an addition one by one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    Add(Vec<i64>),
+    Set(i64),
+    Delete,
+}
+
+/// What a change comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// One of the amounts alone would be refused.
+    OutOfRange,
+    /// There is no topic to delete.
+    Nothing,
+    /// The topic has changed; this is claimed in the same step.
+    Changed(Option<Announcement>),
 }
 
 /// The arguments from outside of the store.
@@ -34,31 +61,47 @@ pub(crate) struct Now {
 }
 
 impl Topic {
-    /// Adds these amounts as one change; `None` where one of them alone would have been refused.
-    pub(crate) fn add(
-        &mut self,
-        amounts: &[i64],
-        lease: Option<Duration>,
-        now: Now,
-    ) -> Option<Option<Announcement>> {
-        let ways = amounts.iter().scan(self.value, |value, amount| {
-            *value = value.checked_add(*amount)?;
-            Some(*value)
-        });
-        let ways: Vec<i64> = ways.collect();
-        if ways.len() < amounts.len() || !ways.iter().all(|value| (-LIMIT..=LIMIT).contains(value)) {
-            return None;
+    /// Whether there is such a topic.
+    pub(crate) fn exists(&self) -> bool {
+        self.revision > 0 && !self.deleted
+    }
+
+    pub(crate) fn change(&mut self, change: &Change, lease: Option<Duration>, now: Now) -> Outcome {
+        let values = match change {
+            Change::Add(amounts) => amounts
+                .iter()
+                .scan(self.value, |value, amount| {
+                    *value = value.saturating_add(*amount);
+                    Some(*value)
+                })
+                .collect(),
+            Change::Set(value) => vec![*value],
+            Change::Delete if self.exists() => vec![0],
+            Change::Delete => return Outcome::Nothing,
+        };
+        if !values.iter().all(|value| (-LIMIT..=LIMIT).contains(value)) {
+            return Outcome::OutOfRange;
         }
         if self.revision == 0 {
             (self.epoch, self.history) = (now.epoch, now.history);
         }
-        self.value = *ways.last()?;
-        self.revision += amounts.len() as u64;
+        self.deleted = *change == Change::Delete;
+        self.forgotten_at = None;
+        self.value = values[values.len() - 1];
+        self.revision += values.len() as u64;
+        self.serial += values.len() as u64;
         if let Some(lease) = lease {
-            return Some(Some(self.publish(lease, now)));
+            return Outcome::Changed(Some(self.publish(lease, now)));
         }
         self.due = self.due.or(Some(self.unclaimed_until(now.time)));
-        Some(None)
+        Outcome::Changed(None)
+    }
+
+    /// Forgets a deleted topic when its time is over.
+    pub(crate) fn forget(&mut self, time: Time) {
+        if self.forgotten_at.is_some_and(|at| at <= time) {
+            *self = Topic { serial: self.serial, ..Topic::default() };
+        }
     }
 
     /// Whether a change waits to be announced that no origin has claimed yet.
@@ -68,7 +111,9 @@ impl Topic {
 
     pub(crate) fn claim(&mut self, terms: ClaimTerms, now: Now) -> Claim {
         // In another history the last announcement counts too: listeners may have received a value that the store has lost.
-        let news = self.is_unpublished() || self.revision > 0 && self.history != now.history;
+        // But of an acknowledged deletion there is nothing left to claim.
+        let lost = self.revision > 0 && self.history != now.history && self.forgotten_at.is_none();
+        let news = self.is_unpublished() || lost;
         match self.last {
             _ if news && self.gate > now.time => {
                 self.due = Some(self.unclaimed_until(now.time));
@@ -91,12 +136,15 @@ impl Topic {
             return;
         }
         self.acknowledged = true;
+        if self.deleted && !self.is_unpublished() {
+            self.forgotten_at = Some(time + millis(TOMBSTONE_LIFETIME));
+        }
         self.due = self.is_unpublished().then(|| self.unclaimed_until(time));
     }
 
     pub(crate) fn reading(&self) -> Reading {
         let id = if self.revision == 0 { EventId::default() } else { self.id() };
-        Reading { value: self.value, id, published: self.last.map(|last| last.id).unwrap_or_default() }
+        Reading { body: self.body(), id, published: self.last.map(|last| last.id).unwrap_or_default() }
     }
 
     /// When the mark of an unclaimed change becomes overdue: not before the gate opens, as no origin can claim it until then.
@@ -109,10 +157,14 @@ impl Topic {
             (self.epoch, self.history) = (now.epoch, now.history);
         }
         let prev = self.last.map(|last| last.id).unwrap_or_default();
-        let announcement = Announcement { value: self.value, id: self.id(), prev };
+        let announcement = Announcement { body: self.body(), id: self.id(), prev };
         (self.last, self.acknowledged) = (Some(announcement), false);
         self.due = Some(now.time + millis(lease));
         announcement
+    }
+
+    fn body(&self) -> Body {
+        if self.exists() { Body::Number(self.value) } else { Body::Gone }
     }
 
     fn id(&self) -> EventId {
@@ -120,6 +172,6 @@ impl Topic {
     }
 }
 
-pub(crate) fn millis(duration: Duration) -> Time {
+pub(crate) const fn millis(duration: Duration) -> Time {
     duration.as_millis() as Time
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use livecounter::store::redis::RedisStore;
 use livecounter::store::sqlite::SqliteStore;
-use livecounter::store::{Add, AddError, Store};
+use livecounter::store::{Store, Write, WriteError};
 use rusqlite::Connection;
 
 use crate::support::redis::RedisServer;
@@ -15,8 +15,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 async fn use_key(store: &dyn Store) {
     let topic = "counter-a".parse().expect("a topic");
-    let add = Add::single(topic, 1, Some("k".parse().expect("a key")));
-    assert!(store.add(vec![add]).await.remove(0).is_ok());
+    let add = Write::add(topic, 1, Some("k".parse().expect("a key")));
+    assert!(store.write(vec![add]).await.remove(0).is_ok());
 }
 
 #[tokio::test]
@@ -49,11 +49,11 @@ async fn redis_keeps_nothing_of_a_topic_that_must_not_be_new() {
     let add = |key: Option<&str>| {
         let key = key.map(|key| key.parse().expect("a key"));
         let topic = "counter-a".parse().expect("a topic");
-        Add { may_create: false, ..Add::single(topic, 1, key) }
+        Write { may_create: false, ..Write::add(topic, 1, key) }
     };
     for adds in [vec![add(None); 3], vec![add(None), add(Some("k"))]] {
-        let answers = store.add(adds).await;
-        assert!(answers.iter().all(|answer| matches!(answer, Err(AddError::WouldBeNew))), "{answers:?}");
+        let answers = store.write(adds).await;
+        assert!(answers.iter().all(|answer| matches!(answer, Err(WriteError::WouldBeNew))), "{answers:?}");
         assert_eq!(server.cli(&["DBSIZE"]), "0");
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
 use livecounter::store::sqlite::{self, OpenError, SqliteStore};
-use livecounter::store::{Add, Claim, ClaimTerms, LONGEST_LEASE, Pruned, Reading, Store};
+use livecounter::store::{Claim, ClaimTerms, LONGEST_LEASE, Pruned, Reading, Store, Write};
 use rusqlite::Connection;
 
 use crate::contract::eventually;
@@ -36,8 +36,8 @@ async fn announce(store: &dyn Store, name: &str) {
 
 /// Creates four topics, each in another state.
 async fn fill(store: &dyn Store) {
-    let adds = NAMES.map(|name| Add::single(topic(name), 5, Some("k".parse().expect("a key"))));
-    assert!(store.add(adds.to_vec()).await.iter().all(Result::is_ok));
+    let adds = NAMES.map(|name| Write::add(topic(name), 5, Some("k".parse().expect("a key"))));
+    assert!(store.write(adds.to_vec()).await.iter().all(Result::is_ok));
     announce(store, "counter-old").await;
     announce(store, "counter-young").await;
     let claim = store.claim(vec![topic("counter-unacknowledged")], TERMS).await.remove(0);
@@ -47,12 +47,13 @@ async fn fill(store: &dyn Store) {
 /// Asserts which topics are left, and that they have not changed.
 async fn assert_only_old_is_gone(store: &dyn Store) {
     let readings = store.read(NAMES.map(topic).to_vec()).await;
-    let values: Vec<_> = readings.iter().map(|reading| reading.as_ref().expect("a reading").value).collect();
+    let values: Vec<_> =
+        readings.iter().map(|reading| reading.as_ref().expect("a reading").value()).collect();
     assert_eq!(values, [0, 5, 5, 5]);
     assert_eq!(*readings[0].as_ref().expect("a reading"), Reading::default());
     assert_eq!(store.topic_count().await.expect("a number"), 3);
     assert_eq!(store.outbox_len().await.expect("a number"), 2);
-    let again = store.add(vec![Add::single(topic("counter-old"), 1, None)]).await.remove(0);
+    let again = store.write(vec![Write::add(topic("counter-old"), 1, None)]).await.remove(0);
     assert!(again.is_ok_and(|added| added.value == 1 && added.created), "it begins anew");
 }
 
@@ -96,8 +97,8 @@ async fn redis_keeps_what_is_changed_while_it_is_pruned() {
     let server = RedisServer::start();
     let store = RedisStore::connect(&server.url(), Duration::from_secs(2)).expect("a good address");
     let topics: Vec<Topic> = (0..2000).map(|n| topic(&format!("counter-{n}"))).collect();
-    let adds = || topics.iter().map(|topic| Add::single(topic.clone(), 1, None)).collect::<Vec<_>>();
-    store.add(adds()).await;
+    let adds = || topics.iter().map(|topic| Write::add(topic.clone(), 1, None)).collect::<Vec<_>>();
+    store.write(adds()).await;
     for (topic, claim) in topics.iter().zip(store.claim(topics.clone(), TERMS).await) {
         let Ok(Claim::Announce(announced)) = claim else { panic!("{claim:?}") };
         store.acknowledge(vec![(topic.clone(), announced.id)]).await.expect("acknowledged");
@@ -107,7 +108,7 @@ async fn redis_keeps_what_is_changed_while_it_is_pruned() {
     let prune = store.prune(millis_ago(0) + 1000, true, |_| ());
     let add = async {
         for _ in 0..10 {
-            for (value, added) in values.iter_mut().zip(store.add(adds()).await) {
+            for (value, added) in values.iter_mut().zip(store.write(adds()).await) {
                 let added = added.expect("counted");
                 *value = if added.created { 1 } else { *value + 1 };
                 assert_eq!(added.value, *value);
@@ -124,7 +125,7 @@ async fn a_cluster_is_pruned_on_all_its_nodes() {
     let cluster = RedisCluster::start(3, 0, &[]).await;
     let store = RedisStore::connect(&cluster.url(), Duration::from_secs(2)).expect("a good address");
     let names: Vec<String> = (0..60).map(|n| format!("counter-{n}")).collect();
-    store.add(names.iter().map(|name| Add::single(topic(name), 1, None)).collect()).await;
+    store.write(names.iter().map(|name| Write::add(topic(name), 1, None)).collect()).await;
     for name in &names {
         announce(&store, name).await;
     }

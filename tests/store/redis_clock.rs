@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use livecounter::domain::Topic;
-use livecounter::store::{Add, Claim, ClaimTerms, LONGEST_LEASE};
+use livecounter::store::{Claim, ClaimTerms, LONGEST_LEASE, Write};
 
 use crate::contract::{Backend, eventually};
 use crate::support::redis::RedisServer;
@@ -48,8 +48,8 @@ async fn a_dead_origins_marks_are_found_and_claimed_after_a_clock_set_back() {
     let server = RedisServer::start();
     let store = server.store();
     let (marked, claimed) = (topic("counter-marked"), topic("counter-claimed"));
-    let adds = [&marked, &claimed].map(|topic| Add::single(topic.clone(), 1, None));
-    assert!(store.add(adds.to_vec()).await.iter().all(Result::is_ok));
+    let adds = [&marked, &claimed].map(|topic| Write::add(topic.clone(), 1, None));
+    assert!(store.write(adds.to_vec()).await.iter().all(Result::is_ok));
     let claims = store.claim(vec![claimed.clone()], TERMS).await;
     assert!(matches!(claims[0], Ok(Claim::Announce(_))), "{claims:?}");
     let pause = Duration::from_millis(900);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Add, AddError, Store};
+use livecounter::store::{Store, Write, WriteError};
 
 use crate::contract::{self, Backend, eventually, every_sentence};
 use crate::support::redis_cluster::RedisCluster;
@@ -56,19 +56,20 @@ fn topics(count: usize) -> Vec<Topic> {
     (0..count).map(|n| format!("counter-{n}").parse().expect("a topic")).collect()
 }
 
-fn adds(topics: &[Topic]) -> Vec<Add> {
-    topics.iter().map(|topic| Add::single(topic.clone(), 1, None)).collect()
+fn adds(topics: &[Topic]) -> Vec<Write> {
+    topics.iter().map(|topic| Write::add(topic.clone(), 1, None)).collect()
 }
 
 #[tokio::test]
 async fn a_lost_node_fails_its_own_items_only() {
     let mut cluster = start().await;
     let (store, topics) = (connect(&cluster), topics(300).to_vec());
-    assert!(store.add(adds(&topics)).await.iter().all(Result::is_ok));
+    assert!(store.write(adds(&topics)).await.iter().all(Result::is_ok));
     cluster.nodes[2].kill();
     for round in 0..3 {
-        let answers = store.add(adds(&topics)).await;
-        let failed = answers.iter().filter(|answer| matches!(answer, Err(AddError::Unavailable(_)))).count();
+        let answers = store.write(adds(&topics)).await;
+        let failed =
+            answers.iter().filter(|answer| matches!(answer, Err(WriteError::Unavailable(_)))).count();
         assert!((30..=170).contains(&failed), "round {round}: {failed} of 300 failed");
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 300 - failed);
     }
@@ -76,7 +77,7 @@ async fn a_lost_node_fails_its_own_items_only() {
     assert!(readings.iter().any(Result::is_ok) && readings.iter().any(Result::is_err));
     cluster.nodes[2].run();
     eventually("the node to be back", async || {
-        store.add(adds(&topics)).await.iter().all(Result::is_ok).then_some(())
+        store.write(adds(&topics)).await.iter().all(Result::is_ok).then_some(())
     })
     .await;
 }
@@ -93,21 +94,21 @@ async fn a_slot_that_moves_loses_and_doubles_nothing() {
     let adding = tokio::spawn(async move {
         let mut values = Vec::new();
         while stopped.try_recv().is_err() {
-            let added = adder.add(vec![Add::single(topic.clone(), 1, None); 2]).await;
+            let added = adder.write(vec![Write::add(topic.clone(), 1, None); 2]).await;
             values.extend(added.into_iter().map(|added| added.expect("counted").value));
         }
         values
     });
     eventually("the first adds", async || {
-        store.read(vec![moving.clone()]).await.remove(0).ok().filter(|reading| reading.value > 20)
+        store.read(vec![moving.clone()]).await.remove(0).ok().filter(|reading| reading.value() > 20)
     })
     .await;
     // While a slot moves and the keys of a script are on two nodes, Redis answers TRYAGAIN.
     let pause = async || tokio::time::sleep(Duration::from_millis(50)).await;
     cluster.move_slot(slot, (from + 1) % 3, 1, pause).await;
-    let seen = store.read(vec![moving.clone()]).await.remove(0).expect("a reading").value;
+    let seen = store.read(vec![moving.clone()]).await.remove(0).expect("a reading").value();
     eventually("adds at the new place", async || {
-        store.read(vec![moving.clone()]).await.remove(0).ok().filter(|reading| reading.value > seen + 20)
+        store.read(vec![moving.clone()]).await.remove(0).ok().filter(|reading| reading.value() > seen + 20)
     })
     .await;
     stop.send(()).expect("the adder works");
@@ -120,7 +121,7 @@ async fn a_slot_that_moves_loses_and_doubles_nothing() {
 async fn without_the_node_asked_first_the_others_are_swept_and_answer_pings() {
     let mut cluster = start().await;
     let (store, topics) = (connect(&cluster), topics(300));
-    assert!(store.add(adds(&topics)).await.iter().all(Result::is_ok));
+    assert!(store.write(adds(&topics)).await.iter().all(Result::is_ok));
     let first = cluster.nodes[0].cli(&["CLUSTER", "KEYSLOT", "{b0}"]).parse().expect("a slot");
     let away = cluster.owner(first).expect("an owner");
     cluster.nodes[away].kill();
@@ -141,10 +142,10 @@ async fn a_node_that_hangs_holds_up_no_call_to_the_others() {
     let mut cluster = RedisCluster::start(3, 0, &["--cluster-require-full-coverage no"]).await;
     let store = connect(&cluster);
     let topics = topics(60);
-    assert!(store.add(adds(&topics)).await.iter().all(Result::is_ok));
+    assert!(store.write(adds(&topics)).await.iter().all(Result::is_ok));
     cluster.nodes[0].pause();
     let both = async || {
-        let (since, answers) = (Instant::now(), store.add(adds(&topics)).await);
+        let (since, answers) = (Instant::now(), store.write(adds(&topics)).await);
         let refused = answers.iter().filter(|answer| answer.is_err()).count();
         assert!((1..topics.len()).contains(&refused), "{refused} refused");
         since.elapsed()
@@ -163,13 +164,13 @@ async fn a_node_that_hangs_holds_up_no_call_to_the_others() {
 async fn an_origin_that_starts_while_the_schema_node_hangs_serves_the_others() {
     let mut cluster = RedisCluster::start(3, 0, &["--cluster-require-full-coverage no"]).await;
     let topics = topics(60);
-    assert!(connect(&cluster).add(adds(&topics)).await.iter().all(Result::is_ok));
+    assert!(connect(&cluster).write(adds(&topics)).await.iter().all(Result::is_ok));
     let first = cluster.nodes[0].cli(&["CLUSTER", "KEYSLOT", "{b0}"]).parse().expect("a slot");
     let away = cluster.owner(first).expect("an owner");
     cluster.nodes[away].pause();
     let store = connect(&cluster);
     let at_once = async || {
-        let (since, answers) = (Instant::now(), store.add(adds(&topics)).await);
+        let (since, answers) = (Instant::now(), store.write(adds(&topics)).await);
         (answers.iter().any(Result::is_ok) && since.elapsed() < Duration::from_millis(500)).then_some(())
     };
     eventually("the others to serve", at_once).await;

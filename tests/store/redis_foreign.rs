@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use livecounter::domain::Topic;
-use livecounter::store::{Add, AddError, Claim, ClaimTerms};
+use livecounter::store::{Claim, ClaimTerms, Write, WriteError};
 
 use crate::contract::{Backend, eventually};
 use crate::support::redis::RedisServer;
@@ -16,7 +16,7 @@ fn topic(name: &str) -> Topic {
 async fn foreign_names_and_foreign_outboxes_keep_no_sweep_from_the_others() {
     let server = RedisServer::start();
     let store = server.store();
-    let added = store.add(vec![Add::single(topic("counter-a"), 1, None)]).await;
+    let added = store.write(vec![Write::add(topic("counter-a"), 1, None)]).await;
     assert_eq!(added[0].as_ref().expect("counted").value, 1);
     let outbox = server.cli(&["--scan", "--pattern", "lc:*:o?"]);
     server.cli(&["ZADD", &outbox, "1", "not a topic"]);
@@ -36,26 +36,26 @@ async fn a_foreign_key_instead_of_a_topic_or_its_value_fails_that_topic_alone() 
     let names = ["counter-a", "counter-text", "counter-b", "counter-value", "counter-c"];
     let adds = |key: Option<&str>| {
         let key = key.map(|key| key.parse().expect("a key"));
-        names.iter().map(|name| Add::single(topic(name), 1, key.clone())).collect::<Vec<_>>()
+        names.iter().map(|name| Write::add(topic(name), 1, key.clone())).collect::<Vec<_>>()
     };
-    assert!(store.add(adds(None)).await.iter().all(Result::is_ok));
+    assert!(store.write(adds(None)).await.iter().all(Result::is_ok));
     let key = |name: &str| server.cli(&["--scan", "--pattern", &format!("*:{name}")]);
     server.cli(&["SET", &key("counter-text"), "no hash"]);
     server.cli(&["HSET", &key("counter-value"), "v", "no number"]);
     for (round, key) in [(2, None), (3, Some("k"))] {
-        let values = store.add(adds(key)).await.into_iter().map(|added| match added {
+        let values = store.write(adds(key)).await.into_iter().map(|added| match added {
             Ok(added) => Some(added.value),
-            Err(AddError::Unavailable(_)) => None,
+            Err(WriteError::Unavailable(_)) => None,
             Err(error) => panic!("{error}"),
         });
         assert_eq!(values.collect::<Vec<_>>(), [Some(round), None, Some(round), None, Some(round)]);
     }
     let topics = names.map(topic).to_vec();
-    let read = store.read(topics.clone()).await.into_iter().map(|reading| reading.ok().map(|it| it.value));
+    let read = store.read(topics.clone()).await.into_iter().map(|reading| reading.ok().map(|it| it.value()));
     assert_eq!(read.collect::<Vec<_>>(), [Some(3), None, Some(3), None, Some(3)]);
     let terms = ClaimTerms { interval: Duration::ZERO, lease: Duration::from_secs(6) };
     let claimed = store.claim(topics, terms).await.into_iter().map(|claim| match claim {
-        Ok(Claim::Announce(announcement)) => Some(announcement.value),
+        Ok(Claim::Announce(announcement)) => Some(announcement.value()),
         Ok(claim) => panic!("{claim:?}"),
         Err(_) => None,
     });

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Add, Announcement, Claim, ClaimTerms, LONGEST_LEASE, Store};
+use livecounter::store::{Announcement, Claim, ClaimTerms, LONGEST_LEASE, Store, Write};
 
 use crate::contract::eventually;
 use crate::support::redis::RedisServer;
@@ -21,8 +21,8 @@ fn connect(server: &RedisServer) -> RedisStore {
 }
 
 async fn add(store: &RedisStore, amount: i64, claim: Option<Duration>) -> Option<Announcement> {
-    let add = Add { claim, ..Add::single(topic(), amount, None) };
-    store.add(vec![add]).await.remove(0).expect("counted").claimed
+    let add = Write { claim, ..Write::add(topic(), amount, None) };
+    store.write(vec![add]).await.remove(0).expect("counted").claimed
 }
 
 async fn claim(store: &RedisStore, terms: ClaimTerms) -> Option<Announcement> {
@@ -53,7 +53,7 @@ async fn a_restored_copy_goes_on_in_a_new_epoch_behind_what_it_remembers() {
     assert_eq!(store.read(vec![topic()]).await.remove(0).expect("a reading").published, kept.id);
     add(&store, 10, None).await;
     let first = claim(&store, TERMS).await.expect("a claim");
-    assert_eq!((first.value, first.id.revision, first.prev), (11, forgotten.id.revision, kept.id));
+    assert_eq!((first.value(), first.id.revision, first.prev), (11, forgotten.id.revision, kept.id));
     assert_ne!(first.id.epoch, forgotten.id.epoch, "else {} would come back with another value", first.id);
     let reading = store.read(vec![topic()]).await.remove(0).expect("a reading");
     assert_eq!((reading.id, reading.published), (first.id, first.id));
@@ -80,7 +80,7 @@ async fn additions_that_claim_begin_a_new_epoch_as_well() {
     let (server, kept, forgotten) = restored().await;
     let store = connect(&server);
     let first = add(&store, 10, Some(TERMS.lease)).await.expect("a claim");
-    assert_eq!((first.value, first.prev), (11, kept.id));
+    assert_eq!((first.value(), first.prev), (11, kept.id));
     assert_ne!(first.id.epoch, forgotten.id.epoch);
     let second = add(&store, 1, Some(TERMS.lease)).await.expect("a claim");
     assert_eq!((second.id.epoch, second.prev), (first.id.epoch, first.id));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Add, AddError, Claim, ClaimTerms, Store};
+use livecounter::store::{Claim, ClaimTerms, Store, Write, WriteError};
 
 use crate::contract::eventually;
 use crate::support::redis::{RedisServer, free_port};
@@ -41,13 +41,13 @@ async fn a_redis_with_the_users_of_compose_loads_what_it_has_written() {
     settings.extend(["--requirepass watch", "--appendonly yes", "--appendfsync always"]);
     let mut server = RedisServer::on_port(free_port(), &settings);
     let url = with_login(&server.url(), "livecounter:hunter2");
-    for added in connect(&url).add(adds()).await {
+    for added in connect(&url).write(adds()).await {
         added.expect("counted");
     }
     server.kill();
     server.run();
     for reading in connect(&url).read(topics()).await {
-        assert_eq!(reading.expect("a reading").value, 1);
+        assert_eq!(reading.expect("a reading").value(), 1);
     }
 }
 
@@ -63,24 +63,24 @@ fn topics() -> Vec<Topic> {
     (0..100).map(|n| format!("counter-{n}").parse().expect("a topic")).collect()
 }
 
-fn adds() -> Vec<Add> {
-    topics().into_iter().map(|topic| Add::single(topic, 1, None)).collect()
+fn adds() -> Vec<Write> {
+    topics().into_iter().map(|topic| Write::add(topic, 1, None)).collect()
 }
 
 /// Calls every method of the store.
 async fn everything_works(store: &RedisStore) {
-    for added in store.add(adds()).await {
+    for added in store.write(adds()).await {
         added.expect("counted");
     }
     for key in [None, Some("k".parse().expect("a key"))] {
         let claim = Some(Duration::from_millis(1));
-        let add = Add { claim, ..Add::single(topics().remove(0), 1, key) };
-        for answer in store.add(vec![add; 2]).await {
+        let add = Write { claim, ..Write::add(topics().remove(0), 1, key) };
+        for answer in store.write(vec![add; 2]).await {
             answer.expect("counted");
         }
     }
-    let far = Add::single(topics().remove(1), i64::MAX >> 10, None);
-    assert!(matches!(store.add(vec![far]).await.remove(0), Err(AddError::OutOfRange)));
+    let far = Write::add(topics().remove(1), i64::MAX >> 10, None);
+    assert!(matches!(store.write(vec![far]).await.remove(0), Err(WriteError::OutOfRange)));
     let terms = ClaimTerms { interval: Duration::from_millis(1), lease: Duration::from_millis(1) };
     let mut claimed = Vec::new();
     for (topic, claim) in topics().into_iter().zip(store.claim(topics(), terms).await) {
@@ -96,7 +96,7 @@ async fn everything_works(store: &RedisStore) {
     .await;
     store.acknowledge(claimed).await.expect("acknowledged");
     let readings = store.read(topics()).await;
-    assert!(readings.into_iter().all(|reading| reading.expect("a reading").value > 0));
+    assert!(readings.into_iter().all(|reading| reading.expect("a reading").value() > 0));
     store.outbox_len().await.expect("a number");
     store.ping().await.expect("an answer");
     assert!(store.topic_count().await.expect("a number") >= 100);
@@ -131,7 +131,7 @@ async fn a_cluster_with_passwords_is_used_and_refuses_who_has_none() {
     everything_works(&connect(&with_login(&cluster.url(), "livecounter:another"))).await;
     for login in ["", ":hunter3@"] {
         let store = connect(&cluster.url().replacen("://", &format!("://{login}"), 1));
-        assert!(store.add(adds()).await.iter().all(Result::is_err), "{login:?}");
+        assert!(store.write(adds()).await.iter().all(Result::is_err), "{login:?}");
         let error = store.ping().await.expect_err("nobody may");
         assert!(!error.to_string().contains("hunter3"), "{error}");
     }
@@ -154,7 +154,7 @@ async fn sentinels_and_servers_with_passwords_refuse_clients_without() {
     }
     watched.fail_over().await;
     eventually("the new master to be found", async || {
-        let counted = store.add(adds()).await.remove(7).ok()?.value;
+        let counted = store.write(adds()).await.remove(7).ok()?.value;
         let there =
             watched.servers[1].cli(&["HGET", &format!("lc:{{b{}}}:t:counter-7", topics()[7].bucket()), "v"]);
         (there == counted.to_string()).then_some(())
@@ -180,7 +180,7 @@ async fn the_database_of_a_url_is_the_one_that_is_used() {
     .enumerate()
     {
         let store = connect(&url);
-        store.add(vec![Add::single(topics().remove(0), 1, None)]).await.remove(0).expect("counted");
+        store.write(vec![Write::add(topics().remove(0), 1, None)]).await.remove(0).expect("counted");
         let number = (number + 1).to_string();
         assert_ne!(server.cli(&["-n", &number, "DBSIZE"]), "0", "{url}");
         assert_eq!(server.cli(&["DBSIZE"]), "0", "{url}");

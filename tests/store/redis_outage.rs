@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Add, AddError, Announcement, Claim, ClaimTerms, LONGEST_LEASE, Store};
+use livecounter::store::{Announcement, Claim, ClaimTerms, LONGEST_LEASE, Store, Write, WriteError};
 
 use crate::contract::eventually;
 use crate::cut::Cut;
@@ -19,12 +19,12 @@ fn connect(url: &str) -> RedisStore {
     RedisStore::connect(url, Duration::from_millis(500)).expect("a good address")
 }
 
-async fn bump(store: &RedisStore) -> Result<i64, AddError> {
-    store.add(vec![Add::single(topic(), 1, None)]).await.remove(0).map(|added| added.value)
+async fn bump(store: &RedisStore) -> Result<i64, WriteError> {
+    store.write(vec![Write::add(topic(), 1, None)]).await.remove(0).map(|added| added.value)
 }
 
 async fn value(store: &RedisStore) -> i64 {
-    store.read(vec![topic()]).await.remove(0).expect("a reading").value
+    store.read(vec![topic()]).await.remove(0).expect("a reading").value()
 }
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn a_redis_away_at_start_fails_calls_at_once_until_it_comes() {
     let store = connect(&server.url());
     let since = Instant::now();
     for _ in 0..50 {
-        assert!(matches!(bump(&store).await, Err(AddError::Unavailable(_))));
+        assert!(matches!(bump(&store).await, Err(WriteError::Unavailable(_))));
     }
     assert!(store.read(vec![topic()]).await.remove(0).is_err());
     assert!(store.ping().await.is_err());
@@ -101,7 +101,7 @@ async fn connections_killed_under_load_make_no_wrong_number() {
         values.extend(task.await.expect("no panic"));
     }
     let last = eventually("a reading", async || {
-        store.read(vec![topic()]).await.remove(0).ok().map(|reading| reading.value)
+        store.read(vec![topic()]).await.remove(0).ok().map(|reading| reading.value())
     });
     let (answered, last) = (values.len(), last.await);
     values.sort_unstable();
@@ -117,7 +117,7 @@ async fn a_plain_add_whose_answer_is_lost_is_not_sent_again() {
     let store = connect(&cut.url());
     assert_eq!(bump(&store).await.expect("counted"), 1);
     cut.arm();
-    assert!(matches!(bump(&store).await, Err(AddError::Unavailable(_))));
+    assert!(matches!(bump(&store).await, Err(WriteError::Unavailable(_))));
     assert_eq!(value(&store).await, 2);
     assert_eq!(bump(&store).await.expect("counted"), 3);
 }
@@ -127,14 +127,14 @@ async fn a_keyed_add_whose_answer_is_lost_is_sent_again_and_counts_once() {
     let server = RedisServer::on_port(free_port(), &[]);
     let cut = Cut::before(server.port()).await;
     let store = connect(&cut.url());
-    let keyed = |amount, key: &str| Add::single(topic(), amount, Some(key.parse().expect("a key")));
+    let keyed = |amount, key: &str| Write::add(topic(), amount, Some(key.parse().expect("a key")));
     // The first call loads the script: otherwise the lost answer would be NOSCRIPT.
-    store.add(vec![keyed(1, "before")]).await.remove(0).expect("counted");
+    store.write(vec![keyed(1, "before")]).await.remove(0).expect("counted");
     cut.arm();
-    let mut answers = store.add(vec![Add::single(topic(), 1, None), keyed(5, "k")]).await;
+    let mut answers = store.write(vec![Write::add(topic(), 1, None), keyed(5, "k")]).await;
     let added = answers.pop().expect("two answers").expect("counted");
     assert_eq!((added.value, added.replayed), (7, false), "still to be announced");
-    assert!(matches!(answers.pop().expect("two answers"), Err(AddError::Unavailable(_))));
+    assert!(matches!(answers.pop().expect("two answers"), Err(WriteError::Unavailable(_))));
     assert_eq!(value(&store).await, 7);
 }
 
@@ -156,7 +156,7 @@ async fn a_silent_redis_times_out() {
     bump(&store).await.expect("counted");
     server.cli(&["CLIENT", "PAUSE", "1500", "ALL"]);
     let since = Instant::now();
-    assert!(matches!(bump(&store).await, Err(AddError::Unavailable(_))));
+    assert!(matches!(bump(&store).await, Err(WriteError::Unavailable(_))));
     assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
     let found = eventually("Redis to answer again", async || bump(&store).await.ok()).await;
     assert_eq!(value(&store).await, found);
@@ -198,7 +198,7 @@ async fn a_redis_that_starts_again_gives_no_id_a_second_time() {
     // Redis may have lost the writes that it answered just before it ended, and the store cannot know.
     bump(&store).await.expect("counted");
     let third = claim(&store).await;
-    assert_eq!((third.value, third.id.revision, third.prev), (3, 3, second.id));
+    assert_eq!((third.value(), third.id.revision, third.prev), (3, 3, second.id));
     assert_ne!(third.id.epoch, first.id.epoch);
     bump(&store).await.expect("counted");
     let fourth = claim(&store).await;
@@ -210,8 +210,8 @@ async fn an_add_that_claims_gives_no_id_a_second_time_either() {
     let mut server = RedisServer::start_with(&["--appendonly yes", "--appendfsync always"]);
     let store = connect(&server.url());
     let add = async || {
-        let claiming = Add { claim: Some(LONGEST_LEASE), ..Add::single(topic(), 1, None) };
-        store.add(vec![claiming]).await.remove(0).ok()?.claimed
+        let claiming = Write { claim: Some(LONGEST_LEASE), ..Write::add(topic(), 1, None) };
+        store.write(vec![claiming]).await.remove(0).ok()?.claimed
     };
     let first = add().await.expect("claimed");
     server.kill();

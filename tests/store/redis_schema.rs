@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use livecounter::domain::{EventId, Topic};
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Add, Announcement, Claim, ClaimTerms, LONGEST_LEASE, Store};
+use livecounter::store::{Announcement, Claim, ClaimTerms, LONGEST_LEASE, Store, Write};
 
 use crate::contract::eventually;
 use crate::support::redis::RedisServer;
@@ -132,7 +132,7 @@ async fn a_redis_of_a_newer_version_is_refused_and_nothing_is_written() {
     server.cli(&["SET", "lc:{b0}:schema", "3"]);
     let store = connect(&server.url());
     let refusals = [
-        store.add(vec![Add::single(topic(1), 1, None)]).await.remove(0).expect_err("refused").to_string(),
+        store.write(vec![Write::add(topic(1), 1, None)]).await.remove(0).expect_err("refused").to_string(),
         store.read(vec![topic(1)]).await.remove(0).expect_err("refused").to_string(),
         store.ping().await.expect_err("refused").to_string(),
         store.overdue(1, Duration::ZERO).await.expect_err("refused").to_string(),
@@ -156,17 +156,17 @@ async fn what_an_older_origin_creates_is_counted_when_a_newer_one_claims_it() {
     }
     assert!(claim_as_before(&server, &claimed, "6000").starts_with("1\n4711\n1\n0"));
     assert_eq!(count(&store).await, 0);
-    assert_eq!(claim(&store, &unclaimed, TERMS).await.expect("a claim").value, 1);
+    assert_eq!(claim(&store, &unclaimed, TERMS).await.expect("a claim").value(), 1);
     assert_eq!(count(&store).await, 1);
     add_as_before(&server, &claimed);
     let first = claim(&store, &claimed, TERMS).await.expect("a claim");
-    assert_eq!((first.value, first.prev.revision), (2, 1), "the chain goes on");
+    assert_eq!((first.value(), first.prev.revision), (2, 1), "the chain goes on");
     assert_eq!(count(&store).await, 2);
     // The same holds for an addition that claims.
     let third = topic(3);
     add_as_before(&server, &third);
-    let add = Add { claim: Some(LONGEST_LEASE), ..Add::single(third, 1, None) };
-    assert!(!store.add(vec![add]).await.remove(0).expect("counted").created);
+    let add = Write { claim: Some(LONGEST_LEASE), ..Write::add(third, 1, None) };
+    assert!(!store.write(vec![add]).await.remove(0).expect("counted").created);
     assert_eq!(count(&store).await, 3);
 }
 
@@ -176,11 +176,11 @@ async fn an_older_origin_announces_nothing_wrong_after_a_claim_of_a_newer_one() 
     let (store, topic) = (connect(&server.url()), topic(1));
     add_as_before(&server, &topic);
     assert!(claim_as_before(&server, &topic, "6000").starts_with("1\n4711\n1\n0"));
-    store.add(vec![Add::single(topic.clone(), 1, None)]).await.remove(0).expect("counted");
+    store.write(vec![Write::add(topic.clone(), 1, None)]).await.remove(0).expect("counted");
     // An origin of the newer version claims the topic, and ends before it acknowledges.
     let short = ClaimTerms { lease: Duration::from_millis(1), ..TERMS };
     let died = claim(&store, &topic, short).await.expect("a claim");
-    assert_eq!((died.value, died.id.revision), (2, 2));
+    assert_eq!((died.value(), died.id.revision), (2, 2));
     // An origin of the older version cannot get the value: the script returns a reply that this origin takes for an error, not the value of its
     // own claim.
     let again = eventually("the lease to run out", async || {

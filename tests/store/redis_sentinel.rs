@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Add, Store};
+use livecounter::store::{Store, Write};
 
 use crate::contract::eventually;
 use crate::support::redis::{RedisServer, free_port};
@@ -29,7 +29,7 @@ const KEY: &str = "lc:{b104}:t:counter-watched";
 
 async fn bump(store: &RedisStore) -> Option<i64> {
     let topic: Topic = "counter-watched".parse().expect("a topic");
-    store.add(vec![Add::single(topic, 1, None)]).await.remove(0).ok().map(|added| added.value)
+    store.write(vec![Write::add(topic, 1, None)]).await.remove(0).ok().map(|added| added.value)
 }
 
 #[tokio::test]

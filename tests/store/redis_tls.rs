@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Add, Store};
+use livecounter::store::{Store, Write};
 
 use crate::support::certificates::certificates;
 use crate::support::redis::{RedisServer, free_port};
@@ -58,10 +58,10 @@ async fn count_over_tls(url: &str) {
     let store = RedisStore::connect(url, Duration::from_secs(2)).expect("a good address");
     // In a Cluster, every node must have it.
     let topics = (0..100).map(|n| format!("counter-{n}").parse::<Topic>().expect("a topic"));
-    let adds: Vec<_> = topics.map(|topic| Add::single(topic, 1, None)).collect();
+    let adds: Vec<_> = topics.map(|topic| Write::add(topic, 1, None)).collect();
     let mut before = None;
     for _ in 1..=2 {
-        let values = store.add(adds.clone()).await;
+        let values = store.write(adds.clone()).await;
         let values: Vec<_> = values.into_iter().map(|added| added.expect("counted").value).collect();
         let expected = before.unwrap_or(values[0] - 1) + 1;
         assert!(values.iter().all(|value| *value == expected), "{values:?}");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::{RedisStore, Wait};
-use livecounter::store::{Add, AddError, Added, Store};
+use livecounter::store::{Store, Write, WriteError, Written};
 
 use crate::contract::eventually;
 use crate::support::redis::{FOLLOWER, RedisServer, free_port, part_with_replicas};
@@ -60,13 +60,13 @@ fn topic() -> Topic {
     "counter-waited-for".parse().expect("a topic")
 }
 
-async fn bump(store: &RedisStore, key: Option<&str>) -> Result<Added, AddError> {
+async fn bump(store: &RedisStore, key: Option<&str>) -> Result<Written, WriteError> {
     let key = key.map(|key| key.parse().expect("a key"));
-    store.add(vec![Add::single(topic(), 1, key)]).await.remove(0)
+    store.write(vec![Write::add(topic(), 1, key)]).await.remove(0)
 }
 
 async fn store_value(store: &RedisStore) -> Option<i64> {
-    store.read(vec![topic()]).await.remove(0).ok().map(|reading| reading.value)
+    store.read(vec![topic()]).await.remove(0).ok().map(|reading| reading.value())
 }
 
 async fn value(store: &RedisStore) -> i64 {
@@ -78,11 +78,11 @@ async fn a_batch_is_waited_for_once() {
     let pair = Pair::start().await;
     let store = pair.connect(1);
     let topics = (0..500).map(|n| format!("counter-{n}").parse().expect("a topic"));
-    let adds: Vec<_> = topics.map(|topic| Add::single(topic, 1, None)).collect();
+    let adds: Vec<_> = topics.map(|topic| Write::add(topic, 1, None)).collect();
     // The first call also loads the script.
     bump(&store, None).await.expect("counted");
     let before = pair.waits();
-    assert!(store.add(adds).await.iter().all(Result::is_ok));
+    assert!(store.write(adds).await.iter().all(Result::is_ok));
     assert_eq!(pair.waits(), before + 1);
     assert_eq!(value(&store).await, 1);
     assert_eq!(pair.waits(), before + 1, "a reading waits for nobody");
@@ -94,12 +94,12 @@ async fn all_slots_of_a_node_are_waited_for_together() {
     let wait = Wait { replicas: NonZeroU32::MIN, within: Duration::from_millis(100) };
     let store = RedisStore::connect_and_wait(&cluster.url(), Duration::from_secs(2), wait);
     let store = store.expect("a good address");
-    let adds = || (0..90).map(|n| Add::single(format!("counter-{n}").parse().expect("a topic"), 1, None));
+    let adds = || (0..90).map(|n| Write::add(format!("counter-{n}").parse().expect("a topic"), 1, None));
     // The first calls also load the script on the nodes.
-    store.add(adds().collect()).await;
+    store.write(adds().collect()).await;
     let sum = || cluster.nodes.iter().map(waits).sum::<u64>();
     let before = sum();
-    assert!(store.add(adds().collect()).await.iter().all(Result::is_err), "there is no replica");
+    assert!(store.write(adds().collect()).await.iter().all(Result::is_err), "there is no replica");
     let more = sum() - before;
     assert!((3..=9).contains(&more), "{more} times for three nodes, and not once for each of some 60 slots");
 }
@@ -111,7 +111,7 @@ async fn what_too_few_replicas_have_is_counted_and_not_acknowledged() {
     assert_eq!(bump(&one, None).await.expect("one has it").value, 1);
     let since = Instant::now();
     let error = bump(&two, None).await.expect_err("there is one only");
-    assert!(matches!(error, AddError::Unavailable(_)));
+    assert!(matches!(error, WriteError::Unavailable(_)));
     assert!(error.to_string().contains("counted, but on too few replicas"), "{error}");
     assert!(error.to_string().contains("1 of 2 replicas within 1.5s"), "{error}");
     assert!(since.elapsed() >= WITHIN, "{:?}", since.elapsed());

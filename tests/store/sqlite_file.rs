@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use livecounter::domain::Topic;
 use livecounter::store::sqlite::{OpenError, SqliteStore};
-use livecounter::store::{Add, AddError, Claim, ClaimTerms, LONGEST_LEASE, Reading, Store};
+use livecounter::store::{Claim, ClaimTerms, LONGEST_LEASE, Reading, Store, Write, WriteError};
 use rusqlite::Connection;
 
 const TERMS: ClaimTerms = ClaimTerms { interval: Duration::from_secs(600), lease: LONGEST_LEASE };
@@ -16,8 +16,8 @@ fn topic(name: &str) -> Topic {
     name.parse().expect("a topic")
 }
 
-fn one(name: &str) -> Add {
-    Add::single(topic(name), 1, None)
+fn one(name: &str) -> Write {
+    Write::add(topic(name), 1, None)
 }
 
 async fn read(store: &SqliteStore, name: &str) -> Reading {
@@ -40,8 +40,8 @@ use crate::sqlite::opened_again;
 async fn everything_is_there_after_opening_it_again() {
     let (_directory, path) = place();
     let store = SqliteStore::open(&path).expect("a new file");
-    let keyed = Add::single(topic("a"), 5, Some("k".parse().expect("a key")));
-    store.add(vec![one("a"), keyed.clone(), one("b"), one("c")]).await;
+    let keyed = Write::add(topic("a"), 5, Some("k".parse().expect("a key")));
+    store.write(vec![one("a"), keyed.clone(), one("b"), one("c")]).await;
     let Claim::Announce(announced) = claim(&store, "a").await else { panic!("nobody has claimed it") };
     store.acknowledge(vec![(topic("a"), announced.id)]).await.expect("acknowledged");
     let Claim::Announce(unacknowledged) = claim(&store, "b").await else { panic!("nobody has claimed it") };
@@ -51,7 +51,7 @@ async fn everything_is_there_after_opening_it_again() {
 
     let store = opened_again(&path);
     assert_eq!([read(&store, "a").await, read(&store, "b").await, read(&store, "c").await], before);
-    let replay = store.add(vec![keyed]).await.remove(0).expect("replayed");
+    let replay = store.write(vec![keyed]).await.remove(0).expect("replayed");
     assert_eq!((replay.value, replay.replayed), (6, true));
     // The process that had the lease has ended: the topic is announced again at once, with the same ids.
     assert_eq!(store.outbox_len().await.expect("a number"), 2);
@@ -72,19 +72,19 @@ async fn the_file_and_what_stands_beside_it_are_their_owners_alone() {
     const ALL: [&str; 4] = ["", "-wal", "-shm", "-lock"];
     let (_directory, path) = place();
     let store = SqliteStore::open(&path).expect("a new file");
-    store.add(vec![one("a")]).await;
+    store.write(vec![one("a")]).await;
     assert_eq!(ALL.map(|suffix| mode(&path, suffix)), [0o600; 4]);
     drop(store);
     // The files are as an earlier version left them when it was killed.
     let other = Connection::open(&path).expect("a database");
-    other.execute_batch("PRAGMA user_version = 1; PRAGMA user_version = 2").expect("a log beside it");
+    other.execute_batch("PRAGMA user_version = 1; PRAGMA user_version = 3").expect("a log beside it");
     for suffix in ALL {
         let path = format!("{}{suffix}", path.display());
         std::fs::set_permissions(path, Permissions::from_mode(0o644)).expect("to open it to all");
     }
     let store = opened_again(&path);
     assert_eq!(ALL.map(|suffix| mode(&path, suffix)), [0o600; 4]);
-    store.add(vec![one("a")]).await.remove(0).expect("counted");
+    store.write(vec![one("a")]).await.remove(0).expect("counted");
     drop(other);
 }
 
@@ -139,31 +139,31 @@ async fn a_file_of_another_program_or_a_newer_version_is_left_alone() {
 
     let (_directory, path) = place();
     drop(SqliteStore::open(&path).expect("a new file"));
-    change(&path, "PRAGMA user_version = 3");
+    change(&path, "PRAGMA user_version = 4");
     let error = SqliteStore::open(&path).err().expect("newer");
-    assert!(matches!(error, OpenError::Newer { found: 3, .. }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 4, .. }), "{error}");
 }
 
 #[tokio::test]
 async fn a_round_that_fails_leaves_nothing_behind() {
     let (_directory, path) = place();
     let store = SqliteStore::open(&path).expect("a new file");
-    store.add(vec![one("good"), one("good")]).await;
+    store.write(vec![one("good"), one("good")]).await;
     let before = read(&store, "good").await;
     change(
         &path,
         "CREATE TRIGGER fault BEFORE INSERT ON topic WHEN NEW.name = 'bad' BEGIN SELECT raise(ABORT, 'no'); END",
     );
-    let keyed = Add::single(topic("good"), 1, Some("k".parse().expect("a key")));
-    let answers = store.add(vec![one("good"), keyed.clone(), one("bad"), one("new")]).await;
+    let keyed = Write::add(topic("good"), 1, Some("k".parse().expect("a key")));
+    let answers = store.write(vec![one("good"), keyed.clone(), one("bad"), one("new")]).await;
     assert_eq!(answers.len(), 4);
-    assert!(answers.iter().all(|answer| matches!(answer, Err(AddError::Unavailable(_)))), "{answers:?}");
+    assert!(answers.iter().all(|answer| matches!(answer, Err(WriteError::Unavailable(_)))), "{answers:?}");
     assert_eq!(read(&store, "good").await, before);
     assert_eq!(read(&store, "new").await, Reading::default());
     assert_eq!(store.outbox_len().await.expect("a number"), 1);
 
     change(&path, "DROP TRIGGER fault");
-    let answers = store.add(vec![one("good"), keyed, one("bad")]).await;
+    let answers = store.write(vec![one("good"), keyed, one("bad")]).await;
     let values: Vec<_> = answers.into_iter().map(|answer| answer.expect("counted").value).collect();
     assert_eq!(values, [3, 4, 1]);
 }
@@ -175,31 +175,31 @@ async fn a_ping_after_a_failure_tries_the_disk() {
     store.ping().await.expect("an answer");
     let other = Connection::open(&path).expect("a second connection");
     other.execute_batch("BEGIN IMMEDIATE").expect("the write lock");
-    assert!(matches!(store.add(vec![one("a")]).await.remove(0), Err(AddError::Unavailable(_))));
+    assert!(matches!(store.write(vec![one("a")]).await.remove(0), Err(WriteError::Unavailable(_))));
     assert!(store.ping().await.is_err());
     assert_eq!(read(&store, "a").await, Reading::default());
     other.execute_batch("ROLLBACK").expect("the lock is free");
     store.ping().await.expect("an answer");
-    assert_eq!(store.add(vec![one("a")]).await.remove(0).expect("counted").value, 1);
+    assert_eq!(store.write(vec![one("a")]).await.remove(0).expect("counted").value, 1);
 }
 
 #[tokio::test]
 async fn keys_expire_and_are_deleted() {
     let (_directory, path) = place();
     let store = SqliteStore::open(&path).expect("a new file");
-    let keyed = |key: &str| Add::single(topic("a"), 1, Some(key.parse().expect("a key")));
-    store.add(vec![keyed("old"), keyed("young")]).await;
+    let keyed = |key: &str| Write::add(topic("a"), 1, Some(key.parse().expect("a key")));
+    store.write(vec![keyed("old"), keyed("young")]).await;
     drop(store);
     change(&path, "UPDATE idempotency SET expires = 1000 WHERE key = 'old'");
     let store = opened_again(&path);
-    let replay = store.add(vec![keyed("young")]).await.remove(0).expect("replayed");
+    let replay = store.write(vec![keyed("young")]).await.remove(0).expect("replayed");
     assert!(replay.replayed);
-    let again = store.add(vec![keyed("old")]).await.remove(0).expect("counted");
+    let again = store.write(vec![keyed("old")]).await.remove(0).expect("counted");
     assert_eq!((again.value, again.replayed), (3, false));
     drop(store);
     change(&path, "UPDATE idempotency SET expires = 1000");
     let store = opened_again(&path);
-    store.add(vec![one("a")]).await;
+    store.write(vec![one("a")]).await;
     drop(store);
     let left: i64 = Connection::open(&path)
         .and_then(|file| file.query_row("SELECT count(*) FROM idempotency", [], |row| row.get(0)))
@@ -216,14 +216,14 @@ async fn expired_keys_become_fewer_while_as_many_come() {
         &path,
         &format!(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {expired}) \
-             INSERT INTO idempotency SELECT 'counter-old', 'k' || i, 1, 1, 1000 FROM n"
+             INSERT INTO idempotency SELECT 'counter-old', 'k' || i, 1, 1, 1000, 0 FROM n"
         ),
     );
     let store = opened_again(&path);
     let (rounds, keys) = (20, 300);
     for round in 0..rounds {
-        let keyed = |n| Add::single(topic("a"), 1, Some(format!("{round}-{n}").parse().expect("a key")));
-        assert!(store.add((0..keys).map(keyed).collect()).await.iter().all(Result::is_ok));
+        let keyed = |n| Write::add(topic("a"), 1, Some(format!("{round}-{n}").parse().expect("a key")));
+        assert!(store.write((0..keys).map(keyed).collect()).await.iter().all(Result::is_ok));
     }
     drop(store);
     let left: i64 = Connection::open(&path)
@@ -238,8 +238,10 @@ async fn a_topic_that_memory_has_forgotten_is_read_from_the_file() {
     let store = SqliteStore::open(&path).expect("a new file");
     let topics: Vec<_> = (0..40_000).map(|n| topic(&format!("counter-{n}"))).collect();
     for round in 1..=2 {
-        let adds = topics.iter().map(|topic| Add::single(topic.clone(), 1, None)).collect();
-        assert!(store.add(adds).await.into_iter().all(|added| added.is_ok_and(|added| added.value == round)));
+        let adds = topics.iter().map(|topic| Write::add(topic.clone(), 1, None)).collect();
+        assert!(
+            store.write(adds).await.into_iter().all(|added| added.is_ok_and(|added| added.value == round))
+        );
         let claims = store.claim(topics.clone(), ClaimTerms { interval: Duration::ZERO, ..TERMS }).await;
         let acknowledged = topics.iter().zip(claims).map(|(topic, claim)| match claim {
             Ok(Claim::Announce(announcement)) => (topic.clone(), announcement.id),
@@ -248,7 +250,7 @@ async fn a_topic_that_memory_has_forgotten_is_read_from_the_file() {
         store.acknowledge(acknowledged.collect()).await.expect("acknowledged");
         let readings = store.read(topics.clone()).await;
         assert!(readings.into_iter().all(|reading| reading.is_ok_and(|reading| {
-            reading.value == round && reading.published == reading.id && reading.id.revision == round as u64
+            reading.value() == round && reading.published == reading.id && reading.id.revision == round as u64
         })));
     }
     assert_eq!(store.outbox_len().await.expect("a number"), 0);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use livecounter::domain::Topic;
 use livecounter::store::sqlite::{OpenError, SqliteStore};
-use livecounter::store::{Add, Claim, ClaimTerms, LONGEST_LEASE, Store};
+use livecounter::store::{Claim, ClaimTerms, LONGEST_LEASE, Store, Write};
 use rusqlite::Connection;
 
 use crate::sqlite::opened_again;
@@ -53,17 +53,18 @@ async fn a_file_of_version_1_goes_on_where_it_was() {
     let store = SqliteStore::open(&path).expect("a file of this version");
     let readings = store.read(["a", "b", "c"].map(topic).to_vec()).await;
     let readings: Vec<_> = readings.into_iter().map(|reading| reading.expect("a reading")).collect();
-    let told: Vec<_> = readings.iter().map(|it| (it.value, it.id.revision, it.published.revision)).collect();
+    let told: Vec<_> =
+        readings.iter().map(|it| (it.value(), it.id.revision, it.published.revision)).collect();
     assert_eq!(told, [(7, 3, 3), (5, 2, 2), (1, 1, 0)]);
     assert_eq!(store.topic_count().await.expect("a number"), 3);
     let claims = store.claim(["a", "b", "c"].map(topic).to_vec(), TERMS).await;
     let values = claims.into_iter().map(|claim| match claim.expect("an answer") {
-        Claim::Announce(it) => Some((it.value, it.id.revision, it.prev.revision)),
+        Claim::Announce(it) => Some((it.value(), it.id.revision, it.prev.revision)),
         _ => None,
     });
     assert_eq!(values.collect::<Vec<_>>(), [None, Some((5, 2, 1)), Some((1, 1, 0))]);
-    let replay = Add::single(topic("a"), 7, Some("k".parse().expect("a key")));
-    assert!(store.add(vec![replay]).await.remove(0).expect("replayed").replayed);
+    let replay = Write::add(topic("a"), 7, Some("k".parse().expect("a key")));
+    assert!(store.write(vec![replay]).await.remove(0).expect("replayed").replayed);
     drop(store);
     assert_eq!(opened_again(&path).topic_count().await.expect("a number"), 3);
 }

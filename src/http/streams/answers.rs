@@ -25,7 +25,7 @@ pub(super) async fn read(context: &WorkerContext, topic: &Topic) -> Result<Readi
 
 /// The first event of a stream. Listeners that a cache answers with one copy of a hold share the reconnect delay in it.
 pub(super) fn first_event(topic: &Topic, reading: &Reading) -> String {
-    sse::render(Some(reconnect_delay()), topic.stream_id(reading.id), &reading.value.to_string())
+    sse::render(Some(reconnect_delay()), topic.stream_id(reading.id), &reading.body.to_string())
 }
 
 /// How long the client of the next stream waits before it reconnects. The delays differ so that listeners that a restart

@@ -72,7 +72,7 @@ pub(super) async fn recover(
     if seen == Some(reading.published) {
         Ok(response.body(Bytes::new()))
     } else {
-        Ok(response.body(sse::render(None, topic.stream_id(reading.id), &reading.value.to_string())))
+        Ok(response.body(sse::render(None, topic.stream_id(reading.id), &reading.body.to_string())))
     }
 }
 

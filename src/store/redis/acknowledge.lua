@@ -1,18 +1,26 @@
 -- Removes the marks of announced topics from the outbox.
+-- The hash of a deleted topic is renamed, and expires.
 -- Acknowledging an older claim than the last one, or the same claim twice, changes nothing.
 --
 -- KEYS    per claim: topic hash, outbox part
--- ARGV    1 grace in ms, 2 longest lease in ms; per claim: epoch, revision
+-- ARGV    1 grace in ms, 2 longest lease in ms, 3 lifetime of a tombstone in ms; per claim: epoch, revision
 
 for key = 1, #KEYS, 2 do
   local topic, outbox = KEYS[key], KEYS[key + 1]
-  local epoch, revision = ARGV[key + 2], ARGV[key + 3]
-  local state = call('HMGET', topic, 'e', 'p', 'r', 'c', 'a')
+  local epoch, revision = ARGV[key + 3], ARGV[key + 4]
+  local state = call('HMGET', topic, 'e', 'p', 'r', 'c', 'a', 'd')
   if state[1] == epoch and state[2] == revision and state[5] ~= revision then
     local name = name_of(topic, outbox)
     if (state[3] or 0) + (state[4] or 0) == tonumber(revision) then
       call('HSET', topic, 'a', revision, 'r', revision, 'c', 0)
       call('ZREM', outbox, name)
+      if state[6] == revision then
+        local rest = rest_of(topic, outbox)
+        -- Without the right to do so the hash stays, which does no harm.
+        if not pcall('RENAME', topic, rest).err then
+          pcall('PEXPIRE', rest, ARGV[3])
+        end
+      end
     else
       call('HSET', topic, 'a', revision)
       local gate = call('HMGET', topic, 'g', 's')

@@ -1,8 +1,8 @@
 -- Adds to topics, one item after the other, where no item has bounds, a lease or an idempotency key. Nearly all additions are
--- of this kind, so this script takes no step that it can leave out. Apart from that it does the same as add.lua.
+-- of this kind, so this script takes no step that it can leave out. Apart from that it does the same as write.lua.
 --
 -- KEYS    per item: topic hash, outbox part
--- ARGV    1 to 4 as in adding.lua; per item: sum, changes; these are left out if all of them are 1
+-- ARGV    1 to 4 as in writing.lua; per item: sum, changes; these are left out if all of them are 1
 -- returns per item: value          added
 --                   {value, 1, 1}  added, the topic is new
 --                   {}             the topic would be new, nothing changed
@@ -26,7 +26,7 @@ for item = 1, #KEYS / 2 do
     undo(topic, sum)
     value = false
   elseif call('HINCRBY', topic, 'c', changes) == first then
-    local created = mark(topic, KEYS[2 * item], item)
+    local created = mark(topic, KEYS[2 * item], item, sum)
     if created then
       value = {value, 1, 1}
     elseif created == nil then

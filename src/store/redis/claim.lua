@@ -7,7 +7,8 @@
 -- returns per topic: 0                         nothing to announce
 --                    ms                        the gate is shut for this long
 --                    {value, epoch, id, prev}  announce; prev is "0" before the first claim, and
---                                              "epoch-revision" when the epoch is new
+--                                              "epoch-revision" when the epoch is new; a fifth, 1, if the
+--                                              topic is deleted
 --                    an error                  its key holds no topic
 local opens, leased = text(now + ARGV[1]), text(now + ARGV[2])
 local shuts, from = ARGV[1] ~= '0', text(now)
@@ -33,9 +34,12 @@ local function fresh(topic, outbox, name, state, revision)
   else
     call('HSET', topic, 'q', prev, 'p', revision, 's', from)
   end
-  take_over(topic, outbox, state[10], state[11])
+  local gone = state[12] == revision
+  if not gone then
+    take_over(topic, outbox, state[10], state[11])
+  end
   call('ZADD', outbox, leased, name)
-  return {tonumber(state[1]), epoch, revision, prev}
+  return {tonumber(state[1]), epoch, revision, prev, gone and 1 or nil}
 end
 
 local function again(topic, outbox, name, state)
@@ -46,13 +50,13 @@ local function again(topic, outbox, name, state)
   end
   call('ZADD', outbox, leased, name)
   -- A claim is repeated only if the topic has not changed since. So its value is the present value.
-  return {tonumber(state[1]), state[6], state[4], state[5]}
+  return {tonumber(state[1]), state[6], state[4], state[5], state[12] == state[4] and 1 or nil}
 end
 
 for key = 1, #KEYS, 2 do
   local topic, outbox = KEYS[key], KEYS[key + 1]
   local name = name_of(topic, outbox)
-  local state = pcall('HMGET', topic, 'v', 'r', 'c', 'p', 'q', 'e', 'g', 's', 'm', 'n', 'w')
+  local state = pcall('HMGET', topic, 'v', 'r', 'c', 'p', 'q', 'e', 'g', 's', 'm', 'n', 'w', 'd')
   local reply
   if state.err then
     reply = state

@@ -10,7 +10,8 @@
 //! | `lc:{bN}:t:<topic>` | hash | the topic, see below; never expires |
 //! | `lc:{bN}:oM` | sorted set | part `M` of the outbox of the bucket: marked topics, scored by when the mark becomes overdue |
 //! | `lc:{bN}:topics` | string | how many topics the bucket has |
-//! | `lc:{bN}:i:<topic>:<key>` | string | `amount value` of an idempotency key's first use; expires after its lifetime |
+//! | `lc:{bN}:d:<topic>` | hash | the same of a topic whose deletion is acknowledged; expires after a minute |
+//! | `lc:{bN}:i:<topic>:<key>` | string | the first use of an idempotency key: the change as `write.lua` takes it, and the value; expires after its lifetime |
 //! | `lc:{b0}:schema` | string | the version of this schema, see [`schema`] |
 //! | `lc:{b0}:migrating` | string | held by the one process that brings what an older version has written to this version |
 //! | `lc:{b0}:sweep` | string | until when the sweep is shut for all callers; if the node of `{b0}` does not answer in a Cluster, the same in another bucket |
@@ -24,6 +25,7 @@
 //! | `a` | revision acknowledged last |
 //! | `s` `g` | when the topic was claimed last, and until when that claim has shut the gate |
 //! | `n` | 1 where the topic is counted in `topics` |
+//! | `d` | the revision of the deletion; the topic is deleted if it equals the revision |
 //! | `m` | the master, by its replication id, under which `e` was drawn |
 //!
 //! Times are Redis's own (`TIME`), in milliseconds since 1970.
@@ -34,7 +36,6 @@
 //!
 //! Outside of a Cluster, a batch is one call of a script; in a Cluster, one per bucket, all at the same time.
 
-mod add;
 mod address;
 mod batch;
 mod call;
@@ -54,6 +55,7 @@ mod topics;
 mod topology;
 mod url_error;
 mod wait;
+mod write;
 
 use std::fmt;
 use std::time::Duration;
@@ -70,7 +72,8 @@ pub use url_error::ParseRedisUrlError;
 pub use wait::Wait;
 
 use super::{
-    Add, AddError, Added, Claim, ClaimTerms, GRACE, LONGEST_LEASE, Pruned, Reading, Store, StoreError, random,
+    Claim, ClaimTerms, GRACE, LONGEST_LEASE, Pruned, Reading, Store, StoreError, Write, WriteError, Written,
+    random,
 };
 use crate::domain::{EventId, Topic};
 
@@ -118,8 +121,8 @@ impl RedisStore {
 
 #[async_trait]
 impl Store for RedisStore {
-    async fn add(&self, adds: Vec<Add>) -> Vec<Result<Added, AddError>> {
-        add::add(&self.0, &adds).await
+    async fn write(&self, writes: Vec<Write>) -> Vec<Result<Written, WriteError>> {
+        write::write(&self.0, &writes).await
     }
 
     async fn read(&self, topics: Vec<Topic>) -> Vec<Result<Reading, StoreError>> {

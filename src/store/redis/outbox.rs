@@ -11,7 +11,7 @@ use super::reply;
 use super::runner::ScriptRunner;
 use super::script::{self, Script};
 use crate::domain::{BUCKETS, EventId, OUTBOX_PARTS, Topic};
-use crate::store::{GRACE, LONGEST_LEASE, random};
+use crate::store::{GRACE, LONGEST_LEASE, TOMBSTONE_LIFETIME, random};
 
 /// Removes the marks of announced topics.
 pub(super) async fn acknowledge(runner: &ScriptRunner, claims: &[(Topic, EventId)]) -> RedisResult<()> {
@@ -22,6 +22,7 @@ pub(super) async fn acknowledge(runner: &ScriptRunner, claims: &[(Topic, EventId
             let mut keys = KeyWriter::default();
             chunk.iter().for_each(|&index| keys.topic_and_outbox(command, &claims[index].0));
             command.arg(GRACE.as_millis() as u64).arg(LONGEST_LEASE.as_millis() as u64);
+            command.arg(TOMBSTONE_LIFETIME.as_millis() as u64);
             for &index in chunk {
                 let id = claims[index].1;
                 command.arg(id.epoch.get()).arg(id.revision);

@@ -1,11 +1,23 @@
 -- Returns the states of topics.
 --
 -- KEYS    topic hashes
--- returns per topic: {value, epoch, revision, published revision}; epoch is nil if the topic has never
---                    changed, and published revision is nil if it was never claimed; an error if a key holds no topic
+-- returns per topic: {value, epoch, revision, published revision}, and a fifth, 1, if the topic is deleted. Epoch is nil if the
+--                    topic has never changed, and published revision is nil if it was never claimed; an error if a key holds
+--                    no topic
 local replies = {}
 for index, topic in ipairs(KEYS) do
-  local state = redis.pcall('HMGET', topic, 'v', 'e', 'r', 'c', 'p')
-  replies[index] = state.err and state or {state[1], state[2], (state[3] or 0) + (state[4] or 0), state[5]}
+  local state = redis.pcall('HMGET', topic, 'v', 'e', 'r', 'c', 'p', 'd')
+  if not state.err and not state[2] then
+    -- Perhaps the topic was deleted a short while ago: "lc:{bN}:t:" begins with the only "t:" behind the hash tag.
+    local rest = string.gsub(topic, '}:t:', '}:d:', 1)
+    state = redis.pcall('HMGET', rest, 'v', 'e', 'r', 'c', 'p', 'd')
+  end
+  if state.err then
+    replies[index] = state
+  else
+    local revision = (state[3] or 0) + (state[4] or 0)
+    local gone = state[6] and tonumber(state[6]) == revision
+    replies[index] = {state[1], state[2], revision, state[5], gone and 1 or nil}
+  end
 end
 return replies

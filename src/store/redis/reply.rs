@@ -5,7 +5,7 @@ use std::time::Duration;
 use redis::{ErrorKind, RedisError, RedisResult, Value};
 
 use crate::domain::{Epoch, EventId};
-use crate::store::{AddError, Added, Announcement, Claim, Reading, StoreError};
+use crate::store::{Announcement, Body, Change, Claim, KeyUse, Reading, StoreError, WriteError, Written};
 
 /// Makes an error of an answer that is one. An error within an array is that of one item, and stays.
 pub(super) fn refuse_error(value: Value) -> RedisResult<Value> {
@@ -31,25 +31,45 @@ pub(super) fn items(reply: Value, asked: usize) -> RedisResult<Vec<Value>> {
     }
 }
 
-/// An item of `add.lua`'s answer.
-pub(super) fn added(item: &Value) -> RedisResult<Result<Added, AddError>> {
+/// An item of the answer of `write.lua` or `add_plain.lua` to this change.
+pub(super) fn written(change: Change, item: &Value) -> RedisResult<Result<Written, WriteError>> {
+    let deleted = change == Change::Delete;
+    let value_or_removed = |number: &i64| match deleted {
+        true => Written { removed: *number != 0, ..Written::default() },
+        false => Written { value: *number, ..Written::default() },
+    };
     Ok(match item {
-        Value::Int(value) => Ok(Added { value: *value, ..Added::default() }),
-        Value::Nil => Err(AddError::OutOfRange),
-        Value::ServerError(error) => Err(AddError::Unavailable(StoreError::new(error.clone()))),
+        Value::Int(number) => Ok(value_or_removed(number)),
+        Value::Nil => Err(WriteError::OutOfRange),
+        Value::ServerError(error) => Err(WriteError::Unavailable(StoreError::new(error.clone()))),
         Value::Array(parts) => match parts.as_slice() {
-            [] => Err(AddError::WouldBeNew),
-            [Value::Int(value)] => Ok(Added { value: *value, replayed: true, ..Added::default() }),
-            [Value::Int(amount), _] => Err(AddError::KeyReused(*amount)),
-            [Value::Int(value), _, _] => Ok(Added { value: *value, created: true, ..Added::default() }),
+            [] => Err(WriteError::WouldBeNew),
+            [Value::Int(number)] => Ok(Written { replayed: true, ..value_or_removed(number) }),
+            [first, _] => Err(WriteError::KeyReused(key_use(first)?)),
+            [Value::Int(value), _, _] => Ok(Written { value: *value, created: true, ..Written::default() }),
             parts => {
-                let claimed = announcement(&parts[..parts.len().min(4)])?;
-                let (value, created) = (claimed.value, parts.len() > 4);
-                Ok(Added { value, created, claimed: Some(claimed), replayed: false })
+                let mut claimed = announcement(&parts[..parts.len().min(4)])?;
+                let (value, created) = (claimed.value(), parts.len() > 4);
+                if deleted {
+                    claimed.body = Body::Gone;
+                }
+                Ok(Written { value, created, removed: deleted, claimed: Some(claimed), replayed: false })
             }
         },
         _ => return Err(unexpected()),
     })
+}
+
+/// The first use of an idempotency key, as `write.lua` writes it.
+fn key_use(first: &Value) -> RedisResult<KeyUse> {
+    let Value::BulkString(text) = first else { return Err(unexpected()) };
+    let text = std::str::from_utf8(text).map_err(|_| unexpected())?;
+    let number = |text: &str| text.parse().map_err(|_| unexpected());
+    match text.strip_prefix('=') {
+        Some(value) => number(value).map(KeyUse::Set),
+        None if text == "x" => Ok(KeyUse::Delete),
+        None => number(text).map(KeyUse::Add),
+    }
 }
 
 /// An item of `claim.lua`'s answer.
@@ -65,13 +85,13 @@ pub(super) fn claim(item: &Value) -> RedisResult<Claim> {
 /// An item of `read.lua`'s answer.
 pub(super) fn reading(item: &Value) -> RedisResult<Reading> {
     let Value::Array(parts) = refused(item)? else { return Err(unexpected()) };
-    let [value, epoch, revision, published] = parts.as_slice() else { return Err(unexpected()) };
+    let [value, epoch, revision, published, gone @ ..] = parts.as_slice() else { return Err(unexpected()) };
     if *epoch == Value::Nil {
         return Ok(Reading::default());
     }
     let epoch = Epoch::new(number(epoch)?);
     Ok(Reading {
-        value: number(value)?,
+        body: body(value, gone)?,
         id: EventId { epoch, revision: number(revision)? },
         published: match published {
             Value::Nil => EventId::default(),
@@ -89,7 +109,7 @@ fn refused(item: &Value) -> RedisResult<&Value> {
 }
 
 fn announcement(parts: &[Value]) -> RedisResult<Announcement> {
-    let [value, epoch, id, prev] = parts else { return Err(unexpected()) };
+    let [value, epoch, id, prev, gone @ ..] = parts else { return Err(unexpected()) };
     let epoch = Epoch::new(number(epoch)?);
     let prev = match former(prev) {
         Some(prev) => prev,
@@ -98,7 +118,12 @@ fn announcement(parts: &[Value]) -> RedisResult<Announcement> {
             revision => EventId { epoch, revision },
         },
     };
-    Ok(Announcement { value: number(value)?, id: EventId { epoch, revision: number(id)? }, prev })
+    Ok(Announcement { body: body(value, gone)?, id: EventId { epoch, revision: number(id)? }, prev })
+}
+
+/// What a topic holds; with another part behind it, the topic is deleted.
+fn body(value: &Value, gone: &[Value]) -> RedisResult<Body> {
+    if gone.is_empty() { number(value).map(Body::Number) } else { Ok(Body::Gone) }
 }
 
 /// An id of another epoch, which Redis keeps as `epoch-revision`.

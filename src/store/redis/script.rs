@@ -22,8 +22,8 @@ macro_rules! script {
     };
 }
 
-pub(super) static ADD: LazyLock<Script> = script!(ONCE, "shared.lua", "adding.lua", "add.lua");
-pub(super) static ADD_PLAIN: LazyLock<Script> = script!(ONCE, "shared.lua", "adding.lua", "add_plain.lua");
+pub(super) static WRITE: LazyLock<Script> = script!(ONCE, "shared.lua", "writing.lua", "write.lua");
+pub(super) static ADD_PLAIN: LazyLock<Script> = script!(ONCE, "shared.lua", "writing.lua", "add_plain.lua");
 pub(super) static CLAIM: LazyLock<Script> = script!(ONCE, "shared.lua", "claim.lua");
 pub(super) static ACKNOWLEDGE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "acknowledge.lua");
 pub(super) static OVERDUE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "overdue.lua");

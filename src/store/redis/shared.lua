@@ -19,6 +19,27 @@ local function count_of(topic, outbox)
   return string.sub(topic, 1, #outbox - 2) .. 'topics'
 end
 
+-- The key of the hash of a topic that was deleted. It has the hash tag of the topic, too, and expires.
+local function rest_of(topic, outbox)
+  return string.sub(topic, 1, #outbox - 2) .. 'd:' .. name_of(topic, outbox)
+end
+
+-- Counts a topic that is new. A failure, such as a missing right or a slot that moves to another node, must not end the script
+-- before its other steps.
+local function count(topic, outbox)
+  if type(pcall('INCR', count_of(topic, outbox))) == 'number' then
+    call('HSET', topic, 'n', 1)
+  end
+end
+
+-- Takes back what `count` has done, if it has done it.
+local function discount(topic, outbox, counted)
+  if counted then
+    pcall('DECR', count_of(topic, outbox))
+    call('HDEL', topic, 'n')
+  end
+end
+
 -- When a mark without a lease becomes overdue: a grace after now, or after the gate opens, since no origin can announce the
 -- topic before. A gate that was shut in the future is from before the clock was set back. The mark must not be due later
 -- than the longest lease, or it would count as one from before the clock was set back, too.
@@ -33,13 +54,11 @@ end
 -- Completes a topic that an origin of the version before has written: such origins count no topics, and keep the value of the
 -- last claim in `w`. If `w` stayed, they would announce that value with the id of this claim.
 local function take_over(topic, outbox, counted, w)
-  -- A failure here, such as a missing right or a slot that moves to another node, must not end the script before its
-  -- other steps.
   if w then
     pcall('HDEL', topic, 'w')
   end
-  if not counted and type(pcall('INCR', count_of(topic, outbox))) == 'number' then
-    call('HSET', topic, 'n', 1)
+  if not counted then
+    count(topic, outbox)
   end
 end
 

@@ -6,9 +6,9 @@
 local found = 0
 for key = 1, #KEYS, 2 do
   local topic, outbox = KEYS[key], KEYS[key + 1]
-  local state = pcall('HMGET', topic, 'e', 'n')
+  local state = pcall('HMGET', topic, 'e', 'n', 'd')
   -- If another program has written something else to the key, the reply is an error, which has no items.
-  if state[1] and not state[2] then
+  if state[1] and not state[2] and not state[3] then
     call('HSETNX', topic, 's', text(now))
     take_over(topic, outbox, state[2])
     found = found + 1

@@ -81,7 +81,7 @@ impl CommittedTopics {
             if draft.state.revision == 0 {
                 continue;
             }
-            cache.count += u64::from(draft.created);
+            cache.count = cache.count.saturating_add_signed(draft.count);
             if draft.changed && saved {
                 cache.unsaved.remove(&topic);
             } else if draft.changed {

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::open::{self, OpenError, SCHEMA_VERSION};
 use super::topic::{Millis, TopicState};
 use crate::domain::{Epoch, IdempotencyKey, Topic};
+use crate::store::{KeyUse, Written};
 
 /// How many topics one step of pruning looks at and removes.
 const PRUNE_STEP: u32 = 5000;
@@ -18,10 +19,23 @@ pub(super) struct StoreFile {
     _lock: File,
 }
 
+/// The values of the column `idempotency.kind`.
+const ADDED: i64 = 0;
+const SET: i64 = 1;
+const DELETED: i64 = 2;
+
 /// The first use of an idempotency key.
 pub(super) struct KeyRecord {
-    pub(super) amount: i64,
+    pub(super) key_use: KeyUse,
     pub(super) value: i64,
+    pub(super) removed: bool,
+}
+
+impl KeyRecord {
+    /// The answer to a repetition.
+    pub(super) fn answer(&self) -> Written {
+        Written { value: self.value, removed: self.removed, replayed: true, ..Written::default() }
+    }
 }
 
 impl StoreFile {
@@ -56,7 +70,9 @@ impl StoreFile {
 
     /// How many topics there are. SQLite reads the whole table for it.
     pub(super) fn count_topics(&self) -> rusqlite::Result<u64> {
-        self.connection.query_row("SELECT count(*) FROM topic", [], |row| row.get(0).map(i64::unsigned_abs))
+        self.connection.query_row("SELECT count(*) FROM topic WHERE deleted = 0", [], |row| {
+            row.get(0).map(i64::unsigned_abs)
+        })
     }
 
     /// The state of a topic; `None` if it has never changed.
@@ -66,9 +82,9 @@ impl StoreFile {
 
     /// Writes the state of a topic.
     pub(super) fn save(&self, topic: &Topic, state: &TopicState) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO topic (name, value, revision, epoch, published, previous, acknowledged, claimed) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO UPDATE SET \
-                   value = ?2, revision = ?3, published = ?5, previous = ?6, acknowledged = ?7, claimed = ?8";
+        let sql = "INSERT INTO topic (name, value, revision, epoch, published, previous, acknowledged, claimed, \
+                   deleted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO UPDATE SET value = ?2, revision = ?3, \
+                   epoch = ?4, published = ?5, previous = ?6, acknowledged = ?7, claimed = ?8, deleted = ?9";
         self.connection.prepare_cached(sql)?.execute(params![
             topic.name(),
             state.value,
@@ -78,16 +94,17 @@ impl StoreFile {
             signed(state.previous),
             signed(state.acknowledged),
             state.claimed,
+            state.deleted,
         ])?;
         Ok(())
     }
 
     /// The topics that still have to be announced.
     pub(super) fn unacknowledged(&self) -> rusqlite::Result<Vec<(Topic, TopicState)>> {
-        let sql = "SELECT value, revision, epoch, published, previous, acknowledged, claimed, name \
+        let sql = "SELECT value, revision, epoch, published, previous, acknowledged, claimed, deleted, name \
                    FROM topic WHERE acknowledged < revision";
         let mut statement = self.connection.prepare(sql)?;
-        let rows = statement.query_map([], |row| Ok((row.get::<_, String>(7)?, state(row)?)))?;
+        let rows = statement.query_map([], |row| Ok((row.get::<_, String>(8)?, state(row)?)))?;
         let mut found = Vec::new();
         for row in rows {
             let (name, state) = row?;
@@ -102,7 +119,7 @@ impl StoreFile {
     /// Some names of topics behind `last`, in order; with each, whether it was claimed last before `before` and has nothing left to
     /// announce.
     pub(super) fn ages_behind(&self, last: &str, before: Millis) -> rusqlite::Result<Vec<(String, bool)>> {
-        let sql = "SELECT name, acknowledged = revision AND claimed < ?2 FROM topic WHERE name > ?1 \
+        let sql = "SELECT name, acknowledged = revision AND claimed < ?2 FROM topic WHERE name > ?1 AND deleted = 0 \
                    ORDER BY name LIMIT ?3";
         let mut statement = self.connection.prepare_cached(sql)?;
         let rows =
@@ -122,8 +139,16 @@ impl StoreFile {
         key: &IdempotencyKey,
         now: Millis,
     ) -> rusqlite::Result<Option<KeyRecord>> {
-        let sql = "SELECT amount, value FROM idempotency WHERE topic = ?1 AND key = ?2 AND expires > ?3";
-        let record = |row: &Row<'_>| Ok(KeyRecord { amount: row.get(0)?, value: row.get(1)? });
+        let sql =
+            "SELECT kind, amount, value FROM idempotency WHERE topic = ?1 AND key = ?2 AND expires > ?3";
+        let record = |row: &Row<'_>| {
+            let (kind, amount, value): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(match kind {
+                ADDED => KeyRecord { key_use: KeyUse::Add(amount), value, removed: false },
+                SET => KeyRecord { key_use: KeyUse::Set(amount), value, removed: false },
+                _ => KeyRecord { key_use: KeyUse::Delete, value, removed: amount != 0 },
+            })
+        };
         self.connection
             .prepare_cached(sql)?
             .query_row(params![topic.name(), key.as_str(), now], record)
@@ -138,10 +163,22 @@ impl StoreFile {
         record: &KeyRecord,
         expires: Millis,
     ) -> rusqlite::Result<()> {
-        let sql = "INSERT OR REPLACE INTO idempotency VALUES (?1, ?2, ?3, ?4, ?5)";
-        let values = params![topic.name(), key.as_str(), record.amount, record.value, expires];
+        let sql = "INSERT OR REPLACE INTO idempotency (topic, key, kind, amount, value, expires) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let (kind, amount) = match record.key_use {
+            KeyUse::Add(amount) => (ADDED, amount),
+            KeyUse::Set(value) => (SET, value),
+            KeyUse::Delete => (DELETED, i64::from(record.removed)),
+        };
+        let values = params![topic.name(), key.as_str(), kind, amount, record.value, expires];
         self.connection.prepare_cached(sql)?.execute(values)?;
         Ok(())
+    }
+
+    /// Deletes the tombstones that were acknowledged before `before`.
+    pub(super) fn purge_tombstones(&self, before: Millis) -> rusqlite::Result<()> {
+        let sql = "DELETE FROM topic WHERE deleted > 0 AND deleted <= ?1 AND acknowledged = revision";
+        self.connection.prepare_cached(sql)?.execute([before]).map(|_| ())
     }
 
     /// Deletes some expired keys, and returns whether there may be more.
@@ -169,7 +206,7 @@ impl ReadOnlyFile {
 }
 
 fn load(connection: &Connection, topic: &Topic) -> rusqlite::Result<Option<TopicState>> {
-    let sql = "SELECT value, revision, epoch, published, previous, acknowledged, claimed \
+    let sql = "SELECT value, revision, epoch, published, previous, acknowledged, claimed, deleted \
                FROM topic WHERE name = ?1";
     connection.prepare_cached(sql)?.query_row([topic.name()], state).optional()
 }
@@ -185,6 +222,7 @@ fn state(row: &Row<'_>) -> rusqlite::Result<TopicState> {
         previous: unsigned(4)?,
         acknowledged,
         claimed: row.get(6)?,
+        deleted: row.get(7)?,
         // The leases were in the memory of the process that had the file before. So the mark is overdue at once.
         due: (acknowledged < revision).then_some(0),
         gate: 0,

@@ -33,7 +33,7 @@ pub use open::OpenError;
 pub use prune::prune;
 use writer::{WriteCommand, Writer};
 
-use super::{Add, AddError, Added, Claim, ClaimTerms, Reading, Store, StoreError};
+use super::{Claim, ClaimTerms, Reading, Store, StoreError, Write, WriteError, Written};
 use crate::domain::{EventId, Topic};
 
 /// One SQLite file. All worker threads of the process share it. Dropping it finishes the queued commands and closes the file.
@@ -107,10 +107,11 @@ fn read(file: &ReadOnlyFile, topic: &Topic) -> Result<Reading, StoreError> {
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn add(&self, adds: Vec<Add>) -> Vec<Result<Added, AddError>> {
-        let count = adds.len();
-        let added = self.order(|answer| WriteCommand::Add(adds, answer)).await;
-        added.unwrap_or_else(|error| (0..count).map(|_| Err(AddError::Unavailable(error.clone()))).collect())
+    async fn write(&self, writes: Vec<Write>) -> Vec<Result<Written, WriteError>> {
+        let count = writes.len();
+        let written = self.order(|answer| WriteCommand::Write(writes, answer)).await;
+        written
+            .unwrap_or_else(|error| (0..count).map(|_| Err(WriteError::Unavailable(error.clone()))).collect())
     }
 
     async fn read(&self, topics: Vec<Topic>) -> Readings {

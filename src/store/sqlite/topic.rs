@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crate::domain::{Epoch, EventId};
-use crate::store::{Add, AddError, Announcement, Claim, ClaimTerms, GRACE, LONGEST_LEASE, Reading, bounds};
+use crate::domain::{Epoch, EventId, LIMIT};
+use crate::store::{
+    Announcement, Body, Change, Claim, ClaimTerms, GRACE, LONGEST_LEASE, Reading, Write, WriteError, bounds,
+};
 
 /// Milliseconds since 1970, by the store's clock.
 pub(super) type Millis = i64;
@@ -19,6 +21,8 @@ pub(super) struct TopicState {
     pub(super) acknowledged: u64,
     /// When the topic was claimed last.
     pub(super) claimed: Millis,
+    /// 0 if the topic is there. Otherwise it is deleted: the time of its deletion, and later that of the acknowledgement.
+    pub(super) deleted: Millis,
     /// When the outbox mark becomes overdue; `None` without a mark. Not kept in the file.
     pub(super) due: Option<Millis>,
     /// Until when the gate is shut. Not kept in the file.
@@ -29,38 +33,54 @@ pub(super) struct TopicState {
 pub(super) struct Draft {
     pub(super) state: TopicState,
     pub(super) changed: bool,
-    /// Whether the batch has created the topic.
-    pub(super) created: bool,
+    /// By how much the batch has changed the number of topics: 1 if it has created the topic, -1 if it has deleted it.
+    pub(super) count: i64,
 }
 
 impl TopicState {
-    /// Applies an [`Add`]; `epoch` is for a topic that is new.
-    pub(super) fn add(
+    /// Whether there is such a topic: it has changed, and was not deleted since.
+    pub(super) fn exists(&self) -> bool {
+        self.revision > 0 && self.deleted == 0
+    }
+
+    /// Applies a change; `epoch` is for a topic that has never changed. Returns what is claimed if the change claims, or `None` for
+    /// a deletion of a topic that is not there: then nothing has changed.
+    pub(super) fn write(
         &mut self,
-        add: &Add,
+        write: &Write,
         epoch: Epoch,
         now: Millis,
-    ) -> Result<Option<Announcement>, AddError> {
-        let bounds = bounds::of(add).ok_or(AddError::OutOfRange)?;
-        let value = self.value.checked_add(add.sum).ok_or(AddError::OutOfRange)?;
-        if !bounds.contains(&value) {
-            return Err(AddError::OutOfRange);
+    ) -> Result<Option<Option<Announcement>>, WriteError> {
+        let (value, changes) = match write.change {
+            Change::Add(sum) => {
+                let bounds = bounds::of(&sum).ok_or(WriteError::OutOfRange)?;
+                let value = self.value.checked_add(sum.total).ok_or(WriteError::OutOfRange)?;
+                if !bounds.contains(&value) {
+                    return Err(WriteError::OutOfRange);
+                }
+                (value, u64::from(sum.changes))
+            }
+            Change::Set(value) if !(-LIMIT..=LIMIT).contains(&value) => return Err(WriteError::OutOfRange),
+            Change::Set(value) => (value, 1),
+            Change::Delete if self.exists() => (0, 1),
+            Change::Delete => return Ok(None),
+        };
+        if !self.exists() && !write.may_create {
+            return Err(WriteError::WouldBeNew);
         }
         if self.revision == 0 {
-            if !add.may_create {
-                return Err(AddError::WouldBeNew);
-            }
             self.epoch = epoch;
         }
+        self.deleted = if write.change == Change::Delete { now } else { 0 };
         self.value = value;
-        self.revision += u64::from(add.changes);
-        if let Some(lease) = add.claim {
-            return Ok(Some(self.publish(lease, now)));
+        self.revision += changes;
+        if let Some(lease) = write.claim {
+            return Ok(Some(Some(self.publish(lease, now))));
         }
         // A mark with a lease keeps its lease.
         let due = self.unclaimed_until(now);
         self.due.get_or_insert(due);
-        Ok(None)
+        Ok(Some(None))
     }
 
     /// Answers a claim.
@@ -90,12 +110,16 @@ impl TopicState {
             return;
         }
         self.acknowledged = self.published;
+        if self.deleted != 0 && self.revision == self.published {
+            // The lifetime of the tombstone begins with the acknowledgement.
+            self.deleted = now;
+        }
         self.due = (self.revision > self.published).then(|| self.unclaimed_until(now));
     }
 
     /// The state as readers see it.
     pub(super) fn reading(&self) -> Reading {
-        Reading { value: self.value, id: self.event(self.revision), published: self.event(self.published) }
+        Reading { body: self.body(), id: self.event(self.revision), published: self.event(self.published) }
     }
 
     /// When a mark without a lease becomes overdue: a grace after now, or after the gate opens, since the topic cannot be announced
@@ -114,11 +138,15 @@ impl TopicState {
 
     fn announcement(&self) -> Announcement {
         Announcement {
-            // A claim is repeated only if the topic has not changed since, so the value is the present one.
-            value: self.value,
+            // A claim is repeated only if the topic has not changed since, so the body is the present one.
+            body: self.body(),
             id: self.event(self.published),
             prev: self.event(self.previous),
         }
+    }
+
+    fn body(&self) -> Body {
+        if self.exists() { Body::Number(self.value) } else { Body::Gone }
     }
 
     fn event(&self, revision: u64) -> EventId {

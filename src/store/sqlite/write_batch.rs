@@ -7,7 +7,10 @@ use super::committed_topics::CommittedTopics;
 use super::file::{KeyRecord, StoreFile};
 use super::topic::{Draft, Millis, millis};
 use crate::domain::{Epoch, EventId, IdempotencyKey, Topic};
-use crate::store::{Add, AddError, Added, Claim, ClaimTerms, KEY_LIFETIME, StoreError, random};
+use crate::store::{
+    Change, Claim, ClaimTerms, KEY_LIFETIME, KeyUse, StoreError, TOMBSTONE_LIFETIME, Write, WriteError,
+    Written, random,
+};
 
 /// See the top of the module.
 pub(super) struct WriteBatch<'a> {
@@ -29,44 +32,61 @@ impl<'a> WriteBatch<'a> {
         WriteBatch { file, committed, now, topics, must_write: false, remembered: 0, begun: false }
     }
 
-    /// Adds to a topic. The outer error is that of the disk.
-    pub(super) fn add(&mut self, add: &Add) -> Result<Result<Added, AddError>, StoreError> {
-        if let Some(key) = &add.key {
-            return self.add_once(add, key);
+    /// Changes a topic. The outer error is that of the disk.
+    pub(super) fn write(&mut self, write: &Write) -> Result<Result<Written, WriteError>, StoreError> {
+        match &write.key {
+            Some(key) => self.write_once(write, key),
+            None => self.write_now(write),
         }
-        let now = self.now;
-        let draft = self.draft(&add.topic)?;
-        let created = draft.state.revision == 0;
-        let epoch = if created { random::epoch().map_err(StoreError::new)? } else { Epoch::NONE };
-        let claimed = match draft.state.add(add, epoch, now) {
-            Ok(claimed) => claimed,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        draft.changed = true;
-        draft.created |= created;
-        let value = draft.state.value;
-        self.must_write = true;
-        Ok(Ok(Added { value, created, claimed, replayed: false }))
     }
 
-    fn add_once(&mut self, add: &Add, key: &IdempotencyKey) -> Result<Result<Added, AddError>, StoreError> {
+    fn write_now(&mut self, write: &Write) -> Result<Result<Written, WriteError>, StoreError> {
+        let now = self.now;
+        let draft = self.draft(&write.topic)?;
+        let existed = draft.state.exists();
+        let epoch = match draft.state.revision {
+            0 => random::epoch().map_err(StoreError::new)?,
+            _ => Epoch::NONE,
+        };
+        let claimed = match draft.state.write(write, epoch, now) {
+            Ok(Some(claimed)) => claimed,
+            Ok(None) => return Ok(Ok(Written::default())),
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let removed = write.change == Change::Delete;
+        let created = !existed && !removed;
+        draft.changed = true;
+        draft.count += i64::from(created) - i64::from(removed);
+        let value = draft.state.value;
+        self.must_write = true;
+        Ok(Ok(Written { value, created, removed, claimed, replayed: false }))
+    }
+
+    fn write_once(
+        &mut self,
+        write: &Write,
+        key: &IdempotencyKey,
+    ) -> Result<Result<Written, WriteError>, StoreError> {
         // The transaction must have begun, so that keys used earlier in the batch are found.
         self.begin()?;
-        if let Some(used) = self.file.key(&add.topic, key, self.now).map_err(StoreError::new)? {
-            return Ok(if used.amount == add.sum {
-                Ok(Added { value: used.value, replayed: true, ..Added::default() })
+        let key_use = KeyUse::of(write.change);
+        if let Some(first) = self.file.key(&write.topic, key, self.now).map_err(StoreError::new)? {
+            return Ok(if first.key_use == key_use {
+                Ok(first.answer())
             } else {
-                Err(AddError::KeyReused(used.amount))
+                Err(WriteError::KeyReused(first.key_use))
             });
         }
-        let added = self.add(&Add { key: None, ..add.clone() })?;
-        if let Ok(added) = &added {
-            let record = KeyRecord { amount: add.sum, value: added.value };
+        let written = self.write_now(write)?;
+        if let Ok(written) = &written {
+            let record = KeyRecord { key_use, value: written.value, removed: written.removed };
             let expires = self.now + millis(KEY_LIFETIME);
-            self.file.remember_key(&add.topic, key, &record, expires).map_err(StoreError::new)?;
+            self.file.remember_key(&write.topic, key, &record, expires).map_err(StoreError::new)?;
             self.remembered += 1;
+            // A deletion that changed nothing still has a key to remember.
+            self.must_write = true;
         }
-        Ok(added)
+        Ok(written)
     }
 
     /// Answers a claim.
@@ -92,6 +112,12 @@ impl<'a> WriteBatch<'a> {
     pub(super) fn touch_disk(&mut self) -> Result<(), StoreError> {
         self.begin()?;
         self.file.touch().map_err(StoreError::new)
+    }
+
+    /// Deletes the tombstones whose lifetime is over.
+    pub(super) fn purge_tombstones(&mut self) -> Result<(), StoreError> {
+        self.begin()?;
+        self.file.purge_tombstones(self.now - millis(TOMBSTONE_LIFETIME)).map_err(StoreError::new)
     }
 
     /// Deletes up to `most` expired keys, and returns whether there may be more.
@@ -147,7 +173,7 @@ impl<'a> WriteBatch<'a> {
                     Some(state) => state,
                     None => self.file.load(topic).map_err(StoreError::new)?.unwrap_or_default(),
                 };
-                Ok(new.insert(Draft { state, changed: false, created: false }))
+                Ok(new.insert(Draft { state, changed: false, count: 0 }))
             }
         }
     }

@@ -14,7 +14,7 @@ use super::committed_topics::CommittedTopics;
 use super::file::StoreFile;
 use super::write_batch::WriteBatch;
 use crate::domain::{EventId, Topic};
-use crate::store::{Add, AddError, Added, Claim, ClaimTerms, StoreError};
+use crate::store::{Claim, ClaimTerms, StoreError, Write, WriteError, Written};
 
 /// How long claims and acknowledgements stay in memory only.
 const SAVE_AFTER: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ type AnswerSender<T> = oneshot::Sender<T>;
 
 /// A command for the writer, with the sender of its answer.
 pub(super) enum WriteCommand {
-    Add(Vec<Add>, AnswerSender<Vec<Result<Added, AddError>>>),
+    Write(Vec<Write>, AnswerSender<Vec<Result<Written, WriteError>>>),
     Claim(Vec<Topic>, ClaimTerms, AnswerSender<Vec<Result<Claim, StoreError>>>),
     Acknowledge(Vec<(Topic, EventId)>, AnswerSender<Result<(), StoreError>>),
     Ping(AnswerSender<Result<(), StoreError>>),
@@ -46,7 +46,7 @@ pub(super) enum WriteCommand {
 /// An answer that waits for the end of its batch; `None` if the batch had failed before the command. The number is how many items
 /// the command had.
 enum PendingAnswer {
-    Add(usize, Option<Vec<Result<Added, AddError>>>, AnswerSender<Vec<Result<Added, AddError>>>),
+    Write(usize, Option<Vec<Result<Written, WriteError>>>, AnswerSender<Vec<Result<Written, WriteError>>>),
     Claim(usize, Option<Vec<Claim>>, AnswerSender<Vec<Result<Claim, StoreError>>>),
     Done(AnswerSender<Result<(), StoreError>>),
 }
@@ -133,6 +133,9 @@ impl Writer {
         };
         if batch.must_write() && most > 0 {
             purges.behind = batch.purge_keys(most)?;
+            if step > 0 {
+                batch.purge_tombstones()?;
+            }
             if step > 0 || !purges.behind {
                 purges.at = now + if purges.behind { PURGE_PAUSE } else { PURGE_REST };
             }
@@ -179,9 +182,9 @@ fn take(
     failing: bool,
 ) -> PendingAnswer {
     match command {
-        WriteCommand::Add(adds, answer) => {
-            let added = attempt(failure, || adds.iter().map(|add| batch.add(add)).collect());
-            PendingAnswer::Add(adds.len(), added, answer)
+        WriteCommand::Write(writes, answer) => {
+            let written = attempt(failure, || writes.iter().map(|write| batch.write(write)).collect());
+            PendingAnswer::Write(writes.len(), written, answer)
         }
         WriteCommand::Claim(topics, terms, answer) => {
             let claims = attempt(failure, || topics.iter().map(|topic| batch.claim(topic, terms)).collect());
@@ -210,10 +213,10 @@ impl PendingAnswer {
     /// Sends the answer. The caller may have stopped waiting, so a failure to send is ignored.
     fn send(self, failure: Option<&StoreError>) {
         match self {
-            PendingAnswer::Add(len, added, answer) => {
-                let added = added.filter(|_| failure.is_none());
-                let _ = answer.send(added.unwrap_or_else(|| {
-                    (0..len).map(|_| Err(AddError::Unavailable(lost(failure)))).collect()
+            PendingAnswer::Write(len, written, answer) => {
+                let written = written.filter(|_| failure.is_none());
+                let _ = answer.send(written.unwrap_or_else(|| {
+                    (0..len).map(|_| Err(WriteError::Unavailable(lost(failure)))).collect()
                 }));
             }
             PendingAnswer::Claim(len, claims, answer) => {

@@ -28,14 +28,18 @@ impl Chain {
             return;
         }
         let Some(claim) = self.ask_the_store(index) else { return };
-        let history = self.history;
+        let (history, serial) = (self.history, self.topic.serial);
         let origin = &mut self.origins[index];
         origin.changed = false;
         match claim {
             _ if !answered => (origin.changed, origin.rests) = (true, now + STORE_PAUSE),
-            Claim::Announce(Announcement { value, id, prev }) => {
+            Claim::Announce(Announcement { body, id, prev }) => {
                 origin.rests = now + INTERVAL;
-                origin.begin(Item { id, prev, shown: Shown { history, revision: id.revision, value } });
+                origin.begin(Item {
+                    id,
+                    prev,
+                    shown: Shown { history, serial, revision: id.revision, value: body.number() },
+                });
             }
             Claim::Wait(rest) => (origin.changed, origin.rests) = (true, now + millis(rest)),
             Claim::Nothing => {}
@@ -94,7 +98,7 @@ impl Chain {
             Stage::Publish(purged) => {
                 let origin = &mut self.origins[index];
                 origin.newest = Some(id);
-                origin.publish(delivery.item, delivery.number);
+                origin.publish(delivery.item, delivery.number, now);
                 Some(Stage::Accept(purged, now))
             }
             Stage::Accept(purged, _) if delivery.accepted.iter().all(|accepted| *accepted) => {

@@ -61,6 +61,8 @@ pub(crate) struct Item {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Shown {
     history: u64,
+    /// How many changes there had been before, deletions included.
+    serial: u64,
     revision: u64,
     pub(crate) value: i64,
 }
@@ -119,8 +121,9 @@ impl Chain {
     }
 
     fn answer(&self) -> Answer {
-        let Reading { value, id, published } = self.topic.reading();
-        Answer { published, shown: Shown { history: self.history, revision: id.revision, value } }
+        let Reading { body, id, published } = self.topic.reading();
+        let (history, serial, revision) = (self.history, self.topic.serial, id.revision);
+        Answer { published, shown: Shown { history, serial, revision, value: body.number() } }
     }
 
     /// Returns what is wrong and must never be, at any moment.
@@ -144,7 +147,8 @@ impl Chain {
         if self.topic.due.is_some() {
             self.wrongs.push("something is left in the outbox".into());
         }
-        let Reading { value: last, published, .. } = self.topic.reading();
+        let reading = self.topic.reading();
+        let (last, published) = (reading.value(), reading.published);
         for (index, listener) in self.listeners.iter().enumerate() {
             match listener.shown() {
                 Some(shown) if shown.value == last => {}

@@ -53,6 +53,8 @@ pub(crate) struct Lane {
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) item: Item,
+    /// The time since which the item waits.
+    since: Time,
     /// The proxy may have received the item already.
     doubtful: bool,
     pub(super) for_whom: Vec<u32>,
@@ -82,13 +84,22 @@ impl Origin {
     }
 
     /// Hands the item to all proxies.
-    pub(super) fn publish(&mut self, item: Item, number: u32) {
+    pub(super) fn publish(&mut self, item: Item, number: u32, since: Time) {
         for lane in &mut self.lanes {
-            let entry = Entry { item, doubtful: false, for_whom: vec![number] };
+            let entry = Entry { item, since, doubtful: false, for_whom: vec![number] };
             lane.waiting = Some(match lane.waiting.take() {
                 Some(older) => older.merge(entry),
                 None => entry,
             });
+        }
+    }
+
+    /// Drops items that have waited for a proxy for so long.
+    pub(super) fn give_up(&mut self, now: Time, latest: Time) {
+        for lane in &mut self.lanes {
+            for entry in [&mut lane.waiting, &mut lane.out] {
+                entry.take_if(|entry| entry.since + latest <= now);
+            }
         }
     }
 

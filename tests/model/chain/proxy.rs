@@ -15,8 +15,8 @@ pub(crate) struct Proxy {
     known: Vec<(EventId, Time)>,
     /// Items whose prev-id does not fit, and the time until which they wait for the missing item.
     pub(super) waiting: Vec<(Item, Time)>,
-    /// Items on their way to it.
-    pub(super) network: Vec<Item>,
+    /// Items on their way to it, and since when.
+    pub(super) network: Vec<(Item, Time)>,
 }
 
 impl Proxy {

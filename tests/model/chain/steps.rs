@@ -1,12 +1,17 @@
 //! The steps that can happen next. A step that is impossible at the moment does nothing.
 
+use livecounter::store::TOMBSTONE_LIFETIME;
+
 use super::origin::Origin;
 use super::proxy::{Asking, Listener, Proxy, Session};
 use super::{Broken, Chain, Item, LISTENERS, ORIGINS, PROXIES, SECOND_PURGE, Shown};
-use crate::spec::Time;
+use crate::spec::{Change, Outcome, Time, millis};
 
 /// How long a fetch of the cache may take: the second purge relies on this.
 const FETCH: Time = SECOND_PURGE;
+
+/// How long an item may be on its way to a proxy: a store still knows a deleted topic for as long.
+const LATEST: Time = millis(TOMBSTONE_LIFETIME);
 
 /// One step. Numbers are indices, modulo the number of elements.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +19,9 @@ pub(crate) enum Step {
     Tick(Time),
     /// A client adds through an origin. With `false`, the store's answer is lost, and the origin announces nothing.
     Add(i64, usize, bool),
+    /// The same for a value that is set, and for a deletion.
+    Set(i64, usize, bool),
+    Delete(usize, bool),
     /// An origin claims. With `false`, the store's answer is lost.
     Claim(usize, bool),
     /// A delivery takes its next step, which ends in this way.
@@ -64,8 +72,10 @@ pub(crate) enum Luck {
 impl Chain {
     pub(crate) fn take(&mut self, step: Step) {
         match step {
-            Step::Tick(time) => self.now += time,
-            Step::Add(amount, origin, answered) => self.add(amount, origin % ORIGINS, answered),
+            Step::Tick(time) => self.tick(time),
+            Step::Add(amount, origin, answered) => self.change(Change::Add(vec![amount]), origin, answered),
+            Step::Set(value, origin, answered) => self.change(Change::Set(value), origin, answered),
+            Step::Delete(origin, answered) => self.change(Change::Delete, origin, answered),
             Step::Claim(origin, answered) => self.claim(origin % ORIGINS, answered),
             Step::Deliver(origin, which, luck) => self.deliver(origin % ORIGINS, which, luck),
             Step::Send(origin, proxy) => self.origins[origin % ORIGINS].lanes[proxy % PROXIES].send(),
@@ -104,11 +114,23 @@ impl Chain {
         self.origins.iter().any(|origin| origin.up)
     }
 
-    fn add(&mut self, amount: i64, origin: usize, answered: bool) {
+    /// Time goes by. Nothing is on its way to a proxy for longer than a minute, which a deletion relies on.
+    fn tick(&mut self, time: Time) {
+        self.now += time;
+        let now = self.now;
+        for proxy in &mut self.proxies {
+            proxy.network.retain(|(_, since)| now < since + LATEST);
+        }
+        self.origins.iter_mut().for_each(|origin| origin.give_up(now, LATEST));
+        self.topic.forget(now);
+    }
+
+    fn change(&mut self, change: Change, origin: usize, answered: bool) {
+        let origin = origin % ORIGINS;
         if self.origins[origin].up {
             let moment = self.moment();
-            let added = self.topic.add(&[amount], None, moment);
-            self.origins[origin].changed |= answered && added.is_some();
+            let outcome = self.topic.change(&change, None, moment);
+            self.origins[origin].changed |= answered && outcome == Outcome::Changed(None);
         }
     }
 
@@ -120,7 +142,7 @@ impl Chain {
             Luck::Fails | Luck::Lost | Luck::Late => {}
         }
         if matches!(luck, Luck::Late | Luck::Twice) {
-            self.proxies[proxy].network.push(item);
+            self.proxies[proxy].network.push((item, self.now));
         }
         let origin = &mut self.origins[index];
         match luck {
@@ -133,7 +155,7 @@ impl Chain {
     fn arrive(&mut self, proxy: usize, which: usize, arrives: bool) {
         let count = self.proxies[proxy].network.len();
         if count > 0 {
-            let item = self.proxies[proxy].network.remove(which % count);
+            let (item, _) = self.proxies[proxy].network.remove(which % count);
             if arrives {
                 self.receive(proxy, item);
             }

@@ -1,14 +1,15 @@
 //! The commands that a store gets.
 
 use livecounter::domain::{LIMIT, Topic};
-use livecounter::store::Add;
+use livecounter::store::{self, Sum, Write};
 use proptest::prelude::*;
 
 use super::{LONG, TOPICS};
+use crate::spec::Change;
 
 #[derive(Clone, Debug)]
 pub(super) enum Command {
-    Add(Vec<Addition>),
+    Write(Vec<Item>),
     /// The topics, whether the claim shuts the gate, whether its lease lasts.
     Claim(Vec<usize>, bool, bool),
     /// One of the claims so far, counted from the last.
@@ -23,14 +24,20 @@ pub(super) fn commands() -> impl Strategy<Value = Vec<Command>> {
     let amounts =
         prop_oneof![3 => amount.clone().prop_map(|one| vec![one]), 1 => prop::collection::vec(amount, 2..4)];
     let flags = (prop::bool::weighted(0.2), prop::bool::weighted(0.6));
-    let item = (0..TOPICS, amounts, flags, prop::option::weighted(0.3, 0..3_usize));
-    let item = item.prop_map(|(topic, amounts, (claim, may_create), key)| {
+    let value = prop_oneof![4 => -3..=3_i64, 1 => Just(LIMIT), 1 => Just(-LIMIT), 1 => Just(LIMIT + 1)];
+    let change = prop_oneof![
+        4 => amounts.prop_map(Change::Add),
+        1 => value.prop_map(Change::Set),
+        2 => Just(Change::Delete),
+    ];
+    let item = (0..TOPICS, change, flags, prop::option::weighted(0.3, 0..3_usize));
+    let item = item.prop_map(|(topic, change, (claim, may_create), key)| {
         // The contract allows no idempotency key for a combined addition.
-        let key = key.filter(|_| amounts.len() == 1);
-        Addition { topic, amounts, claim, may_create, key }
+        let key = key.filter(|_| !matches!(&change, Change::Add(amounts) if amounts.len() > 1));
+        Item { topic, change, claim, may_create, key }
     });
     let command = prop_oneof![
-        8 => prop::collection::vec(item, 1..5).prop_map(Command::Add),
+        8 => prop::collection::vec(item, 1..5).prop_map(Command::Write),
         6 => (prop::collection::vec(0..TOPICS, 1..4), prop::bool::weighted(0.1), any::<bool>())
             .prop_map(|(topics, shut, lasting)| Command::Claim(topics, shut, lasting)),
         4 => prop::collection::vec((0..TOPICS, 0..3_usize), 1..4).prop_map(Command::Acknowledge),
@@ -40,33 +47,43 @@ pub(super) fn commands() -> impl Strategy<Value = Vec<Command>> {
     prop::collection::vec(command, 1..40)
 }
 
-/// An item of a batch of additions.
+/// An item of a batch of changes.
 #[derive(Clone, Debug)]
-pub(super) struct Addition {
+pub(super) struct Item {
     pub(super) topic: usize,
-    pub(super) amounts: Vec<i64>,
+    pub(super) change: Change,
     pub(super) claim: bool,
     pub(super) may_create: bool,
     pub(super) key: Option<usize>,
 }
 
-impl Addition {
-    /// The addition as the store's type.
-    pub(super) fn add(&self, topic: Topic) -> Add {
-        let totals = self.amounts.iter().scan(0_i64, |total, amount| {
+impl Item {
+    /// The change as the store's type.
+    pub(super) fn write(&self, topic: Topic) -> Write {
+        Write {
+            claim: self.claim.then_some(LONG),
+            key: self.key.map(|key| format!("k{key}").parse().expect("a key")),
+            may_create: self.may_create,
+            ..Write::new(topic, self.real_change())
+        }
+    }
+
+    fn real_change(&self) -> store::Change {
+        let amounts = match &self.change {
+            Change::Add(amounts) => amounts,
+            Change::Set(value) => return store::Change::Set(*value),
+            Change::Delete => return store::Change::Delete,
+        };
+        let totals = amounts.iter().scan(0_i64, |total, amount| {
             *total = total.saturating_add(*amount);
             Some(*total)
         });
         let totals: Vec<i64> = totals.collect();
-        Add {
-            sum: totals[totals.len() - 1],
+        store::Change::Add(Sum {
+            total: totals[totals.len() - 1],
             lowest: totals.iter().copied().min().unwrap_or_default(),
             highest: totals.iter().copied().max().unwrap_or_default(),
             changes: totals.len() as u32,
-            claim: self.claim.then_some(LONG),
-            key: self.key.map(|key| format!("k{key}").parse().expect("a key")),
-            may_create: self.may_create,
-            ..Add::single(topic, 0, None)
-        }
+        })
     }
 }

@@ -9,14 +9,16 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use livecounter::domain::{Epoch, EventId};
-use livecounter::store::{AddError, Added, Announcement, Claim, ClaimTerms, LONGEST_LEASE, Reading};
+use livecounter::domain::{Epoch, EventId, LIMIT};
+use livecounter::store::{
+    Announcement, Claim, ClaimTerms, KeyUse, LONGEST_LEASE, Reading, WriteError, Written,
+};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
-use crate::spec::{Now, Time, Topic, millis};
+use crate::spec::{Change, Now, Outcome, Time, Topic, millis};
 use crate::support::redis::RedisServer;
-use commands::{Addition, Command, commands};
+use commands::{Command, Item, commands};
 use subjects::{OnRedis, OnSqlite, Subject};
 
 const TOPICS: usize = 3;
@@ -28,8 +30,8 @@ struct Pair<S> {
     subject: S,
     topics: Vec<Topic>,
     claims: Vec<Vec<EventId>>,
-    /// Amount and answer of each used key.
-    keys: HashMap<(usize, usize), (i64, i64)>,
+    /// What each used key was used for, and the answer.
+    keys: HashMap<(usize, usize), (Change, i64, bool)>,
     epochs: HashMap<u64, Epoch>,
     next_epoch: u64,
     history: u64,
@@ -54,7 +56,7 @@ impl<S: Subject> Pair<S> {
 
     async fn obey(&mut self, command: &Command) -> Result<(), TestCaseError> {
         match command {
-            Command::Add(items) => self.add(items).await?,
+            Command::Write(items) => self.write(items).await?,
             Command::Claim(topics, shut, lasting) => self.claim(topics, *shut, *lasting).await?,
             Command::Acknowledge(which) => self.acknowledge(which).await,
             Command::Overdue => self.overdue().await?,
@@ -66,37 +68,50 @@ impl<S: Subject> Pair<S> {
         self.compare().await
     }
 
-    async fn add(&mut self, items: &[Addition]) -> Result<(), TestCaseError> {
-        let adds = items.iter().map(|item| item.add(name(item.topic))).collect();
-        let answers = self.subject.store().add(adds).await;
+    async fn write(&mut self, items: &[Item]) -> Result<(), TestCaseError> {
+        let writes = items.iter().map(|item| item.write(name(item.topic))).collect();
+        let answers = self.subject.store().write(writes).await;
         for (item, answer) in items.iter().zip(answers) {
-            match item.key.and_then(|key| self.keys.get(&(item.topic, key))).copied() {
-                Some(used) => replayed(item, used, answer)?,
-                None => self.added(item, answer)?,
+            match item.key.and_then(|key| self.keys.get(&(item.topic, key))).cloned() {
+                Some(used) => replayed(item, &used, answer)?,
+                None => self.written(item, answer)?,
             }
         }
         Ok(())
     }
 
-    fn added(&mut self, item: &Addition, answer: Result<Added, AddError>) -> Result<(), TestCaseError> {
+    fn written(&mut self, item: &Item, answer: Result<Written, WriteError>) -> Result<(), TestCaseError> {
         let now = self.now();
-        let Addition { topic, amounts, claim, may_create, key } = item;
+        let Item { topic, change, claim, may_create, key } = item;
         let before = self.topics[*topic].clone();
-        let is_new = before.revision == 0;
-        let expected = self.topics[*topic].add(amounts, claim.then_some(LONG), now);
-        match (expected, answer) {
-            (None, Err(AddError::OutOfRange)) => {}
-            (Some(_), Err(AddError::WouldBeNew)) if is_new && !may_create => self.topics[*topic] = before,
-            (Some(claimed), Ok(added)) if *may_create || !is_new => {
-                let value = self.topics[*topic].value;
-                prop_assert_eq!((added.value, added.replayed, added.created), (value, false, is_new));
-                self.same_announcement(claimed, added.claimed)?;
-                self.claims[*topic].extend(claimed.map(|claimed| claimed.id));
-                if let Some(key) = key {
-                    self.keys.insert((*topic, *key), (amounts[0], added.value));
-                }
+        let (exists, is_deletion) = (before.exists(), *change == Change::Delete);
+        let expected = self.topics[*topic].change(change, claim.then_some(LONG), now);
+        let written = match (expected, answer) {
+            (Outcome::OutOfRange, Err(WriteError::OutOfRange)) => return Ok(()),
+            (Outcome::Changed(_), Err(WriteError::WouldBeNew)) if !exists && !may_create => {
+                self.topics[*topic] = before;
+                return Ok(());
             }
-            (expected, answer) => prop_assert!(false, "{:?}, not {:?}", answer, expected),
+            (Outcome::Nothing, Ok(written)) => {
+                prop_assert_eq!(written, Written::default());
+                written
+            }
+            (Outcome::Changed(claimed), Ok(written)) if *may_create || exists => {
+                let value = self.topics[*topic].value;
+                prop_assert_eq!((written.value, written.replayed), (value, false));
+                let (created, removed) = (!exists && !is_deletion, is_deletion);
+                prop_assert_eq!((written.created, written.removed), (created, removed));
+                self.same_announcement(claimed, written.claimed)?;
+                self.claims[*topic].extend(claimed.map(|claimed| claimed.id));
+                written
+            }
+            (expected, answer) => {
+                prop_assert!(false, "{:?}, not {:?}", answer, expected);
+                return Ok(());
+            }
+        };
+        if let Some(key) = key {
+            self.keys.insert((*topic, *key), (change.clone(), written.value, written.removed));
         }
         Ok(())
     }
@@ -158,14 +173,16 @@ impl<S: Subject> Pair<S> {
         let store = self.subject.store();
         let readings = store.read((0..TOPICS).map(name).collect()).await;
         for (index, reading) in readings.into_iter().enumerate() {
-            let (Reading { value, id, published }, found) =
+            let (Reading { body, id, published }, found) =
                 (self.topics[index].reading(), reading.expect("an answer"));
-            prop_assert_eq!(found.value, value);
+            prop_assert_eq!(found.body, body);
             self.same_id(id, found.id)?;
             self.same_id(published, found.published)?;
         }
         let marked = self.topics.iter().filter(|topic| topic.due.is_some()).count() as u64;
         prop_assert_eq!(store.outbox_len().await.expect("a number"), marked);
+        let count = self.topics.iter().filter(|topic| topic.exists()).count() as u64;
+        prop_assert_eq!(store.topic_count().await.expect("a number"), count);
         Ok(())
     }
 
@@ -178,7 +195,7 @@ impl<S: Subject> Pair<S> {
             prop_assert_eq!(expected, found);
             return Ok(());
         };
-        prop_assert_eq!(found.value, expected.value);
+        prop_assert_eq!(found.body, expected.body);
         self.same_id(expected.id, found.id)?;
         self.same_id(expected.prev, found.prev)
     }
@@ -202,15 +219,26 @@ impl<S: Subject> Pair<S> {
 
 /// The answer to a key that was used before.
 fn replayed(
-    item: &Addition,
-    (amount, value): (i64, i64),
-    answer: Result<Added, AddError>,
+    item: &Item,
+    (first, value, gone): &(Change, i64, bool),
+    answer: Result<Written, WriteError>,
 ) -> Result<(), TestCaseError> {
     match answer {
-        Ok(Added { value: again, replayed: true, created: false, claimed: None }) => {
-            prop_assert_eq!((item.amounts[0], again), (amount, value));
+        Ok(Written { value: again, replayed: true, created: false, removed, claimed: None }) => {
+            prop_assert_eq!((&item.change, again, removed), (first, *value, *gone));
         }
-        Err(AddError::KeyReused(used)) => prop_assert!(used == amount && amount != item.amounts[0]),
+        Err(WriteError::KeyReused(used)) => {
+            let expected = match first {
+                Change::Add(amounts) => KeyUse::Add(amounts[0]),
+                Change::Set(value) => KeyUse::Set(*value),
+                Change::Delete => KeyUse::Delete,
+            };
+            prop_assert!(used == expected && item.change != *first);
+        }
+        // A change that no value allows is refused before the key is looked at.
+        Err(WriteError::OutOfRange) => {
+            prop_assert!(matches!(item.change, Change::Set(value) if value > LIMIT))
+        }
         other => prop_assert!(false, "{:?}", other),
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use livecounter::domain::{Epoch, LIMIT};
-use livecounter::store::{Add, AddError, Reading};
+use livecounter::store::{KeyUse, Reading, Sum, Write, WriteError};
 
 use super::*;
 
@@ -17,7 +17,7 @@ pub(crate) async fn concurrent_adds_hand_out_every_value_once(backend: &dyn Back
         tokio::spawn(async move {
             let mut values = Vec::new();
             for _ in 0..25 {
-                let answers = store.add(vec![amount(&hot, 1); 4]).await;
+                let answers = store.write(vec![amount(&hot, 1); 4]).await;
                 values.extend(answers.into_iter().map(|answer| answer.expect("counted").value));
             }
             values
@@ -28,14 +28,14 @@ pub(crate) async fn concurrent_adds_hand_out_every_value_once(backend: &dyn Back
     values.sort_unstable();
     assert_eq!(values, (1..=800).collect::<Vec<_>>());
     let reading = read_one(&*backend.store(), &hot).await;
-    assert_eq!((reading.value, reading.id.revision), (800, 800));
+    assert_eq!((reading.value(), reading.id.revision), (800, 800));
     assert_ne!(reading.id.epoch, Epoch::NONE);
 }
 
 pub(crate) async fn items_of_a_batch_are_taken_in_order(backend: &dyn Backend) {
     let (a, b) = (topic("a"), topic("b"));
     let adds = [(&a, 1), (&b, 10), (&a, 2), (&a, -5), (&b, 7)].map(|(topic, by)| amount(topic, by));
-    let values = values(backend.store().add(adds.to_vec()).await);
+    let values = values(backend.store().write(adds.to_vec()).await);
     assert_eq!(values, [1, 10, 3, -2, 17]);
     assert_eq!(read_one(&*backend.store(), &a).await.id.revision, 3);
 }
@@ -44,16 +44,16 @@ pub(crate) async fn a_batch_of_ten_thousand_topics_is_answered_in_order(backend:
     let store = backend.store();
     let topics: Vec<_> = (0..10_000).map(|n| topic(&n.to_string())).collect();
     let adds = topics.iter().zip(1..).map(|(topic, by)| amount(topic, by)).collect();
-    assert_eq!(values(store.add(adds).await), (1..=10_000).collect::<Vec<_>>());
+    assert_eq!(values(store.write(adds).await), (1..=10_000).collect::<Vec<_>>());
     let readings = store.read(topics).await;
-    let read: Vec<_> = readings.into_iter().map(|reading| reading.expect("a reading").value).collect();
+    let read: Vec<_> = readings.into_iter().map(|reading| reading.expect("a reading").value()).collect();
     assert_eq!(read, (1..=10_000).collect::<Vec<_>>());
     assert_eq!(store.outbox_len().await.expect("a number"), 10_000);
 }
 
 pub(crate) async fn an_empty_batch_is_answered_with_nothing(backend: &dyn Backend) {
     let store = backend.store();
-    assert!(store.add(Vec::new()).await.is_empty());
+    assert!(store.write(Vec::new()).await.is_empty());
     assert!(store.read(Vec::new()).await.is_empty());
     assert!(store.claim(Vec::new(), ANY_TIME).await.is_empty());
     store.acknowledge(Vec::new()).await.expect("nothing to acknowledge");
@@ -66,12 +66,12 @@ pub(crate) async fn a_step_beyond_the_limit_changes_nothing(backend: &dyn Backen
         bump(&*store, &topic, limit).await;
         let before = read_one(&*store, &topic).await;
         let answers =
-            store.add(vec![amount(&topic, step), amount(&topic, -step), amount(&topic, step)]).await;
-        assert!(matches!(answers[0], Err(AddError::OutOfRange)), "{id}: {answers:?}");
+            store.write(vec![amount(&topic, step), amount(&topic, -step), amount(&topic, step)]).await;
+        assert!(matches!(answers[0], Err(WriteError::OutOfRange)), "{id}: {answers:?}");
         assert_eq!(answers[1].as_ref().expect("counted").value, limit - step);
         assert_eq!(answers[2].as_ref().expect("counted").value, limit);
         let after = read_one(&*store, &topic).await;
-        assert_eq!((after.value, after.id.revision), (limit, before.id.revision + 2));
+        assert_eq!((after.value(), after.id.revision), (limit, before.id.revision + 2));
     }
 }
 
@@ -79,10 +79,10 @@ pub(crate) async fn values_up_to_the_limit_are_exact(backend: &dyn Backend) {
     let (store, exact) = (backend.store(), topic("exact"));
     assert_eq!(bump(&*store, &exact, LIMIT - 2).await, LIMIT - 2);
     assert_eq!(bump(&*store, &exact, 1).await, LIMIT - 1);
-    assert_eq!(announcement(&*store, &exact, ANY_TIME).await.value, LIMIT - 1);
-    let claimed = add_one(&*store, Add { claim: Some(LONG), ..amount(&exact, 1) }).await.expect("counted");
-    assert_eq!((claimed.value, claimed.claimed.expect("a claim").value), (LIMIT, LIMIT));
-    assert_eq!(read_one(&*store, &exact).await.value, LIMIT);
+    assert_eq!(announcement(&*store, &exact, ANY_TIME).await.value(), LIMIT - 1);
+    let claimed = add_one(&*store, Write { claim: Some(LONG), ..amount(&exact, 1) }).await.expect("counted");
+    assert_eq!((claimed.value, claimed.claimed.expect("a claim").value()), (LIMIT, LIMIT));
+    assert_eq!(read_one(&*store, &exact).await.value(), LIMIT);
     assert_eq!(bump(&*store, &exact, -LIMIT).await, 0);
     let key = keyed(&exact, -LIMIT, "k");
     for replayed in [false, true] {
@@ -96,30 +96,29 @@ pub(crate) async fn a_combination_is_refused_when_one_value_on_its_way_is_out_of
 ) {
     let (store, near) = (backend.store(), topic("near"));
     bump(&*store, &near, LIMIT - 3).await;
-    let combined = |sum, lowest, highest| Add { sum, lowest, highest, changes: 2, ..amount(&near, 1) };
+    let combined = |total, lowest, highest| combination(&near, Sum { total, lowest, highest, changes: 2 });
     let before = read_one(&*store, &near).await;
     for refused in [combined(1, 1, 4), combined(-1, -1, 5), combined(4, 1, 4), combined(0, -LIMIT, LIMIT)] {
         let answer = add_one(&*store, refused.clone()).await;
-        assert!(matches!(answer, Err(AddError::OutOfRange)), "{refused:?}: {answer:?}");
+        assert!(matches!(answer, Err(WriteError::OutOfRange)), "{refused:?}: {answer:?}");
         assert_eq!(read_one(&*store, &near).await, before);
     }
     assert_eq!(add_one(&*store, combined(-1, -1, 3)).await.expect("counted").value, LIMIT - 4);
     assert_eq!(bump(&*store, &near, -LIMIT).await, -4);
     assert_eq!(bump(&*store, &near, 8 - LIMIT).await, 4 - LIMIT);
-    assert!(matches!(add_one(&*store, combined(1, -5, 1)).await, Err(AddError::OutOfRange)));
+    assert!(matches!(add_one(&*store, combined(1, -5, 1)).await, Err(WriteError::OutOfRange)));
     assert_eq!(add_one(&*store, combined(1, -4, 1)).await.expect("counted").value, 5 - LIMIT);
 }
 
 pub(crate) async fn a_refused_combination_leaves_no_trace_of_a_new_topic(backend: &dyn Backend) {
     let (store, new) = (backend.store(), topic("new"));
-    let combined = Add { sum: 1, lowest: -LIMIT, highest: 1, changes: 3, ..amount(&new, 1) };
-    let beyond = Add { sum: LIMIT + 1, lowest: 1, highest: LIMIT + 1, changes: 3, ..amount(&new, 1) };
-    let answers = store.add(vec![beyond, combined]).await;
-    assert!(matches!(answers[0], Err(AddError::OutOfRange)), "{answers:?}");
+    let combined = combination(&new, Sum { total: 1, lowest: -LIMIT, highest: 1, changes: 3 });
+    let beyond = combination(&new, Sum { total: LIMIT + 1, lowest: 1, highest: LIMIT + 1, changes: 3 });
+    let answers = store.write(vec![beyond, combined]).await;
+    assert!(matches!(answers[0], Err(WriteError::OutOfRange)), "{answers:?}");
     assert_eq!(answers[1].as_ref().expect("counted").value, 1);
-    let refused =
-        Add { topic: topic("other"), ..Add { sum: LIMIT + 1, highest: LIMIT + 1, ..amount(&new, 1) } };
-    assert!(matches!(add_one(&*store, refused).await, Err(AddError::OutOfRange)));
+    let refused = combination(&topic("other"), Sum { total: LIMIT + 1, highest: LIMIT + 1, ..Sum::from(1) });
+    assert!(matches!(add_one(&*store, refused).await, Err(WriteError::OutOfRange)));
     assert_eq!(read_one(&*store, &topic("other")).await, Reading::default());
     assert_eq!(store.outbox_len().await.expect("a number"), 1);
     assert_eq!(claim_one(&*store, &topic("other"), ANY_TIME).await, Claim::Nothing);
@@ -127,11 +126,11 @@ pub(crate) async fn a_refused_combination_leaves_no_trace_of_a_new_topic(backend
 
 pub(crate) async fn a_combination_grows_the_revision_by_its_changes(backend: &dyn Backend) {
     let (store, many) = (backend.store(), topic("many"));
-    let combined = Add { sum: 12, lowest: 5, highest: 12, changes: 3, ..amount(&many, 1) };
+    let combined = combination(&many, Sum { total: 12, lowest: 5, highest: 12, changes: 3 });
     for (value, revision) in [(12, 3), (24, 6)] {
         assert_eq!(add_one(&*store, combined.clone()).await.expect("counted").value, value);
         let reading = read_one(&*store, &many).await;
-        assert_eq!((reading.value, reading.id.revision), (value, revision));
+        assert_eq!((reading.value(), reading.id.revision), (value, revision));
         assert_ne!(reading.id.epoch, Epoch::NONE);
     }
 }
@@ -146,7 +145,7 @@ pub(crate) async fn a_replayed_key_gets_the_first_answer(backend: &dyn Backend) 
         assert_eq!((replay.value, replay.replayed), (5, true));
     }
     let reading = read_one(&*backend.store(), &once).await;
-    assert_eq!((reading.value, reading.id.revision), (6, 2));
+    assert_eq!((reading.value(), reading.id.revision), (6, 2));
 }
 
 pub(crate) async fn a_key_used_with_another_amount_is_refused(backend: &dyn Backend) {
@@ -154,9 +153,9 @@ pub(crate) async fn a_key_used_with_another_amount_is_refused(backend: &dyn Back
     add_one(&*store, keyed(&once, -5, "k")).await.expect("counted");
     for other in [5, 1, -LIMIT] {
         let answer = add_one(&*store, keyed(&once, other, "k")).await;
-        assert!(matches!(answer, Err(AddError::KeyReused(-5))), "{answer:?}");
+        assert!(matches!(answer, Err(WriteError::KeyReused(KeyUse::Add(-5)))), "{answer:?}");
     }
-    assert_eq!(read_one(&*store, &once).await.value, -5);
+    assert_eq!(read_one(&*store, &once).await.value(), -5);
 }
 
 pub(crate) async fn a_key_is_remembered_per_topic(backend: &dyn Backend) {
@@ -172,7 +171,7 @@ pub(crate) async fn a_key_is_remembered_per_topic(backend: &dyn Backend) {
 pub(crate) async fn a_refused_step_does_not_use_up_its_key(backend: &dyn Backend) {
     let (store, full) = (backend.store(), topic("full"));
     bump(&*store, &full, LIMIT).await;
-    assert!(matches!(add_one(&*store, keyed(&full, 1, "k")).await, Err(AddError::OutOfRange)));
+    assert!(matches!(add_one(&*store, keyed(&full, 1, "k")).await, Err(WriteError::OutOfRange)));
     bump(&*store, &full, -1).await;
     let added = add_one(&*store, keyed(&full, 1, "k")).await.expect("counted");
     assert_eq!((added.value, added.replayed), (LIMIT, false));
@@ -185,14 +184,14 @@ pub(crate) async fn concurrent_uses_of_a_key_count_once(backend: &dyn Backend) {
     let answers: Vec<_> = answers.into_iter().map(|answer| answer.expect("an answer")).collect();
     assert!(answers.iter().all(|added| added.value == 3), "{answers:?}");
     assert_eq!(answers.iter().filter(|added| !added.replayed).count(), 1, "{answers:?}");
-    assert_eq!(read_one(&*backend.store(), &once).await.value, 3);
+    assert_eq!(read_one(&*backend.store(), &once).await.value(), 3);
 }
 
 pub(crate) async fn keyed_and_plain_items_of_a_batch_keep_their_order(backend: &dyn Backend) {
     let a = topic("a");
     let adds =
         vec![amount(&a, 1), keyed(&a, 10, "k"), amount(&a, 2), keyed(&a, 10, "k"), keyed(&a, 100, "l")];
-    assert_eq!(values(backend.store().add(adds).await), [1, 11, 13, 11, 113]);
+    assert_eq!(values(backend.store().write(adds).await), [1, 11, 13, 11, 113]);
 }
 
 pub(crate) async fn a_store_that_lost_its_memory_starts_a_new_epoch(backend: &dyn Backend) {
@@ -207,6 +206,6 @@ pub(crate) async fn a_store_that_lost_its_memory_starts_a_new_epoch(backend: &dy
     assert_ne!(after.id.epoch, Epoch::NONE);
 }
 
-fn values(answers: Vec<Result<Added, AddError>>) -> Vec<i64> {
+fn values(answers: Vec<Result<Written, WriteError>>) -> Vec<i64> {
     answers.into_iter().map(|answer| answer.expect("counted").value).collect()
 }

@@ -1,6 +1,6 @@
 //! The end of claims: they are acknowledged, or their lease runs out.
 
-use livecounter::store::Add;
+use livecounter::store::Write;
 
 use super::*;
 
@@ -19,7 +19,7 @@ pub(crate) async fn an_unacknowledged_claim_is_announced_again_with_the_same_ids
     acknowledge(&*store, &lost, before.id).await;
     bump(&*store, &lost, 2).await;
     let first = announcement(&*store, &lost, terms(0, 100)).await;
-    assert_eq!((first.value, first.prev), (3, before.id));
+    assert_eq!((first.value(), first.prev), (3, before.id));
     let again = claimed_again(&*backend.store(), &lost).await;
     assert_eq!(again, first);
     // The second claim has a lease of its own.
@@ -32,7 +32,7 @@ pub(crate) async fn an_unacknowledged_claim_of_an_add_is_announced_again_with_th
     backend: &dyn Backend,
 ) {
     let (store, lost) = (backend.store(), topic("lost"));
-    let claiming = Add { claim: Some(Duration::from_millis(100)), ..amount(&lost, 7) };
+    let claiming = Write { claim: Some(Duration::from_millis(100)), ..amount(&lost, 7) };
     let first = add_one(&*store, claiming).await.expect("counted").claimed.expect("a claim");
     assert_eq!(first.prev, EventId::default());
     assert_eq!(claimed_again(&*backend.store(), &lost).await, first);
@@ -44,7 +44,7 @@ pub(crate) async fn a_newer_change_takes_the_place_of_an_unacknowledged_claim(ba
     let first = announcement(&*store, &lost, ANY_TIME).await;
     bump(&*store, &lost, 1).await;
     let second = announcement(&*store, &lost, terms(0, 50)).await;
-    assert_eq!((second.value, second.prev), (2, first.id));
+    assert_eq!((second.value(), second.prev), (2, first.id));
     // The first origin acknowledges late: the mark belongs to the second claim by now.
     acknowledge(&*store, &lost, first.id).await;
     assert_eq!(claimed_again(&*store, &lost).await, second);

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use livecounter::domain::LIMIT;
-use livecounter::store::{Add, AddError};
+use livecounter::store::{Body, Write, WriteError};
 
 use super::*;
 
@@ -23,7 +23,7 @@ pub(crate) async fn claims_form_a_chain(backend: &dyn Backend) {
         bump(&*store, &chain, by).await;
         let reading = read_one(&*store, &chain).await;
         let claimed = announcement(&*store, &chain, ANY_TIME).await;
-        assert_eq!(claimed, Announcement { value, id: reading.id, prev });
+        assert_eq!(claimed, Announcement { body: Body::Number(value), id: reading.id, prev });
         prev = claimed.id;
     }
 }
@@ -61,14 +61,14 @@ pub(crate) async fn a_shut_gate_makes_claimants_wait(backend: &dyn Backend) {
         Claim::Nothing => panic!("something is unpublished"),
     })
     .await;
-    assert_eq!((second.value, second.prev), (2, first.id));
+    assert_eq!((second.value(), second.prev), (2, first.id));
 }
 
 pub(crate) async fn a_zero_interval_leaves_the_gate_open(backend: &dyn Backend) {
     let (store, free) = (backend.store(), topic("free"));
     for value in 1..=3 {
         bump(&*store, &free, 1).await;
-        assert_eq!(announcement(&*store, &free, gate(0)).await.value, value);
+        assert_eq!(announcement(&*store, &free, gate(0)).await.value(), value);
     }
 }
 
@@ -82,17 +82,17 @@ pub(crate) async fn a_reading_tells_what_is_published(backend: &dyn Backend) {
     assert_eq!((published.id, published.published), (unpublished.id, unpublished.id));
     bump(&*store, &watched, 1).await;
     let behind = read_one(&*store, &watched).await;
-    assert_eq!((behind.value, behind.id.revision, behind.published), (2, 2, unpublished.id));
+    assert_eq!((behind.value(), behind.id.revision, behind.published), (2, 2, unpublished.id));
 }
 
 pub(crate) async fn claims_of_a_batch_are_answered_in_order(backend: &dyn Backend) {
     let store = backend.store();
     let topics: Vec<_> = (0..2500).map(|n| topic(&n.to_string())).collect();
     let changed = topics.iter().zip(1..).filter(|(_, n)| n % 2 == 0);
-    store.add(changed.map(|(topic, n)| amount(topic, n)).collect()).await;
+    store.write(changed.map(|(topic, n)| amount(topic, n)).collect()).await;
     for (claim, n) in store.claim(topics, ANY_TIME).await.into_iter().zip(1..) {
         match claim.expect("an answer") {
-            Claim::Announce(announcement) => assert_eq!((announcement.value, n % 2), (n, 0)),
+            Claim::Announce(announcement) => assert_eq!((announcement.value(), n % 2), (n, 0)),
             claim => assert_eq!((claim, n % 2), (Claim::Nothing, 1)),
         }
     }
@@ -100,13 +100,13 @@ pub(crate) async fn claims_of_a_batch_are_answered_in_order(backend: &dyn Backen
 
 pub(crate) async fn an_add_may_claim_its_own_change(backend: &dyn Backend) {
     let (store, own) = (backend.store(), topic("own"));
-    let claiming = Add { claim: Some(LONG), ..amount(&own, 5) };
+    let claiming = Write { claim: Some(LONG), ..amount(&own, 5) };
     let first = add_one(&*store, claiming.clone()).await.expect("counted").claimed.expect("a claim");
-    assert_eq!((first.value, first.id.revision, first.prev), (5, 1, EventId::default()));
+    assert_eq!((first.value(), first.id.revision, first.prev), (5, 1, EventId::default()));
     assert_eq!(claim_one(&*store, &own, ANY_TIME).await, Claim::Nothing);
     bump(&*store, &own, 1).await;
     let second = add_one(&*store, claiming).await.expect("counted").claimed.expect("a claim");
-    assert_eq!((second.value, second.id.revision, second.prev), (11, 3, first.id));
+    assert_eq!((second.value(), second.id.revision, second.prev), (11, 3, first.id));
     let reading = read_one(&*store, &own).await;
     assert_eq!((reading.id, reading.published), (second.id, second.id));
     acknowledge(&*store, &own, second.id).await;
@@ -115,7 +115,7 @@ pub(crate) async fn an_add_may_claim_its_own_change(backend: &dyn Backend) {
 
 pub(crate) async fn a_claim_inside_an_add_heeds_and_moves_no_gate(backend: &dyn Backend) {
     let (store, gated) = (backend.store(), topic("gated"));
-    let claiming = Add { claim: Some(LONG), ..amount(&gated, 1) };
+    let claiming = Write { claim: Some(LONG), ..amount(&gated, 1) };
     add_one(&*store, claiming.clone()).await.expect("counted").claimed.expect("a claim");
     bump(&*store, &gated, 1).await;
     announcement(&*store, &gated, gate(600_000)).await;
@@ -127,18 +127,21 @@ pub(crate) async fn a_claim_inside_an_add_heeds_and_moves_no_gate(backend: &dyn 
 
 pub(crate) async fn a_combination_may_claim_its_last_change(backend: &dyn Backend) {
     let (store, many) = (backend.store(), topic("many"));
-    let combined = Add { sum: 2, lowest: -1, highest: 3, changes: 3, claim: Some(LONG), ..amount(&many, 1) };
+    let combined = Write {
+        claim: Some(LONG),
+        ..combination(&many, Sum { total: 2, lowest: -1, highest: 3, changes: 3 })
+    };
     for (value, revision, prev) in [(2, 3, 0), (4, 6, 3)] {
         let claimed = add_one(&*store, combined.clone()).await.expect("counted").claimed.expect("a claim");
-        assert_eq!((claimed.value, claimed.id.revision, claimed.prev.revision), (value, revision, prev));
+        assert_eq!((claimed.value(), claimed.id.revision, claimed.prev.revision), (value, revision, prev));
     }
 }
 
 pub(crate) async fn a_replayed_key_claims_nothing(backend: &dyn Backend) {
     let (store, once) = (backend.store(), topic("once"));
-    let claiming = Add { claim: Some(LONG), ..keyed(&once, 5, "k") };
+    let claiming = Write { claim: Some(LONG), ..keyed(&once, 5, "k") };
     let first = add_one(&*store, claiming.clone()).await.expect("counted");
-    assert_eq!(first.claimed.expect("a claim").value, 5);
+    assert_eq!(first.claimed.expect("a claim").value(), 5);
     let replay = add_one(&*store, claiming).await.expect("replayed");
     assert_eq!((replay.value, replay.replayed, replay.claimed), (5, true, None));
 }
@@ -147,8 +150,8 @@ pub(crate) async fn a_refused_step_claims_nothing(backend: &dyn Backend) {
     let (store, full) = (backend.store(), topic("full"));
     bump(&*store, &full, LIMIT).await;
     let published = announcement(&*store, &full, ANY_TIME).await;
-    let refused = add_one(&*store, Add { claim: Some(LONG), ..amount(&full, 1) }).await;
-    assert!(matches!(refused, Err(AddError::OutOfRange)), "{refused:?}");
+    let refused = add_one(&*store, Write { claim: Some(LONG), ..amount(&full, 1) }).await;
+    assert!(matches!(refused, Err(WriteError::OutOfRange)), "{refused:?}");
     let reading = read_one(&*store, &full).await;
     assert_eq!((reading.id, reading.published), (published.id, published.id));
 }

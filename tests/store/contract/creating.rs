@@ -1,12 +1,14 @@
 //! New topics: the store says which are new, and creates none if the caller forbids it.
 
 use livecounter::domain::LIMIT;
-use livecounter::store::{Add, AddError, Reading};
+use livecounter::store::{Reading, Write, WriteError};
+
+use livecounter::store::KeyUse;
 
 use super::*;
 
-fn to_known(add: Add) -> Add {
-    Add { may_create: false, ..add }
+fn to_known(add: Write) -> Write {
+    Write { may_create: false, ..add }
 }
 
 /// Asserts that the topic has neither a value nor a mark.
@@ -18,7 +20,7 @@ async fn assert_is_not_there(store: &dyn Store, topic: &Topic) {
 
 pub(crate) async fn the_first_change_of_a_topic_creates_it_and_no_other(backend: &dyn Backend) {
     let (store, new) = (backend.store(), topic("new"));
-    let answers = store.add(vec![amount(&new, 1), amount(&new, -1), keyed(&new, 1, "k")]).await;
+    let answers = store.write(vec![amount(&new, 1), amount(&new, -1), keyed(&new, 1, "k")]).await;
     let created: Vec<_> = answers.into_iter().map(|answer| answer.expect("counted").created).collect();
     assert_eq!(created, [true, false, false]);
     assert!(!add_one(&*store, keyed(&new, 1, "k")).await.expect("replayed").created);
@@ -29,7 +31,7 @@ pub(crate) async fn the_first_change_of_a_topic_creates_it_and_no_other(backend:
 
 pub(crate) async fn every_way_to_add_tells_that_a_topic_is_new(backend: &dyn Backend) {
     let store = backend.store();
-    let claiming = |add| Add { claim: Some(LONG), ..add };
+    let claiming = |add| Write { claim: Some(LONG), ..add };
     for add in [
         amount(&topic("plain"), 7),
         keyed(&topic("keyed"), 7, "k"),
@@ -38,18 +40,18 @@ pub(crate) async fn every_way_to_add_tells_that_a_topic_is_new(backend: &dyn Bac
     ] {
         let first = add_one(&*store, add.clone()).await.expect("counted");
         assert_eq!((first.value, first.created), (7, true), "{add:?}");
-        assert_eq!(first.claimed.map(|claimed| claimed.value), add.claim.map(|_| 7), "{add:?}");
+        assert_eq!(first.claimed.map(|claimed| claimed.value()), add.claim.map(|_| 7), "{add:?}");
         assert!(!add_one(&*store, add.clone()).await.expect("counted").created, "{add:?}");
     }
 }
 
 pub(crate) async fn a_topic_that_must_not_be_new_is_not_created(backend: &dyn Backend) {
     let (store, new) = (backend.store(), topic("new"));
-    let claiming = Add { claim: Some(LONG), ..amount(&new, 1) };
-    let combined = Add { sum: 2, lowest: -1, highest: 3, changes: 3, ..amount(&new, 1) };
+    let claiming = Write { claim: Some(LONG), ..amount(&new, 1) };
+    let combined = combination(&new, Sum { total: 2, lowest: -1, highest: 3, changes: 3 });
     for add in [amount(&new, 1), amount(&new, 0), keyed(&new, 1, "k"), claiming, combined] {
         let answer = add_one(&*store, to_known(add.clone())).await;
-        assert!(matches!(answer, Err(AddError::WouldBeNew)), "{add:?}: {answer:?}");
+        assert!(matches!(answer, Err(WriteError::WouldBeNew)), "{add:?}: {answer:?}");
         assert_is_not_there(&*store, &new).await;
     }
     // The refused addition did not use up its key: the key is accepted with another amount.
@@ -64,7 +66,7 @@ pub(crate) async fn who_must_not_create_may_add_to_what_is_there(backend: &dyn B
         assert_eq!(add_one(&*store, to_known(add)).await.expect("counted").value, value);
     }
     let reused = add_one(&*store, to_known(keyed(&known, 4, "k"))).await;
-    assert!(matches!(reused, Err(AddError::KeyReused(3))), "{reused:?}");
+    assert!(matches!(reused, Err(WriteError::KeyReused(KeyUse::Add(3)))), "{reused:?}");
 }
 
 pub(crate) async fn each_item_of_a_batch_says_whether_it_may_create(backend: &dyn Backend) {
@@ -84,12 +86,12 @@ pub(crate) async fn each_item_of_a_batch_says_whether_it_may_create(backend: &dy
         amount(&topic("d"), 5),
     ];
     for adds in [plain, keyed] {
-        let answers = store.add(adds).await;
+        let answers = store.write(adds).await;
         let told: Vec<_> = answers
             .iter()
             .map(|answer| match answer {
                 Ok(added) => (added.value, added.created),
-                Err(AddError::WouldBeNew) => (0, false),
+                Err(WriteError::WouldBeNew) => (0, false),
                 Err(error) => panic!("{error}"),
             })
             .collect();
@@ -103,11 +105,11 @@ pub(crate) async fn topics_are_counted_once(backend: &dyn Backend) {
     assert_eq!(count().await, 0);
     let topics: Vec<_> = (0..300).map(|n| topic(&n.to_string())).collect();
     for _ in 0..2 {
-        store.add(topics.iter().map(|topic| amount(topic, 1)).collect()).await;
+        store.write(topics.iter().map(|topic| amount(topic, 1)).collect()).await;
         assert_eq!(count().await, 300);
     }
     add_one(&*store, keyed(&topic("keyed"), 1, "k")).await.expect("counted");
-    add_one(&*store, Add { claim: Some(LONG), ..amount(&topic("claimed"), 1) }).await.expect("counted");
+    add_one(&*store, Write { claim: Some(LONG), ..amount(&topic("claimed"), 1) }).await.expect("counted");
     assert!(add_one(&*store, to_known(amount(&topic("new"), 1))).await.is_err());
     assert!(add_one(&*store, amount(&topics[0], LIMIT)).await.is_err());
     let published = announcement(&*store, &topics[0], ANY_TIME).await;
@@ -119,10 +121,10 @@ pub(crate) async fn topics_are_counted_once(backend: &dyn Backend) {
 
 pub(crate) async fn a_refused_first_step_creates_nothing(backend: &dyn Backend) {
     let (store, new) = (backend.store(), topic("new"));
-    let beyond = Add { sum: 1, lowest: -LIMIT - 1, highest: 1, changes: 3, ..amount(&new, 1) };
+    let beyond = combination(&new, Sum { total: 1, lowest: -LIMIT - 1, highest: 1, changes: 3 });
     let refused = add_one(&*store, beyond).await;
-    assert!(matches!(refused, Err(AddError::OutOfRange)), "{refused:?}");
+    assert!(matches!(refused, Err(WriteError::OutOfRange)), "{refused:?}");
     let refused = add_one(&*store, to_known(amount(&new, 1))).await;
-    assert!(matches!(refused, Err(AddError::WouldBeNew)), "{refused:?}");
+    assert!(matches!(refused, Err(WriteError::WouldBeNew)), "{refused:?}");
     assert_is_not_there(&*store, &new).await;
 }

@@ -4,6 +4,7 @@ mod adding;
 mod announcing;
 mod claiming;
 mod creating;
+mod deleting;
 mod sweeping;
 
 use std::sync::Arc;
@@ -12,10 +13,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use livecounter::domain::{EventId, Topic};
 use livecounter::store::{
-    Add, AddError, Added, Announcement, Claim, ClaimTerms, LONGEST_LEASE, Reading, Store,
+    Announcement, Change, Claim, ClaimTerms, LONGEST_LEASE, Reading, Store, Sum, Write, WriteError, Written,
 };
 
-pub(crate) use {adding::*, announcing::*, claiming::*, creating::*, sweeping::*};
+pub(crate) use {adding::*, announcing::*, claiming::*, creating::*, deleting::*, sweeping::*};
 
 /// A store under test, with the servers that it needs.
 #[async_trait]
@@ -81,6 +82,19 @@ macro_rules! every_sentence {
             the_sweep_is_open_to_one_caller_per_pause,
             a_sweep_gives_at_most_its_limit,
             the_outbox_counts_marked_topics_once,
+            a_set_value_is_announced_like_an_addition,
+            a_set_value_creates_its_topic_if_it_may,
+            a_value_beyond_the_limit_is_not_set,
+            a_deletion_is_announced_as_a_change,
+            a_deletion_may_claim_itself,
+            deleting_what_is_not_there_changes_nothing,
+            a_topic_created_again_goes_on_with_the_next_revision,
+            who_must_not_create_does_not_bring_a_deleted_topic_back,
+            an_older_acknowledgement_leaves_a_topic_created_again_alone,
+            setting_and_deleting_with_a_key_happen_once,
+            a_key_is_not_for_another_kind_of_change,
+            deleted_topics_are_not_counted,
+            a_deletion_among_additions_is_one_step,
             a_store_in_order_answers_a_ping,
         }
     };
@@ -109,16 +123,28 @@ fn gate(interval_ms: u64) -> ClaimTerms {
 /// ClaimTerms without a gate, and with a lease that does not run out.
 const ANY_TIME: ClaimTerms = ClaimTerms { interval: Duration::ZERO, lease: LONG };
 
-fn amount(topic: &Topic, amount: i64) -> Add {
-    Add::single(topic.clone(), amount, None)
+fn amount(topic: &Topic, amount: i64) -> Write {
+    Write::add(topic.clone(), amount, None)
 }
 
-fn keyed(topic: &Topic, amount: i64, key: &str) -> Add {
-    Add::single(topic.clone(), amount, Some(key.parse().expect("a key")))
+fn combination(topic: &Topic, sum: Sum) -> Write {
+    Write::new(topic.clone(), Change::Add(sum))
 }
 
-async fn add_one(store: &dyn Store, add: Add) -> Result<Added, AddError> {
-    let mut answers = store.add(vec![add]).await;
+fn setting(topic: &Topic, value: i64) -> Write {
+    Write::new(topic.clone(), Change::Set(value))
+}
+
+fn deletion(topic: &Topic) -> Write {
+    Write::new(topic.clone(), Change::Delete)
+}
+
+fn keyed(topic: &Topic, amount: i64, key: &str) -> Write {
+    Write::add(topic.clone(), amount, Some(key.parse().expect("a key")))
+}
+
+async fn add_one(store: &dyn Store, add: Write) -> Result<Written, WriteError> {
+    let mut answers = store.write(vec![add]).await;
     assert_eq!(answers.len(), 1);
     answers.remove(0)
 }

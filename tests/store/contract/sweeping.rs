@@ -16,7 +16,7 @@ async fn overdue(store: &dyn Store, limit: usize, pause: Duration) -> Vec<Topic>
 /// Changes topics, and waits until a sweep returns them.
 async fn neglect(store: &dyn Store, count: usize) -> Vec<Topic> {
     let topics: Vec<_> = (0..count).map(|n| topic(&format!("neglected-{n}"))).collect();
-    store.add(topics.iter().map(|topic| amount(topic, 1)).collect()).await;
+    store.write(topics.iter().map(|topic| amount(topic, 1)).collect()).await;
     eventually("all to become overdue", async || {
         (overdue(store, count, AT_ONCE).await.len() == count).then_some(())
     })

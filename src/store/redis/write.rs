@@ -1,0 +1,148 @@
+//! Changes: one call of a script for all that wait, and what to do when the call gets no answer.
+
+use futures_util::future::join_all;
+use redis::{Cmd, RedisResult};
+
+use super::batch::{self, CHUNK};
+use super::keys::KeyWriter;
+use super::runner::ScriptRunner;
+use super::{reply, script};
+use crate::domain::{Epoch, LIMIT};
+use crate::store::{
+    Change, GRACE, KEY_LIFETIME, LONGEST_LEASE, StoreError, Write, WriteError, Written, bounds, random,
+};
+
+/// A change on its way to Redis.
+#[derive(Clone, Copy)]
+struct WriteItem<'a> {
+    write: &'a Write,
+    /// The index of its answer.
+    position: usize,
+    least: i64,
+    greatest: i64,
+    plain: bool,
+}
+
+/// Changes topics; the answers are in the order of `writes`.
+pub(super) async fn write(runner: &ScriptRunner, writes: &[Write]) -> Vec<Result<Written, WriteError>> {
+    let groups = runner.topology.groups(writes.iter().map(|write| &write.topic));
+    if let [group] = groups.as_slice() {
+        return write_group(runner, writes, group).await;
+    }
+    let answers = join_all(groups.iter().map(|group| write_group(runner, writes, group))).await;
+    batch::ungroup(&groups, answers)
+}
+
+/// Adds the items of `group`, all of which one call may touch; the answers are in the order of the group.
+async fn write_group(
+    runner: &ScriptRunner,
+    writes: &[Write],
+    group: &[usize],
+) -> Vec<Result<Written, WriteError>> {
+    let mut answers: Vec<_> = group.iter().map(|_| Err(WriteError::OutOfRange)).collect();
+    let mut items = Vec::with_capacity(group.len());
+    for (position, &index) in group.iter().enumerate() {
+        let write = &writes[index];
+        let (bounds, addition) = match write.change {
+            Change::Add(sum) => (bounds::of(&sum), true),
+            Change::Set(value) => (Some(-LIMIT..=LIMIT).filter(|range| range.contains(&value)), false),
+            Change::Delete => (Some(-LIMIT..=LIMIT), false),
+        };
+        if let Some(bounds) = bounds {
+            let alone = write.claim.is_none() && write.key.is_none();
+            let plain = addition && alone && bounds::are_trivial(&bounds);
+            items.push(WriteItem { write, position, least: *bounds.start(), greatest: *bounds.end(), plain });
+        }
+    }
+    for chunk in items.chunks(CHUNK) {
+        write_chunk(runner, chunk, &mut answers).await;
+    }
+    answers
+}
+
+async fn write_chunk(
+    runner: &ScriptRunner,
+    items: &[WriteItem<'_>],
+    answers: &mut [Result<Written, WriteError>],
+) {
+    let Err(error) = send(runner, items, answers).await else { return };
+    let failure = StoreError::new(error.clone());
+    for item in items {
+        answers[item.position] = Err(WriteError::Unavailable(failure.clone()));
+    }
+    // Redis may have applied the items or not. An item with a key can be sent again, as it is not applied twice.
+    let keyed: Vec<_> = items.iter().copied().filter(|item| item.write.key.is_some()).collect();
+    if !keyed.is_empty() && script::is_cut(&error) {
+        // If the second call fails as well, the answers of the first one stay.
+        let _ = send(runner, &keyed, answers).await;
+        for item in keyed {
+            if let Ok(added) = &mut answers[item.position] {
+                // The key was probably used by the first of the two calls: so the change still has to be announced.
+                added.replayed = false;
+            }
+        }
+    }
+}
+
+async fn send(
+    runner: &ScriptRunner,
+    items: &[WriteItem<'_>],
+    answers: &mut [Result<Written, WriteError>],
+) -> RedisResult<()> {
+    let Some(first) = items.first() else { return Ok(()) };
+    let epoch = random::epoch()?;
+    let keys = 2 * items.len() + items.iter().filter(|item| item.write.key.is_some()).count();
+    let plain = items.iter().all(|item| item.plain);
+    let script = if plain { &script::ADD_PLAIN } else { &script::WRITE };
+    let bucket = first.write.topic.bucket();
+    let reply =
+        runner.run_change(bucket, script, keys, |command| append(command, items, epoch, plain)).await?;
+    let replies = reply::items(reply, items.len())?;
+    for (item, reply) in items.iter().zip(&replies) {
+        answers[item.position] = reply::written(item.write.change, reply)?;
+    }
+    Ok(())
+}
+
+/// Which of the items may create their topics; empty if all of them may.
+fn creators(items: &[WriteItem<'_>]) -> String {
+    if items.iter().all(|item| item.write.may_create) {
+        return String::new();
+    }
+    items.iter().map(|item| if item.write.may_create { '1' } else { '0' }).collect()
+}
+
+/// Appends keys and arguments as `write.lua` lists them, or `add_plain.lua`.
+fn append(command: &mut Cmd, items: &[WriteItem<'_>], epoch: Epoch, plain: bool) {
+    let mut keys = KeyWriter::default();
+    for WriteItem { write, .. } in items {
+        keys.topic_and_outbox(command, &write.topic);
+        if let Some(key) = &write.key {
+            keys.record(command, &write.topic, key);
+        }
+    }
+    command.arg(epoch.get()).arg(GRACE.as_millis() as u64).arg(LONGEST_LEASE.as_millis() as u64);
+    command.arg(creators(items));
+    if plain && items.iter().all(|WriteItem { write, .. }| write.change == Change::Add(1.into())) {
+        return;
+    }
+    for WriteItem { write, least, greatest, .. } in items {
+        match write.change {
+            Change::Add(sum) => command.arg(sum.total).arg(sum.changes),
+            Change::Set(value) => command.arg(format!("={value}")).arg(1),
+            Change::Delete => command.arg("x").arg(1),
+        };
+        if plain {
+            continue;
+        }
+        command.arg(*least).arg(*greatest);
+        match write.claim {
+            Some(lease) => command.arg(lease.as_millis() as u64),
+            None => command.arg(""),
+        };
+        match write.key {
+            Some(_) => command.arg(KEY_LIFETIME.as_millis() as u64),
+            None => command.arg(""),
+        };
+    }
+}

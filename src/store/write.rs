@@ -1,0 +1,136 @@
+//! Changes of topics.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::claim::Announcement;
+use super::error::StoreError;
+use crate::domain::{IdempotencyKey, Topic};
+
+/// One change of one topic, as a store applies it in one atomic step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// The topic to change.
+    pub topic: Topic,
+    /// How to change it.
+    pub change: Change,
+    /// If given, the change is claimed in the same step with this lease, even if the gate is shut: an origin that publishes every
+    /// value must not lose one to another claimant. The gate stays as it is.
+    pub claim: Option<Duration>,
+    /// If given, the same key on the same topic is applied once within [`KEY_LIFETIME`](super::KEY_LIFETIME). A combination of
+    /// several amounts has no key.
+    pub key: Option<IdempotencyKey>,
+    /// Whether the topic may be new. If it may not, and would be, the answer is [`WriteError::WouldBeNew`]. A deletion never
+    /// creates a topic.
+    pub may_create: bool,
+}
+
+/// How a topic changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Adds amounts to its number. A topic that is not there counts as 0.
+    Add(Sum),
+    /// Sets its number. A number beyond ±[`LIMIT`](crate::domain::LIMIT) is [`WriteError::OutOfRange`].
+    Set(i64),
+    /// Deletes it. The deletion is announced like any other change. If there is no topic, nothing changes.
+    Delete,
+}
+
+/// Amounts that are added to one topic as one change. The amounts of several callers may be combined: then `total` is their sum,
+/// and `lowest`/`highest` the least and greatest running total on the way, so that the store can refuse a combination in which
+/// the value of some caller would be out of range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sum {
+    /// The change of the value.
+    pub total: i64,
+    /// The least running total; at most `total`, and `total` for a single amount.
+    pub lowest: i64,
+    /// The greatest running total; at least `total`, and `total` for a single amount.
+    pub highest: i64,
+    /// The number of amounts. The revision grows by this number.
+    pub changes: u32,
+}
+
+impl From<i64> for Sum {
+    /// A single amount.
+    fn from(amount: i64) -> Self {
+        Sum { total: amount, lowest: amount, highest: amount, changes: 1 }
+    }
+}
+
+impl Write {
+    /// Adds a single amount to a topic that may be new.
+    pub fn add(topic: Topic, amount: i64, key: Option<IdempotencyKey>) -> Self {
+        Write { key, ..Write::new(topic, Change::Add(amount.into())) }
+    }
+
+    /// Changes a topic that may be new.
+    pub fn new(topic: Topic, change: Change) -> Self {
+        Write { topic, change, claim: None, key: None, may_create: true }
+    }
+}
+
+/// The answer to a [`Write`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The value after the change, 0 after a deletion; of a replayed key, the value in the answer to its first use.
+    pub value: i64,
+    /// The key had been used before, by an earlier call, for the same change: nothing was changed.
+    pub replayed: bool,
+    /// There was no such topic before: there is one more now.
+    pub created: bool,
+    /// The topic was deleted: there is one less now. Of a replayed key, what the first use was answered.
+    pub removed: bool,
+    /// What to announce, if the [`Write`] asked for a claim and changed something. Its `id` is that of the last of the changes;
+    /// the changes before it have the revisions before.
+    pub claimed: Option<Announcement>,
+}
+
+/// Why a [`Write`] was not applied, or may not have been applied.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum WriteError {
+    /// A value on the way would leave ±(2^53-1); nothing was changed.
+    #[error("the value would leave ±9007199254740991")]
+    OutOfRange,
+    /// The idempotency key was used for another change; nothing was changed.
+    #[error("the idempotency key was used with {0}")]
+    KeyReused(KeyUse),
+    /// There is no such topic, and it must not be new; nothing was changed.
+    #[error("the topic would be new")]
+    WouldBeNew,
+    /// The store has not answered. The change may have been applied.
+    #[error(transparent)]
+    Unavailable(#[from] StoreError),
+}
+
+/// What an idempotency key was used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyUse {
+    /// To add this amount.
+    Add(i64),
+    /// To set this value.
+    Set(i64),
+    /// To delete the topic.
+    Delete,
+}
+
+impl KeyUse {
+    /// What a key is used for that comes with this change.
+    pub fn of(change: Change) -> Self {
+        match change {
+            Change::Add(sum) => KeyUse::Add(sum.total),
+            Change::Set(value) => KeyUse::Set(value),
+            Change::Delete => KeyUse::Delete,
+        }
+    }
+}
+
+impl fmt::Display for KeyUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeyUse::Add(amount) => write!(f, "the amount {amount}"),
+            KeyUse::Set(value) => write!(f, "the value {value}"),
+            KeyUse::Delete => f.write_str("a deletion"),
+        }
+    }
+}
