@@ -36,6 +36,16 @@ impl Topic {
         Topic::named(format_smolstr!("{COUNTER}{id}"))
     }
 
+    /// How the names of the topics of counters begin whose ids begin with `prefix`.
+    pub fn counter_prefix(prefix: &str) -> String {
+        [COUNTER, prefix].concat()
+    }
+
+    /// The id of the counter whose topic this is; `None` if it is the topic of something else.
+    pub fn counter_id(&self) -> Option<CounterId> {
+        self.name.strip_prefix(COUNTER)?.parse().ok()
+    }
+
     /// The name, under which stores keep the topic.
     pub fn name(&self) -> &str {
         &self.name
@@ -141,6 +151,8 @@ mod tests {
         assert_eq!(topic.name(), "counter-2");
         assert_eq!(topic.channel("eu-"), "eu-counter-2");
         assert_eq!(topic.surrogate_key(), "counter-2");
+        assert_eq!(topic.counter_id(), "2".parse().ok());
+        assert!(topic.name().starts_with(&Topic::counter_prefix("2")));
         assert_eq!(topic.stream_id(EventId::default()).to_string(), "2@0-0");
         assert_eq!(topic.name().parse(), Ok(topic));
     }

@@ -97,6 +97,17 @@ impl Live {
         self.store.topic_count().await
     }
 
+    /// The first `limit` topics whose names begin with `prefix` and follow on `after`, in the order of their names, with their states.
+    /// Those of counters begin with [`Topic::counter_prefix`].
+    pub async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&Topic>,
+        limit: usize,
+    ) -> Result<Vec<(Topic, Reading)>, StoreError> {
+        self.store.list(prefix, after, limit).await
+    }
+
     /// Whether the store answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.store.ping().await

@@ -53,6 +53,16 @@ pub trait Store: Send + Sync + 'static {
     /// How many topics there are. Callers ask at most once a second.
     async fn topic_count(&self) -> Result<u64, StoreError>;
 
+    /// The first `limit` topics whose names begin with `prefix` and follow on `after`, in the order of their names (by bytes), with
+    /// their states. A topic that is created or deleted meanwhile may be missing or not; all others are there once. Costs about
+    /// as much as a thousand additions, so it is not for every request.
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&Topic>,
+        limit: usize,
+    ) -> Result<Vec<(Topic, Reading)>, StoreError>;
+
     /// Whether the store answers.
     async fn ping(&self) -> Result<(), StoreError>;
 }

@@ -36,6 +36,11 @@ pub(super) fn schema() -> String {
     [PREFIXES[0].as_str(), "schema"].concat()
 }
 
+/// The key whose value is the version to which all topics are complete.
+pub(super) fn migrated() -> String {
+    [PREFIXES[0].as_str(), "migrated"].concat()
+}
+
 /// The key that only the migrating process holds.
 pub(super) fn migrating() -> String {
     [PREFIXES[0].as_str(), "migrating"].concat()
@@ -58,6 +63,9 @@ static PREFIXES: LazyLock<Vec<String>> =
 /// The rest of the keys of outbox parts.
 const OUTBOXES: [&str; OUTBOX_PARTS as usize] = ["o0", "o1", "o2", "o3", "o4", "o5", "o6", "o7"];
 
+/// The rest of the keys of the parts of names. The mark and the name of a topic are in parts of the same number.
+const NAMES: [&str; OUTBOX_PARTS as usize] = ["n0", "n1", "n2", "n3", "n4", "n5", "n6", "n7"];
+
 /// Appends keys to commands, in one buffer that it reuses.
 #[derive(Default)]
 pub(super) struct KeyWriter(String);
@@ -77,6 +85,11 @@ impl KeyWriter {
     /// One part of the outbox of a bucket.
     pub(super) fn outbox(&mut self, command: &mut Cmd, bucket: u16, part: u16) {
         self.write(command, bucket, &[OUTBOXES[usize::from(part)]]);
+    }
+
+    /// One part of the names of the topics in a bucket.
+    pub(super) fn names(&mut self, command: &mut Cmd, bucket: u16, part: u16) {
+        self.write(command, bucket, &[NAMES[usize::from(part)]]);
     }
 
     /// The number of topics in a bucket.

@@ -1,4 +1,9 @@
 //! Brings what an older version has written to the present version, while origins are running.
+//!
+//! Version 1 counted no topics, version 2 kept no names. Origins of version 2 may start beside origins of version 3: so the key
+//! `schema`, by which an origin refuses what a newer version has written, stays 2 for one release, and `migrated` says which
+//! version the topics were brought to. What an origin of an older version creates after that is completed by the next claim of a
+//! newer one, or by the next migration: one runs at each start of an origin that finds fewer names than topics.
 
 use std::time::Duration;
 
@@ -8,10 +13,12 @@ use super::batch::count_topics_by;
 use super::call::Call;
 use super::runner::ScriptRunner;
 use super::schema::{VERSION, newer, version};
-use super::topics::Walk;
-use super::{keys, script};
+use super::topics::{self, Walk};
+use super::{keys, names, script};
 use crate::store::StoreError;
 
+/// The version to which this program brings topics.
+const MIGRATED: u64 = 3;
 /// How long a migrating process may be silent before another process takes over from it.
 const SILENCE: Duration = Duration::from_secs(10);
 /// How often a waiting process asks whether the migration is complete.
@@ -24,13 +31,22 @@ pub(super) async fn migrate(runner: &ScriptRunner) -> Result<u64, StoreError> {
     loop {
         match version(&runner.topology).await.map_err(StoreError::new)? {
             Some(version) if version > VERSION => return Err(StoreError::new(newer(version))),
-            Some(VERSION) => return Ok(0),
+            Some(_) if is_complete(runner).await.map_err(StoreError::new)? => return Ok(0),
             _ if hold(runner, true).await.map_err(StoreError::new)? => {
                 return take_over(runner).await.map_err(StoreError::new);
             }
             _ => tokio::time::sleep(LOOK_EVERY).await,
         }
     }
+}
+
+/// Whether all topics are counted and named.
+async fn is_complete(runner: &ScriptRunner) -> RedisResult<bool> {
+    let mut command = redis::cmd("GET");
+    command.arg(keys::migrated());
+    let migrated = runner.topology.send(0, Call::of(&command)).await?;
+    let is_present = migrated == Value::BulkString(MIGRATED.to_string().into_bytes());
+    Ok(is_present && names::count(runner).await? >= topics::count(runner).await?)
 }
 
 async fn take_over(runner: &ScriptRunner) -> RedisResult<u64> {
@@ -41,6 +57,9 @@ async fn take_over(runner: &ScriptRunner) -> RedisResult<u64> {
         hold(runner, false).await?;
         tokio::time::sleep(STEP_PAUSE).await;
     }
+    let mut command = redis::cmd("SET");
+    command.arg(keys::migrated()).arg(MIGRATED);
+    runner.topology.send(0, Call::of(&command)).await?;
     let mut command = redis::cmd("SET");
     // NX: a newer version may have written its own version meanwhile, and that must stay.
     command.arg(keys::schema()).arg(VERSION).arg("NX");

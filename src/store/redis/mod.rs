@@ -10,9 +10,11 @@
 //! | `lc:{bN}:t:<topic>` | hash | the topic, see below; never expires |
 //! | `lc:{bN}:oM` | sorted set | part `M` of the outbox of the bucket: marked topics, scored by when the mark becomes overdue |
 //! | `lc:{bN}:topics` | string | how many topics the bucket has |
+//! | `lc:{bN}:nM` | sorted set | part `M` of the names of the bucket's topics, all with the score 0 |
 //! | `lc:{bN}:d:<topic>` | hash | the same of a topic whose deletion is acknowledged; expires after a minute |
 //! | `lc:{bN}:i:<topic>:<key>` | string | the first use of an idempotency key: the change as `write.lua` takes it, and the value; expires after its lifetime |
 //! | `lc:{b0}:schema` | string | the version of this schema, see [`schema`] |
+//! | `lc:{b0}:migrated` | string | the version to which all topics were complete at the last migration, see [`migration`] |
 //! | `lc:{b0}:migrating` | string | held by the one process that brings what an older version has written to this version |
 //! | `lc:{b0}:sweep` | string | until when the sweep is shut for all callers; if the node of `{b0}` does not answer in a Cluster, the same in another bucket |
 //!
@@ -24,7 +26,7 @@
 //! | `q` | revision claimed before `p`; 0 when there was none; `epoch-revision` when the epoch was another |
 //! | `a` | revision acknowledged last |
 //! | `s` `g` | when the topic was claimed last, and until when that claim has shut the gate |
-//! | `n` | 1 where the topic is counted in `topics` |
+//! | `n` | 2 if the topic is counted in `topics` and named in `nM`; 1 if it is only counted |
 //! | `d` | the revision of the deletion; the topic is deleted if it equals the revision |
 //! | `m` | the master, by its replication id, under which `e` was drawn |
 //!
@@ -43,6 +45,7 @@ mod cluster;
 mod connection;
 mod keys;
 mod migration;
+mod names;
 mod outbox;
 mod parameters;
 mod prune;
@@ -72,8 +75,8 @@ pub use url_error::ParseRedisUrlError;
 pub use wait::Wait;
 
 use super::{
-    Claim, ClaimTerms, GRACE, LONGEST_LEASE, Pruned, Reading, Store, StoreError, Write, WriteError, Written,
-    random,
+    Body, Claim, ClaimTerms, GRACE, LONGEST_LEASE, Pruned, Reading, Store, StoreError, Write, WriteError,
+    Written, random,
 };
 use crate::domain::{EventId, Topic};
 
@@ -166,6 +169,33 @@ impl Store for RedisStore {
 
     async fn topic_count(&self) -> Result<u64, StoreError> {
         topics::count(&self.0).await.map_err(StoreError::new)
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&Topic>,
+        limit: usize,
+    ) -> Result<Vec<(Topic, Reading)>, StoreError> {
+        let (mut after, mut listed) = (after.cloned(), Vec::new());
+        loop {
+            let missing = limit - listed.len();
+            let found =
+                names::after(&self.0, prefix, after.as_ref(), missing).await.map_err(StoreError::new)?;
+            let (is_end, last) = (found.len() < missing, found.last().cloned());
+            let readings = self.read(found.clone()).await;
+            for (topic, reading) in found.into_iter().zip(readings) {
+                // A topic that an older version has pruned, or that was deleted meanwhile, is not there.
+                let reading = reading?;
+                if reading.body != Body::Gone {
+                    listed.push((topic, reading));
+                }
+            }
+            if is_end || listed.len() >= limit {
+                return Ok(listed);
+            }
+            after = last;
+        }
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

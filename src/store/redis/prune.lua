@@ -15,9 +15,7 @@ for key = 1, #KEYS, 2 do
       pruned = pruned + 1
       if ARGV[2] == '1' then
         call('DEL', topic)
-        if state[7] then
-          pcall('DECR', count_of(topic, outbox))
-        end
+        discount(topic, outbox, state[7])
       end
     elseif not state[2] and ARGV[2] == '1' then
       -- The version before has written the topic without a time. It may have changed just now.

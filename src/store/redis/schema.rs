@@ -1,4 +1,4 @@
-//! The version of what is kept in Redis, and whether this program may work with it.
+//! The version of what is kept in Redis, and whether this program may work with it. It is that of the oldest program that may.
 //!
 //! Version 1 kept no version, counted no topics and, of some topics, kept no time of the last claim. Origins of both versions
 //! may work beside each other: a claim by a newer origin adds what the older ones leave out.
@@ -13,7 +13,7 @@ use super::call::Call;
 use super::topology::Topology;
 use super::{keys, reply};
 
-/// The version that this program writes.
+/// The newest version that this program knows.
 pub(super) const VERSION: u64 = 2;
 
 /// How long a node of a Cluster that did not answer is not asked again.

@@ -24,20 +24,29 @@ local function rest_of(topic, outbox)
   return string.sub(topic, 1, #outbox - 2) .. 'd:' .. name_of(topic, outbox)
 end
 
--- Counts a topic that is new. A failure, such as a missing right or a slot that moves to another node, must not end the script
--- before its other steps.
-local function count(topic, outbox)
-  if type(pcall('INCR', count_of(topic, outbox))) == 'number' then
-    call('HSET', topic, 'n', 1)
+-- The key of the part of the bucket's names in which the topic is: "lc:{bN}:nM" for "lc:{bN}:oM".
+local function names_of(outbox)
+  return string.sub(outbox, 1, #outbox - 2) .. 'n' .. string.sub(outbox, -1)
+end
+
+-- Counts a topic and adds its name to the names, unless `counted`, its field `n`, says that it is done. A failure, such as a missing
+-- right or a slot that moves to another node, must not end the script before its other steps.
+local function count(topic, outbox, counted)
+  if counted == '2' then
+    return
+  end
+  if counted or type(pcall('INCR', count_of(topic, outbox))) == 'number' then
+    pcall('ZADD', names_of(outbox), 0, name_of(topic, outbox))
+    call('HSET', topic, 'n', 2)
   end
 end
 
--- Takes back what `count` has done, if it has done it.
+-- Takes back what `count` has done.
 local function discount(topic, outbox, counted)
   if counted then
     pcall('DECR', count_of(topic, outbox))
-    call('HDEL', topic, 'n')
   end
+  pcall('ZREM', names_of(outbox), name_of(topic, outbox))
 end
 
 -- When a mark without a lease becomes overdue: a grace after now, or after the gate opens, since no origin can announce the
@@ -51,15 +60,13 @@ local function due(gate, shut, grace, longest)
   return text(now + grace)
 end
 
--- Completes a topic that an origin of the version before has written: such origins count no topics, and keep the value of the
--- last claim in `w`. If `w` stayed, they would announce that value with the id of this claim.
+-- Completes a topic that an origin of a version before has written: such origins keep no names, the oldest ones count no topics,
+-- and keep the value of the last claim in `w`. If `w` stayed, they would announce that value with the id of this claim.
 local function take_over(topic, outbox, counted, w)
   if w then
     pcall('HDEL', topic, 'w')
   end
-  if not counted then
-    count(topic, outbox)
-  end
+  count(topic, outbox, counted)
 end
 
 -- The replication id of this master. Without the right to ask for it, all masters count as the same one.

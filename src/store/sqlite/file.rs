@@ -104,16 +104,8 @@ impl StoreFile {
         let sql = "SELECT value, revision, epoch, published, previous, acknowledged, claimed, deleted, name \
                    FROM topic WHERE acknowledged < revision";
         let mut statement = self.connection.prepare(sql)?;
-        let rows = statement.query_map([], |row| Ok((row.get::<_, String>(8)?, state(row)?)))?;
-        let mut found = Vec::new();
-        for row in rows {
-            let (name, state) = row?;
-            // A name that is no topic's was written by another program, and no request can ask for it.
-            if let Ok(topic) = name.parse() {
-                found.push((topic, state));
-            }
-        }
-        Ok(found)
+        let rows = statement.query_map([], named_state)?;
+        named_topics(rows)
     }
 
     /// Some names of topics behind `last`, in order; with each, whether it was claimed last before `before` and has nothing left to
@@ -203,12 +195,48 @@ impl ReadOnlyFile {
     pub(super) fn load(&self, topic: &Topic) -> rusqlite::Result<Option<TopicState>> {
         load(&self.0, topic)
     }
+
+    /// The first topics whose names begin with `prefix` and follow on `after`, in the order of their names.
+    pub(super) fn list(
+        &self,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<(Topic, TopicState)>> {
+        // All characters of names come before this one.
+        let end = format!("{prefix}\u{7f}");
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let sql = "SELECT value, revision, epoch, published, previous, acknowledged, claimed, deleted, name FROM topic \
+                   WHERE name >= ?1 AND name > ?2 AND name < ?3 AND deleted = 0 ORDER BY name LIMIT ?4";
+        let mut statement = self.0.prepare_cached(sql)?;
+        let rows = statement.query_map(params![prefix, after, end, limit], named_state)?;
+        named_topics(rows)
+    }
 }
 
 fn load(connection: &Connection, topic: &Topic) -> rusqlite::Result<Option<TopicState>> {
     let sql = "SELECT value, revision, epoch, published, previous, acknowledged, claimed, deleted \
                FROM topic WHERE name = ?1";
     connection.prepare_cached(sql)?.query_row([topic.name()], state).optional()
+}
+
+/// The name in the column behind those of the state, and the state.
+fn named_state(row: &Row<'_>) -> rusqlite::Result<(String, TopicState)> {
+    Ok((row.get(8)?, state(row)?))
+}
+
+fn named_topics(
+    rows: impl Iterator<Item = rusqlite::Result<(String, TopicState)>>,
+) -> rusqlite::Result<Vec<(Topic, TopicState)>> {
+    let mut found = Vec::new();
+    for row in rows {
+        let (name, state) = row?;
+        // A name that is no topic's was written by another program, and no request can ask for it.
+        if let Ok(topic) = name.parse() {
+            found.push((topic, state));
+        }
+    }
+    Ok(found)
 }
 
 fn state(row: &Row<'_>) -> rusqlite::Result<TopicState> {

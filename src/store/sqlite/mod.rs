@@ -31,6 +31,7 @@ use committed_topics::CommittedTopics;
 use file::{ReadOnlyFile, StoreFile};
 pub use open::OpenError;
 pub use prune::prune;
+use topic::TopicState;
 use writer::{WriteCommand, Writer};
 
 use super::{Claim, ClaimTerms, Reading, Store, StoreError, Write, WriteError, Written};
@@ -44,7 +45,13 @@ pub struct SqliteStore {
 }
 
 type Readings = Vec<Result<Reading, StoreError>>;
-type ReadRequest = (Vec<Topic>, oneshot::Sender<Readings>);
+type Listed = Result<Vec<(Topic, Reading)>, StoreError>;
+
+/// A command for the thread that reads, with the sender of its answer.
+enum ReadRequest {
+    Read(Vec<Topic>, oneshot::Sender<Readings>),
+    List { prefix: String, after: String, limit: usize, answer: oneshot::Sender<Listed> },
+}
 
 impl SqliteStore {
     /// Opens the file, or creates it. Topics that were not acknowledged when it was closed are overdue at once.
@@ -59,9 +66,8 @@ impl SqliteStore {
 
         let (questions, asked) = channel::<ReadRequest>();
         let reader = spawn("store-read", move || {
-            for (topics, answer) in asked {
-                // The caller may have stopped waiting.
-                let _ = answer.send(topics.iter().map(|topic| read(&reading, topic)).collect());
+            for request in asked {
+                serve(&reading, request);
             }
         });
         let reader = reader.map_err(thread_failed)?;
@@ -87,7 +93,7 @@ impl SqliteStore {
         let count = topics.len();
         let (answer, answered) = oneshot::channel();
         if let Some((questions, _)) = &self.reader {
-            let _ = questions.send((topics, answer));
+            let _ = questions.send(ReadRequest::Read(topics, answer));
         }
         answered.await.unwrap_or_else(|_| {
             let error = StoreError::new("the reading thread has ended");
@@ -98,6 +104,20 @@ impl SqliteStore {
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name(name.to_owned()).spawn(work)
+}
+
+/// Answers a request. The caller may have stopped waiting, so a failure to send is ignored.
+fn serve(file: &ReadOnlyFile, request: ReadRequest) {
+    match request {
+        ReadRequest::Read(topics, answer) => {
+            let _ = answer.send(topics.iter().map(|topic| read(file, topic)).collect());
+        }
+        ReadRequest::List { prefix, after, limit, answer } => {
+            let listed = file.list(&prefix, &after, limit).map_err(StoreError::new);
+            let reading = |(topic, state): (Topic, TopicState)| (topic, state.reading());
+            let _ = answer.send(listed.map(|listed| listed.into_iter().map(reading).collect()));
+        }
+    }
 }
 
 fn read(file: &ReadOnlyFile, topic: &Topic) -> Result<Reading, StoreError> {
@@ -150,6 +170,15 @@ impl Store for SqliteStore {
 
     async fn topic_count(&self) -> Result<u64, StoreError> {
         Ok(self.committed.topic_count())
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&Topic>, limit: usize) -> Listed {
+        let after = after.map(Topic::name).unwrap_or_default().to_owned();
+        let (answer, answered) = oneshot::channel();
+        if let Some((questions, _)) = &self.reader {
+            let _ = questions.send(ReadRequest::List { prefix: prefix.to_owned(), after, limit, answer });
+        }
+        answered.await.unwrap_or_else(|_| Err(StoreError::new("the reading thread has ended")))
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

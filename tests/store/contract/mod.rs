@@ -5,6 +5,7 @@ mod announcing;
 mod claiming;
 mod creating;
 mod deleting;
+mod listing;
 mod sweeping;
 
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use livecounter::store::{
     Announcement, Change, Claim, ClaimTerms, LONGEST_LEASE, Reading, Store, Sum, Write, WriteError, Written,
 };
 
-pub(crate) use {adding::*, announcing::*, claiming::*, creating::*, deleting::*, sweeping::*};
+pub(crate) use {adding::*, announcing::*, claiming::*, creating::*, deleting::*, listing::*, sweeping::*};
 
 /// A store under test, with the servers that it needs.
 #[async_trait]
@@ -95,6 +96,9 @@ macro_rules! every_sentence {
             a_key_is_not_for_another_kind_of_change,
             deleted_topics_are_not_counted,
             a_deletion_among_additions_is_one_step,
+            topics_are_listed_in_the_order_of_their_names,
+            pages_of_a_list_have_each_topic_once,
+            a_deleted_topic_is_not_listed,
             a_store_in_order_answers_a_ping,
         }
     };
