@@ -119,8 +119,7 @@ mod tests {
         let nothing = denied(&Presented::Nothing);
         assert_eq!(
             nothing.to_string(),
-            "this needs a key or a ticket with the scope manage:counters/1/ (Authorization: Bearer, X-Ocean-Key, ?_key= \
-             or ?_ticket=)"
+            "this needs a key or a ticket with the scope manage:counters/1/ (Authorization: Bearer, X-Ocean-Key, or _key or _ticket in the query)"
         );
         assert_eq!(nothing.challenge(), "Bearer realm=\"livecounter\", scope=\"manage:counters/1/\"");
         let cut = &owner.expose()[..40];

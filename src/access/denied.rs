@@ -3,7 +3,7 @@
 use super::needed::Needed;
 
 /// Where a key or a ticket belongs.
-const PLACES: &str = "Authorization: Bearer, X-Ocean-Key, ?_key= or ?_ticket=";
+const PLACES: &str = "Authorization: Bearer, X-Ocean-Key, or _key or _ticket in the query";
 
 /// Why a request is not done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -25,7 +25,7 @@ pub enum Presented<'a> {
 /// A request presents two different keys or tickets, so what it may do would depend on which one is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the request has several different keys or tickets: send one, as Authorization: Bearer, X-Ocean-Key, ?_key= or ?_ticket="
+    "the request has several different keys or tickets: send one, as Authorization: Bearer, X-Ocean-Key, or _key or _ticket in the query"
 )]
 pub struct SeveralCredentials;
 

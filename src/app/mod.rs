@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::access::{Access, AccessOptions};
+use crate::access::Access;
 use crate::announcer::{Announcer, Outlets, Running};
 use crate::http::{CacheTerms, HomePage, Metrics, SharedContext};
 use crate::hub::Hub;
@@ -42,6 +42,7 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 pub struct App {
     servers: Servers,
     mode: String,
+    access: Arc<Access>,
     hub: Option<Arc<Hub>>,
     announcer: Running,
     store: StoreSource,
@@ -74,6 +75,7 @@ impl App {
         let announcer = running.announcer().clone();
         warn_of_missing_limits(settings, sockets.address());
         let limits = start_limits(settings);
+        let access = Arc::new(Access::new(settings.access.clone()));
         let shared = Arc::new(SharedContext {
             metrics: Metrics::new(
                 announcer.clone(),
@@ -89,12 +91,12 @@ impl App {
             home: HomePage::new(settings.counters_known.as_deref()),
             known: settings.counters_known.clone().map(|ids| ids.into_iter().collect()),
             streams: Arc::new(Semaphore::new(parts.capacity.streams)),
-            access: Arc::new(Access::new(AccessOptions::default())),
+            access: Arc::clone(&access),
             limits,
         });
         let worker = WorkerFactory { store: store.clone(), announcer, hub: hub.clone(), shared };
         let servers = sockets.serve(worker, ServerOptions::of(settings, parts.capacity))?;
-        Ok(App { servers, mode, hub, announcer: running, store })
+        Ok(App { servers, mode, access, hub, announcer: running, store })
     }
 
     /// Where the service listens; the system has chosen the port if the settings say 0.
@@ -110,6 +112,11 @@ impl App {
     /// How the service runs: where the counters are, who holds streams, whether a cache is purged. Without secrets.
     pub fn mode(&self) -> &str {
         &self.mode
+    }
+
+    /// Who may do what; its keys can be replaced while the service runs.
+    pub fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.access)
     }
 
     /// The handle that stops the service from elsewhere; see [`Stop::now`].

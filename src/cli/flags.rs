@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::usage::UsageError;
 
 /// Where settings come from, besides the environment.
-#[derive(clap::Args, Debug, Default, PartialEq, Eq)]
+#[derive(clap::Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Flags {
     /// A TOML file with settings
     #[arg(long, value_name = "FILE")]

@@ -3,9 +3,12 @@
 mod check;
 mod completions;
 mod flags;
+mod key;
 mod prune;
+mod reload;
 mod serve;
 mod task;
+mod ticket;
 mod usage;
 
 use std::ffi::OsString;
@@ -16,8 +19,10 @@ use clap::{CommandFactory, Parser, Subcommand};
 use check::Check;
 use completions::Completions;
 use flags::Flags;
+use key::Key;
 use prune::Prune;
 use serve::Serve;
+use ticket::Ticket;
 use usage::UsageError;
 
 /// What `--help` prints behind the commands and the options.
@@ -44,6 +49,8 @@ enum Command {
     Serve(Serve),
     Check(Check),
     Prune(Prune),
+    Key(Key),
+    Ticket(Ticket),
     Completions(Completions),
 }
 
@@ -54,7 +61,8 @@ impl Command {
             Command::Serve(serve) => Some(&mut serve.flags),
             Command::Check(check) => Some(&mut check.flags),
             Command::Prune(prune) => Some(&mut prune.flags),
-            Command::Completions(_) => None,
+            Command::Ticket(ticket) => Some(&mut ticket.flags),
+            Command::Key(_) | Command::Completions(_) => None,
         }
     }
 }
@@ -74,6 +82,8 @@ pub(crate) fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Invocation::Run(Command::Serve(serve))) => serve.run(),
         Ok(Invocation::Run(Command::Check(check))) => check.run(),
         Ok(Invocation::Run(Command::Prune(prune))) => prune.run(),
+        Ok(Invocation::Run(Command::Key(key))) => key.run(),
+        Ok(Invocation::Run(Command::Ticket(ticket))) => ticket.run(),
         Ok(Invocation::Run(Command::Completions(completions))) => completions.run(&mut Line::command()),
         Ok(Invocation::Print(text)) => {
             task::print(&text);
@@ -191,6 +201,18 @@ mod tests {
             (&["prune", "--yes=1"], "--yes takes no value."),
             (&["completions", "bsh"], "there is no SHELL \"bsh\"; did you mean bash?"),
             (&["completions"], "completions needs SHELL."),
+            (&["key"], "key needs a command of its own: see its --help."),
+            (&["key", "new", "shop"], "key needs --scope SCOPE."),
+            (
+                &["key", "new", "shop", "--scope", "wirte:"],
+                "invalid value 'wirte:' for '--scope <SCOPE>': there is no scope \"wirte:\"; there are read:, write: and \
+                 manage: with a prefix behind them, sql and admin; did you mean write?",
+            ),
+            (&["ticket"], "ticket needs --scope SCOPE."),
+            (
+                &["ticket", "--scope=read:", "--for=2h"],
+                "invalid value '2h' for '--for <TIME>': must be whole seconds from 1s to 1h, such as 10m.",
+            ),
             (&["--config=a", "completions", "zsh"], "this command takes neither --config nor --listen."),
         ] {
             assert_eq!(parsed(words), Err(format!("{expected} See livecounter --help")), "{words:?}");

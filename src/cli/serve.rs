@@ -7,6 +7,7 @@ use livecounter::settings::Settings;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::flags::Flags;
+use super::reload::reload_keys;
 use super::task::with_settings;
 
 /// Run the service; the default
@@ -18,14 +19,19 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> ExitCode {
-        with_settings(&self.flags, async |settings| serve(&settings).await)
+        with_settings(&self.flags, async |settings| serve(&settings, &self.flags).await)
     }
 }
 
-async fn serve(settings: &Settings) -> anyhow::Result<()> {
+async fn serve(settings: &Settings, flags: &Flags) -> anyhow::Result<()> {
     let app = App::build(settings)?;
     // The signals are handled before the log says that the service runs: its reader may send one at once.
     let signals = Signals::new()?;
+    // Without a file there is nothing to read again, and SIGHUP ends the process, as it does when a terminal closes.
+    if flags.config.is_some() {
+        let hangup = signal(SignalKind::hangup())?;
+        actix_web::rt::spawn(reload_keys(hangup, flags.clone(), app.access()));
+    }
     let (address, mode, version) = (app.address(), app.mode(), env!("CARGO_PKG_VERSION"));
     tracing::info!(%address, version, "serving http://{address}/: {mode}; version {version}");
     if let Some(address) = app.ops_address() {

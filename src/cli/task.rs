@@ -16,10 +16,7 @@ pub(super) fn with_settings(
     flags: &Flags,
     task: impl AsyncFnOnce(Settings) -> anyhow::Result<()>,
 ) -> ExitCode {
-    let settings = environment(std::env::vars_os()).and_then(|environment| {
-        Settings::load(flags.config.as_deref(), environment, flags.listen.as_deref())
-    });
-    let settings = match settings {
+    let settings = match load(flags) {
         Ok(settings) => settings,
         Err(error) => return refuse(&error.to_string()),
     };
@@ -29,12 +26,15 @@ pub(super) fn with_settings(
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => match error.downcast_ref::<StartError>() {
             Some(StartError::Settings(SettingsError { .. })) => refuse(&error.to_string()),
-            _ => {
-                let _ = writeln!(std::io::stderr(), "livecounter: {error:#}");
-                ExitCode::FAILURE
-            }
+            _ => fail(&format!("{error:#}")),
         },
     }
+}
+
+/// Loads the settings from the file, the environment and the flags.
+pub(super) fn load(flags: &Flags) -> Result<Settings, SettingsError> {
+    let environment = environment(std::env::vars_os())?;
+    Settings::load(flags.config.as_deref(), environment, flags.listen.as_deref())
 }
 
 /// Each connection is an open file. Many systems let a program open 1,024 files until it asks for more.
@@ -50,6 +50,12 @@ fn raise_open_files() {
 pub(super) fn print(text: &str) {
     // A closed standard output is no failure of the program: its reader has what it wanted.
     let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// Writes one line to standard error and returns the exit status of what failed.
+pub(super) fn fail(problem: &str) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "livecounter: {problem}");
+    ExitCode::FAILURE
 }
 
 /// Writes one line to standard error and returns the exit status of words and settings that cannot be used.

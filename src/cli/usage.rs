@@ -34,12 +34,16 @@ impl UsageError {
                 let kind = argument.concat();
                 unknown(kind.trim_matches(['<', '>']), &value.concat(), &context(ContextKind::ValidValue))
             }
+            ErrorKind::MissingSubcommand => {
+                format!("{} needs a command of its own: see its --help.", command_of(words, line))
+            }
             ErrorKind::TooManyValues => format!("{} takes no value.", names(&argument).concat()),
             ErrorKind::InvalidUtf8 => "a word is not UTF-8 text.".to_owned(),
             _ => {
                 let text = error.to_string();
                 let first = text.lines().next().unwrap_or_default();
-                format!("{}.", first.trim_start_matches("error: "))
+                let first = first.trim_start_matches("error: ");
+                if first.ends_with('?') { first.to_owned() } else { format!("{first}.") }
             }
         })
     }

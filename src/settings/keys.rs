@@ -26,6 +26,9 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("cache.stale_if_error", "1d"),
     ("counters.known", ""),
     ("access.amounts", "-1000..1000"),
+    ("access.ticket_key", ""),
+    ("access.write", "anyone"),
+    ("keys", ""),
     ("limits.new_topics", ""),
     ("limits.streams", ""),
     ("limits.topics", ""),
@@ -36,7 +39,7 @@ pub(super) const KEYS: &[(&str, &str)] = &[
 ];
 
 /// The keys whose value may be a list.
-pub(super) const LIST_KEYS: [&str; 2] = ["counters.known", "trusted_proxies"];
+pub(super) const LIST_KEYS: [&str; 4] = ["access.write", "counters.known", "keys", "trusted_proxies"];
 
 /// Names that operators already know. They stand for a key unless `LIVECOUNTER__…` sets it too.
 pub(super) const KNOWN_NAMES: [(&str, &str); 5] = [

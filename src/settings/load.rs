@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use super::Settings;
+use super::access::access;
 use super::check::check;
 use super::error::SettingsError;
 use super::sources::Sources;
@@ -61,6 +62,8 @@ impl Settings {
             cache_max_age: texts.duration("cache.max_age")?,
             cache_stale_if_error: texts.duration("cache.stale_if_error")?,
             counters_known: texts.counter_ids("counters.known")?,
+            access: access(&texts)?,
+            access_ticket_key: texts.secret("access.ticket_key"),
             limits: limits(&texts)?,
             log_format: texts.parse("log.format", "must be text or json")?,
             ops_listen: texts.parse_optional("ops.listen", ADDRESS)?,

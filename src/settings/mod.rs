@@ -1,6 +1,7 @@
 //! The settings: defaults, then the file, then the environment, then the flags. Each setting is parsed once, here. A setting that
 //! cannot be used is refused with one line that names its key and where it was found.
 
+mod access;
 mod check;
 mod environment;
 mod error;
@@ -17,6 +18,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::access::AccessOptions;
 use crate::domain::CounterId;
 use crate::limits;
 use sources::Sources;
@@ -50,6 +52,8 @@ pub struct Settings {
     pub cache_max_age: Duration,
     pub cache_stale_if_error: Duration,
     pub counters_known: Option<Vec<CounterId>>,
+    pub access: AccessOptions,
+    pub access_ticket_key: Option<Secret>,
     pub limits: limits::Options,
     pub log_format: LogFormat,
     pub ops_listen: Option<SocketAddr>,

@@ -46,6 +46,11 @@ impl Texts {
         }
     }
 
+    /// What the key is set to, of whatever kind; `None` if it is not set.
+    pub(super) fn value(&self, key: &str) -> Option<&Value> {
+        self.0.get(key)
+    }
+
     /// A text that must not be seen.
     pub(super) fn secret(&self, key: &str) -> Option<Secret> {
         self.get(key).map(Secret::from)
@@ -80,7 +85,7 @@ impl Texts {
     }
 
     /// The items of a list in the file, or of a text with commas or spaces; `None` if the key is not set.
-    fn list(&self, key: &str) -> Result<Option<Vec<String>>, SettingsError> {
+    pub(super) fn list(&self, key: &str) -> Result<Option<Vec<String>>, SettingsError> {
         let Some(value) = self.0.get(key) else { return Ok(None) };
         let not_texts = || SettingsError::new(key, "must be a list of texts");
         if let Ok(list) = value.clone().into_array() {

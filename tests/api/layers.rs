@@ -18,7 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("hub", &["domain"]),
     ("store", &["domain", "nearest"]),
     ("limits", &["domain"]),
-    ("settings", &["domain", "limits", "nearest"]),
+    ("settings", &["access", "domain", "jwt", "limits", "nearest"]),
     ("telemetry", &["settings"]),
     ("announcer", &["domain", "fastly", "grip", "hub", "log", "sse", "store"]),
     ("live", &["announcer", "domain", "store"]),
@@ -44,7 +44,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    ("cli", &["app", "nearest", "settings", "telemetry"]),
+    ("cli", &["access", "app", "jwt", "nearest", "settings", "telemetry"]),
     ("main", &["cli"]),
     ("test_server", &[]),
 ];

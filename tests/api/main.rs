@@ -4,6 +4,8 @@
 mod support;
 
 mod accept;
+mod access;
+mod access_commands;
 mod announcements;
 mod assets;
 mod backlog;

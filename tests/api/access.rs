@@ -1,0 +1,221 @@
+//! Who may write: keys and tickets, where they are put, what is answered without them, and that they are told to nobody.
+
+use std::time::Duration;
+
+use livecounter::access::{NewSecret, Scope, new_ticket};
+use livecounter::jwt::SigningKey;
+use reqwest::{RequestBuilder, Response};
+use serde_json::{Value, json};
+
+use crate::grip::GRIP_URL;
+use crate::limits::refused;
+use crate::support::app::TestApp;
+use crate::support::http::{Ask, client, header};
+use crate::support::redis::RedisServer;
+
+const TICKET_KEY: &str = "a-secret-of-18-byt";
+
+fn secret() -> NewSecret {
+    NewSecret::generate().expect("random numbers")
+}
+
+/// The table of a key, as it stands in the file and in `LIVECOUNTER__KEYS`.
+fn table(name: &str, secret: &NewSecret, scopes: &str) -> String {
+    let (id, digest) = (secret.id(), secret.sha256());
+    format!("[[keys]]\nname = \"{name}\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = {scopes}\n")
+}
+
+fn ticket(scope: &str) -> String {
+    let key: SigningKey = TICKET_KEY.parse().expect("a key");
+    let scopes: [Scope; 1] = [scope.parse().expect("a scope")];
+    new_ticket(&key, &scopes, Duration::from_secs(60)).expect("a ticket")
+}
+
+/// The status, and the text or the detail of the problem.
+async fn told(request: RequestBuilder) -> (u16, String) {
+    told_in(request.answer().await).await
+}
+
+async fn told_in(answer: Response) -> (u16, String) {
+    let status = answer.status().as_u16();
+    let text = answer.text().await.expect("a text");
+    let detail =
+        serde_json::from_str::<Value>(&text).ok().and_then(|it| Some(it.get("detail")?.as_str()?.to_owned()));
+    (status, detail.unwrap_or(text))
+}
+
+/// Writing needs a key, but for one prefix; all the places where a key and a ticket may stand.
+async fn a_key_is_needed(environment: &[(&str, &str)]) {
+    let (shop, other) = (secret(), secret());
+    let keys = format!(
+        "{}{}",
+        table("shop", &shop, r#"["write:counters/shop-"]"#),
+        table("other", &other, r#"["manage:counters/2/", "read:"]"#)
+    );
+    let mut environment = environment.to_vec();
+    environment.extend([
+        ("LIVECOUNTER__ACCESS__WRITE", "key anyone:counters/public-"),
+        ("LIVECOUNTER__ACCESS__TICKET_KEY", TICKET_KEY),
+        ("LIVECOUNTER__KEYS", &keys),
+    ]);
+    let app = TestApp::with(&environment).await;
+    let url = app.counter("shop-1");
+    let post = |query: &str| client().post(format!("{url}{query}"));
+    let good = shop.expose();
+    for (request, expected) in [
+        (post("").bearer_auth(good), "1\n"),
+        (post("").header("authorization", format!("bearer {good}")), "2\n"),
+        (post("").header("x-ocean-key", good), "3\n"),
+        (post(&format!("?_key={good}")), "4\n"),
+        (post(&format!("?by=5&_key={good}")), "9\n"),
+        (post("").bearer_auth(ticket("write:counters/shop-1/")), "10\n"),
+        (post(&format!("?_ticket={}", ticket("manage:"))), "11\n"),
+        // A key that may write may add any amount.
+        (post("?by=1000000").bearer_auth(good), "1000011\n"),
+        (post("").basic_auth("a", Some("b")).header("x-ocean-key", good), "1000012\n"),
+    ] {
+        assert_eq!(told(request).await, (200, expected.to_owned()));
+    }
+    let needed = "the scope write:counters/shop-1/";
+    let places = "(Authorization: Bearer, X-Ocean-Key, or _key or _ticket in the query)";
+    let missing = format!("this needs a key or a ticket with {needed} {places}");
+    let unknown = format!("the key is not known here; this needs one with {needed}");
+    let mut wrong_id = good.to_owned();
+    wrong_id.replace_range(3..11, other.id());
+    let cut = &good[..good.len() - 1];
+    for (request, status, expected) in [
+        (post(""), 401, &missing),
+        (post("").basic_auth("a", Some("b")), 401, &missing),
+        (post("").bearer_auth(&wrong_id), 401, &unknown),
+        (post("").bearer_auth(cut), 401, &unknown),
+        (post("").bearer_auth("x".repeat(5_000)), 401, &unknown),
+        (post("").bearer_auth(""), 401, &unknown),
+        (post("").header("x-ocean-key", "caf\u{e9}"), 401, &unknown),
+        (post("?_key="), 401, &unknown),
+        (post("?_key=%00"), 401, &unknown),
+        (post("").bearer_auth(other.expose()), 403, &format!("the key other does not have {needed}")),
+        (post("").bearer_auth(ticket("read:")), 403, &format!("the ticket does not have {needed}")),
+        (
+            post("").bearer_auth(format!("{}x", ticket("admin"))),
+            401,
+            &format!(
+                "the ticket is not signed with access.ticket_key, or is no JWT with exp and a list of scopes; this needs \
+                 one with {needed}"
+            ),
+        ),
+        (
+            post(&format!("?_key={good}")).bearer_auth(other.expose()),
+            400,
+            &"the request has several different keys or tickets: send one, as Authorization: Bearer, X-Ocean-Key, or _key or _ticket in the query"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(told(request).await, (status, expected.clone()));
+    }
+    // Reading stays public, and so does what a rule opens.
+    assert_eq!(told(client().get(&url)).await, (200, "1000012\n".to_owned()));
+    assert_eq!(told(client().post(app.counter("public-1"))).await, (200, "1\n".to_owned()));
+    assert_eq!(
+        told(client().post(app.counter("2")).bearer_auth(other.expose())).await,
+        (200, "1\n".to_owned())
+    );
+    assert_eq!(refused(&app, "access").await, Some(12.0));
+}
+
+#[tokio::test]
+async fn where_a_key_is_needed_401_and_403_name_the_scope_in_one_process() {
+    a_key_is_needed(&[]).await;
+}
+
+#[tokio::test]
+async fn where_a_key_is_needed_401_and_403_name_the_scope_behind_redis() {
+    let redis = RedisServer::start();
+    let url = redis.url();
+    a_key_is_needed(&[("REDIS_URL", &url), ("GRIP_URL", GRIP_URL)]).await;
+}
+
+#[tokio::test]
+async fn a_refusal_is_a_problem_with_a_challenge_that_pages_may_read() {
+    let app = TestApp::with(&[("LIVECOUNTER__ACCESS__WRITE", "key")]).await;
+    let answer = client().post(app.counter("1")).header("origin", "https://page.example").answer().await;
+    assert_eq!(header(&answer, "content-type"), "application/problem+json");
+    assert_eq!(header(&answer, "cache-control"), "no-store");
+    assert_eq!(header(&answer, "access-control-allow-origin"), "https://page.example");
+    assert_eq!(
+        header(&answer, "www-authenticate"),
+        "Bearer realm=\"livecounter\", scope=\"write:counters/1/\""
+    );
+    let problem: Value = answer.json().await.expect("JSON");
+    assert_eq!(
+        (&problem["type"], &problem["title"], &problem["status"]),
+        (&json!("urn:livecounter:problem:unauthorized"), &json!("Unauthorized"), &json!(401))
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_never_tells_whether_a_counter_exists() {
+    let key = secret();
+    let app = TestApp::with(&[
+        ("LIVECOUNTER__ACCESS__WRITE", "key"),
+        ("LIVECOUNTER__COUNTERS__KNOWN", "there"),
+        ("LIVECOUNTER__KEYS", &table("a", &key, r#"["write:counters/x"]"#)),
+    ])
+    .await;
+    for secret in [None, Some(key.expose()), Some("lc_unknown")] {
+        let mut answers = Vec::new();
+        for id in ["there", "not--"] {
+            let post = client().post(app.counter(id));
+            let post = if let Some(secret) = secret { post.bearer_auth(secret) } else { post };
+            let (status, detail) = told(post).await;
+            answers.push((status, detail.replace(id, "ID")));
+        }
+        assert_eq!(answers[0], answers[1]);
+        assert!(answers[0].0 == 401 || answers[0].0 == 403);
+    }
+    // Who may write there may know.
+    assert_eq!(told(client().post(app.counter("x")).bearer_auth(key.expose())).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_greater_amount_needs_a_key_that_may_write_there() {
+    let key = secret();
+    let app = TestApp::with(&[("LIVECOUNTER__KEYS", &table("a", &key, r#"["write:counters/1/"]"#))]).await;
+    let by = |id: &str| client().post(format!("{}?by=1001", app.counter(id)));
+    assert_eq!(told(by("1").bearer_auth(key.expose())).await, (200, "1001\n".to_owned()));
+    assert_eq!(
+        told(by("1")).await,
+        (403, "by must be from -1000 to 1000 here; nothing was changed".to_owned())
+    );
+    assert_eq!(told(by("1").bearer_auth("lc_wrong")).await.0, 401);
+    assert_eq!(
+        told(by("10").bearer_auth(key.expose())).await,
+        (403, "the key a does not have the scope write:counters/10/".to_owned())
+    );
+    // Within what anyone may add, nobody looks at a key.
+    assert_eq!(told(client().post(app.counter("10")).bearer_auth("lc_wrong")).await, (200, "1\n".to_owned()));
+    assert_eq!(refused(&app, "amount").await, Some(1.0));
+}
+
+#[tokio::test]
+async fn no_answer_repeats_a_key_or_a_ticket() {
+    let app = TestApp::spawn().await;
+    let (key, ticket) = (secret(), ticket("admin"));
+    for secret in [key.expose(), &ticket] {
+        for request in [
+            client().post(format!("{}?{secret}=1", app.counter("1"))),
+            client().post(format!("{}?by={secret}", app.counter("1"))),
+            client().post(app.counter("1")).body(format!("{{\"{secret}\":1}}")),
+            client()
+                .post(app.counter("1"))
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(format!("{secret}=1")),
+            client().get(format!("{}/{secret}?_key={secret}", app.address)),
+            client().get(app.counter(&format!("{secret}!"))),
+        ] {
+            let answer = request.answer().await;
+            assert!(answer.status().is_client_error());
+            let text = answer.text().await.expect("a text");
+            assert!(!text.contains(&secret[12..]), "{text}");
+        }
+    }
+}
