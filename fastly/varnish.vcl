@@ -40,6 +40,7 @@ sub vcl_recv {
     if (req.restarts == 0) {
         # What the cache says of itself, a client may not.
         unset req.http.X-Stale;
+        unset req.http.X-Canonical-Path;
         # Pushpin has written the client's address; do not add Pushpin's own behind it.
         set req.http.X-Forwarded-For = regsub(req.http.X-Forwarded-For, ",[^,]*$", "");
     }
@@ -70,6 +71,12 @@ sub vcl_recv {
     # Reading a counter has no query: whatever a client appends to get past caches must not get past this one.
     if (req.url ~ "^/counters/") {
         set req.url = regsub(req.url, "\?.*$", "");
+        set req.url = regsuball(req.url, "(?i)%2c", ",");
+    }
+    # Many spellings name one list of counters, and one answer is kept for all of them. VCL cannot sort, so the origin is asked
+    # for the one spelling; its answer is kept as well.
+    if (req.url ~ "^/counters/[^/]*,") {
+        set req.http.X-Canonical-Path = "1";
     }
     call choose_variant;
     call choose_freshness;
@@ -236,6 +243,10 @@ sub part_requests {
 }
 
 sub vcl_deliver {
+    if (resp.status == 308 && req.http.X-Canonical-Path && resp.http.Location ~ "^/counters/" && req.restarts < 2) {
+        set req.url = resp.http.Location;
+        return (restart);
+    }
     call part_requests;
     call name_the_origin;
     unset resp.http.Surrogate-Control;
@@ -256,7 +267,7 @@ sub vcl_deliver {
 # Answers of the cache itself. Among them 503 for a fetch that was given up: the request is tried once more, and takes
 # a stale answer if there is one, else asks another origin.
 sub vcl_synth {
-    if (resp.status == 503 && req.restarts == 0) {
+    if (resp.status == 503 && !req.http.X-Stale && req.restarts < 3) {
         set req.http.X-Stale = "1";
         return (restart);
     }

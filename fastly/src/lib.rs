@@ -10,7 +10,7 @@ mod problem;
 mod signature;
 
 pub use accept::Variant;
-pub use path::normalize_path;
+pub use path::{normalize_path, sort_counters};
 pub use plan::{Plan, RequestFacts, is_grip, is_surrogate, query_counts};
 pub use problem::Problem;
 pub use signature::{FASTLY_KEY, KeyError, SignatureError, Verifier, issuer_of};

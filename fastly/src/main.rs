@@ -11,7 +11,7 @@ use fastly::http::{HeaderName, HeaderValue, header};
 use fastly::{ConfigStore, Request, Response};
 use livecounter_edge::{
     FASTLY_KEY, Plan, Problem, RequestFacts, Verifier, is_grip, is_surrogate, issuer_of, normalize_path,
-    query_counts,
+    query_counts, sort_counters,
 };
 
 /// The origins, behind one name.
@@ -35,7 +35,7 @@ static NOT_SENT_ON: [HeaderName; 3] = [header::CONNECTION, header::UPGRADE, head
 
 fn main() {
     let mut request = Request::from_client();
-    let path = normalize_path(request.get_path());
+    let path = sort_counters(normalize_path(request.get_path()));
     request.set_path(&path);
     let origin = request.get_header(header::ORIGIN).cloned();
     let signed = is_signed(&request);

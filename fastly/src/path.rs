@@ -30,6 +30,24 @@ pub fn normalize_path(path: &str) -> String {
     spelt
 }
 
+/// The one spelling of a path that lists counters: `/counters/2,1,2/` is `/counters/1,2/`, so that the cache keeps one answer
+/// for all spellings. Any other path stays as it is; the origin refuses a list that names one counter only.
+pub fn sort_counters(path: String) -> String {
+    let Some(rest) = path.strip_prefix("/counters/") else { return path };
+    let (list, end) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let list = list.replace("%2C", ",").replace("%2c", ",");
+    if !list.contains(',') {
+        return path;
+    }
+    let mut ids: Vec<&str> = list.split(',').collect();
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.len() == 1 {
+        return path;
+    }
+    format!("/counters/{}{end}", ids.join(","))
+}
+
 /// The byte that stands behind the `%` with which a text begins, if it encodes one.
 fn encoded(text: &str) -> Option<u8> {
     let digits = text.get(1..3).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
@@ -50,6 +68,21 @@ mod tests {
             ("/%63ounters/%32", "/counters/2"),
         ] {
             assert_eq!(normalize_path(path), spelt);
+        }
+    }
+
+    #[test]
+    fn a_list_of_counters_has_one_spelling() {
+        for (path, sorted) in [
+            ("/counters/b,a,b/", "/counters/a,b/"),
+            ("/counters/2%2c1%2C2", "/counters/1,2"),
+            ("/counters/1,1/", "/counters/1,1/"),
+            ("/counters/2,1/recover", "/counters/1,2/recover"),
+            ("/counters/2/", "/counters/2/"),
+            ("/counters/", "/counters/"),
+            ("/assets/b,a", "/assets/b,a"),
+        ] {
+            assert_eq!(sort_counters(path.to_owned()), sorted);
         }
     }
 

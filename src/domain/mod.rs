@@ -5,12 +5,14 @@
 
 mod amount;
 mod counter;
+mod counter_set;
 mod event;
 mod idempotency;
 mod topic;
 
 pub use amount::{Amount, LIMIT, ParseAmountError};
 pub use counter::{CounterId, ParseCounterIdError};
+pub use counter_set::{CounterSet, ParseCounterSetError};
 pub use event::{Epoch, EventId, ParseEventIdError};
 pub use idempotency::{IdempotencyKey, ParseIdempotencyKeyError};
 pub use topic::{BUCKETS, OUTBOX_PARTS, ParseTopicError, Topic};

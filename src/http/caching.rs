@@ -34,7 +34,7 @@ static SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-contro
 static SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
 static X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// The terms on which caches may keep the answers about a topic.
+/// The terms on which caches may keep the answers about topics.
 pub struct CacheTerms {
     /// The value of `Surrogate-Control` for the purged CDN; `None` if no CDN is purged.
     surrogate_control: Option<HeaderValue>,
@@ -54,27 +54,40 @@ impl CacheTerms {
     }
 
     /// Adds the headers of a value's representation, or of the 304 in its place.
-    pub(super) fn value(&self, response: &mut HttpResponseBuilder, topic: &Topic, etag: HeaderValue) {
+    pub(super) fn value(&self, response: &mut HttpResponseBuilder, topics: &[Topic], etag: HeaderValue) {
         response.insert_header((CACHE_CONTROL, NO_CACHE.clone())).insert_header((ETAG, etag));
-        self.shared(response, topic);
+        self.shared(response, topics);
     }
 
     /// Adds the headers of a stream that a proxy holds. Only the purged CDN may keep the instruction to hold. Any other cache
     /// would replay the stream from its beginning.
-    pub(super) fn held(&self, response: &mut HttpResponseBuilder, topic: &Topic) {
+    pub(super) fn held(&self, response: &mut HttpResponseBuilder, topics: &[Topic]) {
         response
             .insert_header((CACHE_CONTROL, HELD.clone()))
             .insert_header((X_ACCEL_BUFFERING.clone(), HeaderValue::from_static("no")));
-        self.shared(response, topic);
+        self.shared(response, topics);
+    }
+
+    /// Adds the headers of the answer that names the one spelling of an address. Only the purged CDN may keep it.
+    pub(super) fn redirect(&self, response: &mut HttpResponseBuilder) {
+        response.insert_header((CACHE_CONTROL, NO_STORE.clone()));
+        if let Some(control) = &self.surrogate_control {
+            response.insert_header((SURROGATE_CONTROL.clone(), control.clone()));
+        }
     }
 
     /// Adds the headers of an answer that the purged CDN may repeat to all clients.
-    fn shared(&self, response: &mut HttpResponseBuilder, topic: &Topic) {
+    fn shared(&self, response: &mut HttpResponseBuilder, topics: &[Topic]) {
         response.insert_header((VARY, HeaderValue::from_static("accept")));
         if let Some(control) = &self.surrogate_control {
-            response
-                .insert_header((SURROGATE_CONTROL.clone(), control.clone()))
-                .insert_header((SURROGATE_KEY.clone(), topic.surrogate_key()));
+            response.insert_header((SURROGATE_CONTROL.clone(), control.clone()));
+            match topics {
+                [topic] => response.insert_header((SURROGATE_KEY.clone(), topic.surrogate_key())),
+                _ => {
+                    let keys: Vec<_> = topics.iter().map(Topic::surrogate_key).collect();
+                    response.insert_header((SURROGATE_KEY.clone(), keys.join(" ")))
+                }
+            };
         }
     }
 }
@@ -97,6 +110,13 @@ pub(super) fn value_etag(media: Media, value: i64) -> HeaderValue {
     let kind = if media == Media::Json { "j" } else { "" };
     // SmolStr keeps a text of this length without an allocation.
     etag(&format_smolstr!("\"{value}{kind}\""))
+}
+
+/// The validator of the representation of several values, in the order in which the address names their topics.
+pub(super) fn values_etag(media: Media, values: impl Iterator<Item = i64>) -> HeaderValue {
+    let kind = if media == Media::Json { "j" } else { "" };
+    let values: Vec<_> = values.map(|value| value.to_string()).collect();
+    quoted_etag(&format!("{}{kind}", values.join(".")))
 }
 
 /// A strong validator with this text, which must be visible ASCII without quotes.

@@ -9,29 +9,34 @@ use super::access_checks::check_writer;
 use super::amount::amount;
 use super::caching::{NO_STORE, client_has, value_etag};
 use super::context::WorkerContext;
+use super::counter_path::{READ_AS, check_known, counter_id, id_segment, parse_id, recovery_path};
 use super::error::ApiError;
 use super::limit_checks::{add, check_amount, check_write};
 use super::media::Media;
-use super::streams;
+use super::{counter_list, streams};
 use crate::access::Space;
-use crate::domain::{CounterId, IdempotencyKey, Topic};
+use crate::domain::{CounterId, CounterSet, IdempotencyKey, Topic};
 
 /// Answers the present value, or a stream that begins with it; 304 if the client has the value already.
 pub(super) async fn get(
     request: HttpRequest,
     context: Data<WorkerContext>,
 ) -> Result<HttpResponse, ApiError> {
-    let id = counter_id(&request, &context)?;
-    let topic = Topic::counter(&id);
-    let media = negotiate(request.headers(), &[Media::Plain, Media::Json, Media::Stream])?;
-    if media == Media::Stream {
-        return streams::open(&request, &context, &topic, &recovery_path(&id)).await;
+    if CounterSet::is_list(id_segment(&request)) {
+        return counter_list::get(&request, &context).await;
     }
+    let id = counter_id(&request, &context)?;
+    let topics = [Topic::counter(&id)];
+    let media = negotiate(request.headers(), &READ_AS)?;
+    if media == Media::Stream {
+        return streams::open(&request, &context, &topics, &recovery_path(id.as_str())).await;
+    }
+    let [topic] = &topics;
     let reading = context.live.read(topic.clone()).await.map_err(ApiError::unread)?;
     let etag = value_etag(media, reading.value());
     let known = client_has(request.headers(), &etag);
     let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    context.shared.cache.value(&mut response, &topic, etag);
+    context.shared.cache.value(&mut response, &topics, etag);
     if known { Ok(response.finish()) } else { Ok(represent(response, media, &id, reading.value())) }
 }
 
@@ -60,38 +65,11 @@ pub(super) async fn recover(
     request: HttpRequest,
     context: Data<WorkerContext>,
 ) -> Result<HttpResponse, ApiError> {
-    let id = counter_id(&request, &context)?;
-    streams::recover(&request, &context, &Topic::counter(&id), &recovery_path(&id)).await
-}
-
-/// The path that the proxy asks for a recovery. It must be the same for all listeners of a counter, because the proxy sends
-/// one request for all listeners that have the same path.
-fn recovery_path(id: &CounterId) -> String {
-    format!("/counters/{id}/recover")
-}
-
-/// The id in the path; 400 if it is no id, 404 if the service has no such counter.
-fn counter_id(request: &HttpRequest, context: &WorkerContext) -> Result<CounterId, ApiError> {
-    let id = parse_id(request)?;
-    check_known(context, &id)?;
-    Ok(id)
-}
-
-/// The id in the path; 400 if it is no id.
-fn parse_id(request: &HttpRequest) -> Result<CounterId, ApiError> {
-    let text = request.match_info().get("id").unwrap_or_default();
-    text.parse().map_err(|error| ApiError::BadRequest(format!("{error}")))
-}
-
-/// Checks that the service has this counter; 404 if not. Where a key is needed, it is checked before: 401 and 403 do not tell
-/// what there is.
-fn check_known(context: &WorkerContext, id: &CounterId) -> Result<(), ApiError> {
-    match &context.shared.known {
-        Some(known) if !known.contains(id) => {
-            Err(ApiError::NotFound(format!("there is no counter {id} here")))
-        }
-        _ => Ok(()),
+    if counter_list::is_recovery(id_segment(&request)) {
+        return counter_list::recover(&request, &context).await;
     }
+    let id = counter_id(&request, &context)?;
+    streams::recover(&request, &context, &[Topic::counter(&id)], &recovery_path(id.as_str())).await
 }
 
 /// The value of `Idempotency-Key`; 400 if it is no key or is given twice.

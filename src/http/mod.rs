@@ -6,6 +6,8 @@ mod amount;
 mod caching;
 mod context;
 mod cors;
+mod counter_list;
+mod counter_path;
 mod counters;
 mod error;
 mod exceeded_limit;

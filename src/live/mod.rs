@@ -5,6 +5,8 @@ mod counted;
 
 use std::sync::Arc;
 
+use futures_util::future::try_join_all;
+
 use crate::announcer::Announcer;
 use crate::domain::{Amount, IdempotencyKey, Topic};
 use crate::store::{Change, Reading, Store, StoreError, Write, WriteError, Written};
@@ -29,6 +31,14 @@ impl Live {
     /// The present state of the topic; it reflects every change acknowledged before the call.
     pub async fn read(&self, topic: Topic) -> Result<Reading, StoreError> {
         self.combiner.read(topic).await
+    }
+
+    /// The present states of several topics, in their order, asked for in one round trip.
+    pub async fn read_all(&self, topics: &[Topic]) -> Result<Vec<Reading>, StoreError> {
+        match topics {
+            [topic] => Ok(vec![self.read(topic.clone()).await?]),
+            _ => try_join_all(topics.iter().map(|topic| self.read(topic.clone()))).await,
+        }
     }
 
     /// Adds to the topic and returns its value behind this change. What follows, announcing it, cannot fail the call.

@@ -248,3 +248,41 @@ async fn reads_and_posts_need_no_proxy() {
     assert_eq!(read.headers().keys().filter(|name| name.as_str().starts_with("grip-")).count(), 0);
     assert_eq!(read.text().await.expect("a text"), "1\n");
 }
+
+#[tokio::test]
+async fn a_list_is_one_hold_with_a_channel_for_each_counter() {
+    let redis = RedisServer::start();
+    let app = stateless(&redis, &PURGED).await;
+    app.add_by("2", 26).await;
+    crate::support::wait::until("announced", async || {
+        app.metrics().await.contains("livecounter_announcements_claimed_total 1")
+    })
+    .await;
+    let token = hs256(SECRET, &claims("pushpin", 60));
+    let held = listen(&app, "/counters/2,1,2/", &[("grip-sig", &token)]).await;
+    let opened: Vec<String> = header(&held, "grip-channel").split(", ").map(str::to_owned).collect();
+    assert_eq!(opened.len(), 2, "{opened:?}");
+    assert_eq!(opened[0], "counter-1; prev-id=0-0");
+    let published = opened[1].strip_prefix("counter-2; prev-id=").expect("the other channel");
+    assert_eq!(header(&held, "grip-link"), "</counters/1+2/recover>; rel=next; timeout=3");
+    assert_eq!(header(&held, "surrogate-key"), "counter-1 counter-2");
+    let body = held.text().await.expect("a body");
+    let events: Vec<&str> = body.lines().filter(|line| line.starts_with("data:")).collect();
+    assert_eq!(events, ["data: 0", "data: 26"]);
+
+    let seen = |one: &str, two: &str| format!("counter-2; last-id={two}, counter-1; last-id={one}");
+    for (last, missed) in [
+        (seen("0-0", published), vec![]),
+        (seen("0-0", "0-0"), vec!["data: 26"]),
+        (seen("1f-3", published), vec!["data: 0"]),
+        ("counter-2; last-id=0-0".to_owned(), vec!["data: 0", "data: 26"]),
+    ] {
+        let headers = [("grip-sig", token.as_str()), ("grip-last", last.as_str())];
+        let answer = listen(&app, "/counters/1+2/recover", &headers).await;
+        assert_eq!(header(&answer, "grip-channel").split(", ").count(), 2);
+        assert_eq!(header(&answer, "cache-control"), "no-store");
+        let body = answer.text().await.expect("a body");
+        let events: Vec<&str> = body.lines().filter(|line| line.starts_with("data:")).collect();
+        assert_eq!(events, missed, "{last}");
+    }
+}

@@ -14,6 +14,7 @@ mod combining;
 mod compose;
 mod connections;
 mod cors;
+mod counter_lists;
 mod counters;
 mod crowd;
 mod documents;

@@ -41,6 +41,22 @@ fn topic(id: &str) -> Topic {
     Topic::counter(&id.parse().expect("an id"))
 }
 
+/// Adds to a counter as an origin would that claims, dies before it publishes, and has acknowledged all the same.
+pub(crate) async fn lose_a_publish(chain: &Chain, id: &str, amount: i64) {
+    let store = store(chain);
+    store.write(vec![Write::add(topic(id), amount, None)]).await.remove(0).expect("to add");
+    let terms = ClaimTerms { interval: Duration::ZERO, lease: Duration::from_secs(60) };
+    let mut poll = tokio::time::interval(Duration::from_millis(20));
+    let claimed = loop {
+        match store.claim(vec![topic(id)], terms).await.remove(0).expect("an answer") {
+            Claim::Announce(announcement) => break announcement,
+            Claim::Wait(_) => poll.tick().await,
+            Claim::Nothing => panic!("somebody else has claimed it"),
+        };
+    };
+    store.acknowledge(vec![(topic(id), claimed.id)]).await.expect("to acknowledge");
+}
+
 #[tokio::test]
 async fn a_listener_gets_the_value_and_every_origin_s_changes() {
     let chain = Chain::start(2).await;
@@ -96,19 +112,7 @@ async fn a_lost_publish_heals_with_the_next_one() {
     let mut listener = Listener::connect(chain.pushpin.addr(), "/counters/2/").await;
     post(&chain.origins[0].counter("2")).await;
     listener.until_data("1", SOON).await;
-    // An origin claims, acknowledges, and ends without having published.
-    let store = store(&chain);
-    store.write(vec![Write::add(topic("2"), 40, None)]).await.remove(0).expect("to add");
-    let terms = ClaimTerms { interval: Duration::ZERO, lease: Duration::from_secs(60) };
-    let mut poll = tokio::time::interval(Duration::from_millis(20));
-    let claimed = loop {
-        match store.claim(vec![topic("2")], terms).await.remove(0).expect("an answer") {
-            Claim::Announce(announcement) => break announcement,
-            Claim::Wait(_) => poll.tick().await,
-            Claim::Nothing => panic!("somebody else has claimed it"),
-        };
-    };
-    store.acknowledge(vec![(topic("2"), claimed.id)]).await.expect("to acknowledge");
+    lose_a_publish(&chain, "2", 40).await;
     post(&chain.origins[0].counter("2")).await;
     let seen = listener.until_data("42", SOON).await;
     assert!(seen.iter().all(|event| event.data != "1"), "no older value: {seen:?}");

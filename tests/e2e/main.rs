@@ -5,6 +5,7 @@ mod support;
 
 mod cache;
 mod chain;
+mod counter_lists;
 mod counters;
 mod edge;
 mod foreign;

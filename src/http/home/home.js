@@ -3,12 +3,13 @@
 // shows the values, and listens by itself only if the browser has no shared workers.
 "use strict";
 
-/** Listens to the counter at `url` and calls `tell` with {url, state, value, why} at each change. Returns the present state as
-    `now`, and functions that open and close the stream. */
+/** Listens to the counters at `url` and calls `tell` with {url, state, values, why} at each change; `values` has the value of
+    each counter by its id. Returns the present state as `now`, and functions that open and close the stream. */
 function watch(url, tell) {
-  const now = { url, state: "connecting", value: null, why: "" };
+  const now = { url, state: "connecting", values: {}, why: "" };
   let source, timer, patience = 1000;
   const say = (news) => tell(Object.assign(now, news));
+  const hasValues = () => Object.keys(now.values).length > 0;
 
   const close = () => {
     clearTimeout(timer);
@@ -18,13 +19,14 @@ function watch(url, tell) {
     close();
     const mine = (source = new EventSource(url));
     // A stream that reconnects with the id of the last event may bring no new event. Then the value from before is still right.
-    mine.onopen = () => now.value !== null && say({ state: "live", why: "" });
-    mine.onmessage = ({ data }) => {
+    mine.onopen = () => hasValues() && say({ state: "live", why: "" });
+    mine.onmessage = ({ data, lastEventId }) => {
       patience = 1000;
-      say({ state: "live", value: Number(data), why: "" });
+      now.values[lastEventId.split("@")[0]] = Number(data);
+      say({ state: "live", why: "" });
     };
     mine.onerror = async () => {
-      if (now.value !== null) say({ state: "reconnecting" });
+      if (hasValues()) say({ state: "reconnecting" });
       if (mine.readyState !== EventSource.CLOSED) return; // The browser reconnects by itself.
       timer = setTimeout(open, patience * (0.5 + Math.random()));
       patience = Math.min(patience * 2, 30000);
@@ -93,10 +95,19 @@ function bePage() {
   const views = [];
   for (const root of document.querySelectorAll("[data-counter]")) {
     root.dataset.state = "connecting";
-    views.push({ root, url: `/counters/${root.dataset.counter}/`, value: null, changes: [] });
+    views.push({ root, id: root.dataset.counter, value: null, changes: [] });
   }
   const [hero] = views;
-  const urls = new Set(views.map((view) => view.url));
+
+  // One stream carries at most 20 counters.
+  const ids = [...new Set(views.map((view) => view.id))].sort();
+  const urls = [];
+  for (let first = 0; first < ids.length; first += 20) {
+    const together = ids.slice(first, first + 20);
+    const url = `/counters/${together.join(",")}/`;
+    for (const view of views) if (together.includes(view.id)) view.url = url;
+    urls.push(url);
+  }
   $("#state").textContent = "connecting";
 
   // Shows what the streams bring.
@@ -105,19 +116,21 @@ function bePage() {
     for (const view of views) if (view.url === news.url) showIn(view, news);
   }
 
-  function showIn(view, { url, state, value, why }) {
+  function showIn(view, { state, values, why }) {
     const first = view.value === null;
+    const value = values[view.id];
+    if (value === undefined && state === "live") return; // The stream begins with other counters.
     view.root.dataset.state = state;
     if (view === hero && $("#state").textContent !== state) $("#state").textContent = state;
-    if (why) notify(`Counter ${view.root.dataset.counter}: ${why}`, true);
-    if (value === null || value === view.value) return;
+    if (why) notify(`Counter ${view.id}: ${why}`, true);
+    if (value === undefined || value === view.value) return;
 
     const number = $(".value", view.root);
     view.value = value;
     number.textContent = written(value);
     number.style.setProperty("--length", number.textContent.length);
     if (first) {
-      if (view === hero && "visits" in view.root.dataset) countVisit(url);
+      if (view === hero && "visits" in view.root.dataset) countVisit(`/counters/${view.id}/`);
       return;
     }
     number.classList.remove("changed");
@@ -232,7 +245,7 @@ function bePage() {
   // Receives the values, from the shared worker or from streams of the page itself.
 
   function listenAlone() {
-    const watches = [...urls].map((url) => watch(url, show));
+    const watches = urls.map((url) => watch(url, show));
     // A hidden tab closes its streams, so that visible tabs can use the connections.
     document.addEventListener("visibilitychange", () => {
       for (const each of watches) document.hidden ? each.close() : each.open();

@@ -18,14 +18,21 @@ use crate::store::Reading;
 /// The least and the greatest reconnect delay, in milliseconds.
 const RECONNECT_AFTER: (u64, u64) = (1500, 3000);
 
-/// Reads the topic's present value.
-pub(super) async fn read(context: &WorkerContext, topic: &Topic) -> Result<Reading, ApiError> {
-    context.live.read(topic.clone()).await.map_err(ApiError::unread)
+/// Reads the present value of each topic, in their order.
+pub(super) async fn read(context: &WorkerContext, topics: &[Topic]) -> Result<Vec<Reading>, ApiError> {
+    context.live.read_all(topics).await.map_err(ApiError::unread)
 }
 
-/// The first event of a stream. Listeners that a cache answers with one copy of a hold share the reconnect delay in it.
-pub(super) fn first_event(topic: &Topic, reading: &Reading) -> String {
-    sse::render(Some(reconnect_delay()), topic.stream_id(reading.id), &reading.body.to_string())
+/// The events that a stream begins with, one for each topic; the first has the reconnect delay. Listeners that a cache
+/// answers with one copy of a hold share that delay.
+pub(super) fn first_events(topics: &[Topic], readings: &[Reading]) -> String {
+    let mut retry = Some(reconnect_delay());
+    topics.iter().zip(readings).map(|(topic, reading)| event(retry.take(), topic, reading)).collect()
+}
+
+/// The event that shows a topic's present value.
+pub(super) fn event(retry: Option<Duration>, topic: &Topic, reading: &Reading) -> String {
+    sse::render(retry, topic.stream_id(reading.id), &reading.body.to_string())
 }
 
 /// How long the client of the next stream waits before it reconnects. The delays differ so that listeners that a restart
@@ -40,8 +47,8 @@ fn reconnect_delay() -> Duration {
 
 /// The answer to a HEAD. It carries no hold: Pushpin would hold the connection for ever and write events where the client
 /// expects its next answer. It must not be cached, because a listener's request needs the hold.
-pub(super) async fn head(context: &WorkerContext, topic: &Topic) -> Result<HttpResponse, ApiError> {
-    read(context, topic).await?;
+pub(super) async fn head(context: &WorkerContext, topics: &[Topic]) -> Result<HttpResponse, ApiError> {
+    read(context, topics).await?;
     // An empty body would send `Content-Length: 0`, which is not the length of the stream.
     Ok(uncached_stream().finish().set_body(body::None::new()).map_into_boxed_body())
 }

@@ -9,10 +9,11 @@ use actix_web::http::{ConnectionType, Version};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use futures_util::Stream;
+use futures_util::stream::{SelectAll, select_all};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-use super::answers::{first_event, read, uncached_stream};
+use super::answers::{first_events, read, uncached_stream};
 use crate::domain::Topic;
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
@@ -28,21 +29,22 @@ const STOPPING: &str = "this server is stopping; connect again";
 pub(super) async fn open(
     request: &HttpRequest,
     worker: &WorkerContext,
-    topic: &Topic,
+    topics: &[Topic],
 ) -> Result<HttpResponse, ApiError> {
     let listeners = worker.streams.as_ref().ok_or(ApiError::NoProxy)?;
     let slot = take_stream_slot(request, worker)?;
     let permit = Arc::clone(&worker.shared.streams).try_acquire_owned();
     let permit = permit.map_err(|_| ApiError::Unavailable { detail: TOO_MANY_STREAMS, source: None })?;
-    // The listener joins before the value is read, so that no event between the two is lost.
-    let listener = listeners.listen(topic);
-    let mut listener = listener.ok_or(ApiError::Unavailable { detail: STOPPING, source: None })?;
-    let reading = read(worker, topic).await?;
-    listener.skip_to(reading.id);
+    // The listeners join before the values are read, so that no event between the two is lost.
+    let joined: Option<Vec<_>> = topics.iter().map(|topic| listeners.listen(topic)).collect();
+    let mut joined = joined.ok_or(ApiError::Unavailable { detail: STOPPING, source: None })?;
+    let readings = read(worker, topics).await?;
+    joined.iter_mut().zip(&readings).for_each(|(listener, reading)| listener.skip_to(reading.id));
     let silence = worker.shared.keep_alive;
     let mut keep_alive = interval_at(Instant::now() + silence, silence);
     keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let first = Some(first_event(topic, &reading).into());
+    let first = Some(first_events(topics, &readings).into());
+    let listener = TopicEvents::of(joined);
     let events = EventStream { first, listener, keep_alive, _permit: permit, _slot: slot };
     let mut response = uncached_stream().streaming(events);
     if request.version() < Version::HTTP_11 {
@@ -53,11 +55,34 @@ pub(super) async fn open(
     Ok(response)
 }
 
-/// The body of a stream: the first event, then each new event, and a keep-alive comment after each silence. It ends when the
+/// The new events of a stream's topics: of each topic the latest. [`SelectAll`] asks only the listeners that have been woken,
+/// each in its turn, so that a busy topic does not keep back the others.
+enum TopicEvents {
+    One(Listener),
+    Several(SelectAll<Listener>),
+}
+
+impl TopicEvents {
+    fn of(mut listeners: Vec<Listener>) -> Self {
+        match listeners.pop() {
+            Some(listener) if listeners.is_empty() => TopicEvents::One(listener),
+            last => TopicEvents::Several(select_all(listeners.into_iter().chain(last))),
+        }
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        match self {
+            TopicEvents::One(listener) => Pin::new(listener).poll_next(context),
+            TopicEvents::Several(listeners) => Pin::new(listeners).poll_next(context),
+        }
+    }
+}
+
+/// The body of a stream: the first events, then each new event, and a keep-alive comment after each silence. It ends when the
 /// hub closes. Dropping it gives its permit and its slot back.
 struct EventStream {
     first: Option<Bytes>,
-    listener: Listener,
+    listener: TopicEvents,
     keep_alive: Interval,
     _permit: OwnedSemaphorePermit,
     _slot: Option<StreamSlot>,
@@ -70,7 +95,7 @@ impl Stream for EventStream {
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(Ok(first)));
         }
-        if let Poll::Ready(event) = Pin::new(&mut self.listener).poll_next(context) {
+        if let Poll::Ready(event) = self.listener.poll_next(context) {
             return Poll::Ready(event.map(Ok));
         }
         self.keep_alive.poll_tick(context).map(|_| Some(Ok(Bytes::from_static(sse::KEEP_ALIVE.as_bytes()))))

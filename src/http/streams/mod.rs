@@ -9,7 +9,6 @@ use std::time::Duration;
 use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use bytes::Bytes;
 
 use super::caching::NO_STORE;
 use super::context::WorkerContext;
@@ -18,7 +17,7 @@ use crate::domain::{EventId, Topic};
 use crate::grip::{Hold, HoldError, LastSeen};
 use crate::sse;
 use crate::store::Reading;
-use answers::{first_event, head, read};
+use answers::{event, first_events, head, read};
 
 /// How often the proxy asks for a recovery while its listeners hear nothing. A lost publish that no other one follows heals
 /// within twice this time, because Pushpin does not restart its timer at each publish.
@@ -31,49 +30,52 @@ const RECOVER_NEW_AFTER: Duration = Duration::from_secs(3);
 static GRIP_LAST: HeaderName = HeaderName::from_static("grip-last");
 static GRIP_SIG: HeaderName = HeaderName::from_static("grip-sig");
 
-/// Opens a stream that begins with the topic's present value.
+/// Opens a stream that begins with the present value of each topic.
 pub(super) async fn open(
     request: &HttpRequest,
     context: &WorkerContext,
-    topic: &Topic,
+    topics: &[Topic],
     recovery_path: &str,
 ) -> Result<HttpResponse, ApiError> {
-    if let Some(answer) = answer_without_proxy(request, context, topic).await? {
+    if let Some(answer) = answer_without_proxy(request, context, topics).await? {
         return Ok(answer);
     }
-    let reading = read(context, topic).await?;
+    let readings = read(context, topics).await?;
     let mut response = HttpResponse::Ok();
-    context.shared.cache.held(&mut response, topic);
-    hold(&mut response, context, topic, &reading, recovery_path, RECOVER_NEW_AFTER)?;
-    Ok(response.body(first_event(topic, &reading)))
+    context.shared.cache.held(&mut response, topics);
+    hold(&mut response, context, topics, &readings, recovery_path, RECOVER_NEW_AFTER)?;
+    Ok(response.body(first_events(topics, &readings)))
 }
 
-/// Answers the proxy's question whether its listeners have missed something: with the value if they have, with an empty
-/// body if not, and with a hold in either case. The answer is never cached, because a stale one would cut listeners off.
+/// Answers the proxy's question whether its listeners have missed something: with the value of each topic of which they
+/// have, with an empty body if of none, and with a hold in either case. The answer is never cached, because a stale one would cut listeners off.
 pub(super) async fn recover(
     request: &HttpRequest,
     context: &WorkerContext,
-    topic: &Topic,
+    topics: &[Topic],
     recovery_path: &str,
 ) -> Result<HttpResponse, ApiError> {
-    if let Some(answer) = answer_without_proxy(request, context, topic).await? {
+    if let Some(answer) = answer_without_proxy(request, context, topics).await? {
         return Ok(answer);
     }
-    let seen = last_seen(request, context, topic);
-    let reading = read(context, topic).await?;
-    if seen.is_some_and(|seen| reading.id.precedes(seen)) {
-        // The store has lost an event that these listeners have seen. Other listeners and the cache may have it, too, so the
-        // announcer announces the value that is left.
-        context.announcer.changed(vec![topic.clone()]);
+    let seen = last_seen(request);
+    let readings = read(context, topics).await?;
+    let mut missed = String::new();
+    for (topic, reading) in topics.iter().zip(&readings) {
+        let seen = seen.on(&topic.channel(&context.shared.prefix)).and_then(|id| id.parse::<EventId>().ok());
+        if seen.is_some_and(|seen| reading.id.precedes(seen)) {
+            // The store has lost an event that these listeners have seen. Other listeners and the cache may have it, too, so
+            // the announcer announces the value that is left.
+            context.announcer.changed(vec![topic.clone()]);
+        }
+        if seen != Some(reading.published) {
+            missed.push_str(&event(None, topic, reading));
+        }
     }
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, NO_STORE.clone()));
-    hold(&mut response, context, topic, &reading, recovery_path, RECOVER_AFTER)?;
-    if seen == Some(reading.published) {
-        Ok(response.body(Bytes::new()))
-    } else {
-        Ok(response.body(sse::render(None, topic.stream_id(reading.id), &reading.body.to_string())))
-    }
+    hold(&mut response, context, topics, &readings, recovery_path, RECOVER_AFTER)?;
+    Ok(response.body(missed))
 }
 
 /// The answer to a request that no proxy holds: a HEAD, or a stream that this process holds itself. `None` if a proxy is
@@ -81,15 +83,15 @@ pub(super) async fn recover(
 async fn answer_without_proxy(
     request: &HttpRequest,
     context: &WorkerContext,
-    topic: &Topic,
+    topics: &[Topic],
 ) -> Result<Option<HttpResponse>, ApiError> {
     if request.method() == Method::HEAD {
-        return head(context, topic).await.map(Some);
+        return head(context, topics).await.map(Some);
     }
     if is_proxied(request, context) {
         return Ok(None);
     }
-    in_process::open(request, context, topic).await.map(Some)
+    in_process::open(request, context, topics).await.map(Some)
 }
 
 /// Whether the request came through a GRIP proxy whose signature is valid.
@@ -99,25 +101,30 @@ fn is_proxied(request: &HttpRequest, context: &WorkerContext) -> bool {
     verifier.accepts(signature, context.streams.is_none())
 }
 
-/// The id of the last event that the proxy's listeners have seen; `None` also if the proxy names an id that is not one of
-/// this service.
-fn last_seen(request: &HttpRequest, context: &WorkerContext, topic: &Topic) -> Option<EventId> {
-    let values = request.headers().get_all(&GRIP_LAST).filter_map(|value| value.to_str().ok());
-    LastSeen::parse(values).on(&topic.channel(&context.shared.prefix))?.parse().ok()
+/// The ids of the last events that the proxy's listeners have seen, by channel.
+fn last_seen(request: &HttpRequest) -> LastSeen {
+    LastSeen::parse(request.headers().get_all(&GRIP_LAST).filter_map(|value| value.to_str().ok()))
 }
 
-/// Adds the headers that tell the proxy to hold the stream. The hold's prev-id is the id that was *published* last, not the
-/// present one. With the present one, a listener that joins between two publishes would seem to have missed the next.
+/// Adds the headers that tell the proxy to hold the stream, with a channel for each topic. A channel's prev-id is the id that
+/// was *published* last, not the present one. With the present one, a listener that joins between two publishes would seem to have missed the next.
 fn hold(
     response: &mut HttpResponseBuilder,
     context: &WorkerContext,
-    topic: &Topic,
-    reading: &Reading,
+    topics: &[Topic],
+    readings: &[Reading],
     recovery_path: &str,
     recover_after: Duration,
 ) -> Result<(), HoldError> {
     response.insert_header((CONTENT_TYPE, HeaderValue::from_static(sse::CONTENT_TYPE)));
-    let hold = Hold::stream(&topic.channel(&context.shared.prefix), Some(&reading.published.to_string()))?
+    let mut channels = topics
+        .iter()
+        .zip(readings)
+        .map(|(topic, reading)| (topic.channel(&context.shared.prefix), reading.published.to_string()));
+    let (channel, published) = channels.next().unwrap_or_default();
+    let first = Hold::stream(&channel, Some(&published))?;
+    let hold = channels
+        .try_fold(first, |hold, (channel, published)| hold.and(&channel, Some(&published)))?
         .keep_alive(sse::KEEP_ALIVE, context.shared.keep_alive)?
         .next(recovery_path, recover_after)?;
     for (name, value) in hold.into_headers() {
