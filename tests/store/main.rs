@@ -14,6 +14,7 @@ mod redis_outage;
 mod redis_schema;
 mod redis_sentinel;
 mod redis_tls;
+mod redis_version_2;
 mod redis_wait;
 mod sqlite;
 mod sqlite_file;

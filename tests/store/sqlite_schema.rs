@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use livecounter::domain::Topic;
 use livecounter::store::sqlite::{OpenError, SqliteStore};
-use livecounter::store::{Claim, ClaimTerms, LONGEST_LEASE, Store, Write};
+use livecounter::store::{Body, Change, Claim, ClaimTerms, LONGEST_LEASE, Store, Write};
 use rusqlite::Connection;
 
 use crate::sqlite::opened_again;
 
 const SCHEMA_1: &str = include_str!("version_1/schema.sql");
+const SCHEMA_2: &str = include_str!("version_2/schema.sql");
 const TERMS: ClaimTerms = ClaimTerms { interval: Duration::ZERO, lease: LONGEST_LEASE };
 
 fn topic(name: &str) -> Topic {
@@ -46,6 +47,37 @@ fn shape(path: &Path) -> Vec<String> {
     rows.map(|row| format!("{:?}", row.expect("a row"))).collect()
 }
 
+/// A file with such rows of topics as version 2 left it.
+fn file_of_version_2(path: &Path) {
+    let file = Connection::open(path).expect("a new file");
+    let rows = "INSERT INTO topic VALUES ('a', 7, 3, 99, 3, 2, 3, 1795000000000), ('b', 5, 2, 98, 2, 1, 1, 1795000000000); \
+                INSERT INTO idempotency VALUES ('a', 'k', 7, 7, 4102444800000);";
+    let sql = format!(
+        "PRAGMA journal_mode = WAL; BEGIN; {SCHEMA_2} PRAGMA application_id = 0x6c697665; \
+         PRAGMA user_version = 2; {rows} COMMIT"
+    );
+    file.execute_batch(&sql).expect("a file of version 2");
+}
+
+#[tokio::test]
+async fn a_file_of_version_2_goes_on_where_it_was() {
+    let (_directory, path) = place();
+    file_of_version_2(&path);
+    let store = SqliteStore::open(&path).expect("a file of this version");
+    assert_eq!(store.topic_count().await.expect("a number"), 2);
+    let listed = store.list("", None, 9).await.expect("a list");
+    let told: Vec<_> = listed.iter().map(|(topic, it)| (topic.name(), it.body, it.id.revision)).collect();
+    assert_eq!(told, [("a", Body::Number(7), 3), ("b", Body::Number(5), 2)]);
+    let replay = Write::add(topic("a"), 7, Some("k".parse().expect("a key")));
+    assert!(store.write(vec![replay]).await.remove(0).expect("replayed").replayed);
+    let deletion = Write::new(topic("a"), Change::Delete);
+    assert!(store.write(vec![deletion]).await.remove(0).expect("deleted").removed);
+    drop(store);
+    let store = opened_again(&path);
+    assert_eq!(store.topic_count().await.expect("a number"), 1);
+    assert_eq!(store.outbox_len().await.expect("a number"), 2, "the deletion is still to be announced");
+}
+
 #[tokio::test]
 async fn a_file_of_version_1_goes_on_where_it_was() {
     let (_directory, path) = place();
@@ -71,12 +103,13 @@ async fn a_file_of_version_1_goes_on_where_it_was() {
 
 #[tokio::test]
 async fn a_file_that_was_brought_to_this_version_is_as_a_new_one() {
-    let [(_old, old), (_new, new)] = [place(), place()];
-    file_of_version_1(&old);
-    for path in [&old, &new] {
+    let [(_older, older), (_old, old), (_new, new)] = [place(), place(), place()];
+    file_of_version_1(&older);
+    file_of_version_2(&old);
+    for path in [&older, &old, &new] {
         drop(SqliteStore::open(path).expect("a file of this version"));
     }
-    assert_eq!(shape(&old), shape(&new));
+    assert_eq!([shape(&older), shape(&old)], [shape(&new), shape(&new)]);
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@
 //! | `q` | revision claimed before `p`; 0 when there was none; `epoch-revision` when the epoch was another |
 //! | `a` | revision acknowledged last |
 //! | `s` `g` | when the topic was claimed last, and until when that claim has shut the gate |
-//! | `n` | 2 if the topic is counted in `topics` and named in `nM`; 1 if it is only counted |
+//! | `n` | 2 if the topic is counted in `topics` and named in `nM`; 1 if it is only counted, 0 if it is deleted |
 //! | `d` | the revision of the deletion; the topic is deleted if it equals the revision |
 //! | `m` | the master, by its replication id, under which `e` was drawn |
 //!

@@ -35,7 +35,8 @@ local function count(topic, outbox, counted)
   if counted == '2' then
     return
   end
-  if counted or type(pcall('INCR', count_of(topic, outbox))) == 'number' then
+  local is_counted = counted and counted ~= '0'
+  if is_counted or type(pcall('INCR', count_of(topic, outbox))) == 'number' then
     pcall('ZADD', names_of(outbox), 0, name_of(topic, outbox))
     call('HSET', topic, 'n', 2)
   end
@@ -43,7 +44,7 @@ end
 
 -- Takes back what `count` has done.
 local function discount(topic, outbox, counted)
-  if counted then
+  if counted and counted ~= '0' then
     pcall('DECR', count_of(topic, outbox))
   end
   pcall('ZREM', names_of(outbox), name_of(topic, outbox))

@@ -93,7 +93,8 @@ local function delete(topic, outbox, lease)
   -- `r` and `c` are as after an acknowledgement, so that the next change finds out that it creates the topic again.
   call('HSET', topic, 'v', 0, 'r', revision, 'c', 0, 'd', revision)
   discount(topic, outbox, before[5])
-  call('HDEL', topic, 'n')
+  -- 0 and not nothing, which an origin of the version before would count.
+  call('HSET', topic, 'n', 0)
   call('ZADD', outbox, 'NX', due(before[6], before[7], ARGV[2], ARGV[3]), name_of(topic, outbox))
   if lease ~= '' then
     return claim(topic, outbox, 0, lease)
