@@ -103,9 +103,13 @@ pub(crate) fn rows() -> Vec<Row> {
         row("post-spread-p99", Ms, spread, "p99 ms")
             .against("bare actix-web", "post-spread/bare")
             .at_most(2.0, 1.3),
-        row("post-hot-cpu", Us, hot, "origin cpu us"),
+        row("post-hot-cpu", Us, hot, "cpu us").against("webdis", "post-hot/webdis").at_most(0.58, 0.50),
+        row("post-hot-origin-cpu", Us, hot, "origin cpu us"),
         row("post-hot-redis-cpu", Us, hot, "redis cpu us"),
-        row("post-spread-cpu", Us, spread, "origin cpu us"),
+        row("post-spread-cpu", Us, spread, "cpu us")
+            .against("webdis", "post-spread/webdis")
+            .at_most(0.58, 0.50),
+        row("post-spread-origin-cpu", Us, spread, "origin cpu us"),
         row("post-spread-redis-cpu", Us, spread, "redis cpu us"),
         row("get-plain", S, "get-plain/livecounter", "per second")
             .against("bare actix-web", "get/bare")
