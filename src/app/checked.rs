@@ -39,6 +39,7 @@ pub fn check(settings: &Settings) -> Result<String, StartError> {
     let CheckedParts { endpoints, purger, .. } = checked.map_err(|error| settings.locate(error))?;
     verifier(&endpoints);
     warn_of_missing_limits(settings, settings.listen);
+    warn_of_missing_keys(settings);
     Ok(mode(settings, &endpoints, purger.as_ref()))
 }
 
@@ -48,6 +49,17 @@ pub(super) fn warn_of_missing_limits(settings: &Settings, address: SocketAddr) {
         tracing::warn!(
             "listening on {address}, which is not a loopback address, with no limit on what one client may take: \
              see docs/your-site.md"
+        );
+    }
+}
+
+/// Warns that no client may write if a key is needed and there is neither a key nor a way to check tickets.
+pub(super) fn warn_of_missing_keys(settings: &Settings) {
+    let access = &settings.access;
+    if !access.write.are_open() && access.keys.is_empty() && access.tickets.is_none() {
+        tracing::warn!(
+            "access.write asks for a key, but there are neither keys nor access.ticket_key: no client may write there; \
+             make a key with livecounter key new"
         );
     }
 }

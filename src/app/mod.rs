@@ -24,7 +24,7 @@ use crate::http::{CacheTerms, HomePage, Metrics, SharedContext};
 use crate::hub::Hub;
 use crate::limits::{self, Limits};
 use crate::settings::Settings;
-use checked::{CheckedParts, warn_of_missing_limits};
+use checked::{CheckedParts, warn_of_missing_keys, warn_of_missing_limits};
 use server::ServerOptions;
 use servers::{Servers, Sockets};
 use store_source::StoreSource;
@@ -74,6 +74,7 @@ impl App {
         let running = Announcer::start(store.open_connection(), outlets, settings.publish_interval);
         let announcer = running.announcer().clone();
         warn_of_missing_limits(settings, sockets.address());
+        warn_of_missing_keys(settings);
         let limits = start_limits(settings);
         let access = Arc::new(Access::new(settings.access.clone()));
         let shared = Arc::new(SharedContext {

@@ -92,6 +92,20 @@ async fn a_ticket_of_the_command_is_taken() {
 }
 
 #[test]
+fn a_check_warns_where_no_client_could_write() {
+    let warned = |environment: &[(&str, &str)]| {
+        let output = output(environment, &["check"]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stderr).contains("no client may write there")
+    };
+    let rule = ("LIVECOUNTER__ACCESS__WRITE", "key:counters/shop-");
+    assert!(warned(&[rule, ("RUST_LOG", "warn")]));
+    assert!(!warned(&[rule, ("LIVECOUNTER__ACCESS__TICKET_KEY", TICKET_KEY)]));
+    assert!(!warned(&[rule, ("LIVECOUNTER__KEYS", &new_key("shop", &["write:"]).1)]));
+    assert!(!warned(&[]));
+}
+
+#[test]
 fn what_the_commands_cannot_do_is_one_line_and_exit_status_2() {
     for (environment, words, expected) in [
         (
