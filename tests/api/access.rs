@@ -1,17 +1,21 @@
 //! Who may write: keys and tickets, where they are put, what is answered without them, and that they are told to nobody.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use livecounter::access::{NewSecret, Scope, new_ticket};
 use livecounter::jwt::SigningKey;
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 
-use crate::grip::GRIP_URL;
+use crate::grip::{GRIP_URL, hs256};
 use crate::limits::refused;
 use crate::support::app::TestApp;
 use crate::support::http::{Ask, client, header};
 use crate::support::redis::RedisServer;
+use crate::support::server::Server;
 
 const TICKET_KEY: &str = "a-secret-of-18-byt";
 
@@ -194,6 +198,50 @@ async fn a_greater_amount_needs_a_key_that_may_write_there() {
     // Within what anyone may add, nobody looks at a key.
     assert_eq!(told(client().post(app.counter("10")).bearer_auth("lc_wrong")).await, (200, "1\n".to_owned()));
     assert_eq!(refused(&app, "amount").await, Some(1.0));
+}
+
+#[tokio::test]
+async fn a_ticket_that_does_not_count_is_401_and_nothing_is_counted() {
+    let app = TestApp::with(&[
+        ("LIVECOUNTER__ACCESS__WRITE", "key"),
+        ("LIVECOUNTER__ACCESS__TICKET_KEY", TICKET_KEY),
+    ])
+    .await;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs();
+    let signed = |claims: Value| hs256(TICKET_KEY, &claims);
+    let scopes = json!(["write:"]);
+    let claims = json!({"exp": now + 60, "scopes": scopes});
+    let body = URL_SAFE_NO_PAD.encode(claims.to_string());
+    let none = URL_SAFE_NO_PAD.encode(json!({"alg": "none"}).to_string());
+    for (ticket, expected) in [
+        (signed(json!({"exp": now - 60, "scopes": scopes})), "the ticket has expired"),
+        (signed(json!({"exp": now + 7200, "scopes": scopes})), "the ticket is good for longer than an hour"),
+        (
+            signed(json!({"exp": now + 60, "iat": now - 7200, "scopes": scopes})),
+            "the ticket is good for longer",
+        ),
+        (signed(json!({"exp": now + 60, "nbf": now + 60, "scopes": scopes})), "the ticket is not valid yet"),
+        (
+            signed(json!({"exp": now + 60, "aud": "x", "scopes": scopes})),
+            "the ticket is for another audience",
+        ),
+        (signed(json!({"exp": now + 60, "scopes": ["wirte:"]})), "the ticket has something among its scopes"),
+        (signed(json!({"exp": now + 60})), "the ticket is not signed with access.ticket_key, or is no JWT"),
+        (hs256("another-secret-of-some-bytes", &claims), "the ticket is not signed with access.ticket_key"),
+        (format!("{none}.{body}."), "the ticket is not signed with access.ticket_key"),
+        ("a.b.c".to_owned(), "the ticket is not signed with access.ticket_key"),
+        ("x".repeat(10_000), "the key is not known here"),
+    ] {
+        let (status, detail) = told(client().post(app.counter("1")).bearer_auth(&ticket)).await;
+        assert_eq!(status, 401, "{detail}");
+        assert!(
+            detail.starts_with(expected) && detail.ends_with("with the scope write:counters/1/"),
+            "{detail}"
+        );
+    }
+    assert_eq!(app.read("1").await, 0);
+    let good = client().post(app.counter("1")).bearer_auth(signed(claims));
+    assert_eq!(told(good).await, (200, "1\n".to_owned()));
 }
 
 #[tokio::test]

@@ -69,6 +69,45 @@ async fn keys_are_read_again_at_sighup_and_stay_where_the_file_is_broken() {
 }
 
 #[tokio::test]
+async fn no_line_of_the_log_repeats_a_key_even_at_the_finest_level() {
+    for format in ["text", "json"] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (secret, table) = new_key("a", &["write:counters/2/"]);
+        let environment = [
+            ("LIVECOUNTER__KEYS", &*table),
+            ("LIVECOUNTER__ACCESS__WRITE", "key"),
+            ("LIVECOUNTER__ACCESS__TICKET_KEY", TICKET_KEY),
+            ("LIVECOUNTER__LOG__FORMAT", format),
+            ("RUST_LOG", "trace"),
+        ];
+        let mut program = Program::start(directory.path(), &environment);
+        let ticket = output(&environment[2..3], &["ticket", "--scope=read:"]).stdout;
+        let ticket = String::from_utf8(ticket).expect("text").trim_end().to_owned();
+        for secret in [&secret, &ticket] {
+            let url = program.url("/counters/1/");
+            for request in [
+                client().post(&url).bearer_auth(secret),
+                client().post(&url).header("x-ocean-key", secret),
+                client().post(&url).header("x-request-id", secret),
+                client().post(format!("{url}?_key={secret}")),
+                client().post(format!("{url}?_ticket={secret}&by=x")),
+                client().get(format!("{url}?_key={secret}")),
+                client().get(program.url(&format!("/{secret}"))),
+            ] {
+                let _ = request.answer().await;
+            }
+        }
+        program.signal("-TERM");
+        let log = program.rest_of_log();
+        assert!(log.len() > 1_000, "{log}");
+        for secret in [&secret[12..], &ticket[10..], TICKET_KEY] {
+            let line = log.lines().find(|line| line.contains(secret));
+            assert_eq!(line, None, "{format}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn without_a_file_sighup_ends_the_program_as_a_closed_terminal_does() {
     let directory = tempfile::tempdir().expect("a directory");
     let program = Program::start(directory.path(), &[]);
