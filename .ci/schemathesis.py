@@ -1,4 +1,4 @@
-"""What the description says in words only, which Schemathesis cannot read; tests/api/bad_input.rs tests it."""
+"""Rules that the description has in words only, which Schemathesis cannot read; tests/api/bad_input.rs tests them."""
 
 import itertools
 

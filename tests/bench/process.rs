@@ -1,5 +1,5 @@
-//! Starting and ending other programs. Each runs in a process group of its own, with enough open files, and is killed
-//! with everything it has started when its handle is dropped, or told to end when this process dies.
+//! Starts and ends other programs. Each program runs in a process group of its own and may open enough files. When its handle
+//! is dropped, the program is killed with all its descendants; when this process dies, the program gets SIGTERM.
 
 use std::env;
 use std::ffi::OsStr;
@@ -16,10 +16,11 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::usage;
 
-/// More than this no program here needs; some walk over all possible descriptors when they start.
+/// The limit for programs where the hard limit is higher. No program here needs more, and some visit all possible
+/// descriptors when they start.
 const MOST_OPEN_FILES: u64 = 65_536;
 
-/// Where a program is, or which Debian package brings it.
+/// The path of a program. The error names the Debian package that has it.
 pub(crate) fn locate(program: &str, package: &str) -> Result<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
@@ -29,7 +30,7 @@ pub(crate) fn locate(program: &str, package: &str) -> Result<PathBuf> {
         .ok_or_else(|| anyhow!("{program} is not installed: apt-get install {package}"))
 }
 
-/// How many files a program started here may open.
+/// How many files a program that is started here may open.
 pub(crate) fn open_files() -> Result<u64> {
     let limits = fs::read_to_string("/proc/self/limits").context("/proc/self/limits")?;
     let line = limits.lines().find(|line| line.starts_with("Max open files"));
@@ -37,7 +38,7 @@ pub(crate) fn open_files() -> Result<u64> {
     Ok(if hard == "unlimited" { MOST_OPEN_FILES } else { hard.parse::<u64>()?.min(MOST_OPEN_FILES) })
 }
 
-/// Fails unless so many listeners can be connected at once.
+/// Fails unless this process may open enough files for so many listeners at once.
 pub(crate) fn enough_open_files(listeners: usize) -> Result<()> {
     let (has, needs) = (open_files()?, 2 * listeners as u64 + 1_000);
     if has < needs {
@@ -48,7 +49,7 @@ pub(crate) fn enough_open_files(listeners: usize) -> Result<()> {
     Ok(())
 }
 
-/// A port of 127.0.0.1 on which nobody listens, from below the range of outgoing connections.
+/// A port of 127.0.0.1 on which no program listens, from below the range of outgoing connections.
 pub(crate) fn free_port() -> Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = std::process::id() as u16 % 50 * 200;
@@ -61,19 +62,19 @@ pub(crate) fn free_port() -> Result<u16> {
     bail!("no free port on 127.0.0.1")
 }
 
-/// Polls until the condition holds, or fails naming what was awaited.
+/// Polls until the condition holds. Fails after `limit`; the error has `what`.
 pub(crate) fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) -> Result<()> {
     let deadline = Instant::now() + limit;
     while !condition() {
         if Instant::now() > deadline {
-            bail!("waited {limit:?} in vain for: {what}");
+            bail!("waited {limit:?} in vain for {what}");
         }
         thread::sleep(Duration::from_millis(10));
     }
     Ok(())
 }
 
-/// The command that runs a program in a group of its own with raised limits and a clean environment.
+/// The command that runs a program in a process group of its own, with raised limits and a clean environment.
 pub(crate) fn command(program: &Path) -> Result<Command> {
     let mut command = Command::new(locate("setpriv", "util-linux")?);
     command
@@ -86,7 +87,7 @@ pub(crate) fn command(program: &Path) -> Result<Command> {
     Ok(command)
 }
 
-/// A child process; killed with its descendants on drop.
+/// A child process. It is killed with its descendants when this value is dropped.
 pub(crate) struct Running(pub(crate) Child);
 
 impl Running {
@@ -97,7 +98,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Descendants one by one too: Pushpin puts its children into groups of their own.
+        // Each descendant is killed by its id as well, as Pushpin puts its children into process groups of their own.
         let mut victims: Vec<String> = usage::tree(self.id()).iter().map(u32::to_string).collect();
         if let Ok(None) = self.0.try_wait() {
             victims.insert(0, format!("-{}", self.id()));
@@ -111,7 +112,7 @@ impl Drop for Running {
     }
 }
 
-/// A server with its log.
+/// A server and its log.
 pub(crate) struct Server {
     name: &'static str,
     running: Running,
@@ -141,7 +142,7 @@ impl Server {
         Ok(Server { name, running: Running(child), log })
     }
 
-    /// Waits until the server serves; fails with the end of its log when it ends, or takes longer than 15 s.
+    /// Waits until the server serves. If the server ends or takes longer than 15 s, the error has the end of its log.
     pub(crate) fn ready(mut self, mut serves: impl FnMut() -> bool) -> Result<Self> {
         let name = self.name;
         let mut ended = None;
@@ -156,7 +157,7 @@ impl Server {
         }
     }
 
-    /// The process; its descendants are the server's too.
+    /// The id of the process; its descendants belong to the server, too.
     pub(crate) fn id(&self) -> u32 {
         self.running.id()
     }

@@ -1,4 +1,4 @@
-//! One hot counter on several origins: what they publish together, and how often they are asked on behalf of those who
+//! One hot counter on several origins: how often the origins publish together, and how many requests they get while listeners
 //! join through the cache.
 
 use std::io::{Read, Write};
@@ -17,10 +17,10 @@ use crate::wire::{Body, Head, head_end, take_values};
 
 const PER_SECOND: u32 = 500;
 const SECONDS: u32 = 10;
-/// Between two who join: a dozen per interval.
+/// The time between two listeners that join: a dozen join per interval.
 const JOINING: Duration = Duration::from_millis(20);
 
-/// How many may be refused and join anew, as browsers do: a Pushpin that is short of CPU time answers some by itself.
+/// How many listeners may be refused and connect again, as browsers do: a Pushpin that is short of CPU time refuses some.
 const REFUSALS: usize = 3;
 
 const CLAIMED: &str = "livecounter_announcements_claimed_total";
@@ -28,8 +28,8 @@ const READS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",m
 const RECOVERIES: &str = r#"livecounter_http_requests_total{route="/counters/{id}/recover""#;
 const FAILED: &str = r#",status="5"#;
 
-/// POSTs through the cache to so many origins while listeners join at Pushpin: publishes a second, and requests
-/// for reading at the origins for each: those of the cache, and Pushpin's recoveries.
+/// Measures POSTs through the cache to so many origins while listeners join at Pushpin. The figures are the publishes a
+/// second, and for each publish the requests for reading at the origins: those of the cache, and Pushpin's recoveries.
 pub(crate) fn origins(count: usize) -> Result<Figures> {
     let chain = livecounter::origins(count, INTERVAL)?;
     let sums = || -> Result<Vec<f64>> {
@@ -70,7 +70,7 @@ fn sum(chain: &Origins, metric: &str) -> Result<f64> {
     chain.origins.iter().map(|origin| livecounter::metric(origin.port(), metric)).sum()
 }
 
-/// Those who have joined, and how often one was refused before it did.
+/// The listeners that have joined, and the number of refused attempts before.
 fn join_until(done: &AtomicBool, port: u16) -> Result<(Vec<Joined>, usize)> {
     let (start, mut joined, mut refused) = (Instant::now(), Vec::new(), 0);
     while !done.load(Relaxed) {
@@ -120,7 +120,7 @@ impl Joined {
         Ok(Joined { stream, body, decoded })
     }
 
-    /// Reads until it has this value.
+    /// Reads until the listener has this value.
     fn until(&mut self, value: i64) -> Result<()> {
         let (mut seen, mut received) = (false, Vec::new());
         loop {

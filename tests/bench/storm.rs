@@ -1,5 +1,5 @@
-//! The storm: 5,000 POSTs a second for 10 s on one counter whose listeners Pushpin holds; and what those listeners cost
-//! the origin.
+//! Measures 5,000 POSTs a second for 10 s on one counter whose listeners are connected to Pushpin, and the memory that these
+//! listeners take in the origin.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use crate::wrk::{Load, Path};
 const PER_SECOND: u32 = 5_000;
 const SECONDS: u32 = 10;
 
-/// An interval that no measurement lives to see: the first value is published, no other.
+/// An interval longer than any measurement, so that only the first value is published.
 const NEVER: Duration = Duration::from_secs(3_600);
 
-/// With publishing: how long after the last POST the last listener got the last value, in ms.
+/// The figure with publishing: the time from the last POST until the last listener has the last value, in ms.
 pub(crate) fn publishing(count: usize) -> Result<Figures> {
     let chain = livecounter::chain(INTERVAL)?;
     let mut listeners = Listeners::connect(chain.pushpin.peer.port(), livecounter::HOT, count)?;
@@ -41,7 +41,7 @@ pub(crate) fn publishing(count: usize) -> Result<Figures> {
     ]))
 }
 
-/// The same without anything being published meanwhile.
+/// The same load while nothing is published.
 pub(crate) fn silent(count: usize) -> Result<Figures> {
     let chain = livecounter::chain(NEVER)?;
     let _listeners = Listeners::connect(chain.pushpin.peer.port(), livecounter::HOT, count)?;
@@ -49,7 +49,7 @@ pub(crate) fn silent(count: usize) -> Result<Figures> {
     Ok(Figures::from([("per second", per_second(&report))]))
 }
 
-/// How much the origin's memory grows when Pushpin holds so many listeners, of an origin that has served before.
+/// How much the memory of an origin, which has served before, grows when so many listeners connect to Pushpin.
 pub(crate) fn origin_memory(count: usize) -> Result<Figures> {
     let chain = livecounter::chain(INTERVAL)?;
     let (origin, port) = (chain.livecounter.id(), chain.livecounter.port());

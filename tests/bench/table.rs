@@ -1,4 +1,4 @@
-//! From the figures of all rounds to one table: medians, the ratio of each round's pair, the verdicts.
+//! Makes one table from the figures of all rounds: the medians, the ratio to the peer's figure of the same round, and a verdict.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use crate::cells::Figures;
 use crate::fanout::DELIVERED;
 use crate::rows::{Figure, Goal, Row, Unit};
 
-/// What the rounds have given, and which measurements failed.
+/// The figures of the rounds, and the measurements that failed.
 #[derive(Default)]
 pub(crate) struct Samples {
     figures: BTreeMap<&'static str, Vec<Figures>>,
@@ -26,7 +26,7 @@ impl Samples {
         self.failures.contains_key(cell)
     }
 
-    /// Lines for below the table: what failed, and where values were overtaken.
+    /// Lines for below the table: the measurements that failed, and those in which later values overtook others.
     pub(crate) fn notes(&self) -> Vec<String> {
         let mut notes: Vec<String> =
             self.failures.iter().map(|(cell, error)| format!("{cell} failed: {error}")).collect();
@@ -47,7 +47,7 @@ impl Samples {
         self.failures.is_empty()
     }
 
-    /// A figure of every round; nothing if the measurement failed in any.
+    /// A figure of every round; `None` if the measurement failed in any round.
     fn of(&self, figure: Figure) -> Option<Vec<f64>> {
         if self.has_failed(figure.cell) {
             return None;
@@ -59,7 +59,7 @@ impl Samples {
 /// The heads of the columns.
 const HEADS: [&str; 7] = ["row", "livecounter", "peer", "ratio (spread)", "must", "reach", "verdict"];
 
-/// The table as aligned text or as Markdown, which is both.
+/// The table as aligned text, or as Markdown, which is aligned as well.
 pub(crate) fn render(rows: &[Row], samples: &Samples, markdown: bool) -> String {
     let mut lines: Vec<[String; 7]> = vec![HEADS.map(str::to_owned)];
     lines.extend(rows.iter().map(|row| line(row, samples)));
@@ -126,7 +126,7 @@ fn line(row: &Row, samples: &Samples) -> [String; 7] {
     .map(|field| field.unwrap_or_else(|| "-".to_owned()))
 }
 
-/// The ratio with its least and greatest; of a row without a peer, those of the figure.
+/// The median of the ratios, with the least and the greatest; for a row without a peer, the least and the greatest figure.
 fn spread(row: &Row, ours: &Option<Vec<f64>>, ratios: Option<&[f64]>) -> Option<String> {
     let ends = |figures: &[f64]| {
         let ends =
@@ -186,7 +186,7 @@ fn write(unit: Unit, figure: f64) -> String {
     }
 }
 
-/// About three digits.
+/// The figure with about three digits.
 fn short(figure: f64) -> String {
     match figure.abs() {
         size if size >= 100.0 => format!("{figure:.0}"),

@@ -1,4 +1,4 @@
-//! What processes use, from /proc: CPU time and memory of a server and all its descendants.
+//! CPU time and memory of a server and all its descendants, from /proc.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 
-/// The living processes that descend from `root`, and itself.
+/// The ids of the running process `root` and of its running descendants.
 pub(crate) fn tree(root: u32) -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let parents: BTreeMap<u32, u32> = entries
@@ -31,7 +31,7 @@ struct Stat {
     ticks: u64,
 }
 
-/// The fields of /proc/PID/stat, counted behind the name, which may contain anything.
+/// The fields of /proc/PID/stat. They are counted from the end of the name, as the name may contain spaces.
 fn stat(pid: u32) -> Option<Stat> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<&str> = text.rsplit_once(") ")?.1.split(' ').collect();
@@ -39,7 +39,7 @@ fn stat(pid: u32) -> Option<Stat> {
     Some(Stat { parent: fields.get(1)?.parse().ok()?, ticks: user + system })
 }
 
-/// CPU time that the living processes of a tree have used, in microseconds.
+/// The CPU time that the running processes of a tree have used, in microseconds.
 pub(crate) fn cpu_us(root: u32) -> f64 {
     let ticks: u64 = tree(root).into_iter().filter_map(stat).map(|stat| stat.ticks).sum();
     ticks as f64 * 1e6 / ticks_per_second()
@@ -54,7 +54,7 @@ fn ticks_per_second() -> f64 {
     })
 }
 
-/// The memory of a tree in KiB, pages shared by several processes counted once (PSS).
+/// The memory of a tree in KiB. Pages that several processes share are counted once (PSS).
 pub(crate) fn memory_kib(root: u32) -> Result<f64> {
     let mut total = 0.0;
     for pid in tree(root) {

@@ -1,6 +1,6 @@
-//! As much of HTTP/1.1 and SSE as a load generator needs: heads, chunked bodies, `data:` lines that hold a number.
+//! The part of HTTP/1.1 and SSE that a load generator needs: heads, chunked bodies, and `data:` lines with a number.
 
-/// The end of the head at the beginning of `bytes`, if it is complete.
+/// Where the head at the beginning of `bytes` ends; `None` if the head is incomplete.
 pub(crate) fn head_end(bytes: &[u8]) -> Option<usize> {
     bytes.windows(4).position(|window| window == b"\r\n\r\n").map(|position| position + 4)
 }
@@ -13,7 +13,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// Parses a complete head; nothing if it is none.
+    /// Parses a complete head; `None` if the bytes are no head.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(bytes);
         let mut lines = text.split("\r\n");
@@ -24,7 +24,7 @@ impl Head {
         Some(Head { status, fields })
     }
 
-    /// The value of a field, named in lower case.
+    /// The value of a field. Its name must be in lower case.
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
     }
@@ -38,16 +38,16 @@ impl Head {
     }
 }
 
-/// The body's transfer coding, decoded as it comes.
+/// The decoder of a body's transfer coding.
 #[derive(Debug)]
 pub(crate) enum Body {
-    /// Not coded.
+    /// The body is not coded.
     Plain,
-    /// Chunked, in the line with a size; its digits so far, and whether they have ended.
+    /// The decoder is in the line with the size of a chunk: the size by its digits so far, and whether the digits have ended.
     Size(usize, bool),
-    /// In a chunk, so many bytes to come, the line end behind it included.
+    /// The decoder is in a chunk: the number of bytes to come, with the line end behind the chunk.
     Chunk(usize),
-    /// Behind the last chunk.
+    /// The last chunk has been decoded.
     End,
 }
 
@@ -60,7 +60,7 @@ impl Body {
         matches!(self, Body::End)
     }
 
-    /// Decodes what has come, and appends it to `decoded`.
+    /// Decodes the received bytes and appends them to `decoded`.
     pub(crate) fn feed(&mut self, mut bytes: &[u8], decoded: &mut Vec<u8>) {
         while !bytes.is_empty() {
             match self {
@@ -81,7 +81,7 @@ impl Body {
                 }
                 Body::Chunk(left) => {
                     let taken = bytes.len().min(*left);
-                    // The last two are the line end.
+                    // The last two bytes are the line end.
                     let content = left.saturating_sub(2).min(taken);
                     decoded.extend_from_slice(&bytes[..content]);
                     bytes = &bytes[taken..];
@@ -95,7 +95,7 @@ impl Body {
     }
 }
 
-/// Takes the complete lines out of `decoded` and calls back with each number in a `data:` line.
+/// Takes the complete lines out of `decoded` and calls the closure with each number in a `data:` line.
 pub(crate) fn take_values(decoded: &mut Vec<u8>, mut value: impl FnMut(i64)) {
     let Some(end) = decoded.iter().rposition(|&byte| byte == b'\n').map(|position| position + 1) else {
         return;

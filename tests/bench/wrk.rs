@@ -1,4 +1,4 @@
-//! wrk: as many requests as 64 connections carry, for some seconds, on one counter or on many.
+//! Loads by wrk: for some seconds, 64 connections send requests as fast as they are answered, to one counter or to many.
 
 use std::fs;
 use std::process::Stdio;
@@ -7,30 +7,30 @@ use anyhow::{Context, Result, bail};
 
 use crate::process::{command, locate};
 
-/// Connections that each load keeps open.
+/// The number of connections that each load keeps open.
 pub(crate) const CONNECTIONS: u32 = 64;
 
-/// How many counters the loads on many use.
+/// The number of counters of a load on many counters.
 pub(crate) const COUNTERS: u32 = 10_000;
 
-/// What is asked for.
+/// The requests of a load.
 pub(crate) struct Load<'a> {
     pub(crate) port: u16,
     pub(crate) method: &'a str,
     pub(crate) path: Path<'a>,
-    /// Whole header lines.
+    /// Complete header lines.
     pub(crate) fields: &'a [String],
 }
 
-/// Where it is asked for.
+/// The path of a request.
 #[derive(Clone, Copy)]
 pub(crate) enum Path<'a> {
     One(&'a str),
-    /// Each request takes one of [`COUNTERS`] numbers, uniformly at random, between these two.
+    /// Each request has one of [`COUNTERS`] numbers, uniformly at random, between these two texts.
     Many(&'a str, &'a str),
 }
 
-/// What came of it.
+/// The result of a load.
 pub(crate) struct Outcome {
     pub(crate) per_second: f64,
     pub(crate) p50_ms: f64,
@@ -38,7 +38,7 @@ pub(crate) struct Outcome {
     pub(crate) requests: u64,
 }
 
-/// One line with everything that is needed of the summary.
+/// The script by which wrk prints the figures of its summary in one line.
 const DONE: &str = r#"
 done = function(summary, latency)
   local e = summary.errors
@@ -48,7 +48,7 @@ end
 "#;
 
 impl Load<'_> {
-    /// Runs the load; an error of any request is an error of the run.
+    /// Runs the load. If any request fails, the run fails.
     pub(crate) fn run(&self, seconds: u32) -> Result<Outcome> {
         let program = locate("wrk", "wrk")?;
         let directory = tempfile::tempdir()?;

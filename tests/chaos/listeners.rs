@@ -13,8 +13,8 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 
 /// Some hundred listeners, which end when this value is dropped.
 pub(crate) struct Listeners {
-    book: Arc<Book>,
-    everybody: Vec<Arc<Mutex<Seen>>>,
+    records: Arc<ListenerRecords>,
+    states: Vec<Arc<Mutex<Seen>>>,
     _tasks: JoinSet<()>,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct SetBack {
 
 /// The state that all listeners share.
 #[derive(Default)]
-struct Book {
+struct ListenerRecords {
     /// Whether a new connection may begin with an older value than the one before it ended with.
     stale_openings_allowed: Mutex<bool>,
     wrongs: Mutex<Vec<String>>,
@@ -65,46 +65,47 @@ impl Listeners {
     pub(crate) fn start(count: usize, proxies: &[SocketAddr], counters: &[String]) -> Listeners {
         let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
         let client = client.connect_timeout(Duration::from_secs(5)).build().expect("an HTTP client");
-        let (book, mut tasks, mut everybody) = (Arc::<Book>::default(), JoinSet::new(), Vec::new());
+        let (records, mut tasks, mut states) =
+            (Arc::<ListenerRecords>::default(), JoinSet::new(), Vec::new());
         for number in 0..count {
             let counter = &counters[number / proxies.len() % counters.len()];
             let url = format!("http://{}/counters/{counter}/", proxies[number % proxies.len()]);
             let seen = Arc::new(Mutex::new(Seen { counter: counter.clone(), ..Seen::default() }));
-            everybody.push(Arc::clone(&seen));
-            tasks.spawn(listen(client.clone(), url, seen, Arc::clone(&book)));
+            states.push(Arc::clone(&seen));
+            tasks.spawn(listen(client.clone(), url, seen, Arc::clone(&records)));
         }
-        Listeners { book, everybody, _tasks: tasks }
+        Listeners { records, states, _tasks: tasks }
     }
 
     /// The present state of each listener.
     pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.everybody.iter().map(|seen| lock(seen).clone()).collect()
+        self.states.iter().map(|seen| lock(seen).clone()).collect()
     }
 
     /// While purges are lost, the cache may answer a *new* connection with an old value, which is then healed: see
     /// docs/failures.md. Within a connection nothing older may ever follow.
     pub(crate) fn allow_stale_openings(&self) {
-        *lock(&self.book.stale_openings_allowed) = true;
+        *lock(&self.records.stale_openings_allowed) = true;
     }
 
     /// Prepares for a store that is about to lose data: values may go back, once.
     pub(crate) fn begin_anew(&self) {
-        self.everybody.iter().for_each(|seen| lock(seen).last = None);
-        lock(&self.book.values).clear();
+        self.states.iter().for_each(|seen| lock(seen).last = None);
+        lock(&self.records.values).clear();
     }
 
     /// All errors so far.
     pub(crate) fn wrongs(&self) -> Vec<String> {
-        lock(&self.book.wrongs).clone()
+        lock(&self.records.wrongs).clone()
     }
 
     /// Every older value that followed a newer one.
     pub(crate) fn set_backs(&self) -> Vec<SetBack> {
-        lock(&self.book.set_backs).clone()
+        lock(&self.records.set_backs).clone()
     }
 }
 
-async fn listen(client: reqwest::Client, url: String, seen: Arc<Mutex<Seen>>, book: Arc<Book>) {
+async fn listen(client: reqwest::Client, url: String, seen: Arc<Mutex<Seen>>, records: Arc<ListenerRecords>) {
     let mut retry = FIRST_RETRY;
     loop {
         let request = client.get(&url).header("Accept", "text/event-stream");
@@ -121,7 +122,7 @@ async fn listen(client: reqwest::Client, url: String, seen: Arc<Mutex<Seen>>, bo
             let mut opening = true;
             while let Ok(Some(bytes)) = stream.chunk().await {
                 for (id, data) in parser.feed(&bytes, &mut retry) {
-                    book.note(&mut lock(&seen), &id, &data, opening);
+                    records.note(&mut lock(&seen), &id, &data, opening);
                     opening = false;
                 }
             }
@@ -131,7 +132,7 @@ async fn listen(client: reqwest::Client, url: String, seen: Arc<Mutex<Seen>>, bo
     }
 }
 
-impl Book {
+impl ListenerRecords {
     fn note(&self, seen: &mut Seen, id: &str, data: &str, opening: bool) {
         let own = id.strip_prefix(&seen.counter).and_then(|rest| rest.strip_prefix('@'));
         let parts = own.and_then(|id| id.split_once('-'));

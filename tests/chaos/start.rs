@@ -108,9 +108,10 @@ impl<E: Engine> World<E> {
             began,
             client,
         };
-        let everybody =
+        let without_value =
             async || world.listeners.seen().iter().filter(|seen| seen.last.is_none()).count() as i64;
-        until("every listener to have a value", Duration::from_secs(20), everybody, |left| left == 0).await;
+        until("every listener to have a value", Duration::from_secs(20), without_value, |left| left == 0)
+            .await;
         // The writers start when all listeners are connected: of some hundred requests at one moment, Pushpin 1.36 answers a few with 502.
         world.write_anew(shape.writers, shape.seed);
         world

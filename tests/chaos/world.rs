@@ -180,7 +180,7 @@ impl<E: Engine> World<E> {
     /// Ends the writing and checks everything. Faults must have ended before.
     pub(crate) async fn end(&mut self, end: End) {
         self.writers.stop(Duration::from_secs(30)).await;
-        self.everybody_sees_the_last_value(end.within).await;
+        self.every_listener_sees_the_last_value(end.within).await;
         let started = Instant::now();
         let marks = async || self.marks().await;
         // The time is that of a lease, a sweep, and a delivery with its second purge.
@@ -228,7 +228,7 @@ impl<E: Engine> World<E> {
     }
 
     /// Listeners, and readers through the cache.
-    pub(crate) async fn everybody_sees_the_last_value(&self, within: Duration) {
+    pub(crate) async fn every_listener_sees_the_last_value(&self, within: Duration) {
         let started = Instant::now();
         until("every listener to see the last value", within, async || self.behind().await, |n| n == 0).await;
         eprintln!("every listener sees the last value {:?} after the last change", started.elapsed());

@@ -46,12 +46,12 @@ impl Told {
 /// Running writers, which end when this value is dropped.
 #[derive(Default)]
 pub(crate) struct Writers {
-    book: Arc<Book>,
+    records: Arc<WriterRecords>,
     tasks: JoinSet<()>,
 }
 
 #[derive(Default)]
-struct Book {
+struct WriterRecords {
     stop: AtomicBool,
     told: Mutex<HashMap<String, Told>>,
     wrongs: Mutex<Vec<String>>,
@@ -63,7 +63,7 @@ impl Writers {
     /// keys.
     pub(crate) fn start(count: usize, bases: &[String], counters: &[String], seed: u64) -> Writers {
         let client = Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().expect("a client");
-        let (book, mut tasks) = (Arc::<Book>::default(), JoinSet::new());
+        let (records, mut tasks) = (Arc::<WriterRecords>::default(), JoinSet::new());
         for number in 0..count {
             let writer = Writer {
                 client: client.clone(),
@@ -72,11 +72,11 @@ impl Writers {
                 random: Random::new(seed.wrapping_add(number as u64)),
                 seed,
                 keyed: number % 2 == 0,
-                book: Arc::clone(&book),
+                records: Arc::clone(&records),
             };
             tasks.spawn(writer.write());
         }
-        Writers { book, tasks }
+        Writers { records, tasks }
     }
 
     /// Adds 1 without a key; the POST must be answered well.
@@ -95,7 +95,7 @@ impl Writers {
         let answer = client().post(url).answer().await;
         let status = answer.status().as_u16();
         let text = answer.text().await.expect("a text");
-        let mut told = lock(&self.book.told);
+        let mut told = lock(&self.records.told);
         let told = told.entry(counter.to_owned()).or_default();
         if status == 503 {
             told.ambiguous += 1;
@@ -115,28 +115,28 @@ impl Writers {
 
     /// How many POSTs have been answered well.
     pub(crate) fn acknowledged(&self) -> usize {
-        lock(&self.book.told).values().map(|told| told.values.len()).sum()
+        lock(&self.records.told).values().map(|told| told.values.len()).sum()
     }
 
     /// Stops the writers and waits until all have ended; a writer with a key ends only when its POST is answered.
     pub(crate) async fn stop(&mut self, within: Duration) {
-        self.book.stop.store(true, Relaxed);
+        self.records.stop.store(true, Relaxed);
         let all = async { while self.tasks.join_next().await.is_some() {} };
         tokio::time::timeout(within, all).await.expect("every keyed POST answered");
     }
 
     /// The answers of the writers, per counter.
     pub(crate) fn told(&self) -> HashMap<String, Told> {
-        lock(&self.book.told).clone()
+        lock(&self.records.told).clone()
     }
 
     /// All errors so far.
     pub(crate) fn wrongs(&self) -> Vec<String> {
-        lock(&self.book.wrongs).clone()
+        lock(&self.records.wrongs).clone()
     }
 }
 
-impl Book {
+impl WriterRecords {
     /// Returns whether the writer is done with this POST.
     fn note(&self, counter: &str, answer: Answer, keyed: bool) -> bool {
         let mut told = lock(&self.told);
@@ -162,7 +162,7 @@ struct Writer {
     /// A part of the keys, so that later writers have others.
     seed: u64,
     keyed: bool,
-    book: Arc<Book>,
+    records: Arc<WriterRecords>,
 }
 
 enum Answer {
@@ -175,13 +175,13 @@ enum Answer {
 
 impl Writer {
     async fn write(mut self) {
-        while !self.book.stop.load(Relaxed) {
+        while !self.records.stop.load(Relaxed) {
             let counter = self.counters[self.random.below(self.counters.len())].clone();
             let key =
-                self.keyed.then(|| format!("key-{}-{}", self.seed, self.book.keys.fetch_add(1, Relaxed)));
+                self.keyed.then(|| format!("key-{}-{}", self.seed, self.records.keys.fetch_add(1, Relaxed)));
             loop {
                 let answer = self.post(&counter, key.as_deref()).await;
-                if self.book.note(&counter, answer, key.is_some()) {
+                if self.records.note(&counter, answer, key.is_some()) {
                     break;
                 }
                 sleep(AGAIN_AFTER).await;
@@ -206,7 +206,7 @@ impl Writer {
             Ok(answer) => {
                 let status = answer.status().as_u16();
                 if !matches!(status, 502..=504) {
-                    lock(&self.book.wrongs).push(format!("a POST was answered {status}"));
+                    lock(&self.records.wrongs).push(format!("a POST was answered {status}"));
                 }
                 Answer::Unknown(answer.text().await.unwrap_or_default())
             }

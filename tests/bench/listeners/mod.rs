@@ -1,5 +1,5 @@
-//! Listeners: a child process with thousands of SSE connections, told by lines of JSON what to wait for and what to
-//! report.
+//! Listeners: a child process with thousands of SSE connections. Lines of JSON tell it the value for which to wait, and which
+//! figures to report.
 
 pub(crate) mod client;
 

@@ -1,5 +1,5 @@
-//! Bare actix-web: what a handler costs that does nothing, and so the ceiling; and the origin with fixed hold answers
-//! for Pushpin fed by hand. Both are this executable, started once more.
+//! Two servers in another process of this executable: bare actix-web, whose handlers do nothing, which shows the most that
+//! actix-web can serve; and an origin with fixed hold answers for a Pushpin to which the measurement publishes itself.
 
 use std::env;
 
@@ -11,7 +11,7 @@ use super::Peer;
 use crate::http::{Client, request};
 use crate::process::{Server, free_port};
 
-/// The channel that every hold answer of the fixed origin subscribes to.
+/// The channel of every hold answer of the origin with fixed answers.
 pub(crate) const CHANNEL: &str = "by-hand";
 
 /// Starts the bare handlers.
@@ -24,13 +24,13 @@ pub(crate) fn start() -> Result<Peer> {
     Ok(Peer { server, port, _directory: directory })
 }
 
-/// Starts them on a given port, and does not wait until they serve.
+/// Starts the handlers on a given port, without waiting until they serve.
 pub(super) fn spawn(port: u16, directory: &TempDir) -> Result<Server> {
     let arguments = ["--peer", &port.to_string()];
     Server::start("bare", &env::current_exe()?, arguments, &[], directory.path())
 }
 
-/// The child process.
+/// Runs the child process.
 pub(crate) fn serve(port: u16) -> Result<()> {
     let app = || {
         App::new()

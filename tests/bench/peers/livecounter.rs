@@ -1,4 +1,4 @@
-//! What is measured: livecounter itself, one worker, in each of its modes.
+//! livecounter itself with one worker, in each of its modes.
 
 use std::env;
 use std::path::PathBuf;
@@ -14,18 +14,18 @@ use super::{Peer, redis};
 use crate::http::{Client, request};
 use crate::process::{Server, free_port, wait_until};
 
-/// The counter that one-counter measurements use.
+/// The counter of measurements with one counter.
 pub(crate) const HOT: &str = "/counters/hot/";
 
-/// livecounter without any other server: SQLite and in-process streams. On the disk that the build uses, since a
-/// temporary directory may be in memory, where a sync costs nothing.
+/// Starts livecounter without any other server: SQLite, and streams from the process itself. The file is on the disk of the
+/// build, since a temporary directory may be in memory, where a sync costs nothing.
 pub(crate) fn embedded(interval: Duration) -> Result<Peer> {
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let database = directory.path().join("bench.db").display().to_string();
     launch(free_port()?, directory, interval, &[("LIVECOUNTER__SQLITE__PATH", database)])
 }
 
-/// livecounter on Redis, publishing to a Pushpin that stands in front of it.
+/// livecounter on Redis, behind a Pushpin to which it publishes.
 pub(crate) struct Chain {
     pub(crate) livecounter: Peer,
     pub(crate) pushpin: Pushpin,
@@ -56,7 +56,7 @@ pub(crate) struct Origins {
     _redis: Peer,
 }
 
-/// Starts them all; returns when each origin has been reached through the cache.
+/// Starts all servers. Returns when each origin has answered a POST through the cache.
 pub(crate) fn origins(count: usize, interval: Duration) -> Result<Origins> {
     let redis = redis::start()?;
     let ports: Vec<u16> = (0..count).map(|_| free_port()).collect::<Result<_>>()?;
@@ -74,8 +74,8 @@ pub(crate) fn origins(count: usize, interval: Duration) -> Result<Origins> {
     let origins: Vec<Peer> = ports.into_iter().map(start).collect::<Result<_>>()?;
     let mut client = Client::new(cache.peer.port());
     let is_reached = |origin: &Peer| metric(origin.port(), POSTS).is_ok_and(|posts| posts > 0.0);
-    wait_until("every origin to be reached", Duration::from_secs(15), || {
-        let _ = client.send(&request("POST", "/counters/warm-up/", &[], "")); // 503 while none is known to be well
+    wait_until("every origin to answer a POST", Duration::from_secs(15), || {
+        let _ = client.send(&request("POST", "/counters/warm-up/", &[], "")); // 503 until the cache considers an origin healthy
         origins.iter().all(is_reached)
     })?;
     Ok(Origins { origins, cache, pushpin, _redis: redis })

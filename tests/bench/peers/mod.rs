@@ -14,19 +14,19 @@ use crate::process::Server;
 
 /// A server that runs until it is dropped.
 pub(crate) struct Peer {
-    // Before the directory, so that it ends first.
+    // The server stands before the directory, so that it ends first.
     server: Server,
     port: u16,
     _directory: TempDir,
 }
 
 impl Peer {
-    /// The port of 127.0.0.1 it serves on.
+    /// The server's port of 127.0.0.1.
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
-    /// Its first process.
+    /// The id of the server's first process.
     pub(crate) fn id(&self) -> u32 {
         self.server.id()
     }

@@ -1,4 +1,4 @@
-//! nginx with nchan, one worker: SSE to its subscribers, messages by HTTP.
+//! nginx with nchan and one worker: messages come by HTTP, and subscribers receive them as SSE.
 
 use std::fs;
 use std::path::Path;
@@ -12,10 +12,10 @@ use crate::process::{Server, free_port, locate, open_files};
 const PACKAGES: &str = "nginx libnginx-mod-nchan";
 const MODULE: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
 
-/// Subscribers connect here.
+/// The path to which subscribers connect.
 pub(crate) const STREAM: &str = "/stream";
 
-/// Messages are POSTed here.
+/// The path to which messages are POSTed.
 pub(crate) const PUBLISH: &str = "/publish";
 
 /// Starts nginx with one channel.

@@ -1,4 +1,4 @@
-//! Pushpin with raised limits, all of its processes from a directory of its own, in front of an origin.
+//! Pushpin in front of an origin, with raised limits and with a directory of its own for all of its processes.
 
 use std::fs;
 use std::path::Path;
@@ -11,10 +11,10 @@ use super::{Peer, bare};
 use crate::http::{Client, request};
 use crate::process::{Server, free_port, locate, open_files};
 
-/// What Pushpin signs its requests with.
+/// The key with which Pushpin signs its requests.
 pub(crate) const KEY: &str = "signing-key-of-this-measurement-only";
 
-/// A Pushpin, and the port it is published to.
+/// A Pushpin and its control port.
 pub(crate) struct Pushpin {
     pub(crate) peer: Peer,
     pub(crate) control: u16,
@@ -33,7 +33,7 @@ pub(crate) fn start(origin: u16) -> Result<Pushpin> {
     fs::write(&configuration, configure(port, control, home)?)?;
     let argument = format!("--config={}", configuration.display());
     let server = Server::start("pushpin", &program, [argument], &[], home)?;
-    // Pushpin serves when it answers, even if only that the origin is not there.
+    // Pushpin serves when it answers, even if the answer is that the origin is away.
     let serves = || Client::new(port).send(&request("GET", "/healthz", &[], "")).is_ok();
     let server =
         server.ready(serves)?.ready(|| Client::new(control).send(&request("GET", "/", &[], "")).is_ok())?;
@@ -78,7 +78,7 @@ message_wait=300
     ))
 }
 
-/// Pushpin in front of an origin with fixed answers, to be published to by hand.
+/// Pushpin in front of an origin with fixed answers. The measurement publishes to it.
 pub(crate) struct ByHand {
     pub(crate) pushpin: Pushpin,
     _origin: Server,
@@ -87,7 +87,7 @@ pub(crate) struct ByHand {
 }
 
 impl ByHand {
-    /// Starts both.
+    /// Starts Pushpin and the origin.
     pub(crate) fn start() -> Result<Self> {
         let (port, directory) = (free_port()?, tempfile::tempdir()?);
         let origin = bare::spawn(port, &directory)?;
@@ -107,7 +107,7 @@ impl ByHand {
         });
         let body = json!({ "items": [item] }).to_string();
         let fields = ["Content-Type: application/json".to_owned()];
-        // Its control server closes every connection.
+        // Pushpin's control server closes every connection after its answer.
         Client::new(self.pushpin.control).demand(&request("POST", "/publish/", &fields, &body))?;
         Ok(self.published)
     }

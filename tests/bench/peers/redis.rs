@@ -1,4 +1,4 @@
-//! Redis, in memory only, as every row that uses it does.
+//! Redis without persistence. Every row with Redis uses it so.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::Peer;
 use crate::process::{Server, free_port, locate};
 
-/// Starts a Redis server with an empty memory.
+/// Starts a Redis server without keys.
 pub(crate) fn start() -> Result<Peer> {
     let program = locate("redis-server", "redis-server")?;
     let port = free_port()?;

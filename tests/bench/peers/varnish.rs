@@ -1,4 +1,4 @@
-//! The cache that stands in for Fastly's, with the configuration that is in use.
+//! Varnish in the place of Fastly's cache, with the configuration that deployments use.
 
 use std::env;
 use std::ffi::OsString;
@@ -10,16 +10,16 @@ use super::Peer;
 use crate::http::{Client, request};
 use crate::process::{Server, free_port, locate};
 
-/// What purges must carry.
+/// The key that purges must have.
 pub(crate) const API_KEY: &str = "api-key-of-this-measurement-only";
 
-/// A cache, and the port that purges go to.
+/// A cache and its port for purges.
 pub(crate) struct Varnish {
     pub(crate) peer: Peer,
     pub(crate) control: u16,
 }
 
-/// Starts it in front of origins that may start later.
+/// Starts the cache in front of origins that may start later.
 pub(crate) fn start(origins: &[u16]) -> Result<Varnish> {
     locate("varnishd", "varnish varnish-modules")?;
     let (port, control) = (free_port()?, free_port()?);

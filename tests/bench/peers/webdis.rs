@@ -1,4 +1,4 @@
-//! webdis: Redis commands over HTTP, one thread.
+//! webdis with one thread: Redis commands over HTTP.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! Origins whose clocks are wrong. Gates, leases and sweeps are measured by Redis's clock; what an origin measures by
-//! its own is only how long the proxy's signature is valid, and until when its own token for publishing is.
+//! Origins with wrong clocks. Redis's clock measures gates, leases and sweeps. An origin uses its own clock only to check
+//! how long the proxy's signature is valid, and to say until when its own token for publishing is.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::start::Shape;
 use crate::support::sse::Listener;
 use crate::world::{End, World, until};
 
-/// A world whose first origin's clock is off.
+/// Runs a world in which the clock of the first origin is wrong by this offset.
 async fn with_clock(offset: &'static str) {
     let mut world = World::start(Shape::default()).await;
     world.write_on(30).await;
@@ -15,7 +15,7 @@ async fn with_clock(offset: &'static str) {
     world.origins[0].set_clock(offset);
     world.origins[0].run().await;
     world.write_on(100).await;
-    // Now everything depends on the one whose clock is off.
+    // From now on the origin with the wrong clock serves all requests.
     world.origins[1].kill();
     world.write_on(50).await;
     world
@@ -45,17 +45,17 @@ async fn an_origin_an_hour_ahead_counts_and_announces_but_opens_no_streams() {
     world.origins[0].kill();
     world.origins[0].set_clock("+2h");
     world.origins[0].run().await;
-    let fooled = world.origins[0].url("");
-    world.writers.add(&fooled, "a").await;
+    let ahead = world.origins[0].url("");
+    world.writers.add(&ahead, "a").await;
     world.origins[1].kill();
     world.cache.purge("counter-a").await;
     let proxy = world.pushpins[0].addr();
-    // For a moment the cache may still try the origin that is gone.
+    // For a moment the cache may still ask the origin that was killed.
     let status = async || i64::from(Listener::connect(proxy, "/counters/a/").await.status());
     until("the refusal", Duration::from_secs(5), status, |status| status == 501).await;
     assert!(world.origins[0].metric(r#"status="501""#).await > 0.0);
     world.origins[1].run().await;
-    // Recoveries were refused too; Pushpin tries them again after 1, 2, 4, 8, 16 s, each with up to a second more. Every one may
-    // go to the fooled origin once more, as the cache asks them in turn.
+    // The origin has also refused recoveries. Pushpin repeats them after 1, 2, 4, 8 and 16 s, each with up to a second more.
+    // Each of them may go to the same origin again, as the cache asks the origins in turn.
     world.end(End { within: Duration::from_secs(36), ..End::default() }).await;
 }

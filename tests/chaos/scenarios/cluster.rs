@@ -1,4 +1,4 @@
-//! A Redis Cluster whose nodes die and whose slots move.
+//! A Redis Cluster: nodes are killed, and slots move.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use crate::support::redis::{reached, until_caught_up};
 use crate::support::redis_cluster::RedisCluster;
 use crate::world::{End, Lost, World};
 
-/// A claim whose answer was lost is repeated when its lease is over: 6 s, and 1 s for the sweep.
+/// If the answer to a claim is lost, the topic is claimed again after the lease (6 s) and the next sweep (1 s).
 pub(super) const AFTER_A_LEASE: Duration = Duration::from_secs(10);
 /// How long a fail-over may keep a publish under way.
 pub(super) const LATE: Duration = Duration::from_secs(20);
-/// How long some keys of a slot are here and some there.
+/// How long the keys of a moving slot are spread over two nodes.
 pub(super) const BETWEEN: Duration = Duration::from_millis(10);
 
 pub(super) fn slot(cluster: &RedisCluster, counter: &str) -> u16 {
@@ -21,7 +21,7 @@ pub(super) fn slot(cluster: &RedisCluster, counter: &str) -> u16 {
     cluster.slot(&topic)
 }
 
-/// Kills the master that has the counter; returns which it was when its replica is the master.
+/// Kills the master that has the counter. Returns the number of that node when its replica has become the master.
 pub(super) async fn kill_master_of(cluster: &mut RedisCluster, counter: &str) -> usize {
     let slot = slot(cluster, counter);
     let master = cluster.owner(slot).expect("a master");
@@ -41,7 +41,7 @@ async fn masters_killed_under_load_lose_and_double_nothing_their_replica_had() {
         world.redis.until_in_step(1).await;
     }
     world.write_on(50).await;
-    // A killed master may have shown what it had not acknowledged yet, as its replica did not have it.
+    // A killed master may have published additions that it had not acknowledged yet, as its replica did not have them.
     let (within, lost) = (AFTER_A_LEASE, Lost::Unacknowledged);
     world.end(End { within, late: LATE, ambiguous: true, lost, ..End::default() }).await;
 }
@@ -62,7 +62,7 @@ async fn a_master_killed_ahead_of_its_replica_loses_only_what_was_ahead() {
     world.redis.nodes[killed].run();
     world.redis.until_in_step(1).await;
     world.write_on(50).await;
-    // Gates are lost, too.
+    // The gates of the lost changes are lost as well.
     let (within, lost) = (AFTER_A_LEASE, Lost::Acknowledged { least: 1, most });
     world.end(End { within, late: LATE, memories: 1, ambiguous: true, lost, ..End::default() }).await;
 }
@@ -99,7 +99,7 @@ async fn slots_moved_by_command_under_load_lose_refuse_and_double_nothing() {
     let redis = RedisCluster::start(3, 0, &[]).await;
     let mut world = World::start_on(redis, Shape::default()).await;
     world.write_on(50).await;
-    // Of three counters one is near the beginning of its master's slots: fewer to move.
+    // The counter nearest to the beginning of its master's slots is taken, so that fewer slots move.
     let slots = world.counters.iter().map(|counter| slot(&world.redis, counter));
     let slot = slots.min_by_key(|&slot| world.redis.slots_before(slot)).expect("a counter");
     for _ in 0..3 {

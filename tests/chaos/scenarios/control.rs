@@ -6,10 +6,10 @@ use crate::gate::Fault;
 use crate::start::Shape;
 use crate::world::{End, World, until};
 
-/// What is counted over all counters and listeners in a scenario before it ends.
+/// The number of additions in a scenario before it ends.
 const SOME: usize = 150;
 
-/// A world whose publishes meet this fault, every `every`th of them, while it is written to.
+/// Runs a world in which every `every`th publish meets this fault while writers add.
 async fn with_fault(every: usize, fault: Fault, end: End) {
     let mut world = World::start(Shape::default()).await;
     let mut count = 0;
@@ -19,7 +19,7 @@ async fn with_fault(every: usize, fault: Fault, end: End) {
     });
     world.write_on(SOME).await;
     world.controls[0].all(Fault::None);
-    // The chain heals a loss with the next change: the last one is not to be lost here.
+    // After a loss the next change brings listeners up to date, so the last publish must not be lost here.
     world.writers.stop(Duration::from_secs(10)).await;
     for counter in world.counters.clone() {
         world.add(&counter).await;
@@ -36,10 +36,17 @@ async fn lost_publishes_heal_with_the_next_one() {
 async fn a_lost_last_publish_heals_after_half_a_minute_of_silence() {
     let mut world = World::start(Shape { writers: 0, ..Shape::default() }).await;
     world.add("a").await;
-    until("everybody to see it", Duration::from_secs(5), async || world.behind().await, |n| n == 0).await;
+    until(
+        "every listener to see the value",
+        Duration::from_secs(5),
+        async || world.behind().await,
+        |n| n == 0,
+    )
+    .await;
     world.controls[0].next(1, Fault::Lose);
     world.add("a").await;
-    // Pushpin looks every 15 s who has heard nothing since it looked last: so 15 to 30 s, and some for the fetches.
+    // Every 15 s, Pushpin asks for listeners that have received nothing since its last check: after 15 to 30 s of silence,
+    // and the time of the fetches.
     world.end(End { within: Duration::from_secs(32), ..End::default() }).await;
 }
 
@@ -51,7 +58,7 @@ async fn delayed_publishes_overtake_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn publishes_that_arrive_after_their_origin_has_given_up_overtake_nothing() {
-    // Given up after 2 s and sent again: what was meant to be new arrives when it is old.
+    // The origin gives up after 2 s and sends newer items. The delayed item arrives when it is old.
     let late = Duration::from_secs(4);
     with_fault(4, Fault::Delay(Duration::from_millis(2500)), End { late, ..End::default() }).await;
 }
@@ -80,10 +87,10 @@ async fn publishes_answered_500_are_tried_again_and_the_operator_is_told() {
     let endpoint = world.controls[0].addr();
     for origin in &world.origins {
         let up = async || origin.metric(r#"endpoint_up{"#).await as i64;
-        until("the metric to say it", Duration::from_secs(5), up, |up| up == 0).await;
+        until("the metric to say that the endpoint is down", Duration::from_secs(5), up, |up| up == 0).await;
         let told = format!("publishing to {endpoint}");
         let log = async || i64::from(origin.log().contains(&told));
-        until("the log to say it", Duration::from_secs(5), log, |told| told == 1).await;
+        until("the log to say that publishing fails", Duration::from_secs(5), log, |told| told == 1).await;
     }
     world.controls[0].all(Fault::None);
     world.logged(&format!("publishing to {endpoint} works again")).await;
@@ -95,7 +102,7 @@ async fn a_control_port_that_was_away_gets_the_newest_and_posts_did_not_wait() {
     let mut world = World::start(Shape::default()).await;
     world.controls[0].go_away();
     tokio::time::timeout(Duration::from_secs(8), world.write_on(SOME)).await.expect("POSTs go on");
-    // Long enough for deliveries to be given up (4 s) and left to the outbox.
+    // The port is away until the origins have given up deliveries (after 4 s). The topics stay in the outbox.
     let given_up = async || world.metric("announcements_given_up_total").await;
     until("deliveries to be given up", Duration::from_secs(10), given_up, |count| count > 0).await;
     world.logged("announcements do not get through to every proxy or the cache").await;
@@ -111,7 +118,7 @@ async fn the_listeners_of_one_proxy_do_not_notice_that_another_is_unreachable() 
         world.add("a").await;
     }
     let value = world.value("a").await;
-    // Listeners are dealt out in turn: those with an even number are the first proxy's.
+    // Listeners connect to the proxies in turn: those with an even number are at the first proxy.
     let behind = async || {
         let seen = world.listeners.seen().into_iter().step_by(2).filter(|seen| seen.counter == "a");
         seen.filter(|seen| seen.value() != Some(value)).count() as i64

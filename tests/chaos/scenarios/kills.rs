@@ -6,14 +6,20 @@ use crate::gate::Fault;
 use crate::start::Shape;
 use crate::world::{End, World, until};
 
-/// A lease (6 s) and a sweep (1 s), with the time of a busy machine.
+/// A lease (6 s) and a sweep (1 s), and some seconds more for a busy machine.
 const AFTER_A_LEASE: Duration = Duration::from_secs(10);
 
-/// A quiet world in which everybody has seen the first value, and in which POSTs go to the origin to be killed.
+/// A world without writers, in which every listener has seen the first value. POSTs go to the origin that will be killed.
 async fn quiet(interval: Duration) -> World {
     let world = World::start(Shape { writers: 0, interval, ..Shape::default() }).await;
     world.add("a").await;
-    until("everybody to see it", Duration::from_secs(8), async || world.behind().await, |n| n == 0).await;
+    until(
+        "every listener to see the value",
+        Duration::from_secs(8),
+        async || world.behind().await,
+        |n| n == 0,
+    )
+    .await;
     until("no claim under way", Duration::from_secs(8), async || world.marks().await, |n| n == 0).await;
     world
 }
@@ -25,13 +31,13 @@ async fn post(world: &World, origin: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn another_origin_announces_for_one_killed_between_increment_and_claim() {
-    // While the gate is shut behind the first change, the second is counted and not claimed.
+    // The gate is shut after the first change, so the second change is counted but not claimed.
     let mut world = quiet(Duration::from_secs(4)).await;
     post(&world, 0).await;
     post(&world, 0).await;
     world.origins[0].kill();
     let swept = async || world.origins[1].metric("swept_topics_total").await as i64;
-    until("the other's sweep", AFTER_A_LEASE, swept, |count| count > 0).await;
+    until("the sweep of the other origin", AFTER_A_LEASE, swept, |count| count > 0).await;
     world.end(End { within: AFTER_A_LEASE, ..End::default() }).await;
 }
 
@@ -90,7 +96,7 @@ async fn listeners_of_a_killed_proxy_return_to_it_and_see_the_last_value() {
     world.write_on(30).await;
     world.pushpins[0].start_again().await;
     world.write_on(50).await;
-    // They come back after the `retry` of their stream: 3 s at most.
+    // The listeners connect again after the `retry` of their stream, which is 3 s at most.
     world
         .end(End { within: Duration::from_secs(10), late: AFTER_A_LEASE, ambiguous: true, ..End::default() })
         .await;

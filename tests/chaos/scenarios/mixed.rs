@@ -1,4 +1,4 @@
-//! All faults in one world, several at once, as a seed says. (It says what happens; when exactly, nobody can.)
+//! All faults in one world, several at once. A seed chooses the faults and their order, but their exact times differ.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::start::Shape;
 use crate::wire::Mode;
 use crate::world::{End, World};
 
-/// In `cargo test`; `CHAOS_SECONDS` says otherwise.
+/// The duration in `cargo test`; `CHAOS_SECONDS` sets another.
 const SHORT: u64 = 15;
 const ORIGINS: usize = 3;
 const PROXIES: usize = 2;
@@ -21,7 +21,7 @@ async fn random_failures_lose_and_double_nothing_and_all_see_the_last_value() {
     eprintln!("CHAOS_SECONDS={seconds} CHAOS_SEED={seed}");
     let shape = Shape { origins: ORIGINS, pushpins: PROXIES, listeners: 240, seed, ..Shape::default() };
     let mut world = World::start(shape).await;
-    // Purges are lost here, and fetches take as long as Redis does.
+    // Purges are lost in this world, and fetches take as long as the slow Redis.
     world.listeners.allow_stale_openings();
     let (mut random, until) = (Random::new(seed), Instant::now() + Duration::from_secs(seconds));
     while Instant::now() < until {
@@ -45,13 +45,13 @@ async fn random_failures_lose_and_double_nothing_and_all_see_the_last_value() {
     for counter in world.counters.clone() {
         world.add(&counter).await;
     }
-    // A recovery that fails, because of Redis for instance, is tried again by Pushpin after 1, 2, 4, 8 and 16 s, each with
-    // up to a second more; until then its listeners are shown nothing.
+    // If a recovery fails, Pushpin repeats it after 1, 2, 4, 8 and 16 s, each with up to a second more. Until one succeeds,
+    // Pushpin sends these listeners no value.
     let (within, late) = (Duration::from_secs(20), Duration::from_secs(30));
     world.end(End { within, late, ambiguous: true, ..End::default() }).await;
 }
 
-/// What may be wrong beside publishes and purges; two of them at once, so never with all origins.
+/// The faults besides those of publishes and purges. At most two happen at once, so that never all origins are away.
 #[derive(Debug)]
 enum Trouble {
     Nothing,
@@ -105,7 +105,7 @@ impl Trouble {
     }
 }
 
-/// From now on some publishes and purges go wrong.
+/// From now on some publishes and purges fail.
 fn spoil(world: &World, random: &mut Random) {
     for control in &world.controls {
         let mut fate = Random::new(random.next());

@@ -1,4 +1,4 @@
-//! What may happen to the nodes and slots of a Cluster, one after the other, as a seed says.
+//! Faults of the nodes and slots of a Cluster, one after the other. A seed chooses them.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::random::Random;
 use crate::start::Shape;
 use crate::world::{End, Lost, World};
 
-/// In `cargo test`; `CHAOS_SECONDS` says otherwise.
+/// The duration in `cargo test`; `CHAOS_SECONDS` sets another.
 const SHORT: u64 = 10;
 
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Trouble {
         }
     }
 
-    /// The same, and what makes two masters answer for a while.
+    /// The same, and the faults by which two masters answer for a while.
     fn draw_parting(random: &mut Random) -> Trouble {
         match random.below(5) {
             0 => Trouble::MasterPaused,
@@ -42,7 +42,7 @@ impl Trouble {
         }
     }
 
-    /// Ends when it is over.
+    /// Lets the trouble happen. Returns when it is over.
     async fn happen(&self, world: &mut World<PartedCluster>, random: &mut Random) {
         let counter = world.counters[random.below(world.counters.len())].clone();
         let cluster = &mut world.redis.cluster;
@@ -50,7 +50,7 @@ impl Trouble {
         match *self {
             Trouble::MasterKilled => {
                 let killed = kill_master_of(cluster, &counter).await;
-                // The new master has no replica: if it has all counters by now, no POST is answered well until then.
+                // The new master has no replica yet. If it has all counters, no POST succeeds until the old master runs again.
                 cluster.nodes[killed].run();
             }
             Trouble::MasterHandsOver => cluster.hand_over(slot).await,
@@ -69,12 +69,12 @@ impl Trouble {
             Trouble::MasterPaused => pause_master_of(cluster, &counter).await,
             Trouble::MasterCutOff => cut_off_master_of(&world.redis, &counter, || {}).await,
         }
-        // A master without its replica must not be lost.
+        // A master must not be killed while its replica is away.
         world.redis.cluster.until_in_step(1).await;
     }
 }
 
-/// A world to which one trouble after the other has happened, for as long as asked.
+/// Runs a world in which one trouble follows the other, for the duration that is set.
 async fn troubled(draw: impl Fn(&mut Random) -> Trouble) -> World<PartedCluster> {
     let seconds = number("CHAOS_SECONDS").unwrap_or(SHORT);
     let seed = number("CHAOS_SEED").unwrap_or_else(|| u64::from(std::process::id()));
@@ -94,7 +94,7 @@ async fn troubled(draw: impl Fn(&mut Random) -> Trouble) -> World<PartedCluster>
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_cluster_failures_lose_and_double_nothing_that_replicas_had() {
     let mut world = troubled(Trouble::draw).await;
-    // A killed master may have shown what it had not acknowledged yet.
+    // A killed master may have published additions that it had not acknowledged yet.
     let (within, lost) = (AFTER_A_LEASE, Lost::Unacknowledged);
     world.end(End { within, late: LATE, ambiguous: true, lost, ..End::default() }).await;
 }
@@ -102,7 +102,7 @@ async fn random_cluster_failures_lose_and_double_nothing_that_replicas_had() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_parts_a_cluster_nothing_that_replicas_had_is_lost_or_doubled() {
     let mut world = troubled(Trouble::draw_parting).await;
-    // A master that is alone may show what it then cannot acknowledge.
+    // A master that is cut off from its replica may publish additions that it then cannot acknowledge.
     let (within, lost) = (AFTER_A_LEASE, Lost::Unacknowledged);
     world.end(End { within, late: LATE, ambiguous: true, lost, apart: true, ..End::default() }).await;
 }

@@ -1,5 +1,5 @@
-//! One fault each, and many of them mixed. They wait more than they work, so run them with more threads than there are
-//! cores, as `make test` does; those of `pressure`, which compare what POSTs take, apart from the others.
+//! Scenarios with one fault each, and two with many faults. The tests mostly wait, so run them with more threads than there
+//! are cores, as `make test` does. Run the tests of `pressure` alone: they measure how long POSTs take.
 
 mod caches;
 mod clocks;

@@ -1,4 +1,4 @@
-//! A Cluster's master that is not dead: it falls silent and comes back, or only origins hear of it.
+//! A master of a Cluster that still runs, but is paused for a while, or is cut off from the nodes but not from the origins.
 
 use super::cluster::{AFTER_A_LEASE, LATE, slot};
 use crate::network::PartedCluster;
@@ -7,7 +7,7 @@ use crate::support::redis::{reached, until_caught_up};
 use crate::support::redis_cluster::RedisCluster;
 use crate::world::{End, Lost, World};
 
-/// Pauses the counter's master until its replica has taken over; then it goes on as if nothing had been.
+/// Pauses the counter's master until its replica has taken over. Then the old master runs on.
 pub(super) async fn pause_master_of(cluster: &mut RedisCluster, counter: &str) {
     let slot = slot(cluster, counter);
     let master = cluster.owner(slot).expect("a master");
@@ -17,8 +17,8 @@ pub(super) async fn pause_master_of(cluster: &mut RedisCluster, counter: &str) {
     reached("the old master to follow", || !cluster.owns(master, slot)).await;
 }
 
-/// Cuts the counter's master off from all nodes, until its replica has taken over and it has noticed itself that it is alone;
-/// then all hear of each other again. Calls `alone` at the end of the cut.
+/// Cuts the counter's master off from all nodes until its replica has taken over and the old master has noticed that it is
+/// alone. Calls `alone` at the end of the cut. Then all nodes reach each other again.
 pub(super) async fn cut_off_master_of(parted: &PartedCluster, counter: &str, alone: impl FnOnce()) {
     let slot = slot(&parted.cluster, counter);
     let master = parted.cluster.owner(slot).expect("a master");

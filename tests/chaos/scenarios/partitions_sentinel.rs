@@ -1,4 +1,4 @@
-//! A master behind Sentinels that is not dead: it falls silent and comes back, or some hear of it and others do not.
+//! A master behind Sentinels that still runs, but is paused for a while, or is reached by some servers and not by others.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::world::{End, Lost, World, until};
 
 const SOON: Duration = Duration::from_secs(15);
 
-/// The master is paused until another has taken its place, then goes on as if nothing had been.
+/// Pauses the master until another server is the master. Then the old one runs on.
 async fn paused(wait_replicas: u32) -> (World<RedisSentinels>, i64) {
     let redis = RedisSentinels::start(2, 3, &[], "").await;
     let mut world = World::start_on(redis, Shape { wait_replicas, ..Shape::default() }).await;
@@ -45,14 +45,14 @@ async fn a_master_that_wakes_up_replaced_loses_only_what_it_answered_meanwhile()
     world.end(End { within, late: LATE, ambiguous: true, lost, apart: true, ..End::default() }).await;
 }
 
-/// How the replicas' count is demanded.
+/// The setting by which an addition must be on a number of replicas.
 struct Demands {
     wait_replicas: u32,
     settings: &'static [&'static str],
 }
 
-/// A world whose master, with some of its replicas and the first origin, is cut off from the rest, which has a master of its own
-/// by now; and how many POSTs had been answered that all replicas have.
+/// A world in which the master, some of its replicas and the first origin are cut off from the other servers, which have
+/// elected a new master. Also returns the number of answered POSTs that all replicas have.
 async fn parted(demands: Demands, side: &[usize], writers: usize) -> (World<PartedSentinels>, i64) {
     let Demands { wait_replicas, settings } = demands;
     let redis = PartedSentinels::start(2, settings).await;
@@ -71,13 +71,13 @@ async fn parted(demands: Demands, side: &[usize], writers: usize) -> (World<Part
     (world, before)
 }
 
-/// What an origin itself answers.
+/// The counter's value that the origin answers.
 async fn value_at(world: &World<PartedSentinels>, origin: usize) -> Option<i64> {
     let answer = client().get(world.origins[origin].url("/counters/a/")).send().await.ok()?;
     answer.text().await.ok()?.trim().parse().ok()
 }
 
-/// Adds 5 by way of the first origin until the other shows that it counts elsewhere: less, though it is asked later.
+/// Adds 5 by way of the first origin until the other origin, asked later, answers less: then it uses the new master.
 async fn until_two_masters_answer(world: &World<PartedSentinels>) {
     let apart = async || {
         world.writers.try_add_by(&world.origins[0].url(""), "a", 5).await;
@@ -87,9 +87,9 @@ async fn until_two_masters_answer(world: &World<PartedSentinels>) {
     until("the other origin to follow the new master", SOON, apart, |apart| apart == 1).await;
 }
 
-/// Adds 5 by way of the first origin until every listener has been shown the sum, which is returned. Not always at once:
-/// whoever seems to have missed something is answered by either origin, by the other with its own value.
-async fn show_everybody(world: &World<PartedSentinels>) -> i64 {
+/// Adds 5 by way of the first origin until every listener has received the sum. Returns the sum. This may take several
+/// additions: either origin answers recoveries, and the other one answers with the value of its own master.
+async fn show_to_every_listener(world: &World<PartedSentinels>) -> i64 {
     let deadline = Instant::now() + 4 * SOON;
     loop {
         let last = world.writers.add_by(&world.origins[0].url(""), "a", 5).await;
@@ -106,7 +106,7 @@ async fn show_everybody(world: &World<PartedSentinels>) -> i64 {
     }
 }
 
-/// Everybody hears of everybody again; returns when the old master is a replica.
+/// Ends the partition. Returns when the old master has become a replica.
 async fn rejoin(world: &World<PartedSentinels>) {
     world.redis.join();
     world.redis.watched.until_in_step(2).await;
@@ -122,7 +122,7 @@ const NO_DEMANDS: Demands = Demands { wait_replicas: 0, settings: &[] };
 async fn of_two_masters_the_cut_off_ones_part_is_lost_and_all_end_on_the_others() {
     let (mut world, before) = parted(NO_DEMANDS, &[0], 6).await;
     until_two_masters_answer(&world).await;
-    // The same revisions on both sides, with other values.
+    // Both sides give the same revisions to different values.
     for counter in world.counters.clone() {
         for _ in 0..5 {
             world.writers.add_by(&world.origins[0].url(""), &counter, 5).await;
@@ -139,17 +139,17 @@ async fn of_two_masters_the_cut_off_ones_part_is_lost_and_all_end_on_the_others(
 async fn streams_and_the_cache_take_back_what_a_cut_off_master_counted() {
     let (mut world, _) = parted(NO_DEMANDS, &[0], 0).await;
     until_two_masters_answer(&world).await;
-    // Both sides change it; what listeners are shown last is the part that will be lost.
+    // Both sides change the counter. The last values that listeners receive come from the side that will be lost.
     world.writers.add(&world.origins[1].url(""), "a").await;
-    until("it to be announced", SOON, async || world.marks().await, |n| n == 0).await;
-    let last = show_everybody(&world).await;
+    until("the change to be announced", SOON, async || world.marks().await, |n| n == 0).await;
+    let last = show_to_every_listener(&world).await;
     let cached = async || {
-        // It asks the origins in turn.
+        // The cache asks the origins in turn.
         world.cache.purge("counter-a").await;
         i64::from(world.cached("a").await == Some(last))
     };
-    until("the cache to have it", SOON, cached, |cached| cached == 1).await;
-    // All but the first and the new master's.
+    until("the cache to have the value", SOON, cached, |cached| cached == 1).await;
+    // Every value but the first and that of the new master is lost.
     let lost = world.writers.told()["a"].values.len() as i64 - 2;
     rejoin(&world).await;
     until("streams to go back", AFTER_SILENCE, async || world.behind().await, |n| n == 0).await;

@@ -1,5 +1,6 @@
-//! Back pressure: a Pushpin, or the purge API, that is away, hangs or is slow for a while, under load on many counters.
-//! POSTs must not wait for it, memory must be bounded by the counters, the operator must be told, and all must drain.
+//! Back pressure: under load on many counters, a Pushpin or the purge API is away, hangs or is slow for a while. POSTs must not
+//! wait for this outlet, the number of counters must bound the memory, logs and metrics must tell the operator, and in the
+//! end no announcement must be pending.
 
 use std::time::{Duration, Instant};
 
@@ -10,15 +11,16 @@ use crate::start::Shape;
 use crate::world::{End, World, until};
 
 const COUNTERS: usize = 2_000;
-/// How many seconds an outlet is slow, and at least away; `PRESSURE_SECONDS` says otherwise.
+/// How many seconds an outlet is slow, or at least away; `PRESSURE_SECONDS` sets another number.
 const SHORT: u64 = 8;
-/// An origin whose announcements fail waits 4 s for a delivery and is patient for 10 s: then it is not ready.
+/// An origin waits 4 s for a delivery. When announcements have failed for another 10 s, the origin is not ready.
 const UNTIL_NOT_READY: u64 = 15;
-/// What an origin's memory may grow by in all that time: 4 KiB for each counter.
+/// How much the memory of an origin may grow during the trouble: 4 KiB for each counter.
 const GROWTH_KIB: u64 = 4 * COUNTERS as u64;
-/// A POST that waited for an outlet would take a second, or longer. The rest is the machine's, which has other work.
+/// If a POST waited for an outlet, it would take a second or longer. The bound is far above the usual time, as the machine
+/// also does other work.
 const SLACK: Duration = Duration::from_millis(250);
-/// A lease of 6 s, a sweep every second, a delivery with its second purge 2 s later; on a busy machine.
+/// A lease (6 s), a sweep (1 s), a delivery with its second purge (2 s), and some seconds more for a busy machine.
 const DRAINED_AFTER: Duration = Duration::from_secs(20);
 const LATE: Duration = Duration::from_millis(1_500);
 
@@ -32,9 +34,9 @@ enum Outlet {
 enum Trouble {
     /// Connections are refused.
     Away,
-    /// Requests are taken and not answered.
+    /// Requests are accepted and not answered.
     Hanging,
-    /// Each answer takes a second and a half, which is less than anybody's patience.
+    /// Each answer takes a second and a half, which is less than the time limit of any sender.
     Slow,
 }
 
@@ -57,7 +59,7 @@ impl Trouble {
         self != Trouble::Slow
     }
 
-    /// How long it lasts.
+    /// How long the trouble lasts.
     fn seconds(self) -> u64 {
         let asked = number("PRESSURE_SECONDS").unwrap_or(SHORT);
         if self.fails() { asked.max(UNTIL_NOT_READY) } else { asked }
@@ -71,16 +73,16 @@ fn gate(world: &mut World, outlet: Outlet) -> &mut Gate {
     }
 }
 
-/// What was seen while all was well: what the trouble is measured by.
+/// The figures before the trouble, with which those during the trouble are compared.
 struct Usual {
     p99: Duration,
     resident_kib: Vec<u64>,
 }
 
-/// A world with a load on many counters, all of them in the cache, each of which has been announced.
+/// A world with a load on many counters. Each of them has been announced and is in the cache.
 async fn under_load() -> (World, Load, Usual) {
     let world = World::start(Shape { listeners: 60, writers: 2, ..Shape::default() }).await;
-    // Nothing happens to Redis here, and a disk that others use has long seconds of its own.
+    // Redis writes no append-only file here: a disk that other programs use would delay POSTs.
     world.redis.server.cli(&["CONFIG", "SET", "appendonly", "no"]);
     let mut load = Load::new(&world, COUNTERS);
     load.touch_all().await;
@@ -89,46 +91,46 @@ async fn under_load() -> (World, Load, Usual) {
     drained(&world).await;
     assert_eq!(load.stale(&world).await, [""; 0]);
     let resident_kib = world.origins.iter().map(|origin| origin.resident_kib()).collect();
-    (world, load, Usual { p99: ordinary(&took), resident_kib })
+    (world, load, Usual { p99: median(&took), resident_kib })
 }
 
-/// Of an ordinary second: in a few the machine may have had something else to do.
-fn ordinary(p99s: &[Duration]) -> Duration {
+/// The time of the median second, as the machine may have done other work in some seconds.
+fn median(p99s: &[Duration]) -> Duration {
     p99s[p99s.len() / 2]
 }
 
-async fn pressed(troubles: [(Outlet, Trouble); 2]) {
+async fn withstands(troubles: [(Outlet, Trouble); 2]) {
     let (mut world, mut load, usual) = under_load().await;
     let mut lasted = Duration::ZERO;
     for (outlet, trouble) in troubles {
         let began = Instant::now();
         trouble.begin(gate(&mut world, outlet)).await;
         let took = load.run(trouble.seconds()).await;
-        let p99 = ordinary(&took);
+        let p99 = median(&took);
         eprintln!(
             "{outlet:?} {trouble:?}: POSTs' p99 {p99:?}, at worst {:?}, else {:?}",
             took[took.len() - 1],
             usual.p99
         );
         assert!(p99 < 2 * usual.p99 + SLACK, "{outlet:?} {trouble:?}: p99 {p99:?}, else {:?}", usual.p99);
-        told(&world, outlet, trouble).await;
+        operator_is_told(&world, outlet, trouble).await;
         if outlet == Outlet::PurgeApi {
             streams_go_on(&world).await;
         }
-        grown(&world, &usual);
+        assert_bounded_memory(&world, &usual);
         trouble.end(gate(&mut world, outlet)).await;
         lasted = lasted.max(began.elapsed());
         let healed = Instant::now();
         drained(&world).await;
         eprintln!("{outlet:?} {trouble:?}: drained {:?} later", healed.elapsed());
         assert_eq!(load.stale(&world).await, [""; 0]);
-        grown(&world, &usual);
+        assert_bounded_memory(&world, &usual);
     }
     world.end(End { within: DRAINED_AFTER, late: lasted + DRAINED_AFTER, ..End::default() }).await;
 }
 
-/// The operator is told, while it lasts.
-async fn told(world: &World, outlet: Outlet, trouble: Trouble) {
+/// Checks that metrics, log and `/readyz` tell the operator of the trouble while it lasts.
+async fn operator_is_told(world: &World, outlet: Outlet, trouble: Trouble) {
     let (origin, soon) = (&world.origins[0], Duration::from_secs(5));
     let pending = origin.metric("livecounter_outbox_topics").await;
     eprintln!("{outlet:?} {trouble:?}: {pending} topics in the outbox");
@@ -140,7 +142,7 @@ async fn told(world: &World, outlet: Outlet, trouble: Trouble) {
     for origin in &world.origins {
         assert!(origin.metric("livecounter_announcements_failing_seconds").await > 0.0);
         let status = async || i64::from(origin.readiness().await);
-        until("/readyz to say it", soon, status, |status| status == 503).await;
+        until("/readyz to answer 503", soon, status, |status| status == 503).await;
         match outlet {
             Outlet::Pushpin => {
                 assert_eq!(origin.metric("livecounter_endpoint_up{").await, 0.0);
@@ -152,7 +154,7 @@ async fn told(world: &World, outlet: Outlet, trouble: Trouble) {
     }
 }
 
-/// Publishing does not wait for a purge that takes long.
+/// Checks that publishing does not wait for a slow purge.
 async fn streams_go_on(world: &World) {
     let mut quickest = Duration::MAX;
     for _ in 0..3 {
@@ -161,15 +163,15 @@ async fn streams_go_on(world: &World) {
             let seen = world.listeners.seen().into_iter().filter(|seen| seen.counter == "a");
             seen.filter(|seen| seen.value() < Some(value)).count() as i64
         };
-        until("listeners to go on", Duration::from_secs(10), behind, |behind| behind == 0).await;
+        until("listeners to get new values", Duration::from_secs(10), behind, |behind| behind == 0).await;
         quickest = quickest.min(asked.elapsed());
     }
     eprintln!("listeners see what is counted {quickest:?} later");
     assert!(quickest < LATE, "listeners wait {quickest:?}");
 }
 
-/// Memory has not grown by more than the counters explain.
-fn grown(world: &World, usual: &Usual) {
+/// Checks that the memory of the origins has not grown by more than the counters explain.
+fn assert_bounded_memory(world: &World, usual: &Usual) {
     for (origin, before) in world.origins.iter().zip(&usual.resident_kib) {
         let now = origin.resident_kib();
         eprintln!("{before} KiB were resident, {now} are");
@@ -177,33 +179,34 @@ fn grown(world: &World, usual: &Usual) {
     }
 }
 
-/// Nothing is pending anywhere, and nobody complains. (The world's writers go on: their three counters may be.)
+/// Waits until no announcement is pending and every origin is ready. The three counters of the world's writers may be
+/// pending, as these writers go on.
 async fn drained(world: &World) {
     let own = world.counters.len() as i64;
     let marks = async || world.marks().await;
     until("the outbox to drain", DRAINED_AFTER, marks, |marks| marks <= own).await;
     for origin in &world.origins {
         let waiting = async || origin.metric("livecounter_endpoint_items_pending{").await as i64;
-        until("nothing to wait for Pushpin", DRAINED_AFTER, waiting, |waiting| waiting <= own).await;
-        let board = async || origin.metric("livecounter_announcer_topics").await as i64;
-        until("nothing to be under way", DRAINED_AFTER, board, |topics| topics <= own).await;
+        until("the queues for Pushpin to drain", DRAINED_AFTER, waiting, |waiting| waiting <= own).await;
+        let topics = async || origin.metric("livecounter_announcer_topics").await as i64;
+        until("all rounds to end", DRAINED_AFTER, topics, |topics| topics <= own).await;
         let status = async || i64::from(origin.readiness().await);
-        until("/readyz to say so", DRAINED_AFTER, status, |status| status == 200).await;
+        until("/readyz to answer 200", DRAINED_AFTER, status, |status| status == 200).await;
         assert_eq!(origin.metric("livecounter_endpoint_up{").await, 1.0);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_pushpin_that_is_away_or_slow_delays_no_post_and_fills_no_memory() {
-    pressed([(Outlet::Pushpin, Trouble::Away), (Outlet::Pushpin, Trouble::Slow)]).await;
+    withstands([(Outlet::Pushpin, Trouble::Away), (Outlet::Pushpin, Trouble::Slow)]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_purge_api_that_is_away_or_slow_delays_no_post_and_fills_no_memory() {
-    pressed([(Outlet::PurgeApi, Trouble::Away), (Outlet::PurgeApi, Trouble::Slow)]).await;
+    withstands([(Outlet::PurgeApi, Trouble::Away), (Outlet::PurgeApi, Trouble::Slow)]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_purge_api_or_a_pushpin_that_hangs_delays_no_post_and_fills_no_memory() {
-    pressed([(Outlet::PurgeApi, Trouble::Hanging), (Outlet::Pushpin, Trouble::Hanging)]).await;
+    withstands([(Outlet::PurgeApi, Trouble::Hanging), (Outlet::Pushpin, Trouble::Hanging)]).await;
 }

@@ -1,4 +1,4 @@
-//! A Redis that is killed, empty, slow, hanging, or cut off.
+//! Faults of Redis: it is killed, comes back empty, is slow, hangs, or is cut off.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::start::Shape;
 use crate::wire::Mode;
 use crate::world::{End, World, until};
 
-/// A claim whose answer was lost is repeated when its lease is over: 6 s, and 1 s for the sweep.
+/// If the answer to a claim is lost, the topic is claimed again after the lease (6 s) and the next sweep (1 s).
 const AFTER_A_LEASE: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -41,7 +41,10 @@ async fn redis_restarted_empty_begins_a_new_epoch_and_listeners_go_on() {
     world.write_on(100).await;
     world.end(End { memories: 1, ..End::default() }).await;
     let after = epochs(&world);
-    assert!(before.iter().zip(&after).all(|(before, after)| before != after), "everybody is in a new epoch");
+    assert!(
+        before.iter().zip(&after).all(|(before, after)| before != after),
+        "every listener is in a new epoch"
+    );
     let stayed =
         |now: &crate::listeners::Seen, then: &crate::listeners::Seen| now.connections == then.connections;
     assert!(
@@ -56,7 +59,7 @@ async fn redis_slower_than_its_callers_wait_loses_and_doubles_nothing() {
     world.write_on(50).await;
     world.redis.wire.set(Mode::Slow(Duration::from_secs(2)));
     let failures = async || world.metric("announcer_store_failures_total").await;
-    until("the metric to say it", Duration::from_secs(10), failures, |count| count >= 4).await;
+    until("the metric to count the failures", Duration::from_secs(10), failures, |count| count >= 4).await;
     world.logged("failed with 503").await;
     world.redis.wire.set(Mode::Well);
     world.write_on(50).await;
@@ -68,13 +71,14 @@ async fn redis_that_hangs_and_goes_on_loses_and_doubles_nothing() {
     let mut world = World::start(Shape::default()).await;
     world.write_on(50).await;
     world.redis.wire.set(Mode::Hanging);
-    // 2 s, then 503: what was sent is counted when Redis goes on.
+    // A POST is answered 503 after 2 s. Redis counts its addition when it runs on.
     let store_away = async || {
         let url = world.origins[0].url("/readyz");
         let answer = crate::support::http::client().get(url).send().await;
         i64::from(answer.is_ok_and(|answer| answer.status() == 503))
     };
-    until("/readyz to say it", Duration::from_secs(10), store_away, |away| away == 1).await;
+    until("/readyz to say that the store is away", Duration::from_secs(10), store_away, |away| away == 1)
+        .await;
     world.redis.wire.set(Mode::Well);
     world.write_on(50).await;
     world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ambiguous: true, ..End::default() }).await;

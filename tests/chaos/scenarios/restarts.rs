@@ -1,4 +1,4 @@
-//! A new version of the origins: each is told to end (SIGTERM) and started again, one after the other, under load.
+//! A new version of the origins: under load, one origin after the other gets SIGTERM, ends, and is started again.
 
 use std::process::Command;
 use std::time::Duration;
@@ -20,7 +20,7 @@ async fn back_in_rotation(world: &World, origin: usize) {
         async || i64::from(world.client.get(&url).send().await.is_ok_and(|answer| answer.status() == 200));
     until("the origin to be ready", SOON, ready, |ready| ready == 1).await;
     let healthy = async || healthy(world);
-    until("the cache to take all origins for healthy", SOON, healthy, |n| n == ORIGINS as i64).await;
+    until("the cache to consider all origins healthy", SOON, healthy, |n| n == ORIGINS as i64).await;
 }
 
 fn varnishadm(world: &World, arguments: &[&str]) -> String {
@@ -31,7 +31,7 @@ fn varnishadm(world: &World, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// How many origins the cache takes for healthy.
+/// The number of origins that the cache considers healthy.
 fn healthy(world: &World) -> i64 {
     let list = varnishadm(world, &["backend.list"]);
     list.lines().filter(|line| line.contains("origin_") && line.contains("healthy")).count() as i64
@@ -53,7 +53,7 @@ async fn origins_restarted_one_by_one_lose_no_listener_and_no_increment() {
         world.origins[origin].run().await;
         back_in_rotation(&world, origin).await;
     }
-    // A POST that the cache still sends to the one that has ended is answered 503: not counted, but who knows.
+    // If the cache still sends a POST to the origin that has ended, the answer is 503: for the writer the outcome is unknown.
     world.end(End { within: SOON, late: SOON, ambiguous: true, ..End::default() }).await;
     assert_eq!(connections(&world), before, "every listener is on the stream it began with");
     assert!(world.listeners.seen().iter().all(|seen| seen.connected));
@@ -63,7 +63,7 @@ async fn origins_restarted_one_by_one_lose_no_listener_and_no_increment() {
 async fn origins_out_of_rotation_before_their_restart_answer_every_post() {
     let mut world = world().await;
     let before = connections(&world);
-    // fastly/start sorts the addresses.
+    // The order is that of the addresses, which fastly/start sorts.
     let mut order: Vec<(String, usize)> =
         world.fetches.iter().enumerate().map(|(index, fetch)| (fetch.addr().to_string(), index)).collect();
     order.sort();

@@ -1,4 +1,4 @@
-//! An older copy restored into Redis while listeners have its future on their screens.
+//! An older copy is restored into Redis while listeners have seen later values.
 
 use std::collections::HashMap;
 use std::fs;
@@ -23,17 +23,17 @@ fn persistence(redis: &RedisServer, field: &str) -> i64 {
     value.and_then(|value| value.trim().parse().ok()).unwrap_or_else(|| panic!("no {field} in {info}"))
 }
 
-/// `BGSAVE` and a copy of its file.
+/// Runs `BGSAVE` and copies the snapshot.
 async fn copy_snapshot(redis: &RedisServer, to: &Path) {
     redis.cli(&["BGSAVE"]);
     let saving = async || persistence(redis, "rdb_bgsave_in_progress");
-    until("the snapshot", SOON, saving, |saving| saving == 0).await;
+    until("the snapshot to be written", SOON, saving, |saving| saving == 0).await;
     fs::copy(redis.directory().join(SNAPSHOT), to.join(SNAPSHOT)).expect("a copy");
 }
 
-/// The snapshot is loaded by a Redis without append-only file, which then writes one.
+/// Restores the snapshot: a Redis without an append-only file loads it, and then writes an append-only file.
 async fn restore_snapshot(at: &Path, from: &Path) {
-    fs::remove_dir_all(at.join(LOG)).expect("to remove what was");
+    fs::remove_dir_all(at.join(LOG)).expect("to remove the old files");
     fs::copy(from.join(SNAPSHOT), at.join(SNAPSHOT)).expect("to copy");
     let cli = |command: &[&str]| {
         let output = Command::new("redis-cli").arg("-s").arg(at.join("once.sock")).args(command).output();
@@ -44,28 +44,28 @@ async fn restore_snapshot(at: &Path, from: &Path) {
     once.arg(at.join("once.sock")).arg("--dir").arg(at).stdout(Stdio::null());
     let mut once = once.spawn().expect("redis-server");
     let answers = async || i64::from(cli(&["PING"]).trim() == "PONG");
-    until("Redis to have loaded it", SOON, answers, |answers| answers == 1).await;
+    until("Redis to have loaded the snapshot", SOON, answers, |answers| answers == 1).await;
     cli(&["CONFIG", "SET", "appendonly", "yes"]);
     let writing = async || {
         let info = cli(&["INFO", "persistence"]);
         i64::from(!(info.contains("aof_rewrite_in_progress:0") && info.contains("aof_rewrite_scheduled:0")))
     };
-    until("the append-only file", SOON, writing, |writing| writing == 0).await;
+    until("the append-only file to be written", SOON, writing, |writing| writing == 0).await;
     cli(&["SHUTDOWN"]);
     once.wait().expect("its end");
 }
 
-/// A copy of the append-only files, which must not be rewritten meanwhile.
+/// Copies the append-only files. Redis must not rewrite them meanwhile.
 async fn copy_log(redis: &RedisServer, to: &Path) {
     redis.cli(&["CONFIG", "SET", "auto-aof-rewrite-percentage", "0"]);
     let writing = async || persistence(redis, "aof_rewrite_in_progress");
-    until("no rewriting", SOON, writing, |writing| writing == 0).await;
+    until("Redis to rewrite no file", SOON, writing, |writing| writing == 0).await;
     copy_files(&redis.directory().join(LOG), &to.join(LOG));
     redis.cli(&["CONFIG", "SET", "auto-aof-rewrite-percentage", "100"]);
 }
 
 fn restore_log(at: &Path, from: &Path) {
-    fs::remove_dir_all(at.join(LOG)).expect("to remove what was");
+    fs::remove_dir_all(at.join(LOG)).expect("to remove the old files");
     copy_files(&from.join(LOG), &at.join(LOG));
 }
 
@@ -77,11 +77,12 @@ fn copy_files(from: &Path, to: &Path) {
     }
 }
 
-/// A world in which everybody has seen more than the copy in this directory knows, and the values of then.
+/// A world in which the listeners have seen later values than those of the copy in this directory. Also returns the latest
+/// values.
 async fn ahead_of(copy: impl AsyncFn(&RedisServer, &Path), kept: &Path) -> (World, HashMap<String, i64>) {
     let mut world = World::start(Shape::default()).await;
     world.write_on(100).await;
-    // While it is written to.
+    // The copy is made while writers add.
     copy(&world.redis.server, kept).await;
     world.write_on(150).await;
     world.end(End::default()).await;
@@ -99,8 +100,8 @@ async fn values(world: &World) -> HashMap<String, i64> {
     values
 }
 
-/// From here on: `a` gets exactly as many changes as were forgotten, of another size; `b` is written to; `c` stays as
-/// it was in the copy.
+/// Checks the world after the restore. Counter `a` gets exactly as many changes as were forgotten, of another amount; writers
+/// add to `b`; `c` keeps the value of the copy.
 async fn goes_on(mut world: World, before: HashMap<String, i64>) {
     world.cache.purge("counter-a counter-b counter-c").await;
     let mut from = values(&world).await;
@@ -116,7 +117,7 @@ async fn goes_on(mut world: World, before: HashMap<String, i64>) {
     assert_eq!(world.value("a").await, from["a"]);
     world.writers = Writers::start(6, &[proxy], &["b".to_owned()], 2);
     world.write_on(100).await;
-    // Nothing is published of `c`, so the proxy has to ask: docs/backup.md.
+    // No origin publishes `c`, so its listeners wait for the proxy to ask after some silence (docs/backup.md).
     let within = Duration::from_secs(32);
     world.end(End { within, memories: 1, ambiguous: true, from, ..End::default() }).await;
 }

@@ -1,5 +1,5 @@
-//! An older copy of the embedded store's file restored while a proxy has listeners who saw what came after it. Every
-//! command is the one that docs/backup.md names.
+//! An older copy of the embedded store's file is restored while a proxy has listeners that have seen later values. The test
+//! runs the commands of docs/backup.md.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -63,7 +63,7 @@ impl Chain {
         values
     }
 
-    async fn everybody_sees(&self, values: &HashMap<String, i64>) {
+    async fn listeners_see(&self, values: &HashMap<String, i64>) {
         let behind = async || {
             let seen = self.listeners.seen().into_iter();
             seen.filter(|seen| seen.value() != Some(values[&seen.counter])).count() as i64
@@ -71,7 +71,7 @@ impl Chain {
         until("every listener to see the last value", SOON, behind, |behind| behind == 0).await;
     }
 
-    /// Runs the line of the operations guide that begins like this, where the file is.
+    /// Runs the command of docs/backup.md that begins like this, in the directory of the database.
     fn run_documented(&self, beginning: &str) {
         let guide = std::fs::read_to_string(process::repository("docs/backup.md")).expect("the guide");
         let line = guide.lines().find(|line| line.trim_start().starts_with(beginning));
@@ -97,7 +97,7 @@ async fn all_see_a_restored_copy_of_the_file_and_count_on_from_it() {
     writers.stop(SOON).await;
     let before = chain.values().await;
     assert_eq!(before.values().sum::<i64>(), answered(&writers), "the copy has harmed nothing");
-    chain.everybody_sees(&before).await;
+    chain.listeners_see(&before).await;
 
     chain.origin.stop().await;
     chain.run_documented("mv copy.db livecounter.db");
@@ -105,19 +105,22 @@ async fn all_see_a_restored_copy_of_the_file_and_count_on_from_it() {
     chain.listeners.begin_anew();
     chain.origin.run().await;
     let restored = chain.values().await;
-    // What was answered before the copy was begun is in it, and of the rest at most what was not answered yet.
+    // The copy has every addition that was answered before it began, and at most one more of each writer.
     assert!((100..=copied + WRITERS).contains(&restored.values().sum()), "{restored:?} of {copied}");
-    // Nobody changes anything: all of it is announced anew.
-    chain.everybody_sees(&restored).await;
-    // As many changes as were forgotten, of another size: else their ids would come back.
+    // No counter changes: the service announces all of them after its start.
+    chain.listeners_see(&restored).await;
+    // As many changes as were forgotten, of another amount: without new epochs, their event ids would be used twice.
     for _ in restored["a"]..before["a"] {
         let answer = client().post(format!("{}/counters/a/?by=10", chain.base())).answer().await;
         assert_eq!(answer.status(), 200);
     }
     let after = chain.values().await;
     assert_eq!(after["a"], restored["a"] + 10 * (before["a"] - restored["a"]));
-    chain.everybody_sees(&after).await;
+    chain.listeners_see(&after).await;
     assert_eq!(chain.listeners.wrongs(), Vec::<String>::new());
-    assert!(chain.listeners.seen().iter().all(|seen| seen.connections == 1), "on the stream they began with");
+    assert!(
+        chain.listeners.seen().iter().all(|seen| seen.connections == 1),
+        "on the stream with which they began"
+    );
     chain.control.records(|records| assert!(!records.is_empty()));
 }

@@ -1,4 +1,4 @@
-//! A master with replicas, watched by Sentinels, and its fail-overs.
+//! A master with replicas and Sentinels, and its fail-overs.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use crate::start::Shape;
 use crate::support::redis_sentinels::RedisSentinels;
 use crate::world::{End, Lost, World, until};
 
-/// What was lost may have been the last that listeners saw: they are asked for after 15 to 30 s of silence.
+/// The last values that listeners have seen may be lost ones. Pushpin asks for such listeners after 15 to 30 s of silence.
 pub(super) const AFTER_SILENCE: Duration = Duration::from_secs(32);
-/// A claim whose answer was lost is repeated when its lease is over: 6 s, and 1 s for the sweep.
+/// If the answer to a claim is lost, the topic is claimed again after the lease (6 s) and the next sweep (1 s).
 pub(super) const AFTER_A_LEASE: Duration = Duration::from_secs(10);
 /// How long a fail-over may keep a publish under way.
 pub(super) const LATE: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_master_killed_under_load_loses_and_doubles_nothing_a_replica_had() {
-    // One of two: the Sentinels choose the replica that has most.
+    // One of two replicas must have an addition: the Sentinels promote the replica that has most.
     let redis = RedisSentinels::start(2, 3, &[], "").await;
     let mut world = World::start_on(redis, Shape { wait_replicas: 1, ..Shape::default() }).await;
     world.write_on(50).await;
@@ -26,21 +26,21 @@ async fn a_master_killed_under_load_loses_and_doubles_nothing_a_replica_had() {
     world.redis.servers[0].run();
     world.redis.until_in_step(2).await;
     world.write_on(50).await;
-    // The killed master may have shown what it had not acknowledged yet, as no replica had it.
+    // The killed master may have published additions that it had not acknowledged yet, as no replica had them.
     let (within, lost) = (AFTER_A_LEASE, Lost::Unacknowledged);
     world.end(End { within, late: LATE, ambiguous: true, lost, ..End::default() }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_commanded_fail_over_loses_and_doubles_nothing_all_replicas_had() {
-    // Of two, both: the old master goes on for some seconds, and so does the replica that was not promoted.
+    // Both replicas must have an addition: the old master and the replica that is not promoted work on for some seconds.
     let redis = RedisSentinels::start(2, 3, &[], "").await;
     let mut world = World::start_on(redis, Shape { wait_replicas: 2, ..Shape::default() }).await;
     world.write_on(50).await;
     world.redis.fail_over().await;
     world.redis.until_in_step(2).await;
     world.write_on(50).await;
-    // The old master may have shown what it then did not acknowledge.
+    // The old master may have published additions that it then did not acknowledge.
     let (within, lost) = (AFTER_A_LEASE, Lost::Unacknowledged);
     world.end(End { within, late: LATE, ambiguous: true, lost, ..End::default() }).await;
 }
@@ -50,18 +50,30 @@ async fn a_revision_used_again_after_a_loss_leaves_no_listener_on_a_lost_value()
     let redis = RedisSentinels::start(1, 1, &[], "").await;
     let mut world = World::start_on(redis, Shape { writers: 0, ..Shape::default() }).await;
     world.add("a").await;
-    until("everybody to see it", Duration::from_secs(5), async || world.behind().await, |n| n == 0).await;
+    until(
+        "every listener to see the value",
+        Duration::from_secs(5),
+        async || world.behind().await,
+        |n| n == 0,
+    )
+    .await;
     until("no claim under way", Duration::from_secs(8), async || world.marks().await, |n| n == 0).await;
     world.redis.part_with_replicas();
     assert_eq!(world.writers.add_by(&world.origins[0].url(""), "a", 5).await, 6);
-    until("everybody to see it", Duration::from_secs(5), async || world.behind().await, |n| n == 0).await;
+    until(
+        "every listener to see the value",
+        Duration::from_secs(5),
+        async || world.behind().await,
+        |n| n == 0,
+    )
+    .await;
     world.redis.servers[0].kill();
     world.redis.until_master_other_than(Some(0)).await;
     assert_eq!(world.value("a").await, 1, "it is lost");
-    // The second revision once more, with another value.
+    // The new master gives the second revision to another value.
     until("the origins to follow", Duration::from_secs(5), async || world.refused().await, |n| n == 0).await;
     assert_eq!(world.add("a").await, 2);
-    world.everybody_sees_the_last_value(Duration::from_secs(5)).await;
+    world.every_listener_sees_the_last_value(Duration::from_secs(5)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -74,10 +86,16 @@ async fn what_only_the_lost_master_knew_is_taken_back_from_every_listener() {
     for _ in 0..3 {
         world.add("a").await;
     }
-    until("everybody to see it", Duration::from_secs(5), async || world.behind().await, |n| n == 0).await;
+    until(
+        "every listener to see the value",
+        Duration::from_secs(5),
+        async || world.behind().await,
+        |n| n == 0,
+    )
+    .await;
     world.redis.servers[0].kill();
     world.redis.until_master_other_than(Some(0)).await;
-    // Nobody changes it any more.
+    // The counter does not change any more.
     let lost = Lost::Acknowledged { least: 3, most: 3 };
     world.end(End { within: AFTER_SILENCE, late: LATE, lost, ..End::default() }).await;
 }
