@@ -60,6 +60,10 @@ sub vcl_recv {
     if (req.http.Grip-Last || req.url ~ "^/counters/[^/?]+/recover/?(\?|$)") {
         return (pass);
     }
+    # The list of counters is for clients with a key, which may stand in its query.
+    if (req.url ~ "^/counters/?(\?|$)") {
+        return (pass);
+    }
     # Nothing public depends on who asks. Grip-Sig stays: on a miss the origin must see who holds the connection; but
     # nothing may vary by it, as it is new every second.
     if (req.http.Authorization || req.http.X-Ocean-Key) {
