@@ -2,7 +2,12 @@
 //!
 //! A leaf: knows HTTP and Fastly, and nothing of what the keys stand for.
 
+mod batches;
+mod error;
 mod pause;
 mod purger;
+mod settings;
 
-pub use purger::{PurgeError, Purger, PurgerError, PurgerSettings};
+pub use error::PurgeError;
+pub use purger::Purger;
+pub use settings::{PurgerError, PurgerSettings};

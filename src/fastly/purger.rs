@@ -1,4 +1,4 @@
-//! Batches of surrogate keys to `POST /service/{id}/purge`.
+//! The request `POST /service/{id}/purge`, and what its answer means.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -7,18 +7,16 @@ use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RETRY_
 use reqwest::{Client, StatusCode, redirect};
 use url::Url;
 
+use super::batches::batches;
+use super::error::PurgeError;
 use super::pause::Pause;
+use super::settings::{PurgerError, PurgerSettings};
 
 const FASTLY_KEY: HeaderName = HeaderName::from_static("fastly-key");
 const SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
 const SOFT_PURGE: HeaderName = HeaderName::from_static("fastly-soft-purge");
 /// When the present window of the rate limit ends, in seconds since 1970; Fastly says it with a 429.
 const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("fastly-ratelimit-reset");
-
-/// How many keys one request may name.
-const MAX_KEYS: usize = 256;
-/// How long the header with the keys may be, well below the 8 KiB at which servers, Varnish among them, draw the line.
-const MAX_HEADER_BYTES: usize = 7 * 1024;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
@@ -40,102 +38,6 @@ pub struct Purger {
     api_key: HeaderValue,
     soft: bool,
     pause: Pause,
-}
-
-/// What a [`Purger`] needs to know.
-#[derive(Clone)]
-pub struct PurgerSettings {
-    /// The service.
-    pub service_id: String,
-    /// An API token that may purge (scope `purge_select`).
-    pub api_key: String,
-    /// Where the API is; [`PurgerSettings::API_URL`] unless something stands in for it.
-    pub api_url: String,
-    /// Mark as stale instead of taking out: the next request fetches the new as well, but where no origin answers there
-    /// is still the old (`stale-if-error`).
-    pub soft: bool,
-}
-
-impl PurgerSettings {
-    /// Fastly's own address.
-    pub const API_URL: &str = "https://api.fastly.com";
-
-    /// Settings for Fastly itself and hard purges.
-    pub fn new(service_id: impl Into<String>, api_key: impl Into<String>) -> Self {
-        let (service_id, api_key) = (service_id.into(), api_key.into());
-        PurgerSettings { service_id, api_key, api_url: Self::API_URL.to_owned(), soft: false }
-    }
-
-    /// Reads an `api_url`; no other error than [`PurgerError::Url`].
-    pub fn parse_api_url(text: &str) -> Result<Url, PurgerError> {
-        let url: Url = text.parse().map_err(|_| PurgerError::Url)?;
-        let plain = url.username().is_empty() && url.query().is_none();
-        if matches!(url.scheme(), "http" | "https") && plain { Ok(url) } else { Err(PurgerError::Url) }
-    }
-}
-
-/// Why settings make no [`Purger`]. Never quotes the API key.
-#[derive(Debug, thiserror::Error)]
-pub enum PurgerError {
-    /// No URL of http or https to which a path could be added.
-    #[error("the API's address must be a URL of http or https, with neither a user nor a query")]
-    Url,
-    /// Something else than letters and digits, `-` and `_`.
-    #[error("the service id consists of A-Z a-z 0-9 _ -")]
-    ServiceId,
-    /// Empty, or with characters that no header can carry.
-    #[error("the API key is empty or has characters that a header cannot carry")]
-    ApiKey,
-    /// The HTTP client cannot be made: a machine without certificates, for instance.
-    #[error("cannot make an HTTP client")]
-    Client(#[source] reqwest::Error),
-}
-
-/// Why not every key is purged. Purging them all again is always safe.
-#[derive(Debug, thiserror::Error)]
-pub enum PurgeError {
-    /// A key that cannot be in the header: empty, with a space or beyond visible ASCII, or longer than Fastly's 1,024
-    /// bytes. Nothing has been purged.
-    #[error("surrogate key {0:?} is empty, too long, or has a character other than visible ASCII")]
-    Key(String),
-    /// Fastly has asked to be left alone for a while; nothing was sent.
-    #[error("{url} has asked to wait")]
-    Paused {
-        /// What would have been asked.
-        url: String,
-        /// For how much longer.
-        left: Duration,
-    },
-    /// No answer.
-    #[error("no answer from {url}")]
-    Unreachable {
-        /// What was asked.
-        url: String,
-        /// What went wrong.
-        source: reqwest::Error,
-    },
-    /// Another answer than 200.
-    #[error("{url} answered {status}")]
-    Status {
-        /// What was asked.
-        url: String,
-        /// What was answered.
-        status: u16,
-        /// How long the answer asks to wait.
-        retry_after: Option<Duration>,
-        /// How its body begins: what Fastly finds wrong.
-        body: String,
-    },
-}
-
-impl PurgeError {
-    /// How the answer's body begins, in one line and without the key; empty where there was none.
-    pub fn body(&self) -> &str {
-        match self {
-            PurgeError::Status { body, .. } => body,
-            _ => "",
-        }
-    }
 }
 
 impl Purger {
@@ -216,13 +118,6 @@ impl fmt::Debug for Purger {
     }
 }
 
-impl fmt::Debug for PurgerSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let PurgerSettings { service_id, api_url, soft, .. } = self;
-        write!(f, "PurgerSettings({service_id}, {api_url}, soft: {soft})")
-    }
-}
-
 fn client(scheme: &str) -> Result<Client, reqwest::Error> {
     // The provider is the process's; somebody else may have installed it before, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -237,31 +132,6 @@ fn client(scheme: &str) -> Result<Client, reqwest::Error> {
     if scheme == "https" { builder.build() } else { builder.tls_certs_only([]).build() }
 }
 
-/// Header values with all keys, each value within both limits.
-fn batches<K: AsRef<str>>(keys: &[K]) -> Result<Vec<HeaderValue>, PurgeError> {
-    let mut batches = Vec::new();
-    let (mut batch, mut count) = (String::new(), 0);
-    for key in keys.iter().map(AsRef::as_ref) {
-        if key.is_empty() || key.len() > 1024 || !key.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(PurgeError::Key(key.to_owned()));
-        }
-        if count == MAX_KEYS || batch.len() + 1 + key.len() > MAX_HEADER_BYTES {
-            batches.push(std::mem::take(&mut batch));
-            count = 0;
-        }
-        if count > 0 {
-            batch.push(' ');
-        }
-        batch.push_str(key);
-        count += 1;
-    }
-    if count > 0 {
-        batches.push(batch);
-    }
-    let value = |batch: String| HeaderValue::try_from(&batch).map_err(|_| PurgeError::Key(batch));
-    batches.into_iter().map(value).collect()
-}
-
 /// How long an answer asks to wait: `Retry-After` in seconds, else until the end of the rate limit's window.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let number = |name| headers.get(name)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs);
@@ -273,6 +143,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
+    use super::super::batches::{MAX_HEADER_BYTES, MAX_KEYS};
     use super::*;
     use crate::test_server::{Answer, TestServer, free_address};
     use proptest::prelude::*;

@@ -57,7 +57,7 @@ pub(super) struct Authorizer {
 }
 
 #[derive(Serialize)]
-struct Claims<'a> {
+struct PublishClaims<'a> {
     iss: &'a str,
     exp: u64,
 }
@@ -92,7 +92,7 @@ impl Authorizer {
 fn sign(iss: &str, key: &SigningKey) -> Option<HeaderValue> {
     let exp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + TOKEN_LIFE;
     let (header, key): (Header, &EncodingKey) = (Header::new(key.algorithm()), key.encoding());
-    let token = jsonwebtoken::encode(&header, &Claims { iss, exp: exp.as_secs() }, key).ok()?;
+    let token = jsonwebtoken::encode(&header, &PublishClaims { iss, exp: exp.as_secs() }, key).ok()?;
     sensitive(&["Bearer ", &token].concat())
 }
 

@@ -240,6 +240,12 @@ mod tests {
     use jsonwebtoken::Algorithm;
     use proptest::prelude::*;
 
+    /// A public key of P-256.
+    const PUBLIC_KEY: &str = "-----BEGIN PUBLIC KEY-----\n\
+        MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE69ry50ljn/sZfCww5NRvBQ7kmbvP\n\
+        GqopZ29wXJIea6thhm9FjQycyiCh6gFvyzsF9Zgkwo/J3E0k89mRoX6LTA==\n\
+        -----END PUBLIC KEY-----";
+
     fn endpoint(text: &str) -> Endpoint {
         text.parse().expect("an endpoint")
     }
@@ -293,7 +299,7 @@ mod tests {
     #[test]
     fn a_default_key_stands_behind_a_verify_key_and_before_what_signs() {
         let verified_by = |text: &str| {
-            let default = include_str!("../../tests/api/keys/ec-public.pem").parse().expect("a key");
+            let default = PUBLIC_KEY.parse().expect("a key");
             let endpoint = endpoint(text).with_default_verify_key(default);
             endpoint.verify_key().map(VerifyKey::algorithm)
         };

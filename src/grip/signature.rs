@@ -26,21 +26,21 @@ const REMEMBERED: usize = 16;
 /// The algorithm belongs to the key (HS256 for secrets, ES256 for P-256), `exp` is required, `nbf` is honoured, `iss` must match
 /// where `verify-iss` is set, and a header with `crit` is refused, as none of its extensions is known here. Verified tokens are remembered, since a proxy sends the same one for a second.
 pub struct Verifier {
-    checks: Vec<Check>,
+    checks: Vec<SignatureCheck>,
     trusts_any: bool,
     recent: RwLock<Recent>,
     refused: Refused,
     hasher: RandomState,
 }
 
-struct Check {
+struct SignatureCheck {
     key: VerifyKey,
     iss: Option<String>,
     validation: Validation,
 }
 
 #[derive(Deserialize)]
-struct Claims {
+struct SignatureClaims {
     /// RFC 7519 allows fractions.
     exp: f64,
     nbf: Option<f64>,
@@ -52,7 +52,7 @@ impl Verifier {
     pub fn new(endpoints: &[Endpoint]) -> Self {
         let check = |endpoint: &Endpoint| {
             let (key, iss) = (endpoint.verify_key()?.clone(), endpoint.verify_iss().map(str::to_owned));
-            Some(Check { validation: validation(key.algorithm()), key, iss })
+            Some(SignatureCheck { validation: validation(key.algorithm()), key, iss })
         };
         Verifier {
             checks: endpoints.iter().filter_map(check).collect(),
@@ -118,10 +118,10 @@ impl Verifier {
     }
 }
 
-impl Check {
+impl SignatureCheck {
     /// When the token is good, if it is signed by the right issuer with this key.
     fn times(&self, token: &str) -> Result<Times, SignatureError> {
-        let decoded = jsonwebtoken::decode::<Claims>(token, self.key.decoding(), &self.validation);
+        let decoded = jsonwebtoken::decode::<SignatureClaims>(token, self.key.decoding(), &self.validation);
         let TokenData { header, claims } = decoded.map_err(|_| SignatureError::Invalid)?;
         // Extensions that who verifies must know (RFC 7515, section 4.1.11): there are none here.
         if header.crit.is_some() {

@@ -9,6 +9,7 @@
 
 mod event;
 mod listeners;
+mod topic_listeners;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use super::error::Refusal;
 use super::options::PublisherOptions;
 use super::post::{Failure, Outcome, Poster};
-use super::queue::{Batch, ItemQueue, OutcomeSender, QueuedItem};
+use super::queue::{Batch, ItemQueue};
+use super::queued_item::{OutcomeSender, QueuedItem};
 use crate::grip::{Endpoint, Item};
 
 /// What one request carries at most. Pushpin's and Fastly's limits lie higher; these keep an answer quick.

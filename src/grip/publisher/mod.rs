@@ -6,6 +6,7 @@ mod error;
 mod options;
 mod post;
 mod queue;
+mod queued_item;
 #[cfg(test)]
 mod tests;
 

@@ -2,79 +2,9 @@
 //! behind the others: a flood of new channels must not hold up those that have listeners.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
-use tokio::sync::oneshot;
-
-use super::error::Refusal;
-use crate::grip::Item;
-use crate::grip::item::{Body, Posted};
-
-/// Hears whether the endpoint has accepted the item, or a newer one of its channel.
-pub(super) type OutcomeSender = oneshot::Sender<Result<(), Refusal>>;
-
-/// An item on its way to one endpoint.
-#[derive(Debug)]
-pub(super) struct QueuedItem {
-    item: Arc<Item>,
-    /// The item's own, until it takes the place of one that the endpoint never got: then that one's.
-    prev_id: Option<String>,
-    /// The endpoint may have got it: an attempt ended without an answer.
-    doubtful: bool,
-    waiters: Vec<OutcomeSender>,
-}
-
-impl QueuedItem {
-    pub(super) fn new(item: Arc<Item>, waiter: OutcomeSender) -> Self {
-        let prev_id = item.prev_id.clone();
-        QueuedItem { item, prev_id, doubtful: false, waiters: vec![waiter] }
-    }
-
-    pub(super) fn item(&self) -> &Item {
-        &self.item
-    }
-
-    /// Tells everybody who waits for it. Who has given up does not hear it.
-    pub(super) fn settle(self, outcome: Result<(), Refusal>) {
-        for waiter in self.waiters {
-            let _ = waiter.send(outcome);
-        }
-    }
-
-    fn posted(&self) -> Posted<'_> {
-        Posted { item: &self.item, prev_id: self.prev_id.as_deref() }
-    }
-
-    fn follows(&self, other: &QueuedItem) -> bool {
-        self.prev_id.as_deref() == Some(&other.item.id)
-    }
-
-    /// One entry for two of a channel, `self` being there first.
-    ///
-    /// The chain stays whole: 6-after-5 in the place of an undelivered 5-after-4 becomes 6-after-4. If 5 may have been
-    /// delivered, 6 stays after 5: should that be wrong, listeners notice the gap and ask the origin.
-    fn merge(mut self, mut newer: QueuedItem) -> QueuedItem {
-        let waiters = self.waiters.drain(..).chain(newer.waiters.drain(..));
-        // Who gave up is forgotten here, or a long outage would collect them.
-        let waiters = waiters.filter(|waiter| !waiter.is_closed()).collect();
-        let mut kept = if newer.item.id == self.item.id {
-            self
-        } else if self.follows(&newer) {
-            // Called in the wrong order: the later state stays.
-            if !newer.doubtful {
-                self.prev_id = newer.prev_id;
-            }
-            self
-        } else {
-            if newer.follows(&self) && !self.doubtful {
-                newer.prev_id = self.prev_id;
-            }
-            newer
-        };
-        kept.waiters = waiters;
-        kept
-    }
-}
+use super::queued_item::QueuedItem;
+use crate::grip::item::Body;
 
 /// A request's worth of entries, each with its place in the queue.
 pub(super) struct Batch {
@@ -188,7 +118,13 @@ impl ItemQueue {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::oneshot;
+
+    use super::super::error::Refusal;
     use super::*;
+    use crate::grip::Item;
     use proptest::prelude::*;
 
     fn entry(channel: &str, id: u64, prev: u64) -> (QueuedItem, oneshot::Receiver<Result<(), Refusal>>) {

@@ -1,0 +1,105 @@
+//! The listeners of one worker to one topic: its last event, and the tasks that wait for a newer one.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use slab::Slab;
+
+use super::event::EncodedEvent;
+use crate::domain::EventId;
+
+/// How many listeners are woken before the worker turns to what else has come: requests, and newer events.
+pub(super) const AT_ONCE: usize = 64;
+
+/// The listeners of this worker to one topic.
+#[derive(Debug, Default)]
+pub(super) struct TopicListeners(Mutex<ListenerTable>);
+
+#[derive(Debug, Default)]
+pub(super) struct ListenerTable {
+    pub(super) last: Option<EncodedEvent>,
+    /// The listeners, in any order. Each event is compared with all of them.
+    pub(super) entries: Vec<TopicListener>,
+    /// Of each listener, its index in `entries`.
+    pub(super) places: Slab<usize>,
+    pub(super) to_wake: bool,
+    pub(super) closed: bool,
+}
+
+/// A listener to a topic.
+#[derive(Debug)]
+pub(super) struct TopicListener {
+    /// Which listener: its key in `places`.
+    pub(super) listener: usize,
+    pub(super) waiter: Option<Waiter>,
+}
+
+/// A task that must be woken by an event newer than the one that its listener was given.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    pub(super) waker: Waker,
+    pub(super) seen: EventId,
+}
+
+impl TopicListeners {
+    /// The tasks to wake, a few at a time. The lock is not held in between.
+    pub(super) fn wakers(&self) -> impl Iterator<Item = Vec<Waker>> {
+        self.lock().to_wake = false;
+        let mut left = usize::MAX;
+        std::iter::from_fn(move || {
+            let wakers = self.lock().some_to_wake(&mut left);
+            (!wakers.is_empty()).then_some(wakers)
+        })
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, ListenerTable> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ListenerTable {
+    pub(super) fn join(&mut self) -> (usize, EventId) {
+        let seen = self.last.as_ref().map(|event| event.id).unwrap_or_default();
+        let place = self.places.insert(self.entries.len());
+        self.entries.push(TopicListener { listener: place, waiter: None });
+        (place, seen)
+    }
+
+    pub(super) fn leave(&mut self, place: usize) {
+        let at = self.places.remove(place);
+        self.entries.swap_remove(at);
+        if let Some(moved) = self.entries.get(at) {
+            self.places[moved.listener] = at;
+        }
+    }
+
+    /// Keeps the event if it is newer. Returns whether the worker must be woken for this topic.
+    pub(super) fn offer(&mut self, event: &EncodedEvent) -> bool {
+        let news = self.last.as_ref().is_none_or(|last| last.id.is_older_than(event.id));
+        if news {
+            self.last = Some(event.clone());
+        }
+        news && !std::mem::replace(&mut self.to_wake, true)
+    }
+
+    /// The last event, if a listener that was given `seen` must be given it.
+    pub(super) fn after(&self, seen: EventId) -> Option<&EncodedEvent> {
+        self.last.as_ref().filter(|last| seen.is_older_than(last.id))
+    }
+
+    /// Takes some of the tasks to wake out of the first `left` entries, and lowers `left` by the entries it has looked at. A
+    /// listener that has polled since, of its own accord, has the event already. Empty at the end.
+    pub(super) fn some_to_wake(&mut self, left: &mut usize) -> Vec<Waker> {
+        let ListenerTable { last, entries, closed, .. } = self;
+        let last = last.as_ref().map(|event| event.id).unwrap_or_default();
+        let mut wakers = Vec::new();
+        *left = entries.len().min(*left);
+        while *left > 0 && wakers.len() < AT_ONCE {
+            *left -= 1;
+            let waiter = &mut entries[*left].waiter;
+            let waiter = waiter.take_if(|waiter| *closed || waiter.seen.is_older_than(last));
+            wakers.extend(waiter.map(|waiter| waiter.waker));
+        }
+        wakers
+    }
+}
