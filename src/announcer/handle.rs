@@ -10,11 +10,11 @@ use super::stats::Stats;
 use crate::domain::Topic;
 use crate::store::Announcement;
 
-/// How long a claim may stay unacknowledged before any sweep takes it up again: longer than a healthy delivery with
-/// its second purge takes, and the bound for what a killed origin had claimed.
+/// How long a claim may stay unacknowledged before a sweep finds its topic: longer than a delivery with its second purge takes
+/// without faults. Topics that a killed origin had claimed wait for so long.
 pub(super) const LEASE: Duration = Duration::from_secs(6);
 
-/// The handle by which the rest of the program speaks to the announcer. Cheap to clone.
+/// The handle by which other parts of the program reach the announcer. Cheap to clone.
 #[derive(Clone)]
 pub struct Announcer(Arc<AnnouncerState>);
 
@@ -31,13 +31,13 @@ impl Announcer {
         Announcer(Arc::new(AnnouncerState { interval, pending_topics, wake, stats }))
     }
 
-    /// Says that topics have changed in the store. Returns at once; a topic that is on its way already costs no more
-    /// than a look-up.
+    /// Tells the announcer that topics have changed in the store. Returns at once. A topic that is pending already costs only a
+    /// look-up.
     pub fn changed(&self, topics: Vec<Topic>) {
         self.note(topics, Precedence::Known);
     }
 
-    /// The same for topics that were created by a change: those that there were before go first.
+    /// The same for topics that a change has created: topics that existed before are announced first.
     pub fn created(&self, topics: Vec<Topic>) {
         self.note(topics, Precedence::New);
     }
@@ -57,7 +57,7 @@ impl Announcer {
         }
     }
 
-    /// The same for topics that a sweep has found: those that are on their way already are left alone.
+    /// The same for topics that a sweep has found. Topics that are pending already stay as they are.
     pub(super) fn swept(&self, topics: Vec<Topic>) {
         let unknown = {
             let pending_topics = self.pending_topics();
@@ -66,33 +66,33 @@ impl Announcer {
         self.note(unknown, Precedence::Left);
     }
 
-    /// Announces what an addition has claimed already (see [`Announcer::claim_at_once`]), in this order.
+    /// Announces the claims that an addition has made (see [`Announcer::claim_at_once`]), in this order.
     pub fn announce(&self, topic: Topic, announcements: Vec<Announcement>) {
         self.pending_topics().claimed.push((topic, announcements));
         self.0.wake.notify_one();
     }
 
-    /// The lease with which additions must claim in the same step, where every value is to be announced.
+    /// The lease with which additions must claim in their own step, if every value must be announced; otherwise `None`.
     pub fn claim_at_once(&self) -> Option<Duration> {
         self.0.interval.is_zero().then_some(LEASE)
     }
 
-    /// What has been done so far.
+    /// The counts so far.
     pub fn stats(&self) -> &Stats {
         &self.0.stats
     }
 
-    /// The same, to be shared with what does it.
+    /// The counts, for the round that increases them.
     pub(super) fn shared_stats(&self) -> Arc<Stats> {
         Arc::clone(&self.0.stats)
     }
 
-    /// Resolves when topics have come while nothing was ready.
+    /// Resolves when a topic has become ready while none was.
     pub(super) async fn woken(&self) {
         self.0.wake.notified().await;
     }
 
-    /// How many topics are on their way, or wait for their gate.
+    /// The number of topics that are pending, including those that wait for their gate.
     pub fn pending(&self) -> usize {
         self.pending_topics().len()
     }

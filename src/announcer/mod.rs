@@ -1,11 +1,11 @@
-//! The announcer: what has changed is claimed, purged from the cache, published, acknowledged.
+//! The announcer: claims changed topics, purges them from the cache, publishes and acknowledges them.
 //!
-//! At once for a quiet topic; for a busy one at most once per interval over all origins, since the store's gate decides
-//! who may; always ending with the last value. Whoever dies in between leaves a mark in the store's outbox, which any
-//! origin's sweep takes up: so an acknowledged increment is always announced. Memory is bounded by the number of
-//! topics that have changed.
+//! A topic that changes rarely is announced at once; one that changes often at most once per interval over all origins, since
+//! the store's gate lets one claim through. The last value is always announced. If an origin ends before it has acknowledged, the
+//! mark stays in the store's outbox and the sweep of another origin finds it: so an acknowledged addition is always announced.
+//! The number of changed topics bounds the memory.
 //!
-//! Knows the store, the purger, the publisher and the hub; nothing of HTTP.
+//! This module uses the store, the purger, the publisher and the hub, and does not know HTTP.
 
 mod handle;
 mod newest;
@@ -31,7 +31,7 @@ use round::Round;
 pub use stats::Stats;
 use task::AnnouncerTask;
 
-/// The running announcer. Dropping it ends it where it stands; what it had claimed is taken up by a later sweep.
+/// The running announcer. If it is dropped, it ends at once, and a later sweep finds the topics that it had claimed.
 pub struct Running {
     announcer: Announcer,
     closing: watch::Sender<bool>,
@@ -57,8 +57,8 @@ impl Running {
         &self.announcer
     }
 
-    /// Announces what is pending, then ends. Returns whether everything was done within `patience`; what was not is
-    /// taken up by other origins, or after the next start.
+    /// Announces the pending topics, then ends. Returns whether all were announced within `patience`. Other origins announce the
+    /// rest, or this one after its next start.
     pub async fn drain(mut self, patience: Duration) -> bool {
         self.closing.send_replace(true);
         let ended = tokio::time::timeout(patience, &mut self.task).await.is_ok_and(|ended| ended.is_ok());

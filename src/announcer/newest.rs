@@ -1,12 +1,12 @@
-//! Which claims still have a second purge before them.
+//! The claims that wait for their second purge.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::{EventId, Topic};
 
-/// The newest claim of each topic whose second purge is still due. A newer claim purges anyway, twice, so the older
-/// one's second purge and acknowledgement are left out. Used only where there is a purger.
+/// The newest claim of each topic that waits for its second purge. As a newer claim purges twice anyway, the announcer leaves
+/// out the second purge and the acknowledgement of the older one. Used only where there is a purger.
 #[derive(Default)]
 pub(super) struct Newest(Mutex<HashMap<Topic, EventId>>);
 
@@ -15,7 +15,7 @@ impl Newest {
         self.claims().extend(claims.iter().cloned());
     }
 
-    /// Leaves only the claims that are still the newest of their topics, and forgets those.
+    /// Removes from `claims` those that are not the newest of their topics, and forgets the others.
     pub(super) fn keep_newest(&self, claims: &mut Vec<(Topic, EventId)>) {
         let mut newest = self.claims();
         claims.retain(|(topic, id)| {
@@ -27,7 +27,8 @@ impl Newest {
         });
     }
 
-    /// Claims that are given up: whoever claims these topics next may be another origin, so they would stay for ever.
+    /// Forgets claims that were given up. If another origin claims these topics next, no newer claim of this origin would replace
+    /// them, and they would stay for ever.
     pub(super) fn forget(&self, claims: &[(Topic, EventId)]) {
         let mut newest = self.claims();
         for (topic, id) in claims {

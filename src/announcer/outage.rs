@@ -1,32 +1,32 @@
-//! What an operator reads when the store, the purges or the announcements fail: a line when it begins, one more for each
-//! other reason, and one when it is over; never one for each attempt.
+//! The log lines about failures of the store, of purges and of announcements: one line when an outage begins, one more for each
+//! further reason, and one when the outage is over. A single attempt has no line.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// So many reasons of one outage are said: some change with every attempt.
+/// The most reasons of one outage that are logged: some reasons change with every attempt.
 const MOST_REASONS: usize = 8;
 
-/// Something that may fail for a while.
+/// The log lines about one thing that may fail for a while.
 #[derive(Debug)]
 pub(super) struct Outage {
     fails: &'static str,
     works: &'static str,
-    /// It is over when there has been a success, and no failure for this time: what fails now and then is one outage.
+    /// An outage is over when there has been a success and then no failure for this time: failures now and then are one outage.
     calm: Duration,
     failing: Mutex<Option<OutageState>>,
 }
 
 #[derive(Debug)]
 struct OutageState {
-    /// Those that have been said.
+    /// The reasons that have been logged.
     reasons: Vec<String>,
     last: Instant,
-    /// There has been a success since.
+    /// Whether there has been a success since the last failure.
     mended: bool,
 }
 
-/// What the announcer depends on.
+/// The outages of the parts on which the announcer depends.
 #[derive(Debug)]
 pub(super) struct Outages {
     pub(super) store: Outage,
@@ -36,8 +36,8 @@ pub(super) struct Outages {
 
 impl Default for Outages {
     fn default() -> Self {
-        // What does not get out is tried again after its lease, some 6 s. A sweep comes every second, but a Cluster that has
-        // lost a node fails only those that nobody else's shuts out.
+        // A failed announcement is repeated after its lease, about 6 s. A sweep comes every second, but in a Cluster without one of
+        // its nodes only those sweeps fail which no sweep of another origin prevents.
         let (lease, sweeps) = (Duration::from_secs(10), Duration::from_secs(5));
         Outages {
             store: Outage::new("the store is unavailable", "the store answers again", sweeps),
@@ -52,7 +52,7 @@ impl Default for Outages {
 }
 
 impl Outages {
-    /// To be called every second or so.
+    /// Logs which outages are over. Must be called about once a second.
     pub(super) fn say_what_is_over(&self) {
         for outage in [&self.store, &self.purging, &self.delivering] {
             if outage.is_over(Instant::now()) {
@@ -67,12 +67,12 @@ impl Outage {
         Outage { fails, works, calm, failing: Mutex::new(None) }
     }
 
-    /// An attempt has failed.
+    /// Records that an attempt has failed.
     pub(super) fn record_failure(&self, reason: &str) {
         self.record_failure_with(reason, "");
     }
 
-    /// The same, with something for the line that makes no new reason.
+    /// The same, with a detail for the log line. Another detail does not make another reason.
     pub(super) fn record_failure_with(&self, reason: &str, detail: &str) {
         if self.is_news(reason, Instant::now()) {
             let colon = if detail.is_empty() { "" } else { ": " };
@@ -80,7 +80,7 @@ impl Outage {
         }
     }
 
-    /// An attempt has succeeded.
+    /// Records that an attempt has succeeded.
     pub(super) fn record_success(&self) {
         if let Some(failing) = self.failing().as_mut() {
             failing.mended = true;

@@ -1,4 +1,4 @@
-//! Where announcements go.
+//! The outlets of announcements.
 
 use std::sync::Arc;
 
@@ -6,13 +6,13 @@ use crate::fastly::Purger;
 use crate::grip::Publisher;
 use crate::hub::Hub;
 
-/// Where announcements go. Absent parts are switched off.
+/// The outlets of announcements. An absent outlet is switched off.
 pub struct Outlets {
     /// Listeners in this process.
     pub hub: Option<Arc<Hub>>,
     /// The GRIP proxies.
     pub publisher: Option<Arc<Publisher>>,
-    /// Behind which prefix the channels stand.
+    /// The prefix of all channels.
     pub prefix: String,
     /// The CDN's cache.
     pub purger: Option<Purger>,

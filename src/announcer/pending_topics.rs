@@ -1,4 +1,4 @@
-//! Which topics are to be announced, and when: plain bookkeeping, no I/O and no clock of its own.
+//! Keeps which topics must be announced, and when, without I/O and without a clock of its own.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -10,10 +10,10 @@ use super::ready::Ready;
 use crate::domain::Topic;
 use crate::store::Announcement;
 
-/// The announcer's pending topics. A topic is here once, however often it changes.
+/// The announcer's pending topics. Each topic is listed once, however often it changes.
 #[derive(Debug, Default)]
 pub(super) struct PendingTopics {
-    /// What additions have claimed in their own step; in order.
+    /// The claims that additions have made in their own step, in order.
     pub(super) claimed: Vec<(Topic, Vec<Announcement>)>,
     topics: HashMap<Topic, TopicState>,
     ready: Ready,
@@ -22,21 +22,21 @@ pub(super) struct PendingTopics {
 
 #[derive(Debug)]
 struct TopicState {
-    /// It has changed since it was taken for a round.
+    /// Whether the topic has changed since a round took it.
     again: bool,
     place: Place,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// It waits for a round.
+    /// The topic waits for a round.
     Ready(Precedence),
     InRound,
-    /// Its gate is known to be shut.
+    /// The topic's gate is known to be shut.
     Resting,
 }
 
-/// When a topic's rest ends. Ordered by time alone.
+/// When a topic's gate opens. Gates are ordered by time only.
 #[derive(Debug)]
 struct Gate {
     opens: Instant,
@@ -44,8 +44,8 @@ struct Gate {
 }
 
 impl PendingTopics {
-    /// Notes a change. Returns whether somebody has to be woken for it: only for the first that is ready, as who was
-    /// woken for it, or has no room for it yet, looks at all that have come by then.
+    /// Notes a change. Returns whether the announcer's task must be woken: only if no topic was ready before. If one was, the task
+    /// has been woken already or has as many rounds as it may, and will take all topics that are ready then.
     pub(super) fn changed(&mut self, topic: Topic, precedence: Precedence) -> bool {
         let first = self.ready.len() == 0;
         match self.topics.get_mut(&topic) {
@@ -55,8 +55,8 @@ impl PendingTopics {
                 self.ready.push(topic, precedence);
                 first
             }
-            // What others have left behind has changed here: it is no later than what was not left. A new topic stays
-            // new until it has been announced.
+            // A topic that a sweep has found has now changed in this origin, so it gets the precedence of known topics. A new topic
+            // stays new until it has been announced.
             Some(TopicState { place: Place::Ready(was @ Precedence::Left), .. })
                 if precedence == Precedence::Known =>
             {
@@ -85,8 +85,8 @@ impl PendingTopics {
         (!taken.is_empty()).then_some(taken)
     }
 
-    /// Ends a topic's round: it rests until the gate opens, and is forgotten then unless it changes (or `again` says
-    /// that something is left to announce). Without a gate it is ready again at once, or forgotten.
+    /// Ends a topic's round. The topic rests until its gate opens, and is then forgotten unless it has changed or `again` says that
+    /// it must be announced again. Without a gate, the topic is ready again or forgotten at once.
     pub(super) fn rest(&mut self, topic: Topic, opens: Option<Instant>, again: bool) {
         let Some(state) = self.topics.get_mut(&topic) else { return };
         state.again |= again;
@@ -99,7 +99,7 @@ impl PendingTopics {
         }
     }
 
-    /// Makes ready, or forgets, every topic whose gate has opened. Returns when the next one does.
+    /// Makes every topic whose gate has opened ready, or forgets it. Returns when the next gate opens.
     pub(super) fn open_gates(&mut self, now: Instant) -> Option<Instant> {
         while let Some(Reverse(gate)) = self.gates.peek() {
             if gate.opens > now {
@@ -112,22 +112,22 @@ impl PendingTopics {
         None
     }
 
-    /// Whether the topic is here.
+    /// Whether the topic is listed.
     pub(super) fn knows(&self, topic: &Topic) -> bool {
         self.topics.contains_key(topic)
     }
 
-    /// How many topics wait for a round before those that are new.
+    /// The number of topics that wait for a round and are not new.
     pub(super) fn ready_before_new(&self) -> usize {
         self.ready.len() - self.ready.len_of(Precedence::New)
     }
 
-    /// How many topics are here.
+    /// The number of listed topics.
     pub(super) fn len(&self) -> usize {
         self.topics.len() + self.claimed.len()
     }
 
-    /// Whether nothing is left to announce.
+    /// Whether no topic has to be announced.
     pub(super) fn is_quiet(&self) -> bool {
         let quiet = |state: &TopicState| state.place == Place::Resting && !state.again;
         self.claimed.is_empty() && self.topics.values().all(quiet)
@@ -136,7 +136,7 @@ impl PendingTopics {
     fn wake(&mut self, topic: Topic) {
         match self.topics.get_mut(&topic) {
             Some(state) if state.again => {
-                // Announced before, or asked about: it is new no more.
+                // A round has claimed the topic, so it is not new any more.
                 *state = TopicState { again: false, place: Place::Ready(Precedence::Known) };
                 self.ready.push(topic, Precedence::Known);
             }
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(pending_topics.take(9), Some(vec![topic("a")]));
         assert!(
             !pending_topics.changed(topic("a"), Precedence::Known),
-            "it is on its way: nobody needs waking"
+            "a round has the topic: the task need not be woken"
         );
         assert_eq!(pending_topics.take(9), None);
         pending_topics.rest(topic("a"), None, false);

@@ -1,25 +1,25 @@
-//! The topics that wait for a round, by who goes first: a flood of new topics must not hold up those that listeners know,
-//! nor may anything wait for ever.
+//! The topics that wait for a round, by precedence: many new topics must not delay the topics that listeners know, and no topic
+//! may wait for ever.
 
 use std::collections::VecDeque;
 
 use crate::domain::Topic;
 
-/// Why a topic waits. In this order they are taken, but each precedence has a share of every round.
+/// Why a topic waits. A round takes topics in this order, but each precedence has a share of every round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::announcer) enum Precedence {
-    /// It has changed here, and is not new.
+    /// The topic has changed in this origin, and is not new.
     Known,
-    /// A sweep has found it: somebody has left it behind, or is slow.
+    /// A sweep has found the topic: an origin has not announced it in time.
     Left,
-    /// Its first change has created it: nobody has seen it before.
+    /// Its first change has created the topic, so it has no listeners that know a value.
     New,
 }
 
-/// So much of a round is kept for what was left behind, and as much for new topics, where there are any.
+/// A round keeps one part in so many for topics that a sweep has found, and as much for new topics, if there are any.
 const SHARE: usize = 4;
 
-/// See the top of the module.
+/// The waiting topics, one queue for each precedence.
 #[derive(Debug, Default)]
 pub(super) struct Ready {
     queues: [TopicQueue; 3],
@@ -28,7 +28,7 @@ pub(super) struct Ready {
 #[derive(Debug, Default)]
 struct TopicQueue {
     topics: VecDeque<Topic>,
-    /// How many of them have moved to another precedence, or have been taken from there since.
+    /// The number of `topics` that have moved to another precedence, some of which have been taken from there since.
     gone: usize,
 }
 
@@ -39,12 +39,12 @@ impl TopicQueue {
 }
 
 impl Ready {
-    /// How many wait.
+    /// The number of topics that wait.
     pub(super) fn len(&self) -> usize {
         self.queues.iter().map(TopicQueue::len).sum()
     }
 
-    /// How many of a precedence wait.
+    /// The number of topics of a precedence that wait.
     pub(super) fn len_of(&self, precedence: Precedence) -> usize {
         self.queues[precedence as usize].len()
     }
@@ -60,8 +60,8 @@ impl Ready {
         self.push(topic, to);
     }
 
-    /// Takes up to `limit` topics. `is_there` is told each with its precedence, takes note that it is taken, and says whether it
-    /// was still there.
+    /// Takes up to `limit` topics. `is_there` is called with each topic and its precedence; it records that the topic is taken,
+    /// and returns whether the topic was still waiting there.
     pub(super) fn take(
         &mut self,
         limit: usize,
@@ -70,7 +70,7 @@ impl Ready {
         let share = |precedence| self.len_of(precedence).min(limit / SHARE);
         let (left, new) = (share(Precedence::Left), share(Precedence::New));
         let mut taken = Vec::with_capacity(limit.min(self.len()));
-        // What a precedence leaves of its part goes to those behind it.
+        // If a precedence does not need its whole share, the next ones get the rest.
         for (precedence, most) in [
             (Precedence::Known, limit - left - new),
             (Precedence::Left, limit - new),
@@ -106,7 +106,7 @@ mod tests {
         ready
     }
 
-    /// How many of each precedence one round takes.
+    /// The number of topics of each precedence that one round takes.
     fn taken(ready: &mut Ready, limit: usize) -> [usize; 3] {
         let mut taken = [0; 3];
         let topics = ready.take(limit, |_, precedence| {

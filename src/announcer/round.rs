@@ -1,4 +1,4 @@
-//! One round: claim a batch of topics, purge, publish; then, apart from the round, acknowledge.
+//! One round: claims a batch of topics, purges and publishes. The acknowledgement follows apart from the round.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -19,19 +19,20 @@ use crate::log::with_causes;
 use crate::sse;
 use crate::store::{Announcement, Claim, ClaimTerms, Store};
 
-/// A fetch under way during the purge can put the old value back into the cache: so everything is purged once more,
-/// when such a fetch has ended.
+/// A fetch that is under way during the purge can put the old value back into the cache. Therefore every key is purged again
+/// after this time, when such a fetch has ended.
 const SECOND_PURGE_AFTER: Duration = Duration::from_secs(2);
-/// How long publishing waits for the purge before it. A purge API that is slower must not hold the streams up: who joins
-/// with an old copy in between is healed as after a lost purge.
+/// How long publishing waits for the purge before it: a slow purge API must not delay the streams. If a listener joins with an
+/// old copy in between, it is brought up to date as after a lost purge.
 const PURGE_FIRST_FOR: Duration = Duration::from_millis(500);
 
-/// For how long a sweep shuts the next one out: a little less, or an origin's own next sweep would often find it shut.
+/// For how long a sweep prevents the next one. It is a little less than the time between two sweeps of one origin, as the
+/// origin's next sweep would otherwise often be prevented.
 const SWEEP_PAUSE: Duration = Duration::from_millis(900);
-/// How long a topic rests whose claim the store did not answer.
+/// How long a topic rests if the store did not answer its claim.
 pub(super) const STORE_PAUSE: Duration = Duration::from_millis(500);
 
-/// What every round works with.
+/// The parts that all rounds share.
 pub(super) struct Round {
     store: Arc<dyn Store>,
     pub(super) outlets: Outlets,
@@ -41,24 +42,24 @@ pub(super) struct Round {
     stats: Arc<Stats>,
 }
 
-/// What a round leaves to do: for the pending topics, and apart from them.
+/// What remains to be done after a round: the outcomes for the pending topics, and the delivery to acknowledge.
 pub(super) type RoundEnd = (Vec<TopicOutcome>, Option<Delivery>);
 
-/// What a round found out about a topic.
+/// The outcome of a round for one topic.
 pub(super) struct TopicOutcome {
     pub(super) topic: Topic,
-    /// When its gate opens, if that is known to be shut.
+    /// When the topic's gate opens, if the gate is known to be shut.
     pub(super) opens: Option<Instant>,
-    /// Something is left to announce.
+    /// Whether the topic must be announced again.
     pub(super) again: bool,
 }
 
-/// What has been handed to the outlets and is to be acknowledged.
+/// Claims that have been handed to the outlets and must be acknowledged.
 pub(super) struct Delivery {
     claims: Vec<(Topic, EventId)>,
-    /// Resolves to which of the claims not every proxy has accepted.
+    /// Resolves when every proxy has accepted the claims; the error names the claims that a proxy has not accepted.
     published: BoxFuture<'static, Result<(), PublishError>>,
-    /// Resolves to whether the first purge was answered well; without a cache it was.
+    /// Resolves to whether the first purge has succeeded; without a cache, to `true`.
     purged: BoxFuture<'static, bool>,
 }
 
@@ -67,10 +68,10 @@ impl Round {
         Round { store, outlets, terms, newest: Newest::default(), outages: Outages::default(), stats }
     }
 
-    /// Claims what is unpublished of the topics and hands it to the outlets.
+    /// Claims the unpublished changes of the topics and hands them to the outlets.
     pub(super) async fn claim_and_deliver(self: Arc<Self>, topics: Vec<Topic>) -> RoundEnd {
         let claims = self.store.claim(topics.clone(), self.terms).await;
-        // From here the gates run, however long the cache and the proxies take.
+        // The gates are shut from this time on, however long the cache and the proxies take.
         let answered = Instant::now();
         let mut outcomes = Vec::with_capacity(topics.len());
         let mut claimed = Vec::new();
@@ -86,7 +87,7 @@ impl Round {
                 Err(error) => {
                     Stats::bump(&self.stats.store_failures, 1);
                     tracing::debug!("the claim of {topic} failed: {error}");
-                    // Not all at the same time: where one of them makes the store fail, the others get through without it.
+                    // The topics rest for different times: if one of them makes the store fail, the others can be claimed without it.
                     (Some(STORE_PAUSE + STORE_PAUSE * position / count), true)
                 }
             };
@@ -96,7 +97,7 @@ impl Round {
         (outcomes, delivery)
     }
 
-    /// Hands to the outlets what additions have claimed themselves.
+    /// Hands the claims of additions to the outlets.
     pub(super) async fn deliver_claimed(
         self: Arc<Self>,
         claimed: Vec<(Topic, Vec<Announcement>)>,
@@ -107,8 +108,8 @@ impl Round {
         (Vec::new(), Some(self.deliver(flat.collect()).await))
     }
 
-    /// Purge first, then publish: the other way round, who connects in between gets the old value from the cache and
-    /// has missed the message.
+    /// Purges first, then publishes: otherwise a listener that connects in between would get the old value from the cache and miss
+    /// the message.
     async fn deliver(self: &Arc<Self>, claimed: Vec<(Topic, Announcement)>) -> Delivery {
         Stats::bump(&self.stats.claimed, claimed.len());
         let claims: Vec<_> = claimed.iter().map(|(topic, value)| (topic.clone(), value.id)).collect();
@@ -133,7 +134,7 @@ impl Round {
         Delivery { claims, published, purged }
     }
 
-    /// Purges for as long as publishing may wait for it. What it resolves to resolves when the purge has ended.
+    /// Starts the purge and waits for it as long as publishing may wait. The returned future resolves when the purge has ended.
     async fn purge_first(self: &Arc<Self>, claims: &[(Topic, EventId)]) -> BoxFuture<'static, bool> {
         if self.outlets.purger.is_none() {
             return Box::pin(ready(true));
@@ -148,7 +149,7 @@ impl Round {
         }
     }
 
-    /// Purges the topics' surrogate keys. Returns whether the cache is known to be rid of them.
+    /// Purges the topics' surrogate keys. Returns whether the purge API has confirmed all of them.
     async fn purge(&self, claims: &[(Topic, EventId)]) -> bool {
         let Some(purger) = &self.outlets.purger else { return true };
         let mut keys: Vec<&str> = claims.iter().map(|(topic, _)| topic.surrogate_key()).collect();
@@ -161,9 +162,9 @@ impl Round {
                 true
             }
             Err(error) => {
-                // The listeners' chain still heals; plain readers stay stale until the announcement is repeated.
+                // Listeners are still brought up to date; plain readers get the old value until the announcement is repeated.
                 Stats::bump(&self.stats.purge_failures, 1);
-                // That it waits is no news behind what made it wait.
+                // The pause needs no log line, as the refusal before it had one.
                 if !matches!(error, PurgeError::Paused { .. }) {
                     self.outages.purging.record_failure_with(&with_causes(&error), error.body());
                 }
@@ -172,8 +173,8 @@ impl Round {
         }
     }
 
-    /// Waits until the outlets have accepted, purges again, and takes the marks out of the outbox. What fails keeps its
-    /// marks: a sweep announces it again when the lease has run out.
+    /// Waits until the outlets have accepted the claims, purges again, and takes the marks out of the outbox. A failed claim keeps
+    /// its mark: a sweep announces the topic again when the lease is over.
     pub(super) async fn acknowledge(&self, delivery: Delivery, mut closed: watch::Receiver<bool>) {
         let Delivery { claims, published, purged } = delivery;
         let (published, mut purged) = tokio::join!(published, purged);
@@ -208,7 +209,7 @@ impl Round {
         }
     }
 
-    /// Takes acknowledged claims out of the outbox. Returns whether the store did.
+    /// Takes the marks of delivered claims out of the outbox. Returns whether the store has answered.
     async fn take_out(&self, claims: Vec<(Topic, EventId)>) -> bool {
         let taken = self.store.acknowledge(claims).await;
         if let Err(error) = &taken {
@@ -218,7 +219,7 @@ impl Round {
         taken.is_ok()
     }
 
-    /// Returns what is overdue in the outbox, so many topics at most; none where the store does not answer.
+    /// Returns at most so many topics that are overdue in the outbox; none if the store does not answer.
     pub(super) async fn sweep(&self, most: usize) -> Vec<Topic> {
         let overdue = match self.store.overdue(most, SWEEP_PAUSE).await {
             Ok(topics) => {
@@ -237,7 +238,7 @@ impl Round {
     }
 }
 
-/// Those that every proxy has accepted, and the others, whose indexes are given in order.
+/// Splits the claims into those that every proxy has accepted and the others, whose indexes are given in order.
 fn split<T>(claims: Vec<T>, refused: &[usize]) -> (Vec<T>, Vec<T>) {
     let (accepted, refused): (Vec<_>, Vec<_>) =
         claims.into_iter().enumerate().partition(|(index, _)| refused.binary_search(index).is_err());

@@ -1,43 +1,43 @@
-//! What the announcer has done, as plain numbers: whoever exports them reads them here.
+//! Counts of the announcer's actions. `http` reads them for the metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Counts since the start, and since when deliveries fail.
+/// Counts since the start, and the time since which deliveries have failed.
 #[derive(Debug, Default)]
 pub struct Stats {
-    /// Announcements claimed.
+    /// Announcements that were claimed.
     pub claimed: AtomicU64,
-    /// Announcements acknowledged: accepted by every outlet.
+    /// Announcements that were acknowledged, as every outlet has accepted them.
     pub acknowledged: AtomicU64,
-    /// Announcements given up, for a later sweep.
+    /// Announcements that were given up and left to a later sweep.
     pub given_up: AtomicU64,
-    /// Surrogate keys purged, second purges included.
+    /// Surrogate keys that were purged, second purges included.
     pub purged: AtomicU64,
     /// Purge requests that failed.
     pub purge_failures: AtomicU64,
-    /// Topics that a sweep took up.
+    /// Topics that sweeps have found.
     pub swept: AtomicU64,
-    /// Times the store did not answer the announcer.
+    /// Calls of the announcer that the store did not answer.
     pub store_failures: AtomicU64,
     failing: Mutex<Option<FailurePeriod>>,
 }
 
-/// A time in which deliveries fail.
+/// A period in which deliveries fail.
 #[derive(Clone, Copy, Debug)]
 struct FailurePeriod {
     since: Instant,
     last: Instant,
 }
 
-/// A failed delivery is repeated when its lease is over, but perhaps by another origin: after this time without one of
-/// our own we know nothing any more.
+/// A failed delivery is repeated when its lease is over, but another origin may repeat it. If this origin has delivered nothing
+/// for this time, it no longer knows whether deliveries fail.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(15);
 
 impl Stats {
-    /// For how long announcements of this origin have not got through; `None` while they do, and when the last failure
-    /// is so long ago that another origin must have taken it over.
+    /// For how long deliveries of this origin have failed; `None` while they succeed, and when the last failure is so long ago
+    /// that another origin must have taken over the topic.
     pub fn failing_for(&self) -> Option<Duration> {
         self.failing_at(Instant::now())
     }
@@ -51,7 +51,7 @@ impl Stats {
         counter.fetch_add(count as u64, Ordering::Relaxed);
     }
 
-    /// Notes how a delivery ended.
+    /// Records whether a delivery has succeeded.
     pub(super) fn delivered(&self, well: bool) {
         let mut failing = self.failing();
         let now = Instant::now();

@@ -1,4 +1,4 @@
-//! The announcer's task: starts rounds and sweeps, and keeps what is under way.
+//! The announcer's task: starts rounds and sweeps, and keeps track of running rounds and deliveries.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,24 +12,24 @@ use super::handle::Announcer;
 use super::round::{Round, RoundEnd, STORE_PAUSE, TopicOutcome};
 use crate::domain::Topic;
 
-/// How many topics go through one round: while Redis looks at them it does nothing else, and POSTs wait.
+/// The most topics of one round. While Redis claims them, it serves no other command, and POSTs wait.
 const ROUND_SIZE: usize = 64;
-/// ... and where a cache is purged, which costs a request to an API far away: a Fastly purge takes up to 256 keys.
+/// The same where a cache is purged by a request to a remote API: a request to Fastly names up to 256 keys.
 const ROUND_SIZE_WITH_PURGE: usize = 256;
-/// How many rounds may be on their way to the store or the cache at once.
+/// How many rounds may wait for the store or the cache at the same time.
 const ROUNDS_AT_ONCE: usize = 4;
-/// Each announcement towards a proxy puts the next round off by this: 2,560 a second at most for each origin. With more
-/// busy topics each is announced less often: announcing them would take the machine from the POSTs (some 60 us of CPU
-/// time each, in all processes), and a Pushpin core carries no more than 20,000 deliveries a second in any case.
+/// Each announcement to a proxy delays the next round by this time, so that each origin makes at most 2,560 a second. If more
+/// topics change, each is announced less often: an announcement takes some 60 us of CPU time in all processes, which POSTs need,
+/// and a core with Pushpin delivers at most 20,000 items a second anyway.
 const PACE: Duration = Duration::from_nanos(1_000_000_000 / 2560);
-/// How often a sweep looks for overdue marks, over all origins.
+/// How often all origins together look for overdue marks.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
-/// The most overdue topics one sweep takes up.
+/// The most overdue topics that one sweep takes.
 const SWEEP_SIZE: usize = 4096;
-/// ... towards a proxy, with what is ready already but for new topics: half of what [`PACE`] lets through, so that changes
-/// which are announced again and again, because another proxy or the cache is away, do not stand in the way of others.
+/// The same with a proxy, less the topics that are ready and not new. It is half of the announcements that [`PACE`] allows in a
+/// second, so that topics which are announced again and again, because a proxy or the cache is away, do not delay others.
 const SWEEP_SIZE_PACED: usize = 1280;
-/// ... and at least: what a dead origin has left must get out, however much there is to announce.
+/// The least that a sweep takes: topics that a dead origin has left must be announced, however many others are ready.
 const SWEEP_SIZE_LEAST: usize = 64;
 
 /// The announcer's task.
@@ -37,9 +37,9 @@ pub(super) struct AnnouncerTask {
     announcer: Announcer,
     round: Arc<Round>,
     rounds: JoinSet<RoundEnd>,
-    /// The topics of each round that claims.
+    /// The topics of each running round that claims.
     under_way: HashMap<task::Id, Vec<Topic>>,
-    /// The round that delivers what additions have claimed: one at a time, as its values must arrive in their order.
+    /// The running round that delivers the claims of additions. Only one runs at a time, as the values must arrive in order.
     claimed_under_way: Option<task::Id>,
     deliveries: JoinSet<()>,
     /// When the next round may start.
@@ -48,7 +48,7 @@ pub(super) struct AnnouncerTask {
 }
 
 impl AnnouncerTask {
-    /// A task that announces what reaches it through the handle, until it is told to close.
+    /// A task that announces the topics that the handle gives it, until it is told to close.
     pub(super) fn new(announcer: Announcer, round: Round, closed: watch::Receiver<bool>) -> Self {
         AnnouncerTask {
             announcer,
@@ -83,7 +83,7 @@ impl AnnouncerTask {
         }
     }
 
-    /// Starts as many rounds as there are places and topics. Returns when to look again.
+    /// Starts as many rounds as may run and as there are topics for. Returns when the next round may start.
     fn start_rounds(&mut self) -> Option<Instant> {
         let mut pending_topics = self.announcer.pending_topics();
         let now = Instant::now();
@@ -119,7 +119,7 @@ impl AnnouncerTask {
         let (outcomes, delivery) = match ended {
             Ok((_, end)) => end,
             Err(error) => {
-                // A mistake of ours. The topics must not stay under way for ever.
+                // The round has panicked, which is a fault of this program. Its topics must not stay in this round for ever.
                 tracing::error!("a round of announcements has failed: {error}");
                 let opens = Some(Instant::now() + STORE_PAUSE);
                 let again = |topic| TopicOutcome { topic, opens, again: true };
@@ -138,7 +138,7 @@ impl AnnouncerTask {
         }
     }
 
-    /// Takes up what others have left behind.
+    /// Makes the topics that a sweep has found pending.
     fn sweep(&mut self) {
         let (round, announcer) = (Arc::clone(&self.round), self.announcer.clone());
         let most = match self.round.outlets.publisher {

@@ -18,7 +18,7 @@ pub(crate) struct Origin {
     pub(super) deliveries: Vec<Delivery>,
     /// The newest claim whose second purge is due.
     pub(super) newest: Option<EventId>,
-    pub(super) lanes: Vec<Lane>,
+    pub(super) queues: Vec<EndpointQueue>,
     pub(super) next: u32,
 }
 
@@ -45,7 +45,7 @@ pub(super) enum Stage {
 
 /// The queue to one proxy: at most one item waits, and at most one is being sent.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Lane {
+pub(crate) struct EndpointQueue {
     waiting: Option<Entry>,
     pub(super) out: Option<Entry>,
 }
@@ -69,7 +69,7 @@ impl Default for Origin {
             torn: None,
             deliveries: Vec::new(),
             newest: None,
-            lanes: vec![Lane::default(); PROXIES],
+            queues: vec![EndpointQueue::default(); PROXIES],
             next: 0,
         }
     }
@@ -85,9 +85,9 @@ impl Origin {
 
     /// Hands the item to all proxies.
     pub(super) fn publish(&mut self, item: Item, number: u32, since: Time) {
-        for lane in &mut self.lanes {
+        for queue in &mut self.queues {
             let entry = Entry { item, since, doubtful: false, for_whom: vec![number] };
-            lane.waiting = Some(match lane.waiting.take() {
+            queue.waiting = Some(match queue.waiting.take() {
                 Some(older) => older.merge(entry),
                 None => entry,
             });
@@ -96,8 +96,8 @@ impl Origin {
 
     /// Drops items that have waited for a proxy for so long.
     pub(super) fn give_up(&mut self, now: Time, latest: Time) {
-        for lane in &mut self.lanes {
-            for entry in [&mut lane.waiting, &mut lane.out] {
+        for queue in &mut self.queues {
+            for entry in [&mut queue.waiting, &mut queue.out] {
                 entry.take_if(|entry| entry.since + latest <= now);
             }
         }
@@ -105,14 +105,14 @@ impl Origin {
 
     /// Notes that the proxy has accepted the item that is being sent.
     pub(super) fn accepted(&mut self, proxy: usize) {
-        let Some(entry) = self.lanes[proxy].out.take() else { return };
+        let Some(entry) = self.queues[proxy].out.take() else { return };
         for delivery in &mut self.deliveries {
             delivery.accepted[proxy] |= entry.for_whom.contains(&delivery.number);
         }
     }
 }
 
-impl Lane {
+impl EndpointQueue {
     /// Begins to send the next item, if none is being sent.
     pub(super) fn send(&mut self) {
         if self.out.is_none() {

@@ -78,7 +78,7 @@ impl Chain {
             Step::Delete(origin, answered) => self.change(Change::Delete, origin, answered),
             Step::Claim(origin, answered) => self.claim(origin % ORIGINS, answered),
             Step::Deliver(origin, which, luck) => self.deliver(origin % ORIGINS, which, luck),
-            Step::Send(origin, proxy) => self.origins[origin % ORIGINS].lanes[proxy % PROXIES].send(),
+            Step::Send(origin, proxy) => self.origins[origin % ORIGINS].queues[proxy % PROXIES].send(),
             Step::Sent(origin, proxy, luck) => self.sent(origin % ORIGINS, proxy % PROXIES, luck),
             Step::Arrive(proxy, which, arrives) => self.arrive(proxy % PROXIES, which, arrives),
             Step::Expire(proxy) => {
@@ -135,7 +135,7 @@ impl Chain {
     }
 
     fn sent(&mut self, index: usize, proxy: usize, luck: Luck) {
-        let Some(entry) = &self.origins[index].lanes[proxy].out else { return };
+        let Some(entry) = &self.origins[index].queues[proxy].out else { return };
         let item = entry.item;
         match luck {
             Luck::Well | Luck::Unanswered | Luck::Twice => self.receive(proxy, item),
@@ -147,8 +147,8 @@ impl Chain {
         let origin = &mut self.origins[index];
         match luck {
             Luck::Well | Luck::Lost | Luck::Twice => origin.accepted(proxy),
-            Luck::Fails => origin.lanes[proxy].failed(false),
-            Luck::Unanswered | Luck::Late => origin.lanes[proxy].failed(true),
+            Luck::Fails => origin.queues[proxy].failed(false),
+            Luck::Unanswered | Luck::Late => origin.queues[proxy].failed(true),
         }
     }
 
