@@ -1,27 +1,27 @@
-//! Which representation an `Accept` header asks for, reduced to as few as there are: `Vary: Accept` on what browsers
-//! send would make a variant for each browser.
+//! Which representation an `Accept` header asks for, reduced to the few that exist. With the headers as browsers send them,
+//! `Vary: Accept` would make the cache keep a variant for each browser.
 
-/// A representation of a resource, as the cache tells them apart.
+/// A representation of a resource, as the cache distinguishes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Variant {
     /// An event stream.
     Stream,
     /// JSON.
     Json,
-    /// A browser's address bar: also content with what is no HTML, like the plain value of a counter.
+    /// HTML, as a browser's address bar asks. The browser also accepts other types, such as the plain value of a counter.
     Html,
-    /// Whatever there is: the plain value.
+    /// Any type: the plain value.
     Any,
-    /// One that weighs our types against each other with `q`: the origin's to judge, and too rare to be kept. `stream`
-    /// says whether the judgement can be an event stream.
+    /// The header weighs the service's types against each other with `q`. Only the origin decides between them, and such headers
+    /// are too rare to be cached.
     Weighed {
-        /// An event stream is among what is accepted.
+        /// Whether the header accepts an event stream.
         stream: bool,
     },
 }
 
 impl Variant {
-    /// Of all values of `Accept`, joined by commas; empty where there is none.
+    /// The variant that all values of `Accept`, joined by commas, ask for. The text is empty where there is no such header.
     pub fn of(accept: &str) -> Self {
         let mut first = None;
         let (mut weighed, mut stream) = (false, false);
@@ -41,7 +41,7 @@ impl Variant {
         matches!(self, Variant::Stream | Variant::Weighed { stream: true })
     }
 
-    /// The `Accept` that stands for all that mean the same; `None` where each must stay as it is.
+    /// The `Accept` that replaces all headers with the same meaning; `None` where the header must stay as it is.
     pub fn normal(self) -> Option<&'static str> {
         match self {
             Variant::Stream => Some("text/event-stream"),
@@ -63,7 +63,7 @@ impl Variant {
     }
 }
 
-/// The value of a `q` parameter; what is none weighs 1.
+/// The weight of a parameter: the value of `q`; any other parameter weighs 1.
 fn weight(parameter: &str) -> Option<f32> {
     let (name, value) = parameter.split_once('=')?;
     name.trim().eq_ignore_ascii_case("q").then(|| value.trim().parse().unwrap_or(1.0))
@@ -82,7 +82,7 @@ mod tests {
             ("Text/Event-Stream, */*", Variant::Stream),
             ("application/json", Variant::Json),
             ("application/json, text/plain, */*", Variant::Json),
-            // Named first wins, as the origin has it.
+            // The type that is named first wins, as at the origin.
             ("application/json, text/event-stream", Variant::Json),
             ("text/plain, application/json", Variant::Any),
             (browser, Variant::Html),

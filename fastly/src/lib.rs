@@ -1,7 +1,7 @@
-//! What the program at Fastly's edge decides, without Fastly: which way a request takes, whether Fanout has signed it,
-//! which of the few variants it asks for. `main.rs` carries it out with Fastly's calls.
+//! The decisions of the edge program, without Fastly's calls: where a request goes, whether Fanout has signed it, and for which
+//! variant it asks. `main.rs` carries the decisions out with Fastly's calls.
 //!
-//! Nothing here does I/O or knows the `fastly` crate, so all of it is tested on any machine.
+//! The library does no I/O and does not use the `fastly` crate, so that all of it can be tested on any machine.
 
 mod accept;
 mod path;

@@ -1,7 +1,7 @@
-//! The program at Fastly's edge: asks what is to be done with a request, and does it.
+//! The edge program: asks the library what to do with a request, and does it.
 //!
-//! A listener passes here twice: first as itself, to be handed over to Fanout; then as Fanout, signed, to be answered
-//! from the cache with the value and the instructions to hold. See docs/fastly.md.
+//! The program sees a listener twice. The first request comes from the listener and is handed over to Fanout. The second comes
+//! from Fanout, signed, and is answered from the cache with the value and the instructions to hold. See docs/fastly.md.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,23 +14,23 @@ use livecounter_edge::{
     query_counts, sort_counters,
 };
 
-/// The origins, behind one name.
+/// The name of the backend with the origins.
 const ORIGIN: &str = "origin";
-/// This very service, by a host name of its own: what Fanout asks.
+/// The name of the backend that is this service itself, under another host name. Fanout sends its requests there.
 const OWN: &str = "self";
-/// The config store; it may be missing, and so may each of its keys.
+/// The name of the config store. The store or any of its keys may be missing.
 const CONFIG: &str = "livecounter";
 
-/// The client's address, from the first pass to the second; Fanout hands it on. Also the mark of a request that was
-/// handed over. Always written before it is sent, so what a client sends under this name reaches nobody.
+/// The header with the client's address, which Fanout copies from the first request to the second. It also marks a request that
+/// was handed over. The program always writes it before it sends a request, so a client's own header of this name goes nowhere.
 static CLIENT: HeaderName = HeaderName::from_static("x-livecounter-client");
 static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static GRIP_SIG: HeaderName = HeaderName::from_static("grip-sig");
 static GRIP_LAST: HeaderName = HeaderName::from_static("grip-last");
 static SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control");
 static PRIVATE: [HeaderName; 2] = [header::AUTHORIZATION, HeaderName::from_static("x-ocean-key")];
-/// What is between the client and this machine, or says of the client what only this program may. Who is named in
-/// `Connection` is dropped by proxies on the way, so it would be a way to hide.
+/// Headers between the client and this machine only, and headers in which only this program may say something about the client.
+/// `Connection` is among them, as proxies drop the headers that it names: with it a client could remove a header.
 static NOT_SENT_ON: [HeaderName; 3] = [header::CONNECTION, header::UPGRADE, header::FORWARDED];
 
 fn main() {
@@ -61,8 +61,8 @@ fn main() {
     response.send_to_client();
 }
 
-/// A browser shows a page of another origin what it has facts for with credentials only where the answer names this
-/// origin. What the cache keeps is for all, so it names none: each answer does when it leaves.
+/// A browser shows a page of another origin the answer to a request with credentials only if the answer names this origin.
+/// Cached answers are for all and name no origin, so each answer names it when it leaves.
 fn name_the_origin(response: &mut Response, origin: Option<HeaderValue>) {
     let Some(origin) = origin.filter(|origin| origin.len() <= 300) else { return };
     response.set_header(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -74,7 +74,7 @@ fn name_the_origin(response: &mut Response, origin: Option<HeaderValue>) {
 }
 
 fn plan(request: &Request, signed: bool) -> Plan {
-    // Lossy: the strict ones end the program at the first byte that is no text, and those bytes are a client's to send.
+    // The lossy call is needed, as the strict one ends the program at a byte that is no text, and clients may send such bytes.
     let accept = request.get_header_all_str_lossy(header::ACCEPT);
     RequestFacts {
         method: request.get_method_str(),
@@ -88,7 +88,7 @@ fn plan(request: &Request, signed: bool) -> Plan {
     .plan()
 }
 
-/// Whether Fanout sends this. A key that cannot be used makes nothing signed: nobody is trusted by mistake.
+/// Whether Fanout has sent the request. If the key cannot be used, no request counts as signed.
 fn is_signed(request: &Request) -> bool {
     let Some(token) = request.get_header_str_lossy(&GRIP_SIG) else { return false };
     let config = ConfigStore::try_open(CONFIG).ok();
@@ -110,7 +110,7 @@ fn is_signed(request: &Request) -> bool {
     }
 }
 
-/// Leaves nothing of what only Fanout may say, and writes down who the client is.
+/// Removes the headers that only Fanout may send, and sets those with the client's address.
 fn clean(request: &mut Request, signed: bool) {
     if !signed {
         let grip: Vec<HeaderName> =
@@ -122,14 +122,14 @@ fn clean(request: &mut Request, signed: bool) {
         }
     }
     NOT_SENT_ON.iter().for_each(|name| drop(request.remove_header(name)));
-    // Fanout's own recoveries are nobody's in particular.
+    // A recovery of Fanout serves several clients, so it has no client's address.
     match request.get_header(&CLIENT).cloned() {
         Some(address) => request.set_header(&FORWARDED_FOR, address),
         None => drop(request.remove_header(&FORWARDED_FOR)),
     }
 }
 
-/// To Fanout. It has to find the mark of the hand-over also where the client's address is not known.
+/// Hands the request over to Fanout. The mark of the hand-over must be there even if the client's address is unknown.
 fn hand_off(mut request: Request) -> Result<(), Problem> {
     if !request.contains_header(&CLIENT) {
         request.set_header(&CLIENT, "unknown");
@@ -140,21 +140,22 @@ fn hand_off(mut request: Request) -> Result<(), Problem> {
     })
 }
 
-/// For an origin, who has the client's address in another header.
+/// The request for an origin, without the mark: the client's address is in another header.
 fn unmarked(mut request: Request) -> Request {
     request.remove_header(&CLIENT);
     request
 }
 
-/// From the cache or, through it, from the origin. Follows the origin's Surrogate-Control, Surrogate-Key and Vary.
+/// Gets the answer from the cache or, through it, from the origin. The cache follows the origin's Surrogate-Control,
+/// Surrogate-Key and Vary.
 fn look_up(request: Request, accept: &str) -> Result<Response, Problem> {
-    // A body cannot belong to what is kept for all.
+    // A cached answer is for all clients, so it must not depend on a body.
     let mut request = request.clone_without_body();
     if !query_counts(request.get_path()) {
         request.remove_query();
     }
     request.set_header(header::ACCEPT, accept);
-    // Nothing public depends on who asks; a held stream has no part of a body, no "not modified", and no compression.
+    // A public answer does not depend on the client. A held stream has no ranges, no 304 and no compression.
     for name in [
         header::COOKIE,
         header::RANGE,
@@ -164,7 +165,7 @@ fn look_up(request: Request, accept: &str) -> Result<Response, Problem> {
     ] {
         request.remove_header(name);
     }
-    // Where the host has no cache that a program may see into (Fastly's local emulator), there are no hooks either.
+    // Fastly's local emulator has no cache with hooks. There the request is sent without them.
     let plain = request.clone_without_body();
     match request.with_after_send(keep).send(ORIGIN) {
         Err(error) if matches!(error.root_cause(), SendErrorCause::HttpCacheApiUnsupported) => {
@@ -174,23 +175,23 @@ fn look_up(request: Request, accept: &str) -> Result<Response, Problem> {
     }
 }
 
-/// What may be kept of an origin's answer: only what it says it for. Cache-Control speaks to caches behind us, and an
-/// answer that says nothing would be kept for some minutes. A failure gives way to a stale answer, where there is one.
+/// Decides whether the cache may keep an origin's answer: only if the answer has Surrogate-Control. Cache-Control is for caches
+/// behind this one, and an answer with neither would be kept for some minutes. A stale answer, if there is one, replaces a failure.
 fn keep(answer: &mut CandidateResponse) -> Result<(), SendErrorCause> {
     let status = answer.get_status();
-    // 501 is an answer: this cannot be had here.
+    // 501 is no failure of the origin: it says that the origin does not offer this.
     if status.is_server_error() && status.as_u16() != 501 && answer.stale_if_error_available() {
         return Err(SendErrorCause::DestinationUnavailable);
     }
     if !answer.contains_header(&SURROGATE_CONTROL) {
-        // That a resource is never kept is worth remembering, or requests would wait for each other. A failure is not: all
-        // who come in the next minutes would ask the origin, each by itself.
+        // The cache remembers that a resource is uncacheable, as requests would otherwise wait for each other. It must not remember
+        // this of a failure: each request of the next minutes would go to the origin.
         answer.set_uncacheable(!status.is_server_error());
     }
     Ok(())
 }
 
-/// What a request that failed is answered: 503 where nobody could be facts, 502 where an answer was no good.
+/// The answer to a request that failed: 503 where no origin answered, 502 where the answer was invalid.
 fn problem(error: SendError) -> Problem {
     eprintln!("no answer from the backend {}: {}", error.backend_name(), error.root_cause());
     match error.root_cause() {
@@ -208,7 +209,7 @@ fn refusal(problem: Problem) -> Response {
         .with_header(header::CONTENT_TYPE, "application/problem+json")
         .with_header(header::CACHE_CONTROL, "no-store")
         .with_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
-        // Browsers may read it, as they may read everything else here.
+        // Pages of any origin may read it, as all other answers.
         .with_header(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")
         .with_header(header::ACCESS_CONTROL_EXPOSE_HEADERS, "Retry-After")
         .with_body(problem.body());

@@ -1,9 +1,9 @@
-//! One spelling for each path.
+//! Gives each path one spelling.
 
-/// The path with nothing encoded that need not be: `%6D` is `m` (RFC 3986, section 6.2.2.2). Origins read it so; unless
-/// it is so here as well, `/%6Detrics` is one resource for the rules of this program and another for them, and each
-/// spelling of a counter an entry of the cache. What has to be encoded, like `%2F`, stays as it is; a `%` that encodes
-/// nothing becomes `%25`, or what follows could be taken for a code by who reads the path next.
+/// The path without needless encoding: `%6D` is `m` (RFC 3986, section 6.2.2.2). Origins decode it too. Without this step,
+/// `/%6Detrics` would be one resource for this program and another for the origins, and each spelling of a counter would have an
+/// entry in the cache. Characters that must be encoded, such as `%2F`, stay as they are. A `%` that encodes no character becomes
+/// `%25`, as a later reader of the path could otherwise take it and the next characters for a code.
 pub fn normalize_path(path: &str) -> String {
     let mut spelt = String::with_capacity(path.len());
     let mut rest = path;
@@ -48,7 +48,7 @@ pub fn sort_counters(path: String) -> String {
     format!("/counters/{}{end}", ids.join(","))
 }
 
-/// The byte that stands behind the `%` with which a text begins, if it encodes one.
+/// The byte that a `%` and two digits at the beginning of the text encode, if they do.
 fn encoded(text: &str) -> Option<u8> {
     let digits = text.get(1..3).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
     u8::from_str_radix(digits, 16).ok()

@@ -1,55 +1,55 @@
-//! Which way a request takes.
+//! Decides where a request goes.
 
 use crate::accept::Variant;
 use crate::problem::Problem;
 
-/// What the decision depends on.
+/// The facts on which the decision depends.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestFacts<'a> {
     /// The method, in capitals.
     pub method: &'a str,
-    /// The path, without the query, [spelt out](crate::normalize_path).
+    /// The path without the query, [normalized](crate::normalize_path).
     pub path: &'a str,
     /// All values of `Accept`, joined by commas; empty where there is none.
     pub accept: &'a str,
-    /// It came through Fanout: its `Grip-Sig` is valid.
+    /// Whether the request came through Fanout: its `Grip-Sig` is valid.
     pub signed: bool,
-    /// This program has handed it over to Fanout before.
+    /// Whether this program has handed the request over to Fanout before.
     pub handed_off: bool,
-    /// It says what listeners have seen last: `Grip-Last`. Counts only where it is signed.
+    /// Whether the request says in `Grip-Last` what its listeners have seen. This counts only in a signed request.
     pub recovers: bool,
-    /// It brings a key of its own, so its answer is for nobody else.
+    /// Whether the request has credentials, so that the answer is for this client only.
     pub private: bool,
 }
 
-/// The way.
+/// Where a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// To Fanout, which holds the listener and asks this program again, signed.
+    /// To Fanout, which holds the listener and sends a signed request to this program.
     HandOff,
-    /// Through the cache, which asks the origin where it has nothing, with this `Accept`.
+    /// To the cache, with this `Accept`. If the cache has no answer, it asks the origin.
     Lookup(&'static str),
     /// To the origin, past the cache.
     Pass,
-    /// No further.
+    /// Nowhere: this program answers it.
     Refuse(Problem),
 }
 
 impl RequestFacts<'_> {
-    /// The way of this request.
+    /// Decides where this request goes.
     pub fn plan(&self) -> Plan {
-        // The measurements of whichever origin happens to answer are of no use to anybody, and nobody else's business.
+        // Metrics are not public, and those of an arbitrary origin would be of no use.
         if self.path.trim_end_matches('/') == "/metrics" {
             return Plan::Refuse(Problem::NotFound);
         }
         match self.method {
             "GET" | "HEAD" => {}
-            // Sent on from here, it would be Fastly that obeys it, and without asking for a key.
+            // If the request were sent on from here, Fastly would purge without asking for a key.
             "PURGE" => return Plan::Refuse(Problem::NotAllowed),
             _ => return Plan::Pass,
         }
-        // A proxy that asks what it has missed needs the truth of this moment: a kept answer would cut its listeners
-        // off from everything later. Nobody else has a reason to ask here, so nobody is handed over for it.
+        // A recovery needs the present value: with a cached answer the proxy's listeners would miss all later events. Only proxies
+        // have a reason to ask here, so these requests are never handed over.
         if self.is_recovery_path() || (self.signed && self.recovers) {
             return Plan::Pass;
         }
@@ -60,9 +60,9 @@ impl RequestFacts<'_> {
         let variant = Variant::of(self.accept);
         if variant.may_stream() && !self.signed {
             return match (self.method, self.handed_off) {
-                // Fanout would hold it as if it had a body. What the origin answers must not be kept in a stream's place.
+                // Fanout would hold the answer as if it had a body, and the cache must not keep the origin's answer in the place of a stream.
                 ("HEAD", _) => Plan::Pass,
-                // Back from Fanout and not accepted: to hand it over again would go on for ever.
+                // The request has come back from Fanout with a signature that is not accepted. Handing it over again would never end.
                 (_, true) => Plan::Refuse(Problem::Unverified),
                 (_, false) => Plan::HandOff,
             };
@@ -73,15 +73,15 @@ impl RequestFacts<'_> {
         }
     }
 
-    /// `/counters/{id}/recover`; and not the counter that is called "recover".
+    /// Whether the path is `/counters/{id}/recover`, and not that of the counter "recover".
     fn is_recovery_path(&self) -> bool {
         let counter = self.path.trim_end_matches('/').strip_suffix("/recover");
         counter.is_some_and(|path| path.starts_with("/counters/"))
     }
 }
 
-/// Whether the query of a read belongs to the cache's key. Reading a counter has none: whatever a client appends to get
-/// past caches must not get past this one.
+/// Whether the query of a read belongs to the cache's key. For a counter it does not, so that a client cannot bypass this cache
+/// with a query.
 pub fn query_counts(path: &str) -> bool {
     !path.starts_with("/counters/")
 }
@@ -91,7 +91,7 @@ pub fn is_grip(header: &str) -> bool {
     has_prefix(header, "grip-")
 }
 
-/// Whether a header speaks to the cache alone.
+/// Whether a header is for the cache only.
 pub fn is_surrogate(header: &str) -> bool {
     has_prefix(header, "surrogate-")
 }
@@ -133,7 +133,7 @@ mod tests {
             let back = RequestFacts { handed_off: true, ..facts("GET", "/counters/2/", accept) };
             assert_eq!(back.plan(), Plan::Refuse(Problem::Unverified));
         }
-        // The mark of a hand-over is the client's to forge; it gains nothing by it.
+        // A client can forge the mark of a hand-over, but gains nothing.
         let plain = RequestFacts { handed_off: true, ..facts("GET", "/counters/2/", "*/*") };
         assert_eq!(plain.plan(), Plan::Lookup("*/*"));
     }
@@ -170,7 +170,7 @@ mod tests {
         }
         let elsewhere = RequestFacts { signed: true, recovers: true, ..facts("GET", "/counters/2/", "*/*") };
         assert_eq!(elsewhere.plan(), Plan::Pass);
-        // A client's own Grip-Last is none.
+        // A client's own Grip-Last does not count.
         assert_eq!(RequestFacts { signed: false, ..elsewhere }.plan(), Plan::Lookup("*/*"));
     }
 

@@ -1,17 +1,17 @@
-//! What the edge answers itself: `application/problem+json` (RFC 9457), as the service writes it.
+//! The answers of the edge program itself: `application/problem+json` (RFC 9457), in the form of the service's.
 
-/// Why there is no answer of the service.
+/// Why the edge program answers in the place of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// There is nothing under this path for clients.
+    /// Clients may not use this path.
     NotFound,
-    /// A method that is not for clients.
+    /// Clients may not use this method.
     NotAllowed,
-    /// No origin answers, and the cache has nothing that could stand in.
+    /// No origin answers, and the cache has no stale answer.
     Unavailable,
-    /// An origin answered something that cannot be passed on.
+    /// The answer of an origin cannot be passed on.
     BadGateway,
-    /// Back from Fanout, with a signature that is not accepted: the key or the issuer is not this service's.
+    /// The request has come back from Fanout with a signature that is not accepted: the key or the issuer belongs to another service.
     Unverified,
     /// Fanout does not take streams.
     NoFanout,
@@ -26,18 +26,18 @@ impl Problem {
     /// The body.
     pub fn body(self) -> String {
         let (status, kind, title, detail) = self.table();
-        // None of the texts has a character that JSON would escape.
+        // No text has a character that JSON must escape.
         format!(
             "{{\"type\":\"urn:livecounter:problem:{kind}\",\"title\":\"{title}\",\"status\":{status},\"detail\":\"{detail}\"}}"
         )
     }
 
-    /// After how many seconds it may be worth another try.
+    /// After how many seconds the client may try again.
     pub fn retry_after(self) -> Option<u32> {
         (self.status() >= 502).then_some(1)
     }
 
-    /// The methods that there are instead.
+    /// The methods that are allowed instead.
     pub fn allow(self) -> Option<&'static str> {
         (self == Problem::NotAllowed).then_some("GET, HEAD, POST, OPTIONS")
     }

@@ -1,4 +1,4 @@
-//! Whether a request comes from Fanout: the JWT in `Grip-Sig`, signed with ES256.
+//! Checks whether a request comes from Fanout, by the JWT in `Grip-Sig`, which is signed with ES256.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -12,9 +12,9 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 /// (<https://www.fastly.com/documentation/guides/concepts/real-time-messaging/fanout/>).
 pub const FASTLY_KEY: &str = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAECKo5A1ebyFcnmVV8SE5On+8G81JyBjSvcrx4VLetWCjuDAmppTo3xM/zz763COTCgHfp/6lPdCyYjjqc+GM7sw==";
 
-/// How far Fanout's clock and this one may be apart, in seconds; as much as the origin allows.
+/// How far Fanout's clock and this machine's may differ, in seconds; as much as the origin allows.
 const LEEWAY: f64 = 5.0;
-/// A token has some hundred bytes; nothing longer is worth a look.
+/// The longest token in bytes. Fanout's have a few hundred, so longer ones are refused unread.
 const MAX_LEN: usize = 4096;
 
 /// The issuer that Fanout names in the tokens of a service.
@@ -29,35 +29,35 @@ pub struct Verifier {
     issuer: String,
 }
 
-/// The text is no public key on P-256.
+/// The error for a text that is no public key on P-256.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyError;
 
-/// Why a token proves nothing.
+/// Why a token is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignatureError {
-    /// It is no JWT signed with ES256 and this key, or has no `exp`.
+    /// The token is no JWT that is signed with ES256 and this key, or it has no `exp`.
     Invalid,
-    /// Signed, but for another service.
+    /// The token is signed, but for another service.
     Issuer,
-    /// Signed, but not valid yet.
+    /// The token is signed, but not valid yet.
     Early,
-    /// Signed, but over.
+    /// The token is signed, but has expired.
     Expired,
 }
 
 #[derive(Deserialize)]
 struct Header {
     alg: String,
-    /// Extensions that who verifies must know; there are none here (RFC 7515, section 4.1.11).
+    /// Extensions that a verifier must know (RFC 7515, section 4.1.11). This one knows none.
     crit: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
 struct Claims {
-    /// RFC 7519 allows fractions.
+    /// The end of the token's time, in seconds since 1970. RFC 7519 allows fractions.
     exp: f64,
-    /// Fanout sends none.
+    /// The beginning of the token's time. Fanout's tokens have none.
     nbf: Option<f64>,
     iss: Option<String>,
 }
@@ -75,7 +75,7 @@ impl Verifier {
         Ok(Verifier { key, issuer: issuer.into() })
     }
 
-    /// Whether the token was made by Fanout for this service and is not over; `now` in seconds since 1970.
+    /// Checks that Fanout has made the token for this service and that it is valid now; `now` in seconds since 1970.
     pub fn verify(&self, token: &str, now: u64) -> Result<(), SignatureError> {
         if token.len() > MAX_LEN {
             return Err(SignatureError::Invalid);
@@ -83,7 +83,7 @@ impl Verifier {
         let (signed, signature) = token.rsplit_once('.').ok_or(SignatureError::Invalid)?;
         let (header, claims) = signed.split_once('.').ok_or(SignatureError::Invalid)?;
         let header: Header = parse(header)?;
-        // The key decides about the algorithm, not the token.
+        // The key, not the token, decides about the algorithm.
         if header.alg != "ES256" || header.crit.is_some() {
             return Err(SignatureError::Invalid);
         }
