@@ -10,7 +10,7 @@ use crate::knobs::Knobs;
 use crate::peers::{Peer, bare, livecounter, redis, webdis};
 use crate::usage::cpu_us;
 use crate::wrk::{CONNECTIONS, Load, Path};
-use crate::{fanout, redis_benchmark, scale, start, storm};
+use crate::{fanout, pages, redis_benchmark, scale, start, storm};
 
 /// Figures of one run, by name.
 pub(crate) type Figures = BTreeMap<&'static str, f64>;
@@ -31,7 +31,7 @@ const HOT: Path<'_> = Path::One(livecounter::HOT);
 const MANY: Path<'_> = Path::Many("/counters/c", "/");
 
 /// In the order in which every round runs them: what is compared runs in succession.
-pub(crate) const CELLS: [Cell; 28] = [
+pub(crate) const CELLS: [Cell; 33] = [
     Cell { name: "post-hot/livecounter", run: |knobs| on_chain(knobs, "POST", HOT, false) },
     Cell { name: "post-hot/bare", run: |knobs| on_bare(knobs, "POST", HOT) },
     Cell { name: "post-hot/webdis", run: |knobs| on_webdis(knobs, Path::One("/INCR/hot")) },
@@ -48,6 +48,11 @@ pub(crate) const CELLS: [Cell; 28] = [
     Cell { name: "get-closing/bare", run: on_closing_bare },
     Cell { name: "streams-1000/livecounter", run: |_| fanout::in_process(1_000) },
     Cell { name: "streams-1000/nchan", run: |_| fanout::nchan(1_000) },
+    Cell { name: "pages-1000/livecounter", run: |_| pages::in_process(1_000) },
+    Cell { name: "pages-1000/nchan", run: |_| pages::nchan(1_000) },
+    Cell { name: "pages-1000/pushpin", run: |_| pages::pushpin(1_000) },
+    Cell { name: "page/one-stream", run: |_| pages::one_stream() },
+    Cell { name: "page/stream-each", run: |_| pages::stream_each() },
     Cell { name: "streams-5000/livecounter", run: |_| fanout::in_process(5_000) },
     Cell { name: "streams-5000/nchan", run: |_| fanout::nchan(5_000) },
     Cell { name: "pushpin-1000/livecounter", run: |_| fanout::pushpin(1_000) },

@@ -13,7 +13,7 @@ use crate::peers::{livecounter, nchan, pushpin};
 use crate::usage;
 
 const MESSAGES: u32 = 200;
-const GAP: Duration = Duration::from_millis(50);
+pub(crate) const GAP: Duration = Duration::from_millis(50);
 /// The number of values that are published before the measurement: a second after a channel's first subscription, Pushpin sends a recovery for
 /// each listener, and holds the channel's items back until it has the answer.
 const WARM_UP: u32 = 80;
@@ -22,7 +22,7 @@ const WARM_UP: u32 = 80;
 pub(crate) const DELIVERED: &str = "delivered %";
 
 /// Publishes the next value, and returns it.
-type Publish<'a> = &'a mut dyn FnMut() -> Result<i64>;
+pub(crate) type Publish<'a> = &'a mut dyn FnMut() -> Result<i64>;
 
 /// Our in-process streams: a POST to livecounter alone.
 pub(crate) fn in_process(count: usize) -> Result<Figures> {
@@ -61,7 +61,14 @@ pub(crate) fn pushpin_by_hand(count: usize) -> Result<Figures> {
     measure(id, port, "/hold/", count, &mut || by_hand.publish())
 }
 
-fn measure(server: u32, port: u16, path: &str, count: usize, publish: Publish<'_>) -> Result<Figures> {
+/// Publishes at the pace to `count` listeners of `path`, which the process with the id `server` holds.
+pub(crate) fn measure(
+    server: u32,
+    port: u16,
+    path: &str,
+    count: usize,
+    publish: Publish<'_>,
+) -> Result<Figures> {
     publish()?;
     let memory = usage::memory_kib(server)?;
     let mut listeners = Listeners::connect(port, path, count)?;

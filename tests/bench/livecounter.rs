@@ -18,6 +18,7 @@ mod knobs;
 mod listeners;
 mod machine;
 mod paced;
+mod pages;
 mod peers;
 mod process;
 mod redis_benchmark;

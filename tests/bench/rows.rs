@@ -81,6 +81,7 @@ pub(crate) fn rows() -> Vec<Row> {
     use Unit::{Kibibytes as Kib, Microseconds as Us, Milliseconds as Ms, PerChange as C, PerSecond as S};
     let row = Row::new;
     let (hot, spread) = ("post-hot/livecounter", "post-spread/livecounter");
+    let pages = "pages-1000/livecounter";
     let (streams, many_streams) = ("streams-1000/livecounter", "streams-5000/livecounter");
     let (pushpin, by_hand) = ("pushpin-1000/livecounter", "pushpin-1000/by-hand");
     let (storm, great_storm, silent) =
@@ -134,6 +135,18 @@ pub(crate) fn rows() -> Vec<Row> {
         row("streams-1000-memory", Kib, streams, "KiB")
             .against("nchan", "streams-1000/nchan")
             .at_most(1.2, 1.0),
+        row("pages-1000-p99", Ms, pages, "p99 ms").against("nchan", "pages-1000/nchan").at_most(1.0, 0.8),
+        row("pages-1000-cpu", Us, pages, "cpu us").against("nchan", "pages-1000/nchan"),
+        row("pages-1000-memory", Kib, pages, "KiB").against("nchan", "pages-1000/nchan"),
+        row("pages-1000-single-p99", Ms, pages, "p99 ms")
+            .against("single streams", streams)
+            .at_most(1.0, 0.8),
+        row("pages-1000-pushpin-p99", Ms, "pages-1000/pushpin", "p99 ms")
+            .against("single streams", pushpin)
+            .at_most(1.0, 0.8),
+        row("page-cpu", Us, "page/one-stream", "cpu us").against("20 streams", "page/stream-each"),
+        row("page-memory", Kib, "page/one-stream", "KiB").against("20 streams", "page/stream-each"),
+        row("page-bytes", Kib, "page/one-stream", "sent KiB").against("20 streams", "page/stream-each"),
         row("streams-5000-p50", Ms, many_streams, "p50 ms").against("nchan", "streams-5000/nchan"),
         row("streams-5000-p99", Ms, many_streams, "p99 ms")
             .against("nchan", "streams-5000/nchan")

@@ -15,6 +15,7 @@ use tokio::task::{JoinHandle, LocalSet};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Comparison, Connected, Held, Order, Plan, Renewed, now_us};
+use crate::peers::nchan;
 use crate::wire::{Body, Head, head_end, take_values};
 
 /// The number of connections that are being made at a time, so that accept queues are not what is measured.
@@ -43,6 +44,7 @@ struct Seen {
     refused: Option<String>,
     backwards: u64,
     closed: usize,
+    bytes: u64,
 }
 
 /// Runs the child process, which ends at the end of its orders.
@@ -109,8 +111,8 @@ async fn stay(listener: usize, plan: Plan, seen: Rc<RefCell<Seen>>, places: Rc<S
 async fn receive(listener: usize, plan: &Plan, seen: &RefCell<Seen>, places: &Semaphore) -> Result<()> {
     let place = places.acquire().await?;
     let mut stream = TcpStream::connect(("127.0.0.1", plan.port)).await.context("cannot connect")?;
-    let request =
-        format!("GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n", plan.path);
+    let path = &plan.paths[listener % plan.paths.len()];
+    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut received = Vec::new();
     let end = loop {
@@ -132,17 +134,24 @@ async fn receive(listener: usize, plan: &Plan, seen: &RefCell<Seen>, places: &Se
     }
     drop(place);
     seen.borrow_mut().connected.insert(listener);
+    seen.borrow_mut().bytes += received.len() as u64;
+    // A stream of several counters begins with a number of each, and different counters may change places: their numbers are
+    // one sequence only as far as each is published after the one before has arrived.
+    let several = path.contains(',') || path == nchan::STREAM_OF_MANY;
     let mut first = true;
     let (mut body, mut decoded) = (Body::of(&head), Vec::new());
     body.feed(&received[end..], &mut decoded);
     loop {
         take_values(&mut decoded, |value| {
-            seen.borrow_mut().note(listener, value, std::mem::take(&mut first));
+            seen.borrow_mut().note(listener, value, std::mem::take(&mut first) || several);
         });
         received.clear();
         match stream.read_buf(&mut received).await {
             Ok(0) | Err(_) => return Ok(()),
-            Ok(_) => body.feed(&received, &mut decoded),
+            Ok(read) => {
+                seen.borrow_mut().bytes += read as u64;
+                body.feed(&received, &mut decoded);
+            }
         }
         if body.is_end() {
             return Ok(());
@@ -220,6 +229,7 @@ fn compare(seen: &Seen, mut published: Vec<(i64, u64)>) -> Comparison {
         p99_ms: percentile(99),
         backwards: seen.backwards,
         closed: seen.closed,
+        bytes: seen.bytes,
     }
 }
 

@@ -18,7 +18,8 @@ use crate::process::{Running, command, enough_open_files};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Plan {
     pub(crate) port: u16,
-    pub(crate) path: String,
+    /// The listeners take these paths in turn.
+    pub(crate) paths: Vec<String>,
     pub(crate) count: usize,
 }
 
@@ -66,6 +67,8 @@ pub(crate) struct Comparison {
     pub(crate) backwards: u64,
     /// Connections that were closed, and made anew as browsers do.
     pub(crate) closed: usize,
+    /// What all listeners have received, with the heads of the answers.
+    pub(crate) bytes: u64,
 }
 
 /// The time that publisher and listeners share: microseconds since the epoch.
@@ -84,8 +87,13 @@ pub(crate) struct Listeners {
 impl Listeners {
     /// Connects `count` listeners and waits until each has the head of its answer.
     pub(crate) fn connect(port: u16, path: &str, count: usize) -> Result<Self> {
+        Self::connect_to(port, &[path.to_owned()], count)
+    }
+
+    /// The same for listeners that take these paths in turn.
+    pub(crate) fn connect_to(port: u16, paths: &[String], count: usize) -> Result<Self> {
         enough_open_files(count)?;
-        let plan = Plan { port, path: path.to_owned(), count };
+        let plan = Plan { port, paths: paths.to_vec(), count };
         let mut child = command(&env::current_exe()?)?
             .args(["--listeners", &serde_json::to_string(&plan)?])
             .stdin(Stdio::piped())

@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 
 use super::Peer;
 use crate::http::{Client, request};
+use crate::pages::COUNTERS;
 use crate::process::{Server, free_port, locate, open_files};
 
 const PACKAGES: &str = "nginx libnginx-mod-nchan";
@@ -18,7 +19,13 @@ pub(crate) const STREAM: &str = "/stream";
 /// The path to which messages are POSTed.
 pub(crate) const PUBLISH: &str = "/publish";
 
-/// Starts nginx with one channel.
+/// Subscribers of all channels of a page connect here.
+pub(crate) const STREAM_OF_MANY: &str = "/stream-of-many";
+
+/// Messages for one of them are POSTed here, with its number behind.
+pub(crate) const PUBLISH_ONE_OF_MANY: &str = "/publish-one-of-many/";
+
+/// Starts nginx with one channel, and with as many as a page has.
 pub(crate) fn start() -> Result<Peer> {
     let program = locate("nginx", PACKAGES)?;
     if !Path::new(MODULE).is_file() {
@@ -39,6 +46,8 @@ pub(crate) fn start() -> Result<Peer> {
 
 fn configure(port: u16, home: &Path) -> Result<String> {
     let (connections, home) = (open_files()? - 100, home.display());
+    let many: Vec<String> = (0..COUNTERS).map(|channel| format!("many{channel}")).collect();
+    let many = many.join(",");
     Ok(format!(
         "load_module {MODULE};
 daemon off;
@@ -57,6 +66,8 @@ http {{
   server {{
     listen 127.0.0.1:{port} backlog=4096;
     location = {STREAM} {{ nchan_subscriber eventsource; nchan_channel_id bench; nchan_subscriber_first_message newest; }}
+    location = {STREAM_OF_MANY} {{ nchan_subscriber eventsource; nchan_channel_id \"{many}\"; nchan_channel_id_split_delimiter \",\"; nchan_subscriber_first_message newest; }}
+    location ~ ^{PUBLISH_ONE_OF_MANY}(\\d+)$ {{ nchan_publisher; nchan_channel_id many$1; }}
     location = {PUBLISH} {{ nchan_publisher; nchan_channel_id bench; }}
   }}
 }}
