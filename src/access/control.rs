@@ -22,7 +22,7 @@ pub struct AccessOptions {
     pub write: WriteRules,
 }
 
-/// Who may do what; all workers share it.
+/// Decides which request may do what; all workers share one.
 #[derive(Debug)]
 pub struct Access {
     keys: RwLock<Arc<Keys>>,
@@ -143,7 +143,7 @@ mod tests {
             access(vec![key("shop", &shop, "write:counters/shop-")], &["key", "anyone:counters/public-"]);
         let may = |presented: &Presented<'_>, name| access.may_write(presented, Space::Counters, name);
         assert_eq!(may(&Presented::Nothing, "public-1"), Ok(()));
-        // Where anyone may write, nobody looks at what is presented.
+        // Where every client may write, the key is not looked at.
         assert_eq!(may(&presented("lc_wrong"), "public-1"), Ok(()));
         assert_eq!(may(&presented(shop.expose()), "shop-1"), Ok(()));
         assert!(matches!(may(&presented(shop.expose()), "1"), Err(Denied::Lacking { .. })));

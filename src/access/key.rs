@@ -69,7 +69,7 @@ impl AccessKey {
         &self.id
     }
 
-    /// Whether this is the key's secret. How long the answer takes tells nobody how much of a guess was right.
+    /// Whether this is the key's secret. The time that the answer takes does not depend on how much of a guess is right.
     pub fn has_secret(&self, secret: &str) -> bool {
         self.sha256.ct_eq(&sha256_of(secret)).into()
     }

@@ -1,4 +1,4 @@
-//! Who may do what: keys, tickets and the scopes that they carry. It knows neither HTTP nor the store: `http` hands over
+//! Which request may do what: keys, tickets and the scopes that they carry. This module knows neither HTTP nor the store: `http` hands over
 //! what a request presents and what it needs, and is told whether the request may go on.
 //!
 //! - [`Scope`]: what a key or a ticket allows; [`Needed`]: what a request needs.

@@ -10,7 +10,7 @@ use super::verb::Verb;
 pub enum Needed<'a> {
     /// To do something with the one thing of this name.
     One(Verb, Space, &'a str),
-    /// To do something with all whose names begin so; an empty text means all of the space.
+    /// To do something with all things whose names begin with this text; an empty text means all of the space.
     Beginning(Verb, Space, &'a str),
     /// To ask in SQL.
     Sql,

@@ -46,8 +46,8 @@ impl Space {
         }
     }
 
-    /// Whether a name in this space may have this character. A star may stand in an address of a page, but whoever
-    /// writes one into a prefix means a pattern.
+    /// Whether a name in this space may have this character. A star may stand in the address of a page, but
+    /// in a prefix a star means a pattern.
     fn has(self, c: char) -> bool {
         let unreserved = c.is_ascii_alphanumeric() || "._~-".contains(c);
         match self {

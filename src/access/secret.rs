@@ -33,7 +33,7 @@ impl NewSecret {
         NewSecret { text: format!("{MARK}{id}_{random}") }
     }
 
-    /// The secret itself, for whoever is to hold the key.
+    /// The secret itself, for the program that is to use the key.
     pub fn expose(&self) -> &str {
         &self.text
     }

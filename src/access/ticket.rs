@@ -1,4 +1,4 @@
-//! Tickets: tokens that let a browser do something for a short time, signed by whoever holds the key's other half.
+//! Tickets: tokens that let a browser do something for a short time, signed by a server that has the key.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,11 +10,11 @@ use crate::jwt::{SigningKey, VerifyKey};
 
 /// How long a ticket may be good. A browser keeps a secret no better than its pages do.
 pub const LONGEST_TICKET: Duration = Duration::from_secs(3600);
-/// How far the clock of whoever signs and this one may be apart, in seconds.
+/// How far the signer's clock and this one may be apart, in seconds.
 const LEEWAY: u64 = 5;
 /// The longest ticket, in bytes: room for some dozen scopes.
 const MAX_LEN: usize = 4096;
-/// Who a ticket is for, where it says so.
+/// The service that a ticket is for, if the ticket names one.
 const AUDIENCE: &str = "livecounter";
 
 /// Checks tickets. The algorithm belongs to the key and not to the ticket.
@@ -34,7 +34,7 @@ pub enum TicketError {
     #[error("the ticket has expired")]
     Expired,
     /// Its time has not come.
-    #[error("the ticket is not valid yet: the clock of whoever signed it, or this one, is wrong")]
+    #[error("the ticket is not valid yet: the signer's clock, or this machine's, is wrong")]
     Early,
     /// It is good for longer than any ticket may be.
     #[error("the ticket is good for longer than an hour")]
@@ -94,7 +94,7 @@ impl TicketVerifier {
         }
         let decoded = jsonwebtoken::decode::<TicketClaims>(ticket, self.key.decoding(), &self.validation);
         let TokenData { header, claims } = decoded.map_err(|_| TicketError::Invalid)?;
-        // Extensions that whoever verifies must know (RFC 7515, section 4.1.11): none is known here.
+        // RFC 7515, section 4.1.11: a verifier must know the extensions that `crit` lists. This one knows none.
         if header.crit.is_some() {
             return Err(TicketError::Invalid);
         }
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn the_algorithm_is_the_keys_and_not_the_tickets() {
         let claims = json!({"exp": NOW + 60, "scopes": ["admin"]});
-        // The public key, which anybody may have, used as a secret.
+        // A forger uses the public key, which is no secret, as a secret.
         let key: VerifyKey = PUBLIC_PEM.parse().expect("a key");
         let point = key.decoding().try_get_as_bytes().expect("bytes").to_vec();
         for secret in [PUBLIC_PEM.as_bytes(), format!("{PUBLIC_PEM}\n").as_bytes(), &point] {

@@ -7,7 +7,7 @@ pub enum Verb {
     Read,
     /// To add to values and to append.
     Write,
-    /// To set and to remove; whoever may do that may read and write, too.
+    /// To set and to remove. Includes reading and writing.
     Manage,
 }
 
@@ -23,7 +23,7 @@ impl Verb {
         }
     }
 
-    /// Whether who may do this may do the other, too. Reading and writing are no part of each other: a program that only
+    /// Whether a key that allows this allows the other, too. Reading and writing do not include each other: a program that only
     /// counts need not see what others count.
     pub fn includes(self, other: Verb) -> bool {
         self == Verb::Manage || self == other

@@ -2,7 +2,7 @@
 
 use super::prefix::{ParsePrefixError, Prefix, Space};
 
-/// Who may write.
+/// The clients that may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writers {
     /// Every client.
@@ -11,7 +11,7 @@ pub enum Writers {
     Key,
 }
 
-/// Who may write where. Of several rules that fit a name, the one with the longest prefix counts.
+/// Which clients may write where. Of several rules that fit a name, the one with the longest prefix counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriteRules {
     otherwise: Writers,
@@ -65,7 +65,7 @@ impl WriteRules {
         Ok(WriteRules { otherwise: otherwise.map_or(Writers::Anyone, |(_, writers)| writers), rules: parsed })
     }
 
-    /// Who may write to the thing of this name.
+    /// The clients that may write to the thing of this name.
     pub fn writers(&self, space: Space, name: &str) -> Writers {
         let rule = self.rules.iter().find(|(prefix, _)| prefix.covers_name(space, name));
         rule.map_or(self.otherwise, |(_, writers)| *writers)

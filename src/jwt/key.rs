@@ -35,7 +35,7 @@ pub enum ParseKeyError {
     /// No character, or nothing after `base64:`. An empty secret would let anyone sign.
     #[error("is empty")]
     Empty,
-    /// A secret that can be guessed: whoever holds one token can try all of them.
+    /// A secret that can be guessed: a client that has one token can try all of them.
     #[error(
         "is a secret of fewer than 16 bytes, which can be guessed: make one with openssl rand -base64 32"
     )]

@@ -1,4 +1,4 @@
-//! Who may do what: `[[keys]]`, `access.write` and `access.ticket_key`.
+//! Which request may do what: `[[keys]]`, `access.write` and `access.ticket_key`.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Who may write: keys and tickets, where they are put, what is answered without them, and that they are told to nobody.
+//! Which clients may write: where a request carries a key or a ticket, what it is answered without one, and that no answer repeats one.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -176,7 +176,7 @@ async fn a_refusal_never_tells_whether_a_counter_exists() {
         assert_eq!(answers[0], answers[1]);
         assert!(answers[0].0 == 401 || answers[0].0 == 403);
     }
-    // Who may write there may know.
+    // A client that may write there may know.
     assert_eq!(told(client().post(app.counter("x")).bearer_auth(key.expose())).await.0, 404);
 }
 
@@ -195,7 +195,7 @@ async fn a_greater_amount_needs_a_key_that_may_write_there() {
         told(by("10").bearer_auth(key.expose())).await,
         (403, "the key a does not have the scope write:counters/10/".to_owned())
     );
-    // Within what anyone may add, nobody looks at a key.
+    // Within what anyone may add, the key is not looked at.
     assert_eq!(told(client().post(app.counter("10")).bearer_auth("lc_wrong")).await, (200, "1\n".to_owned()));
     assert_eq!(refused(&app, "amount").await, Some(1.0));
 }
