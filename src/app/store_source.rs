@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::Retention;
 use crate::settings::{Settings, SettingsError};
 use crate::store::Store;
 use crate::store::redis::{RedisStore, Wait};
@@ -25,7 +26,7 @@ pub(super) enum StoreSource {
     Sqlite(Arc<SqliteStore>),
     /// The URL from which each worker opens a connection of its own, which is 1.3 times as fast as a shared one; and how long
     /// a change waits for replicas.
-    Redis(String, Option<Wait>),
+    Redis(String, Option<Wait>, Retention),
 }
 
 impl StoreSource {
@@ -37,9 +38,9 @@ impl StoreSource {
                 let within = settings.redis_wait_timeout;
                 let wait =
                     NonZeroU32::new(settings.redis_wait_replicas).map(|replicas| Wait { replicas, within });
-                Ok(StoreSource::Redis(url.expose().to_owned(), wait))
+                Ok(StoreSource::Redis(url.expose().to_owned(), wait, settings.history))
             }
-            None => SqliteStore::open(&settings.sqlite_path)
+            None => SqliteStore::open_with(&settings.sqlite_path, settings.history)
                 .map(|store| StoreSource::Sqlite(Arc::new(store)))
                 .map_err(|error| SettingsError::new("sqlite.path", error)),
         }
@@ -57,7 +58,7 @@ impl StoreSource {
     /// Migrates what an older version wrote to Redis, as soon as Redis can be reached. A file needs no migration here: opening
     /// it has migrated it. Must be called within a tokio runtime.
     pub(super) fn migrate_in_background(&self) {
-        if let StoreSource::Redis(url, _) = self
+        if let StoreSource::Redis(url, ..) = self
             && let Ok(store) = RedisStore::connect(url, STORE_TIMEOUT)
         {
             tokio::spawn(migrate(store));
@@ -82,13 +83,13 @@ impl StoreSource {
     pub(super) fn open_connection(&self) -> Arc<dyn Store> {
         match self {
             StoreSource::Sqlite(store) => Arc::clone(store) as Arc<dyn Store>,
-            StoreSource::Redis(url, wait) => {
+            StoreSource::Redis(url, wait, retention) => {
                 let store = match wait {
                     Some(wait) => RedisStore::connect_and_wait(url, STORE_TIMEOUT, *wait),
                     None => RedisStore::connect(url, STORE_TIMEOUT),
                 };
                 match store {
-                    Ok(store) => Arc::new(store),
+                    Ok(store) => Arc::new(store.with_retention(*retention)),
                     Err(_) => unreachable!("the URL was accepted in `open`, and connecting does no I/O"),
                 }
             }

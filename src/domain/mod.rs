@@ -7,6 +7,7 @@ mod amount;
 mod counter;
 mod counter_set;
 mod event;
+mod history;
 mod idempotency;
 mod topic;
 
@@ -14,5 +15,6 @@ pub use amount::{Amount, LIMIT, ParseAmountError};
 pub use counter::{CounterId, ParseCounterIdError};
 pub use counter_set::{CounterSet, ParseCounterSetError};
 pub use event::{Epoch, EventId, ParseEventIdError};
+pub use history::{Point, Retention, Unit};
 pub use idempotency::{IdempotencyKey, ParseIdempotencyKeyError};
 pub use topic::{BUCKETS, OUTBOX_PARTS, ParseTopicError, Topic};

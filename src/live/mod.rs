@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 
 use crate::announcer::Announcer;
-use crate::domain::{Amount, IdempotencyKey, Topic};
+use crate::domain::{Amount, IdempotencyKey, Point, Topic, Unit};
 use crate::store::{Change, Reading, Store, StoreError, Write, WriteError, Written};
 use combiner::Combiner;
 pub use counted::Counted;
@@ -116,6 +116,12 @@ impl Live {
         limit: usize,
     ) -> Result<Vec<(Topic, Reading)>, StoreError> {
         self.store.list(prefix, after, limit).await
+    }
+
+    /// What the topic stood at in each of the last `last` hours or days, and in the one before them that it was announced in, the
+    /// oldest first. An hour or day in which it was not announced is left out.
+    pub async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<Vec<Point>, StoreError> {
+        self.store.history(topic, unit, last).await
     }
 
     /// Whether the store answers.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Settings;
 use super::error::SettingsError;
+use crate::domain::Retention;
 
 /// Refuses settings that do not fit together or lie outside of their bounds.
 pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
@@ -12,6 +13,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     check_fastly(settings)?;
     check_ops_listen(settings)?;
     check_grip_prefix(settings)?;
+    check_history(settings)?;
     check_durations(settings)
 }
 
@@ -69,6 +71,15 @@ fn check_grip_prefix(settings: &Settings) -> Result<(), SettingsError> {
     }
     if !prefix.is_empty() && settings.grip_url.is_none() {
         return Err(SettingsError::new("grip.prefix", "stands before a proxy's channels: set GRIP_URL too"));
+    }
+    Ok(())
+}
+
+fn check_history(settings: &Settings) -> Result<(), SettingsError> {
+    let Retention { hours, days } = settings.history;
+    if hours.saturating_add(days) > Retention::MOST {
+        let problem = format_args!("with history.days must be at most {} together", Retention::MOST);
+        return Err(SettingsError::new("history.hours", problem));
     }
     Ok(())
 }

@@ -25,6 +25,8 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("cache.max_age", "10m"),
     ("cache.stale_if_error", "1d"),
     ("counters.known", ""),
+    ("history.days", "60"),
+    ("history.hours", "48"),
     ("access.amounts", "-1000..1000"),
     ("access.ticket_key", ""),
     ("access.write", "anyone"),

@@ -11,6 +11,7 @@ use super::check::check;
 use super::error::SettingsError;
 use super::sources::Sources;
 use super::texts::Texts;
+use crate::domain::Retention;
 use crate::limits;
 
 impl Settings {
@@ -48,7 +49,7 @@ impl Settings {
             connections_max: texts.parse_optional("connections.max", AT_LEAST_1)?,
             sqlite_path: texts.get("sqlite.path").unwrap_or_default().into(),
             redis_url: texts.secret("redis.url"),
-            redis_wait_replicas: texts.parse("redis.wait_replicas", "must be a whole number, 0 for none")?,
+            redis_wait_replicas: texts.parse("redis.wait_replicas", NUMBER_OR_0)?,
             redis_wait_timeout: texts.duration("redis.wait_timeout")?,
             grip_url: texts.secret("grip.url"),
             grip_verify_key: texts.secret("grip.verify_key"),
@@ -62,6 +63,10 @@ impl Settings {
             cache_max_age: texts.duration("cache.max_age")?,
             cache_stale_if_error: texts.duration("cache.stale_if_error")?,
             counters_known: texts.counter_ids("counters.known")?,
+            history: Retention {
+                hours: texts.parse("history.hours", NUMBER_OR_0)?,
+                days: texts.parse("history.days", NUMBER_OR_0)?,
+            },
             access: access(&texts)?,
             access_ticket_key: texts.secret("access.ticket_key"),
             limits: limits(&texts)?,
@@ -81,6 +86,8 @@ impl Settings {
 
 /// What is wrong with a text that is no number of things.
 const AT_LEAST_1: &str = "must be a whole number of at least 1";
+/// What is wrong with a text that is no number of things, of which there may be none.
+const NUMBER_OR_0: &str = "must be a whole number, 0 for none";
 /// What is wrong with a text that is no address.
 const ADDRESS: &str = "must be ADDRESS:PORT, such as 127.0.0.1:8000 or [::1]:8000; names are not looked up";
 

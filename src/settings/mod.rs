@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::access::AccessOptions;
-use crate::domain::CounterId;
+use crate::domain::{CounterId, Retention};
 use crate::limits;
 use sources::Sources;
 
@@ -52,6 +52,7 @@ pub struct Settings {
     pub cache_max_age: Duration,
     pub cache_stale_if_error: Duration,
     pub counters_known: Option<Vec<CounterId>>,
+    pub history: Retention,
     pub access: AccessOptions,
     pub access_ticket_key: Option<Secret>,
     pub limits: limits::Options,

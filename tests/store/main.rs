@@ -2,6 +2,7 @@
 
 mod contract;
 mod cut;
+mod history;
 mod keys;
 mod pruning;
 mod redis_clock;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use livecounter::domain::Topic;
+use livecounter::domain::{Topic, Unit};
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Claim, ClaimTerms, Store, Write, WriteError};
+use livecounter::store::{Change, Claim, ClaimTerms, Store, Write, WriteError};
 
 use crate::contract::eventually;
 use crate::support::redis::{RedisServer, free_port};
@@ -101,6 +101,16 @@ async fn everything_works(store: &RedisStore) {
     store.ping().await.expect("an answer");
     assert!(store.topic_count().await.expect("a number") >= 100);
     store.migrate().await.expect("a look");
+    assert_eq!(store.list("counter-", None, 1000).await.expect("a list").len(), 100);
+    assert_ne!(store.history(&topics()[0], Unit::Hour, 9).await.expect("a history"), []);
+    let gone = topics().remove(2);
+    for change in [Change::Set(5), Change::Delete, Change::Set(6), Change::Delete] {
+        store.write(vec![Write::new(gone.clone(), change)]).await.remove(0).expect("changed");
+        if let Ok(Claim::Announce(announcement)) = store.claim(vec![gone.clone()], terms).await.remove(0) {
+            store.acknowledge(vec![(gone.clone(), announcement.id)]).await.expect("acknowledged");
+        }
+    }
+    assert_eq!(store.list("counter-", None, 1000).await.expect("a list").len(), 99);
     store.prune(u64::MAX >> 12, true, |_| ()).await.expect("removed");
 }
 

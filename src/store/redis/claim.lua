@@ -3,7 +3,7 @@
 -- KEYS    per topic: topic hash, outbox part
 -- ARGV    1 interval in ms for which the gate stays shut, 2 lease in ms,
 --         3 epoch for topics whose epoch was drawn under another master, 4 longest lease in ms,
---         5 grace in ms
+--         5 grace in ms, 6 and 7 how many hours and days of history are kept
 -- returns per topic: 0                         nothing to announce
 --                    ms                        the gate is shut for this long
 --                    {value, epoch, id, prev}  announce; prev is "0" before the first claim, and
@@ -39,6 +39,9 @@ local function fresh(topic, outbox, name, state, revision)
     take_over(topic, outbox, state[10], state[11])
   end
   call('ZADD', outbox, leased, name)
+  if not gone then
+    record(topic, outbox, state[1], ARGV[6], ARGV[7])
+  end
   return {tonumber(state[1]), epoch, revision, prev, gone and 1 or nil}
 end
 
@@ -49,6 +52,9 @@ local function again(topic, outbox, name, state)
     return 0
   end
   call('ZADD', outbox, leased, name)
+  if state[12] ~= state[4] then
+    record(topic, outbox, state[1], ARGV[6], ARGV[7])
+  end
   -- A claim is repeated only if the topic has not changed since. So its value is the present value.
   return {tonumber(state[1]), state[6], state[4], state[5], state[12] == state[4] and 1 or nil}
 end

@@ -97,6 +97,11 @@ impl KeyWriter {
         self.write(command, bucket, &["topics"]);
     }
 
+    /// The history of a topic.
+    pub(super) fn history(&mut self, command: &mut Cmd, topic: &Topic) {
+        self.write(command, topic.bucket(), &["h:", topic.name()]);
+    }
+
     /// The record of an idempotency key.
     pub(super) fn record(&mut self, command: &mut Cmd, topic: &Topic, key: &IdempotencyKey) {
         self.write(command, topic.bucket(), &["i:", topic.name(), ":", key.as_str()]);

@@ -12,6 +12,7 @@
 //! | `lc:{bN}:topics` | string | how many topics the bucket has |
 //! | `lc:{bN}:nM` | sorted set | part `M` of the names of the bucket's topics, all with the score 0 |
 //! | `lc:{bN}:d:<topic>` | hash | the same of a topic whose deletion is acknowledged; expires after a minute |
+//! | `lc:{bN}:h:<topic>` | hash | the history of the topic: `h` or `d` with the number of an hour or day since 1970, and the value claimed last in it |
 //! | `lc:{bN}:i:<topic>:<key>` | string | the first use of an idempotency key: the change as `write.lua` takes it, and the value; expires after its lifetime |
 //! | `lc:{b0}:schema` | string | the version of this schema, see [`schema`] |
 //! | `lc:{b0}:migrated` | string | the version to which all topics were complete at the last migration, see [`migration`] |
@@ -43,6 +44,7 @@ mod batch;
 mod call;
 mod cluster;
 mod connection;
+mod history;
 mod keys;
 mod migration;
 mod names;
@@ -78,7 +80,7 @@ use super::{
     Body, Claim, ClaimTerms, GRACE, LONGEST_LEASE, Pruned, Reading, Store, StoreError, Write, WriteError,
     Written, random,
 };
-use crate::domain::{EventId, Topic};
+use crate::domain::{EventId, Point, Retention, Topic, Unit};
 
 /// A Redis, or several behind Sentinels or as a Cluster. Each worker thread has its own store, with its own connection.
 pub struct RedisStore(ScriptRunner);
@@ -91,6 +93,7 @@ impl RedisStore {
             topology: address::parse(url, timeout)?,
             replicated: None,
             schema: SchemaCheck::default(),
+            retention: Retention::default(),
         }))
     }
 
@@ -99,6 +102,13 @@ impl RedisStore {
         let mut store = RedisStore::connect(url, timeout)?;
         store.0.replicated = Some((address::parse(url, timeout + wait.within)?, wait));
         Ok(store)
+    }
+
+    /// Keeps so much of the history of each topic.
+    #[must_use]
+    pub fn with_retention(mut self, retention: Retention) -> Self {
+        self.0.retention = retention;
+        self
     }
 
     /// Brings what an older version wrote to this one, unless that is complete or another process does so: then waits for
@@ -143,11 +153,13 @@ impl Store for RedisStore {
             Ok(epoch) => epoch.get(),
             Err(error) => return vec![Err(StoreError::new(error)); topics.len()],
         };
+        let Retention { hours, days } = self.0.retention;
         let write = |command: &mut Cmd, chunk: &[usize]| {
             let mut keys = KeyWriter::default();
             chunk.iter().for_each(|&index| keys.topic_and_outbox(command, &topics[index]));
             command.arg(terms.interval.as_millis() as u64).arg(terms.lease.as_millis() as u64);
             command.arg(epoch).arg(LONGEST_LEASE.as_millis() as u64).arg(GRACE.as_millis() as u64);
+            command.arg(hours).arg(days);
         };
         query.ask(&self.0, &topics, write).await
     }
@@ -196,6 +208,10 @@ impl Store for RedisStore {
             }
             after = last;
         }
+    }
+
+    async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<Vec<Point>, StoreError> {
+        history::read(&self.0, topic, unit, last).await.map_err(StoreError::new)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

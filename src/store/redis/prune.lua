@@ -15,6 +15,7 @@ for key = 1, #KEYS, 2 do
       pruned = pruned + 1
       if ARGV[2] == '1' then
         call('DEL', topic)
+        call('DEL', history_of(topic, outbox))
         discount(topic, outbox, state[7])
       end
     elseif not state[2] and ARGV[2] == '1' then

@@ -134,7 +134,7 @@ fn former(prev: &Value) -> Option<EventId> {
 }
 
 /// A whole number, which Redis keeps as text and Lua as a number.
-fn number<T: TryFrom<i64> + std::str::FromStr>(value: &Value) -> RedisResult<T> {
+pub(super) fn number<T: TryFrom<i64> + std::str::FromStr>(value: &Value) -> RedisResult<T> {
     match value {
         Value::Int(number) => T::try_from(*number).map_err(|_| unexpected()),
         Value::BulkString(text) => {

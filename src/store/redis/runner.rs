@@ -8,6 +8,7 @@ use super::schema::SchemaCheck;
 use super::script::Script;
 use super::topology::Topology;
 use super::wait::Wait;
+use crate::domain::Retention;
 
 /// See the top of the module.
 pub(super) struct ScriptRunner {
@@ -16,6 +17,8 @@ pub(super) struct ScriptRunner {
     /// command while it waits for the replicas.
     pub(super) replicated: Option<(Topology, Wait)>,
     pub(super) schema: SchemaCheck,
+    /// How much of the history of each topic is kept.
+    pub(super) retention: Retention,
 }
 
 impl ScriptRunner {

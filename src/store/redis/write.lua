@@ -1,7 +1,7 @@
 -- Changes topics, one item after the other. An item may add, set or delete, and may have bounds, a lease and an idempotency key.
 --
 -- KEYS    per item: topic hash, outbox part; of an item with an idempotency key, the record of that key as a third
--- ARGV    1 to 4 as in writing.lua; per item: change, changes, least and greatest allowed new value, lease in ms or "",
+-- ARGV    1 to 4 as in writing.lua; 5 and 6 how many hours and days of history are kept; per item: change, changes, least and greatest allowed new value, lease in ms or "",
 --         lifetime of the idempotency key in ms or "". The change is a number to add, "=" and a number to set, or "x" to
 --         delete
 -- returns per item: value                      changed; after a deletion 1, or 0 if there was no topic
@@ -14,7 +14,7 @@
 --                   {value}                    the idempotency key was used for this change
 --                   {change, 0}                ... was used for this other change
 --                   error                      its key holds no topic, nothing changed
-local replies, key, arg, item = {}, 1, 5, 0
+local replies, key, arg, item = {}, 1, 7, 0
 
 local function is_failure(reply)
   return type(reply) == 'table' and reply.err
@@ -36,6 +36,7 @@ local function claim(topic, outbox, value, lease)
   end
   if before[10] ~= revision then
     take_over(topic, outbox, before[7], before[8])
+    record(topic, outbox, value, ARGV[5], ARGV[6])
   end
   call('ZADD', outbox, text(now + lease), name_of(topic, outbox))
   return {value, before[2], revision, prev}
@@ -93,6 +94,7 @@ local function delete(topic, outbox, lease)
   -- `r` and `c` are as after an acknowledgement, so that the next change finds out that it creates the topic again.
   call('HSET', topic, 'v', 0, 'r', revision, 'c', 0, 'd', revision)
   discount(topic, outbox, before[5])
+  call('DEL', history_of(topic, outbox))
   -- 0 and not nothing, which an origin of the version before would count.
   call('HSET', topic, 'n', 0)
   call('ZADD', outbox, 'NX', due(before[6], before[7], ARGV[2], ARGV[3]), name_of(topic, outbox))

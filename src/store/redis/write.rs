@@ -7,7 +7,7 @@ use super::batch::{self, CHUNK};
 use super::keys::KeyWriter;
 use super::runner::ScriptRunner;
 use super::{reply, script};
-use crate::domain::{Epoch, LIMIT};
+use crate::domain::{Epoch, LIMIT, Retention};
 use crate::store::{
     Change, GRACE, KEY_LIFETIME, LONGEST_LEASE, StoreError, Write, WriteError, Written, bounds, random,
 };
@@ -94,9 +94,10 @@ async fn send(
     let keys = 2 * items.len() + items.iter().filter(|item| item.write.key.is_some()).count();
     let plain = items.iter().all(|item| item.plain);
     let script = if plain { &script::ADD_PLAIN } else { &script::WRITE };
+    let retention = Some(runner.retention).filter(|_| !plain);
     let bucket = first.write.topic.bucket();
     let reply =
-        runner.run_change(bucket, script, keys, |command| append(command, items, epoch, plain)).await?;
+        runner.run_change(bucket, script, keys, |command| append(command, items, epoch, retention)).await?;
     let replies = reply::items(reply, items.len())?;
     for (item, reply) in items.iter().zip(&replies) {
         answers[item.position] = reply::written(item.write.change, reply)?;
@@ -112,8 +113,9 @@ fn creators(items: &[WriteItem<'_>]) -> String {
     items.iter().map(|item| if item.write.may_create { '1' } else { '0' }).collect()
 }
 
-/// Appends keys and arguments as `write.lua` lists them, or `add_plain.lua`.
-fn append(command: &mut Cmd, items: &[WriteItem<'_>], epoch: Epoch, plain: bool) {
+/// Appends keys and arguments as `write.lua` lists them, or, without a retention, `add_plain.lua`.
+fn append(command: &mut Cmd, items: &[WriteItem<'_>], epoch: Epoch, retention: Option<Retention>) {
+    let plain = retention.is_none();
     let mut keys = KeyWriter::default();
     for WriteItem { write, .. } in items {
         keys.topic_and_outbox(command, &write.topic);
@@ -123,6 +125,9 @@ fn append(command: &mut Cmd, items: &[WriteItem<'_>], epoch: Epoch, plain: bool)
     }
     command.arg(epoch.get()).arg(GRACE.as_millis() as u64).arg(LONGEST_LEASE.as_millis() as u64);
     command.arg(creators(items));
+    if let Some(Retention { hours, days }) = retention {
+        command.arg(hours).arg(days);
+    }
     if plain && items.iter().all(|WriteItem { write, .. }| write.change == Change::Add(1.into())) {
         return;
     }

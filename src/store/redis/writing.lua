@@ -27,18 +27,20 @@ local function undo(topic, sum)
 end
 
 -- Gives a new topic its epoch, or brings back the rest of one that was deleted a short while ago: then its revisions go on, so that
--- listeners see the new value as the next one. The hash holds only the present change.
+-- listeners see the new value as the next one. The hash holds only the present change. Returns epoch, gate and the time at which it was
+-- shut, as far as the topic has them.
 local function begin(topic, outbox)
   local rest = rest_of(topic, outbox)
   if call('EXISTS', rest) == 0 then
     call('HSET', topic, 'e', ARGV[1], 'm', master())
-    return
+    return {}
   end
   local change = call('HMGET', topic, 'v', 'c')
   call('RENAME', rest, topic)
   call('PERSIST', topic)
   call('HSET', topic, 'v', change[1], 'c', change[2])
   call('HDEL', topic, 'd')
+  return call('HMGET', topic, 'e', 'g', 's')
 end
 
 -- Adds the mark of a topic to the outbox. It is called for the first change since the last acknowledgement or deletion: the mark
@@ -63,8 +65,7 @@ local function mark(topic, outbox, item, sum)
     if deleted then
       call('HDEL', topic, 'd')
     else
-      begin(topic, outbox)
-      known = call('HMGET', topic, 'e', 'g', 's')
+      known = begin(topic, outbox)
     end
     count(topic, outbox)
   end

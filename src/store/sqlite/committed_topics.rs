@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::history::{BatchHistory, HistoryRecord};
 use super::topic::{Draft, Millis, TopicState, millis};
-use crate::domain::Topic;
+use crate::domain::{Retention, Topic, Unit};
 use crate::store::Reading;
 
 /// How many topics without a mark are kept, about 200 bytes each. Topics with a mark are always kept.
@@ -18,6 +19,7 @@ const KEPT: usize = 32_768;
 /// See the top of the module.
 pub(super) struct CommittedTopics {
     clock: StoreClock,
+    retention: Retention,
     cache: Mutex<TopicCache>,
 }
 
@@ -36,6 +38,8 @@ struct TopicCache {
     outbox: BTreeMap<(Millis, u64), Topic>,
     /// Topics whose claims or acknowledgements are not in the file yet.
     unsaved: HashSet<Topic>,
+    /// Values for the history that are not in the file yet, by topic and hour.
+    unsaved_history: HashMap<(Topic, i64), HistoryRecord>,
     next_ticket: u64,
     sweep_opens: Millis,
     /// How many topics there must be before some are removed from memory.
@@ -49,11 +53,11 @@ struct CachedTopic {
 }
 
 impl CommittedTopics {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(retention: Retention) -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let clock = StoreClock { started: Instant::now(), started_at: millis(since_epoch) };
         let cache = TopicCache { crowded_at: KEPT, ..TopicCache::default() };
-        CommittedTopics { clock, cache: Mutex::new(cache) }
+        CommittedTopics { clock, retention, cache: Mutex::new(cache) }
     }
 
     /// The store's clock.
@@ -73,9 +77,16 @@ impl CommittedTopics {
     }
 
     /// Replaces topics by what a batch has made of them. `saved` says whether the changes are in the file.
-    pub(super) fn commit(&self, drafts: HashMap<Topic, Draft>, saved: bool) {
+    pub(super) fn commit(&self, drafts: HashMap<Topic, Draft>, saved: bool, history: BatchHistory) {
         let now = self.now();
         let mut cache = self.lock();
+        // The history of a deleted topic is deleted in the file.
+        cache.unsaved_history.retain(|_, record| !history.deleted.contains(&record.topic));
+        if self.retention.keeps_any() {
+            let keyed =
+                |record: HistoryRecord| ((record.topic.clone(), Unit::Hour.number(record.at)), record);
+            cache.unsaved_history.extend(history.records.into_iter().map(keyed));
+        }
         for (topic, draft) in drafts {
             // A topic that has never changed needs no place in memory.
             if draft.state.revision == 0 {
@@ -106,14 +117,22 @@ impl CommittedTopics {
         cache.unsaved.iter().filter_map(state).collect()
     }
 
+    /// The values for the history that are not in the file yet.
+    pub(super) fn unsaved_history(&self) -> Vec<HistoryRecord> {
+        self.lock().unsaved_history.values().cloned().collect()
+    }
+
     /// Whether the file has the present state of all topics.
     pub(super) fn is_saved(&self) -> bool {
-        self.lock().unsaved.is_empty()
+        let cache = self.lock();
+        cache.unsaved.is_empty() && cache.unsaved_history.is_empty()
     }
 
     /// Notes that the writer has saved the present state of all topics.
     pub(super) fn mark_saved(&self) {
-        self.lock().unsaved = HashSet::new();
+        let mut cache = self.lock();
+        cache.unsaved = HashSet::new();
+        cache.unsaved_history = HashMap::new();
     }
 
     /// See [`Store::overdue`](crate::store::Store::overdue).

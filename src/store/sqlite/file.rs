@@ -5,9 +5,10 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::history::HistoryRecord;
 use super::open::{self, OpenError, SCHEMA_VERSION};
 use super::topic::{Millis, TopicState};
-use crate::domain::{Epoch, IdempotencyKey, Topic};
+use crate::domain::{Epoch, IdempotencyKey, Point, Retention, Topic, Unit};
 use crate::store::{KeyUse, Written};
 
 /// How many topics one step of pruning looks at and removes.
@@ -121,7 +122,31 @@ impl StoreFile {
 
     /// Removes a topic.
     pub(super) fn remove(&self, name: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached("DELETE FROM history WHERE topic = ?1")?.execute([name])?;
         self.connection.prepare_cached("DELETE FROM topic WHERE name = ?1")?.execute([name]).map(|_| ())
+    }
+
+    /// Writes what a topic stood at into its history, and deletes what is too old. So is what is in the future: it was written before
+    /// the clock was set back.
+    pub(super) fn save_history(&self, record: &HistoryRecord, retention: Retention) -> rusqlite::Result<()> {
+        let upsert = "INSERT INTO history VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET value = ?4";
+        let trim = "DELETE FROM history WHERE topic = ?1 AND unit = ?2 AND (number <= ?3 OR number > ?4)";
+        for unit in [Unit::Hour, Unit::Day] {
+            let (kept, number) = (i64::from(retention.of(unit)), unit.number(record.at));
+            let (topic, unit) = (record.topic.name(), unit_column(unit));
+            if kept > 0 {
+                let values = params![topic, unit, number, record.value];
+                self.connection.prepare_cached(upsert)?.execute(values)?;
+            }
+            self.connection.prepare_cached(trim)?.execute(params![topic, unit, number - kept, number])?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the history of a topic.
+    pub(super) fn delete_history(&self, topic: &Topic) -> rusqlite::Result<()> {
+        let sql = "DELETE FROM history WHERE topic = ?1";
+        self.connection.prepare_cached(sql)?.execute([topic.name()]).map(|_| ())
     }
 
     /// The first use of a key, if the file still has it.
@@ -196,6 +221,14 @@ impl ReadOnlyFile {
         load(&self.0, topic)
     }
 
+    /// The history of a topic.
+    pub(super) fn history(&self, topic: &Topic, unit: Unit) -> rusqlite::Result<Vec<Point>> {
+        let sql = "SELECT number, value FROM history WHERE topic = ?1 AND unit = ?2";
+        let point = |row: &Row<'_>| Ok(Point { number: row.get(0)?, value: row.get(1)? });
+        let mut statement = self.0.prepare_cached(sql)?;
+        statement.query_map(params![topic.name(), unit_column(unit)], point)?.collect()
+    }
+
     /// The first topics whose names begin with `prefix` and follow on `after`, in the order of their names.
     pub(super) fn list(
         &self,
@@ -218,6 +251,14 @@ fn load(connection: &Connection, topic: &Topic) -> rusqlite::Result<Option<Topic
     let sql = "SELECT value, revision, epoch, published, previous, acknowledged, claimed, deleted \
                FROM topic WHERE name = ?1";
     connection.prepare_cached(sql)?.query_row([topic.name()], state).optional()
+}
+
+/// The column `history.unit`.
+fn unit_column(unit: Unit) -> i64 {
+    match unit {
+        Unit::Hour => 0,
+        Unit::Day => 1,
+    }
 }
 
 /// The name in the column behind those of the state, and the state.

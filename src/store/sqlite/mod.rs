@@ -10,6 +10,7 @@
 
 mod committed_topics;
 mod file;
+mod history;
 mod open;
 mod private;
 mod prune;
@@ -35,7 +36,7 @@ use topic::TopicState;
 use writer::{WriteCommand, Writer};
 
 use super::{Claim, ClaimTerms, Reading, Store, StoreError, Write, WriteError, Written};
-use crate::domain::{EventId, Topic};
+use crate::domain::{EventId, Point, Retention, Topic, Unit};
 
 /// One SQLite file. All worker threads of the process share it. Dropping it finishes the queued commands and closes the file.
 pub struct SqliteStore {
@@ -50,16 +51,22 @@ type Listed = Result<Vec<(Topic, Reading)>, StoreError>;
 /// A command for the thread that reads, with the sender of its answer.
 enum ReadRequest {
     Read(Vec<Topic>, oneshot::Sender<Readings>),
+    History(Topic, Unit, oneshot::Sender<Result<Vec<Point>, StoreError>>),
     List { prefix: String, after: String, limit: usize, answer: oneshot::Sender<Listed> },
 }
 
 impl SqliteStore {
     /// Opens the file, or creates it. Topics that were not acknowledged when it was closed are overdue at once.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        SqliteStore::open_with(path, Retention::default())
+    }
+
+    /// The same, keeping so much of the history of each topic.
+    pub fn open_with(path: impl AsRef<Path>, retention: Retention) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let thread_failed = |source| OpenError::Unusable { path: path.to_owned(), source };
         let file = StoreFile::open(path)?;
-        let committed = Arc::new(CommittedTopics::new());
+        let committed = Arc::new(CommittedTopics::new(retention));
         let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
         committed.recover(file.count_topics().map_err(sqlite)?, file.unacknowledged().map_err(sqlite)?);
         let reading = ReadOnlyFile::open(path)?;
@@ -71,7 +78,7 @@ impl SqliteStore {
             }
         });
         let reader = reader.map_err(thread_failed)?;
-        let writing = Writer::new(file, Arc::clone(&committed));
+        let writing = Writer::new(file, Arc::clone(&committed), retention);
         let (commands, given) = channel();
         let writer = spawn("store-write", move || writing.run(&given)).map_err(thread_failed)?;
         Ok(SqliteStore { committed, reader: Some((questions, reader)), writer: Some((commands, writer)) })
@@ -111,6 +118,9 @@ fn serve(file: &ReadOnlyFile, request: ReadRequest) {
     match request {
         ReadRequest::Read(topics, answer) => {
             let _ = answer.send(topics.iter().map(|topic| read(file, topic)).collect());
+        }
+        ReadRequest::History(topic, unit, answer) => {
+            let _ = answer.send(file.history(&topic, unit).map_err(StoreError::new));
         }
         ReadRequest::List { prefix, after, limit, answer } => {
             let listed = file.list(&prefix, &after, limit).map_err(StoreError::new);
@@ -179,6 +189,23 @@ impl Store for SqliteStore {
             let _ = questions.send(ReadRequest::List { prefix: prefix.to_owned(), after, limit, answer });
         }
         answered.await.unwrap_or_else(|_| Err(StoreError::new("the reading thread has ended")))
+    }
+
+    async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<Vec<Point>, StoreError> {
+        // What is not in the file yet, first: what is saved meanwhile is in the file then.
+        let unsaved = self.committed.unsaved_history();
+        let (answer, answered) = oneshot::channel();
+        if let Some((requests, _)) = &self.reader {
+            let _ = requests.send(ReadRequest::History(topic.clone(), unit, answer));
+        }
+        let ended = |_| Err(StoreError::new("the reading thread has ended"));
+        let mut points = answered.await.unwrap_or_else(ended)?;
+        for record in unsaved.iter().filter(|record| record.topic == *topic) {
+            let number = unit.number(record.at);
+            points.retain(|point| point.number != number);
+            points.push(Point { number, value: record.value });
+        }
+        Ok(super::history::last(points, unit.number(self.committed.now()), last))
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

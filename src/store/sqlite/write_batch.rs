@@ -5,10 +5,11 @@ use std::collections::hash_map::Entry;
 
 use super::committed_topics::CommittedTopics;
 use super::file::{KeyRecord, StoreFile};
+use super::history::{BatchHistory, HistoryRecord};
 use super::topic::{Draft, Millis, millis};
 use crate::domain::{Epoch, EventId, IdempotencyKey, Topic};
 use crate::store::{
-    Change, Claim, ClaimTerms, KEY_LIFETIME, KeyUse, StoreError, TOMBSTONE_LIFETIME, Write, WriteError,
+    Body, Change, Claim, ClaimTerms, KEY_LIFETIME, KeyUse, StoreError, TOMBSTONE_LIFETIME, Write, WriteError,
     Written, random,
 };
 
@@ -22,6 +23,7 @@ pub(super) struct WriteBatch<'a> {
     must_write: bool,
     /// How many idempotency keys the batch has written.
     remembered: usize,
+    history: BatchHistory,
     /// A transaction is open.
     begun: bool,
 }
@@ -29,7 +31,16 @@ pub(super) struct WriteBatch<'a> {
 impl<'a> WriteBatch<'a> {
     pub(super) fn new(file: &'a StoreFile, committed: &'a CommittedTopics) -> Self {
         let (now, topics) = (committed.now(), HashMap::new());
-        WriteBatch { file, committed, now, topics, must_write: false, remembered: 0, begun: false }
+        WriteBatch {
+            file,
+            committed,
+            now,
+            topics,
+            must_write: false,
+            remembered: 0,
+            history: BatchHistory::default(),
+            begun: false,
+        }
     }
 
     /// Changes a topic. The outer error is that of the disk.
@@ -59,6 +70,13 @@ impl<'a> WriteBatch<'a> {
         draft.count += i64::from(created) - i64::from(removed);
         let value = draft.state.value;
         self.must_write = true;
+        if removed {
+            self.begin()?;
+            self.file.delete_history(&write.topic).map_err(StoreError::new)?;
+            self.history.delete(&write.topic);
+        } else if claimed.is_some() {
+            self.history.records.push(HistoryRecord { topic: write.topic.clone(), value, at: now });
+        }
         Ok(Ok(Written { value, created, removed, claimed, replayed: false }))
     }
 
@@ -94,7 +112,12 @@ impl<'a> WriteBatch<'a> {
         let now = self.now;
         let draft = self.draft(topic)?;
         let claim = draft.state.claim(terms, now);
-        draft.changed |= matches!(claim, Claim::Announce(_));
+        if let Claim::Announce(announcement) = claim {
+            draft.changed = true;
+            if let Body::Number(value) = announcement.body {
+                self.history.records.push(HistoryRecord { topic: topic.clone(), value, at: now });
+            }
+        }
         Ok(claim)
     }
 
@@ -153,7 +176,7 @@ impl<'a> WriteBatch<'a> {
         if self.begun {
             self.file.commit().map_err(StoreError::new)?;
         }
-        self.committed.commit(self.topics, self.must_write);
+        self.committed.commit(self.topics, self.must_write, self.history);
         Ok(())
     }
 

@@ -5,6 +5,7 @@ mod announcing;
 mod claiming;
 mod creating;
 mod deleting;
+mod history;
 mod listing;
 mod sweeping;
 
@@ -17,7 +18,9 @@ use livecounter::store::{
     Announcement, Change, Claim, ClaimTerms, LONGEST_LEASE, Reading, Store, Sum, Write, WriteError, Written,
 };
 
-pub(crate) use {adding::*, announcing::*, claiming::*, creating::*, deleting::*, listing::*, sweeping::*};
+pub(crate) use {
+    adding::*, announcing::*, claiming::*, creating::*, deleting::*, history::*, listing::*, sweeping::*,
+};
 
 /// A store under test, with the servers that it needs.
 #[async_trait]
@@ -99,6 +102,8 @@ macro_rules! every_sentence {
             topics_are_listed_in_the_order_of_their_names,
             pages_of_a_list_have_each_topic_once,
             a_deleted_topic_is_not_listed,
+            a_claim_writes_what_it_announces_into_the_history,
+            a_deleted_topic_has_no_history,
             a_store_in_order_answers_a_ping,
         }
     };

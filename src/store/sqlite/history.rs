@@ -1,0 +1,30 @@
+//! Values on their way into the history.
+
+use std::collections::HashSet;
+
+use super::topic::Millis;
+use crate::domain::Topic;
+
+/// What a topic stood at when it was claimed.
+#[derive(Clone, Debug)]
+pub(super) struct HistoryRecord {
+    pub(super) topic: Topic,
+    pub(super) value: i64,
+    pub(super) at: Millis,
+}
+
+/// What a batch adds to the history, and takes from it.
+#[derive(Default)]
+pub(super) struct BatchHistory {
+    pub(super) records: Vec<HistoryRecord>,
+    /// The topics whose history the batch has deleted in the file.
+    pub(super) deleted: HashSet<Topic>,
+}
+
+impl BatchHistory {
+    /// Notes that the history of a topic is deleted.
+    pub(super) fn delete(&mut self, topic: &Topic) {
+        self.records.retain(|record| record.topic != *topic);
+        self.deleted.insert(topic.clone());
+    }
+}
