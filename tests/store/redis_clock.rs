@@ -21,7 +21,7 @@ fn set_back_by_an_hour(server: &RedisServer) {
         local hour, moved = 3600000, 0
         for _, key in ipairs(redis.call('KEYS', 'lc:*')) do
             local kind = redis.call('TYPE', key).ok
-            if kind == 'zset' then
+            if kind == 'zset' and string.find(key, ':o%d$') then
                 for _, name in ipairs(redis.call('ZRANGE', key, 0, -1)) do
                     redis.call('ZINCRBY', key, hour, name)
                     moved = moved + 1

@@ -39,7 +39,7 @@ async fn a_replica_that_takes_over_is_found() {
     assert_eq!(bump(&store).await, Some(1));
     assert_eq!(watched.servers[0].cli(&["WAIT", "1", "1000"]), "1");
     eventually("the replica to have it", async || {
-        watched.servers[1].cli(&["DBSIZE"]).starts_with('3').then_some(())
+        watched.servers[1].cli(&["DBSIZE"]).starts_with('4').then_some(())
     })
     .await;
     watched.servers[0].kill();
