@@ -15,13 +15,13 @@ use crate::store::Announcement;
 pub(super) struct PendingTopics {
     /// The claims that additions have made in their own step, in order.
     pub(super) claimed: Vec<(Topic, Vec<Announcement>)>,
-    topics: HashMap<Topic, TopicState>,
+    topics: HashMap<Topic, PendingTopic>,
     ready: Ready,
     gates: BinaryHeap<Reverse<Gate>>,
 }
 
 #[derive(Debug)]
-struct TopicState {
+struct PendingTopic {
     /// Whether the topic has changed since a round took it.
     again: bool,
     place: Place,
@@ -51,20 +51,20 @@ impl PendingTopics {
         match self.topics.get_mut(&topic) {
             None => {
                 self.topics
-                    .insert(topic.clone(), TopicState { again: false, place: Place::Ready(precedence) });
+                    .insert(topic.clone(), PendingTopic { again: false, place: Place::Ready(precedence) });
                 self.ready.push(topic, precedence);
                 first
             }
             // A topic that a sweep has found has now changed in this origin, so it gets the precedence of known topics. A new topic
             // stays new until it has been announced.
-            Some(TopicState { place: Place::Ready(was @ Precedence::Left), .. })
+            Some(PendingTopic { place: Place::Ready(was @ Precedence::Left), .. })
                 if precedence == Precedence::Known =>
             {
                 *was = precedence;
                 self.ready.moves(topic, Precedence::Left, precedence);
                 false
             }
-            Some(TopicState { place: Place::Ready(_), .. }) => false,
+            Some(PendingTopic { place: Place::Ready(_), .. }) => false,
             Some(known) => {
                 known.again = true;
                 false
@@ -129,7 +129,7 @@ impl PendingTopics {
 
     /// Whether no topic has to be announced.
     pub(super) fn is_quiet(&self) -> bool {
-        let quiet = |state: &TopicState| state.place == Place::Resting && !state.again;
+        let quiet = |state: &PendingTopic| state.place == Place::Resting && !state.again;
         self.claimed.is_empty() && self.topics.values().all(quiet)
     }
 
@@ -137,7 +137,7 @@ impl PendingTopics {
         match self.topics.get_mut(&topic) {
             Some(state) if state.again => {
                 // A round has claimed the topic, so it is not new any more.
-                *state = TopicState { again: false, place: Place::Ready(Precedence::Known) };
+                *state = PendingTopic { again: false, place: Place::Ready(Precedence::Known) };
                 self.ready.push(topic, Precedence::Known);
             }
             _ => {

@@ -59,17 +59,17 @@ impl Serialize for Posted<'_> {
 }
 
 /// A publish request's body, filled until it is full.
-pub(super) struct Body {
+pub(super) struct PublishBody {
     bytes: Vec<u8>,
     items: usize,
 }
 
-impl Body {
+impl PublishBody {
     const HEAD: &[u8] = b"{\"items\":[";
     const TAIL: &[u8] = b"]}";
 
     pub(super) fn new() -> Self {
-        Body { bytes: Self::HEAD.to_vec(), items: 0 }
+        PublishBody { bytes: Self::HEAD.to_vec(), items: 0 }
     }
 
     /// Adds the item, unless the body would then have more than `max_bytes`. The first always fits: an item that is too
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn a_batch_is_these_bytes() {
         let (first, second) = (item("1", None, "data: \"1\"\n\n"), item("2", Some("1"), "é"));
-        let mut body = Body::new();
+        let mut body = PublishBody::new();
         assert!(body.push(posted(&first), 1000) && body.push(posted(&second), 1000));
         let expected = concat!(
             r#"{"items":[{"channel":"counter-2","id":"1","formats":{"http-stream":{"content":"data: \"1\"\n\n"}}},"#,
@@ -124,14 +124,14 @@ mod tests {
     #[test]
     fn a_full_body_takes_no_more_but_always_one() {
         let large = item("1", None, &"x".repeat(500));
-        let mut body = Body::new();
+        let mut body = PublishBody::new();
         assert!(body.push(posted(&large), 100));
         assert!(!body.push(posted(&large), 100));
         let bytes = body.finish();
         let parsed: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
         assert_eq!(parsed["items"].as_array().map(Vec::len), Some(1));
 
-        let mut exact = Body::new();
+        let mut exact = PublishBody::new();
         assert!(exact.push(posted(&large), 0) && exact.push(posted(&large), 2 * bytes.len() - 11));
         assert_eq!(exact.finish().len(), 2 * bytes.len() - 11);
     }

@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_secs(10);
 
 /// The requests so far, and how the next one is answered.
 #[derive(Default)]
-struct State {
+struct ApiState {
     /// How often each key was purged.
     purged: HashMap<String, usize>,
     /// Requests that Fastly would not take, with what is wrong.
@@ -34,7 +34,7 @@ struct State {
 /// A stand-in for api.fastly.com.
 struct Api {
     addr: SocketAddr,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<ApiState>>,
     serving: JoinHandle<()>,
 }
 
@@ -42,7 +42,7 @@ impl Api {
     async fn start() -> Api {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let addr = listener.local_addr().expect("its address");
-        let state = Arc::new(Mutex::new(State::default()));
+        let state = Arc::new(Mutex::new(ApiState::default()));
         let shared = Arc::clone(&state);
         let serving = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -52,12 +52,12 @@ impl Api {
         Api { addr, state, serving }
     }
 
-    fn look<T>(&self, at: impl Fn(&mut State) -> T) -> T {
+    fn look<T>(&self, at: impl Fn(&mut ApiState) -> T) -> T {
         at(&mut self.state.lock().expect("no panic"))
     }
 
     /// Waits until the requests so far satisfy a condition.
-    async fn until(&self, reached: impl Fn(&State) -> bool) {
+    async fn until(&self, reached: impl Fn(&ApiState) -> bool) {
         let mut poll = tokio::time::interval(Duration::from_millis(20));
         let wait = async {
             while !self.look(|state| reached(state)) {
@@ -88,14 +88,14 @@ impl Drop for Api {
 }
 
 /// Answers the requests of one connection.
-async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
+async fn serve(mut stream: TcpStream, state: Arc<Mutex<ApiState>>) {
     while let Some((head, body)) = read_request(&mut stream).await {
         let answer = answer(&head, &body, &mut state.lock().expect("no panic"));
         let _ = stream.write_all(answer.as_bytes()).await;
     }
 }
 
-fn answer(head: &str, body: &[u8], state: &mut State) -> String {
+fn answer(head: &str, body: &[u8], state: &mut ApiState) -> String {
     state.arrivals.push(Instant::now());
     let (status, more, text) = if let Some(more) = state.refuse.take() {
         ("429 Too Many Requests", more, r#"{"msg":"You have exceeded your hourly rate limit"}"#.to_owned())

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::gate::Record;
+use crate::fault_proxy::Record;
 use crate::listeners::SetBack;
 use crate::world::Lost;
 use crate::writers::Told;
@@ -65,7 +65,7 @@ pub(crate) fn set_back(
 }
 
 /// An item as it was sent to a control port.
-struct Item {
+struct PublishedItem {
     at: Instant,
     channel: String,
     id: String,
@@ -93,7 +93,7 @@ pub(crate) fn published(records: &[Record], pace: &Pace) -> Vec<String> {
     let mut wrongs = Vec::new();
     let mut contents: HashMap<(String, String), String> = HashMap::new();
     let mut firsts: HashMap<String, Vec<Instant>> = HashMap::new();
-    for Item { at, channel, id, content } in records.iter().flat_map(items) {
+    for PublishedItem { at, channel, id, content } in records.iter().flat_map(items) {
         match contents.get(&(channel.clone(), id.clone())) {
             Some(known) if *known != content => {
                 wrongs.push(format!("{channel} {id} was published with {known:?} and with {content:?}"));
@@ -130,11 +130,11 @@ pub(crate) fn published(records: &[Record], pace: &Pace) -> Vec<String> {
     wrongs
 }
 
-fn items(record: &Record) -> Vec<Item> {
+fn items(record: &Record) -> Vec<PublishedItem> {
     let body: serde_json::Value = serde_json::from_slice(&record.body).expect("a publish is JSON");
     let text = |value: &serde_json::Value| value.as_str().expect("a string").to_owned();
     let items = body["items"].as_array().expect("items").iter();
-    let item = |item: &serde_json::Value| Item {
+    let item = |item: &serde_json::Value| PublishedItem {
         at: record.at,
         channel: text(&item["channel"]),
         id: text(&item["id"]),

@@ -11,7 +11,7 @@ mod support;
 
 mod checker;
 mod engine;
-mod gate;
+mod fault_proxy;
 mod listeners;
 mod load;
 mod network;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 
 use crate::engine::{Engine, OneRedis};
-use crate::gate::Gate;
+use crate::fault_proxy::FaultProxy;
 use crate::listeners::Listeners;
 use crate::origin::Origin;
 use crate::support::http::client;
@@ -54,9 +54,9 @@ impl<E: Engine> World<E> {
     pub(crate) async fn start_on(redis: E, shape: Shape) -> World<E> {
         let began = Instant::now();
         // The origins start first, so that the cache's health checks never fail.
-        let (purges, mut controls, mut grip) = (Gate::start().await, Vec::new(), Vec::new());
+        let (purges, mut controls, mut grip) = (FaultProxy::start().await, Vec::new(), Vec::new());
         for _ in 0..shape.pushpins {
-            let control = Gate::start().await;
+            let control = FaultProxy::start().await;
             grip.push(format!("http://{}/?iss=test&key={}", control.addr(), Options::default().sig_key));
             controls.push(control);
         }
@@ -75,12 +75,12 @@ impl<E: Engine> World<E> {
             let redis = [("REDIS_URL".to_owned(), redis.url_of_origin(number))];
             let mut origin = Origin::new(Port::reserve(), [&environment[..], &redis].concat());
             origin.run().await;
-            let fetch = Gate::start().await;
+            let fetch = FaultProxy::start().await;
             fetch.lead_to(origin.addr());
             origins.push(origin);
             fetches.push(fetch);
         }
-        let cache = Varnish::start(&fetches.iter().map(Gate::addr).collect::<Vec<_>>()).await;
+        let cache = Varnish::start(&fetches.iter().map(FaultProxy::addr).collect::<Vec<_>>()).await;
         purges.lead_to(address(&cache.api_url()));
         let pushpins = join_all(controls.iter().map(async |control| {
             let pushpin = Pushpin::with(cache.addr(), Options::default()).await;

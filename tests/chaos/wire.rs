@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::gate::bind;
+use crate::fault_proxy::bind;
 use crate::support::port::Port;
 
 /// What the wire does with bytes.

@@ -9,7 +9,7 @@ use reqwest::Client;
 
 use crate::checker::{self, Pace};
 use crate::engine::{Engine, OneRedis};
-use crate::gate::Gate;
+use crate::fault_proxy::FaultProxy;
 use crate::listeners::Listeners;
 use crate::origin::Origin;
 use crate::support::pushpin::Pushpin;
@@ -67,11 +67,11 @@ pub(crate) struct World<E = OneRedis> {
     pub(crate) origins: Vec<Origin>,
     pub(crate) pushpins: Vec<Pushpin>,
     /// The fault proxies between the origins and each Pushpin's control port.
-    pub(crate) controls: Vec<Gate>,
+    pub(crate) controls: Vec<FaultProxy>,
     /// The fault proxy between the origins and the purge API.
-    pub(crate) purges: Gate,
+    pub(crate) purges: FaultProxy,
     /// The fault proxies between the cache and each origin.
-    pub(crate) fetches: Vec<Gate>,
+    pub(crate) fetches: Vec<FaultProxy>,
     pub(crate) redis: E,
     pub(crate) cache: Varnish,
     pub(crate) counters: Vec<String>,

@@ -138,16 +138,16 @@ impl Writers {
 
 impl WriterRecords {
     /// Returns whether the writer is done with this POST.
-    fn note(&self, counter: &str, answer: Answer, keyed: bool) -> bool {
+    fn note(&self, counter: &str, answer: PostOutcome, keyed: bool) -> bool {
         let mut told = lock(&self.told);
         let told = told.entry(counter.to_owned()).or_default();
         match answer {
-            Answer::Value(value) => told.answered(value),
-            Answer::Unknown(reason) if !keyed => {
+            PostOutcome::Value(value) => told.answered(value),
+            PostOutcome::Unknown(reason) if !keyed => {
                 told.ambiguous += 1;
                 told.reasons.push(reason);
             }
-            Answer::Unsent if !keyed => {}
+            PostOutcome::Unsent if !keyed => {}
             _ => return false,
         }
         true
@@ -165,7 +165,7 @@ struct Writer {
     records: Arc<WriterRecords>,
 }
 
-enum Answer {
+enum PostOutcome {
     Value(i64),
     /// The POST may or may not have been counted.
     Unknown(String),
@@ -190,7 +190,7 @@ impl Writer {
         }
     }
 
-    async fn post(&mut self, counter: &str, key: Option<&str>) -> Answer {
+    async fn post(&mut self, counter: &str, key: Option<&str>) -> PostOutcome {
         let base = &self.bases[self.random.below(self.bases.len())];
         let mut request = self.client.post(format!("{base}/counters/{counter}/"));
         if let Some(key) = key {
@@ -198,20 +198,21 @@ impl Writer {
         }
         match request.send().await {
             Ok(answer) if answer.status() == 200 => match answer.text().await {
-                Ok(text) => {
-                    text.trim().parse().map_or_else(|_| Answer::Unknown(format!("{text:?}")), Answer::Value)
-                }
-                Err(error) => Answer::Unknown(format!("{error:?}")),
+                Ok(text) => text
+                    .trim()
+                    .parse()
+                    .map_or_else(|_| PostOutcome::Unknown(format!("{text:?}")), PostOutcome::Value),
+                Err(error) => PostOutcome::Unknown(format!("{error:?}")),
             },
             Ok(answer) => {
                 let status = answer.status().as_u16();
                 if !matches!(status, 502..=504) {
                     lock(&self.records.wrongs).push(format!("a POST was answered {status}"));
                 }
-                Answer::Unknown(answer.text().await.unwrap_or_default())
+                PostOutcome::Unknown(answer.text().await.unwrap_or_default())
             }
-            Err(error) if error.is_connect() => Answer::Unsent,
-            Err(error) => Answer::Unknown(format!("{error:?}")),
+            Err(error) if error.is_connect() => PostOutcome::Unsent,
+            Err(error) => PostOutcome::Unknown(format!("{error:?}")),
         }
     }
 }

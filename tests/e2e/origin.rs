@@ -32,7 +32,7 @@ impl Request {
 
 /// The origin's answers, and the requests that it has received.
 #[derive(Debug)]
-struct State {
+struct OriginState {
     value: i64,
     surrogate_control: String,
     failing: bool,
@@ -42,7 +42,7 @@ struct State {
 /// A running origin, ended when dropped. Every answer closes its connection.
 pub(crate) struct Origin {
     addr: SocketAddr,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<OriginState>>,
     serving: JoinHandle<()>,
 }
 
@@ -56,7 +56,7 @@ impl Origin {
         let listener = TcpListener::bind(addr).await.expect("a free port");
         let addr = listener.local_addr().expect("its address");
         let surrogate_control = "max-age=600, stale-if-error=86400".to_owned();
-        let state = State { value: 26, surrogate_control, failing: false, requests: Vec::new() };
+        let state = OriginState { value: 26, surrogate_control, failing: false, requests: Vec::new() };
         let state = Arc::new(Mutex::new(state));
         let shared = state.clone();
         let serving = tokio::spawn(async move {
@@ -99,7 +99,7 @@ impl Origin {
         self.lock().requests.iter().filter(|request| request.method == method).count()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, OriginState> {
         self.state.lock().expect("no test thread has panicked with it")
     }
 }
@@ -110,7 +110,7 @@ impl Drop for Origin {
     }
 }
 
-async fn serve(mut stream: TcpStream, peer: SocketAddr, state: Arc<Mutex<State>>) {
+async fn serve(mut stream: TcpStream, peer: SocketAddr, state: Arc<Mutex<OriginState>>) {
     let Some(request) = read(&mut stream, peer).await else { return };
     let answer = answer(&request, &state);
     let _ = stream.write_all(answer.as_bytes()).await;
@@ -124,7 +124,7 @@ async fn read(stream: &mut TcpStream, peer: SocketAddr) -> Option<Request> {
     Some(Request { method, path, head, peer })
 }
 
-fn answer(request: &Request, state: &Mutex<State>) -> String {
+fn answer(request: &Request, state: &Mutex<OriginState>) -> String {
     if request.path == "/healthz" {
         return response("200 OK", "", "ok");
     }

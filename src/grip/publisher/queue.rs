@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::queued_item::QueuedItem;
-use crate::grip::item::Body;
+use crate::grip::item::PublishBody;
 
 /// A request's worth of entries, each with its place in the queue.
 pub(super) struct Batch {
@@ -64,7 +64,7 @@ impl ItemQueue {
 
     /// Takes the next entries out, at most so many and so much; `None` if there are none.
     pub(super) fn take(&mut self, max_items: usize, max_bytes: usize) -> Option<Batch> {
-        let (mut entries, mut body) = (Vec::new(), Body::new());
+        let (mut entries, mut body) = (Vec::new(), PublishBody::new());
         let kept = if self.entries.range(FIRST..).next().is_some() { max_items / SHARE_OF_FIRST } else { 0 };
         // What the first items do not need of their share, the others get.
         for (from, most) in [(0, max_items - kept), (FIRST, max_items), (0, max_items)] {

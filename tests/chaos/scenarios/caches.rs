@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::gate::Fault;
+use crate::fault_proxy::Fault;
 use crate::request::Request;
 use crate::start::Shape;
 use crate::support::http::{Ask, client};

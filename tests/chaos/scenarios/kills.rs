@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::gate::Fault;
+use crate::fault_proxy::Fault;
 use crate::start::Shape;
 use crate::world::{End, World, until};
 

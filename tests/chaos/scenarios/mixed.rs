@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::number;
-use crate::gate::Fault;
+use crate::fault_proxy::Fault;
 use crate::random::Random;
 use crate::start::Shape;
 use crate::wire::Mode;

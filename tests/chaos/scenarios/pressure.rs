@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::number;
-use crate::gate::{Fault, Gate};
+use crate::fault_proxy::{Fault, FaultProxy};
 use crate::load::Load;
 use crate::start::Shape;
 use crate::world::{End, World, until};
@@ -41,18 +41,18 @@ enum Trouble {
 }
 
 impl Trouble {
-    async fn begin(self, gate: &mut Gate) {
+    async fn begin(self, proxy: &mut FaultProxy) {
         match self {
-            Trouble::Away => gate.go_away(),
-            Trouble::Hanging => gate.all(Fault::Hold),
-            Trouble::Slow => gate.all(Fault::Delay(LATE)),
+            Trouble::Away => proxy.go_away(),
+            Trouble::Hanging => proxy.all(Fault::Hold),
+            Trouble::Slow => proxy.all(Fault::Delay(LATE)),
         }
     }
 
-    async fn end(self, gate: &mut Gate) {
-        gate.all(Fault::None);
-        gate.discard();
-        gate.come_back().await;
+    async fn end(self, proxy: &mut FaultProxy) {
+        proxy.all(Fault::None);
+        proxy.discard();
+        proxy.come_back().await;
     }
 
     fn fails(self) -> bool {
@@ -66,7 +66,7 @@ impl Trouble {
     }
 }
 
-fn gate(world: &mut World, outlet: Outlet) -> &mut Gate {
+fn fault_proxy(world: &mut World, outlet: Outlet) -> &mut FaultProxy {
     match outlet {
         Outlet::Pushpin => &mut world.controls[0],
         Outlet::PurgeApi => &mut world.purges,
@@ -104,7 +104,7 @@ async fn withstands(troubles: [(Outlet, Trouble); 2]) {
     let mut lasted = Duration::ZERO;
     for (outlet, trouble) in troubles {
         let began = Instant::now();
-        trouble.begin(gate(&mut world, outlet)).await;
+        trouble.begin(fault_proxy(&mut world, outlet)).await;
         let took = load.run(trouble.seconds()).await;
         let p99 = median(&took);
         eprintln!(
@@ -118,7 +118,7 @@ async fn withstands(troubles: [(Outlet, Trouble); 2]) {
             streams_go_on(&world).await;
         }
         assert_bounded_memory(&world, &usual);
-        trouble.end(gate(&mut world, outlet)).await;
+        trouble.end(fault_proxy(&mut world, outlet)).await;
         lasted = lasted.max(began.elapsed());
         let healed = Instant::now();
         drained(&world).await;

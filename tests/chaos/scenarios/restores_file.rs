@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::gate::Gate;
+use crate::fault_proxy::FaultProxy;
 use crate::listeners::Listeners;
 use crate::origin::Origin;
 use crate::support::http::{Ask, client};
@@ -24,7 +24,7 @@ const WRITERS: i64 = 6;
 struct Chain {
     origin: Origin,
     pushpin: Pushpin,
-    control: Gate,
+    control: FaultProxy,
     listeners: Listeners,
     directory: tempfile::TempDir,
 }
@@ -32,7 +32,7 @@ struct Chain {
 impl Chain {
     async fn start() -> Chain {
         process::require("sqlite3", "sqlite3");
-        let (control, directory) = (Gate::start().await, tempfile::tempdir().expect("a directory"));
+        let (control, directory) = (FaultProxy::start().await, tempfile::tempdir().expect("a directory"));
         let grip = format!("http://{}/?iss=test&key={}", control.addr(), Options::default().sig_key);
         let file = directory.path().join("livecounter.db").display().to_string();
         let environment = [("GRIP_URL", grip), ("LIVECOUNTER__SQLITE__PATH", file)];

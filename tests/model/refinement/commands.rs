@@ -9,7 +9,7 @@ use crate::spec::Change;
 
 #[derive(Clone, Debug)]
 pub(super) enum Command {
-    Write(Vec<Item>),
+    Write(Vec<TopicWrite>),
     /// The topics, whether the claim shuts the gate, whether its lease lasts.
     Claim(Vec<usize>, bool, bool),
     /// One of the claims so far, counted from the last.
@@ -34,7 +34,7 @@ pub(super) fn commands() -> impl Strategy<Value = Vec<Command>> {
     let item = item.prop_map(|(topic, change, (claim, may_create), key)| {
         // The contract allows no idempotency key for a combined addition.
         let key = key.filter(|_| !matches!(&change, Change::Add(amounts) if amounts.len() > 1));
-        Item { topic, change, claim, may_create, key }
+        TopicWrite { topic, change, claim, may_create, key }
     });
     let command = prop_oneof![
         8 => prop::collection::vec(item, 1..5).prop_map(Command::Write),
@@ -49,7 +49,7 @@ pub(super) fn commands() -> impl Strategy<Value = Vec<Command>> {
 
 /// An item of a batch of changes.
 #[derive(Clone, Debug)]
-pub(super) struct Item {
+pub(super) struct TopicWrite {
     pub(super) topic: usize,
     pub(super) change: Change,
     pub(super) claim: bool,
@@ -57,7 +57,7 @@ pub(super) struct Item {
     pub(super) key: Option<usize>,
 }
 
-impl Item {
+impl TopicWrite {
     /// The change as the store's type.
     pub(super) fn write(&self, topic: Topic) -> Write {
         Write {

@@ -18,7 +18,7 @@ use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use crate::spec::{Change, Now, Outcome, Time, Topic, millis};
 use crate::support::redis::RedisServer;
-use commands::{Command, Item, commands};
+use commands::{Command, TopicWrite, commands};
 use subjects::{OnRedis, OnSqlite, Subject};
 
 const TOPICS: usize = 3;
@@ -68,7 +68,7 @@ impl<S: Subject> Pair<S> {
         self.compare().await
     }
 
-    async fn write(&mut self, items: &[Item]) -> Result<(), TestCaseError> {
+    async fn write(&mut self, items: &[TopicWrite]) -> Result<(), TestCaseError> {
         let writes = items.iter().map(|item| item.write(name(item.topic))).collect();
         let answers = self.subject.store().write(writes).await;
         for (item, answer) in items.iter().zip(answers) {
@@ -80,9 +80,13 @@ impl<S: Subject> Pair<S> {
         Ok(())
     }
 
-    fn written(&mut self, item: &Item, answer: Result<Written, WriteError>) -> Result<(), TestCaseError> {
+    fn written(
+        &mut self,
+        item: &TopicWrite,
+        answer: Result<Written, WriteError>,
+    ) -> Result<(), TestCaseError> {
         let now = self.now();
-        let Item { topic, change, claim, may_create, key } = item;
+        let TopicWrite { topic, change, claim, may_create, key } = item;
         let before = self.topics[*topic].clone();
         let (exists, is_deletion) = (before.exists(), *change == Change::Delete);
         let expected = self.topics[*topic].change(change, claim.then_some(LONG), now);
@@ -219,7 +223,7 @@ impl<S: Subject> Pair<S> {
 
 /// The answer to a key that was used before.
 fn replayed(
-    item: &Item,
+    item: &TopicWrite,
     (first, value, gone): &(Change, i64, bool),
     answer: Result<Written, WriteError>,
 ) -> Result<(), TestCaseError> {

@@ -47,7 +47,7 @@ pub(crate) struct Record {
 }
 
 /// The proxy. Ended when dropped.
-pub(crate) struct Gate {
+pub(crate) struct FaultProxy {
     port: Port,
     inner: Arc<Inner>,
     accepting: Option<JoinHandle<()>>,
@@ -61,9 +61,9 @@ struct Inner {
     arrived: Notify,
 }
 
-impl Gate {
+impl FaultProxy {
     /// A proxy that passes everything on, to a server that is named later.
-    pub(crate) async fn start() -> Gate {
+    pub(crate) async fn start() -> FaultProxy {
         let inner = Inner {
             to: Mutex::new(SocketAddr::from(([127, 0, 0, 1], 0))),
             plan: Mutex::new(Box::new(|_| Fault::None)),
@@ -71,9 +71,9 @@ impl Gate {
             records: Mutex::default(),
             arrived: Notify::new(),
         };
-        let mut gate = Gate { port: Port::reserve(), inner: Arc::new(inner), accepting: None };
-        gate.come_back().await;
-        gate
+        let mut proxy = FaultProxy { port: Port::reserve(), inner: Arc::new(inner), accepting: None };
+        proxy.come_back().await;
+        proxy
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
@@ -162,7 +162,7 @@ impl Gate {
     }
 }
 
-impl Drop for Gate {
+impl Drop for FaultProxy {
     fn drop(&mut self) {
         self.go_away();
     }
