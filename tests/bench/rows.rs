@@ -58,34 +58,40 @@ impl Row {
         self
     }
 
-    /// What is worth reaching for, but no must.
+    /// A bound that should be reached, but need not be.
     const fn only_reach(mut self, at_least: bool, reach: f64) -> Self {
         self.goal = Some(Goal { at_least, must: None, reach: Some(reach) });
         self
     }
 
-    /// The measurements it needs.
+    /// The measurements that the row needs.
     pub(crate) fn cells(&self) -> impl Iterator<Item = &'static str> {
         [self.ours.cell].into_iter().chain(self.peer.map(|(_, figure)| figure.cell))
     }
 }
 
-/// What the storm's listeners have to get the last value: the interval and 200 ms.
+/// The time in which the storm's listeners must get the last value: the interval and 200 ms.
 const HELD_MS: f64 = INTERVAL.as_millis() as f64 + 200.0;
 
-/// What is published in a second at most: one value per interval, and the first and the last of ten seconds.
+/// The most publishes a second: one per interval, and in ten seconds one more.
 const PUBLISHES: f64 = 1_000.0 / INTERVAL.as_millis() as f64 + 0.1;
 
-/// In the order of the table.
+/// The rows in the order of the table.
 pub(crate) fn rows() -> Vec<Row> {
-    use Unit::{Kibibytes as Kib, Microseconds as Us, Milliseconds as Ms, PerChange as C, PerSecond as S};
-    let row = Row::new;
-    let (hot, spread) = ("post-hot/livecounter", "post-spread/livecounter");
-    let pages = "pages-1000/livecounter";
-    let (streams, many_streams) = ("streams-1000/livecounter", "streams-5000/livecounter");
-    let (pushpin, by_hand) = ("pushpin-1000/livecounter", "pushpin-1000/by-hand");
-    let (storm, great_storm, silent) =
-        ("storm-1000/publishing", "storm-5000/publishing", "storm-1000/silent");
+    [post_rows(), get_and_embedded_rows(), stream_rows(), storm_rows(), origin_rows()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// The measurements of POSTs to one counter and to many.
+const HOT: &str = "post-hot/livecounter";
+const SPREAD: &str = "post-spread/livecounter";
+
+/// POSTs to one counter and to many, beside peers.
+fn post_rows() -> Vec<Row> {
+    use Unit::{Microseconds as Us, Milliseconds as Ms, PerSecond as S};
+    let (row, hot, spread) = (Row::new, HOT, SPREAD);
     vec![
         row("post-hot-bare", S, hot, "per second")
             .against("bare actix-web", "post-hot/bare")
@@ -112,6 +118,14 @@ pub(crate) fn rows() -> Vec<Row> {
             .at_most(0.58, 0.50),
         row("post-spread-origin-cpu", Us, spread, "origin cpu us"),
         row("post-spread-redis-cpu", Us, spread, "redis cpu us"),
+    ]
+}
+
+/// Reads, and POSTs to the embedded store.
+fn get_and_embedded_rows() -> Vec<Row> {
+    use Unit::PerSecond as S;
+    let (row, hot, spread) = (Row::new, HOT, SPREAD);
+    vec![
         row("get-plain", S, "get-plain/livecounter", "per second")
             .against("bare actix-web", "get/bare")
             .at_least(0.60, 0.75),
@@ -125,6 +139,17 @@ pub(crate) fn rows() -> Vec<Row> {
         row("embedded-spread", S, "post-spread/embedded", "per second")
             .against("livecounter on Redis", spread)
             .at_least(0.5, 0.9),
+    ]
+}
+
+/// Events to many listeners, of the service itself and by way of Pushpin.
+fn stream_rows() -> Vec<Row> {
+    use Unit::{Kibibytes as Kib, Microseconds as Us, Milliseconds as Ms};
+    let row = Row::new;
+    let pages = "pages-1000/livecounter";
+    let (streams, many_streams) = ("streams-1000/livecounter", "streams-5000/livecounter");
+    let (pushpin, by_hand) = ("pushpin-1000/livecounter", "pushpin-1000/by-hand");
+    vec![
         row("streams-1000-p50", Ms, streams, "p50 ms").against("nchan", "streams-1000/nchan"),
         row("streams-1000-p99", Ms, streams, "p99 ms")
             .against("nchan", "streams-1000/nchan")
@@ -157,12 +182,30 @@ pub(crate) fn rows() -> Vec<Row> {
         row("pushpin-1000-p99", Ms, pushpin, "p99 ms").against("by hand", by_hand).at_most(1.15, 1.05),
         row("pushpin-1000-cpu", Us, pushpin, "cpu us").against("by hand", by_hand),
         row("pushpin-1000-memory", Kib, pushpin, "KiB").against("by hand", by_hand),
+    ]
+}
+
+/// Many POSTs to one counter that has listeners.
+fn storm_rows() -> Vec<Row> {
+    use Unit::{Milliseconds as Ms, PerSecond as S};
+    let row = Row::new;
+    let (storm, great_storm, silent) =
+        ("storm-1000/publishing", "storm-5000/publishing", "storm-1000/silent");
+    vec![
         row("storm-1000-held", Ms, storm, "held ms").at_most(HELD_MS, HELD_MS),
         row("storm-1000-rate", S, storm, "per second").against("publishing off", silent).at_least(0.9, 0.9),
         row("storm-5000-held", Ms, great_storm, "held ms").only_reach(false, HELD_MS),
         row("storm-5000-rate", S, great_storm, "per second")
             .against("publishing off", silent)
             .only_reach(true, 0.9),
+    ]
+}
+
+/// The memory of an origin, several origins together, and the start.
+fn origin_rows() -> Vec<Row> {
+    use Unit::{Kibibytes as Kib, Milliseconds as Ms, PerChange as C, PerSecond as S};
+    let row = Row::new;
+    vec![
         row("origin-memory", Kib, "origin-memory/livecounter", "KiB").at_most(0.5, 0.1),
         row("scale-1-publishes", S, "scale/1", "publishes").at_most(PUBLISHES, PUBLISHES),
         row("scale-2-publishes", S, "scale/2", "publishes").against("1 origin", "scale/1").at_most(1.1, 1.05),

@@ -60,26 +60,8 @@ impl<E: Engine> World<E> {
             grip.push(format!("http://{}/?iss=test&key={}", control.addr(), Options::default().sig_key));
             controls.push(control);
         }
-        let environment = [
-            ("GRIP_URL", grip.join(" ")),
-            ("FASTLY_SERVICE_ID", "local".to_owned()),
-            ("FASTLY_API_KEY", API_KEY.to_owned()),
-            ("LIVECOUNTER__FASTLY__API_URL", format!("http://{}", purges.addr())),
-            ("LIVECOUNTER__PUBLISH__INTERVAL", format!("{}ms", shape.interval.as_millis())),
-            ("LIVECOUNTER__WORKERS", "1".to_owned()),
-            ("LIVECOUNTER__REDIS__WAIT_REPLICAS", shape.wait_replicas.to_string()),
-        ];
-        let environment: Vec<_> = environment.map(|(name, value)| (name.to_owned(), value)).into();
-        let (mut origins, mut fetches) = (Vec::new(), Vec::new());
-        for number in 0..shape.origins {
-            let redis = [("REDIS_URL".to_owned(), redis.url_of_origin(number))];
-            let mut origin = Origin::new(Port::reserve(), [&environment[..], &redis].concat());
-            origin.run().await;
-            let fetch = FaultProxy::start().await;
-            fetch.lead_to(origin.addr());
-            origins.push(origin);
-            fetches.push(fetch);
-        }
+        let environment = environment(&shape, grip.join(" "), &purges);
+        let (origins, fetches) = start_origins(&redis, shape.origins, &environment).await;
         let cache = Varnish::start(&fetches.iter().map(FaultProxy::addr).collect::<Vec<_>>()).await;
         purges.lead_to(address(&cache.api_url()));
         let pushpins = join_all(controls.iter().map(async |control| {
@@ -116,6 +98,39 @@ impl<E: Engine> World<E> {
         world.write_anew(shape.writers, shape.seed);
         world
     }
+}
+
+/// The settings of all origins but the address of Redis.
+fn environment(shape: &Shape, grip: String, purges: &FaultProxy) -> Vec<(String, String)> {
+    let environment = [
+        ("GRIP_URL", grip),
+        ("FASTLY_SERVICE_ID", "local".to_owned()),
+        ("FASTLY_API_KEY", API_KEY.to_owned()),
+        ("LIVECOUNTER__FASTLY__API_URL", format!("http://{}", purges.addr())),
+        ("LIVECOUNTER__PUBLISH__INTERVAL", format!("{}ms", shape.interval.as_millis())),
+        ("LIVECOUNTER__WORKERS", "1".to_owned()),
+        ("LIVECOUNTER__REDIS__WAIT_REPLICAS", shape.wait_replicas.to_string()),
+    ];
+    environment.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+/// Starts the origins, and before each of them the fault proxy by which the cache asks it.
+async fn start_origins(
+    redis: &impl Engine,
+    count: usize,
+    environment: &[(String, String)],
+) -> (Vec<Origin>, Vec<FaultProxy>) {
+    let (mut origins, mut fetches) = (Vec::new(), Vec::new());
+    for number in 0..count {
+        let redis = [("REDIS_URL".to_owned(), redis.url_of_origin(number))];
+        let mut origin = Origin::new(Port::reserve(), [environment, &redis].concat());
+        origin.run().await;
+        let fetch = FaultProxy::start().await;
+        fetch.lead_to(origin.addr());
+        origins.push(origin);
+        fetches.push(fetch);
+    }
+    (origins, fetches)
 }
 
 fn address(url: &str) -> SocketAddr {

@@ -1,5 +1,6 @@
 //! `make up`: the whole chain without Docker, until Ctrl-C.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -64,31 +65,38 @@ fn make_up_installs_only_what_it_starts() {
     assert_eq!(packages(&["EDGE=1"]), needed);
 }
 
-async fn it_serves_streams_and_leaves_nothing_behind(environment: &[(&str, &str)]) {
-    let names = [
-        "PORT",
-        "REDIS_PORT",
-        "ORIGIN_PORT",
-        "ORIGIN_B_PORT",
-        "CACHE_PORT",
-        "PURGE_PORT",
-        "CONTROL_PORT",
-        "PUSHPIN_PORT",
-    ];
-    let ports = names.map(|_| Port::reserve());
-    let dir = directory();
-    let place = dir.path().join("tmp");
-    std::fs::create_dir(&place).expect("a directory");
+/// The settings of the ports; the first is that for browsers.
+const PORTS: [&str; 8] = [
+    "PORT",
+    "REDIS_PORT",
+    "ORIGIN_PORT",
+    "ORIGIN_B_PORT",
+    "CACHE_PORT",
+    "PURGE_PORT",
+    "CONTROL_PORT",
+    "PUSHPIN_PORT",
+];
+
+/// The script on these ports, with its files in `place`.
+fn command(ports: &[Port; 8], place: &Path, environment: &[(&str, &str)]) -> Command {
     // Tests that run in the background ignore SIGINT, and a shell that has ignored it from its start cannot trap it.
     let mut command = Command::new("env");
     command.arg("--default-signal=INT").arg(repository(".ci/up"));
-    command.envs(names.into_iter().zip(ports.iter().map(|port| port.number().to_string())));
-    command.env("LIVECOUNTER_BIN", env!("CARGO_BIN_EXE_livecounter")).env("TMPDIR", &place);
+    command.envs(PORTS.into_iter().zip(ports.iter().map(|port| port.number().to_string())));
+    command.env("LIVECOUNTER_BIN", env!("CARGO_BIN_EXE_livecounter")).env("TMPDIR", place);
     for name in ["FRONT", "EDGE", "CERTIFICATE"] {
         command.env_remove(name);
     }
     command.envs(environment.iter().copied());
-    let mut up = Process::start("make up", &mut command, dir);
+    command
+}
+
+async fn it_serves_streams_and_leaves_nothing_behind(environment: &[(&str, &str)]) {
+    let ports = PORTS.map(|_| Port::reserve());
+    let dir = directory();
+    let place = dir.path().join("tmp");
+    std::fs::create_dir(&place).expect("a directory");
+    let mut up = Process::start("make up", &mut command(&ports, &place, environment), dir);
     let public = ports[0].addr();
     let (log, serving) = (up.dir().join("log"), format!("livecounter is up: http://{public}/\n"));
     up.until(async || std::fs::read_to_string(&log).is_ok_and(|log| log.contains(&serving))).await;
@@ -115,7 +123,7 @@ async fn it_serves_streams_and_leaves_nothing_behind(environment: &[(&str, &str)
     for port in &ports {
         assert!(
             std::net::TcpStream::connect(port.addr()).is_err(),
-            "somebody still listens on {}",
+            "a program still listens on {}",
             port.number()
         );
     }
