@@ -2,27 +2,20 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use jsonwebtoken::{Header, TokenData, Validation};
+use jsonwebtoken::Header;
 use serde::{Deserialize, Serialize};
 
 use super::scope::Scope;
-use crate::jwt::{SigningKey, VerifyKey};
+use crate::jwt::{LEEWAY, OutOfTime, SigningKey, TokenTimes, TokenVerifier, VerifyKey};
 
 /// How long a ticket may be good. A browser keeps a secret no better than its pages do.
 pub const LONGEST_TICKET: Duration = Duration::from_secs(3600);
-/// How far the signer's clock and this one may be apart, in seconds.
-const LEEWAY: u64 = 5;
-/// The longest ticket, in bytes: room for some dozen scopes.
-const MAX_LEN: usize = 4096;
 /// The service that a ticket is for, if the ticket names one.
 const AUDIENCE: &str = "livecounter";
 
 /// Checks tickets. The algorithm belongs to the key and not to the ticket.
 #[derive(Clone, Debug)]
-pub struct TicketVerifier {
-    key: VerifyKey,
-    validation: Validation,
-}
+pub struct TicketVerifier(TokenVerifier);
 
 /// Why a ticket does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +42,6 @@ pub enum TicketError {
 
 #[derive(Deserialize)]
 struct TicketClaims {
-    /// RFC 7519 allows fractions.
     exp: f64,
     nbf: Option<f64>,
     iat: Option<f64>,
@@ -57,11 +49,21 @@ struct TicketClaims {
     scopes: Vec<String>,
 }
 
+/// The services that a ticket is for. Checked here: the library takes an audience that is no text for none.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Audience {
     One(String),
     Several(Vec<String>),
+}
+
+impl Audience {
+    fn is_ours(&self) -> bool {
+        match self {
+            Audience::One(name) => name == AUDIENCE,
+            Audience::Several(names) => names.iter().any(|name| name == AUDIENCE),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -75,12 +77,7 @@ struct NewTicket<'a> {
 impl TicketVerifier {
     /// Checks tickets with this key.
     pub fn new(key: VerifyKey) -> Self {
-        let mut validation = Validation::new(key.algorithm());
-        // Times and the audience are checked here: the library lets a ticket without them pass.
-        validation.validate_exp = false;
-        validation.validate_aud = false;
-        validation.required_spec_claims.clear();
-        TicketVerifier { key, validation }
+        TicketVerifier(TokenVerifier::new(key).for_any_audience())
     }
 
     /// What the ticket allows, now.
@@ -89,17 +86,9 @@ impl TicketVerifier {
     }
 
     fn verify_at(&self, ticket: &str, now: u64) -> Result<Vec<Scope>, TicketError> {
-        if ticket.len() > MAX_LEN {
-            return Err(TicketError::Invalid);
-        }
-        let decoded = jsonwebtoken::decode::<TicketClaims>(ticket, self.key.decoding(), &self.validation);
-        let TokenData { header, claims } = decoded.map_err(|_| TicketError::Invalid)?;
-        // RFC 7515, section 4.1.11: a verifier must know the extensions that `crit` lists. This one knows none.
-        if header.crit.is_some() {
-            return Err(TicketError::Invalid);
-        }
+        let claims: TicketClaims = self.0.claims(ticket).map_err(|_| TicketError::Invalid)?;
         claims.check_times(now)?;
-        if !claims.aud.is_none_or(|audience| audience.is_ours()) {
+        if claims.aud.as_ref().is_some_and(|audience| !audience.is_ours()) {
             return Err(TicketError::Audience);
         }
         claims.scopes.iter().map(|scope| scope.parse().map_err(|_| TicketError::Scope)).collect()
@@ -108,32 +97,27 @@ impl TicketVerifier {
 
 impl TicketClaims {
     fn check_times(&self, now: u64) -> Result<(), TicketError> {
-        // The conversions saturate: a negative time is 1970, an absurd one the end of time.
-        let (end, begin) = (self.exp as u64, self.nbf.unwrap_or_default().ceil() as u64);
-        let issued = self.iat.map(|iat| iat.ceil() as u64);
-        let latest = now.saturating_add(LEEWAY);
-        if begin > latest || issued.is_some_and(|issued| issued > latest) {
+        let times = TokenTimes::of(self.exp, self.nbf);
+        times.at(now)?;
+        let (most, latest) = (LONGEST_TICKET.as_secs(), now.saturating_add(LEEWAY));
+        // Without `iat` a ticket may have been made now.
+        let issued = self.iat.map_or(now, |iat| iat.ceil() as u64);
+        if issued > latest {
             return Err(TicketError::Early);
         }
-        if end.saturating_add(LEEWAY) < now {
-            return Err(TicketError::Expired);
-        }
-        let most = LONGEST_TICKET.as_secs();
         // A ticket for a day is not good in its last hour either.
-        if end > latest.saturating_add(most)
-            || issued.is_some_and(|issued| end.saturating_sub(issued) > most + LEEWAY)
-        {
+        if times.end > latest.saturating_add(most) || times.end.saturating_sub(issued) > most + LEEWAY {
             return Err(TicketError::Long);
         }
         Ok(())
     }
 }
 
-impl Audience {
-    fn is_ours(&self) -> bool {
-        match self {
-            Audience::One(name) => name == AUDIENCE,
-            Audience::Several(names) => names.iter().any(|name| name == AUDIENCE),
+impl From<OutOfTime> for TicketError {
+    fn from(error: OutOfTime) -> Self {
+        match error {
+            OutOfTime::Early => TicketError::Early,
+            OutOfTime::Expired => TicketError::Expired,
         }
     }
 }
@@ -160,6 +144,7 @@ fn unix_time() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jwt::LONGEST_TOKEN;
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use jsonwebtoken::{Algorithm, EncodingKey};
@@ -323,7 +308,7 @@ mod tests {
             assert!(hs256().verify_at(&changed, NOW).is_err(), "byte {at}");
             assert!(hs256().verify_at(&good[..at], NOW).is_err(), "cut at {at}");
         }
-        let long = json!({"exp": NOW + 60, "scopes": ["read:"], "x": "x".repeat(MAX_LEN)});
+        let long = json!({"exp": NOW + 60, "scopes": ["read:"], "x": "x".repeat(LONGEST_TOKEN)});
         assert_eq!(ticket(long), Err(TicketError::Invalid));
     }
 

@@ -4,16 +4,11 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use jsonwebtoken::{Algorithm, TokenData, Validation};
 use serde::Deserialize;
 
 use super::{Endpoint, Refused, SignatureError};
-use crate::jwt::VerifyKey;
+use crate::jwt::{LONGEST_TOKEN, OutOfTime, TokenTimes, TokenVerifier};
 
-/// How far the proxy's clock and this one may be apart, in seconds; as much as the program at the edge allows.
-const LEEWAY: u64 = 5;
-/// A proxy's token has some hundred bytes; nothing longer is worth a look.
-const MAX_LEN: usize = 4096;
 /// How many verified tokens are remembered: proxies renew theirs every second, and there are a few proxies.
 const REMEMBERED: usize = 16;
 
@@ -34,14 +29,12 @@ pub struct Verifier {
 }
 
 struct SignatureCheck {
-    key: VerifyKey,
+    verifier: TokenVerifier,
     iss: Option<String>,
-    validation: Validation,
 }
 
 #[derive(Deserialize)]
 struct SignatureClaims {
-    /// RFC 7519 allows fractions.
     exp: f64,
     nbf: Option<f64>,
     iss: Option<String>,
@@ -52,7 +45,7 @@ impl Verifier {
     pub fn new(endpoints: &[Endpoint]) -> Self {
         let check = |endpoint: &Endpoint| {
             let (key, iss) = (endpoint.verify_key()?.clone(), endpoint.verify_iss().map(str::to_owned));
-            Some(SignatureCheck { validation: validation(key.algorithm()), key, iss })
+            Some(SignatureCheck { verifier: TokenVerifier::new(key), iss })
         };
         Verifier {
             checks: endpoints.iter().filter_map(check).collect(),
@@ -94,17 +87,17 @@ impl Verifier {
         if self.trusts_any {
             return Ok(());
         }
-        if grip_sig.len() > MAX_LEN {
+        if grip_sig.len() > LONGEST_TOKEN {
             return Err(SignatureError::Invalid);
         }
         let hash = self.hasher.hash_one(grip_sig);
         let known = self.recent.read().unwrap_or_else(PoisonError::into_inner).times(hash, grip_sig);
         if let Some(times) = known {
-            return times.at(now);
+            return Ok(times.at(now)?);
         }
         let mut reason = SignatureError::Invalid;
         for check in &self.checks {
-            match check.times(grip_sig).and_then(|times| times.at(now).map(|()| times)) {
+            match check.times(grip_sig).and_then(|times| Ok(times.at(now).map(|()| times)?)) {
                 Ok(times) => {
                     let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
                     recent.remember(hash, grip_sig, times);
@@ -120,47 +113,22 @@ impl Verifier {
 
 impl SignatureCheck {
     /// When the token is good, if it is signed by the right issuer with this key.
-    fn times(&self, token: &str) -> Result<Times, SignatureError> {
-        let decoded = jsonwebtoken::decode::<SignatureClaims>(token, self.key.decoding(), &self.validation);
-        let TokenData { header, claims } = decoded.map_err(|_| SignatureError::Invalid)?;
-        // Extensions that who verifies must know (RFC 7515, section 4.1.11): there are none here.
-        if header.crit.is_some() {
-            return Err(SignatureError::Invalid);
-        }
+    fn times(&self, token: &str) -> Result<TokenTimes, SignatureError> {
+        let claims: SignatureClaims = self.verifier.claims(token).map_err(|_| SignatureError::Invalid)?;
         match &self.iss {
             Some(iss) if claims.iss.as_ref() != Some(iss) => Err(SignatureError::Issuer),
-            // The conversions saturate: a negative time is 1970, an absurd one the end of time.
-            _ => Ok(Times { begin: claims.nbf.unwrap_or_default().ceil() as u64, end: claims.exp as u64 }),
+            _ => Ok(TokenTimes::of(claims.exp, claims.nbf)),
         }
     }
 }
 
-/// When a token is good, in seconds of Unix time.
-#[derive(Clone, Copy)]
-struct Times {
-    begin: u64,
-    end: u64,
-}
-
-impl Times {
-    fn at(self, now: u64) -> Result<(), SignatureError> {
-        if now.saturating_add(LEEWAY) < self.begin {
-            return Err(SignatureError::Early);
+impl From<OutOfTime> for SignatureError {
+    fn from(error: OutOfTime) -> Self {
+        match error {
+            OutOfTime::Early => SignatureError::Early,
+            OutOfTime::Expired => SignatureError::Expired,
         }
-        if self.end.saturating_add(LEEWAY) < now {
-            return Err(SignatureError::Expired);
-        }
-        Ok(())
     }
-}
-
-/// The library checks algorithm and signature. Time and issuer are checked here: it would let a token without `iss`
-/// pass, and a remembered token needs its `exp`.
-fn validation(algorithm: Algorithm) -> Validation {
-    let mut validation = Validation::new(algorithm);
-    validation.validate_exp = false;
-    validation.required_spec_claims.clear();
-    validation
 }
 
 /// A ring of tokens that were found good.
@@ -174,16 +142,16 @@ struct Remembered {
     /// Compared before the text: with a random key in it, time taken tells nobody how far a guess was right.
     hash: u64,
     token: Box<str>,
-    times: Times,
+    times: TokenTimes,
 }
 
 impl Recent {
-    fn times(&self, hash: u64, token: &str) -> Option<Times> {
+    fn times(&self, hash: u64, token: &str) -> Option<TokenTimes> {
         let found = self.tokens.iter().find(|known| known.hash == hash && *known.token == *token)?;
         Some(found.times)
     }
 
-    fn remember(&mut self, hash: u64, token: &str, times: Times) {
+    fn remember(&mut self, hash: u64, token: &str, times: TokenTimes) {
         if self.times(hash, token).is_some() {
             return;
         }
@@ -200,9 +168,10 @@ impl Recent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jwt::{LEEWAY, VerifyKey};
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use jsonwebtoken::{EncodingKey, Header};
+    use jsonwebtoken::{Algorithm, EncodingKey, Header};
     use proptest::prelude::*;
     use serde_json::{Value, json};
 

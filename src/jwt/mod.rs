@@ -3,6 +3,8 @@
 
 mod crypto;
 mod key;
+mod token;
 
 pub use crypto::install;
 pub use key::{ParseKeyError, SigningKey, VerifyKey, bearer_bytes};
+pub use token::{InvalidToken, LEEWAY, LONGEST_TOKEN, OutOfTime, TokenTimes, TokenVerifier};
