@@ -34,7 +34,7 @@ pub struct EventId {
 }
 
 impl EventId {
-    /// Whether a listener who has seen `self` must be shown `other`: a newer revision, or another epoch.
+    /// Whether a listener that has seen `self` must be shown `other`: a newer revision, or another epoch.
     pub fn is_older_than(self, other: EventId) -> bool {
         self.epoch != other.epoch || self.revision < other.revision
     }

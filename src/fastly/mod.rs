@@ -1,6 +1,6 @@
 //! Fastly's purge API: takes what bears a surrogate key out of the cache, everywhere, within about 150 ms.
 //!
-//! A leaf: knows HTTP and Fastly, and nothing of what the keys stand for.
+//! This module knows HTTP and Fastly, and does not know the meaning of the keys.
 
 mod batches;
 mod error;

@@ -119,7 +119,7 @@ impl fmt::Debug for Purger {
 }
 
 fn client(scheme: &str) -> Result<Client, reqwest::Error> {
-    // The provider is the process's; somebody else may have installed it before, which is as good.
+    // The provider belongs to the process. If another part has installed one before, that one is used.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = Client::builder()
         .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))

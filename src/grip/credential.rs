@@ -1,4 +1,4 @@
-//! What a publish request shows to be let in, renewed before it expires.
+//! The credential of publish requests, which is renewed before it expires.
 
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -11,19 +11,19 @@ use serde::Serialize;
 
 use crate::jwt::SigningKey;
 
-/// How long a token of ours is good for: the ten minutes every GRIP library uses.
+/// How long a token of this program is valid: ten minutes, as in every GRIP library.
 const TOKEN_LIFE: Duration = Duration::from_secs(600);
-/// A token older than this is replaced: what is left covers retries and clocks that differ.
+/// The age at which a token is replaced. The rest of its time is for retries and for clocks that differ.
 const TOKEN_RENEWAL: Duration = Duration::from_secs(300);
 
-/// How an endpoint wants to be asked.
+/// How an endpoint authorizes requests.
 #[derive(Clone)]
 pub(super) enum Credential {
-    /// Nothing: a control port that only trusted programs reach.
+    /// Not at all: only trusted programs reach the control port.
     Open,
     /// A complete `Authorization` value: Basic, or a bearer that is the key itself.
     Fixed(HeaderValue),
-    /// A bearer that is a JWT of our making.
+    /// A bearer that is a JWT made by this program.
     Signed { iss: String, key: SigningKey },
 }
 
@@ -67,7 +67,7 @@ impl Authorizer {
         Authorizer { credential, token: None }
     }
 
-    /// The value to send now; `None` when the endpoint asks for nothing.
+    /// The value to send now; `None` if the endpoint needs none.
     pub(super) fn authorization(&mut self) -> Option<HeaderValue> {
         match &self.credential {
             Credential::Open => None,
@@ -82,7 +82,7 @@ impl Authorizer {
         }
     }
 
-    /// Makes the next value from scratch: the endpoint did not like the last, perhaps because a clock was set.
+    /// Makes a new value next time, as the endpoint has refused the last one, perhaps because a clock was set.
     pub(super) fn renew(&mut self) {
         self.token = None;
     }

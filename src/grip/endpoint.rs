@@ -9,7 +9,7 @@ use url::Url;
 use super::credential::Credential;
 use crate::jwt::{ParseKeyError, SigningKey, VerifyKey, bearer_bytes};
 
-/// Where to publish and whom to trust: `http://localhost:5561/?iss=realm&key=a-secret-of-18-byt`.
+/// A proxy's control address, and the keys for both directions: `http://localhost:5561/?iss=realm&key=a-secret-of-18-byt`.
 ///
 /// The query parameters `iss`, `key`, `verify-iss` and `verify-key` are taken out; others stay part of the control URI.
 /// In all of them `+` is a plus. `iss` and `key` sign a JWT for each publish request; `key` alone is the bearer itself;
@@ -33,7 +33,7 @@ pub enum ParseEndpointError {
     /// Not a URL.
     #[error("is not a URL: {0}")]
     Url(#[from] url::ParseError),
-    /// Something else than HTTP.
+    /// The scheme is neither http nor https.
     #[error("is not a URL of http or https")]
     Scheme,
     /// A fragment: almost certainly a `#` in a key, which would be cut short.
@@ -96,7 +96,7 @@ impl Endpoint {
         self.verify_key.as_ref().or(self.shared_key.as_ref())
     }
 
-    /// Who must have issued this proxy's signatures, if it matters.
+    /// The issuer that this proxy's signatures must name; `None` accepts any.
     pub fn verify_iss(&self) -> Option<&str> {
         self.verify_iss.as_deref()
     }
@@ -156,16 +156,16 @@ impl FromStr for Endpoint {
     }
 }
 
-/// The names of the parameters that are ours.
+/// The names of the parameters of this program.
 const NAMES: [&str; 4] = ["iss", "key", "verify-iss", "verify-key"];
 
-/// Whether two names are the same but for case and what stands between their words.
+/// Whether two names differ only in case and in the characters between their words.
 fn is_like(name: &str, other: &str) -> bool {
     let letters = |text: &str| text.replace(['-', '_'], "").to_ascii_lowercase();
     letters(name) == letters(other)
 }
 
-/// The parameters that are ours, decoded.
+/// The parameters of this program, decoded.
 #[derive(Default)]
 struct Parameters {
     iss: Option<String>,

@@ -1,13 +1,13 @@
-//! What a response says so that the proxy holds it open as a stream.
+//! The headers of a response by which the proxy holds it open as a stream.
 
 use std::time::Duration;
 
 /// Instructions for one held response, as header lines.
 ///
-/// Every part is checked when it is added: nothing in it can end its header or be read as another parameter.
+/// Every part is checked when it is added, so that no part can end its header or be read as another parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
-    /// With their parameters, as the header lists them.
+    /// The channels with their parameters, as the header lists them.
     channels: String,
     count: usize,
     keep_alive: Option<String>,
@@ -17,13 +17,13 @@ pub struct Hold {
 /// Why a part cannot be in a hold's headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HoldError {
-    /// Nothing, or a character other than visible ASCII, or one that means something in the header.
+    /// The text is empty, or has a character other than visible ASCII, or one with a meaning in the header.
     #[error("the {0} of a hold is empty or has a character that its header cannot carry")]
     Unsafe(&'static str),
     /// Pushpin takes a timeout of 0 for "at once, for ever".
     #[error("the timeout of a hold must not be 0")]
     ZeroTimeout,
-    /// More than Pushpin's `connection_subscription_max`; it would leave the rest out without a word.
+    /// There are more channels than Pushpin's `connection_subscription_max`: Pushpin would silently leave the rest out.
     #[error("a hold has at most 20 channels")]
     TooManyChannels,
 }
@@ -38,7 +38,7 @@ impl Hold {
         Hold { channels: String::new(), count: 0, keep_alive: None, link: None }.and(channel, prev_id)
     }
 
-    /// Also gets what is published on this channel.
+    /// The response also gets the items of this channel.
     pub fn and(mut self, channel: &str, prev_id: Option<&str>) -> Result<Self, HoldError> {
         if self.count == Self::MAX_CHANNELS {
             return Err(HoldError::TooManyChannels);
@@ -90,7 +90,7 @@ fn plain<'a>(what: &'static str, text: &'a str, reserved: &str) -> Result<&'a st
     }
 }
 
-/// `format=cstring`: a backslash and a letter for what a header cannot carry.
+/// The text as `format=cstring`: a backslash and a letter for each character that a header cannot have.
 fn cstring(content: &str) -> String {
     let mut escaped = String::with_capacity(2 * content.len());
     for c in content.chars() {

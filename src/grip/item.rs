@@ -1,4 +1,4 @@
-//! What is published: bytes for the streams that are held on a channel.
+//! The items that are published: bytes for the streams that are held on a channel.
 
 use serde::{Serialize, Serializer};
 
@@ -9,13 +9,13 @@ use serde::{Serialize, Serializer};
 /// publishing an item twice does no harm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// Where: the name in `Grip-Channel`.
+    /// The channel, by its name in `Grip-Channel`.
     pub channel: String,
     /// The name of this state of the channel; must never come back with another content.
     pub id: String,
     /// The id published before this one; `None` starts a chain.
     pub prev_id: Option<String>,
-    /// What the listeners get.
+    /// The bytes that the listeners get.
     pub content: String,
     /// Nothing was published on the channel before. Such items wait for those of other channels, where an endpoint has
     /// more to take than it can.

@@ -1,9 +1,9 @@
-//! What a recovery request says its listeners have seen: `Grip-Last: channel; last-id=X`.
+//! What the listeners of a recovery request have seen, from `Grip-Last: channel; last-id=X`.
 
 /// The last id seen on each channel.
 ///
-/// Lenient: what cannot be read is left out, and a channel that is missing is one whose listeners have seen nothing.
-/// The worst that follows is that they are sent the current value once more.
+/// Parts that cannot be read are left out, and the listeners of a missing channel count as having seen nothing. At worst they
+/// are sent the present value once more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LastSeen {
     /// A handful at most, so looked through one by one.

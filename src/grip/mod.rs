@@ -1,13 +1,13 @@
-//! The origin's side of GRIP, the protocol of Pushpin and Fastly Fanout: what a response says to be held open, what a
-//! proxy's request proves, and how held responses are sent more. Protocol: <https://pushpin.org/docs/protocols/grip/>.
+//! The origin's side of GRIP, the protocol of Pushpin and Fastly Fanout: the headers by which a proxy holds a response open, the
+//! check of a proxy's signature, and publishing to held responses. Protocol: <https://pushpin.org/docs/protocols/grip/>.
 //!
-//! A leaf: knows GRIP, HTTP and JWT ([`crate::jwt`]), and nothing of what is published or why.
+//! This module knows GRIP, HTTP and JWT ([`crate::jwt`]), and does not know the contents that it publishes.
 //!
 //! - [`Endpoint`]: one proxy's control address with its keys, as `GRIP_URL` writes it.
-//! - [`Verifier`]: whether a request came through one of these proxies.
-//! - [`Refused`]: how often that could not be said, and why.
+//! - [`Verifier`]: checks whether a request came through one of these proxies.
+//! - [`Refused`]: how many signatures were refused, and why.
 //! - [`Hold`] and [`LastSeen`]: the headers of a held response and of a recovery request.
-//! - [`Item`] and [`Publisher`]: what goes to the held responses, and who carries it there.
+//! - [`Item`] and [`Publisher`]: a message for held responses, and the part that sends messages to the proxies.
 
 mod credential;
 mod endpoint;

@@ -1,12 +1,12 @@
-//! How often signatures were refused and why, and when that is worth a line in the log: whoever reaches an origin can send
-//! as many bad ones as it likes.
+//! Counts refused signatures by reason, and bounds their log lines: a client that reaches an origin can send any number of bad
+//! signatures.
 
 use std::time::Duration;
 
 use super::SignatureError;
 use crate::log::Throttle;
 
-/// Each reason has one line in this time, with how often there was none.
+/// Each reason has at most one log line in this time. The line has the number of refusals since the last one.
 const LINE_EVERY: Duration = Duration::from_secs(60);
 
 /// Counts since the start.

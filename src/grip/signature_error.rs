@@ -1,23 +1,23 @@
 //! Why a signature is refused.
 
-/// Why a `Grip-Sig` proves nothing.
+/// Why a `Grip-Sig` is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
-    /// There is none, though nobody but a proxy can hold the stream.
+    /// There is none, though only a proxy can hold the stream.
     #[error("no Grip-Sig: the request came past every proxy, or through one without a sig_key")]
     Missing,
     /// No key made this signature, or it is no JWT with an `exp`.
     #[error("Grip-Sig is not signed by a known proxy: forged, or the proxy's key is not the one in GRIP_URL")]
     Invalid,
-    /// Signed, but with another `iss` than `verify-iss`.
+    /// The signature is good, but its `iss` is not `verify-iss`.
     #[error("Grip-Sig is signed by a known proxy for another issuer than verify-iss")]
     Issuer,
-    /// Signed, but not valid yet.
+    /// The signature is good, but not valid yet.
     #[error(
         "Grip-Sig is signed by a known proxy but is not valid yet: this machine's clock, or the proxy's, is wrong"
     )]
     Early,
-    /// Signed, but over: nobody but a proxy of ours can have made it.
+    /// The signature is good, but has expired: one of the proxies has made it.
     #[error(
         "Grip-Sig is signed by a known proxy but has expired: this machine's clock, or the proxy's, is wrong"
     )]

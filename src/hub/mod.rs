@@ -1,7 +1,7 @@
-//! In-process listeners: the embedded mode's stand-in for a proxy.
+//! The listeners in this process: the embedded mode needs no proxy.
 //!
-//! The latest event of a topic wins: a reader too slow for one event finds the newest when it is ready, delays nobody
-//! and costs no queue. A topic without listeners costs no more than a look-up.
+//! The latest event of a topic wins: a slow listener finds the newest event when it is ready, delays no other listener and
+//! needs no queue. A topic without listeners costs only a look-up.
 //!
 //! Every worker thread has its own [`WorkerListeners`]. An event is stored with the topic's listeners of all workers at once, where a
 //! listener that polls finds it; each worker's task then wakes its own listeners. To wake a task on another thread costs many times

@@ -86,7 +86,7 @@ struct AddsWaiting {
     alone: Vec<(Topic, Option<IdempotencyKey>, Group)>,
 }
 
-/// An amount, and who waits for the value behind it.
+/// An amount, and the caller that waits for the value behind it.
 type Caller = (i64, Reply<Result<Counted, WriteError>>);
 
 /// The amounts for one topic, in the order they came.

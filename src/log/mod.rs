@@ -1,4 +1,4 @@
-//! What a line of the log needs, wherever it is written: when it is due, and what caused an error.
+//! For log lines of all modules: when a line is due, and an error with its causes.
 
 mod throttle;
 
@@ -7,7 +7,7 @@ use std::iter::successors;
 
 pub use throttle::Throttle;
 
-/// An error with everything that caused it, in one line.
+/// An error with all its causes, in one line.
 pub fn with_causes(error: &dyn Error) -> String {
     let causes = successors(error.source(), |&cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))

@@ -1,10 +1,10 @@
-//! When a line in the log is due for something that can happen at any rate.
+//! Decides when a log line is due for an event that can happen at any rate.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Counts something, and says when a line is due for it: the first time, and then with how often there was none.
+/// Counts events and says when a log line is due: for the first event, and later with the number of events since the last line.
 #[derive(Debug)]
 pub struct Throttle {
     every: Duration,
@@ -31,7 +31,7 @@ impl Throttle {
         self.total.load(Ordering::Relaxed)
     }
 
-    /// One more; `Some` where a line is due, with how many there were since the last, this one included.
+    /// Counts one event. If a line is due, returns the number of events since the last line, this one included.
     pub fn record(&self) -> Option<u64> {
         self.record_at(Instant::now())
     }

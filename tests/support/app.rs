@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::server::Server;
 
-/// The setting with which anybody may add any amount: without it, 1,000 at once.
+/// The setting with which a client without a key may add any amount. Without it, the most is 1,000 at once.
 pub const ANY_AMOUNT: (&str, &str) = ("LIVECOUNTER__ACCESS__AMOUNTS", "-9007199254740991..9007199254740991");
 
 /// The running service. Dropping it stops it, with what is pending announced, and waits for that.

@@ -23,14 +23,14 @@ const NAME: &str = "main";
 
 impl RedisSentinels {
     /// A master, so many replicas and so many Sentinels; a majority of them decides. `settings` are those of every
-    /// server, `more` is added to every Sentinel's configuration. Ready when every Sentinel knows everybody.
+    /// server, `more` is added to every Sentinel's configuration. Ready when every Sentinel knows all servers and Sentinels.
     pub async fn start(replicas: usize, sentinels: usize, settings: &[&str], more: &str) -> Self {
         let ports = (0..1 + replicas + sentinels).map(|_| Port::reserve()).collect();
         Self::start_at(ports, &[], replicas, settings, more).await
     }
 
     /// The same on these ports, the Sentinels on what the servers leave; where there are detours, one for each port, of
-    /// which Sentinels, who are reached directly, use the source only.
+    /// which Sentinels, which are reached directly, use the source only.
     pub async fn start_at(
         ports: Vec<Port>,
         detours: &[Detour],
@@ -83,7 +83,7 @@ impl RedisSentinels {
         format!("redis+sentinel://{}/{NAME}", sentinels.join(","))
     }
 
-    /// The server, by its place in `servers`, that all Sentinels who answer call the master.
+    /// The server, by its place in `servers`, that all answering Sentinels call the master.
     pub fn master(&self) -> Option<usize> {
         let asked = |sentinel: &RedisServer| sentinel.try_cli(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME]);
         let mut named: Vec<String> = self.sentinels.iter().filter_map(asked).collect();

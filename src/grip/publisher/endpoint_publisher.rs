@@ -1,4 +1,4 @@
-//! The way to one endpoint: its queue, the task that empties it, and what is known of the endpoint's health.
+//! The publisher for one endpoint: its queue, the task that empties the queue, and the health of the endpoint.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,10 +14,10 @@ use super::queue::{Batch, ItemQueue};
 use super::queued_item::{OutcomeSender, QueuedItem};
 use crate::grip::{Endpoint, Item};
 
-/// What one request carries at most. Pushpin's and Fastly's limits lie higher; these keep an answer quick.
+/// The most that one request has. Pushpin's and Fastly's limits are higher; these keep the time until an answer short.
 const MAX_ITEMS: usize = 100;
-/// What one request carries to an endpoint that takes longer than [`SLOW`] for it: far away, or ill. One request is under
-/// way at a time, so else most items would wait for their turn longer than anybody waits for them.
+/// The most that one request has if the endpoint takes longer than [`SLOW`] to answer. As only one request is under way at a
+/// time, most items would otherwise wait in the queue longer than their callers wait.
 const MAX_ITEMS_TO_A_SLOW_ONE: usize = 1_000;
 const SLOW: Duration = Duration::from_millis(250);
 const MAX_BYTES: usize = 500_000;
@@ -25,18 +25,18 @@ const MAX_BYTES: usize = 500_000;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// How one endpoint is doing; a snapshot.
+/// The health and the counts of one endpoint at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointState {
     /// The endpoint's name: host, port and path.
     pub endpoint: String,
-    /// Whether the last request went through; also before the first.
+    /// Whether the last request succeeded; `true` before the first.
     pub up: bool,
     /// Items waiting or under way.
     pub pending: usize,
     /// Items the endpoint has accepted.
     pub published: u64,
-    /// Items it will never get: refused by it, or let go.
+    /// Items that the endpoint will never get: it has refused them, or the queue was full.
     pub refused: u64,
     /// Requests made.
     pub requests: u64,
@@ -73,7 +73,7 @@ impl EndpointPublisher {
         &self.name
     }
 
-    /// Queues the items; each waiter hears of its own.
+    /// Queues the items. Each waiter gets the outcome of its own item.
     pub(super) fn push(&self, items: impl Iterator<Item = (Arc<Item>, OutcomeSender)>) {
         let mut queue = self.queue();
         for (item, waiter) in items {
@@ -98,7 +98,7 @@ impl EndpointPublisher {
         }
     }
 
-    /// Sends what is queued, for ever.
+    /// Sends the queued items, for ever.
     pub(super) async fn run(&self, mut poster: Poster) {
         let mut pace = Pace::new();
         loop {
@@ -140,7 +140,7 @@ impl EndpointPublisher {
         self.settle(entries, Ok(()));
     }
 
-    /// The endpoint does not want this item, and would not later.
+    /// Settles an item that the endpoint has refused and would refuse again.
     fn refuse(&self, entries: Vec<(u64, QueuedItem)>, status: u16, log: bool) {
         self.refused.fetch_add(entries.len() as u64, Relaxed);
         if log && let Some((_, entry)) = entries.first() {
@@ -172,9 +172,9 @@ impl EndpointPublisher {
     }
 }
 
-/// How much to send next, and how long to wait after a failure.
+/// The size of the next request, and the pause after a failure.
 struct Pace {
-    /// Halved while a server refuses whole batches, which finds the item it does not like; doubled after each success.
+    /// Halved while a server refuses whole batches, until the refused item is alone; doubled after each success.
     batch_size: usize,
     pause: Duration,
     refusing: bool,
@@ -199,7 +199,7 @@ impl Pace {
         !std::mem::replace(&mut self.refusing, true)
     }
 
-    /// Between half and all of a time that doubles, so that origins do not come back in step.
+    /// The pause: between half and all of a time that doubles, so that origins do not repeat at the same moment.
     fn pause(&mut self, at_least: Option<Duration>) -> Duration {
         let random = getrandom::u32().unwrap_or(u32::MAX);
         let pause = self.pause.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX));

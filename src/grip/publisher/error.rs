@@ -15,14 +15,14 @@ pub struct PublisherError {
 /// Not every endpoint has accepted every item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishError {
-    /// Item (its index in the call), endpoint (its name), and why.
+    /// The item by its index in the call, the endpoint by its name, and the reason.
     pub refusals: Vec<(usize, String, Refusal)>,
 }
 
 /// Why an endpoint has not accepted an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Not within the time. It may still be delivered.
+    /// The endpoint has not accepted the item in time. The item may still be delivered.
     #[error("not in time")]
     TimedOut,
     /// The endpoint answered this status to the item alone, so it will never take it.

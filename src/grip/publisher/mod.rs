@@ -1,5 +1,5 @@
-//! Carries items to every endpoint. Endpoints do not talk to each other, so each gets everything, in a task of its own:
-//! one that is down delays no other.
+//! Sends items to every endpoint. Endpoints do not talk to each other, so each gets all items, from a task of its own: an
+//! endpoint that is down delays no other.
 
 mod endpoint_publisher;
 mod error;
@@ -27,8 +27,8 @@ use post::Poster;
 
 /// Publishes to a fixed set of endpoints. Dropping it ends its tasks and forgets what is pending.
 ///
-/// Requests to an endpoint go one after the other, so the items of a channel arrive in the order of the calls. What
-/// comes in meanwhile is sent together. A failed request is repeated until it succeeds: a proxy drops an item it had.
+/// Requests to an endpoint go one after the other, so the items of a channel arrive in the order of the calls. Items that come
+/// in meanwhile are sent together. A failed request is repeated until it succeeds: a proxy drops an item that it has had.
 pub struct Publisher {
     publishers: Vec<Arc<EndpointPublisher>>,
     tasks: Vec<AbortHandle>,
@@ -84,7 +84,7 @@ impl Publisher {
         }
     }
 
-    /// How each endpoint is doing, in the order they were given.
+    /// The health of each endpoint, in the order in which they were given.
     pub fn endpoint_states(&self) -> Vec<EndpointState> {
         self.publishers.iter().map(|publisher| publisher.state()).collect()
     }

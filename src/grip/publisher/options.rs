@@ -1,15 +1,15 @@
-//! How a publisher works.
+//! The options of a publisher.
 
 use std::time::Duration;
 
-/// How a [`Publisher`](crate::grip::Publisher) works.
+/// The options of a [`Publisher`](crate::grip::Publisher).
 #[derive(Clone, Debug)]
 pub struct PublisherOptions {
-    /// While an endpoint is busy or down, keep only the newest item of each channel for it. Without, it gets every one.
+    /// Whether only the newest item of each channel is kept for an endpoint that is busy or down. Otherwise it gets every item.
     pub merge: bool,
     /// How long [`Publisher::publish`](crate::grip::Publisher::publish) waits for every endpoint. What is pending then is still delivered if possible.
     pub give_up: Duration,
-    /// How many items wait for one endpoint at most; then the oldest is let go.
+    /// The most items that wait for one endpoint. Beyond it, the oldest is dropped.
     pub max_pending: usize,
 }
 

@@ -1,4 +1,4 @@
-//! One publish request and what its answer means.
+//! One publish request, and the meaning of its answer.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::log::with_causes;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-/// What a server may ask us to wait at most: longer would be an outage of its own.
+/// The longest pause that a server may ask for: a longer one would be an outage by itself.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// Posts bodies to one endpoint.
@@ -22,29 +22,29 @@ pub(super) struct Poster {
     authorizer: Authorizer,
 }
 
-/// What became of a request.
+/// The outcome of a request.
 pub(super) enum Outcome {
-    /// Everything in it was taken.
+    /// The endpoint has accepted all items.
     Accepted,
-    /// Nothing in it was taken, because of one of the items or of their size (400, 413).
+    /// The endpoint has accepted no item, because of one of them or of their size (400, 413).
     Refused(StatusCode),
-    /// The endpoint is not well.
+    /// The request has failed, because of the endpoint or the network.
     Failed(Failure),
 }
 
 pub(super) struct Failure {
-    /// For the log; no secret in it.
+    /// The reason for the log, without secrets.
     pub(super) reason: String,
-    /// The items may have been taken all the same.
+    /// Whether the endpoint may have accepted the items all the same.
     pub(super) doubtful: bool,
-    /// The server's wish.
+    /// The pause that the server asks for.
     pub(super) retry_after: Option<Duration>,
 }
 
 impl Poster {
     pub(super) fn new(endpoint: &Endpoint) -> Result<Self, reqwest::Error> {
         let url = endpoint.publish_url().clone();
-        // The provider is the process's; somebody else may have installed it before, which is as good.
+        // The provider belongs to the process. If another part has installed one before, that one is used.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let builder = Client::builder()
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
@@ -79,7 +79,7 @@ impl Poster {
         }
         match status {
             status if status.is_success() => {
-                // Read to its end, or the connection could not be used again. Too late to change the outcome.
+                // The body is read to its end, so that the connection can be used again. An error here does not change the outcome.
                 let _ = response.bytes().await;
                 Outcome::Accepted
             }
@@ -97,7 +97,7 @@ impl Poster {
 impl From<reqwest::Error> for Failure {
     fn from(error: reqwest::Error) -> Self {
         let doubtful = !(error.is_connect() || error.is_builder());
-        // The URL may have parameters that are nobody's business.
+        // The URL may have secret parameters.
         Failure { reason: with_causes(&error.without_url()), doubtful, retry_after: None }
     }
 }

@@ -1,12 +1,12 @@
-//! What one endpoint has still to get, in order; with merging, no channel more than once, and the first items of channels
-//! behind the others: a flood of new channels must not hold up those that have listeners.
+//! The items that one endpoint must still get, in order. With merging, each channel is queued once, and the first items of channels
+//! come after all others: many new channels must not delay the channels that have listeners.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::queued_item::QueuedItem;
 use crate::grip::item::PublishBody;
 
-/// A request's worth of entries, each with its place in the queue.
+/// The entries of one request, each with its place in the queue.
 pub(super) struct Batch {
     pub(super) entries: Vec<(u64, QueuedItem)>,
     pub(super) body: Vec<u8>,
@@ -14,17 +14,17 @@ pub(super) struct Batch {
 
 /// Places from here on are for the first items of channels.
 const FIRST: u64 = 1 << 63;
-/// So much of a request is kept for them, where there are any.
+/// A request keeps one part in so many for them, if there are any.
 const SHARE_OF_FIRST: usize = 4;
 
 /// The entries of one endpoint.
 pub(super) struct ItemQueue {
     entries: BTreeMap<u64, QueuedItem>,
-    /// With merging: where each channel's entry is.
+    /// The place of each channel's entry, if entries are merged.
     places: Option<HashMap<String, u64>>,
     next_place: u64,
     max_pending: usize,
-    /// How many are out in a request.
+    /// The number of entries in the request that is under way.
     taken: usize,
 }
 
@@ -34,12 +34,12 @@ impl ItemQueue {
         ItemQueue { entries: BTreeMap::new(), places, next_place: 0, max_pending, taken: 0 }
     }
 
-    /// How many entries wait or are out in a request.
+    /// The number of entries that wait or are in the request under way.
     pub(super) fn pending(&self) -> usize {
         self.entries.len() + self.taken
     }
 
-    /// Adds the entry; returns the one that had to go for it, if the queue was full.
+    /// Adds the entry. If the queue was full, returns the entry that was removed for it.
     pub(super) fn push(&mut self, entry: QueuedItem) -> Option<QueuedItem> {
         self.next_place += 1;
         match self.place_of(&entry).and_then(|place| Some((place, self.entries.remove(&place)?))) {
@@ -66,7 +66,7 @@ impl ItemQueue {
     pub(super) fn take(&mut self, max_items: usize, max_bytes: usize) -> Option<Batch> {
         let (mut entries, mut body) = (Vec::new(), PublishBody::new());
         let kept = if self.entries.range(FIRST..).next().is_some() { max_items / SHARE_OF_FIRST } else { 0 };
-        // What the first items do not need of their share, the others get.
+        // If the first items do not need their whole share, the others get the rest.
         for (from, most) in [(0, max_items - kept), (FIRST, max_items), (0, max_items)] {
             while entries.len() < most
                 && let Some((&place, entry)) = self.entries.range(from..).next()
@@ -81,7 +81,7 @@ impl ItemQueue {
         (!entries.is_empty()).then(|| Batch { entries, body: body.finish() })
     }
 
-    /// Puts entries back to their places after a request that failed. `doubtful`: without telling so.
+    /// Puts entries back to their places after a failed request. With `doubtful`, the endpoint may have accepted them all the same.
     pub(super) fn put_back(&mut self, entries: Vec<(u64, QueuedItem)>, doubtful: bool) {
         self.taken = 0;
         for (place, mut entry) in entries {
@@ -93,7 +93,7 @@ impl ItemQueue {
         }
     }
 
-    /// The entries taken last are settled.
+    /// Notes that the entries of the last request are settled.
     pub(super) fn settled(&mut self) {
         self.taken = 0;
     }

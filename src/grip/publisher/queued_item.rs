@@ -15,9 +15,9 @@ pub(super) type OutcomeSender = oneshot::Sender<Result<(), Refusal>>;
 #[derive(Debug)]
 pub(super) struct QueuedItem {
     pub(super) item: Arc<Item>,
-    /// The item's own, until it takes the place of one that the endpoint never got: then that one's.
+    /// The item's own `prev-id`; if the item has replaced one that the endpoint never got, the `prev-id` of that one.
     pub(super) prev_id: Option<String>,
-    /// The endpoint may have got it: an attempt ended without an answer.
+    /// Whether the endpoint may have got the item: an attempt ended without an answer.
     pub(super) doubtful: bool,
     pub(super) waiters: Vec<OutcomeSender>,
 }
@@ -47,7 +47,7 @@ impl QueuedItem {
         self.prev_id.as_deref() == Some(&other.item.id)
     }
 
-    /// One entry for two of a channel, `self` being there first.
+    /// Merges two entries of a channel into one; `self` was queued first.
     ///
     /// The chain stays whole: 6-after-5 in the place of an undelivered 5-after-4 becomes 6-after-4. If 5 may have been
     /// delivered, 6 stays after 5: should that be wrong, listeners notice the gap and ask the origin.
@@ -58,7 +58,7 @@ impl QueuedItem {
         let mut kept = if newer.item.id == self.item.id {
             self
         } else if self.follows(&newer) {
-            // Called in the wrong order: the later state stays.
+            // The items came in the wrong order, so the later state stays.
             if !newer.doubtful {
                 self.prev_id = newer.prev_id;
             }
