@@ -20,7 +20,7 @@ lint: ## formatting and lints
 	cd fastly && cargo fmt --check
 	cd fastly && cargo clippy --all-targets --features compute --locked -- -D warnings
 
-# Most API tests wait for a timer or a server, so that eight of them run at a time. The flood tests measure memory and time, and run alone.
+# Most API tests wait for a timer or a server, so eight of them run at a time. The flood tests measure memory and time, so they run alone.
 check: ## formatting, lints, unit and API tests: what to run before each commit
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
