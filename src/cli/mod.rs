@@ -201,6 +201,7 @@ mod tests {
             (&["prune", "--yes=1"], "--yes takes no value."),
             (&["completions", "bsh"], "there is no SHELL \"bsh\"; did you mean bash?"),
             (&["completions"], "completions needs SHELL."),
+            (&["key", "nwe"], "there is no command \"nwe\"; did you mean new?"),
             (&["key"], "key needs a command of its own: see its --help."),
             (&["key", "new", "shop"], "key needs --scope SCOPE."),
             (

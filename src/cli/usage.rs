@@ -19,7 +19,13 @@ impl UsageError {
         UsageError(match error.kind() {
             ErrorKind::InvalidSubcommand => {
                 let word = context(ContextKind::InvalidSubcommand).concat();
-                unknown("command", &word, &command_names(line))
+                // A command such as `key` has commands of its own.
+                let outer = line.find_subcommand(command_of(words, line));
+                unknown(
+                    "command",
+                    &word,
+                    &command_names(outer.filter(|it| it.has_subcommands()).unwrap_or(line)),
+                )
             }
             ErrorKind::UnknownArgument => unknown_argument(&argument.concat(), line),
             ErrorKind::ArgumentConflict => conflict(&argument, &context(ContextKind::PriorArg)),
