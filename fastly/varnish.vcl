@@ -293,8 +293,8 @@ sub vcl_synth {
     }
     set resp.http.Content-Type = "application/problem+json";
     if (resp.status == 405) {
-        set resp.http.Allow = "GET, HEAD, POST, OPTIONS";
-        synthetic("""{"type":"urn:livecounter:problem:method-not-allowed","title":"Method not allowed","status":405,"detail":"this resource answers GET, HEAD, POST, OPTIONS"}
+        set resp.http.Allow = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
+        synthetic("""{"type":"urn:livecounter:problem:method-not-allowed","title":"Method not allowed","status":405,"detail":"this resource answers GET, HEAD, POST, PUT, DELETE, OPTIONS"}
 """);
     } elsif (resp.status == 400 && local.socket != "control") {
         synthetic("""{"type":"urn:livecounter:problem:bad-request","title":"Bad request","status":400,"detail":"the target of the request must be a path that begins with a slash, without a fragment"}

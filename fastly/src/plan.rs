@@ -146,7 +146,7 @@ mod tests {
             Plan::Lookup("application/json")
         );
         assert_eq!(facts("HEAD", "/counters/2/", STREAM).plan(), Plan::Pass);
-        for method in ["POST", "OPTIONS", "DELETE"] {
+        for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
             assert_eq!(facts(method, "/counters/2/", STREAM).plan(), Plan::Pass, "{method}");
         }
     }

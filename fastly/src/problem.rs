@@ -39,7 +39,7 @@ impl Problem {
 
     /// The methods that are allowed instead.
     pub fn allow(self) -> Option<&'static str> {
-        (self == Problem::NotAllowed).then_some("GET, HEAD, POST, OPTIONS")
+        (self == Problem::NotAllowed).then_some("GET, HEAD, POST, PUT, DELETE, OPTIONS")
     }
 
     fn table(self) -> (u16, &'static str, &'static str, &'static str) {
@@ -49,7 +49,7 @@ impl Problem {
                 405,
                 "method-not-allowed",
                 "Method not allowed",
-                "what may be facts here is GET, HEAD, POST and OPTIONS",
+                "this resource answers GET, HEAD, POST, PUT, DELETE, OPTIONS",
             ),
             Problem::Unavailable => (503, "unavailable", "Unavailable", "no origin answers; try again"),
             Problem::BadGateway => {

@@ -54,9 +54,15 @@ impl Access {
         self.require(presented, &Needed::One(Verb::Write, space, name))
     }
 
+    /// Whether there is no key and no ticket is taken, so that nobody may do what needs one.
+    fn has_no_keys(&self) -> bool {
+        self.tickets.is_none() && self.keys.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Whether what a request presents covers what it needs.
     pub fn require(&self, presented: &Presented<'_>, needed: &Needed<'_>) -> Result<(), Denied> {
         match presented {
+            Presented::Nothing | Presented::Key(_) if self.has_no_keys() => Err(Denied::no_keys(needed)),
             Presented::Nothing => Err(Denied::missing(needed)),
             Presented::Key(secret) => {
                 let keys = Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner));
@@ -179,6 +185,22 @@ mod tests {
                 .to_string(),
             "tickets are not taken here; this needs one with the scope manage:counters/1/"
         );
+    }
+
+    #[test]
+    fn where_there_is_no_key_the_refusal_says_how_one_is_made() {
+        let none = access(Vec::new(), &["key"]);
+        let expected = "this needs a key with the scope manage:counters/1/, and this service has no keys yet: `livecounter \
+                        key new NAME --scope manage:counters/1/` makes one and prints the lines for the configuration";
+        for presented in [Presented::Nothing, presented("lc_wrong")] {
+            let denied = none.require(&presented, &ONE).expect_err("a refusal");
+            assert_eq!(denied.to_string(), expected);
+            assert_eq!(denied.challenge(), "Bearer realm=\"livecounter\", scope=\"manage:counters/1/\"");
+        }
+        let key: SigningKey = "a-secret-of-18-byt".parse().expect("a key");
+        let tickets = key.verify_key().map(TicketVerifier::new);
+        let tickets = Access::new(AccessOptions { tickets, ..AccessOptions::default() });
+        assert!(matches!(tickets.require(&Presented::Nothing, &ONE), Err(Denied::Missing { .. })));
     }
 
     #[test]

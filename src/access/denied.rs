@@ -14,6 +14,15 @@ pub enum Denied {
         /// The least scope that would suffice.
         needed: String,
     },
+    /// Nothing was presented that could count, since there is no key and no ticket is taken. For HTTP: 401.
+    #[error(
+        "this needs a key with the scope {needed}, and this service has no keys yet: `livecounter key new NAME --scope \
+         {needed}` makes one and prints the lines for the configuration"
+    )]
+    NoKeys {
+        /// The least scope that would suffice.
+        needed: String,
+    },
     /// What was presented is no key and no ticket that counts here. For HTTP: 401.
     #[error("{reason}; this needs one with the scope {needed}")]
     Unknown {
@@ -37,6 +46,10 @@ impl Denied {
         Denied::Missing { needed: needed.to_string() }
     }
 
+    pub(super) fn no_keys(needed: &Needed<'_>) -> Self {
+        Denied::NoKeys { needed: needed.to_string() }
+    }
+
     pub(super) fn unknown(needed: &Needed<'_>, reason: impl ToString) -> Self {
         Denied::Unknown { needed: needed.to_string(), reason: reason.to_string() }
     }
@@ -48,7 +61,7 @@ impl Denied {
     /// What the header `WWW-Authenticate` says (RFC 6750, section 3).
     pub fn challenge(&self) -> String {
         let (needed, error) = match self {
-            Denied::Missing { needed } => (needed, ""),
+            Denied::Missing { needed } | Denied::NoKeys { needed } => (needed, ""),
             Denied::Unknown { needed, .. } => (needed, ", error=\"invalid_token\""),
             Denied::Lacking { needed, .. } => (needed, ", error=\"insufficient_scope\""),
         };

@@ -9,7 +9,7 @@ pub const LIMIT: i64 = (1 << 53) - 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Amount(i64);
 
-/// Why a text or a number is no [`Amount`].
+/// Why a text or a number is no [`Amount`], or a text no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseAmountError {
     /// Not an integer in plain digits: empty, a fraction, an exponent, or other characters.
@@ -46,12 +46,23 @@ impl FromStr for Amount {
     type Err = ParseAmountError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(ParseAmountError::NotWhole);
-        }
-        text.parse().map_err(|_| ParseAmountError::TooLarge).and_then(Amount::new)
+        whole_number(text).and_then(Amount::new)
     }
+}
+
+/// The value of this text: a whole number within ±[`LIMIT`], which may be 0. A text is one only if it is plain digits with an
+/// optional sign.
+pub fn parse_value(text: &str) -> Result<i64, ParseAmountError> {
+    let value = whole_number(text)?;
+    if (-LIMIT..=LIMIT).contains(&value) { Ok(value) } else { Err(ParseAmountError::TooLarge) }
+}
+
+fn whole_number(text: &str) -> Result<i64, ParseAmountError> {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(ParseAmountError::NotWhole);
+    }
+    text.parse().map_err(|_| ParseAmountError::TooLarge)
 }
 
 #[cfg(test)]
@@ -78,6 +89,21 @@ mod tests {
             ("99999999999999999999999", Err(ParseAmountError::TooLarge)),
         ] {
             assert_eq!(text.parse::<Amount>().map(Amount::get), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_may_be_0_and_is_within_the_same_range() {
+        for (text, expected) in [
+            ("0", Ok(0)),
+            ("-0", Ok(0)),
+            ("-9007199254740991", Ok(-LIMIT)),
+            ("9007199254740992", Err(ParseAmountError::TooLarge)),
+            ("99999999999999999999999", Err(ParseAmountError::TooLarge)),
+            ("1.0", Err(ParseAmountError::NotWhole)),
+            ("", Err(ParseAmountError::NotWhole)),
+        ] {
+            assert_eq!(parse_value(text), expected, "{text}");
         }
     }
 

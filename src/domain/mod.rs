@@ -11,7 +11,7 @@ mod history;
 mod idempotency;
 mod topic;
 
-pub use amount::{Amount, LIMIT, ParseAmountError};
+pub use amount::{Amount, LIMIT, ParseAmountError, parse_value};
 pub use counter::{CounterId, ParseCounterIdError};
 pub use counter_set::{CounterSet, ParseCounterSetError};
 pub use event::{Epoch, EventId, ParseEventIdError};

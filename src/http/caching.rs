@@ -30,6 +30,9 @@ static HELD: HeaderValue = HeaderValue::from_static("no-cache, no-transform");
 /// For a stream that this process holds.
 static STREAMED: HeaderValue = HeaderValue::from_static("no-store, no-transform");
 
+/// For an answer that is meant for the client that has asked with its key, and that it must ask about before each use.
+static PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+
 static SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control");
 static SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
 static X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -97,6 +100,14 @@ pub(super) fn streamed(response: &mut HttpResponseBuilder) {
     response
         .insert_header((CACHE_CONTROL, STREAMED.clone()))
         .insert_header((X_ACCEL_BUFFERING.clone(), HeaderValue::from_static("no")));
+}
+
+/// Adds the headers of an answer, or of the 304 in its place, that only a client with a key gets. No shared cache may keep it.
+pub(super) fn private(response: &mut HttpResponseBuilder, etag: HeaderValue) {
+    response
+        .insert_header((CACHE_CONTROL, PRIVATE.clone()))
+        .insert_header((ETAG, etag))
+        .insert_header((VARY, HeaderValue::from_static("accept, authorization, x-ocean-key")));
 }
 
 /// Whether the purged CDN may repeat this answer to other clients.

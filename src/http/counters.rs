@@ -1,20 +1,21 @@
-//! `/counters/{id}/`: read a counter, listen to it, add to it.
+//! `/counters/{id}/`: read a counter, listen to it, add to it, set it, delete it.
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use super::accept::negotiate;
-use super::access_checks::check_writer;
-use super::amount::amount;
+use super::access_checks::{check_writer, require};
+use super::amount::{amount, value};
 use super::caching::{NO_STORE, client_has, value_etag};
 use super::context::WorkerContext;
 use super::counter_path::{READ_AS, check_known, counter_id, id_segment, parse_id, recovery_path};
 use super::error::ApiError;
-use super::limit_checks::{add, check_amount, check_write};
+use super::limit_checks::{add, check_amount, check_write, set};
 use super::media::Media;
+use super::query::Query;
 use super::{counter_list, streams};
-use crate::access::Space;
+use crate::access::{Needed, Space, Verb};
 use crate::domain::{CounterId, CounterSet, IdempotencyKey, Topic};
 
 /// Answers the present value, or a stream that begins with it; 304 if the client has the value already.
@@ -58,6 +59,43 @@ pub(super) async fn post(
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, NO_STORE.clone()));
     Ok(represent(response, media, &id, value))
+}
+
+/// Sets the value and answers it.
+pub(super) async fn put(
+    request: HttpRequest,
+    payload: Payload,
+    context: Data<WorkerContext>,
+) -> Result<HttpResponse, ApiError> {
+    let id = managed_counter(&request, &context)?;
+    let media = negotiate(request.headers(), &[Media::Plain, Media::Json])?;
+    let key = idempotency_key(&request)?;
+    let value = value(&request, payload).await?;
+    let value = set(&request, &context, Topic::counter(&id), value, key).await?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, NO_STORE.clone()));
+    Ok(represent(response, media, &id, value))
+}
+
+/// Deletes the counter. A counter that is not there is answered the same, so that a client may ask again.
+pub(super) async fn delete(
+    request: HttpRequest,
+    context: Data<WorkerContext>,
+) -> Result<HttpResponse, ApiError> {
+    let id = managed_counter(&request, &context)?;
+    Query::of(request.query_string(), &[])?;
+    let key = idempotency_key(&request)?;
+    context.live.delete(Topic::counter(&id), key).await?;
+    Ok(HttpResponse::NoContent().insert_header((CACHE_CONTROL, NO_STORE.clone())).finish())
+}
+
+/// The counter that the request sets or deletes, which needs a key or a ticket with the scope `manage:` for it.
+fn managed_counter(request: &HttpRequest, context: &WorkerContext) -> Result<CounterId, ApiError> {
+    check_write(request, context)?;
+    let id = parse_id(request)?;
+    require(request, context, &Needed::One(Verb::Manage, Space::Counters, id.as_str()))?;
+    check_known(context, &id)?;
+    Ok(id)
 }
 
 /// Answers a GRIP proxy that asks for listeners which may have missed an event.

@@ -99,7 +99,7 @@ impl ApiError {
             ApiError::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden", "Forbidden"),
             ApiError::Denied(denied) => match **denied {
                 Denied::Lacking { .. } => (StatusCode::FORBIDDEN, "forbidden", "Forbidden"),
-                Denied::Missing { .. } | Denied::Unknown { .. } => {
+                Denied::Missing { .. } | Denied::NoKeys { .. } | Denied::Unknown { .. } => {
                     (StatusCode::UNAUTHORIZED, "unauthorized", "Unauthorized")
                 }
             },
@@ -148,7 +148,7 @@ impl From<WriteError> for ApiError {
         match error {
             WriteError::OutOfRange => ApiError::OutOfRange,
             WriteError::KeyReused(first) => ApiError::KeyReused(first),
-            // The store answers this only to a change that must not create a topic; `limit_checks::add` handles it.
+            // The store answers this only to a change that must not create a topic; `limit_checks` handles it.
             WriteError::WouldBeNew => ApiError::Internal,
             WriteError::Unavailable(source) => ApiError::Unavailable {
                 detail: "the store did not answer, so this may or may not have been counted; \

@@ -12,6 +12,7 @@ use super::exceeded_limit::ExceededLimit;
 use crate::access::{Needed, Space, Verb};
 use crate::domain::{Amount, CounterId, IdempotencyKey, Topic};
 use crate::limits::{Client, RateExceeded, RateLimit, RefusalReason, StreamSlot, TopicReservation};
+use crate::live::Counted;
 use crate::store::WriteError;
 
 /// Counts a request that writes; 429 if the client has used up `limits.writes`. Handlers call this before they read anything
@@ -42,8 +43,7 @@ pub(super) fn check_amount(
     Err(ApiError::Forbidden(format!("by must be {} here; nothing was changed", limits.amounts)))
 }
 
-/// Adds the amount and returns the new value. If new topics are limited, the store is first asked to add without creating a
-/// topic. Only an addition that needs a new topic counts against the limits and is sent to the store again.
+/// Adds the amount and returns the new value, if the limits of new topics allow it.
 pub(super) async fn add(
     request: &HttpRequest,
     context: &WorkerContext,
@@ -51,15 +51,45 @@ pub(super) async fn add(
     amount: Amount,
     key: Option<IdempotencyKey>,
 ) -> Result<i64, ApiError> {
-    let limits = &context.shared.limits;
-    if limits.new_topics.is_none() && limits.topics.is_none() {
+    if has_no_topic_limit(context) {
         return Ok(context.live.add(topic, amount, key, true).await?.value);
     }
-    match context.live.add(topic.clone(), amount, key.clone(), false).await {
-        Err(WriteError::WouldBeNew) => add_to_new_topic(request, context, topic, amount, key).await,
+    let add = async |may_create| context.live.add(topic.clone(), amount, key.clone(), may_create).await;
+    within_topic_limits(request, context, add).await
+}
+
+/// Sets the value and returns it, if the limits of new topics allow it.
+pub(super) async fn set(
+    request: &HttpRequest,
+    context: &WorkerContext,
+    topic: Topic,
+    value: i64,
+    key: Option<IdempotencyKey>,
+) -> Result<i64, ApiError> {
+    if has_no_topic_limit(context) {
+        return Ok(context.live.set(topic, value, key, true).await?.value);
+    }
+    let set = async |may_create| context.live.set(topic.clone(), value, key.clone(), may_create).await;
+    within_topic_limits(request, context, set).await
+}
+
+fn has_no_topic_limit(context: &WorkerContext) -> bool {
+    let limits = &context.shared.limits;
+    limits.new_topics.is_none() && limits.topics.is_none()
+}
+
+/// Asks the store first for a change that does not create a topic. Only a change that needs a new topic counts against the limits
+/// and is sent to the store again.
+async fn within_topic_limits(
+    request: &HttpRequest,
+    context: &WorkerContext,
+    change: impl AsyncFn(bool) -> Result<Counted, WriteError>,
+) -> Result<i64, ApiError> {
+    match change(false).await {
+        Err(WriteError::WouldBeNew) => change_new_topic(request, context, change).await,
         answer => {
             let counted = answer?;
-            if let (true, Some(topics)) = (counted.created, &limits.topics) {
+            if let (true, Some(topics)) = (counted.created, &context.shared.limits.topics) {
                 // `Live` has sent this addition together with another one, which was allowed to create the topic.
                 topics.add_created();
             }
@@ -68,13 +98,11 @@ pub(super) async fn add(
     }
 }
 
-/// Adds to a topic that does not exist yet, if the limits of new topics allow one more.
-async fn add_to_new_topic(
+/// Sends a change of a topic that does not exist yet, if the limits of new topics allow one more.
+async fn change_new_topic(
     request: &HttpRequest,
     context: &WorkerContext,
-    topic: Topic,
-    amount: Amount,
-    key: Option<IdempotencyKey>,
+    change: impl AsyncFn(bool) -> Result<Counted, WriteError>,
 ) -> Result<i64, ApiError> {
     if let Some(new_topics) = &context.shared.limits.new_topics {
         check_rate(new_topics, request, context, RefusalReason::NewTopics, |exceeded| {
@@ -82,7 +110,7 @@ async fn add_to_new_topic(
         })?;
     }
     let reservation = reserve_topic(context).await?;
-    let answer = context.live.add(topic, amount, key, true).await;
+    let answer = change(true).await;
     let created = match &answer {
         Ok(counted) => counted.created,
         // Without an answer the store may have created the topic, so the reservation stays.

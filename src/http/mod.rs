@@ -6,6 +6,7 @@ mod amount;
 mod caching;
 mod context;
 mod cors;
+mod counter_index;
 mod counter_list;
 mod counter_path;
 mod counters;
@@ -18,6 +19,7 @@ mod metrics;
 mod middleware;
 mod multipart;
 mod operations;
+mod query;
 mod streams;
 
 use std::sync::Arc;
@@ -26,7 +28,7 @@ use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
 use actix_web::http::header::ALLOW;
 use actix_web::middleware::from_fn;
-use actix_web::web::{ServiceConfig, get, head, method, post, resource, to};
+use actix_web::web::{ServiceConfig, delete, get, head, method, post, put, resource, to};
 use actix_web::{Handler, HttpRequest, HttpResponse, Resource, Responder};
 
 pub use caching::CacheTerms;
@@ -42,7 +44,7 @@ use metrics::RouteMetrics;
 /// The methods of a resource that is only read.
 const READ: &str = "GET, HEAD, OPTIONS";
 /// The methods of a resource that can also be written.
-const ALL: &str = "GET, HEAD, POST, OPTIONS";
+const ALL: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
 
 /// The routes of the public listener. A path that is not in this table is 404; another method of a path is 405 with `Allow`.
 ///
@@ -52,15 +54,16 @@ pub fn routes(config: &mut ServiceConfig, requests: &Arc<RequestMetrics>, metric
     // The slash is optional in one pattern, because actix would search a set of two patterns one after the other.
     let counter = resource("/counters/{id:[^/]*}{slash:/?}")
         .route(get().to(counters::get))
-        .route(head().to(counters::get));
+        .route(head().to(counters::get))
+        .route(post().to(counters::post))
+        .route(put().to(counters::put))
+        .route(delete().to(counters::delete));
+    let index = resource("/counters{slash:/?}")
+        .route(get().to(counter_index::get))
+        .route(head().to(counter_index::get));
     config
-        .service(finish_resource(
-            r,
-            "/counters/{id}/",
-            ALL,
-            counter.route(post().to(counters::post)),
-            CorsPolicy::Public,
-        ))
+        .service(finish_resource(r, "/counters/", READ, index, CorsPolicy::Public))
+        .service(finish_resource(r, "/counters/{id}/", ALL, counter, CorsPolicy::Public))
         .service(readable(r, "/counters/{id}/recover", counters::recover))
         .service(readable(r, "/", home::page))
         .service(readable(r, "/assets/{name}", home::asset))

@@ -19,12 +19,12 @@ use crate::support::server::Server;
 
 const TICKET_KEY: &str = "a-secret-of-18-byt";
 
-fn secret() -> NewSecret {
+pub(crate) fn secret() -> NewSecret {
     NewSecret::generate().expect("random numbers")
 }
 
 /// The table of a key, as it stands in the file and in `LIVECOUNTER__KEYS`.
-fn table(name: &str, secret: &NewSecret, scopes: &str) -> String {
+pub(crate) fn table(name: &str, secret: &NewSecret, scopes: &str) -> String {
     let (id, digest) = (secret.id(), secret.sha256());
     format!("[[keys]]\nname = \"{name}\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = {scopes}\n")
 }
@@ -36,7 +36,7 @@ fn ticket(scope: &str) -> String {
 }
 
 /// The status, and the text or the detail of the problem.
-async fn told(request: RequestBuilder) -> (u16, String) {
+pub(crate) async fn told(request: RequestBuilder) -> (u16, String) {
     told_in(request.answer().await).await
 }
 

@@ -33,7 +33,7 @@ async fn a_preflight_allows_whatever_headers_a_script_adds() {
     for asked in ["traceparent", "baggage,sentry-trace,traceparent", "idempotency-key, x-datadog-origin"] {
         let answer = preflight(&app, "/counters/2/", asked).await;
         assert_eq!(answer["access-control-allow-headers"], asked);
-        assert_eq!(answer["access-control-allow-methods"], "GET, HEAD, POST, OPTIONS");
+        assert_eq!(answer["access-control-allow-methods"], "GET, HEAD, POST, PUT, DELETE, OPTIONS");
         assert_eq!(answer["access-control-allow-origin"], PAGE);
         assert_eq!(answer["access-control-allow-credentials"], "true");
     }

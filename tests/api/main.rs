@@ -25,6 +25,7 @@ mod https;
 mod layers;
 mod limits;
 mod logs;
+mod managing;
 mod many_connections;
 mod operations;
 mod program;

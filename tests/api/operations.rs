@@ -27,7 +27,9 @@ async fn metrics_are_labelled_by_route_template_only() {
         app.add(id).await;
         client().get(format!("{}/no/{id}", app.address)).answer().await;
     }
-    client().delete(format!("{}/healthz", app.address)).answer().await;
+    client().patch(format!("{}/healthz", app.address)).answer().await;
+    client().delete(app.counter("one")).answer().await;
+    client().put(app.counter("one")).answer().await;
     let text = app.metrics().await;
     let posts = r#"livecounter_http_requests_total{route="/counters/{id}/",method="POST",status="200"} 3"#;
     assert!(text.contains(posts), "{text}");
@@ -35,6 +37,12 @@ async fn metrics_are_labelled_by_route_template_only() {
     assert!(text.contains(missing), "{text}");
     let others = r#"livecounter_http_requests_total{route="/healthz",method="other",status="405"} 1"#;
     assert!(text.contains(others), "{text}");
+    for method in ["PUT", "DELETE"] {
+        let refused = format!(
+            r#"livecounter_http_requests_total{{route="/counters/{{id}}/",method="{method}",status="401"}} 1"#
+        );
+        assert!(text.contains(&refused), "{text}");
+    }
     assert!(!text.contains("three"), "{text}");
     assert!(text.contains("livecounter_http_request_seconds_bucket"), "{text}");
     assert!(text.contains("livecounter_announcements_claimed_total"), "{text}");
@@ -88,7 +96,10 @@ async fn the_interface_describes_itself_and_every_path_in_it_exists() {
     for path in paths.keys() {
         let url = format!("{}{}", app.address, path.replace("{id}", "2").replace("{name}", "home.css"));
         let status = client().head(&url).answer().await.status();
-        assert_eq!(status, 200, "{path}");
+        // What needs a key in any case is there and says so.
+        let read = &document["paths"][path]["get"];
+        let public = read["security"].as_array().is_none_or(|ways| ways.contains(&serde_json::json!({})));
+        assert_eq!(status, if public { 200 } else { 401 }, "{path}");
     }
 }
 

@@ -13,6 +13,7 @@ mod foreign;
 mod front;
 mod head;
 mod limits;
+mod managing;
 mod origin;
 mod pushpin;
 mod scale;

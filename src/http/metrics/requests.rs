@@ -16,6 +16,8 @@ pub(in crate::http) enum MethodLabel {
     Get,
     Head,
     Post,
+    Put,
+    Delete,
     Options,
     Other,
 }
@@ -30,6 +32,8 @@ impl MethodLabel {
             "GET" => MethodLabel::Get,
             "HEAD" => MethodLabel::Head,
             "POST" => MethodLabel::Post,
+            "PUT" => MethodLabel::Put,
+            "DELETE" => MethodLabel::Delete,
             "OPTIONS" => MethodLabel::Options,
             _ => MethodLabel::Other,
         }
@@ -43,6 +47,8 @@ impl EncodeLabelValue for MethodLabel {
             MethodLabel::Get => "GET",
             MethodLabel::Head => "HEAD",
             MethodLabel::Post => "POST",
+            MethodLabel::Put => "PUT",
+            MethodLabel::Delete => "DELETE",
             MethodLabel::Options => "OPTIONS",
             MethodLabel::Other => "other",
         })

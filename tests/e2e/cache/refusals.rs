@@ -25,7 +25,7 @@ async fn what_the_cache_is_told_stays_inside() {
     }
     let purge = reqwest::Method::from_bytes(b"PURGE").expect("a method");
     let answer = http::client().request(purge, cache.url(COUNTER)).answer().await;
-    assert_eq!(header(&answer, "allow"), "GET, HEAD, POST, OPTIONS");
+    assert_eq!(header(&answer, "allow"), "GET, HEAD, POST, PUT, DELETE, OPTIONS");
     assert_eq!(problem(answer).await, ("urn:livecounter:problem:method-not-allowed".into(), 405));
 }
 

@@ -1,0 +1,162 @@
+//! `/counters/`: the counters there are, in the order of their ids, with their values; by pages.
+
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue, LINK};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use ring::digest::{SHA256, digest};
+use serde::Serialize;
+
+use super::accept::negotiate;
+use super::access_checks::require;
+use super::caching::{client_has, private, quoted_etag};
+use super::context::WorkerContext;
+use super::error::ApiError;
+use super::media::Media;
+use super::query::Query;
+use crate::access::{Needed, Space, Verb};
+use crate::domain::{CounterId, ParseCounterIdError, Topic};
+use crate::store::StoreError;
+
+/// How many counters a page has if the request does not say.
+const USUAL: usize = 100;
+/// The most counters of a page.
+const MOST: usize = 1000;
+
+/// Answers a page of the counters whose ids begin with `prefix` and follow on `after`, at most `limit`, as JSON or as lines of
+/// text; 304 if the client has it already. The key or the ticket must cover all ids with this prefix.
+pub(super) async fn get(
+    request: HttpRequest,
+    context: Data<WorkerContext>,
+) -> Result<HttpResponse, ApiError> {
+    let wanted = Wanted::of(&request)?;
+    require(&request, &context, &Needed::Beginning(Verb::Read, Space::Counters, &wanted.prefix))?;
+    let media = negotiate(request.headers(), &[Media::Plain, Media::Json])?;
+    let page = page(&context, &wanted).await.map_err(ApiError::unread)?;
+    let body = if media == Media::Json { page.json() } else { page.lines() };
+    let next = page.after.as_ref().map(|after| wanted.link(after));
+    let etag = etag(&body, next.as_deref());
+    let known = client_has(request.headers(), &etag);
+    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    private(&mut response, etag);
+    if let Some(next) = next {
+        response.insert_header((LINK, next));
+    }
+    Ok(if known { response.finish() } else { represent(response, media, body) })
+}
+
+/// What a request asks for.
+struct Wanted {
+    prefix: String,
+    after: Option<CounterId>,
+    limit: usize,
+}
+
+impl Wanted {
+    /// The parameters; 400 if one of them is unknown, given twice, or out of its bounds.
+    fn of(request: &HttpRequest) -> Result<Wanted, ApiError> {
+        let query = Query::of(request.query_string(), &["prefix", "after", "limit"])?;
+        let prefix = query.get("prefix").unwrap_or_default();
+        match prefix.parse::<CounterId>() {
+            // Ids can begin with dots.
+            Ok(_) | Err(ParseCounterIdError::Empty | ParseCounterIdError::DotSegment) => {}
+            Err(error) => {
+                let detail = format!("prefix must be the beginning of ids, as plain text: {error}");
+                return Err(ApiError::BadRequest(detail));
+            }
+        }
+        let after = query.get("after").map(|text| {
+            text.parse().map_err(|error| ApiError::BadRequest(format!("after must be an id: {error}")))
+        });
+        let limit = query.get("limit").map(|text| {
+            let limit = text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
+            limit.filter(|limit| (1..=MOST).contains(limit)).ok_or_else(|| {
+                ApiError::BadRequest(format!(
+                    "limit must be a whole number from 1 to {MOST}, in plain digits"
+                ))
+            })
+        });
+        Ok(Wanted {
+            prefix: prefix.to_owned(),
+            after: after.transpose()?,
+            limit: limit.transpose()?.unwrap_or(USUAL),
+        })
+    }
+
+    /// The link to the page behind this id (RFC 8288). It has no key and no ticket, wherever the request had one.
+    fn link(&self, after: &CounterId) -> String {
+        // The characters of ids mean nothing else in a query.
+        format!("</counters/?prefix={}&after={after}&limit={}>; rel=\"next\"", self.prefix, self.limit)
+    }
+}
+
+/// A part of the list.
+#[derive(Serialize)]
+struct Page {
+    counters: Vec<Listed>,
+    /// Its last counter, if others follow.
+    after: Option<CounterId>,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    id: CounterId,
+    value: i64,
+}
+
+impl Page {
+    fn json(&self) -> String {
+        // Ids and numbers can always be written.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    fn lines(&self) -> String {
+        self.counters.iter().map(|Listed { id, value }| format!("{id} {value}\n")).collect()
+    }
+}
+
+/// Reads one counter more than the page has, which tells whether others follow.
+async fn page(context: &WorkerContext, wanted: &Wanted) -> Result<Page, StoreError> {
+    let mut counters = match &context.shared.known {
+        Some(_) => known_counters(context, wanted).await?,
+        None => stored_counters(context, wanted).await?,
+    };
+    let more = counters.len() > wanted.limit;
+    counters.truncate(wanted.limit);
+    let after = counters.last().filter(|_| more).map(|last| last.id.clone());
+    Ok(Page { counters, after })
+}
+
+/// The counters that the store has.
+async fn stored_counters(context: &WorkerContext, wanted: &Wanted) -> Result<Vec<Listed>, StoreError> {
+    let after = wanted.after.as_ref().map(Topic::counter);
+    let prefix = Topic::counter_prefix(&wanted.prefix);
+    let topics = context.live.list(&prefix, after.as_ref(), wanted.limit + 1).await?;
+    let listed = topics
+        .into_iter()
+        .filter_map(|(topic, reading)| topic.counter_id().map(|id| Listed { id, value: reading.value() }));
+    Ok(listed.collect())
+}
+
+/// Where `counters.known` says which counters there are, these and no others, also those that have never changed.
+async fn known_counters(context: &WorkerContext, wanted: &Wanted) -> Result<Vec<Listed>, StoreError> {
+    let listed = |id: &&CounterId| {
+        id.as_str().starts_with(&wanted.prefix) && wanted.after.as_ref().is_none_or(|after| *id > after)
+    };
+    let mut ids: Vec<CounterId> = context.shared.known.iter().flatten().filter(listed).cloned().collect();
+    ids.sort_unstable();
+    ids.truncate(wanted.limit + 1);
+    let topics: Vec<Topic> = ids.iter().map(Topic::counter).collect();
+    let readings = context.live.read_all(&topics).await?;
+    Ok(ids.into_iter().zip(readings).map(|(id, reading)| Listed { id, value: reading.value() }).collect())
+}
+
+/// The validator of a page. The link belongs to it: lines of text do not tell whether others follow.
+fn etag(body: &str, next: Option<&str>) -> HeaderValue {
+    let digest = digest(&SHA256, [body, next.unwrap_or_default()].concat().as_bytes());
+    quoted_etag(&digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>())
+}
+
+fn represent(mut response: HttpResponseBuilder, media: Media, body: String) -> HttpResponse {
+    let media_type = if media == Media::Json { "application/json" } else { "text/plain; charset=utf-8" };
+    response.insert_header((CONTENT_TYPE, HeaderValue::from_static(media_type))).body(body)
+}

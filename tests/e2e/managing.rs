@@ -1,0 +1,120 @@
+//! Setting, deleting and listing through the chain: listeners are told, the cache is purged, and nothing is sent twice.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use livecounter::access::NewSecret;
+use reqwest::Method;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use crate::origin::Origin;
+use crate::support::chain::Chain;
+use crate::support::edge::Edge;
+use crate::support::http::{Ask, client, header};
+use crate::support::pushpin::Options;
+use crate::support::raw;
+use crate::support::server::Server;
+use crate::support::sse::Listener;
+use crate::support::varnish::Varnish;
+use crate::support::wait::until;
+
+const SOON: Duration = Duration::from_secs(10);
+
+#[tokio::test]
+async fn what_is_set_and_deleted_reaches_listeners_and_purges_the_cache() {
+    let secret = NewSecret::generate().expect("random numbers");
+    let (id, digest) = (secret.id(), secret.sha256());
+    let keys =
+        format!("[[keys]]\nname = \"owner\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [\"manage:\"]\n");
+    let chain = Chain::with(2, &[("LIVECOUNTER__KEYS", &keys)], Options::default()).await;
+    let (url, cached, key) =
+        (chain.pushpin.url("/counters/2/"), chain.cache.url("/counters/2/"), secret.expose());
+    let shows = async |value: &str| {
+        let read = async || client().get(&cached).text().await == format!("{value}\n");
+        until(value, read).await;
+    };
+    chain.origins[0].add_by("2", 26).await;
+    let mut listener = Listener::connect(chain.pushpin.addr(), "/counters/2/").await;
+    listener.until_data("26", SOON).await;
+    shows("26").await;
+
+    let answer = client().put(&url).bearer_auth(key).json(&json!({"value": 7})).answer().await;
+    assert_eq!((answer.status().as_u16(), header(&answer, "cache-control")), (200, "no-store"));
+    assert_eq!(answer.text().await.expect("a text"), "7\n");
+    listener.until_data("7", SOON).await;
+    shows("7").await;
+
+    let list = chain.pushpin.url("/counters/?prefix=2");
+    let listed = async || client().get(&list).bearer_auth(key).text().await;
+    assert_eq!(listed().await, "2 7\n");
+
+    let answer = client().delete(format!("{url}?_key={key}")).answer().await;
+    assert_eq!(answer.status(), 204);
+    // The list is asked for at an origin each time, also where the key is in the query.
+    assert_eq!(listed().await, "");
+    assert_eq!(client().get(format!("{list}&_key={key}")).text().await, "");
+    assert_eq!(client().get(&list).answer().await.status(), 401);
+    let seen = listener.until_data("0", SOON).await;
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    shows("0").await;
+    let mut late = Listener::connect(chain.pushpin.addr(), "/counters/2/").await;
+    assert_eq!(late.next(SOON).await.data, "0");
+
+    assert_eq!(chain.origins[1].add("2").await, 1);
+    for listener in [&mut listener, &mut late] {
+        listener.until_data("1", SOON).await;
+    }
+    shows("1").await;
+}
+
+/// An origin that reads each request and closes the connection without an answer, as one does that dies behind the change.
+async fn dying_origin() -> (std::net::SocketAddr, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let (addr, seen) = (listener.local_addr().expect("its address"), Arc::new(Mutex::new(Vec::new())));
+    let notes = Arc::clone(&seen);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            if let Some((head, _)) = raw::read_request(&mut stream).await {
+                let method = head.split(' ').next().unwrap_or_default().to_owned();
+                notes.lock().expect("no panic").push(method);
+            }
+        }
+    });
+    (addr, seen)
+}
+
+#[tokio::test]
+async fn what_writes_passes_cache_and_edge_once_whatever_becomes_of_it() {
+    for method in [Method::POST, Method::PUT, Method::DELETE] {
+        let (addr, seen) = dying_origin().await;
+        let (cache, edge) = (Varnish::start(&[addr, addr]).await, Edge::start(addr).await);
+        for url in [cache.url("/counters/2/"), edge.url("/counters/2/")] {
+            let before = seen.lock().expect("no panic").iter().filter(|it| **it == method.as_str()).count();
+            let request = client().request(method.clone(), &url).json(&json!({"value": 5}));
+            let status = request.answer().await.status().as_u16();
+            assert!([502, 503].contains(&status), "{method} {url}: {status}");
+            let count = seen.lock().expect("no panic").iter().filter(|it| **it == method.as_str()).count();
+            assert_eq!(count, before + 1, "{method} {url}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_list_passes_cache_and_edge_with_its_query_every_time() {
+    let origin = Origin::start().await;
+    let (cache, edge) = (Varnish::start(&[origin.addr()]).await, Edge::start(origin.addr()).await);
+    for base in [cache.url(""), edge.url("")] {
+        for path in ["/counters/?prefix=a&_key=x", "/counters?limit=1"] {
+            for accept in ["application/json", "text/event-stream"] {
+                for _ in 0..2 {
+                    let before = origin.requests().len();
+                    client().get(format!("{base}{path}")).header("accept", accept).answer().await;
+                    let requests = origin.requests();
+                    assert_eq!(requests.len(), before + 1, "{base}{path}");
+                    assert_eq!(requests[before].path, path);
+                }
+            }
+        }
+    }
+}
