@@ -1,5 +1,5 @@
-//! Group commit: everything that waits while batches are under way to the store makes up the next batch, and the
-//! amounts for one topic become one addition, from which every caller still gets the value behind its own amount.
+//! Group commit: the calls that wait while batches are under way to the store make up the next batch. The amounts for one topic
+//! become one addition, and every caller still gets the value behind its own amount.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ use crate::store::{Announcement, Body, Change, Reading, Store, StoreError, Sum, 
 
 type Reply<T> = oneshot::Sender<T>;
 
-/// See the module.
+/// Puts waiting additions and reads into batches (see the module).
 pub(super) struct Combiner {
     store: Arc<dyn Store>,
     announcer: Announcer,
@@ -23,13 +23,14 @@ pub(super) struct Combiner {
     reads: Mutex<BatchQueue<ReadsWaiting>>,
 }
 
-/// More than one, so that the worker reads requests while the store is busy with others.
+/// How many batches of one kind may be under way at the same time. With one only, no batch could be prepared while the store
+/// works on it.
 const BATCHES_UNDER_WAY: usize = 3;
-/// How many topics must wait before another batch is sent beside one that is under way: below, what a round trip costs
-/// outweighs what waiting for the next one does. Amounts for one topic wait at no cost.
+/// How many topics must wait before another batch is sent beside one that is under way: with fewer topics, another round trip
+/// costs more than the wait for the next batch. Further amounts for a topic that waits already cost nothing.
 const WORTH_A_BATCH: usize = 12;
 
-/// What waits for the next batch, and how many tasks (workers) take batches from this queue.
+/// The calls that wait for the next batch, and the number of tasks (workers) that take batches from this queue.
 #[derive(Default)]
 struct BatchQueue<T> {
     waiting: T,
@@ -37,7 +38,7 @@ struct BatchQueue<T> {
 }
 
 impl<T> BatchQueue<T> {
-    /// Whether one more worker is needed, with so many topics waiting. If so it is counted, and the caller must start it.
+    /// Whether one more worker is needed when so many topics wait. If so, the worker is counted, and the caller must start it.
     fn needs_worker(&mut self, topics: usize) -> bool {
         let worth = self.workers == 0 || topics >= WORTH_A_BATCH;
         let needed = worth && self.workers < BATCHES_UNDER_WAY;
@@ -46,7 +47,7 @@ impl<T> BatchQueue<T> {
     }
 }
 
-/// Frees its worker's place on drop, even after a panic: no caller waits for a task that has ended.
+/// Frees its worker's place on drop, even after a panic, so that no caller waits for a task that has ended.
 struct WorkerGuard<'a, T> {
     queue: &'a Mutex<BatchQueue<T>>,
     has_ended: bool,
@@ -57,7 +58,7 @@ impl<'a, T: Default> WorkerGuard<'a, T> {
         WorkerGuard { queue, has_ended: false }
     }
 
-    /// Everything that waits. Where nothing waits, the worker ends under the same lock, so that the next caller starts another.
+    /// Takes all calls that wait. If no call waits, the worker ends under the same lock, so that the next caller starts another.
     fn take(&mut self, is_empty: impl Fn(&T) -> bool) -> Option<T> {
         let mut queue = lock(self.queue);
         if is_empty(&queue.waiting) {
@@ -82,26 +83,27 @@ type ReadsWaiting = HashMap<Topic, Vec<Reply<Result<Reading, StoreError>>>>;
 #[derive(Default)]
 struct AddsWaiting {
     by_topic: HashMap<Topic, Group>,
-    /// Groups of one that must stay so: with an idempotency key, or out of a combination that was refused.
+    /// Groups of one caller that must not be combined: the caller has an idempotency key, the topic's group is full, or the store
+    /// has refused a combination that the caller was in.
     alone: Vec<(Topic, Option<IdempotencyKey>, Group)>,
 }
 
 /// An amount, and the caller that waits for the value behind it.
 type Caller = (i64, Reply<Result<Counted, WriteError>>);
 
-/// The amounts for one topic, in the order they came.
+/// The amounts for one topic, in the order of the calls.
 #[derive(Default)]
 struct Group {
     sum: i64,
     lowest: i64,
     highest: i64,
-    /// Some caller may create the topic, and so for all of them.
+    /// Whether at least one caller may create the topic. If so, the addition of all callers creates it.
     may_create: bool,
     callers: SmallVec<[Caller; 1]>,
 }
 
 impl Group {
-    /// Whether the running total stays within what a store can check exactly.
+    /// Whether the running total with this amount stays within the range that a store can check exactly.
     fn has_room_for(&self, amount: i64) -> bool {
         self.sum.checked_add(amount).is_some_and(|sum| (-LIMIT..=LIMIT).contains(&sum))
     }
@@ -209,7 +211,7 @@ impl Combiner {
         }
     }
 
-    /// Gives every caller its own value. Returns the topic if it is still to be announced, and whether it is new.
+    /// Gives every caller its own value. Returns the topic if it must still be announced, and whether the addition has created it.
     fn settle(
         &self,
         topic: Topic,
@@ -230,7 +232,8 @@ impl Combiner {
                 (added.claimed.is_none() && !added.replayed).then_some((topic, added.created))
             }
             Err(WriteError::OutOfRange) if group.callers.len() > 1 => {
-                // Some of them may fit: ask for each on its own, in their order. The loop that called takes them up.
+                // Some of the amounts may fit, so each is sent on its own, in their order. The calling worker takes them from the
+                // queue in its next batch.
                 let may_create = group.may_create;
                 let alone = group
                     .callers
@@ -243,15 +246,15 @@ impl Combiner {
                 for (_, caller) in group.callers {
                     let _ = caller.send(Err(error.clone()));
                 }
-                // Where it is not known whether it was counted: if it was, it is marked, and a sweep announces it. To look
-                // for each of these would take memory for as long as the store is away, and time when it is back.
+                // After some errors it is unknown whether the store has counted the addition. If so, the topic has a mark, and a
+                // sweep announces it. To remember these topics would take memory while the store is away, and time when it is back.
                 None
             }
         }
     }
 }
 
-/// The announcements of each value on the way to `last`, where every value is published.
+/// The announcements of all values of the group up to `last`, for the setting that publishes every value.
 fn every_value(last: Announcement, group: &Group) -> Vec<Announcement> {
     let mut id = EventId { revision: last.id.revision - group.callers.len() as u64, ..last.id };
     let mut value = last.value() - group.sum;
@@ -270,7 +273,7 @@ fn lock<T>(queue: &Mutex<T>) -> MutexGuard<'_, T> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The batch ended without an answer: its task was dropped, as when the worker stops.
+/// The error of a call whose batch ended without an answer: the runtime has dropped its task, for instance as the worker stops.
 fn abandoned() -> StoreError {
     StoreError::new("the request was abandoned while the worker stopped")
 }

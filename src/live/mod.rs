@@ -1,4 +1,4 @@
-//! The use cases: read a topic, add to it, set it, delete it. No HTTP, no Redis; which kind of topic it is does not matter here.
+//! The use cases: read a topic, add to it, set it, delete it. This module knows neither HTTP nor Redis nor the kinds of topics.
 
 mod combiner;
 mod counted;
@@ -13,8 +13,8 @@ use crate::store::{Change, Reading, Store, StoreError, Write, WriteError, Writte
 use combiner::Combiner;
 pub use counted::Counted;
 
-/// The use cases on one store. One per worker: what the requests of a worker ask for while a round trip to the store
-/// is under way goes out together with the next one.
+/// The use cases on one store. Each worker has one: the calls that a worker's requests make while batches are under way to the
+/// store go out together in the next batch.
 pub struct Live {
     combiner: Arc<Combiner>,
     store: Arc<dyn Store>,
@@ -22,18 +22,18 @@ pub struct Live {
 }
 
 impl Live {
-    /// Works on `store` and tells `announcer` of every change. Cheap; must be used within a tokio runtime.
+    /// Makes the use cases on `store`, which tell `announcer` of every change. Cheap. The calls need a tokio runtime.
     pub fn new(store: Arc<dyn Store>, announcer: Announcer) -> Self {
         let combiner = Combiner::new(Arc::clone(&store), announcer.clone());
         Live { combiner: Arc::new(combiner), store, announcer }
     }
 
-    /// The present state of the topic; it reflects every change acknowledged before the call.
+    /// The present state of the topic. The state contains every change that was acknowledged before the call.
     pub async fn read(&self, topic: Topic) -> Result<Reading, StoreError> {
         self.combiner.read(topic).await
     }
 
-    /// The present states of several topics, in their order, asked for in one round trip.
+    /// The present states of several topics, in their order. The reads share a round trip as the combiner allows.
     pub async fn read_all(&self, topics: &[Topic]) -> Result<Vec<Reading>, StoreError> {
         match topics {
             [topic] => Ok(vec![self.read(topic.clone()).await?]),
@@ -41,11 +41,11 @@ impl Live {
         }
     }
 
-    /// Adds to the topic and returns its value behind this change. What follows, announcing it, cannot fail the call.
+    /// Adds to the topic and returns its value behind this change. A failed announcement does not fail the call.
     ///
-    /// With a key, a repetition with the same amount returns the first answer and changes nothing. A topic that would be
-    /// new is created only where it may; else the answer is [`WriteError::WouldBeNew`], unless somebody who may create it
-    /// adds to it at the same time.
+    /// With a key, a repetition with the same amount returns the first answer and changes nothing. If the topic would be new and
+    /// the caller may not create it, the answer is [`WriteError::WouldBeNew`], unless a caller that may create the topic adds to it
+    /// at the same time.
     pub async fn add(
         &self,
         topic: Topic,
@@ -77,7 +77,7 @@ impl Live {
         Ok(written.removed)
     }
 
-    /// Applies a change and has it announced, even if the caller stops waiting on the way.
+    /// Applies a change and tells the announcer of it, even if the caller stops waiting before the end.
     async fn write(&self, write: Write) -> Result<Written, WriteError> {
         let (store, announcer) = (Arc::clone(&self.store), self.announcer.clone());
         let task = tokio::spawn(async move {
@@ -97,12 +97,12 @@ impl Live {
         task.await.unwrap_or_else(ended)
     }
 
-    /// How many topics are marked in the outbox: changed, and not yet acknowledged as announced.
+    /// How many topics have a mark in the outbox: they have changed, and no announcement of the change is acknowledged yet.
     pub async fn outbox_len(&self) -> Result<u64, StoreError> {
         self.store.outbox_len().await
     }
 
-    /// How many topics there are. To be asked at most once a second.
+    /// How many topics there are. Callers must ask at most once a second.
     pub async fn topic_count(&self) -> Result<u64, StoreError> {
         self.store.topic_count().await
     }
@@ -153,7 +153,7 @@ mod tests {
         let add = |may_create| live.add(topic.clone(), one, None, may_create);
         let refused = join_all((0..3).map(|_| add(false))).await;
         assert!(refused.iter().all(|answer| matches!(answer, Err(WriteError::WouldBeNew))), "{refused:?}");
-        // Who may create it does so for all who ask at the same time.
+        // A caller that may create the topic creates it for all callers at the same time.
         let counted = join_all([false, true, true, false].map(add)).await;
         let counted: Vec<_> = counted.into_iter().map(|answer| answer.expect("counted")).collect();
         assert_eq!(counted.iter().filter(|counted| counted.created).count(), 1);
