@@ -1,10 +1,10 @@
-//! What the hub hands to listeners.
+//! The event that the hub gives to listeners.
 
 use bytes::Bytes;
 
 use crate::domain::EventId;
 
-/// An event as listeners get it: encoded once, shared by all of them.
+/// An event as listeners get it. The event is encoded once, and all listeners share the bytes.
 #[derive(Clone, Debug)]
 pub(super) struct EncodedEvent {
     pub(super) id: EventId,

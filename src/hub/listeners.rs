@@ -23,13 +23,13 @@ pub struct WorkerListeners {
 #[derive(Debug, Default)]
 struct TopicMap {
     by_topic: HashMap<Topic, Arc<TopicListeners>>,
-    /// Topics with an event that their listeners have not been woken for.
+    /// Topics with a new event, for which the hub has not woken the listeners yet.
     to_wake: Vec<Arc<TopicListeners>>,
     closed: bool,
 }
 
-/// One listener: a stream of events, encoded; of several the newest. Ends when the hub has closed. Dropping it leaves the
-/// topic.
+/// One listener: a stream of encoded events. If several events come between two polls, the stream gives the newest only. The
+/// stream ends when the hub has closed. A dropped listener has left the topic.
 #[derive(Debug)]
 pub struct Listener {
     worker: Arc<WorkerListeners>,
@@ -40,22 +40,22 @@ pub struct Listener {
 }
 
 impl WorkerListeners {
-    /// A new set of listeners, which are woken by the thread that this is called on.
+    /// A new set of listeners. A task on the calling thread's runtime wakes them.
     pub(super) fn start() -> Arc<Self> {
         let worker = Arc::<Self>::default();
         tokio::spawn(Arc::clone(&worker).wake_listeners());
         worker
     }
 
-    /// Joins a topic, or `None` once the hub has closed. Join first, then read the value, then [`Listener::skip_to`] what was
-    /// read: so nothing is missed in between.
+    /// Joins a topic; `None` if the hub has closed. Callers must join first, then read the value, then call [`Listener::skip_to`]
+    /// with the id of the value: then the listener misses no event in between.
     pub fn listen(self: &Arc<Self>, topic: &Topic) -> Option<Listener> {
         let mut topics = self.topics();
         if topics.closed {
             return None;
         }
         let listeners = Arc::clone(topics.by_topic.entry(topic.clone()).or_default());
-        // Joining and leaving both hold the lock of all topics: a listener must not join what is being removed.
+        // Joining and leaving both hold the lock of all topics, as a listener must not join a topic that is being removed.
         let (place, seen) = listeners.lock().join();
         Some(Listener { worker: Arc::clone(self), topic: topic.clone(), listeners, place, seen })
     }
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waits_is_woken() {
+    async fn a_waiter_is_woken_by_each_event() {
         let (hub, mut listener) = joined();
         let heard = tokio::spawn(async move { (listener.next().await, listener.next().await) });
         for (revision, text) in [(1, "one"), (2, "two")] {
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_slow_listener_gets_the_latest_only_and_an_old_event_reaches_nobody() {
+    async fn a_slow_listener_gets_the_newest_event_only_and_no_old_one() {
         let (hub, listener) = joined();
         for revision in [1, 2, 9, 4] {
             hub.publish(&topic(), id(revision), revision.to_string());
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_branch_with_listeners_gets_the_event() {
+    async fn the_listeners_of_every_worker_get_the_event() {
         let hub = Hub::default();
         let [mut first, mut second] = [(), ()].map(|()| hub.worker().listen(&topic()).expect("open"));
         assert_eq!(hub.listeners(), 2);
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_last_to_leave_closes_the_room() {
+    async fn a_topic_is_removed_when_its_last_listener_leaves() {
         let hub = Hub::default();
         let worker = hub.worker();
         let (first, second) = (worker.listen(&topic()), worker.listen(&topic()));
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_those_who_have_left_nothing_is_looked_through() {
+    async fn listeners_that_have_left_have_no_entries() {
         let hub = Hub::default();
         let worker = hub.worker();
         let mut listeners: Vec<_> = (0..10_000).filter_map(|_| worker.listen(&topic())).collect();
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_leaves_while_others_are_woken_keeps_nobody_asleep() {
+    async fn listeners_that_leave_during_a_wake_up_do_not_keep_others_waiting() {
         let (hub, all) = (Hub::default(), 5 * AT_ONCE);
         let (worker, heard) = (hub.worker(), Arc::new(AtomicUsize::new(0)));
         for number in 0..all {
@@ -270,7 +270,7 @@ mod tests {
             tokio::spawn(async move {
                 listener.next().await;
                 heard.fetch_add(1, Relaxed);
-                // Every other one stays, and what it was in changes around it.
+                // Every other listener stays, while the table of entries changes around it.
                 if number % 2 == 0 {
                     listener.next().await;
                 }
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_closed_hub_takes_no_listeners_and_ends_those_there_are() {
+    async fn a_closed_hub_takes_no_listeners_and_ends_the_present_ones() {
         let hub = Hub::default();
         let worker = hub.worker();
         let mut waiter = worker.listen(&topic()).expect("open");

@@ -1,11 +1,11 @@
-//! The listeners in this process: the embedded mode needs no proxy.
+//! The listeners of one process: in the embedded mode they replace a proxy.
 //!
-//! The latest event of a topic wins: a slow listener finds the newest event when it is ready, delays no other listener and
-//! needs no queue. A topic without listeners costs only a look-up.
+//! A listener that is too slow for one event gets the newest event when it polls next, so it delays no other listener and needs
+//! no queue. An event of a topic without listeners costs no more than a look-up.
 //!
-//! Every worker thread has its own [`WorkerListeners`]. An event is stored with the topic's listeners of all workers at once, where a
-//! listener that polls finds it; each worker's task then wakes its own listeners. To wake a task on another thread costs many times
-//! what it costs on the same one, so a publish does that once for each worker, not once for each listener.
+//! Every worker thread has its own [`WorkerListeners`]. A publish stores the event with the topic's listeners of all workers at
+//! once, where a listener that polls finds the event. Then each worker's task wakes its own listeners. To wake a task on another
+//! thread costs many times what it costs on the same thread, so a publish wakes one task for each worker, not one for each listener.
 
 mod event;
 mod listeners;
@@ -27,20 +27,20 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Hands the encoded event to the topic's listeners. An event that is not newer than the last one is dropped.
+    /// Gives the encoded event to the topic's listeners. An event that is not newer than the topic's last event is dropped.
     pub fn publish(&self, topic: &Topic, id: EventId, bytes: impl Into<Bytes>) {
         let event = EncodedEvent { id, bytes: bytes.into() };
         self.workers().iter().for_each(|worker| worker.publish(topic, &event));
     }
 
-    /// A set for the listeners that the calling thread serves. Must be called within its tokio runtime.
+    /// A new set for the listeners that the calling thread serves. Callers must be within the thread's tokio runtime.
     pub fn worker(&self) -> Arc<WorkerListeners> {
         let worker = WorkerListeners::start();
         self.workers().push(Arc::clone(&worker));
         worker
     }
 
-    /// Ends every stream, and those that come later: the process is about to stop.
+    /// Ends every stream and takes no further listeners, as the process is about to stop.
     pub fn close(&self) {
         self.workers().iter().for_each(|worker| worker.close());
     }

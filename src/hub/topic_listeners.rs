@@ -8,7 +8,7 @@ use slab::Slab;
 use super::event::EncodedEvent;
 use crate::domain::EventId;
 
-/// How many listeners are woken before the worker turns to what else has come: requests, and newer events.
+/// How many listeners are woken before the worker turns to its other tasks: requests, and newer events.
 pub(super) const AT_ONCE: usize = 64;
 
 /// The listeners of this worker to one topic.
@@ -20,7 +20,7 @@ pub(super) struct ListenerTable {
     pub(super) last: Option<EncodedEvent>,
     /// The listeners, in any order. Each event is compared with all of them.
     pub(super) entries: Vec<TopicListener>,
-    /// Of each listener, its index in `entries`.
+    /// The index of each listener in `entries`.
     pub(super) places: Slab<usize>,
     pub(super) to_wake: bool,
     pub(super) closed: bool,
@@ -29,12 +29,12 @@ pub(super) struct ListenerTable {
 /// A listener to a topic.
 #[derive(Debug)]
 pub(super) struct TopicListener {
-    /// Which listener: its key in `places`.
+    /// The listener's key in `places`.
     pub(super) listener: usize,
     pub(super) waiter: Option<Waiter>,
 }
 
-/// A task that must be woken by an event newer than the one that its listener was given.
+/// A task that waits for an event newer than the last one of its listener.
 #[derive(Debug)]
 pub(super) struct Waiter {
     pub(super) waker: Waker,
@@ -42,7 +42,7 @@ pub(super) struct Waiter {
 }
 
 impl TopicListeners {
-    /// The tasks to wake, a few at a time. The lock is not held in between.
+    /// The wakers of the tasks to wake, a few at a time. The lock is free in between.
     pub(super) fn wakers(&self) -> impl Iterator<Item = Vec<Waker>> {
         self.lock().to_wake = false;
         let mut left = usize::MAX;
@@ -82,13 +82,13 @@ impl ListenerTable {
         news && !std::mem::replace(&mut self.to_wake, true)
     }
 
-    /// The last event, if a listener that was given `seen` must be given it.
+    /// The last event, if it is newer than the event `seen` of a listener.
     pub(super) fn after(&self, seen: EventId) -> Option<&EncodedEvent> {
         self.last.as_ref().filter(|last| seen.is_older_than(last.id))
     }
 
-    /// Takes some of the tasks to wake out of the first `left` entries, and lowers `left` by the entries it has looked at. A
-    /// listener that has polled since, of its own accord, has the event already. Empty at the end.
+    /// Takes the wakers of some tasks to wake out of the first `left` entries, and lowers `left` by the number of entries that
+    /// were checked. A listener that has polled in the meantime has the event already and is not woken. Empty at the end.
     pub(super) fn some_to_wake(&mut self, left: &mut usize) -> Vec<Waker> {
         let ListenerTable { last, entries, closed, .. } = self;
         let last = last.as_ref().map(|event| event.id).unwrap_or_default();
