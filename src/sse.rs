@@ -7,19 +7,18 @@ use std::time::Duration;
 /// The media type of a stream.
 pub const CONTENT_TYPE: &str = "text/event-stream";
 
-/// A comment: keeps proxies and browsers from closing a quiet stream. A line, and no blank line behind it: many clients take
-/// every blank line for the end of an event, and would show an empty one.
+/// The keep-alive comment, which keeps proxies and browsers from closing a quiet stream. No blank line follows the comment, as
+/// many clients take every blank line for the end of an event and would show an empty event.
 pub const KEEP_ALIVE: &str = ":\n";
 
-/// The comment that a stream begins with: clients that buffer the first kilobytes then show what follows at once. Written
-/// out once, as the formatter pads character by character.
+/// The comment at the beginning of a stream. Clients that buffer the first kilobytes then show the first event at once. The
+/// comment is rendered once, as the formatter pads character by character.
 static PADDING: LazyLock<String> = LazyLock::new(|| format!(":{:2048}\n", ""));
 
-/// A `message` event with an id. With `retry`, the first of a stream: then the comment of spaces and the delay before a
-/// client reconnects stand in the same block, since a block without data would be an empty event to many clients.
+/// A `message` event with an id. Only the first event of a stream has `retry`, the delay before a client reconnects. That event
+/// begins with the comment of spaces and the delay, in the same block: many clients take a block without data for an empty event.
 ///
-/// Line breaks in `data` become several `data:` fields, as the format demands; NUL and lone CR, which no field can carry,
-/// are left out.
+/// Each line of `data` becomes a `data:` field, as the format demands. NUL and CR are left out, as no field can carry them.
 pub fn render(retry: Option<Duration>, id: impl Display, data: &str) -> String {
     let padding = if retry.is_some() { PADDING.as_str() } else { "" };
     let mut out = String::with_capacity(padding.len() + 128 + data.len());

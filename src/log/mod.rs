@@ -1,4 +1,4 @@
-//! For log lines of all modules: when a line is due, and an error with its causes.
+//! Two helps for lines of the log: the throttle, which says when a line is due, and an error's text with its causes.
 
 mod throttle;
 
@@ -7,7 +7,7 @@ use std::iter::successors;
 
 pub use throttle::Throttle;
 
-/// An error with all its causes, in one line.
+/// The error and all its causes, in one line.
 pub fn with_causes(error: &dyn Error) -> String {
     let causes = successors(error.source(), |&cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))

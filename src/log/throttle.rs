@@ -1,10 +1,10 @@
-//! Decides when a log line is due for an event that can happen at any rate.
+//! When a line of the log is due for events that can come at any rate.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Counts events and says when a log line is due: for the first event, and later with the number of events since the last line.
+/// Counts events of one kind, and says when a line of the log is due: at the first event, and later at most once in a time.
 #[derive(Debug)]
 pub struct Throttle {
     every: Duration,
@@ -16,22 +16,22 @@ pub struct Throttle {
 #[derive(Clone, Copy, Debug)]
 struct Said {
     at: Instant,
-    /// How many there were by then.
+    /// The total when the line was written.
     total: u64,
 }
 
 impl Throttle {
-    /// One line in this time.
+    /// A throttle that lets at most one line through in this time.
     pub const fn new(every: Duration) -> Self {
         Throttle { every, total: AtomicU64::new(0), said: Mutex::new(None) }
     }
 
-    /// How many there were.
+    /// How many events were counted.
     pub fn total(&self) -> u64 {
         self.total.load(Ordering::Relaxed)
     }
 
-    /// Counts one event. If a line is due, returns the number of events since the last line, this one included.
+    /// Counts one more event. If a line is due, returns the number of events since the last line, this event included.
     pub fn record(&self) -> Option<u64> {
         self.record_at(Instant::now())
     }
