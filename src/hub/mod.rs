@@ -5,7 +5,7 @@
 //!
 //! Every worker thread has its own [`WorkerListeners`]. A publish stores the event with the topic's listeners of all workers at
 //! once, where a listener that polls finds the event. Then each worker's task wakes its own listeners. To wake a task on another
-//! thread costs many times what it costs on the same thread, so a publish wakes one task for each worker, not one for each listener.
+//! thread costs many times what it costs on the same thread, so a publish wakes one task for each worker, not each listener.
 
 mod event;
 mod listeners;

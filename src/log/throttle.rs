@@ -1,10 +1,10 @@
-//! When a line of the log is due for events that can come at any rate.
+//! Decides when a log line is due for an event that can happen at any rate.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Counts events of one kind, and says when a line of the log is due: at the first event, and later at most once in a time.
+/// Counts events and says when a log line is due: for the first event, and later with the number of events since the last line.
 #[derive(Debug)]
 pub struct Throttle {
     every: Duration,
