@@ -1,5 +1,5 @@
-//! What signs and verifies tokens: ring, which TLS brings along. jsonwebtoken's own choice would add RSA, two more curves
-//! and their arithmetic to the binary, for HS256 and ES256 alone.
+//! The signatures of tokens, made and verified with ring, which the binary contains for TLS anyway. The providers that come with
+//! jsonwebtoken would add RSA and two more curves to the binary, although the service uses HS256 and ES256 alone.
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind, Result};
@@ -12,14 +12,15 @@ use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, UnparsedPublicKey,
 };
 
-/// Lets jsonwebtoken sign and verify, in this whole process. Must come before its first use; further calls change nothing.
+/// Lets jsonwebtoken sign and verify in this whole process. Callers must call this function before they first use jsonwebtoken;
+/// further calls change nothing.
 pub fn install() {
     static PROVIDER: CryptoProvider = CryptoProvider {
         signer_factory: signer,
         verifier_factory: verifier,
         key_utils: KeyUtils::new_unimplemented(),
     };
-    let _ = PROVIDER.install_default(); // it is there already
+    let _ = PROVIDER.install_default(); // fails if an earlier call has installed the provider
 }
 
 fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>> {
@@ -45,8 +46,8 @@ fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerif
     }
 }
 
-/// Whether this is a point of P-256, as SEC 1 writes it. ring looks at a point only when it is used, and to verify nothing
-/// with it tells no bad point from a bad signature; to agree on a key does.
+/// Whether the bytes are a point of P-256 in the form of SEC 1. ring checks a point only when the point is used. Verifying a
+/// signature fails in the same way for a bad point and for a bad signature, so this function agrees on a key with the point.
 pub(super) fn is_point(bytes: &[u8]) -> bool {
     let point = agreement::UnparsedPublicKey::new(&agreement::ECDH_P256, bytes);
     let private = EphemeralPrivateKey::generate(&agreement::ECDH_P256, &SystemRandom::new());
@@ -80,7 +81,7 @@ impl JwtVerifier for Hs256 {
     }
 }
 
-/// ECDSA with P-256 and SHA-256; signatures are the two numbers, 32 bytes each (RFC 7518, section 3.4).
+/// ECDSA with P-256 and SHA-256. A signature consists of two numbers of 32 bytes each (RFC 7518, section 3.4).
 struct Es256Signer {
     pair: EcdsaKeyPair,
     random: SystemRandom,

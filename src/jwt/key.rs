@@ -1,5 +1,5 @@
-//! Keys as they are written in settings. The algorithm follows from the kind of key and from nothing else, least of
-//! all from a token's header: a secret means HS256, a P-256 key means ES256.
+//! Keys as they are written in settings. Only the kind of the key determines the algorithm: a secret means HS256, a P-256 key means
+//! ES256. The header of a token does not change it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,25 +14,25 @@ use super::crypto;
 
 /// Checks tokens: a shared secret, or a P-256 public key.
 ///
-/// Written as `base64:…`, PEM (`BEGIN PUBLIC KEY`), JWK (JSON), bare base64 of a P-256 public key's DER (as Fastly prints
-/// its own), or plain text, which is the secret itself. What follows `base64:` may again be PEM, JWK or DER.
+/// The key is written as `base64:…`, PEM (`BEGIN PUBLIC KEY`), JWK (JSON), bare base64 of a P-256 public key's DER (the form in
+/// which Fastly prints its key), or plain text, which is the secret itself. The bytes behind `base64:` may again be PEM, JWK or DER.
 #[derive(Clone)]
 pub struct VerifyKey {
     algorithm: Algorithm,
     key: DecodingKey,
 }
 
-/// Signs tokens: a shared secret, or a P-256 private key. Written like a [`VerifyKey`]; PEM is `BEGIN PRIVATE KEY`.
+/// Signs tokens: a shared secret, or a P-256 private key. The key is written like a [`VerifyKey`]; PEM is `BEGIN PRIVATE KEY`.
 #[derive(Clone)]
 pub struct SigningKey {
     algorithm: Algorithm,
     key: EncodingKey,
 }
 
-/// Why a text is no key. Never quotes the text.
+/// Why a text is no key. The message never quotes the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseKeyError {
-    /// No character, or nothing after `base64:`. An empty secret would let anyone sign.
+    /// The text is empty, or has nothing behind `base64:`. With an empty secret, every client could sign.
     #[error("is empty")]
     Empty,
     /// A secret that can be guessed: a client that has one token can try all of them.
@@ -40,22 +40,22 @@ pub enum ParseKeyError {
         "is a secret of fewer than 16 bytes, which can be guessed: make one with openssl rand -base64 32"
     )]
     Short,
-    /// What follows `base64:` is something else.
+    /// The text behind `base64:` is not base64.
     #[error("starts with base64: but what follows is not base64")]
     Base64,
-    /// `-----BEGIN`, but of another kind, or cut short.
+    /// The text begins with `-----BEGIN`, but its PEM is of another kind or incomplete.
     #[error("is not a PEM of kind PUBLIC KEY, or PRIVATE KEY (PKCS#8)")]
     Pem,
-    /// JSON, but no key of type `oct` or `EC` in it.
+    /// The text begins like JSON, but is no key of type `oct` or `EC`.
     #[error("is not a JWK of type oct or EC")]
     Jwk,
-    /// Another curve than P-256, another algorithm, or no point of the curve.
+    /// The key is of another curve than P-256 or another algorithm, or its point is not on the curve.
     #[error("is not a P-256 key (a private one must carry its public half, as openssl writes it)")]
     Curve,
-    /// A private key where a public one belongs: it would be spread further than it needs to be.
+    /// The setting needs a public key or a secret, and this is a private key, which must not be in more places than necessary.
     #[error("is a private key where a public key or a secret is needed")]
     Private,
-    /// A public key where one must be able to sign.
+    /// The setting needs a key that can sign, and this is a public key.
     #[error("is a public key, which cannot sign")]
     Public,
 }
@@ -143,15 +143,15 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// The least length of a secret that tokens are signed with. Random bytes of that number are beyond guessing; HS256's own
-/// rule (RFC 7518, section 3.2) is twice as much, and would refuse many secrets that are in use.
+/// The least length of a secret that signs tokens, in bytes. So many random bytes cannot be guessed. The rule of HS256 (RFC 7518,
+/// section 3.2) asks for twice as many, and would refuse many secrets that are in use.
 const SHORTEST_SECRET: usize = 16;
 
 fn long_enough(secret: &[u8]) -> Result<&[u8], ParseKeyError> {
     if secret.len() < SHORTEST_SECRET { Err(ParseKeyError::Short) } else { Ok(secret) }
 }
 
-/// The bytes of a secret, written like a key, that is sent as it is and signs nothing; `None` for a key pair's half.
+/// The bytes of a secret that is written like a key, but is sent as a bearer and signs nothing; `None` for one half of a key pair.
 pub fn bearer_bytes(text: &str) -> Result<Option<Vec<u8>>, ParseKeyError> {
     match Material::parse(text)? {
         Material::Secret(secret) => Ok(Some(secret)),
@@ -159,10 +159,10 @@ pub fn bearer_bytes(text: &str) -> Result<Option<Vec<u8>>, ParseKeyError> {
     }
 }
 
-/// What the bytes of a key are, before it is known what they are for.
+/// The bytes of a key by their kind, whether the key has to sign or to verify.
 enum Material {
     Secret(Vec<u8>),
-    /// A point of P-256, as SEC 1 writes it.
+    /// A point of P-256 in the form of SEC 1.
     PublicPoint(Vec<u8>),
     /// PKCS#8 in DER.
     PrivateKey(Vec<u8>),
@@ -172,12 +172,12 @@ enum Material {
 const P256: [u8; 21] =
     *b"\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07";
 
-/// What stands before the [`P256`], the 32 bytes of a private key and its public point in PKCS#8 (RFC 5915, 5958).
+/// The bytes before the [`P256`], before the 32 bytes of a private key and before its public point in PKCS#8 (RFC 5915, 5958).
 const PKCS8_HEAD: [u8; 6] = *b"\x30\x81\x87\x02\x01\x00";
 const PKCS8_PRIVATE: [u8; 9] = *b"\x04\x6d\x30\x6b\x02\x01\x01\x04\x20";
 const PKCS8_PUBLIC: [u8; 5] = *b"\xa1\x44\x03\x42\x00";
 
-/// Standard alphabet, padding or not: keys are pasted by hand.
+/// The standard alphabet, with or without padding, as operators copy keys by hand.
 const STANDARD: GeneralPurpose = lenient(&alphabet::STANDARD);
 const URL_SAFE: GeneralPurpose = lenient(&alphabet::URL_SAFE);
 
@@ -213,7 +213,7 @@ impl Material {
             if text.starts_with("-----BEGIN") {
                 return Self::from_pem(text);
             }
-            // A random secret may begin with a brace, so what is no JWK is still a secret.
+            // A random secret may begin with a brace, so a text that is no JWK is still a secret.
             if let Some(key) = Self::from_jwk(text) {
                 return Ok(key);
             }
@@ -258,7 +258,7 @@ impl Material {
     }
 }
 
-/// The members of RFC 7517 and 7518 that such keys need.
+/// The members of a JWK (RFC 7517 and 7518) that keys of these types need.
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,
@@ -289,7 +289,7 @@ mod tests {
     const PUBLIC_JWK: &str = r#"{"kty":"EC","crv":"P-256","x":"l5Y6UhIro3dmFgZVn022h1_BHwPmdwrIg2BfgI7m7Vg","y":"KjXumCzufQaP-w7SMX_Ije3T4Ki-o1MsBkB6VS1O7iU"}"#;
     const P384_DER: &str = "MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEGK9TI3AH4HcltV76oDSU1LFiGQ0mNmNfwVNaSlK2lr5q6YSXGC/RyYfNe6/J+Bi0qmOnQQIP/GbG1SxF3nc3o3dZa4KVvgtP1Qodcr9BXyxjKH//D+81XhrQW4AxXHAd";
 
-    /// As openssl writes it, in lines of 64.
+    /// The key as openssl writes it, in lines of 64 characters.
     fn pem(kind: &str, der: &str) -> String {
         let lines: Vec<&str> =
             (0..der.len()).step_by(64).map(|at| &der[at..der.len().min(at + 64)]).collect();

@@ -1,5 +1,5 @@
-//! JSON Web Tokens: the keys that sign and verify them, and the one library behind both. For whatever signs or verifies
-//! tokens here: `grip` for those of proxies, `access` for tickets.
+//! JSON Web Tokens: the keys that sign and verify tokens, and the one library that both kinds of keys use. `grip` uses this module
+//! for the tokens of proxies, and `access` for tickets.
 
 mod crypto;
 mod key;
