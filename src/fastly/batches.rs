@@ -1,15 +1,15 @@
-//! Surrogate keys, joined into header values that one purge request each can carry.
+//! Joins surrogate keys into header values, one for each purge request.
 
 use reqwest::header::HeaderValue;
 
 use super::error::PurgeError;
 
-/// How many keys one request may name.
+/// The most keys that one request may name.
 pub(super) const MAX_KEYS: usize = 256;
-/// How long the header with the keys may be, well below the 8 KiB at which servers, Varnish among them, draw the line.
+/// The most bytes of the header with the keys. Servers such as Varnish refuse headers above 8 KiB.
 pub(super) const MAX_HEADER_BYTES: usize = 7 * 1024;
 
-/// Header values with all keys, each value within both limits.
+/// The header values with all keys. Each value is within both limits.
 pub(super) fn batches<K: AsRef<str>>(keys: &[K]) -> Result<Vec<HeaderValue>, PurgeError> {
     let mut batches = Vec::new();
     let (mut batch, mut count) = (String::new(), 0);

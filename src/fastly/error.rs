@@ -2,45 +2,45 @@
 
 use std::time::Duration;
 
-/// Why not every key is purged. Purging them all again is always safe.
+/// Why not every key is purged. Callers may always purge all keys again.
 #[derive(Debug, thiserror::Error)]
 pub enum PurgeError {
-    /// A key that cannot be in the header: empty, with a space or beyond visible ASCII, or longer than Fastly's 1,024
-    /// bytes. Nothing has been purged.
+    /// A key cannot be in the header: the key is empty, longer than Fastly's 1,024 bytes, or has a space or another character
+    /// beyond visible ASCII. Nothing has been purged.
     #[error("surrogate key {0:?} is empty, too long, or has a character other than visible ASCII")]
     Key(String),
-    /// Fastly has asked to be left alone for a while; nothing was sent.
+    /// Fastly has asked to wait before the next request. No request was sent.
     #[error("{url} has asked to wait")]
     Paused {
-        /// What would have been asked.
+        /// The URL of the request that was not sent.
         url: String,
-        /// For how much longer.
+        /// How long the pause still lasts.
         left: Duration,
     },
-    /// No answer.
+    /// The API did not answer.
     #[error("no answer from {url}")]
     Unreachable {
-        /// What was asked.
+        /// The URL of the request.
         url: String,
-        /// What went wrong.
+        /// The error of the HTTP client.
         source: reqwest::Error,
     },
-    /// Another answer than 200.
+    /// The API gave another answer than 200.
     #[error("{url} answered {status}")]
     Status {
-        /// What was asked.
+        /// The URL of the request.
         url: String,
-        /// What was answered.
+        /// The status of the answer.
         status: u16,
         /// How long the answer asks to wait.
         retry_after: Option<Duration>,
-        /// How its body begins: what Fastly finds wrong.
+        /// The beginning of the answer's body, in which Fastly gives its reason.
         body: String,
     },
 }
 
 impl PurgeError {
-    /// How the answer's body begins, in one line and without the key; empty where there was none.
+    /// The beginning of the answer's body, in one line and without the key; empty if there was no body.
     pub fn body(&self) -> &str {
         match self {
             PurgeError::Status { body, .. } => body,

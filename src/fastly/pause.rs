@@ -1,37 +1,37 @@
-//! How long an API that has refused for there being too many requests is left alone.
+//! The pause of requests to an API that has refused a request because there were too many.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The first pause where the answer names none.
+/// The first pause, if the answer does not say how long to wait.
 const FIRST: Duration = Duration::from_secs(1);
-/// No pause is longer, whatever the answer says: an hour without purges would leave readers with old values for an hour,
-/// and a request every half a minute is no load.
+/// The longest pause, even if the answer asks for a longer one: an hour without purges would leave readers with old values for an
+/// hour, and a request every half a minute is no load.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// A pause between requests; none at first.
+/// A pause between requests. At the start there is none.
 #[derive(Debug, Default)]
 pub(super) struct Pause(Mutex<PauseState>);
 
 #[derive(Debug, Default)]
 struct PauseState {
     until: Option<Instant>,
-    /// Refusals in a row.
+    /// How many refusals have come since the last success.
     refusals: u32,
 }
 
 impl Pause {
-    /// For how much longer nothing should be sent.
+    /// How long the pause still lasts, during which no request may be sent.
     pub(super) fn left(&self) -> Option<Duration> {
         self.left_at(Instant::now())
     }
 
-    /// The API has refused, and says how long to wait, or not.
+    /// Begins a pause, as the API has refused. `wish` is the time for which the API asks to wait, if the answer names one.
     pub(super) fn begin(&self, wish: Option<Duration>) {
         self.begin_at(Instant::now(), wish);
     }
 
-    /// The API has answered well. A pause goes on: the request may have been sent before the refusal of another.
+    /// Records that the API has accepted a request. A pause goes on, as the request may have been sent before another was refused.
     pub(super) fn end(&self) {
         self.end_at(Instant::now());
     }
@@ -51,7 +51,7 @@ impl Pause {
         let mut state = self.state();
         let doubled = FIRST.saturating_mul(2_u32.saturating_pow(state.refusals));
         state.refusals = state.refusals.saturating_add(1);
-        // A wish of nothing is none: the clocks may differ.
+        // A wish of zero counts as no wish, as the clocks may differ.
         let wait = wish.filter(|wish| !wish.is_zero()).unwrap_or(doubled).min(LONGEST);
         state.until = Some(now + wait);
     }

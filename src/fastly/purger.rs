@@ -1,4 +1,4 @@
-//! The request `POST /service/{id}/purge`, and what its answer means.
+//! Sends the request `POST /service/{id}/purge` and reads its answer.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,23 +15,23 @@ use super::settings::{PurgerError, PurgerSettings};
 const FASTLY_KEY: HeaderName = HeaderName::from_static("fastly-key");
 const SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
 const SOFT_PURGE: HeaderName = HeaderName::from_static("fastly-soft-purge");
-/// When the present window of the rate limit ends, in seconds since 1970; Fastly says it with a 429.
+/// The header of a 429 in which Fastly says when the present window of the rate limit ends, in seconds since 1970.
 const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("fastly-ratelimit-reset");
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-/// How much of a refusal's body is kept for the log, in characters.
+/// How many characters of a refusal's body are kept for the log.
 const BODY_BEGINS: usize = 120;
 
 /// Purges a Fastly service by surrogate key.
 ///
-/// The keys go in the request header `Surrogate-Key`, separated by spaces, and the body is empty. Fastly's reference
-/// names this form beside the one with a JSON body (<https://www.fastly.com/documentation/reference/api/purging/>,
-/// `bulk-purge-tag`). It is the only form used here since a cache that stands in for Fastly, like Varnish, can read
-/// headers and no bodies: so what is tested is what runs. A request names at most 256 keys in at most 7 KiB.
+/// The keys are in the request header `Surrogate-Key`, separated by spaces, and the body is empty. Fastly's reference names this
+/// form and another with a JSON body (<https://www.fastly.com/documentation/reference/api/purging/>, `bulk-purge-tag`). The purger
+/// uses this form only, as Varnish, which replaces Fastly in tests, can read headers and no bodies: the tests then use the same
+/// requests as production. A request names at most 256 keys in at most 7 KiB.
 ///
-/// After a 429 it asks nothing for as long as the answer says, 30 s at most; where it says nothing, for 1 s, and twice
-/// as long after each further one.
+/// After a 429 the purger sends no request for as long as the answer says, but at most for 30 s. If the answer says nothing, the
+/// pause is 1 s, and doubles with each further 429.
 pub struct Purger {
     client: Client,
     url: Url,
@@ -59,14 +59,14 @@ impl Purger {
         Ok(Purger { client, url, api_key, soft, pause: Pause::default() })
     }
 
-    /// Returns when Fastly has confirmed the purge of all keys. On an error, those of some requests may be purged.
+    /// Returns when Fastly has confirmed the purge of all keys. On an error, the keys of some requests may have been purged.
     pub async fn purge<K: AsRef<str>>(&self, keys: &[K]) -> Result<(), PurgeError> {
         for value in batches(keys)? {
             if let Some(left) = self.pause.left() {
                 return Err(PurgeError::Paused { url: self.url.to_string(), left });
             }
             match self.post(&value).await {
-                // A connection that was kept, and which the server had closed: once more, on a new one.
+                // The server had closed the kept connection. The request is sent once more, on a new connection.
                 Err(PurgeError::Unreachable { source, .. }) if !source.is_timeout() => {
                     self.post(&value).await?
                 }
@@ -96,12 +96,12 @@ impl Purger {
             return Err(PurgeError::Status { url: url(), status: status.as_u16(), retry_after, body });
         }
         self.pause.end();
-        // Read to its end, or the connection could not be used again. Too late to change the outcome.
+        // The body is read to its end, as otherwise the connection could not be used again. An error does not change the outcome.
         let _ = response.bytes().await;
         Ok(())
     }
 
-    /// How a body begins, for the log. Nothing of one that has the key in it.
+    /// The beginning of a body, for the log. Empty if the body contains the key.
     fn begin(&self, body: &[u8]) -> String {
         let text = String::from_utf8_lossy(body);
         if self.api_key.to_str().is_ok_and(|key| text.contains(key)) {
@@ -128,11 +128,11 @@ fn client(scheme: &str) -> Result<Client, reqwest::Error> {
         .pool_idle_timeout(Duration::from_secs(20))
         .redirect(redirect::Policy::none())
         .no_proxy();
-    // Where TLS is not used, a machine without certificates must do.
+    // Without TLS, the client must also work on a machine without certificates.
     if scheme == "https" { builder.build() } else { builder.tls_certs_only([]).build() }
 }
 
-/// How long an answer asks to wait: `Retry-After` in seconds, else until the end of the rate limit's window.
+/// How long an answer asks to wait: `Retry-After` in seconds, otherwise until the end of the rate limit's window.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let number = |name| headers.get(name)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs);
     let since_1970 = now.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_listening_is_an_error_that_names_the_address() {
+    async fn an_address_without_a_server_is_an_error_that_names_the_address() {
         let address = free_address().await;
         let settings =
             PurgerSettings { api_url: format!("http://{address}"), ..PurgerSettings::new("S", "hunter2") };

@@ -1,20 +1,20 @@
-//! What a purger is made of, and why it cannot be made.
+//! The settings of a purger, and the reasons why they make none.
 
 use std::fmt;
 
 use url::Url;
 
-/// What a [`Purger`](super::Purger) needs to know.
+/// The settings of a [`Purger`](super::Purger).
 #[derive(Clone)]
 pub struct PurgerSettings {
-    /// The service.
+    /// The id of the Fastly service.
     pub service_id: String,
     /// An API token that may purge (scope `purge_select`).
     pub api_key: String,
-    /// Where the API is; [`PurgerSettings::API_URL`] unless something stands in for it.
+    /// The address of the API: [`PurgerSettings::API_URL`], unless another server replaces Fastly.
     pub api_url: String,
-    /// Mark as stale instead of taking out: the next request fetches the new as well, but where no origin answers there
-    /// is still the old (`stale-if-error`).
+    /// Whether purges are soft: they mark answers as stale instead of removing them. The next request fetches the new answer in
+    /// both cases, but if no origin answers, the cache can still give the old answer (`stale-if-error`).
     pub soft: bool,
 }
 
@@ -28,7 +28,7 @@ impl PurgerSettings {
         PurgerSettings { service_id, api_key, api_url: Self::API_URL.to_owned(), soft: false }
     }
 
-    /// Reads an `api_url`; no other error than [`PurgerError::Url`].
+    /// Reads an `api_url`. The only error is [`PurgerError::Url`].
     pub fn parse_api_url(text: &str) -> Result<Url, PurgerError> {
         let url: Url = text.parse().map_err(|_| PurgerError::Url)?;
         let plain = url.username().is_empty() && url.query().is_none();
@@ -36,19 +36,19 @@ impl PurgerSettings {
     }
 }
 
-/// Why settings make no [`Purger`](super::Purger). Never quotes the API key.
+/// Why settings make no [`Purger`](super::Purger). The message never quotes the API key.
 #[derive(Debug, thiserror::Error)]
 pub enum PurgerError {
-    /// No URL of http or https to which a path could be added.
+    /// The address is no URL of http or https to which a path can be added.
     #[error("the API's address must be a URL of http or https, with neither a user nor a query")]
     Url,
-    /// Something else than letters and digits, `-` and `_`.
+    /// The service id is empty or has a character other than letters, digits, `-` and `_`.
     #[error("the service id consists of A-Z a-z 0-9 _ -")]
     ServiceId,
-    /// Empty, or with characters that no header can carry.
+    /// The API key is empty, or has characters that no header can carry.
     #[error("the API key is empty or has characters that a header cannot carry")]
     ApiKey,
-    /// The HTTP client cannot be made: a machine without certificates, for instance.
+    /// The HTTP client cannot be made, for instance on a machine without certificates.
     #[error("cannot make an HTTP client")]
     Client(#[source] reqwest::Error),
 }
