@@ -1,14 +1,14 @@
 vcl 4.1;
 
-# The cache between Pushpin and the origins: on this machine and in docker-compose.yml it stands where Fastly's
-# read-through cache stands in production, and follows the same headers (Surrogate-Control, Surrogate-Key, Vary).
-# It is a stand-in: one node, no shielding, its purges act at once.
+# The cache between Pushpin and the origins. On one machine and in docker-compose.yml it replaces Fastly's read-through cache,
+# and follows the same headers (Surrogate-Control, Surrogate-Key, Vary). Unlike Fastly's, this cache has one node and no
+# shielding, and its purges act at once.
 #
-# Two sockets, named on varnishd's command line (see ./start):
-#   public   what Pushpin forwards: the whole service
-#   control  Fastly's purge API and the cache's own health; for the origins alone, never published
+# The cache has two sockets, which varnishd's command line names (see ./start):
+#   public   takes the requests that Pushpin forwards: the whole service
+#   control  offers Fastly's purge API and the cache's own health. Only the origins may reach it.
 #
-# FASTLY_API_KEY in the environment is the key that purges must carry; without it every purge is refused.
+# FASTLY_API_KEY in the environment is the key that purges must carry. Without this variable the cache refuses every purge.
 
 import directors;
 import std;
@@ -18,13 +18,13 @@ probe healthz {
     .url = "/healthz";
     .interval = 1s;
     .timeout = 1s;
-    # Taken for healthy from the first moment, so that a reload never refuses requests; sick after two misses.
+    # A backend counts as healthy from the start, so that a reload never refuses requests, and as sick after two failed probes.
     .window = 3;
     .threshold = 2;
     .initial = 2;
 }
 
-# Written by ./start: the backends, and the director `origins` made of them.
+# ./start writes this file with the backends and the director `origins`, which consists of them.
 include "backends.vcl";
 
 sub vcl_recv {
@@ -33,52 +33,50 @@ sub vcl_recv {
     }
     set req.backend_hint = origins.backend();
 
-    # A target that origins would read otherwise than the rules below: in absolute form, or with a fragment.
+    # Origins would read a target in absolute form or with a fragment otherwise than the rules below, so the cache refuses it.
     if (req.url !~ "^/" && !(req.url == "*" && req.method == "OPTIONS") || req.url ~ "#") {
         return (synth(400));
     }
     if (req.restarts == 0) {
-        # What the cache says of itself, a client may not.
+        # Only the cache may set these headers, so those of a client are removed.
         unset req.http.X-Stale;
         unset req.http.X-Canonical-Path;
-        # Pushpin has written the client's address; do not add Pushpin's own behind it.
+        # Pushpin has written the client's address. Varnish has added Pushpin's own behind it, which is removed.
         set req.http.X-Forwarded-For = regsub(req.http.X-Forwarded-For, ",[^,]*$", "");
     }
     if (req.method == "PURGE") {
         return (synth(405));
     }
-    # The measurements of whichever origin happens to answer are of no use to anybody, and nobody else's business. However
-    # it is written: origins decode what need not be encoded.
+    # Metrics are not public, and would come from any of the origins. The rule matches encoded letters too, as origins decode them.
     if (req.url ~ "(?i)^/+(m|%6d)(e|%65)(t|%74)(r|%72)(i|%69)(c|%63)(s|%73)/*(\?|$)") {
         return (synth(404));
     }
     if (req.method != "GET" && req.method != "HEAD") {
         return (pass);
     }
-    # A proxy that asks what it has missed needs the truth of this moment: a cached answer would cut its listeners off
-    # from everything later.
+    # The answer to a recovery must have the newest value. After a cached answer, the listeners would get no later event.
     if (req.http.Grip-Last || req.url ~ "^/counters/[^/?]+/recover/?(\?|$)") {
         return (pass);
     }
-    # The list of counters is for clients with a key, which may stand in its query.
+    # Only clients with a key may read the list of counters, and the key may be in the query.
     if (req.url ~ "^/counters/?(\?|$)") {
         return (pass);
     }
-    # Nothing public depends on who asks. Grip-Sig stays: on a miss the origin must see who holds the connection; but
-    # nothing may vary by it, as it is new every second.
+    # A public answer does not depend on the client, so a request with credentials passes the cache. Grip-Sig stays, as on a miss
+    # the origin must see that a proxy holds the connection. No answer may vary by Grip-Sig, which changes every second.
     if (req.http.Authorization || req.http.X-Ocean-Key) {
         return (pass);
     }
     unset req.http.Cookie;
-    # A held stream has no part of a body and no "not modified".
+    # A held stream has no ranges.
     unset req.http.Range;
-    # Reading a counter has no query: whatever a client appends to get past caches must not get past this one.
+    # Reading a counter needs no query, so a client cannot pass the cache by a query that it makes up.
     if (req.url ~ "^/counters/") {
         set req.url = regsub(req.url, "\?.*$", "");
         set req.url = regsuball(req.url, "(?i)%2c", ",");
     }
-    # Many spellings name one list of counters, and one answer is kept for all of them. VCL cannot sort, so the origin is asked
-    # for the one spelling; its answer is kept as well.
+    # Several paths name the same counters in another order. The cache keeps one answer for all of them. As VCL cannot sort, the
+    # origin redirects to the sorted path. The cache keeps the redirection too, and follows it itself (see vcl_deliver).
     if (req.url ~ "^/counters/[^/]*,") {
         set req.http.X-Canonical-Path = "1";
     }
@@ -87,9 +85,9 @@ sub vcl_recv {
     return (hash);
 }
 
-# As few variants as there are representations: `Vary: Accept` on what browsers send would make one for each browser.
-# Named first wins, as the origin has it. An Accept that weighs our types against each other is the origin's to judge; it
-# is rare, so it is not kept.
+# Reduces Accept to the few representations that exist. With the headers as browsers send them, `Vary: Accept` would make the
+# cache keep a variant for each browser. The type that is named first wins, as at the origin. If an Accept weighs the service's
+# types against each other, only the origin decides between them; such headers are too rare to be cached.
 sub choose_variant {
     std.collect(req.http.Accept, ", ");
     if (req.http.Accept ~ "(?i)(text/event-stream|application/json|text/html|text/plain)[^,]*;\s*q\s*=") {
@@ -98,32 +96,33 @@ sub choose_variant {
     set req.http.Accept = std.tolower(regsub(req.http.Accept,
         "(?i)^([^,]*,)*?\s*(text/event-stream|application/json|text/html|text/plain)\s*([;,].*)?$", "\2"));
     if (req.http.Accept == "text/event-stream") {
-        # What is kept for listeners tells Pushpin to hold; the origin's own answer to a HEAD does not, so it is not kept.
+        # The kept answer for listeners tells Pushpin to hold the connection, and the origin's answer to a HEAD does not. So a HEAD
+        # passes the cache.
         if (req.method == "HEAD") {
             return (pass);
         }
         unset req.http.If-None-Match;
         unset req.http.If-Modified-Since;
     } else if (req.http.Accept == "text/html") {
-        # A browser's address bar: also content with what is no HTML, like the plain value of a counter.
+        # A browser's address bar also accepts other types than HTML, such as the plain value of a counter.
         set req.http.Accept = "text/html, */*;q=0.1";
     } else if (req.http.Accept != "application/json") {
         set req.http.Accept = "*/*";
     }
 }
 
-# No answer depends on the host: a client that makes one up must not get past the cache by it. (At Fastly it cannot: a
-# service answers for its own hosts alone.)
-# The variant does: without it a listener who joins behind a purge would wait for a plain reader's answer, as only that
-# tells Varnish that there are variants.
+# No answer depends on the host, so the host is not part of the hash: a client must not pass the cache by a host that it makes up.
+# (At Fastly it cannot, as a service answers for its own hosts only.)
+# The variant is part of the hash. Without it, after a purge, a listener would wait for the answer to a plain reader, since Varnish
+# learns only from an answer that there are variants.
 sub vcl_hash {
     hash_data(req.url);
     hash_data(req.http.Accept);
     return (lookup);
 }
 
-# Stale answers (grace, from `stale-if-error`) are only for when there is no other: all origins sick, or this very
-# request has just failed and was restarted.
+# The cache gives a stale answer (grace, from `stale-if-error`) only if there is no other: if all origins are sick, or if this
+# request has failed and was restarted.
 sub choose_freshness {
     if (req.http.X-Stale || !std.healthy(req.backend_hint)) {
         set req.grace = 365d;
@@ -132,8 +131,8 @@ sub choose_freshness {
     }
 }
 
-# What an origin sends to Fastly's API: POST /service/<id>/purge with the keys in Surrogate-Key, or one key as the
-# last segment of the path; Fastly-Soft-Purge: 1 makes stale instead of removing.
+# Takes the requests that an origin sends to Fastly's API: POST /service/<id>/purge with the keys in Surrogate-Key, or with one key
+# as the last segment of the path. With Fastly-Soft-Purge: 1, the cache marks answers as stale instead of removing them.
 sub control {
     if (req.method == "GET" && req.url == "/healthz") {
         return (synth(200, "OK"));
@@ -159,8 +158,8 @@ sub control {
 }
 
 sub vcl_backend_fetch {
-    # One connection, one request. Varnish sends a request without a body again when a kept connection breaks before
-    # the answer; for a POST that an origin has counted just before it died, that would count it twice.
+    # Each connection carries one request. If a kept connection breaks before the answer, Varnish sends a request without a body
+    # again. If an origin counts such a POST and dies before it answers, the POST would be counted twice.
     set bereq.http.Connection = "close";
     # A held response must not be compressed.
     unset bereq.http.Accept-Encoding;
@@ -187,16 +186,16 @@ sub vcl_backend_response {
         set beresp.http.xkey = beresp.http.Surrogate-Key;
     }
     if (beresp.ttl <= 0s) {
-        # Remember that it cannot be kept (hit-for-miss), or requests for it would wait for each other in a row.
+        # Varnish remembers that the answer cannot be kept (hit-for-miss), as requests would otherwise wait for each other.
         set beresp.uncacheable = true;
         set beresp.ttl = 10s;
     }
-    # Not to the built-in rules: Cache-Control speaks to caches behind us and has no veto here.
+    # The built-in rules are left out, as they follow Cache-Control, which is for caches behind this one.
     return (deliver);
 }
 
-# A failed fetch leaves nothing behind that could hide a stale answer: not in the background, and not at the first
-# attempt of a request, which vcl_synth then restarts. (501 is an answer: this cannot be had here.)
+# Abandons a failed fetch, so that its answer does not replace a stale one: a fetch in the background, and the first attempt of a
+# request, which vcl_synth then restarts. (501 is no failure of the origin: it says that the origin does not offer this.)
 sub give_up_once {
     if (bereq.is_bgfetch || (!bereq.uncacheable && !bereq.http.X-Stale && beresp.status != 501)) {
         return (abandon);
@@ -223,8 +222,8 @@ sub unavailable_headers {
     set beresp.http.X-Content-Type-Options = "nosniff";
 }
 
-# A browser shows a page of another origin what it has asked for with credentials only where the answer names this origin.
-# What is kept is for all, so it names none: each answer does when it leaves.
+# A browser shows a page of another origin the answer to a request with credentials only if the answer names this origin.
+# Kept answers are for all and name no origin, so each answer names it when it leaves.
 sub name_the_origin {
     if (req.http.Origin && req.http.Origin ~ "^[!-~]{1,300}$") {
         set resp.http.Access-Control-Allow-Origin = req.http.Origin;
@@ -238,8 +237,8 @@ sub name_the_origin {
     }
 }
 
-# Pushpin signs each request that it sends on. It may have framed the body of one otherwise than we do, and what is left over
-# would begin somebody else's request: so no connection of Pushpin's has a second one.
+# Pushpin signs each request that it forwards. If Pushpin and Varnish disagree about where a body ends, the rest of the body would
+# become the beginning of another client's request. So no connection of Pushpin carries a second request.
 sub part_requests {
     if (req.http.Grip-Sig) {
         set resp.http.Connection = "close";
@@ -268,8 +267,8 @@ sub vcl_deliver {
     return (deliver);
 }
 
-# Answers of the cache itself. Among them 503 for a fetch that was given up: the request is tried once more, and takes
-# a stale answer if there is one, else asks another origin.
+# Makes the answers of the cache itself. A request whose fetch was abandoned (503) is restarted: it takes a stale answer if there
+# is one, and otherwise asks another origin.
 sub vcl_synth {
     if (resp.status == 503 && !req.http.X-Stale && req.restarts < 3) {
         set req.http.X-Stale = "1";
@@ -307,7 +306,7 @@ sub vcl_synth {
         synthetic("""{"type":"urn:livecounter:problem:unavailable","title":"Unavailable","status":503,"detail":"no origin answers; try again"}
 """);
     } else {
-        # Of a purge.
+        # The answer to a purge that failed.
         synthetic({"{"type":"about:blank","title":""} + resp.reason + {"","status":"} + resp.status + {"}
 "});
     }
