@@ -1,4 +1,4 @@
-//! Fastly's purge API: takes what bears a surrogate key out of the cache, everywhere, within about 150 ms.
+//! Fastly's purge API, which removes the answers with a surrogate key from all caches of Fastly within about 150 ms.
 //!
 //! This module knows HTTP and Fastly, and does not know the meaning of the keys.
 
