@@ -88,7 +88,7 @@ impl Authorizer {
     }
 }
 
-/// `None` cannot happen with a key that has signed once, which parsing it made sure of.
+/// The value with a new token. `None` cannot happen, as a key is parsed only if it can sign.
 fn sign(iss: &str, key: &SigningKey) -> Option<HeaderValue> {
     let exp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + TOKEN_LIFE;
     let (header, key): (Header, &EncodingKey) = (Header::new(key.algorithm()), key.encoding());
@@ -96,7 +96,7 @@ fn sign(iss: &str, key: &SigningKey) -> Option<HeaderValue> {
     sensitive(&["Bearer ", &token].concat())
 }
 
-/// Marked so that no library prints it.
+/// The text as a header value that no library prints.
 fn sensitive(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(text).ok()?;
     value.set_sensitive(true);

@@ -11,64 +11,63 @@ use crate::jwt::{ParseKeyError, SigningKey, VerifyKey, bearer_bytes};
 
 /// A proxy's control address, and the keys for both directions: `http://localhost:5561/?iss=realm&key=a-secret-of-18-byt`.
 ///
-/// The query parameters `iss`, `key`, `verify-iss` and `verify-key` are taken out; others stay part of the control URI.
-/// In all of them `+` is a plus. `iss` and `key` sign a JWT for each publish request; `key` alone is the bearer itself;
-/// user info is Basic. A `key` that is a shared secret and has an `iss` also checks the proxy's signatures, unless
-/// there is a `verify-key` or a default one. Its `iss` does not: what the proxy calls itself is asked about only with
-/// `verify-iss`.
+/// The query parameters `iss`, `key`, `verify-iss` and `verify-key` are taken out; others stay part of the control URI. In all of
+/// them `+` is a plus. With `iss` and `key`, the publisher signs a JWT for its requests. A `key` alone is the bearer itself, and
+/// user info is for Basic. A `key` that is a shared secret and has an `iss` also checks the proxy's signatures, unless there is a
+/// `verify-key` or a default one. The `iss` does not check them: only `verify-iss` says which issuer the signatures must name.
 #[derive(Clone)]
 pub struct Endpoint {
     publish_url: Url,
     name: String,
     credential: Credential,
     verify_key: Option<VerifyKey>,
-    /// The `key`, where it is a shared secret with an `iss`: checks where no other does.
+    /// The `key`, if it is a shared secret with an `iss`. It checks signatures if there is no `verify_key`.
     shared_key: Option<VerifyKey>,
     verify_iss: Option<String>,
 }
 
-/// Why a text is no [`Endpoint`]. Never quotes the text: it holds secrets.
+/// Why a text is no [`Endpoint`]. The message never quotes the text, which may contain secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseEndpointError {
-    /// Not a URL.
+    /// The text is no URL.
     #[error("is not a URL: {0}")]
     Url(#[from] url::ParseError),
     /// The scheme is neither http nor https.
     #[error("is not a URL of http or https")]
     Scheme,
-    /// A fragment: almost certainly a `#` in a key, which would be cut short.
+    /// The URL has a fragment. Most likely a key has a `#`, and would lose the characters behind it.
     #[error("has a \"#\": write it %23")]
     Fragment,
-    /// `verify_key`, `Verify-Key` and the like: it would be taken for one of the control URI's.
+    /// A parameter is spelled like `verify_key` or `Verify-Key`, and would be taken for a parameter of the control URI.
     #[error("has the parameter {0} in another spelling")]
     Misspelt(&'static str),
-    /// One of the parameters twice.
+    /// The URL has one of the parameters twice.
     #[error("has the parameter {0} twice")]
     Twice(&'static str),
-    /// A parameter that is no UTF-8 after decoding.
+    /// A parameter is not UTF-8 after decoding.
     #[error("has a parameter {0} that is not text")]
     NotText(&'static str),
-    /// A parameter that must be a key and is none.
+    /// A parameter must be a key and is none.
     #[error("has a parameter {0} that {1}")]
     Key(&'static str, #[source] ParseKeyError),
-    /// A bearer that no header could carry.
+    /// No header can carry the bearer.
     #[error("has a parameter key with characters that a bearer cannot have")]
     Bearer,
-    /// An issuer and nothing to sign with.
+    /// The URL has an issuer, but no key that can sign.
     #[error("has the parameter iss but no key")]
     IssWithoutKey,
-    /// User info and key: which of them is meant?
+    /// The URL has user info and a key, and only one of them can be sent.
     #[error("has both user info and a key")]
     TwoCredentials,
 }
 
-/// A word of a list of endpoints is none.
+/// The error for a word of a list that is no endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("address {position} {source}")]
 pub struct ParseEndpointsError {
-    /// Which word, counted from 1.
+    /// The position of the word in the list, counted from 1.
     pub position: usize,
-    /// What is wrong with it.
+    /// Why the word is no endpoint.
     pub source: ParseEndpointError,
 }
 
@@ -81,17 +80,17 @@ pub fn endpoints_from(text: &str) -> Result<Vec<Endpoint>, ParseEndpointsError> 
 }
 
 impl Endpoint {
-    /// Where items are posted: the control URI's path and `/publish/`, with exactly one slash between and one behind.
+    /// The URL to which items are posted: the control URI with `/publish/` behind its path, with exactly one slash between.
     pub fn publish_url(&self) -> &Url {
         &self.publish_url
     }
 
-    /// What to call the endpoint in logs and metrics: host, port and path of the control URI, no secret.
+    /// The name of the endpoint in logs and metrics: host, port and path of the control URI, without secrets.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What checks this proxy's signatures; `None` leaves them unchecked, see [`super::Verifier`].
+    /// The key that checks this proxy's signatures. With `None` they are not checked, see [`super::Verifier`].
     pub fn verify_key(&self) -> Option<&VerifyKey> {
         self.verify_key.as_ref().or(self.shared_key.as_ref())
     }
@@ -101,7 +100,7 @@ impl Endpoint {
         self.verify_iss.as_deref()
     }
 
-    /// The endpoint, checked with `key` if it has no `verify-key`.
+    /// The endpoint, whose signatures `key` checks if the endpoint has no `verify-key`.
     pub fn with_default_verify_key(self, key: VerifyKey) -> Self {
         Endpoint { verify_key: self.verify_key.or(Some(key)), ..self }
     }
@@ -111,7 +110,7 @@ impl Endpoint {
     }
 }
 
-/// Without the parameters that stay in the URL: what they are is not known here.
+/// Leaves out the parameters that stay in the URL, as they may be secrets.
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Endpoint { name, credential, verify_iss, .. } = self;
@@ -175,13 +174,13 @@ struct Parameters {
 }
 
 impl Parameters {
-    /// Takes them out of the URL's query and leaves the others as they are written.
+    /// Takes the parameters of this program out of the URL's query, and leaves the others as they are written.
     fn take(url: &mut Url) -> Result<Self, ParseEndpointError> {
         let query = url.query().unwrap_or_default().to_owned();
         let (mut ours, mut rest) = (Parameters::default(), Vec::new());
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            // Names are encoded by some writers of URLs, too: "verify%2Dkey" must not be sent along as something else.
+            // Some programs encode names in URLs, too. "verify%2Dkey" must not be sent as a parameter of the control URI.
             let name = percent_decode_str(name).decode_utf8_lossy();
             let (name, slot) = match &*name {
                 "iss" => ("iss", &mut ours.iss),
@@ -218,12 +217,12 @@ fn take_user_info(url: &mut Url) -> Result<Option<Credential>, ParseEndpointErro
             .map_err(|_| ParseEndpointError::NotText("user"))
     };
     let (user, password) = (decode(url.username())?, decode(url.password().unwrap_or_default())?);
-    // Cannot fail for http and https, which always have a host.
+    // These calls cannot fail, as a URL of http or https always has a host.
     let _ = (url.set_username(""), url.set_password(None));
     Ok(Credential::basic(&user, &password))
 }
 
-/// A key without an issuer. Some write even this one in base64.
+/// The credential of a key without an issuer, which may be written in base64, too.
 fn bearer(key: &str) -> Result<Credential, ParseEndpointError> {
     if !key.starts_with("base64:") {
         return Credential::bearer(key).ok_or(ParseEndpointError::Bearer);
@@ -274,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_to_be_let_in_follows_from_the_parameters() {
+    fn the_authorization_that_is_sent_follows_from_the_parameters() {
         assert_eq!(authorization("http://p/"), "");
         assert_eq!(authorization("http://p/?key=a+b%2Bc/="), "Bearer a+b+c/=");
         assert_eq!(authorization("http://p/?key=base64:c2VjcmV0"), "Bearer secret");

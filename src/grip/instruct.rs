@@ -14,7 +14,7 @@ pub struct Hold {
     link: Option<String>,
 }
 
-/// Why a part cannot be in a hold's headers.
+/// Why a part cannot be in the headers of a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HoldError {
     /// The text is empty, or has a character other than visible ASCII, or one with a meaning in the header.
@@ -29,11 +29,11 @@ pub enum HoldError {
 }
 
 impl Hold {
-    /// The most channels one response can be held for.
+    /// The most channels of one held response.
     pub const MAX_CHANNELS: usize = 20;
 
-    /// A response that stays open and gets what is published on `channel`. With `prev_id`, the id of what was published
-    /// before it, the proxy notices what it has missed, and needs a [`Hold::next`] to ask for it.
+    /// A response that stays open and gets the items of `channel`. With `prev_id`, the id of the last item that the response
+    /// contains, the proxy notices missed items, and needs a [`Hold::next`] to ask for them.
     pub fn stream(channel: &str, prev_id: Option<&str>) -> Result<Self, HoldError> {
         Hold { channels: String::new(), count: 0, keep_alive: None, link: None }.and(channel, prev_id)
     }
@@ -52,7 +52,7 @@ impl Hold {
         Ok(self)
     }
 
-    /// Has the proxy send `content` whenever the stream was silent for `timeout`, rounded up to whole seconds.
+    /// Tells the proxy to send `content` whenever the stream was silent for `timeout`, rounded up to whole seconds.
     pub fn keep_alive(mut self, content: &str, timeout: Duration) -> Result<Self, HoldError> {
         let content = cstring(content);
         plain("keep-alive", &content, ",;\"")?;
@@ -60,16 +60,16 @@ impl Hold {
         Ok(self)
     }
 
-    /// Where the proxy asks for what the stream has missed, and asks anyway after a silence of `timeout`, rounded up to
-    /// whole seconds. Proxies share the request between clients whose `uri` is the same to the byte.
+    /// The address at which the proxy asks for missed items. The proxy also asks after a silence of `timeout`, rounded up to whole
+    /// seconds. Proxies share the request between clients whose `uri` is the same to the byte.
     pub fn next(mut self, uri: &str, timeout: Duration) -> Result<Self, HoldError> {
         let uri = plain("link", uri, ",;\"<>")?;
         self.link = Some(format!("<{uri}>; rel=next; timeout={}", seconds(timeout)?));
         Ok(self)
     }
 
-    /// The header lines, names in small letters. For held responses only: any of them makes Pushpin buffer a whole response
-    /// before it goes on.
+    /// The header lines, with names in small letters. Only held responses may have them, as any of these headers makes Pushpin
+    /// buffer a whole response before it sends the beginning.
     pub fn into_headers(self) -> impl Iterator<Item = (&'static str, String)> {
         let always = [("grip-hold", "stream".to_owned()), ("grip-channel", self.channels)];
         let keep_alive = self.keep_alive.map(|value| ("grip-keep-alive", value));

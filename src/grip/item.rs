@@ -4,25 +4,25 @@ use serde::{Serialize, Serializer};
 
 /// One message for one channel, in the format `http-stream`: `content` goes to every held response as it is.
 ///
-/// With `prev_id` the items of a channel form a chain, by which a proxy notices a missing one, waits for it, and asks
-/// the origin if it does not come. An id that was seen on the channel a short while ago is dropped by the proxy, so
+/// With `prev_id` the items of a channel form a chain, by which a proxy notices a missing item. The proxy waits for it, and asks
+/// the origin if the item does not come. A proxy drops an item whose id it has seen on the channel a short while ago, so
 /// publishing an item twice does no harm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
     /// The channel, by its name in `Grip-Channel`.
     pub channel: String,
-    /// The name of this state of the channel; must never come back with another content.
+    /// The name of this state of the channel. Callers must never use an id again with another content.
     pub id: String,
-    /// The id published before this one; `None` starts a chain.
+    /// The id of the item before this one. With `None`, the item begins a chain.
     pub prev_id: Option<String>,
     /// The bytes that the listeners get.
     pub content: String,
-    /// Nothing was published on the channel before. Such items wait for those of other channels, where an endpoint has
-    /// more to take than it can.
+    /// Whether this is the first item of the channel. If an endpoint is too slow for all items, first items wait for the items of
+    /// other channels.
     pub first: bool,
 }
 
-/// An item as it goes on the wire: with the `prev-id` that fits what the receiver has got.
+/// An item as it is posted, with the `prev-id` of the item that the receiver has got before.
 #[derive(Clone, Copy)]
 pub(super) struct Posted<'a> {
     pub(super) item: &'a Item,
@@ -72,8 +72,8 @@ impl PublishBody {
         PublishBody { bytes: Self::HEAD.to_vec(), items: 0 }
     }
 
-    /// Adds the item, unless the body would then have more than `max_bytes`. The first always fits: an item that is too
-    /// large alone is for the server to refuse. Returns whether it was added.
+    /// Adds the item, unless the body would then have more than `max_bytes`. The first item is always added, as only the server
+    /// knows whether it must refuse an item of this size. Returns whether the item was added.
     pub(super) fn push(&mut self, posted: Posted<'_>, max_bytes: usize) -> bool {
         let before = self.bytes.len();
         if self.items > 0 {

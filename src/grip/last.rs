@@ -6,18 +6,18 @@
 /// are sent the present value once more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LastSeen {
-    /// A handful at most, so looked through one by one.
+    /// There are few channels, so a list is enough.
     ids: Vec<(String, String)>,
 }
 
 impl LastSeen {
-    /// From the values of all `Grip-Last` headers; each may list several channels, separated by commas.
+    /// Reads the values of all `Grip-Last` headers. Each value may list several channels, separated by commas.
     pub fn parse<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
         let entries = values.into_iter().flat_map(|value| value.split(','));
         LastSeen { ids: entries.filter_map(entry).collect() }
     }
 
-    /// The id seen last on `channel`. Named twice, the last mention counts.
+    /// The last id seen on `channel`. If the headers name a channel twice, the last one counts.
     pub fn on(&self, channel: &str) -> Option<&str> {
         self.ids.iter().rev().find(|(name, _)| name == channel).map(|(_, id)| id.as_str())
     }

@@ -9,7 +9,7 @@ use crate::log::Throttle;
 /// Each reason has at most one log line in this time. The line has the number of refusals since the last one.
 const LINE_EVERY: Duration = Duration::from_secs(60);
 
-/// Counts since the start.
+/// The counts of refused signatures since the start.
 #[derive(Debug)]
 pub struct Refused {
     counts: [Throttle; SignatureError::ALL.len()],
@@ -22,7 +22,7 @@ impl Default for Refused {
 }
 
 impl Refused {
-    /// How often each reason has been met, by its short name.
+    /// The number of refusals for each reason, by the reason's short name.
     pub fn totals(&self) -> impl Iterator<Item = (&'static str, u64)> {
         SignatureError::ALL.iter().zip(&self.counts).map(|(error, count)| (error.name(), count.total()))
     }

@@ -1,4 +1,4 @@
-//! Whether a request came through a proxy of ours: the JWT in `Grip-Sig`.
+//! Checks whether a request came through one of the proxies in `GRIP_URL`, by the JWT in `Grip-Sig`.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{PoisonError, RwLock};
@@ -9,17 +9,18 @@ use serde::Deserialize;
 use super::{Endpoint, Refused, SignatureError};
 use crate::jwt::{LONGEST_TOKEN, OutOfTime, TokenTimes, TokenVerifier};
 
-/// How many verified tokens are remembered: proxies renew theirs every second, and there are a few proxies.
+/// How many verified tokens are remembered. There are few proxies, and each renews its token every second.
 const REMEMBERED: usize = 16;
 
-/// Checks `Grip-Sig` against the keys of all endpoints; any of them suffices.
+/// Checks `Grip-Sig` against the keys of all endpoints. One matching key is enough.
 ///
-/// **An endpoint without a verify key switches the check off**: then any `Grip-Sig` counts, as in every GRIP library.
-/// That is for networks where nobody but the proxy reaches the origin. Anywhere else a client can send the header itself
-/// and is answered with hold instructions instead of a stream.
+/// **An endpoint without a verify key switches the check off**: then any `Grip-Sig` counts, as in every GRIP library. This is for
+/// networks where only the proxy reaches the origin. In other networks a client can send the header itself, and gets hold
+/// instructions instead of a stream.
 ///
-/// The algorithm belongs to the key (HS256 for secrets, ES256 for P-256), `exp` is required, `nbf` is honoured, `iss` must match
-/// where `verify-iss` is set, and a header with `crit` is refused, as none of its extensions is known here. Verified tokens are remembered, since a proxy sends the same one for a second.
+/// The algorithm belongs to the key (HS256 for secrets, ES256 for P-256). A token must have `exp`, and its `nbf` counts if it has
+/// one. The `iss` must match if `verify-iss` is set. A token whose header has `crit` is refused, as the verifier knows none of its
+/// extensions. Verified tokens are remembered, since a proxy sends the same token for a second.
 pub struct Verifier {
     checks: Vec<SignatureCheck>,
     trusts_any: bool,
@@ -41,7 +42,7 @@ struct SignatureClaims {
 }
 
 impl Verifier {
-    /// A verifier for requests through these proxies; without any it refuses all.
+    /// A verifier for requests through these proxies. Without proxies, the verifier refuses every request.
     pub fn new(endpoints: &[Endpoint]) -> Self {
         let check = |endpoint: &Endpoint| {
             let (key, iss) = (endpoint.verify_key()?.clone(), endpoint.verify_iss().map(str::to_owned));
@@ -56,13 +57,13 @@ impl Verifier {
         }
     }
 
-    /// Whether an endpoint without a verify key makes every `Grip-Sig` count: worth a warning at the start.
+    /// Whether every `Grip-Sig` counts because an endpoint has no verify key. The program must warn of this at its start.
     pub fn trusts_any(&self) -> bool {
         self.trusts_any
     }
 
-    /// Whether the value of a `Grip-Sig` header proves that a proxy of ours sent the request, now. Where it does not, or
-    /// where there is none though one is `needed`, that is counted and, now and then, logged.
+    /// Whether the value of a `Grip-Sig` header proves that a known proxy sent the request, now. If the value proves nothing, or if
+    /// the header is missing and `needed`, the refusal is counted and, at most once in a time, logged.
     pub fn accepts(&self, grip_sig: Option<&str>, needed: bool) -> bool {
         let verified = match grip_sig {
             None if !needed => return false,
@@ -72,12 +73,12 @@ impl Verifier {
         verified.map_err(|error| self.refused.note(error)).is_ok()
     }
 
-    /// What was refused so far.
+    /// The counts of refused signatures.
     pub fn refused(&self) -> &Refused {
         &self.refused
     }
 
-    /// Whether the value of a `Grip-Sig` header proves that a proxy of ours sent the request, now.
+    /// Whether the value of a `Grip-Sig` header proves that a known proxy sent the request, now.
     pub fn verify(&self, grip_sig: &str) -> Result<(), SignatureError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.verify_at(grip_sig, now.as_secs())
@@ -112,7 +113,7 @@ impl Verifier {
 }
 
 impl SignatureCheck {
-    /// When the token is good, if it is signed by the right issuer with this key.
+    /// The times at which the token is good, if this key has signed it and its issuer is right.
     fn times(&self, token: &str) -> Result<TokenTimes, SignatureError> {
         let claims: SignatureClaims = self.verifier.claims(token).map_err(|_| SignatureError::Invalid)?;
         match &self.iss {
@@ -131,7 +132,7 @@ impl From<OutOfTime> for SignatureError {
     }
 }
 
-/// A ring of tokens that were found good.
+/// The last verified tokens. A new token replaces the oldest.
 #[derive(Default)]
 struct Recent {
     tokens: Vec<Remembered>,
@@ -139,7 +140,8 @@ struct Recent {
 }
 
 struct Remembered {
-    /// Compared before the text: with a random key in it, time taken tells nobody how far a guess was right.
+    /// The hash is compared before the text. As it contains a random key, the time of the comparison tells a client nothing about how
+    /// many characters of a guess are right.
     hash: u64,
     token: Box<str>,
     times: TokenTimes,

@@ -3,10 +3,10 @@
 /// Why a `Grip-Sig` is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
-    /// There is none, though only a proxy can hold the stream.
+    /// The request has no `Grip-Sig`, though only a proxy can hold the stream.
     #[error("no Grip-Sig: the request came past every proxy, or through one without a sig_key")]
     Missing,
-    /// No key made this signature, or it is no JWT with an `exp`.
+    /// No known key has made the signature, or the value is no JWT with an `exp`.
     #[error("Grip-Sig is not signed by a known proxy: forged, or the proxy's key is not the one in GRIP_URL")]
     Invalid,
     /// The signature is good, but its `iss` is not `verify-iss`.

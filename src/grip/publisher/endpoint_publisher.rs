@@ -32,13 +32,13 @@ pub struct EndpointState {
     pub endpoint: String,
     /// Whether the last request succeeded; `true` before the first.
     pub up: bool,
-    /// Items waiting or under way.
+    /// Items that wait or are under way.
     pub pending: usize,
-    /// Items the endpoint has accepted.
+    /// Items that the endpoint has accepted.
     pub published: u64,
     /// Items that the endpoint will never get: it has refused them, or the queue was full.
     pub refused: u64,
-    /// Requests made.
+    /// Requests to the endpoint.
     pub requests: u64,
     /// Requests that did not succeed.
     pub failures: u64,
@@ -166,7 +166,7 @@ impl EndpointPublisher {
         }
     }
 
-    /// Nothing panics while it holds the lock, and a queue would still be one.
+    /// Ignores a poisoned lock: no code panics while it holds the lock, and a queue stays valid after a panic.
     fn queue(&self) -> MutexGuard<'_, ItemQueue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -174,7 +174,8 @@ impl EndpointPublisher {
 
 /// The size of the next request, and the pause after a failure.
 struct Pace {
-    /// Halved while a server refuses whole batches, until the refused item is alone; doubled after each success.
+    /// The most items of a request. The number is halved while a server refuses whole batches, until the refused item is alone, and
+    /// doubled after each success.
     batch_size: usize,
     pause: Duration,
     refusing: bool,
@@ -194,7 +195,7 @@ impl Pace {
         self.batch_size = (items / 2).max(1);
     }
 
-    /// Whether this refusal is the first since the last success: a server that refuses everything is logged once.
+    /// Whether this refusal is the first since the last success, so that a server that refuses everything is logged once.
     fn starts_refusing(&mut self) -> bool {
         !std::mem::replace(&mut self.refusing, true)
     }

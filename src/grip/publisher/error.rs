@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-/// The client for an endpoint cannot be made: a machine without certificates, for instance.
+/// The client for an endpoint cannot be made, for instance on a machine without certificates.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot publish to {endpoint}")]
 pub struct PublisherError {
     /// The endpoint's name.
     pub endpoint: String,
-    /// What is wrong.
+    /// The error of the HTTP client.
     pub source: reqwest::Error,
 }
 
-/// Not every endpoint has accepted every item.
+/// The error of a publish if not every endpoint has accepted every item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishError {
     /// The item by its index in the call, the endpoint by its name, and the reason.
@@ -25,7 +25,7 @@ pub enum Refusal {
     /// The endpoint has not accepted the item in time. The item may still be delivered.
     #[error("not in time")]
     TimedOut,
-    /// The endpoint answered this status to the item alone, so it will never take it.
+    /// The endpoint has answered a request with this item alone with this status, so it will never accept the item.
     #[error("answered {0}")]
     Status(u16),
     /// Too many newer items were waiting for the endpoint.

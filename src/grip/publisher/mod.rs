@@ -36,7 +36,7 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// A publisher to these endpoints, its tasks running in the current Tokio runtime, which must outlive it.
+    /// A publisher to these endpoints. Its tasks run in the current Tokio runtime, which must outlive the publisher.
     pub fn new(endpoints: &[Endpoint], options: &PublisherOptions) -> Result<Self, PublisherError> {
         let with_poster = |endpoint: &Endpoint| match Poster::new(endpoint) {
             Ok(poster) => Ok((Arc::new(EndpointPublisher::new(endpoint, options)), poster)),
@@ -54,8 +54,8 @@ impl Publisher {
         Ok(Publisher { publishers, tasks, give_up: options.give_up })
     }
 
-    /// Queues the items at once, in this order. The future resolves when every endpoint has accepted each of them or a
-    /// newer one of its channel, or fails when one has not in time. Dropping it takes nothing back.
+    /// Queues the items at once, in this order. The future resolves when every endpoint has accepted each item or a newer item of
+    /// its channel, and fails if an endpoint has not done so in time. If the future is dropped, the items stay in the queue.
     pub fn publish(&self, items: Vec<Item>) -> impl Future<Output = Result<(), PublishError>> + Send + use<> {
         let deadline = Instant::now() + self.give_up;
         let items: Vec<Arc<Item>> = items.into_iter().map(Arc::new).collect();
@@ -63,7 +63,7 @@ impl Publisher {
         for publisher in &self.publishers {
             let with_waiter = |(index, item): (usize, &Arc<Item>)| {
                 let (sender, receiver) = oneshot::channel();
-                // Only the name: the future must not keep the queue alive, or it would not hear that it is gone.
+                // The future has only the name of the endpoint: a future that kept the queue alive would never see the queue end.
                 waiting.push((index, publisher.name().clone(), receiver));
                 (item.clone(), sender)
             };

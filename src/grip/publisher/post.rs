@@ -54,8 +54,8 @@ impl Poster {
             .no_proxy();
         let builder = match url.scheme() {
             "https" => builder.pool_idle_timeout(Duration::from_secs(20)),
-            // Pushpin's control server closes each connection after its answer. And where TLS is not used, a machine
-            // without certificates must do.
+            // Pushpin's control server closes each connection after its answer, so the client keeps none. Without TLS, the client
+            // must also work on a machine without certificates.
             _ => builder.pool_max_idle_per_host(0).tls_certs_only([]),
         };
         let authorizer = Authorizer::new(endpoint.credential().clone());
@@ -63,7 +63,7 @@ impl Poster {
     }
 
     pub(super) async fn post(&mut self, body: Vec<u8>) -> Outcome {
-        // A body of known size goes with Content-Length; Pushpin answers 411 to a chunked one.
+        // A body of known size is sent with Content-Length. Pushpin answers 411 to a chunked body.
         let mut request =
             self.client.post(self.url.clone()).header(CONTENT_TYPE, "application/json").body(body);
         if let Some(value) = self.authorizer.authorization() {
@@ -86,7 +86,7 @@ impl Poster {
             StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => Outcome::Refused(status),
             status => Outcome::Failed(Failure {
                 reason: format!("answered {status}"),
-                // A gateway's 502 or 504 does not tell whether the request went through.
+                // A gateway's 502 or 504 does not tell whether the endpoint has accepted the request.
                 doubtful: status.is_server_error(),
                 retry_after,
             }),
@@ -102,7 +102,7 @@ impl From<reqwest::Error> for Failure {
     }
 }
 
-/// In seconds only: no GRIP server is known to send a date.
+/// Reads seconds only, as no GRIP server is known to send a date.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))

@@ -12,9 +12,9 @@ pub(super) struct Batch {
     pub(super) body: Vec<u8>,
 }
 
-/// Places from here on are for the first items of channels.
+/// The least place for the first items of channels.
 const FIRST: u64 = 1 << 63;
-/// A request keeps one part in so many for them, if there are any.
+/// If first items wait, one part in so many of each request is for them.
 const SHARE_OF_FIRST: usize = 4;
 
 /// The entries of one endpoint.
@@ -62,7 +62,7 @@ impl ItemQueue {
         Some(oldest)
     }
 
-    /// Takes the next entries out, at most so many and so much; `None` if there are none.
+    /// Takes the next entries out, within both limits; `None` if no entries wait.
     pub(super) fn take(&mut self, max_items: usize, max_bytes: usize) -> Option<Batch> {
         let (mut entries, mut body) = (Vec::new(), PublishBody::new());
         let kept = if self.entries.range(FIRST..).next().is_some() { max_items / SHARE_OF_FIRST } else { 0 };
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_lets_its_oldest_go() {
+    fn a_full_queue_drops_its_oldest_item() {
         for merge in [false, true] {
             let mut queue = ItemQueue::new(merge, 2);
             let _w = (push(&mut queue, "a", 1, 0), push(&mut queue, "b", 1, 0));
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_lets_the_first_items_go_before_others() {
+    fn a_full_queue_drops_the_first_items_of_channels_before_others() {
         let mut queue = ItemQueue::new(true, 2);
         drop(push(&mut queue, "known", 2, 1));
         assert_eq!(push_first(&mut queue, "a"), None);
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_given_up_is_forgotten() {
+    fn a_waiter_that_has_given_up_is_forgotten() {
         let mut queue = ItemQueue::new(true, 10);
         let live = push(&mut queue, "a", 1, 0);
         for id in 2..100 {

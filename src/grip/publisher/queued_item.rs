@@ -1,4 +1,4 @@
-//! An item on its way to one endpoint, and how two of one channel become one.
+//! An item that waits for one endpoint, and the merge of two items of one channel.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use super::error::Refusal;
 use crate::grip::Item;
 use crate::grip::item::Posted;
 
-/// Sends the publisher whether the endpoint has accepted the item, or a newer one of its channel.
+/// Tells the publisher whether the endpoint has accepted the item or a newer item of its channel.
 pub(super) type OutcomeSender = oneshot::Sender<Result<(), Refusal>>;
 
-/// An item on its way to one endpoint.
+/// An item that waits for one endpoint.
 #[derive(Debug)]
 pub(super) struct QueuedItem {
     pub(super) item: Arc<Item>,
@@ -49,11 +49,11 @@ impl QueuedItem {
 
     /// Merges two entries of a channel into one; `self` was queued first.
     ///
-    /// The chain stays whole: 6-after-5 in the place of an undelivered 5-after-4 becomes 6-after-4. If 5 may have been
-    /// delivered, 6 stays after 5: should that be wrong, listeners notice the gap and ask the origin.
+    /// The chain stays whole: 6-after-5 in the place of an undelivered 5-after-4 becomes 6-after-4. If 5 may have been delivered, 6
+    /// stays after 5. If the endpoint has not got 5 after all, the proxy notices the gap and asks the origin.
     pub(super) fn merge(mut self, mut newer: QueuedItem) -> QueuedItem {
         let waiters = self.waiters.drain(..).chain(newer.waiters.drain(..));
-        // Waiters that gave up are dropped here, or a long outage would collect them.
+        // Waiters that have given up are dropped here, as they would otherwise pile up in a long outage.
         let waiters = waiters.filter(|waiter| !waiter.is_closed()).collect();
         let mut kept = if newer.item.id == self.item.id {
             self

@@ -197,7 +197,7 @@ async fn a_server_error_is_retried_and_so_is_a_refused_token() {
 }
 
 #[tokio::test]
-async fn the_servers_wish_to_wait_is_granted() {
+async fn a_server_that_asks_for_a_pause_gets_it() {
     let calls = AtomicUsize::new(0);
     let server = TestServer::start(move |_| match calls.fetch_add(1, SeqCst) {
         0 => Answer::Status(503, "Retry-After: 1\r\n", ""),
@@ -263,15 +263,15 @@ async fn no_secret_is_in_errors_states_or_debugging() {
     assert!(!publisher_text.contains("hunter2"), "{publisher_text}");
 }
 
-/// Where the log of a test goes.
+/// The log of a test.
 #[derive(Clone, Default)]
 struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
 
 impl Log {
-    /// Keeps what this thread logs as long as the result lives; the tests' runtime has no other thread.
+    /// Keeps the log lines of this thread as long as the result lives. The runtime of a test has no other thread.
     fn keep(&self) -> (tracing::Dispatch, tracing::subscriber::DefaultGuard) {
-        // While there is one subscriber, tracing asks only the thread that meets an event first whether it is wanted,
-        // and that may be another test's, which wants none. With two it asks both.
+        // With one subscriber, tracing asks only the first thread with an event whether the event is wanted. That thread may belong
+        // to another test, which wants no events. With two subscribers, tracing asks both.
         let second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
         let writer = self.clone();
         let subscriber = tracing_subscriber::fmt().without_time().with_ansi(false).with_target(false);
