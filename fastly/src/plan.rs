@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_purges_by_asking_for_it() {
+    fn no_client_can_purge_through_the_edge() {
         let purge = facts("PURGE", "/counters/2/", "*/*");
         for signed in [false, true] {
             assert_eq!(RequestFacts { signed, ..purge }.plan(), Plan::Refuse(Problem::NotAllowed));
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_reads_an_origin_s_measurements() {
+    fn no_client_can_read_the_metrics_of_an_origin() {
         for path in ["/metrics", "/metrics/"] {
             assert_eq!(facts("GET", path, "*/*").plan(), Plan::Refuse(Problem::NotFound));
         }
