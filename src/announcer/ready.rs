@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_moved_is_taken_once() {
+    fn a_topic_that_has_moved_is_taken_once() {
         let mut ready = filled(0, 2, 0);
         ready.moves("Left-0".parse().expect("a topic"), Precedence::Left, Precedence::Known);
         assert_eq!((ready.len(), ready.len_of(Precedence::Left)), (2, 1));

@@ -79,7 +79,7 @@ impl Hold {
 }
 
 fn plain<'a>(what: &'static str, text: &'a str, reserved: &str) -> Result<&'a str, HoldError> {
-    // A space is fine only inside a keep-alive, where it is content.
+    // Only a keep-alive may have a space, which is content there.
     let space = what == "keep-alive";
     let safe = |b: u8| (b.is_ascii_graphic() || b == b' ' && space) && !reserved.as_bytes().contains(&b);
     let trimmed = text.trim() == text;

@@ -140,8 +140,8 @@ struct Recent {
 }
 
 struct Remembered {
-    /// The hash is compared before the text. As it contains a random key, the time of the comparison tells a client nothing about how
-    /// many characters of a guess are right.
+    /// The hash is compared before the text. As the hash contains a random key, the time of the comparison does not show how
+    /// many characters of a client's guess are right.
     hash: u64,
     token: Box<str>,
     times: TokenTimes,

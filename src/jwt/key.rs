@@ -35,7 +35,7 @@ pub enum ParseKeyError {
     /// The text is empty, or has nothing behind `base64:`. With an empty secret, every client could sign.
     #[error("is empty")]
     Empty,
-    /// A secret that can be guessed: a client that has one token can try all of them.
+    /// The secret can be guessed: a client that has one token can try all secrets of this length.
     #[error(
         "is a secret of fewer than 16 bytes, which can be guessed: make one with openssl rand -base64 32"
     )]

@@ -273,7 +273,7 @@ fn lock<T>(queue: &Mutex<T>) -> MutexGuard<'_, T> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The error of a call whose batch ended without an answer: the runtime has dropped its task, for instance as the worker stops.
+/// The error of a call if its batch ended without an answer: the runtime has dropped the task, for instance as the worker stops.
 fn abandoned() -> StoreError {
     StoreError::new("the request was abandoned while the worker stopped")
 }

@@ -107,8 +107,8 @@ impl Live {
         self.store.topic_count().await
     }
 
-    /// The first `limit` topics whose names begin with `prefix` and follow on `after`, in the order of their names, with their states.
-    /// Those of counters begin with [`Topic::counter_prefix`].
+    /// The first `limit` topics with their states, in the order of their names, which begin with `prefix` and come after `after`.
+    /// The names of counters begin with [`Topic::counter_prefix`].
     pub async fn list(
         &self,
         prefix: &str,

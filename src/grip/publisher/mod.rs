@@ -25,10 +25,11 @@ pub use error::{PublishError, PublisherError, Refusal};
 pub use options::PublisherOptions;
 use post::Poster;
 
-/// Publishes to a fixed set of endpoints. Dropping it ends its tasks and forgets what is pending.
+/// Publishes to a fixed set of endpoints. Dropping the publisher ends its tasks and forgets the pending items.
 ///
 /// Requests to an endpoint go one after the other, so the items of a channel arrive in the order of the calls. Items that come
-/// in meanwhile are sent together. A failed request is repeated until it succeeds: a proxy drops an item that it has had.
+/// during a request are sent together in the next one. A failed request is repeated until it succeeds, as a proxy drops an item
+/// that it has had before.
 pub struct Publisher {
     publishers: Vec<Arc<EndpointPublisher>>,
     tasks: Vec<AbortHandle>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The options of a [`Publisher`](crate::grip::Publisher).
 #[derive(Clone, Debug)]
 pub struct PublisherOptions {
-    /// Whether only the newest item of each channel is kept for an endpoint that is busy or down. Otherwise the endpoint gets every item.
+    /// Whether only the newest item of each channel is kept for an endpoint that is busy or down. Otherwise the endpoint gets all.
     pub merge: bool,
     /// How long [`Publisher::publish`](crate::grip::Publisher::publish) waits for every endpoint. Items that are pending then are
     /// still delivered if possible.
