@@ -6,11 +6,12 @@ use std::time::Duration;
 use livecounter::access::NewSecret;
 use reqwest::Method;
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 use crate::origin::Origin;
 use crate::support::chain::Chain;
-use crate::support::edge::Edge;
+use crate::support::edge::{Edge, Program};
 use crate::support::http::{Ask, client, header};
 use crate::support::pushpin::Options;
 use crate::support::raw;
@@ -68,7 +69,8 @@ async fn what_is_set_and_deleted_reaches_listeners_and_purges_the_cache() {
     shows("1").await;
 }
 
-/// An origin that reads each request and closes the connection without an answer, as one does that dies behind the change.
+/// An origin that is healthy but closes the connection of each other request without an answer, as one does that dies behind the
+/// change.
 async fn dying_origin() -> (std::net::SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let (addr, seen) = (listener.local_addr().expect("its address"), Arc::new(Mutex::new(Vec::new())));
@@ -76,6 +78,11 @@ async fn dying_origin() -> (std::net::SocketAddr, Arc<Mutex<Vec<String>>>) {
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             if let Some((head, _)) = raw::read_request(&mut stream).await {
+                if head.starts_with("GET /healthz ") {
+                    let healthy = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                    let _ = stream.write_all(healthy).await;
+                    continue;
+                }
                 let method = head.split(' ').next().unwrap_or_default().to_owned();
                 notes.lock().expect("no panic").push(method);
             }
@@ -88,7 +95,7 @@ async fn dying_origin() -> (std::net::SocketAddr, Arc<Mutex<Vec<String>>>) {
 async fn what_writes_passes_cache_and_edge_once_whatever_becomes_of_it() {
     for method in [Method::POST, Method::PUT, Method::DELETE] {
         let (addr, seen) = dying_origin().await;
-        let (cache, edge) = (Varnish::start(&[addr, addr]).await, Edge::start(addr).await);
+        let (cache, edge) = (Varnish::start(&[addr, addr]).await, Program::without_fanout(addr).await);
         for url in [cache.url("/counters/2/"), edge.url("/counters/2/")] {
             let before = seen.lock().expect("no panic").iter().filter(|it| **it == method.as_str()).count();
             let request = client().request(method.clone(), &url).json(&json!({"value": 5}));
