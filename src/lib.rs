@@ -4,7 +4,7 @@
 //!
 //! - [`app`]: the only module that knows every part; builds and runs the service.
 //! - [`http`]: one file per resource, extractors, one error table, the routes.
-//! - [`access`]: keys, tickets and scopes: who may do what. No HTTP, no store.
+//! - [`access`]: keys, tickets and scopes: which request may do what. No HTTP, no store.
 //! - [`limits`]: what one client may take, and whose request it is.
 //! - [`live`]: the use cases: read and add. No HTTP, no Redis.
 //! - [`announcer`]: claim, purge, publish, acknowledge; the gate, the lease, the sweep.

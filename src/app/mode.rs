@@ -5,7 +5,7 @@ use crate::grip::Endpoint;
 use crate::settings::Settings;
 use crate::store::redis::describe;
 
-/// One line, without secrets: where the counters are, who holds streams, whether a cache is purged.
+/// One line, without secrets: where the counters are, which part holds streams, whether a cache is purged.
 pub(super) fn mode(settings: &Settings, endpoints: &[Endpoint], purger: Option<&Purger>) -> String {
     let store = match &settings.redis_url {
         // The URL was accepted before, so it can be described.

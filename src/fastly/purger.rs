@@ -295,7 +295,7 @@ mod tests {
         let address = free_address().await;
         let settings =
             PurgerSettings { api_url: format!("http://{address}"), ..PurgerSettings::new("S", "hunter2") };
-        let error = Purger::new(settings).expect("a purger").purge(&["a"]).await.expect_err("nobody");
+        let error = Purger::new(settings).expect("a purger").purge(&["a"]).await.expect_err("no server");
         assert_eq!(error.to_string(), format!("no answer from http://{address}/service/S/purge"));
         assert!(std::error::Error::source(&error).is_some());
         assert!(!format!("{error:?}").contains("hunter2"));

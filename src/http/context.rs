@@ -45,7 +45,7 @@ pub struct SharedContext {
     pub home: HomePage,
     /// One permit for each stream that this process may hold. Their number leaves connections for other requests.
     pub streams: Arc<Semaphore>,
-    /// Who may do what.
+    /// The keys and the rules for writing.
     pub access: Arc<Access>,
     /// The limits of clients.
     pub limits: Arc<Limits>,

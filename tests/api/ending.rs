@@ -31,7 +31,7 @@ async fn a_request_whose_body_is_half_sent_at_sigterm_is_answered_and_counted() 
     assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n", "the request is under way");
     socket.write_all(b"{\"by").await.expect("to send");
     program.signal("-TERM");
-    until("nobody to listen", async || TcpStream::connect(program.address).await.is_err()).await;
+    until("the port to be closed", async || TcpStream::connect(program.address).await.is_err()).await;
     let cut_off = tokio::time::timeout(Duration::from_millis(500), socket.read(&mut answer)).await;
     assert!(cut_off.is_err(), "{cut_off:?}: the client has not sent everything yet");
     socket.write_all(b"\":5}").await.expect("to send");

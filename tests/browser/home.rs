@@ -170,7 +170,7 @@ async fn the_page_shows_the_known_counters_and_its_view_counts_nothing() {
     browser.click(&button("downloads", "10")).await;
     browser.until_text(&number_of("downloads"), "10").await;
     browser.until_text("#views", "41").await;
-    assert_eq!(app.read("likes").await, 41, "nobody knows what it is for");
+    assert_eq!(app.read("likes").await, 41, "the page does not change it");
     assert_eq!(browser.console().await, Vec::<String>::new());
 }
 

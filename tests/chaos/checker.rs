@@ -185,6 +185,6 @@ fn the_checker_sees_what_is_wrong() {
     let (soon, late) = (Duration::from_secs(1), Duration::from_secs(9));
     assert!(wrong(3, soon, true, Lost::Nothing, 1) && wrong(3, soon, false, Lost::Nothing, 0));
     assert!(!wrong(3, soon, false, Lost::Nothing, 1));
-    assert!(wrong(2, late, false, Lost::Unacknowledged, 0), "somebody was told 3");
+    assert!(wrong(2, late, false, Lost::Unacknowledged, 0), "a writer was answered 3");
     assert!(!wrong(3, late, true, Lost::Unacknowledged, 0) && !wrong(2, soon, true, Lost::Unacknowledged, 0));
 }

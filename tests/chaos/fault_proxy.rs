@@ -147,7 +147,7 @@ impl FaultProxy {
     /// Releases the kept requests and answers.
     pub(crate) fn release(&self) {
         for held in lock(&self.inner.held).drain(..) {
-            let _ = held.send(()); // whoever waited may have gone
+            let _ = held.send(()); // the task that waited may have ended
         }
     }
 

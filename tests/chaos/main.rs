@@ -4,7 +4,7 @@
 //! as long as asked: `CHAOS_SECONDS=600 CHAOS_SEED=7 make chaos`; and those of `pressure` with a minute for each fault.
 //!
 //! Every scenario has a thread for its proxies, listeners and writers beside its own, which waits for `redis-cli` and the
-//! like: a wire that stood still meanwhile would be a fault that nobody asked for, and Sentinels would act on it.
+//! like: a wire that stood still meanwhile would be a fault that no test plans, and Sentinels would act on it.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -28,7 +28,7 @@ async fn assert_streams_begin_with_the_present_value(service: SocketAddr) {
     let mut listeners = Vec::new();
     for expected in ["0", "1", "2"] {
         let mut joined = Listener::connect(cache.addr(), COUNTER).await;
-        assert_eq!(joined.next(SOON).await.data, expected, "who joins now begins with it");
+        assert_eq!(joined.next(SOON).await.data, expected, "a listener that joins now begins with it");
         listeners.push(joined);
         let added = text(client().post(&url)).await;
         for listener in &mut listeners {

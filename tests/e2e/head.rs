@@ -44,7 +44,7 @@ async fn head_and_then_value(addr: SocketAddr, path: &str) -> (String, String) {
 fn assert_head_of_a_stream(head: &str) {
     assert!(head.starts_with("http/1.1 200"), "{head}");
     assert!(head.contains("\r\ncontent-type: text/event-stream"), "{head}");
-    assert!(head.contains("\r\ncache-control: no-store"), "nobody may keep it: {head}");
+    assert!(head.contains("\r\ncache-control: no-store"), "no cache may keep it: {head}");
     assert!(!head.contains("\r\ngrip-"), "{head}");
 }
 

@@ -95,7 +95,7 @@ fn in_any_order_of_steps_nothing_goes_wrong() {
 
 /// Without this part, the search must find an order of steps that ends in this error.
 fn is_missed(broken: Broken, expected: &str) {
-    let Some((steps, wrong)) = search(broken) else { panic!("nobody misses {broken:?}") };
+    let Some((steps, wrong)) = search(broken) else { panic!("no order of steps fails with {broken:?}") };
     assert!(wrong.contains(expected), "{wrong}\nafter {steps:#?}");
 }
 

@@ -249,14 +249,14 @@ async fn no_secret_is_in_errors_states_or_debugging() {
                 PublisherOptions { give_up: Duration::from_millis(50), ..PublisherOptions::default() };
             let publisher =
                 publisher_with(&["http://u:hunter2@127.0.0.1:1/?token=hunter2".to_owned()], options);
-            publisher.publish(vec![item("a", 1)]).await.expect_err("nobody listens")
+            publisher.publish(vec![item("a", 1)]).await.expect_err("no server listens")
         };
         let failure =
             Poster::new(&"http://127.0.0.1:1/?key=hunter2&token=hunter2".parse().expect("an endpoint"))
                 .expect("a poster")
                 .post(Vec::new())
                 .await;
-        let post::Outcome::Failed(failure) = failure else { panic!("nobody listens") };
+        let post::Outcome::Failed(failure) = failure else { panic!("no server listens") };
         format!("{publisher:?} {:?} {error} {error:?} {}", publisher.endpoint_states(), failure.reason)
     };
     assert!(publisher_text.contains("127.0.0.1:1"));

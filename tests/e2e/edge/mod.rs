@@ -144,7 +144,7 @@ async fn a_lost_publish_is_recovered_through_the_edge_and_past_the_cache() {
     let recovery = asked.iter().find(|request| request.path.ends_with("/recover")).expect("a recovery");
     assert_eq!(recovery.header("grip-last"), "counter-2; last-id=e-26");
     assert_eq!(recovery.header("grip-sig").split('.').count(), 3);
-    assert_eq!(recovery.header("x-forwarded-for"), "", "nobody's in particular");
+    assert_eq!(recovery.header("x-forwarded-for"), "", "a recovery is for several clients");
 }
 
 #[tokio::test]

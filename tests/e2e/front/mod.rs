@@ -85,7 +85,7 @@ async fn a_slow_head_is_cut() {
     let (answer, after) = drip(front.addr(), "GET / HTTP/1.1\r\nHost: x\r\n", "X-More: x\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     assert!(after > Duration::from_secs(5), "honest clients have some seconds: {after:?}");
-    assert!(to_cache.try_recv().is_err(), "nothing of it reached anybody");
+    assert!(to_cache.try_recv().is_err(), "no part of it reached the cache");
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn a_slow_body_is_cut() {
         let (answer, _) = slow.await.expect("an end");
         assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     }
-    assert!(to_cache.try_recv().is_err(), "nothing of it reached anybody");
+    assert!(to_cache.try_recv().is_err(), "no part of it reached the cache");
 }
 
 #[tokio::test]
@@ -236,8 +236,8 @@ async fn the_chain_behind_the_front_counts_and_shows_it() {
 
 #[tokio::test]
 async fn what_cannot_answer_is_said_as_a_problem() {
-    let nobody = crate::support::port::Port::reserve();
-    let front = Front::start(nobody.addr(), nobody.addr()).await;
+    let unused = crate::support::port::Port::reserve();
+    let front = Front::start(unused.addr(), unused.addr()).await;
     for accept in ["*/*", "text/event-stream"] {
         let answer = client().get(front.url(COUNTER)).header("accept", accept).answer().await;
         assert_eq!(answer.status(), 503);

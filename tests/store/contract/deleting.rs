@@ -66,7 +66,7 @@ pub(crate) async fn a_deletion_is_announced_as_a_change(backend: &dyn Backend) {
     let reading = read_one(&*store, &gone).await;
     assert_eq!((reading.body, reading.value(), reading.published), (Body::Gone, 0, first.id));
     assert_eq!(store.outbox_len().await.expect("a number"), 1);
-    // Nobody acknowledges it: it is announced again, as the same.
+    // No origin acknowledges the claim: the topic is announced again with the same ids.
     let lost = announcement(&*store, &gone, terms(0, 1)).await;
     assert_eq!(lost, Announcement { body: Body::Gone, id: reading.id, prev: first.id });
     let again =
@@ -78,7 +78,7 @@ pub(crate) async fn a_deletion_is_announced_as_a_change(backend: &dyn Backend) {
     acknowledge(&*store, &gone, lost.id).await;
     assert_eq!(store.outbox_len().await.expect("a number"), 0);
     assert_eq!(claim_one(&*store, &gone, ANY_TIME).await, Claim::Nothing);
-    // Whoever asks what was published last is told of the deletion for a while.
+    // For a while, a reader of the last published event is told of the deletion.
     let reading = read_one(&*store, &gone).await;
     assert_eq!(reading, Reading { body: Body::Gone, id: lost.id, published: lost.id });
 }

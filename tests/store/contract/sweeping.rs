@@ -36,8 +36,8 @@ pub(crate) async fn a_change_nobody_announces_becomes_overdue(backend: &dyn Back
     // Clocks may tick in whole milliseconds.
     assert!(since.elapsed() + Duration::from_millis(2) >= GRACE, "{:?}", since.elapsed());
     let claimed = announcement(&*store, &neglected, ANY_TIME).await;
-    let nobody = eventually("the sweep to open again", async || Some(overdue(&*store, 10, AT_ONCE).await));
-    assert_eq!(nobody.await, []);
+    let none = eventually("the sweep to open again", async || Some(overdue(&*store, 10, AT_ONCE).await));
+    assert_eq!(none.await, []);
     acknowledge(&*store, &neglected, claimed.id).await;
 }
 
