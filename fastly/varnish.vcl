@@ -70,6 +70,19 @@ sub vcl_recv {
     unset req.http.Cookie;
     # A held stream has no ranges.
     unset req.http.Range;
+    # For the past of a counter only its known parameters count.
+    if (req.url ~ "^/counters/[^/?]+/(history|chart\.svg)(\?|$)") {
+        call keep_known_parameters;
+        std.collect(req.http.Accept, ", ");
+        # The past of a counter is a table for who names one, and what the query says for all others.
+        if (req.http.Accept ~ "(?i)(^|[ ,])text/csv *(;|,|$)") {
+            set req.http.Accept = "text/csv";
+        } else {
+            set req.http.Accept = "*/*";
+        }
+        call choose_freshness;
+        return (hash);
+    }
     # Reading a counter needs no query, so a client cannot pass the cache by a query that it makes up.
     if (req.url ~ "^/counters/") {
         set req.url = regsub(req.url, "\?.*$", "");
@@ -83,6 +96,32 @@ sub vcl_recv {
     call choose_variant;
     call choose_freshness;
     return (hash);
+}
+
+# Leaves in the query what the past of counters has as parameters, in one order. Of a parameter that is given several times, the
+# last one counts.
+sub keep_known_parameters {
+    set req.http.X-Query = "";
+    if (req.url ~ "[?&]unit=") {
+        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^.*[?&](unit=[^&]*).*$", "\1");
+    }
+    if (req.url ~ "[?&]last=") {
+        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^.*[?&](last=[^&]*).*$", "\1");
+    }
+    if (req.url ~ "[?&]tz=") {
+        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^.*[?&](tz=[^&]*).*$", "\1");
+    }
+    if (req.url ~ "[?&]format=") {
+        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^.*[?&](format=[^&]*).*$", "\1");
+    }
+    if (req.url ~ "[?&]form=") {
+        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^.*[?&](form=[^&]*).*$", "\1");
+    }
+    if (req.url ~ "[?&]theme=") {
+        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^.*[?&](theme=[^&]*).*$", "\1");
+    }
+    set req.url = regsub(req.url, "\?.*$", "") + regsub(req.http.X-Query, "^&", "?");
+    unset req.http.X-Query;
 }
 
 # Reduces Accept to the few representations that exist. With the headers as browsers send them, `Vary: Accept` would make the

@@ -4,12 +4,14 @@
 //! The library does no I/O and does not use the `fastly` crate, so that all of it can be tested on any machine.
 
 mod accept;
+mod past;
 mod path;
 mod plan;
 mod problem;
 mod signature;
 
 pub use accept::Variant;
+pub use past::{is_past, known_query};
 pub use path::{normalize_path, sort_counters};
 pub use plan::{Plan, RequestFacts, is_grip, is_surrogate, query_counts};
 pub use problem::Problem;

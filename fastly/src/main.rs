@@ -10,8 +10,8 @@ use fastly::http::request::{SendError, SendErrorCause};
 use fastly::http::{HeaderName, HeaderValue, header};
 use fastly::{ConfigStore, Request, Response};
 use livecounter_edge::{
-    FASTLY_KEY, Plan, Problem, RequestFacts, Verifier, is_grip, is_surrogate, issuer_of, normalize_path,
-    query_counts, sort_counters,
+    FASTLY_KEY, Plan, Problem, RequestFacts, Verifier, is_grip, is_past, is_surrogate, issuer_of,
+    known_query, normalize_path, query_counts, sort_counters,
 };
 
 /// The name of the backend with the origins.
@@ -151,7 +151,12 @@ fn unmarked(mut request: Request) -> Request {
 fn look_up(request: Request, accept: &str) -> Result<Response, Problem> {
     // A cached answer is for all clients, so it must not depend on a body.
     let mut request = request.clone_without_body();
-    if !query_counts(request.get_path()) {
+    if is_past(request.get_path()) {
+        match request.get_query_str().and_then(known_query) {
+            Some(query) => request.set_query_str(query),
+            None => request.remove_query(),
+        }
+    } else if !query_counts(request.get_path()) {
         request.remove_query();
     }
     request.set_header(header::ACCEPT, accept);

@@ -1,6 +1,7 @@
 //! Decides where a request goes.
 
 use crate::accept::Variant;
+use crate::past::{accept_of_past, is_past};
 use crate::problem::Problem;
 
 /// The facts on which the decision depends.
@@ -57,6 +58,9 @@ impl RequestFacts<'_> {
         if self.path.trim_end_matches('/') == "/counters" {
             return Plan::Pass;
         }
+        if is_past(self.path) {
+            return if self.private { Plan::Pass } else { Plan::Lookup(accept_of_past(self.accept)) };
+        }
         let variant = Variant::of(self.accept);
         if variant.may_stream() && !self.signed {
             return match (self.method, self.handed_off) {
@@ -82,6 +86,7 @@ impl RequestFacts<'_> {
 
 /// Whether the query of a read belongs to the cache's key. For a counter it does not, so that a client cannot bypass this cache
 /// with a query.
+/// For the past of a counter, see [`known_query`](crate::known_query).
 pub fn query_counts(path: &str) -> bool {
     !path.starts_with("/counters/")
 }
@@ -191,6 +196,20 @@ mod tests {
             }
         }
         assert_eq!(facts("GET", "/counters/counters/", "*/*").plan(), Plan::Lookup("*/*"));
+    }
+
+    #[test]
+    fn the_past_is_looked_up_and_never_handed_over() {
+        for (accept, plan) in [
+            ("*/*", Plan::Lookup("*/*")),
+            (STREAM, Plan::Lookup("*/*")),
+            ("text/csv, application/json;q=0.5", Plan::Lookup("text/csv")),
+        ] {
+            assert_eq!(facts("GET", "/counters/2/history", accept).plan(), plan, "{accept}");
+        }
+        let private = RequestFacts { private: true, ..facts("GET", "/counters/2/chart.svg", "*/*") };
+        assert_eq!(private.plan(), Plan::Pass);
+        assert_eq!(facts("POST", "/counters/2/history", "*/*").plan(), Plan::Pass);
     }
 
     #[test]
