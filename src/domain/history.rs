@@ -11,10 +11,18 @@ pub enum Unit {
 
 impl Unit {
     /// The length in milliseconds. Days have no leap seconds.
-    pub fn millis(self) -> i64 {
+    pub const fn millis(self) -> i64 {
         match self {
             Unit::Hour => 3_600_000,
             Unit::Day => 86_400_000,
+        }
+    }
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Unit::Hour => "hour",
+            Unit::Day => "day",
         }
     }
 
@@ -34,8 +42,9 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// The most hours and days together: Redis still packs so many closely.
-    pub const MOST: u16 = 128;
+    /// The most hours and days together. Of each unit one point more is kept, and for a moment two: so there are 128 at most, which
+    /// Redis packs closely.
+    pub const MOST: u16 = 124;
 
     /// Whether any of the history is kept.
     pub fn keeps_any(self) -> bool {
@@ -65,6 +74,9 @@ pub struct Point {
     /// The value announced last in it.
     pub value: i64,
 }
+
+/// The point of a topic that was created while its history was kept: long before, it stood at 0.
+pub const BEFORE_ALL: Point = Point { number: 0, value: 0 };
 
 #[cfg(test)]
 mod tests {

@@ -15,6 +15,6 @@ pub use amount::{Amount, LIMIT, ParseAmountError, parse_value};
 pub use counter::{CounterId, ParseCounterIdError};
 pub use counter_set::{CounterSet, ParseCounterSetError};
 pub use event::{Epoch, EventId, ParseEventIdError};
-pub use history::{Point, Retention, Unit};
+pub use history::{BEFORE_ALL, Point, Retention, Unit};
 pub use idempotency::{IdempotencyKey, ParseIdempotencyKeyError};
 pub use topic::{BUCKETS, OUTBOX_PARTS, ParseTopicError, Topic};

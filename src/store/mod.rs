@@ -20,9 +20,10 @@ use async_trait::async_trait;
 pub use body::{Body, Reading};
 pub use claim::{Announcement, Claim, ClaimTerms};
 pub use error::StoreError;
+pub use history::History;
 pub use write::{Change, KeyUse, Sum, Write, WriteError, Written};
 
-use crate::domain::{EventId, Point, Topic, Unit};
+use crate::domain::{EventId, Topic, Unit};
 
 /// What a store must guarantee. Each item of [`write`](Store::write) and [`claim`](Store::claim) is one atomic step for all
 /// processes that use the store. Only the clock of the store measures times (gate, lease, grace).
@@ -67,7 +68,7 @@ pub trait Store: Send + Sync + 'static {
     /// What the topic stood at in each of the last `last` hours or days, and in the one before them that it was announced in, the
     /// oldest first. An hour or day in which it was not announced is left out. It is written by claims, so the present value may
     /// be missing for as long as the gate is shut.
-    async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<Vec<Point>, StoreError>;
+    async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<History, StoreError>;
 
     /// Whether the store answers.
     async fn ping(&self) -> Result<(), StoreError>;

@@ -1,98 +1,158 @@
-//! How much history is kept, in each store.
+//! How much of the past of a topic each store keeps, when the clock has been set back, and what it costs.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use livecounter::domain::{Point, Retention, Topic, Unit};
+use livecounter::domain::{Retention, Topic, Unit};
 use livecounter::store::redis::RedisStore;
 use livecounter::store::sqlite::SqliteStore;
-use livecounter::store::{ClaimTerms, LONGEST_LEASE, Store, Write};
-use rusqlite::Connection;
+use livecounter::store::{Claim, ClaimTerms, LONGEST_LEASE, Store, Write};
+use rusqlite::{Connection, params};
 
-use crate::sqlite::opened_again;
 use crate::support::redis::RedisServer;
 
 const TERMS: ClaimTerms = ClaimTerms { interval: Duration::ZERO, lease: LONGEST_LEASE };
+const OFF: Retention = Retention { hours: 0, days: 0 };
+const LIMITS: Retention = Retention { hours: 3, days: 2 };
 
-fn topic() -> Topic {
-    "counter-1".parse().expect("a topic")
+fn counter() -> Topic {
+    "counter-2".parse().expect("a topic")
 }
 
-/// The number of the present hour. The tests need no other one, so they begin again where it ends meanwhile.
-fn hour() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time");
-    Unit::Hour.number(now.as_millis() as i64)
+fn key(kind: &str) -> String {
+    format!("lc:{{b{}}}:{kind}:counter-2", counter().bucket())
 }
 
-async fn claim(store: &dyn Store) {
-    store.write(vec![Write::add(topic(), 1, None)]).await.remove(0).expect("counted");
-    store.claim(vec![topic()], TERMS).await.remove(0).expect("claimed");
+fn connected(server: &RedisServer) -> RedisStore {
+    RedisStore::connect(&server.url(), Duration::from_secs(2)).expect("a store")
 }
 
-async fn numbers(store: &dyn Store, unit: Unit, last: u16) -> Vec<i64> {
-    let points = store.history(&topic(), unit, last).await.expect("a history");
-    points.iter().map(|Point { number, .. }| *number).collect()
+/// Adds 1 and claims.
+async fn change(store: &dyn Store) {
+    assert!(store.write(vec![Write::add(counter(), 1, None)]).await[0].is_ok());
+    let claims = store.claim(vec![counter()], TERMS).await;
+    assert!(matches!(claims[0], Ok(Claim::Announce(_))), "{claims:?}");
 }
 
-/// Hours of before, as far back as this, and one that a wrong clock has written.
-const AGES: [i64; 5] = [47, 48, 49, 1, -5];
-
-#[tokio::test]
-async fn redis_keeps_so_many_hours_and_days() {
-    let (server, now) = (RedisServer::start(), hour());
-    let key = format!("lc:{{b{}}}:h:counter-1", topic().bucket());
-    for age in AGES {
-        server.cli(&["HSET", &key, &format!("h{}", now - age), "7", &format!("d{}", now / 24 - age), "7"]);
-    }
-    let store = RedisStore::connect(&server.url(), Duration::from_secs(2)).expect("an address");
-    claim(&store).await;
-    assert_eq!(numbers(&store, Unit::Hour, 200).await, [now - 47, now - 1, now]);
-    assert_eq!(numbers(&store, Unit::Hour, 1).await, [now - 1, now]);
-    let day = now / 24;
-    assert_eq!(numbers(&store, Unit::Day, 200).await, [day - 49, day - 48, day - 47, day - 1, day]);
-    assert_eq!(server.cli(&["HLEN", &key]), "8");
-    assert_eq!(server.cli(&["OBJECT", "ENCODING", &key]), "listpack");
-    // With other settings, what there is too much of goes with the next hour or day.
-    server.cli(&["HDEL", &key, &format!("d{day}")]);
-    let retention = Retention { hours: 0, days: 2 };
-    let store = RedisStore::connect(&server.url(), Duration::from_secs(2)).expect("an address");
-    let store = store.with_retention(retention);
-    claim(&store).await;
-    assert_eq!(numbers(&store, Unit::Hour, 200).await, [0; 0]);
-    assert_eq!(numbers(&store, Unit::Day, 200).await, [day - 1, day]);
+/// The present number of a unit; then, how far each entry lies behind it, and its value.
+async fn past(store: &dyn Store, unit: Unit) -> (i64, Vec<(i64, i64)>) {
+    let history = store.history(&counter(), unit, u16::MAX).await.expect("a history");
+    let present = unit.number(history.now);
+    (present, history.points.iter().map(|point| (present - point.number, point.value)).collect())
 }
 
 #[tokio::test]
-async fn sqlite_keeps_so_many_hours_and_days() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let (path, now) = (directory.path().join("livecounter.db"), hour());
-    drop(SqliteStore::open(&path).expect("a new file"));
-    for age in AGES {
-        let sql = "INSERT INTO history VALUES ('counter-1', 0, ?1, 7), ('counter-1', 1, ?2, 7)";
-        let file = Connection::open(&path).expect("the file");
-        file.execute(sql, [now - age, now / 24 - age]).expect("two rows");
-    }
-    let store = opened_again(&path);
-    claim(&store).await;
-    drop(store); // saves what is only in memory
-    let store = opened_again(&path);
-    assert_eq!(numbers(&store, Unit::Hour, 200).await, [now - 47, now - 1, now]);
-    let day = now / 24;
-    assert_eq!(numbers(&store, Unit::Day, 200).await, [day - 49, day - 48, day - 47, day - 1, day]);
-    drop(store);
-    let retention = Retention { hours: 0, days: 2 };
-    let store = SqliteStore::open_with(&path, retention).expect("the file");
-    claim(&store).await;
-    drop(store);
-    let store = opened_again(&path);
-    assert_eq!(numbers(&store, Unit::Hour, 200).await, [0; 0]);
-    assert_eq!(numbers(&store, Unit::Day, 200).await, [day - 1, day]);
-}
-
-#[tokio::test]
-async fn without_a_history_nothing_is_written() {
+async fn redis_keeps_one_entry_more_than_asked_for_and_none_that_lies_ahead() {
     let server = RedisServer::start();
-    let none = Retention { hours: 0, days: 0 };
-    let store = RedisStore::connect(&server.url(), Duration::from_secs(2)).expect("an address");
-    claim(&store.with_retention(none)).await;
-    assert_eq!(server.cli(&["KEYS", "lc:*:h:*"]), "");
+    let store = connected(&server).with_retention(LIMITS);
+    change(&store).await;
+    let (hour, _) = past(&store, Unit::Hour).await;
+    let (day, _) = past(&store, Unit::Day).await;
+    server.cli(&["DEL", &key("h")]);
+    let numbers = [-2, 3, 8, 9, 20, 30].map(|ago| format!("h{}", hour - ago));
+    let days = [-1, 4, 5, 6, 7].map(|ago| format!("d{}", day - ago));
+    for field in numbers.iter().chain(&days) {
+        server.cli(&["HSET", &key("h"), field, "7"]);
+    }
+    // What lies ahead is not shown, even before the next claim deletes it.
+    assert_eq!(past(&store, Unit::Hour).await.1, [(30, 7), (20, 7), (9, 7), (8, 7), (3, 7)]);
+    change(&store).await;
+    assert_eq!(past(&store, Unit::Hour).await.1, [(9, 7), (8, 7), (3, 7), (0, 2)]);
+    assert_eq!(past(&store, Unit::Day).await.1, [(5, 7), (4, 7), (0, 2)]);
+    assert_eq!(server.cli(&["HLEN", &key("h")]), "7");
+    // The clock is set back within an hour that has an entry already: only the time of the last claim shows it.
+    server.cli(&["HSET", &key("h"), &format!("h{}", hour + 1), "9"]);
+    server.cli(&["HINCRBY", &key("t"), "s", "3600000"]);
+    change(&store).await;
+    assert_eq!(server.cli(&["HEXISTS", &key("h"), &format!("h{}", hour + 1)]), "0");
+}
+
+#[tokio::test]
+async fn redis_packs_a_full_past_closely() {
+    let server = RedisServer::start();
+    let store = connected(&server);
+    change(&store).await;
+    let (hour, _) = past(&store, Unit::Hour).await;
+    let (day, _) = past(&store, Unit::Day).await;
+    for ago in 1..=70 {
+        for field in [format!("h{}", hour - ago), format!("d{}", day - ago)] {
+            server.cli(&["HSET", &key("h"), &field, &(1_000_000 - ago).to_string()]);
+        }
+    }
+    server.cli(&["HDEL", &key("h"), &format!("h{hour}")]);
+    change(&store).await;
+    // 49 hours and 61 days.
+    assert_eq!(server.cli(&["HLEN", &key("h")]), "110");
+    let copy = server.cli(&["COPY", &key("h"), "copy"]);
+    assert_eq!(copy, "1");
+    let bytes: u64 = server.cli(&["MEMORY", "USAGE", "copy"]).parse().expect("a number");
+    assert!(bytes < 2000, "{bytes} bytes");
+}
+
+#[tokio::test]
+async fn redis_keeps_nothing_where_that_is_off_and_pruning_takes_the_past_along() {
+    let server = RedisServer::start();
+    let store = connected(&server).with_retention(OFF);
+    change(&store).await;
+    assert_eq!(server.cli(&["EXISTS", &key("h")]), "0");
+    let days_only = connected(&server).with_retention(Retention { hours: 0, days: 5 });
+    change(&days_only).await;
+    // What it stood at before is not known.
+    assert_eq!(past(&days_only, Unit::Hour).await.1, []);
+    assert_eq!(past(&days_only, Unit::Day).await.1, [(0, 2)]);
+    let Ok(Claim::Announce(last)) = ({
+        days_only.write(vec![Write::add(counter(), 1, None)]).await;
+        days_only.claim(vec![counter()], TERMS).await.remove(0)
+    }) else {
+        panic!("a claim")
+    };
+    days_only.acknowledge(vec![(counter(), last.id)]).await.expect("acknowledged");
+    assert_eq!(store.prune(u64::MAX >> 12, true, |_| ()).await.expect("pruned").old, 1);
+    assert_eq!(server.cli(&["EXISTS", &key("h")]), "0");
+}
+
+#[tokio::test]
+async fn another_programs_key_in_the_place_of_a_past_harms_no_claim() {
+    let server = RedisServer::start();
+    let store = connected(&server);
+    change(&store).await;
+    server.cli(&["SET", &key("h"), "no hash"]);
+    change(&store).await;
+    assert_eq!(past(&store, Unit::Hour).await.1, []);
+}
+
+#[tokio::test]
+async fn a_file_keeps_one_entry_more_than_asked_for_and_none_that_lies_ahead() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("livecounter.db");
+    let store = SqliteStore::open_with(&path, LIMITS).expect("a store");
+    change(&store).await;
+    let (hour, entries) = past(&store, Unit::Hour).await;
+    assert_eq!(entries, [(hour, 0), (0, 1)]);
+    drop(store);
+    let file = Connection::open(&path).expect("the file");
+    let ages = |unit: i64| -> Vec<(i64, i64)> {
+        let sql = "SELECT ?1 - number, value FROM history WHERE unit = ?2 ORDER BY number";
+        let mut statement = file.prepare(sql).expect("a statement");
+        let present = [hour, hour / 24][unit as usize];
+        let rows = statement.query_map([present, unit], |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.expect("rows").collect::<Result<_, _>>().expect("numbers")
+    };
+    assert_eq!(ages(1), [(hour / 24, 0), (0, 1)]);
+    file.execute("DELETE FROM history WHERE unit = 0", []).expect("deleted");
+    for ago in [-2, 3, 8, 9, 20, 30] {
+        let sql = "INSERT INTO history VALUES ('counter-2', 0, ?1, 7)";
+        file.execute(sql, params![hour - ago]).expect("inserted");
+    }
+    let store = SqliteStore::open_with(&path, LIMITS).expect("a store");
+    assert_eq!(past(&store, Unit::Hour).await.1, [(30, 7), (20, 7), (9, 7), (8, 7), (3, 7)]);
+    change(&store).await;
+    drop(store);
+    assert_eq!(ages(0), [(9, 7), (8, 7), (3, 7), (0, 2)]);
+    let deleted = {
+        let store = SqliteStore::open_with(&path, LIMITS).expect("a store");
+        let deletion = Write::new(counter(), livecounter::store::Change::Delete);
+        store.write(vec![deletion]).await.remove(0).expect("deleted")
+    };
+    assert!(deleted.removed);
+    assert_eq!([ages(0), ages(1)], [vec![], vec![]]);
 }

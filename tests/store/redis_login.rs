@@ -102,7 +102,7 @@ async fn everything_works(store: &RedisStore) {
     assert!(store.topic_count().await.expect("a number") >= 100);
     store.migrate().await.expect("a look");
     assert_eq!(store.list("counter-", None, 1000).await.expect("a list").len(), 100);
-    assert_ne!(store.history(&topics()[0], Unit::Hour, 9).await.expect("a history"), []);
+    assert_ne!(store.history(&topics()[0], Unit::Hour, 9).await.expect("a history").points, []);
     let gone = topics().remove(2);
     for change in [Change::Set(5), Change::Delete, Change::Set(6), Change::Delete] {
         store.write(vec![Write::new(gone.clone(), change)]).await.remove(0).expect("changed");

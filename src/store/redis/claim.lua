@@ -40,7 +40,7 @@ local function fresh(topic, outbox, name, state, revision)
   end
   call('ZADD', outbox, leased, name)
   if not gone then
-    record(topic, outbox, state[1], ARGV[6], ARGV[7])
+    record(topic, outbox, state[1], state[8], state[4], state[13], ARGV[6], ARGV[7])
   end
   return {tonumber(state[1]), epoch, revision, prev, gone and 1 or nil}
 end
@@ -53,7 +53,7 @@ local function again(topic, outbox, name, state)
   end
   call('ZADD', outbox, leased, name)
   if state[12] ~= state[4] then
-    record(topic, outbox, state[1], ARGV[6], ARGV[7])
+    record(topic, outbox, state[1], state[8], state[4], state[13], ARGV[6], ARGV[7])
   end
   -- A claim is repeated only if the topic has not changed since. So its value is the present value.
   return {tonumber(state[1]), state[6], state[4], state[5], state[12] == state[4] and 1 or nil}
@@ -62,7 +62,7 @@ end
 for key = 1, #KEYS, 2 do
   local topic, outbox = KEYS[key], KEYS[key + 1]
   local name = name_of(topic, outbox)
-  local state = pcall('HMGET', topic, 'v', 'r', 'c', 'p', 'q', 'e', 'g', 's', 'm', 'n', 'w', 'd')
+  local state = pcall('HMGET', topic, 'v', 'r', 'c', 'p', 'q', 'e', 'g', 's', 'm', 'n', 'w', 'd', 'b')
   local reply
   if state.err then
     reply = state

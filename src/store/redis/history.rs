@@ -8,7 +8,7 @@ use super::keys::KeyWriter;
 use super::runner::ScriptRunner;
 use super::{reply, script};
 use crate::domain::{Point, Topic, Unit};
-use crate::store::history;
+use crate::store::{History, history};
 
 /// See [`Store::history`](crate::store::Store::history).
 pub(super) async fn read(
@@ -16,7 +16,7 @@ pub(super) async fn read(
     topic: &Topic,
     unit: Unit,
     last: u16,
-) -> RedisResult<Vec<Point>> {
+) -> RedisResult<History> {
     let write = |command: &mut redis::Cmd| KeyWriter::default().history(command, topic);
     let reply = runner.run(topic.bucket(), &script::HISTORY, 1, write).await?;
     let [now, fields] = &reply::items(reply, 2)?[..] else { return Err(reply::unexpected()) };
@@ -30,7 +30,8 @@ pub(super) async fn read(
             points.push(Point { number, value: value.parse().map_err(|_| reply::unexpected())? });
         }
     }
-    Ok(history::last(points, unit.number(reply::number(now)?), last))
+    let now = reply::number(now)?;
+    Ok(History { now, points: history::last(points, unit.number(now), last) })
 }
 
 /// The fields of a hash, which come as a map with RESP3, and as a list from a script.

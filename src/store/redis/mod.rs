@@ -29,6 +29,7 @@
 //! | `s` `g` | when the topic was claimed last, and until when that claim has shut the gate |
 //! | `n` | 2 if the topic is counted in `topics` and named in `nM`; 1 if it is only counted, 0 if it is deleted |
 //! | `d` | the revision of the deletion; the topic is deleted if it equals the revision |
+//! | `b` | the revision of the deletion after which the topic was created again: its history begins behind it |
 //! | `m` | the master, by its replication id, under which `e` was drawn |
 //!
 //! Times are Redis's own (`TIME`), in milliseconds since 1970.
@@ -77,10 +78,10 @@ pub use url_error::ParseRedisUrlError;
 pub use wait::Wait;
 
 use super::{
-    Body, Claim, ClaimTerms, GRACE, LONGEST_LEASE, Pruned, Reading, Store, StoreError, Write, WriteError,
+    Body, Claim, ClaimTerms, GRACE, History, LONGEST_LEASE, Pruned, Reading, Store, StoreError, Write, WriteError,
     Written, random,
 };
-use crate::domain::{EventId, Point, Retention, Topic, Unit};
+use crate::domain::{EventId, Retention, Topic, Unit};
 
 /// A Redis, or several behind Sentinels or as a Cluster. Each worker thread has its own store, with its own connection.
 pub struct RedisStore(ScriptRunner);
@@ -210,7 +211,7 @@ impl Store for RedisStore {
         }
     }
 
-    async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<Vec<Point>, StoreError> {
+    async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<History, StoreError> {
         history::read(&self.0, topic, unit, last).await.map_err(StoreError::new)
     }
 

@@ -22,9 +22,10 @@ macro_rules! script {
     };
 }
 
-pub(super) static WRITE: LazyLock<Script> = script!(ONCE, "shared.lua", "writing.lua", "write.lua");
+pub(super) static WRITE: LazyLock<Script> =
+    script!(ONCE, "shared.lua", "recording.lua", "writing.lua", "write.lua");
 pub(super) static ADD_PLAIN: LazyLock<Script> = script!(ONCE, "shared.lua", "writing.lua", "add_plain.lua");
-pub(super) static CLAIM: LazyLock<Script> = script!(ONCE, "shared.lua", "claim.lua");
+pub(super) static CLAIM: LazyLock<Script> = script!(ONCE, "shared.lua", "recording.lua", "claim.lua");
 pub(super) static ACKNOWLEDGE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "acknowledge.lua");
 pub(super) static OVERDUE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "overdue.lua");
 pub(super) static SHUT_SWEEP: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "shut_sweep.lua");

@@ -55,32 +55,6 @@ local function history_of(topic, outbox)
   return string.sub(topic, 1, #outbox - 2) .. 'h:' .. name_of(topic, outbox)
 end
 
--- Writes what a topic stands at into its history: the present value of the present hour and day, of which so many are kept. It is
--- the same however often it is written. A failure must not end the script before its other steps.
-local function record(topic, outbox, value, hours, days)
-  local kept = {h = tonumber(hours), d = tonumber(days)}
-  local present = {h = math.floor(now / 3600000), d = math.floor(now / 86400000)}
-  local key, fields = history_of(topic, outbox), {}
-  for unit, number in pairs(kept) do
-    if number > 0 then
-      fields[#fields + 1] = unit .. text(present[unit])
-      fields[#fields + 1] = value
-    end
-  end
-  local added = #fields > 0 and pcall('HSET', key, unpack(fields))
-  if type(added) ~= 'number' or added == 0 then
-    return
-  end
-  local known = pcall('HKEYS', key)
-  for _, field in ipairs(known.err and {} or known) do
-    local unit, number = string.sub(field, 1, 1), tonumber(string.sub(field, 2))
-    -- A field of the future was written before the clock was set back.
-    if not kept[unit] or not number or number > present[unit] or number <= present[unit] - kept[unit] then
-      pcall('HDEL', key, field)
-    end
-  end
-end
-
 -- When a mark without a lease becomes overdue: a grace after now, or after the gate opens, since no origin can announce the
 -- topic before. A gate that was shut in the future is from before the clock was set back. The mark must not be due later
 -- than the longest lease, or it would count as one from before the clock was set back, too.

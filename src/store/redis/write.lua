@@ -21,7 +21,7 @@ local function is_failure(reply)
 end
 
 local function claim(topic, outbox, value, lease)
-  local before = call('HMGET', topic, 'p', 'e', 'r', 'm', 's', 'g', 'n', 'w', 'c', 'd')
+  local before = call('HMGET', topic, 'p', 'e', 'r', 'm', 's', 'g', 'n', 'w', 'c', 'd', 'b')
   local prev, revision = before[1] or '0', text((before[3] or 0) + (before[9] or 0))
   -- Another master may have used the same revisions: see claim.lua.
   if before[4] ~= master() then
@@ -36,7 +36,7 @@ local function claim(topic, outbox, value, lease)
   end
   if before[10] ~= revision then
     take_over(topic, outbox, before[7], before[8])
-    record(topic, outbox, value, ARGV[5], ARGV[6])
+    record(topic, outbox, text(value), before[5], before[1], before[11], ARGV[5], ARGV[6])
   end
   call('ZADD', outbox, text(now + lease), name_of(topic, outbox))
   return {value, before[2], revision, prev}

@@ -38,7 +38,7 @@ local function begin(topic, outbox)
   local change = call('HMGET', topic, 'v', 'c')
   call('RENAME', rest, topic)
   call('PERSIST', topic)
-  call('HSET', topic, 'v', change[1], 'c', change[2])
+  call('HSET', topic, 'v', change[1], 'c', change[2], 'b', call('HGET', topic, 'd') or 0)
   call('HDEL', topic, 'd')
   return call('HMGET', topic, 'e', 'g', 's')
 end
@@ -64,6 +64,7 @@ local function mark(topic, outbox, item, sum)
   if created then
     if deleted then
       call('HDEL', topic, 'd')
+      call('HSET', topic, 'b', known[4])
     else
       known = begin(topic, outbox)
     end

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::history::HistoryRecord;
 use super::open::{self, OpenError, SCHEMA_VERSION};
 use super::topic::{Millis, TopicState};
-use crate::domain::{Epoch, IdempotencyKey, Point, Retention, Topic, Unit};
+use crate::domain::{BEFORE_ALL, Epoch, IdempotencyKey, Point, Retention, Topic, Unit};
 use crate::store::{KeyUse, Written};
 
 /// How many topics one step of pruning looks at and removes.
@@ -126,11 +126,13 @@ impl StoreFile {
         self.connection.prepare_cached("DELETE FROM topic WHERE name = ?1")?.execute([name]).map(|_| ())
     }
 
-    /// Writes what a topic stood at into its history, and deletes what is too old. So is what is in the future: it was written before
-    /// the clock was set back.
+    /// Writes what a topic stood at into its history, and deletes what is too old, but for one point from which the others go on. What
+    /// is in the future was written before the clock was set back, and is deleted, too.
     pub(super) fn save_history(&self, record: &HistoryRecord, retention: Retention) -> rusqlite::Result<()> {
         let upsert = "INSERT INTO history VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET value = ?4";
-        let trim = "DELETE FROM history WHERE topic = ?1 AND unit = ?2 AND (number <= ?3 OR number > ?4)";
+        let trim = "DELETE FROM history WHERE topic = ?1 AND unit = ?2 AND (number > ?3 OR ?4 = 0 OR number < \
+                    (SELECT number FROM history WHERE topic = ?1 AND unit = ?2 AND number <= ?3 \
+                    ORDER BY number DESC LIMIT 1 OFFSET ?4))";
         for unit in [Unit::Hour, Unit::Day] {
             let (kept, number) = (i64::from(retention.of(unit)), unit.number(record.at));
             let (topic, unit) = (record.topic.name(), unit_column(unit));
@@ -138,7 +140,9 @@ impl StoreFile {
                 let values = params![topic, unit, number, record.value];
                 self.connection.prepare_cached(upsert)?.execute(values)?;
             }
-            self.connection.prepare_cached(trim)?.execute(params![topic, unit, number - kept, number])?;
+            if number != BEFORE_ALL.number {
+                self.connection.prepare_cached(trim)?.execute(params![topic, unit, number, kept])?;
+            }
         }
         Ok(())
     }

@@ -35,7 +35,7 @@ pub use prune::prune;
 use topic::TopicState;
 use writer::{WriteCommand, Writer};
 
-use super::{Claim, ClaimTerms, Reading, Store, StoreError, Write, WriteError, Written};
+use super::{Claim, ClaimTerms, History, Reading, Store, StoreError, Write, WriteError, Written};
 use crate::domain::{EventId, Point, Retention, Topic, Unit};
 
 /// One SQLite file. All worker threads of the process share it. Dropping it finishes the queued commands and closes the file.
@@ -191,7 +191,7 @@ impl Store for SqliteStore {
         answered.await.unwrap_or_else(|_| Err(StoreError::new("the reading thread has ended")))
     }
 
-    async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<Vec<Point>, StoreError> {
+    async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<History, StoreError> {
         // What is not in the file yet, first: what is saved meanwhile is in the file then.
         let unsaved = self.committed.unsaved_history();
         let (answer, answered) = oneshot::channel();
@@ -205,7 +205,8 @@ impl Store for SqliteStore {
             points.retain(|point| point.number != number);
             points.push(Point { number, value: record.value });
         }
-        Ok(super::history::last(points, unit.number(self.committed.now()), last))
+        let now = self.committed.now();
+        Ok(History { now, points: super::history::last(points, unit.number(now), last) })
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -74,7 +74,12 @@ impl<'a> WriteBatch<'a> {
             self.begin()?;
             self.file.delete_history(&write.topic).map_err(StoreError::new)?;
             self.history.delete(&write.topic);
-        } else if claimed.is_some() {
+        }
+        if created {
+            // It is known that a new topic stood at 0 before.
+            self.history.records.push(HistoryRecord { topic: write.topic.clone(), value: 0, at: 0 });
+        }
+        if claimed.is_some() && !removed {
             self.history.records.push(HistoryRecord { topic: write.topic.clone(), value, at: now });
         }
         Ok(Ok(Written { value, created, removed, claimed, replayed: false }))

@@ -104,6 +104,8 @@ macro_rules! every_sentence {
             a_deleted_topic_is_not_listed,
             a_claim_writes_what_it_announces_into_the_history,
             a_deleted_topic_has_no_history,
+            a_new_topic_stood_at_zero_before_its_first_claim,
+            a_topic_created_again_before_a_claim_begins_at_zero,
             a_store_in_order_answers_a_ping,
         }
     };

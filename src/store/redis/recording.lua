@@ -1,0 +1,61 @@
+-- The part of the scripts that claim which writes the history of topics.
+local hour, day = math.floor(now / 3600000), math.floor(now / 86400000)
+local hour_field, day_field = 'h' .. text(hour), 'd' .. text(day)
+
+-- Deletes of one unit of a history what is too old, and what lies in the future: it was written before the clock was set back. One more
+-- than `most` stays, from which the others go on.
+local function trim(history, fields, unit, present, most)
+  local numbers = {}
+  for _, field in ipairs(fields) do
+    local number = string.sub(field, 1, 1) == unit and tonumber(string.sub(field, 2))
+    if number and (number > present or most == 0) then
+      call('HDEL', history, field)
+    elseif number then
+      numbers[#numbers + 1] = number
+    end
+  end
+  while #numbers > most + 1 do
+    local oldest = 1
+    for index, number in ipairs(numbers) do
+      if number < numbers[oldest] then
+        oldest = index
+      end
+    end
+    call('HDEL', history, unit .. text(table.remove(numbers, oldest)))
+  end
+end
+
+-- Writes what a topic stands at into its history: the present value of the present hour and day, of which so many are kept. It is
+-- the same however often it is written. `claimed` is when the topic was claimed before, `published` the revision of that claim, and
+-- `born` the revision of the deletion after which the topic was created again. A failure must not end the script before its other
+-- steps.
+local function record(topic, outbox, value, claimed, published, born, hours, days)
+  if hours == '0' and days == '0' then
+    return
+  end
+  local history, added = history_of(topic, outbox)
+  local is_new = not published or (born and tonumber(published) <= (tonumber(born) or 0))
+  if is_new then
+    pcall('DEL', history)
+  end
+  if hours == '0' then
+    added = pcall('HSET', history, day_field, value)
+  elseif days == '0' then
+    added = pcall('HSET', history, hour_field, value)
+  else
+    added = pcall('HSET', history, hour_field, value, day_field, value)
+  end
+  if type(added) ~= 'number' then
+    return
+  end
+  if is_new then
+    -- It is known that a new topic stood at 0 before.
+    call('HSET', history, 'h0', 0, 'd0', 0)
+  elseif added > 0 or (claimed and now < tonumber(claimed)) then
+    local fields = pcall('HKEYS', history)
+    if not fields.err then
+      trim(history, fields, 'h', hour, tonumber(hours))
+      trim(history, fields, 'd', day, tonumber(days))
+    end
+  end
+end
