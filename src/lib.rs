@@ -15,6 +15,7 @@
 //! - [`hub`]: in-process listeners, for the embedded mode.
 //! - [`sse`]: the only encoder of Server-Sent Events.
 //! - [`log`]: when a line of the log is due, and what caused an error.
+//! - [`history`]: the past of a number as a series without gaps, and as a picture. No HTTP, no store.
 //! - [`nearest`]: which known name a mistyped name was meant to be.
 //! - [`domain`]: ids, amounts, topics, revisions.
 //! - [`settings`] and [`telemetry`]: for the binary and [`app`].
@@ -25,6 +26,7 @@ pub mod app;
 pub mod domain;
 pub mod fastly;
 pub mod grip;
+pub mod history;
 pub mod http;
 pub mod hub;
 pub mod jwt;

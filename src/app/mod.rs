@@ -93,6 +93,7 @@ impl App {
             known: settings.counters_known.clone().map(|ids| ids.into_iter().collect()),
             streams: Arc::new(Semaphore::new(parts.capacity.streams)),
             access: Arc::clone(&access),
+            history: settings.history,
             limits,
         });
         let worker = WorkerFactory { store: store.clone(), announcer, hub: hub.clone(), shared };

@@ -34,6 +34,8 @@ pub(super) fn negotiate(headers: &HeaderMap, offered: &[Media]) -> Result<Media,
     best.map(|(_, media)| media).ok_or_else(|| {
         ApiError::NotAcceptable(if offered.contains(&Media::Stream) {
             "text/event-stream, application/json and text/plain"
+        } else if offered.contains(&Media::Csv) {
+            "application/json and text/csv"
         } else {
             "application/json and text/plain"
         })

@@ -41,25 +41,44 @@ static X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-bufferin
 pub struct CacheTerms {
     /// The value of `Surrogate-Control` for the purged CDN; `None` if no CDN is purged.
     surrogate_control: Option<HeaderValue>,
+    /// How long the purged CDN may keep a value, and for how much longer if no origin answers, in seconds.
+    times: (u64, u64),
 }
 
 impl CacheTerms {
     /// The terms without a purged CDN: no cache may use an answer without asking again.
     pub fn unpurged() -> Self {
-        CacheTerms { surrogate_control: None }
+        CacheTerms { surrogate_control: None, times: (0, 0) }
     }
 
     /// The terms with a purged CDN. It may keep a value for `max_age`, and for `stale_if_error` longer if no origin answers.
     pub fn purged(max_age: Duration, stale_if_error: Duration) -> Self {
         let (fresh, stale) = (max_age.as_secs(), stale_if_error.as_secs());
-        let control = format!("max-age={fresh}, stale-if-error={stale}");
-        CacheTerms { surrogate_control: HeaderValue::try_from(control).ok() }
+        CacheTerms { surrogate_control: surrogate_control(fresh, stale), times: (fresh, stale) }
     }
 
     /// Adds the headers of a value's representation, or of the 304 in its place.
     pub(super) fn value(&self, response: &mut HttpResponseBuilder, topics: &[Topic], etag: HeaderValue) {
         response.insert_header((CACHE_CONTROL, NO_CACHE.clone())).insert_header((ETAG, etag));
         self.shared(response, topics);
+    }
+
+    /// Adds the headers of a representation of the past, or of the 304 in its place. It is another one when the next hour or day
+    /// begins, in `changes_in` seconds, even if the value does not change.
+    pub(super) fn past(
+        &self,
+        response: &mut HttpResponseBuilder,
+        topic: &Topic,
+        etag: HeaderValue,
+        changes_in: u64,
+    ) {
+        self.value(response, std::slice::from_ref(topic), etag);
+        let (fresh, stale) = self.times;
+        if self.surrogate_control.is_some()
+            && let Some(control) = surrogate_control(fresh.min(changes_in), stale)
+        {
+            response.insert_header((SURROGATE_CONTROL.clone(), control));
+        }
     }
 
     /// Adds the headers of a stream that a proxy holds. Only the purged CDN may keep the instruction to hold. Any other cache
@@ -93,6 +112,12 @@ impl CacheTerms {
             };
         }
     }
+}
+
+/// The value of `Surrogate-Control` for an answer that is fresh for so many seconds, and may be used for so many more if no origin
+/// answers.
+fn surrogate_control(fresh: u64, stale: u64) -> Option<HeaderValue> {
+    HeaderValue::try_from(format!("max-age={fresh}, stale-if-error={stale}")).ok()
 }
 
 /// Adds the headers of a stream that this process holds, or of the answer to a HEAD for a stream.

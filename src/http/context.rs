@@ -11,7 +11,7 @@ use super::home::page::HomePage;
 use super::metrics::Metrics;
 use crate::access::Access;
 use crate::announcer::Announcer;
-use crate::domain::CounterId;
+use crate::domain::{CounterId, Retention};
 use crate::grip::Verifier;
 use crate::hub::WorkerListeners;
 use crate::limits::Limits;
@@ -47,6 +47,8 @@ pub struct SharedContext {
     pub streams: Arc<Semaphore>,
     /// The keys and the rules for writing.
     pub access: Arc<Access>,
+    /// How much of the past of counters is kept.
+    pub history: Retention,
     /// The limits of clients.
     pub limits: Arc<Limits>,
     /// The metrics: `/metrics` exports them, and the routes count their requests in them.

@@ -1,12 +1,14 @@
-//! The representations of a counter.
+//! The representations of a counter and of its past.
 
-/// A media type in which a counter is available.
+/// A media type in which a counter or its past is available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Media {
     /// `text/plain`, sent if the client prefers none.
     Plain,
     /// `application/json`
     Json,
+    /// `text/csv`
+    Csv,
     /// `text/event-stream`
     Stream,
 }
@@ -17,6 +19,7 @@ impl Media {
         match self {
             Media::Plain => ("text", "plain"),
             Media::Json => ("application", "json"),
+            Media::Csv => ("text", "csv"),
             Media::Stream => ("text", "event-stream"),
         }
     }

@@ -12,6 +12,7 @@ mod counter_path;
 mod counters;
 mod error;
 mod exceeded_limit;
+mod history;
 mod home;
 mod limit_checks;
 mod media;
@@ -65,6 +66,8 @@ pub fn routes(config: &mut ServiceConfig, requests: &Arc<RequestMetrics>, metric
         .service(finish_resource(r, "/counters/", READ, index, CorsPolicy::Public))
         .service(finish_resource(r, "/counters/{id}/", ALL, counter, CorsPolicy::Public))
         .service(readable(r, "/counters/{id}/recover", counters::recover))
+        .service(readable(r, "/counters/{id}/history", history::series))
+        .service(readable(r, "/counters/{id}/chart.svg", history::chart))
         .service(readable(r, "/", home::page))
         .service(readable(r, "/assets/{name}", home::asset))
         .service(readable(r, "/openapi.json", operations::openapi));

@@ -41,6 +41,15 @@ impl Query {
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
     }
+
+    /// What a parameter stands for, which is one of these words; the first of them if it is not given, and 400 if it is another one.
+    pub(super) fn one_of<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<T, ApiError> {
+        let given = self.get(name).unwrap_or(words[0].0);
+        words.iter().find(|(word, _)| *word == given).map(|(_, meant)| *meant).ok_or_else(|| {
+            let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            ApiError::BadRequest(format!("{name} must be {}", words.join(" or ")))
+        })
+    }
 }
 
 #[cfg(test)]
@@ -58,5 +67,7 @@ mod tests {
         ] {
             assert_eq!(query(text).err().as_deref(), Some(expected));
         }
+        let words = query("unit=Hour").expect("a query").one_of("unit", &[("hour", 1), ("day", 2)]);
+        assert_eq!(words.map_err(|error| error.to_string()), Err("unit must be hour or day".to_owned()));
     }
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 
 use crate::announcer::Announcer;
-use crate::domain::{Amount, IdempotencyKey, Point, Topic, Unit};
-use crate::store::{Change, Reading, Store, StoreError, Write, WriteError, Written};
+use crate::domain::{Amount, IdempotencyKey, Topic, Unit};
+use crate::store::{Change, History, Reading, Store, StoreError, Write, WriteError, Written};
 use combiner::Combiner;
 pub use counted::Counted;
 
@@ -120,7 +120,7 @@ impl Live {
 
     /// What the topic stood at in each of the last `last` hours or days, and in the one before them that it was announced in, the
     /// oldest first. An hour or day in which it was not announced is left out.
-    pub async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<Vec<Point>, StoreError> {
+    pub async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<History, StoreError> {
         self.store.history(topic, unit, last).await
     }
 

@@ -163,7 +163,7 @@ async fn what_is_counted_beside_a_key_of_another_kind_is_announced() {
     app.add("bad").await;
     proxy.arrivals("/publish/", 1).await;
     // Another program writes over the topic's key.
-    let key = redis.cli(&["--scan", "--pattern", "*:counter-bad"]);
+    let key = redis.cli(&["--scan", "--pattern", "*:t:counter-bad"]);
     redis.cli(&["SET", &key, "no hash"]);
     let names: Vec<String> = (0..20).map(|number| format!("well-{number}")).collect();
     let all = names.iter().map(String::as_str).chain(["bad"]);

@@ -21,6 +21,7 @@ mod documents;
 mod ending;
 mod flood;
 mod grip;
+mod history;
 mod https;
 mod layers;
 mod limits;

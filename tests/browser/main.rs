@@ -4,6 +4,7 @@
 mod support;
 
 mod chain;
+mod charts;
 mod chromium;
 mod connection;
 mod elsewhere;

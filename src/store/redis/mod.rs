@@ -78,8 +78,8 @@ pub use url_error::ParseRedisUrlError;
 pub use wait::Wait;
 
 use super::{
-    Body, Claim, ClaimTerms, GRACE, History, LONGEST_LEASE, Pruned, Reading, Store, StoreError, Write, WriteError,
-    Written, random,
+    Body, Claim, ClaimTerms, GRACE, History, LONGEST_LEASE, Pruned, Reading, Store, StoreError, Write,
+    WriteError, Written, random,
 };
 use crate::domain::{EventId, Retention, Topic, Unit};
 

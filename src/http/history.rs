@@ -1,0 +1,156 @@
+//! `/counters/{id}/history` and `/counters/{id}/chart.svg`: the past of a counter, for programs and as a picture.
+
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use ring::digest::{SHA256, digest};
+
+use super::accept::negotiate;
+use super::caching::{client_has, quoted_etag};
+use super::context::WorkerContext;
+use super::counter_path::{check_known, id_segment};
+use super::error::ApiError;
+use super::media::Media;
+use super::query::Query;
+use crate::domain::{BEFORE_ALL, CounterId, CounterSet, EventId, Topic, Unit};
+use crate::history::{Chart, Form, Series, Theme, Zone};
+use crate::store::Body;
+
+static JSON: HeaderValue = HeaderValue::from_static("application/json");
+static CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
+static SVG: HeaderValue = HeaderValue::from_static("image/svg+xml");
+/// A picture that is opened as a page of its own loads nothing and runs nothing.
+static ONLY_STYLE: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
+
+/// A counter and its past.
+struct Past {
+    id: CounterId,
+    series: Series,
+    /// The present time by the clock of the store, in milliseconds since 1970.
+    now: i64,
+}
+
+/// Answers what the counter stood at in the last hours or days, as JSON or CSV; 304 if the client has that already.
+pub(super) async fn series(
+    request: HttpRequest,
+    context: Data<WorkerContext>,
+) -> Result<HttpResponse, ApiError> {
+    let query = Query::of(request.query_string(), &["unit", "last", "tz", "format"])?;
+    let media = match query.get("format") {
+        Some(_) => query.one_of("format", &[("json", Media::Json), ("csv", Media::Csv)])?,
+        None => negotiate(request.headers(), &[Media::Json, Media::Csv])?,
+    };
+    let past = past(&request, &context, &query).await?;
+    let (media_type, body) = match media {
+        Media::Csv => (&CSV, past.series.csv()),
+        _ => (&JSON, past.series.json(past.id.as_str())),
+    };
+    Ok(answer(&request, &context, &past, media_type, body))
+}
+
+/// Answers the same as a picture.
+pub(super) async fn chart(
+    request: HttpRequest,
+    context: Data<WorkerContext>,
+) -> Result<HttpResponse, ApiError> {
+    let query = Query::of(request.query_string(), &["unit", "last", "tz", "form", "theme"])?;
+    let form = query.one_of("form", &[("line", Form::Line), ("bars", Form::Bars)])?;
+    let themes = [("auto", Theme::Auto), ("light", Theme::Light), ("dark", Theme::Dark)];
+    let theme = query.one_of("theme", &themes)?;
+    let past = past(&request, &context, &query).await?;
+    let svg = Chart { id: past.id.as_str(), series: &past.series, form, theme }.svg();
+    let mut response = answer(&request, &context, &past, &SVG, svg);
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, ONLY_STYLE.clone());
+    Ok(response)
+}
+
+/// The past that the request asks for.
+async fn past(request: &HttpRequest, context: &WorkerContext, query: &Query) -> Result<Past, ApiError> {
+    let text = id_segment(request);
+    if CounterSet::is_list(text) {
+        return Err(ApiError::BadRequest("each counter has a history of its own: ask for one".into()));
+    }
+    let id: CounterId = text.parse().map_err(|error| ApiError::BadRequest(format!("{error}")))?;
+    check_known(context, &id)?;
+    let unit = query.one_of("unit", &[("hour", Unit::Hour), ("day", Unit::Day)])?;
+    let zone = Zone::named(query.get("tz").unwrap_or("UTC"))
+        .map_err(|error| ApiError::BadRequest(format!("tz {error}")))?;
+    // The days of other time zones than UTC are put together from hours.
+    let kept_as = if zone.is_utc() { unit } else { Unit::Hour };
+    let (usual, most) = reach(context, unit, kept_as)?;
+    let last = match query.get("last") {
+        Some(text) => last(text, most)?,
+        None => usual,
+    };
+    let (entries, now) = entries(context, &Topic::counter(&id), kept_as).await?;
+    let series = match (unit, kept_as) {
+        (Unit::Hour, _) => Series::of_hours(&entries, last, now, zone),
+        (Unit::Day, Unit::Day) => Series::of_days(&entries, last, now),
+        (Unit::Day, Unit::Hour) => Series::of_local_days(&entries, last, now, zone),
+    };
+    Ok(Past { id, series, now })
+}
+
+/// The numbers of the hours or days in which the counter was announced, with what it stood at; and the present time.
+async fn entries(
+    context: &WorkerContext,
+    topic: &Topic,
+    unit: Unit,
+) -> Result<(Vec<(i64, i64)>, i64), ApiError> {
+    let history = context.live.history(topic, unit, u16::MAX).await.map_err(ApiError::unread)?;
+    let mut entries: Vec<_> = history.points.iter().map(|point| (point.number, point.value)).collect();
+    if entries.is_empty() {
+        // Nothing is known of the past of a counter that was there before its past was kept. One that is not there stood at 0.
+        let reading = context.live.read(topic.clone()).await.map_err(ApiError::unread)?;
+        if reading.body == Body::Gone || reading.published == EventId::default() {
+            entries.push((BEFORE_ALL.number, BEFORE_ALL.value));
+        }
+    }
+    Ok((entries, history.now))
+}
+
+/// How many hours or days are answered if the request does not say how many, and how many there can be; 404 if none are kept.
+fn reach(context: &WorkerContext, unit: Unit, kept_as: Unit) -> Result<(u16, u16), ApiError> {
+    let retention = context.shared.history;
+    let kept = retention.of(kept_as);
+    if kept == 0 {
+        let name = kept_as.name();
+        return Err(ApiError::NotFound(format!(
+            "no {name}s of the past are kept here: history.{name}s is 0"
+        )));
+    }
+    if unit == kept_as {
+        return Ok((kept, kept));
+    }
+    // So many days are always whole. Of a counter that seldom changes, the kept hours may reach back further.
+    let whole = (kept / 24).max(1);
+    Ok((whole, whole.max(retention.days)))
+}
+
+/// The number of hours or days that the request asks for. A number has one spelling, so that caches keep one answer for it.
+fn last(text: &str, most: u16) -> Result<u16, ApiError> {
+    let number = text.parse().ok().filter(|number: &u16| number.to_string() == text);
+    number.filter(|number| (1..=most).contains(number)).ok_or_else(|| {
+        ApiError::BadRequest(format!("last must be a whole number from 1 to {most}, in plain digits"))
+    })
+}
+
+fn answer(
+    request: &HttpRequest,
+    context: &WorkerContext,
+    past: &Past,
+    media_type: &HeaderValue,
+    body: String,
+) -> HttpResponse {
+    let hash: String =
+        digest(&SHA256, body.as_bytes()).as_ref().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    let etag = quoted_etag(&hash);
+    let known = client_has(request.headers(), &etag);
+    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let changes_in = (past.series.changes_at() - past.now).max(1000).unsigned_abs() / 1000;
+    context.shared.cache.past(&mut response, &Topic::counter(&past.id), etag, changes_in);
+    if known {
+        return response.finish();
+    }
+    response.insert_header((CONTENT_TYPE, media_type.clone())).body(body)
+}
