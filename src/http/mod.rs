@@ -59,12 +59,12 @@ pub fn routes(config: &mut ServiceConfig, requests: &Arc<RequestMetrics>, metric
         .route(post().to(counters::post))
         .route(put().to(counters::put))
         .route(delete().to(counters::delete));
-    let index = resource("/counters{slash:/?}")
-        .route(get().to(counter_index::get))
-        .route(head().to(counter_index::get));
     config
-        .service(finish_resource(r, "/counters/", READ, index, CorsPolicy::Public))
+        // The list is two resources with plain paths, because these cost the requests for counters no regular expression. The one
+        // comes first, as the pattern of a counter fits its path too, with an empty id.
+        .service(readable(r, "/counters/", counter_index::get))
         .service(finish_resource(r, "/counters/{id}/", ALL, counter, CorsPolicy::Public))
+        .service(readable(r, "/counters", counter_index::get))
         .service(readable(r, "/counters/{id}/recover", counters::recover))
         .service(readable(r, "/counters/{id}/history", history::series))
         .service(readable(r, "/counters/{id}/chart.svg", history::chart))
