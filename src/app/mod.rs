@@ -2,6 +2,7 @@
 
 mod checked;
 mod error;
+mod export;
 mod mode;
 mod outlets;
 mod prune;
@@ -32,6 +33,7 @@ use worker_factory::WorkerFactory;
 
 pub use checked::check;
 pub use error::StartError;
+pub use export::{ExportError, export};
 pub use prune::{Day, ParseDayError, PruneError, prune};
 pub use stop::Stop;
 

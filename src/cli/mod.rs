@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod export;
 mod flags;
 mod key;
 mod prune;
@@ -18,6 +19,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use check::Check;
 use completions::Completions;
+use export::Export;
 use flags::Flags;
 use key::Key;
 use prune::Prune;
@@ -48,6 +50,7 @@ struct Line {
 enum Command {
     Serve(Serve),
     Check(Check),
+    Export(Export),
     Prune(Prune),
     Key(Key),
     Ticket(Ticket),
@@ -60,6 +63,7 @@ impl Command {
         match self {
             Command::Serve(serve) => Some(&mut serve.flags),
             Command::Check(check) => Some(&mut check.flags),
+            Command::Export(export) => Some(&mut export.flags),
             Command::Prune(prune) => Some(&mut prune.flags),
             Command::Ticket(ticket) => Some(&mut ticket.flags),
             Command::Key(_) | Command::Completions(_) => None,
@@ -81,6 +85,7 @@ pub(crate) fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     match parse(words) {
         Ok(Invocation::Run(Command::Serve(serve))) => serve.run(),
         Ok(Invocation::Run(Command::Check(check))) => check.run(),
+        Ok(Invocation::Run(Command::Export(export))) => export.run(),
         Ok(Invocation::Run(Command::Prune(prune))) => prune.run(),
         Ok(Invocation::Run(Command::Key(key))) => key.run(),
         Ok(Invocation::Run(Command::Ticket(ticket))) => ticket.run(),

@@ -19,6 +19,7 @@ mod counters;
 mod crowd;
 mod documents;
 mod ending;
+mod export;
 mod flood;
 mod grip;
 mod history;

@@ -1,0 +1,98 @@
+//! `livecounter export`: writes all counters of the store that the settings name, one a line, as JSON.
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use super::store_source::StoreSource;
+use crate::domain::{CounterId, Topic};
+use crate::settings::{Settings, SettingsError};
+use crate::store::redis::RedisStore;
+use crate::store::{Body, Store, StoreError};
+
+/// The first line: the format and its version. It holds no time, so that equal counters give equal bytes.
+const FIRST_LINE: &str = r#"{"format":"livecounter","version":1}"#;
+/// How many topics one call to the store lists.
+const PAGE: usize = 500;
+/// How long one call to Redis may wait for its answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The time between two reports of progress.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+
+/// Why an export has stopped early. What was written before is no whole export.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// A setting cannot be used, or the file that it names is in use.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The store has not answered, or has answered with an error.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What was read cannot be written.
+    #[error("cannot write the export")]
+    Output(#[from] io::Error),
+}
+
+/// One counter, as a line holds it.
+#[derive(serde::Serialize)]
+struct ExportedCounter<'a> {
+    id: &'a CounterId,
+    value: i64,
+}
+
+/// Writes a line for each counter whose id begins with `prefix`, in the order of their ids, behind a line that names the format.
+/// Calls `progress` once a second with the number of counters so far. Returns that number.
+pub async fn export(
+    settings: &Settings,
+    prefix: &str,
+    output: &mut impl Write,
+    progress: impl Fn(u64),
+) -> Result<u64, ExportError> {
+    let source = open(settings).await?;
+    let written = write(&*source.open_connection(), &Topic::counter_prefix(prefix), output, progress).await;
+    source.close().await;
+    written
+}
+
+/// Opens the store. A file that is not there is refused, since opening would create it.
+async fn open(settings: &Settings) -> Result<StoreSource, ExportError> {
+    let unusable = |key, error: &dyn std::fmt::Display| settings.locate(SettingsError::new(key, error));
+    if let Some(url) = &settings.redis_url {
+        let store = RedisStore::connect(url.expose(), TIMEOUT);
+        let store = store.map_err(|error| unusable("redis.url", &error))?;
+        // Topics that the version before has written cannot be listed until the migration.
+        store.migrate().await?;
+    } else if let Err(error) = std::fs::metadata(&settings.sqlite_path) {
+        let problem = format!("cannot use {}: {error}", settings.sqlite_path.display());
+        return Err(unusable("sqlite.path", &problem).into());
+    }
+    Ok(StoreSource::open(settings).map_err(|error| settings.locate(error))?)
+}
+
+async fn write(
+    store: &dyn Store,
+    prefix: &str,
+    output: &mut impl Write,
+    progress: impl Fn(u64),
+) -> Result<u64, ExportError> {
+    writeln!(output, "{FIRST_LINE}")?;
+    let (mut last, mut count, mut reported) = (None::<Topic>, 0, Instant::now());
+    loop {
+        let page = store.list(prefix, last.as_ref(), PAGE).await?;
+        for (topic, reading) in &page {
+            if let (Some(id), Body::Number(value)) = (topic.counter_id(), reading.body) {
+                serde_json::to_writer(&mut *output, &ExportedCounter { id: &id, value })
+                    .map_err(io::Error::from)?;
+                output.write_all(b"\n")?;
+                count += 1;
+            }
+        }
+        if reported.elapsed() >= REPORT_EVERY {
+            reported = Instant::now();
+            progress(count);
+        }
+        let Some((topic, _)) = page.into_iter().next_back() else { break };
+        last = Some(topic);
+    }
+    output.flush()?;
+    Ok(count)
+}

@@ -1,0 +1,64 @@
+//! `livecounter export`.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use livecounter::app::{self, ExportError, StartError};
+use livecounter::settings::Settings;
+
+use super::flags::Flags;
+use super::task::with_settings;
+
+/// Write all counters as lines of JSON
+///
+/// They are read from Redis beside running origins, and from a file that no process has open.
+#[derive(clap::Args, Debug, PartialEq, Eq)]
+#[command(mut_arg("listen", |listen| listen.hide(true)))]
+pub(super) struct Export {
+    /// Only the counters whose ids begin with this
+    #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
+    pub(super) prefix: String,
+    /// Write to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) flags: Flags,
+}
+
+impl Export {
+    pub(super) fn run(self) -> ExitCode {
+        with_settings(&self.flags, async |settings| match &self.output {
+            Some(path) => to_file(&settings, &self.prefix, path).await,
+            None => export(&settings, &self.prefix, &mut BufWriter::new(io::stdout())).await,
+        })
+    }
+}
+
+/// Writes beside the file first, so that an export that fails leaves the file as it was.
+async fn to_file(settings: &Settings, prefix: &str, path: &Path) -> anyhow::Result<()> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let mut output = BufWriter::new(File::create(&part)?);
+    let written = export(settings, prefix, &mut output).await;
+    let written = written.and_then(|()| Ok(output.get_ref().sync_all()?));
+    let written = written.and_then(|()| Ok(std::fs::rename(&part, path)?));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&part);
+    }
+    written
+}
+
+async fn export(settings: &Settings, prefix: &str, output: &mut impl Write) -> anyhow::Result<()> {
+    let progress = |count: u64| {
+        if io::stderr().is_terminal() {
+            let _ = writeln!(io::stderr(), "{count} counters written");
+        }
+    };
+    match app::export(settings, prefix, output, progress).await {
+        Ok(_) => Ok(()),
+        Err(ExportError::Settings(error)) => Err(StartError::Settings(error).into()),
+        Err(error) => Err(error.into()),
+    }
+}
