@@ -138,3 +138,8 @@ fn proxies_must_ask_into_the_silence() {
 fn a_store_that_has_forgotten_must_begin_a_new_epoch() {
     is_missed(Broken::Epoch, "is shown");
 }
+
+#[test]
+fn a_store_must_know_a_deleted_topic_for_a_while() {
+    is_missed(Broken::Tombstone, "was shown after");
+}

@@ -137,6 +137,9 @@ impl Chain {
             return;
         }
         self.topic.acknowledge(id, self.now);
+        if self.broken == Broken::Tombstone {
+            self.topic.forget(Time::MAX);
+        }
         if self.broken == Broken::Acknowledgement {
             self.topic.due = None;
         }

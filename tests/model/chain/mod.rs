@@ -47,6 +47,8 @@ pub(crate) enum Broken {
     Silence,
     /// A store that has lost data goes on in the same epoch.
     Epoch,
+    /// The store forgets a deleted topic as soon as the deletion is acknowledged.
+    Tombstone,
 }
 
 /// An item that is published or will be.
