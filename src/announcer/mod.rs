@@ -23,7 +23,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::store::{ClaimTerms, Store};
+use crate::store::{ClaimTerms, Outbox};
 pub use handle::Announcer;
 use handle::LEASE;
 pub use outlets::Outlets;
@@ -41,7 +41,7 @@ pub struct Running {
 impl Announcer {
     /// Starts announcing on the current runtime: at most one announcement per topic and `interval`; a zero interval
     /// announces every value.
-    pub fn start(store: Arc<dyn Store>, outlets: Outlets, interval: Duration) -> Running {
+    pub fn start(store: Arc<dyn Outbox>, outlets: Outlets, interval: Duration) -> Running {
         let announcer = Announcer::new(interval);
         let (closing, closed) = watch::channel(false);
         let terms = ClaimTerms { interval, lease: LEASE };

@@ -17,7 +17,7 @@ use crate::fastly::PurgeError;
 use crate::grip::{Item, PublishError};
 use crate::log::with_causes;
 use crate::sse;
-use crate::store::{Announcement, Claim, ClaimTerms, Store};
+use crate::store::{Announcement, Claim, ClaimTerms, Outbox};
 
 /// A fetch that is under way during the purge can put the old value back into the cache. Therefore every key is purged again
 /// after this time, when such a fetch has ended.
@@ -34,7 +34,7 @@ pub(super) const STORE_PAUSE: Duration = Duration::from_millis(500);
 
 /// The parts that all rounds share.
 pub(super) struct Round {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Outbox>,
     pub(super) outlets: Outlets,
     terms: ClaimTerms,
     newest: Newest,
@@ -64,7 +64,12 @@ pub(super) struct Delivery {
 }
 
 impl Round {
-    pub(super) fn new(store: Arc<dyn Store>, outlets: Outlets, terms: ClaimTerms, stats: Arc<Stats>) -> Self {
+    pub(super) fn new(
+        store: Arc<dyn Outbox>,
+        outlets: Outlets,
+        terms: ClaimTerms,
+        stats: Arc<Stats>,
+    ) -> Self {
         Round { store, outlets, terms, newest: Newest::default(), outages: Outages::default(), stats }
     }
 

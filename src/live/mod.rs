@@ -146,7 +146,7 @@ mod tests {
         let store: Arc<dyn Store> =
             Arc::new(SqliteStore::open(directory.path().join("livecounter.db")).expect("a new file"));
         let outlets = Outlets { hub: None, publisher: None, prefix: String::new(), purger: None };
-        let running = Announcer::start(Arc::clone(&store), outlets, Duration::from_millis(250));
+        let running = Announcer::start(Arc::<dyn Store>::clone(&store), outlets, Duration::from_millis(250));
         let live = Live::new(store, running.announcer().clone());
         let topic: Topic = "counter-1".parse().expect("a topic");
         let one = Amount::new(1).expect("an amount");

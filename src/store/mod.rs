@@ -1,4 +1,4 @@
-//! The interface of the stores: one trait, with as few methods as the use cases need. Every method takes a batch.
+//! The interface of the stores: three small traits, and one of all of them. A method that is called often takes a batch.
 //!
 //! Batches make a store fast: one round trip to Redis, or one commit to disk, for all items that wait. Each item has its own
 //! answer, in the order of the items, since a store may lose a part of itself (a node of a Cluster).
@@ -25,10 +25,19 @@ pub use write::{Change, KeyUse, Sum, Write, WriteError, Written};
 
 use crate::domain::{EventId, Topic, Unit};
 
-/// What a store must guarantee. Each item of [`write`](Store::write) and [`claim`](Store::claim) is one atomic step for all
-/// processes that use the store. Only the clock of the store measures times (gate, lease, grace).
+/// A store: values, the outbox, and the catalog of the topics. A user of one part takes only that one, such as `Arc<dyn Outbox>`.
+///
+/// Each item of [`write`](Values::write) and [`claim`](Outbox::claim) is one atomic step for all processes that use the store. Only the
+/// clock of the store measures times (gate, lease, grace).
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Values + Outbox + Catalog {
+    /// Whether the store answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+}
+
+/// What topics hold, and how it changes.
+#[async_trait]
+pub trait Values: Send + Sync + 'static {
     /// Changes topics, each in one atomic step: value, revision, and the mark of the topic in the outbox (due [`GRACE`] after
     /// its gate can be open, at most [`LONGEST_LEASE`] ahead). The items are applied in order. After a
     /// [`WriteError::Unavailable`] the item may have been applied or not.
@@ -36,7 +45,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// The present state of topics. A topic that has never changed has the default.
     async fn read(&self, topics: Vec<Topic>) -> Vec<Result<Reading, StoreError>>;
+}
 
+/// The changes that still have to be announced.
+#[async_trait]
+pub trait Outbox: Send + Sync + 'static {
     /// Claims the unpublished changes of topics. One caller wins: see [`Claim`].
     async fn claim(&self, topics: Vec<Topic>, terms: ClaimTerms) -> Vec<Result<Claim, StoreError>>;
 
@@ -51,7 +64,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// How many topics have a mark in the outbox.
     async fn outbox_len(&self) -> Result<u64, StoreError>;
+}
 
+/// Which topics there are, and what they stood at.
+#[async_trait]
+pub trait Catalog: Send + Sync + 'static {
     /// How many topics there are. Callers ask at most once a second.
     async fn topic_count(&self) -> Result<u64, StoreError>;
 
@@ -69,9 +86,6 @@ pub trait Store: Send + Sync + 'static {
     /// oldest first. An hour or day in which it was not announced is left out. It is written by claims, so the present value may
     /// be missing for as long as the gate is shut.
     async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<History, StoreError>;
-
-    /// Whether the store answers.
-    async fn ping(&self) -> Result<(), StoreError>;
 }
 
 /// How long after a change its mark becomes overdue. Within this time the origin that has changed the topic announces it, and

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Store, Write};
+use livecounter::store::{Values, Write};
 use serde_json::Value;
 
 use crate::support::app::TestApp;

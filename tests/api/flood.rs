@@ -10,7 +10,7 @@ use livecounter::announcer::{Announcer, Outlets, Running};
 use livecounter::domain::Topic;
 use livecounter::grip::{Publisher, PublisherOptions, endpoints_from};
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Store, Write};
+use livecounter::store::{Values, Write};
 
 use crate::support::app::TestApp;
 use crate::support::http::{Ask, client};

@@ -5,7 +5,7 @@ use std::process::Output;
 
 use livecounter::domain::Topic;
 use livecounter::store::sqlite::SqliteStore;
-use livecounter::store::{Claim, ClaimTerms, Store, Write};
+use livecounter::store::{Claim, ClaimTerms, Outbox, Values, Write};
 use rusqlite::Connection;
 
 use crate::program::{Program, program};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use livecounter::store::Store;
+use livecounter::store::Outbox;
 use livecounter::store::redis::RedisStore;
 use reqwest::Client;
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Claim, ClaimTerms, Store, Write};
+use livecounter::store::{Claim, ClaimTerms, Outbox, Values, Write};
 
 use crate::support::chain::Chain;
 use crate::support::http::{Ask, client, header};

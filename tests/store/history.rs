@@ -5,7 +5,7 @@ use std::time::Duration;
 use livecounter::domain::{Retention, Topic, Unit};
 use livecounter::store::redis::RedisStore;
 use livecounter::store::sqlite::SqliteStore;
-use livecounter::store::{Claim, ClaimTerms, LONGEST_LEASE, Store, Write};
+use livecounter::store::{Claim, ClaimTerms, LONGEST_LEASE, Outbox, Store, Values, Write};
 use rusqlite::{Connection, params};
 
 use crate::support::redis::RedisServer;

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use livecounter::store::redis::RedisStore;
 use livecounter::store::sqlite::SqliteStore;
-use livecounter::store::{Store, Write, WriteError};
+use livecounter::store::{Store, Values, Write, WriteError};
 use rusqlite::Connection;
 
 use crate::support::redis::RedisServer;

@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
 use livecounter::store::sqlite::{self, OpenError, SqliteStore};
-use livecounter::store::{Claim, ClaimTerms, LONGEST_LEASE, Pruned, Reading, Store, Write};
+use livecounter::store::{
+    Catalog, Claim, ClaimTerms, LONGEST_LEASE, Outbox, Pruned, Reading, Store, Values, Write,
+};
 use rusqlite::Connection;
 
 use crate::contract::eventually;

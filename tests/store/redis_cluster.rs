@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Store, Write, WriteError};
+use livecounter::store::{Outbox, Store, Values, Write, WriteError};
 
 use crate::contract::{self, Backend, eventually, every_sentence};
 use crate::support::redis_cluster::RedisCluster;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Announcement, Claim, ClaimTerms, LONGEST_LEASE, Store, Write};
+use livecounter::store::{Announcement, Claim, ClaimTerms, LONGEST_LEASE, Outbox, Values, Write};
 
 use crate::contract::eventually;
 use crate::support::redis::RedisServer;

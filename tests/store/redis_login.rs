@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use livecounter::domain::{Topic, Unit};
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Change, Claim, ClaimTerms, Store, Write, WriteError};
+use livecounter::store::{Catalog, Change, Claim, ClaimTerms, Outbox, Store, Values, Write, WriteError};
 
 use crate::contract::eventually;
 use crate::support::redis::{RedisServer, free_port};

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Announcement, Claim, ClaimTerms, LONGEST_LEASE, Store, Write, WriteError};
+use livecounter::store::{
+    Announcement, Claim, ClaimTerms, LONGEST_LEASE, Outbox, Store, Values, Write, WriteError,
+};
 
 use crate::contract::eventually;
 use crate::cut::Cut;

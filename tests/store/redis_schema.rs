@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use livecounter::domain::{EventId, Topic};
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Announcement, Claim, ClaimTerms, LONGEST_LEASE, Store, Write};
+use livecounter::store::{
+    Announcement, Catalog, Claim, ClaimTerms, LONGEST_LEASE, Outbox, Store, Values, Write,
+};
 
 use crate::contract::eventually;
 use crate::support::redis::RedisServer;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Store, Write};
+use livecounter::store::{Values, Write};
 
 use crate::contract::eventually;
 use crate::support::redis::{RedisServer, free_port};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Store, Write};
+use livecounter::store::{Values, Write};
 
 use crate::support::certificates::certificates;
 use crate::support::redis::{RedisServer, free_port};

@@ -6,7 +6,8 @@ use std::time::Duration;
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
 use livecounter::store::{
-    Announcement, Body, Change, Claim, ClaimTerms, LONGEST_LEASE, Reading, Store, Write, Written,
+    Announcement, Body, Catalog, Change, Claim, ClaimTerms, LONGEST_LEASE, Outbox, Reading, Values, Write,
+    Written,
 };
 
 use crate::support::redis::RedisServer;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::{RedisStore, Wait};
-use livecounter::store::{Store, Write, WriteError, Written};
+use livecounter::store::{Values, Write, WriteError, Written};
 
 use crate::contract::eventually;
 use crate::support::redis::{FOLLOWER, RedisServer, free_port, part_with_replicas};

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use livecounter::domain::Topic;
 use livecounter::store::sqlite::{OpenError, SqliteStore};
-use livecounter::store::{Claim, ClaimTerms, LONGEST_LEASE, Reading, Store, Write, WriteError};
+use livecounter::store::{
+    Claim, ClaimTerms, LONGEST_LEASE, Outbox, Reading, Store, Values, Write, WriteError,
+};
 use rusqlite::Connection;
 
 const TERMS: ClaimTerms = ClaimTerms { interval: Duration::from_secs(600), lease: LONGEST_LEASE };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use livecounter::domain::Topic;
 use livecounter::store::sqlite::{OpenError, SqliteStore};
-use livecounter::store::{Body, Change, Claim, ClaimTerms, LONGEST_LEASE, Store, Write};
+use livecounter::store::{Body, Catalog, Change, Claim, ClaimTerms, LONGEST_LEASE, Outbox, Values, Write};
 use rusqlite::Connection;
 
 use crate::sqlite::opened_again;

@@ -10,7 +10,7 @@ use super::{reply, script};
 use crate::domain::{Point, Topic, Unit};
 use crate::store::{History, history};
 
-/// See [`Store::history`](crate::store::Store::history).
+/// See [`Catalog::history`](crate::store::Catalog::history).
 pub(super) async fn read(
     runner: &ScriptRunner,
     topic: &Topic,

@@ -78,8 +78,8 @@ pub use url_error::ParseRedisUrlError;
 pub use wait::Wait;
 
 use super::{
-    Body, Claim, ClaimTerms, GRACE, History, LONGEST_LEASE, Pruned, Reading, Store, StoreError, Write,
-    WriteError, Written, random,
+    Body, Catalog, Claim, ClaimTerms, GRACE, History, LONGEST_LEASE, Outbox, Pruned, Reading, Store,
+    StoreError, Values, Write, WriteError, Written, random,
 };
 use crate::domain::{EventId, Retention, Topic, Unit};
 
@@ -135,6 +135,13 @@ impl RedisStore {
 
 #[async_trait]
 impl Store for RedisStore {
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.0.ask_one_node(keys::exists_sweep).await.map(|_| ()).map_err(StoreError::new)
+    }
+}
+
+#[async_trait]
+impl Values for RedisStore {
     async fn write(&self, writes: Vec<Write>) -> Vec<Result<Written, WriteError>> {
         write::write(&self.0, &writes).await
     }
@@ -147,7 +154,10 @@ impl Store for RedisStore {
         };
         query.ask(&self.0, &topics, write).await
     }
+}
 
+#[async_trait]
+impl Outbox for RedisStore {
     async fn claim(&self, topics: Vec<Topic>, terms: ClaimTerms) -> Vec<Result<Claim, StoreError>> {
         let query = BatchQuery { script: &script::CLAIM, keys_per_topic: 2, decode: reply::claim };
         let epoch = match random::epoch() {
@@ -179,7 +189,10 @@ impl Store for RedisStore {
     async fn outbox_len(&self) -> Result<u64, StoreError> {
         outbox::len(&self.0).await.map_err(StoreError::new)
     }
+}
 
+#[async_trait]
+impl Catalog for RedisStore {
     async fn topic_count(&self) -> Result<u64, StoreError> {
         topics::count(&self.0).await.map_err(StoreError::new)
     }
@@ -213,10 +226,6 @@ impl Store for RedisStore {
 
     async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<History, StoreError> {
         history::read(&self.0, topic, unit, last).await.map_err(StoreError::new)
-    }
-
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.0.ask_one_node(keys::exists_sweep).await.map(|_| ()).map_err(StoreError::new)
     }
 }
 

@@ -135,7 +135,7 @@ impl CommittedTopics {
         cache.unsaved_history = HashMap::new();
     }
 
-    /// See [`Store::overdue`](crate::store::Store::overdue).
+    /// See [`Outbox::overdue`](crate::store::Outbox::overdue).
     pub(super) fn overdue(&self, limit: usize, pause: Duration) -> Vec<Topic> {
         let now = self.now();
         let mut cache = self.lock();

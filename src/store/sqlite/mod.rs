@@ -35,7 +35,10 @@ pub use prune::prune;
 use topic::TopicState;
 use writer::{WriteCommand, Writer};
 
-use super::{Claim, ClaimTerms, History, Reading, Store, StoreError, Write, WriteError, Written};
+use super::{
+    Catalog, Claim, ClaimTerms, History, Outbox, Reading, Store, StoreError, Values, Write, WriteError,
+    Written,
+};
 use crate::domain::{EventId, Point, Retention, Topic, Unit};
 
 /// One SQLite file. All worker threads of the process share it. Dropping it finishes the queued commands and closes the file.
@@ -137,6 +140,13 @@ fn read(file: &ReadOnlyFile, topic: &Topic) -> Result<Reading, StoreError> {
 
 #[async_trait]
 impl Store for SqliteStore {
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.order(WriteCommand::Ping).await?
+    }
+}
+
+#[async_trait]
+impl Values for SqliteStore {
     async fn write(&self, writes: Vec<Write>) -> Vec<Result<Written, WriteError>> {
         let count = writes.len();
         let written = self.order(|answer| WriteCommand::Write(writes, answer)).await;
@@ -159,7 +169,10 @@ impl Store for SqliteStore {
         let lost = || Err(StoreError::new("an answer is missing"));
         known.into_iter().map(|known| known.map(Ok).or_else(|| found.next()).unwrap_or_else(lost)).collect()
     }
+}
 
+#[async_trait]
+impl Outbox for SqliteStore {
     async fn claim(&self, topics: Vec<Topic>, terms: ClaimTerms) -> Vec<Result<Claim, StoreError>> {
         let count = topics.len();
         let claims = self.order(|answer| WriteCommand::Claim(topics, terms, answer)).await;
@@ -177,7 +190,10 @@ impl Store for SqliteStore {
     async fn outbox_len(&self) -> Result<u64, StoreError> {
         Ok(self.committed.outbox_len() as u64)
     }
+}
 
+#[async_trait]
+impl Catalog for SqliteStore {
     async fn topic_count(&self) -> Result<u64, StoreError> {
         Ok(self.committed.topic_count())
     }
@@ -207,10 +223,6 @@ impl Store for SqliteStore {
         }
         let now = self.committed.now();
         Ok(History { now, points: super::history::last(points, unit.number(now), last) })
-    }
-
-    async fn ping(&self) -> Result<(), StoreError> {
-        self.order(WriteCommand::Ping).await?
     }
 }
 
