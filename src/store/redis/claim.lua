@@ -1,6 +1,6 @@
 -- Claims the unpublished changes of topics.
 --
--- KEYS    per topic: topic hash, outbox part
+-- KEYS    per topic: topic hash, outbox part; history, if one is kept
 -- ARGV    1 interval in ms for which the gate stays shut, 2 lease in ms,
 --         3 epoch for topics whose epoch was drawn under another master, 4 longest lease in ms,
 --         5 grace in ms, 6 and 7 how many hours and days of history are kept
@@ -14,7 +14,7 @@ local opens, leased = text(now + ARGV[1]), text(now + ARGV[2])
 local shuts, from = ARGV[1] ~= '0', text(now)
 local replies = {}
 
-local function fresh(topic, outbox, name, state, revision)
+local function fresh(topic, outbox, history, name, state, revision)
   local shut, gate = tonumber(state[8]), tonumber(state[7])
   -- A gate that was shut in the future was shut before the clock was set back. It would stay shut for too long.
   if gate and shut <= now and now < gate then
@@ -40,12 +40,12 @@ local function fresh(topic, outbox, name, state, revision)
   end
   call('ZADD', outbox, leased, name)
   if not gone then
-    record(topic, outbox, state[1], state[8], state[4], state[13], ARGV[6], ARGV[7])
+    record(history, state[1], state[8], state[4], state[13], ARGV[6], ARGV[7])
   end
   return {tonumber(state[1]), epoch, revision, prev, gone and 1 or nil}
 end
 
-local function again(topic, outbox, name, state)
+local function again(outbox, history, name, state)
   local due = tonumber(call('ZSCORE', outbox, name) or '')
   -- A lease that lasts longer than the longest lease is from before the clock was set back.
   if not due or (now < due and due <= now + ARGV[4]) then
@@ -53,14 +53,15 @@ local function again(topic, outbox, name, state)
   end
   call('ZADD', outbox, leased, name)
   if state[12] ~= state[4] then
-    record(topic, outbox, state[1], state[8], state[4], state[13], ARGV[6], ARGV[7])
+    record(history, state[1], state[8], state[4], state[13], ARGV[6], ARGV[7])
   end
   -- A claim is repeated only if the topic has not changed since. So its value is the present value.
   return {tonumber(state[1]), state[6], state[4], state[5], state[12] == state[4] and 1 or nil}
 end
 
-for key = 1, #KEYS, 2 do
-  local topic, outbox = KEYS[key], KEYS[key + 1]
+local each = keeps_history(ARGV[6], ARGV[7]) and 3 or 2
+for key = 1, #KEYS, each do
+  local topic, outbox, history = KEYS[key], KEYS[key + 1], KEYS[key + 2]
   local name = name_of(topic, outbox)
   local state = pcall('HMGET', topic, 'v', 'r', 'c', 'p', 'q', 'e', 'g', 's', 'm', 'n', 'w', 'd', 'b')
   local reply
@@ -74,9 +75,9 @@ for key = 1, #KEYS, 2 do
     local revision = text((state[2] or 0) + (state[3] or 0))
     if revision ~= state[4] or state[9] ~= master() then
       -- Under a new master a topic without a change is announced, too: listeners may have seen a value that is lost.
-      reply = fresh(topic, outbox, name, state, revision)
+      reply = fresh(topic, outbox, history, name, state, revision)
     else
-      reply = again(topic, outbox, name, state)
+      reply = again(outbox, history, name, state)
     end
   end
   replies[#replies + 1] = reply

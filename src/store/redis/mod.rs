@@ -159,18 +159,24 @@ impl Values for RedisStore {
 #[async_trait]
 impl Outbox for RedisStore {
     async fn claim(&self, topics: Vec<Topic>, terms: ClaimTerms) -> Vec<Result<Claim, StoreError>> {
-        let query = BatchQuery { script: &script::CLAIM, keys_per_topic: 2, decode: reply::claim };
+        let retention = self.0.retention;
+        let keys_per_topic = if retention.keeps_any() { 3 } else { 2 };
+        let query = BatchQuery { script: &script::CLAIM, keys_per_topic, decode: reply::claim };
         let epoch = match random::epoch() {
             Ok(epoch) => epoch.get(),
             Err(error) => return vec![Err(StoreError::new(error)); topics.len()],
         };
-        let Retention { hours, days } = self.0.retention;
         let write = |command: &mut Cmd, chunk: &[usize]| {
             let mut keys = KeyWriter::default();
-            chunk.iter().for_each(|&index| keys.topic_and_outbox(command, &topics[index]));
+            for &index in chunk {
+                keys.topic_and_outbox(command, &topics[index]);
+                if retention.keeps_any() {
+                    keys.history(command, &topics[index]);
+                }
+            }
             command.arg(terms.interval.as_millis() as u64).arg(terms.lease.as_millis() as u64);
             command.arg(epoch).arg(LONGEST_LEASE.as_millis() as u64).arg(GRACE.as_millis() as u64);
-            command.arg(hours).arg(days);
+            command.arg(retention.hours).arg(retention.days);
         };
         query.ask(&self.0, &topics, write).await
     }

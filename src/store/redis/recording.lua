@@ -25,15 +25,21 @@ local function trim(history, fields, unit, present, most)
   end
 end
 
+-- Whether a history is kept, so that each topic that is claimed has its key among KEYS. A key that is not among them would be written
+-- at the node that a slot moves to while the node that it moves from still has it, and the move could not be finished.
+local function keeps_history(hours, days)
+  return hours ~= '0' or days ~= '0'
+end
+
 -- Writes what a topic stands at into its history: the present value of the present hour and day, of which so many are kept. It is
 -- the same however often it is written. `claimed` is when the topic was claimed before, `published` the revision of that claim, and
 -- `born` the revision of the deletion after which the topic was created again. A failure must not end the script before its other
 -- steps.
-local function record(topic, outbox, value, claimed, published, born, hours, days)
-  if hours == '0' and days == '0' then
+local function record(history, value, claimed, published, born, hours, days)
+  if not keeps_history(hours, days) then
     return
   end
-  local history, added = history_of(topic, outbox)
+  local added
   local is_new = not published or (born and tonumber(published) <= (tonumber(born) or 0))
   if is_new then
     pcall('DEL', history)

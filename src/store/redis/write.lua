@@ -1,6 +1,7 @@
 -- Changes topics, one item after the other. An item may add, set or delete, and may have bounds, a lease and an idempotency key.
 --
--- KEYS    per item: topic hash, outbox part; of an item with an idempotency key, the record of that key as a third
+-- KEYS    per item: topic hash, outbox part; of an item with a lease, the history, if one is kept; of an item with an idempotency
+--         key, the record of that key
 -- ARGV    1 to 4 as in writing.lua; 5 and 6 how many hours and days of history are kept; per item: change, changes, least and greatest allowed new value, lease in ms or "",
 --         lifetime of the idempotency key in ms or "". The change is a number to add, "=" and a number to set, or "x" to
 --         delete
@@ -20,6 +21,9 @@ local function is_failure(reply)
   return type(reply) == 'table' and reply.err
 end
 
+-- The history of the item that is being written, if the item has a lease and a history is kept.
+local history
+
 local function claim(topic, outbox, value, lease)
   local before = call('HMGET', topic, 'p', 'e', 'r', 'm', 's', 'g', 'n', 'w', 'c', 'd', 'b')
   local prev, revision = before[1] or '0', text((before[3] or 0) + (before[9] or 0))
@@ -36,7 +40,7 @@ local function claim(topic, outbox, value, lease)
   end
   if before[10] ~= revision then
     take_over(topic, outbox, before[7], before[8])
-    record(topic, outbox, text(value), before[5], before[1], before[11], ARGV[5], ARGV[6])
+    record(history, text(value), before[5], before[1], before[11], ARGV[5], ARGV[6])
   end
   call('ZADD', outbox, text(now + lease), name_of(topic, outbox))
   return {value, before[2], revision, prev}
@@ -146,6 +150,9 @@ while key <= #KEYS do
   local least, greatest = tonumber(ARGV[arg + 2]), tonumber(ARGV[arg + 3])
   local lease, lifetime = ARGV[arg + 4], ARGV[arg + 5]
   key, arg, item = key + 2, arg + 6, item + 1
+  if lease ~= '' and keeps_history(ARGV[5], ARGV[6]) then
+    history, key = KEYS[key], key + 1
+  end
   local reply
   if lifetime ~= '' then
     reply = write_once(KEYS[key], lifetime, change, item, topic, outbox, change, changes, least, greatest, lease)

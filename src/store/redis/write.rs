@@ -91,10 +91,12 @@ async fn send(
 ) -> RedisResult<()> {
     let Some(first) = items.first() else { return Ok(()) };
     let epoch = random::epoch()?;
-    let keys = 2 * items.len() + items.iter().filter(|item| item.write.key.is_some()).count();
     let plain = items.iter().all(|item| item.plain);
     let script = if plain { &script::ADD_PLAIN } else { &script::WRITE };
     let retention = Some(runner.retention).filter(|_| !plain);
+    let histories = items.iter().filter(|item| writes_history(item, retention)).count();
+    let records = items.iter().filter(|item| item.write.key.is_some()).count();
+    let keys = 2 * items.len() + histories + records;
     let bucket = first.write.topic.bucket();
     let reply =
         runner.run_change(bucket, script, keys, |command| append(command, items, epoch, retention)).await?;
@@ -113,12 +115,20 @@ fn creators(items: &[WriteItem<'_>]) -> String {
     items.iter().map(|item| if item.write.may_create { '1' } else { '0' }).collect()
 }
 
+/// Whether the item is claimed and a history is kept, so that its history is among the keys.
+fn writes_history(item: &WriteItem<'_>, retention: Option<Retention>) -> bool {
+    item.write.claim.is_some() && retention.is_some_and(|retention| retention.keeps_any())
+}
+
 /// Appends keys and arguments as `write.lua` lists them, or, without a retention, `add_plain.lua`.
 fn append(command: &mut Cmd, items: &[WriteItem<'_>], epoch: Epoch, retention: Option<Retention>) {
     let plain = retention.is_none();
     let mut keys = KeyWriter::default();
-    for WriteItem { write, .. } in items {
+    for item @ WriteItem { write, .. } in items {
         keys.topic_and_outbox(command, &write.topic);
+        if writes_history(item, retention) {
+            keys.history(command, &write.topic);
+        }
         if let Some(key) = &write.key {
             keys.record(command, &write.topic, key);
         }
