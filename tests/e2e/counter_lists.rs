@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use livecounter::access::NewSecret;
+
 use crate::counters::lose_a_publish;
+use crate::managing::owner;
 use crate::support::chain::Chain;
 use crate::support::http::{Ask, client, header};
+use crate::support::pushpin::Options;
 use crate::support::server::Server;
 use crate::support::sse::Listener;
 
@@ -86,6 +90,27 @@ async fn the_last_publish_lost_on_one_of_twenty_channels_heals_after_a_silence()
     };
     let event = tokio::time::timeout(Duration::from_secs(40), healed).await.expect("an event");
     assert_eq!((event.id.expect("an id").split('@').next(), event.data.as_str()), (Some("c19"), "6"));
+}
+
+#[tokio::test]
+async fn a_counter_deleted_in_a_stream_of_several_shows_0_and_goes_on() {
+    let secret = NewSecret::generate().expect("random numbers");
+    let chain = Chain::with(2, &[("LIVECOUNTER__KEYS", &owner(&secret))], Options::default()).await;
+    chain.origins[0].add_by("2", 26).await;
+    let mut listener = Listener::connect(chain.pushpin.addr(), "/counters/1,2/").await;
+    let next = async |listener: &mut Listener| {
+        let event = listener.next(SOON).await;
+        let id = event.id.expect("an id");
+        format!("{} {}", id.split('@').next().expect("a counter"), event.data)
+    };
+    assert_eq!((next(&mut listener).await, next(&mut listener).await), ("1 0".to_owned(), "2 26".to_owned()));
+    let url = chain.pushpin.url("/counters/2/");
+    assert_eq!(client().delete(&url).bearer_auth(secret.expose()).answer().await.status(), 204);
+    assert_eq!(next(&mut listener).await, "2 0");
+    chain.origins[1].add("1").await;
+    assert_eq!(next(&mut listener).await, "1 1");
+    chain.origins[1].add("2").await;
+    assert_eq!(next(&mut listener).await, "2 1");
 }
 
 #[tokio::test]

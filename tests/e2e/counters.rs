@@ -48,7 +48,7 @@ pub(crate) async fn lose_a_publish(chain: &Chain, id: &str, amount: i64) {
     let terms = ClaimTerms { interval: Duration::ZERO, lease: Duration::from_secs(60) };
     let mut poll = tokio::time::interval(Duration::from_millis(20));
     let claimed = loop {
-        match store.claim(vec![topic(id)], terms).await.remove(0).expect("an answer") {
+        match store.claim(vec![topic(id)], terms).await.remove(0).expect("the store to answer") {
             Claim::Announce(announcement) => break announcement,
             Claim::Wait(_) => poll.tick().await,
             Claim::Nothing => panic!("somebody else has claimed it"),
@@ -133,7 +133,9 @@ async fn what_a_killed_origin_had_counted_is_announced_by_another() {
     store.write(vec![Write::add(topic("2"), 1, None)]).await.remove(0).expect("to add");
     let terms = ClaimTerms { interval: Duration::ZERO, lease: Duration::from_millis(500) };
     let mut poll = tokio::time::interval(Duration::from_millis(20));
-    while let Claim::Wait(_) = store.claim(vec![topic("2")], terms).await.remove(0).expect("an answer") {
+    while let Claim::Wait(_) =
+        store.claim(vec![topic("2")], terms).await.remove(0).expect("the store to answer")
+    {
         poll.tick().await;
     }
     listener.until_data("8", SOON).await;

@@ -22,13 +22,16 @@ use crate::support::wait::until;
 
 const SOON: Duration = Duration::from_secs(10);
 
+/// The setting with one key, which may manage all counters.
+pub(crate) fn owner(secret: &NewSecret) -> String {
+    let (id, digest) = (secret.id(), secret.sha256());
+    format!("[[keys]]\nname = \"owner\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [\"manage:\"]\n")
+}
+
 #[tokio::test]
 async fn what_is_set_and_deleted_reaches_listeners_and_purges_the_cache() {
     let secret = NewSecret::generate().expect("random numbers");
-    let (id, digest) = (secret.id(), secret.sha256());
-    let keys =
-        format!("[[keys]]\nname = \"owner\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [\"manage:\"]\n");
-    let chain = Chain::with(2, &[("LIVECOUNTER__KEYS", &keys)], Options::default()).await;
+    let chain = Chain::with(2, &[("LIVECOUNTER__KEYS", &owner(&secret))], Options::default()).await;
     let (url, cached, key) =
         (chain.pushpin.url("/counters/2/"), chain.cache.url("/counters/2/"), secret.expose());
     let shows = async |value: &str| {

@@ -87,12 +87,15 @@ async fn who_asks_for_a_100_in_capitals_gets_none() {
     };
     let (mut capital, mut small) = (ask("100-Continue").await, ask("100-continue").await);
     let mut said = [0; 12];
-    timeout(SOON, small.read_exact(&mut said)).await.expect("an answer").expect("to receive");
+    timeout(SOON, small.read_exact(&mut said)).await.expect("an answer in time").expect("to receive");
     assert_eq!(&said, b"HTTP/1.1 100");
     for (socket, expected) in [(&mut capital, "HTTP/1.1 200"), (&mut small, " Continue")] {
         socket.write_all(br#"{"by":5}"#).await.expect("to send");
         let mut answer = String::new();
-        timeout(SOON, socket.read_to_string(&mut answer)).await.expect("an answer").expect("to receive");
+        timeout(SOON, socket.read_to_string(&mut answer))
+            .await
+            .expect("an answer in time")
+            .expect("to receive");
         assert!(answer.starts_with(expected), "{answer}");
         assert!(answer.contains("200 OK"), "{answer}");
     }

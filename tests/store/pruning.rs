@@ -31,7 +31,7 @@ fn millis_ago(ms: u64) -> u64 {
 const HOUR: u64 = 3_600_000;
 
 async fn announce(store: &dyn Store, name: &str) {
-    let claim = store.claim(vec![topic(name)], TERMS).await.remove(0).expect("an answer");
+    let claim = store.claim(vec![topic(name)], TERMS).await.remove(0).expect("the store to answer");
     let Claim::Announce(announced) = claim else { panic!("{name}: {claim:?}") };
     store.acknowledge(vec![(topic(name), announced.id)]).await.expect("acknowledged");
 }

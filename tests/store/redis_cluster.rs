@@ -134,7 +134,7 @@ async fn without_the_node_asked_first_the_others_are_swept_and_answer_pings() {
     // Also in a Cluster, only one origin sweeps at a time.
     let pause = Duration::from_secs(60);
     assert!(!store.overdue(1000, pause).await.expect("a sweep").is_empty());
-    assert!(connect(&cluster).overdue(1000, pause).await.expect("an answer").is_empty());
+    assert!(connect(&cluster).overdue(1000, pause).await.expect("the store to answer").is_empty());
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ async fn add(store: &RedisStore, amount: i64, claim: Option<Duration>) -> Option
 }
 
 async fn claim(store: &RedisStore, terms: ClaimTerms) -> Option<Announcement> {
-    match store.claim(vec![topic()], terms).await.remove(0).expect("an answer") {
+    match store.claim(vec![topic()], terms).await.remove(0).expect("the store to answer") {
         Claim::Announce(announcement) => Some(announcement),
         Claim::Wait(_) | Claim::Nothing => None,
     }

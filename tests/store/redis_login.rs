@@ -98,7 +98,7 @@ async fn everything_works(store: &RedisStore) {
     let readings = store.read(topics()).await;
     assert!(readings.into_iter().all(|reading| reading.expect("a reading").value() > 0));
     store.outbox_len().await.expect("a number");
-    store.ping().await.expect("an answer");
+    store.ping().await.expect("the store to answer");
     assert!(store.topic_count().await.expect("a number") >= 100);
     store.migrate().await.expect("a look");
     assert_eq!(store.list("counter-", None, 1000).await.expect("a list").len(), 100);

@@ -49,7 +49,7 @@ fn claim_as_before(server: &RedisServer, topic: &Topic, lease: &str) -> String {
 }
 
 async fn claim(store: &RedisStore, topic: &Topic, terms: ClaimTerms) -> Option<Announcement> {
-    match store.claim(vec![topic.clone()], terms).await.remove(0).expect("an answer") {
+    match store.claim(vec![topic.clone()], terms).await.remove(0).expect("the store to answer") {
         Claim::Announce(announcement) => Some(announcement),
         Claim::Wait(_) | Claim::Nothing => None,
     }

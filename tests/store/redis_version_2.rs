@@ -61,7 +61,7 @@ async fn read(store: &RedisStore, topic: &Topic) -> Reading {
 }
 
 async fn claim(store: &RedisStore, topic: &Topic) -> Announcement {
-    match store.claim(vec![topic.clone()], TERMS).await.remove(0).expect("an answer") {
+    match store.claim(vec![topic.clone()], TERMS).await.remove(0).expect("the store to answer") {
         Claim::Announce(announcement) => announcement,
         other => panic!("expected an announcement, not {other:?}"),
     }

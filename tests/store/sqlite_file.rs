@@ -27,7 +27,7 @@ async fn read(store: &SqliteStore, name: &str) -> Reading {
 }
 
 async fn claim(store: &SqliteStore, name: &str) -> Claim {
-    store.claim(vec![topic(name)], TERMS).await.remove(0).expect("an answer")
+    store.claim(vec![topic(name)], TERMS).await.remove(0).expect("the store to answer")
 }
 
 fn place() -> (tempfile::TempDir, std::path::PathBuf) {
@@ -57,7 +57,7 @@ async fn everything_is_there_after_opening_it_again() {
     assert_eq!((replay.value, replay.replayed), (6, true));
     // The process that had the lease has ended: the topic is announced again at once, with the same ids.
     assert_eq!(store.outbox_len().await.expect("a number"), 2);
-    let mut overdue = store.overdue(10, Duration::ZERO).await.expect("an answer");
+    let mut overdue = store.overdue(10, Duration::ZERO).await.expect("the store to answer");
     overdue.sort_by_key(|topic| topic.name().to_owned());
     assert_eq!(overdue, [topic("b"), topic("c")]);
     assert_eq!(claim(&store, "b").await, Claim::Announce(unacknowledged));
@@ -174,14 +174,14 @@ async fn a_round_that_fails_leaves_nothing_behind() {
 async fn a_ping_after_a_failure_tries_the_disk() {
     let (_directory, path) = place();
     let store = SqliteStore::open(&path).expect("a new file");
-    store.ping().await.expect("an answer");
+    store.ping().await.expect("the store to answer");
     let other = Connection::open(&path).expect("a second connection");
     other.execute_batch("BEGIN IMMEDIATE").expect("the write lock");
     assert!(matches!(store.write(vec![one("a")]).await.remove(0), Err(WriteError::Unavailable(_))));
     assert!(store.ping().await.is_err());
     assert_eq!(read(&store, "a").await, Reading::default());
     other.execute_batch("ROLLBACK").expect("the lock is free");
-    store.ping().await.expect("an answer");
+    store.ping().await.expect("the store to answer");
     assert_eq!(store.write(vec![one("a")]).await.remove(0).expect("counted").value, 1);
 }
 

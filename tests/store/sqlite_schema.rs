@@ -43,7 +43,8 @@ fn shape(path: &Path) -> Vec<String> {
     let sql = "SELECT m.name || '.' || c.name || ' ' || c.type || ' ' || c.\"notnull\" || ' ' || c.pk FROM sqlite_schema m, \
                pragma_table_info(m.name) c WHERE m.type = 'table' UNION ALL SELECT user_version FROM pragma_user_version";
     let mut statement = file.prepare(sql).expect("a question");
-    let rows = statement.query_map([], |row| row.get::<_, rusqlite::types::Value>(0)).expect("an answer");
+    let rows =
+        statement.query_map([], |row| row.get::<_, rusqlite::types::Value>(0)).expect("the store to answer");
     rows.map(|row| format!("{:?}", row.expect("a row"))).collect()
 }
 
@@ -90,7 +91,7 @@ async fn a_file_of_version_1_goes_on_where_it_was() {
     assert_eq!(told, [(7, 3, 3), (5, 2, 2), (1, 1, 0)]);
     assert_eq!(store.topic_count().await.expect("a number"), 3);
     let claims = store.claim(["a", "b", "c"].map(topic).to_vec(), TERMS).await;
-    let values = claims.into_iter().map(|claim| match claim.expect("an answer") {
+    let values = claims.into_iter().map(|claim| match claim.expect("the store to answer") {
         Claim::Announce(it) => Some((it.value(), it.id.revision, it.prev.revision)),
         _ => None,
     });

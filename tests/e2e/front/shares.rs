@@ -31,7 +31,7 @@ async fn requests_count_as_open_while_their_bodies_come() {
     for stream in &mut slow {
         stream.write_all(b"\"by\":1}").await.expect("to send");
         let mut answer = [0; 12];
-        timeout(SOON, stream.read_exact(&mut answer)).await.expect("in time").expect("an answer");
+        timeout(SOON, stream.read_exact(&mut answer)).await.expect("in time").expect("an answer in time");
         assert_eq!(&answer, b"HTTP/1.1 200");
         assert!(to_cache.recv().await.expect("a request").ends_with("{\"by\":1}"));
     }

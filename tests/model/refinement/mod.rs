@@ -128,7 +128,7 @@ impl<S: Subject> Pair<S> {
         for (topic, answer) in topics.iter().zip(answers) {
             let now = self.now();
             let expected = self.topics[*topic].claim(terms, now);
-            match (expected, answer.expect("an answer")) {
+            match (expected, answer.expect("the store to answer")) {
                 (Claim::Announce(expected), Claim::Announce(found)) => {
                     self.same_announcement(Some(expected), Some(found))?;
                     self.claims[*topic].push(expected.id);
@@ -160,7 +160,7 @@ impl<S: Subject> Pair<S> {
         let mut again = tokio::time::interval(Duration::from_millis(2));
         let found = loop {
             again.tick().await;
-            let found = store.overdue(100, Duration::ZERO).await.expect("an answer");
+            let found = store.overdue(100, Duration::ZERO).await.expect("the store to answer");
             if sure.iter().all(|topic| found.contains(topic)) {
                 break found;
             }
@@ -178,7 +178,7 @@ impl<S: Subject> Pair<S> {
         let readings = store.read((0..TOPICS).map(name).collect()).await;
         for (index, reading) in readings.into_iter().enumerate() {
             let (Reading { body, id, published }, found) =
-                (self.topics[index].reading(), reading.expect("an answer"));
+                (self.topics[index].reading(), reading.expect("the store to answer"));
             prop_assert_eq!(found.body, body);
             self.same_id(id, found.id)?;
             self.same_id(published, found.published)?;

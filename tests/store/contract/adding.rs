@@ -181,7 +181,7 @@ pub(crate) async fn concurrent_uses_of_a_key_count_once(backend: &dyn Backend) {
     let once = topic("once");
     let stores: Vec<_> = (0..8).map(|_| backend.store()).collect();
     let answers = join_all(stores.iter().map(|store| add_one(&**store, keyed(&once, 3, "k")))).await;
-    let answers: Vec<_> = answers.into_iter().map(|answer| answer.expect("an answer")).collect();
+    let answers: Vec<_> = answers.into_iter().map(|answer| answer.expect("the store to answer")).collect();
     assert!(answers.iter().all(|added| added.value == 3), "{answers:?}");
     assert_eq!(answers.iter().filter(|added| !added.replayed).count(), 1, "{answers:?}");
     assert_eq!(read_one(&*backend.store(), &once).await.value(), 3);

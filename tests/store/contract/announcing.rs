@@ -99,7 +99,7 @@ pub(crate) async fn a_change_during_a_claim_keeps_its_mark(backend: &dyn Backend
     assert_eq!(store.outbox_len().await.expect("a number"), 1);
     // The claim's lease was long. Once the claim is acknowledged, the later change is due after the grace.
     eventually("the change to become overdue", async || {
-        let overdue = store.overdue(10, Duration::from_millis(1)).await.expect("an answer");
+        let overdue = store.overdue(10, Duration::from_millis(1)).await.expect("the store to answer");
         overdue.contains(&busy).then_some(())
     })
     .await;

@@ -91,7 +91,7 @@ pub(crate) async fn claims_of_a_batch_are_answered_in_order(backend: &dyn Backen
     let changed = topics.iter().zip(1..).filter(|(_, n)| n % 2 == 0);
     store.write(changed.map(|(topic, n)| amount(topic, n)).collect()).await;
     for (claim, n) in store.claim(topics, ANY_TIME).await.into_iter().zip(1..) {
-        match claim.expect("an answer") {
+        match claim.expect("the store to answer") {
             Claim::Announce(announcement) => assert_eq!((announcement.value(), n % 2), (n, 0)),
             claim => assert_eq!((claim, n % 2), (Claim::Nothing, 1)),
         }

@@ -10,7 +10,7 @@ use super::*;
 const AT_ONCE: Duration = Duration::from_millis(1);
 
 async fn overdue(store: &dyn Store, limit: usize, pause: Duration) -> Vec<Topic> {
-    store.overdue(limit, pause).await.expect("an answer")
+    store.overdue(limit, pause).await.expect("the store to answer")
 }
 
 /// Changes topics, and waits until a sweep returns them.
@@ -142,5 +142,5 @@ pub(crate) async fn the_outbox_counts_marked_topics_once(backend: &dyn Backend) 
 }
 
 pub(crate) async fn a_store_in_order_answers_a_ping(backend: &dyn Backend) {
-    backend.store().ping().await.expect("an answer");
+    backend.store().ping().await.expect("the store to answer");
 }
