@@ -1,7 +1,7 @@
 //! Checks that a request may do what it asks for, by the key or the ticket that it presents.
 //!
-//! A handler of what is not public calls [`require`] before it looks whether anything exists, so that 401 and 403 never tell
-//! whether it does:
+//! A handler of a resource that is not public calls [`require`] before it looks whether the resource exists. So a 401 or a 403
+//! never tells whether the resource exists:
 //!
 //! ```ignore
 //! let id = parse_id(&request)?;
@@ -9,7 +9,7 @@
 //! require(&request, &context, &Needed::Beginning(Verb::Read, Space::Counters, &prefix))?;      // a list
 //! ```
 //!
-//! What it answers then is for this client alone: `Cache-Control: no-store`, or `private` with an `ETag`.
+//! The answer of such a handler is for this client alone: `Cache-Control: no-store`, or `private` with an `ETag`.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
@@ -19,11 +19,11 @@ use super::error::ApiError;
 use crate::access::{Needed, Presented, Space, Verb};
 use crate::limits::RefusalReason;
 
-/// The header with a key alone, beside `Authorization: Bearer`.
+/// The header whose value is a key alone. A client may send `Authorization: Bearer` instead.
 const OCEAN_KEY: &str = "x-ocean-key";
 
-/// Checks that the key or the ticket of the request covers what it needs. 401 if there is none or an unknown one, 403 if it
-/// covers something else, 400 if there are several.
+/// Checks that the key or the ticket of the request covers what the request needs. 401 if the request has neither or an unknown
+/// one, 403 if the key or the ticket covers something else, 400 if the request has several.
 pub(super) fn require(
     request: &HttpRequest,
     context: &WorkerContext,
@@ -36,7 +36,7 @@ pub(super) fn require(
     })
 }
 
-/// Checks that the client may add to the counter; a counter that everyone may add to needs no key.
+/// Checks that the client may add to the counter. A counter to which every client may add needs no key.
 pub(super) fn check_writer(
     request: &HttpRequest,
     context: &WorkerContext,
@@ -49,14 +49,14 @@ pub(super) fn check_writer(
     require(request, context, &Needed::One(Verb::Write, space, name))
 }
 
-/// Whether the request carries any key or ticket, good or not.
+/// Whether the request carries a key or a ticket, valid or not.
 pub(super) fn presents_something(request: &HttpRequest) -> Result<bool, ApiError> {
     Ok(presented(request)? != Presented::Nothing)
 }
 
 fn presented(request: &HttpRequest) -> Result<Presented<'_>, ApiError> {
     let texts = |name| {
-        // A value with other bytes than ASCII is no key of ours; this character makes it an unknown one.
+        // No key of this service has bytes beyond ASCII. A value with such bytes becomes U+FFFD, which is an unknown key.
         request.headers().get_all(name).map(|value| value.to_str().unwrap_or("\u{fffd}"))
     };
     Presented::of(texts(AUTHORIZATION.as_str()), texts(OCEAN_KEY), request.query_string())

@@ -18,12 +18,12 @@ use super::multipart;
 use super::query::Query;
 use crate::domain::{Amount, parse_value};
 
-/// The longest body, in bytes. Any amount fits, with white space.
+/// The longest body, in bytes. Every amount fits, also with white space around it.
 const BODY_LIMIT: usize = 4096;
 /// How long a body may take to arrive after its head.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 
-/// The amount that a POST adds; 1 if it does not say.
+/// The amount that a POST adds; 1 if the request gives no amount.
 pub(super) async fn amount(request: &HttpRequest, payload: Payload) -> Result<Amount, ApiError> {
     match number(request, payload, "by").await? {
         None => Ok(Amount::ONE),
@@ -39,14 +39,15 @@ pub(super) async fn value(request: &HttpRequest, payload: Payload) -> Result<i64
     }
 }
 
-/// The text of the number of this name, from the query or the body. 400 if anything else is given or it is given twice, 408 if
-/// the body does not arrive in time, 413 if the body is too long, 415 if it is compressed or has an unknown media type.
+/// The text of the number of this name, from the query or the body. 400 if the request gives the number twice, or anything else,
+/// 408 if the body does not arrive in time, 413 if the body is too long, 415 if the body is compressed or has an unknown media
+/// type.
 async fn number(
     request: &HttpRequest,
     payload: Payload,
     name: &'static str,
 ) -> Result<Option<String>, ApiError> {
-    // Another parameter is an error, because a mistyped one must not count as none.
+    // Another parameter is an error, because a mistyped name must not pass for a missing number.
     let in_query = match request.query_string() {
         "" => None,
         query => Query::of(query, &[name])?.get(name).map(str::to_owned),
@@ -100,7 +101,7 @@ async fn number_of_body(
     }
 }
 
-/// The number of a JSON object. Another member is an error, because a mistyped one must not count as none.
+/// The number of a JSON object. Another member is an error, because a mistyped name must not pass for a missing number.
 fn number_of_json(body: &[u8], name: &'static str) -> Result<Option<String>, ApiError> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let read = deserializer.deserialize_map(OneNumber { name, number: None });

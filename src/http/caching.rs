@@ -2,7 +2,7 @@
 //!
 //! An answer is called fresh only to a cache that is purged when the value changes. The purged CDN learns from
 //! `Surrogate-Control` how long it may keep an answer. Every other cache, in browsers and between, must ask again before each
-//! use. Without a purged CDN, this holds for all caches.
+//! use. Without a purged CDN, every cache must ask again before each use.
 
 use std::time::Duration;
 
@@ -30,7 +30,8 @@ static HELD: HeaderValue = HeaderValue::from_static("no-cache, no-transform");
 /// For a stream that this process holds.
 static STREAMED: HeaderValue = HeaderValue::from_static("no-store, no-transform");
 
-/// For an answer that is meant for the client that has asked with its key, and that it must ask about before each use.
+/// For an answer that is meant for one client, which has sent a key or a ticket. The cache of the client must ask about the
+/// answer before each use.
 static PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 static SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control");
@@ -63,8 +64,8 @@ impl CacheTerms {
         self.shared(response, topics);
     }
 
-    /// Adds the headers of a representation of the past, or of the 304 in its place. It is another one when the next hour or day
-    /// begins, in `changes_in` seconds, even if the value does not change.
+    /// Adds the headers of a representation of the past, or of the 304 in its place. The representation changes when the next
+    /// hour or day begins, in `changes_in` seconds, even if the value does not change.
     pub(super) fn past(
         &self,
         response: &mut HttpResponseBuilder,
@@ -114,8 +115,8 @@ impl CacheTerms {
     }
 }
 
-/// The value of `Surrogate-Control` for an answer that is fresh for so many seconds, and may be used for so many more if no origin
-/// answers.
+/// The value of `Surrogate-Control` for an answer that is fresh for `fresh` seconds, and that the CDN may use for `stale` seconds
+/// more if no origin answers.
 fn surrogate_control(fresh: u64, stale: u64) -> Option<HeaderValue> {
     HeaderValue::try_from(format!("max-age={fresh}, stale-if-error={stale}")).ok()
 }

@@ -1,4 +1,4 @@
-//! `/counters/`: the counters there are, in the order of their ids, with their values; by pages.
+//! `/counters/`: lists the counters with their values, in the order of their ids, in pages.
 
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, LINK};
 use actix_web::web::Data;
@@ -17,13 +17,13 @@ use crate::access::{Needed, Space, Verb};
 use crate::domain::{CounterId, ParseCounterIdError, Topic};
 use crate::store::StoreError;
 
-/// How many counters a page has if the request does not say.
+/// How many counters a page has if the request gives no `limit`.
 const USUAL: usize = 100;
 /// The most counters of a page.
 const MOST: usize = 1000;
 
-/// Answers a page of the counters whose ids begin with `prefix` and follow on `after`, at most `limit`, as JSON or as lines of
-/// text; 304 if the client has it already. The key or the ticket must cover all ids with this prefix.
+/// Answers a page of the counters whose ids begin with `prefix` and come after `after`, at most `limit` of them, as JSON or as
+/// lines of text; 304 if the client has the page already. The key or the ticket must cover all ids with this prefix.
 pub(super) async fn get(
     request: HttpRequest,
     context: Data<WorkerContext>,
@@ -44,7 +44,7 @@ pub(super) async fn get(
     Ok(if known { response.finish() } else { represent(response, media, body) })
 }
 
-/// What a request asks for.
+/// The part of the list that a request asks for.
 struct Wanted {
     prefix: String,
     after: Option<CounterId>,
@@ -57,7 +57,7 @@ impl Wanted {
         let query = Query::of(request.query_string(), &["prefix", "after", "limit"])?;
         let prefix = query.get("prefix").unwrap_or_default();
         match prefix.parse::<CounterId>() {
-            // Ids can begin with dots.
+            // `.` and `..` are no ids, but ids can begin with them.
             Ok(_) | Err(ParseCounterIdError::Empty | ParseCounterIdError::DotSegment) => {}
             Err(error) => {
                 let detail = format!("prefix must be the beginning of ids, as plain text: {error}");
@@ -82,18 +82,18 @@ impl Wanted {
         })
     }
 
-    /// The link to the page behind this id (RFC 8288). It has no key and no ticket, wherever the request had one.
+    /// The link to the page that begins after this id (RFC 8288). The link never repeats the key or the ticket of the request.
     fn link(&self, after: &CounterId) -> String {
-        // The characters of ids mean nothing else in a query.
+        // The characters of ids have no special meaning in a query, so they need no escape.
         format!("</counters/?prefix={}&after={after}&limit={}>; rel=\"next\"", self.prefix, self.limit)
     }
 }
 
-/// A part of the list.
+/// One page of the list.
 #[derive(Serialize)]
 struct Page {
     counters: Vec<Listed>,
-    /// Its last counter, if others follow.
+    /// The last counter of the page, if more counters come after it.
     after: Option<CounterId>,
 }
 
@@ -105,7 +105,7 @@ struct Listed {
 
 impl Page {
     fn json(&self) -> String {
-        // Ids and numbers can always be written.
+        // Writing ids and numbers as JSON cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 
@@ -114,7 +114,8 @@ impl Page {
     }
 }
 
-/// Reads one counter more than the page has, which tells whether others follow.
+/// Reads a page. The function reads one counter more than the page may have, which tells whether more counters come after the
+/// page.
 async fn page(context: &WorkerContext, wanted: &Wanted) -> Result<Page, StoreError> {
     let mut counters = match &context.shared.known {
         Some(_) => known_counters(context, wanted).await?,
@@ -126,7 +127,7 @@ async fn page(context: &WorkerContext, wanted: &Wanted) -> Result<Page, StoreErr
     Ok(Page { counters, after })
 }
 
-/// The counters that the store has.
+/// The counters of the page and one more, from the store, for a service on which every id is a counter.
 async fn stored_counters(context: &WorkerContext, wanted: &Wanted) -> Result<Vec<Listed>, StoreError> {
     let after = wanted.after.as_ref().map(Topic::counter);
     let prefix = Topic::counter_prefix(&wanted.prefix);
@@ -137,7 +138,8 @@ async fn stored_counters(context: &WorkerContext, wanted: &Wanted) -> Result<Vec
     Ok(listed.collect())
 }
 
-/// Where `counters.known` says which counters there are, these and no others, also those that have never changed.
+/// The counters of the page and one more, if `counters.known` is set: only counters that this setting names, also those that have
+/// never changed.
 async fn known_counters(context: &WorkerContext, wanted: &Wanted) -> Result<Vec<Listed>, StoreError> {
     let listed = |id: &&CounterId| {
         id.as_str().starts_with(&wanted.prefix) && wanted.after.as_ref().is_none_or(|after| *id > after)
@@ -150,7 +152,8 @@ async fn known_counters(context: &WorkerContext, wanted: &Wanted) -> Result<Vec<
     Ok(ids.into_iter().zip(readings).map(|(id, reading)| Listed { id, value: reading.value() }).collect())
 }
 
-/// The validator of a page. The link belongs to it: lines of text do not tell whether others follow.
+/// The validator of a page. The validator covers the link to the next page, because lines of text do not tell whether more
+/// counters come after the page.
 fn etag(body: &str, next: Option<&str>) -> HeaderValue {
     let digest = digest(&SHA256, [body, next.unwrap_or_default()].concat().as_bytes());
     quoted_etag(&digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>())

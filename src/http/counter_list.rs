@@ -13,11 +13,11 @@ use super::streams;
 use crate::domain::{CounterSet, Topic};
 use crate::store::Reading;
 
-/// A cache sends this header if it wants the one spelling of the list instead of an answer, so that it keeps one answer for all
-/// spellings.
+/// With this header a cache asks for the canonical path of the list instead of the values, so that the cache keeps one answer for
+/// all spellings of the list.
 static CANONICAL_PATH: HeaderName = HeaderName::from_static("x-canonical-path");
 
-/// Recovery paths separate the ids by this: a comma would end the link in the header that tells Pushpin of it.
+/// The separator of the ids in a recovery path. A comma would end the link in the header that tells Pushpin the path.
 const RECOVERY_SEPARATOR: char = '+';
 
 /// Answers the values as lines of text or as a JSON array, or a stream that begins with them, always in ascending order of the
@@ -43,12 +43,12 @@ pub(super) async fn get(request: &HttpRequest, context: &WorkerContext) -> Resul
     if known { Ok(response.finish()) } else { Ok(represent(response, media, &set, values())) }
 }
 
-/// Whether the part of a recovery path that names counters names several.
+/// Whether this part of a recovery path names several counters.
 pub(super) fn is_recovery(segment: &str) -> bool {
     segment.contains(RECOVERY_SEPARATOR)
 }
 
-/// Answers a proxy's request for what the listeners of such a stream have missed.
+/// Answers a proxy that asks which events the listeners of a list's stream have missed.
 pub(super) async fn recover(
     request: &HttpRequest,
     context: &WorkerContext,

@@ -1,4 +1,4 @@
-//! What the addresses of counters say: `/counters/{id}/`, or `/counters/{id},{id}/` for a list.
+//! Reads which counters a path names: `/counters/{id}/` names one, `/counters/{id},{id}/` a list.
 
 use actix_web::HttpRequest;
 
@@ -7,7 +7,7 @@ use super::error::ApiError;
 use super::media::Media;
 use crate::domain::{CounterId, CounterSet};
 
-/// The media types that counters are read as, the preferred one first.
+/// The media types in which counters can be read, the preferred one first.
 pub(super) const READ_AS: [Media; 3] = [Media::Plain, Media::Json, Media::Stream];
 
 /// The part of the path that names the counter or the counters, decoded.
@@ -15,7 +15,7 @@ pub(super) fn id_segment(request: &HttpRequest) -> &str {
     request.match_info().get("id").unwrap_or_default()
 }
 
-/// The counter that the path names; 400 if the path names none or several, 404 if that counter does not exist here.
+/// The counter that the path names; 400 if the path names none or several, 404 if the service does not have that counter.
 pub(super) fn counter_id(request: &HttpRequest, context: &WorkerContext) -> Result<CounterId, ApiError> {
     let id = parse_id(request)?;
     check_known(context, &id)?;
@@ -31,8 +31,8 @@ pub(super) fn parse_id(request: &HttpRequest) -> Result<CounterId, ApiError> {
     text.parse().map_err(|error| ApiError::BadRequest(format!("{error}")))
 }
 
-/// The counters that the path names, with `separator` between their ids; 400 if the path has no such list, 404 if one of them
-/// does not exist here.
+/// The counters that the path names, with `separator` between their ids; 400 if the path has no such list, 404 if the service
+/// does not have one of them.
 pub(super) fn counter_set(
     request: &HttpRequest,
     context: &WorkerContext,
@@ -44,8 +44,8 @@ pub(super) fn counter_set(
     Ok(set)
 }
 
-/// Checks that the service has this counter; 404 if not. Where a key is needed, it is checked before: 401 and 403 do not tell
-/// what there is.
+/// Checks that the service has this counter; 404 if not. A handler that needs a key checks the key before it calls this function,
+/// so that a 401 or a 403 does not tell which counters there are.
 pub(super) fn check_known(context: &WorkerContext, id: &CounterId) -> Result<(), ApiError> {
     match &context.shared.known {
         Some(known) if !known.contains(id) => {
@@ -55,8 +55,8 @@ pub(super) fn check_known(context: &WorkerContext, id: &CounterId) -> Result<(),
     }
 }
 
-/// The path that the proxy asks for a recovery. It must be the same for all listeners of a stream, because the proxy sends
-/// one request for all listeners that have the same path.
+/// The path to which the proxy sends its requests for a recovery. The path must be the same for all listeners of a stream,
+/// because the proxy sends one request for all listeners that have the same path.
 pub(super) fn recovery_path(ids: &str) -> String {
     format!("/counters/{ids}/recover")
 }

@@ -18,7 +18,7 @@ use super::{counter_list, streams};
 use crate::access::{Needed, Space, Verb};
 use crate::domain::{CounterId, CounterSet, IdempotencyKey, Topic};
 
-/// Answers the present value, or a stream that begins with it; 304 if the client has the value already.
+/// Answers the present value, or a stream that begins with this value; 304 if the client has the value already.
 pub(super) async fn get(
     request: HttpRequest,
     context: Data<WorkerContext>,
@@ -61,7 +61,7 @@ pub(super) async fn post(
     Ok(represent(response, media, &id, value))
 }
 
-/// Sets the value and answers it.
+/// Sets the value and answers the new value.
 pub(super) async fn put(
     request: HttpRequest,
     payload: Payload,
@@ -77,7 +77,7 @@ pub(super) async fn put(
     Ok(represent(response, media, &id, value))
 }
 
-/// Deletes the counter. A counter that is not there is answered the same, so that a client may ask again.
+/// Deletes the counter. If the counter does not exist, the answer is the same, so that a client may repeat the request.
 pub(super) async fn delete(
     request: HttpRequest,
     context: Data<WorkerContext>,
@@ -89,7 +89,8 @@ pub(super) async fn delete(
     Ok(HttpResponse::NoContent().insert_header((CACHE_CONTROL, NO_STORE.clone())).finish())
 }
 
-/// The counter that the request sets or deletes, which needs a key or a ticket with the scope `manage:` for it.
+/// The counter that the request sets or deletes; 401 or 403 if the request has no key or ticket with the scope `manage:` for this
+/// counter.
 fn managed_counter(request: &HttpRequest, context: &WorkerContext) -> Result<CounterId, ApiError> {
     check_write(request, context)?;
     let id = parse_id(request)?;

@@ -20,22 +20,22 @@ pub enum ApiError {
     /// The request is not valid; the text names what is wrong.
     #[error("{0}")]
     BadRequest(String),
-    /// The client may not do this; the text says what it may do.
+    /// The client may not do this; the text says what the client may do.
     #[error("{0}")]
     Forbidden(String),
-    /// The request needs a key or a ticket, or another one.
+    /// The request needs a key or a ticket that covers what the request asks for.
     #[error(transparent)]
     Denied(Box<Denied>),
     /// There is no resource under this path.
     #[error("{0}")]
     NotFound(String),
-    /// The resource has only these methods.
+    /// The resource does not have the method of the request; it has these methods.
     #[error("this resource answers {0}")]
     MethodNotAllowed(&'static str),
     /// No resource has this method; the text says why.
     #[error("{0}")]
     NotImplemented(&'static str),
-    /// The client accepts none of the media types that the resource has: these.
+    /// The client accepts none of these media types, and the resource has no others.
     #[error("this resource is available as {0}")]
     NotAcceptable(&'static str),
     /// The value would leave ±(2^53-1).
@@ -44,7 +44,7 @@ pub enum ApiError {
     /// The body is longer than this many bytes.
     #[error("the body may have at most {0} bytes")]
     BodyTooLarge(usize),
-    /// The body has not arrived within so many seconds.
+    /// The body has not arrived within this many seconds.
     #[error("the body has not arrived within {0} seconds; nothing was changed")]
     BodyTooSlow(u64),
     /// The body has a media type that the resource does not read.
@@ -55,7 +55,7 @@ pub enum ApiError {
     /// The body is compressed. The service does not decompress, because a number is short enough.
     #[error("the body must come without a Content-Encoding")]
     UnsupportedEncoding,
-    /// The idempotency key was used before for another change: this one.
+    /// The idempotency key was used before, for this other change.
     #[error("this Idempotency-Key was used with {0}; nothing was changed")]
     KeyReused(KeyUse),
     /// The client asks for a stream, but neither a proxy nor this process can hold it.

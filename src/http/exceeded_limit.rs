@@ -1,4 +1,4 @@
-//! The limit that a refused client has met, and the headers that tell it.
+//! The limit that a refused client has met, and the headers that name the limit.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::limits::RateExceeded;
 static RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 static RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// When a client that has as many streams as it may should try again: one of them may have ended by then.
+/// The time after which a client with as many streams as it may have should try again: one of its streams may have ended by then.
 const STREAM_RETRY: Duration = Duration::from_secs(10);
 
 /// Which limit a client has met, and when the client may go on.

@@ -19,7 +19,8 @@ use crate::store::Body;
 static JSON: HeaderValue = HeaderValue::from_static("application/json");
 static CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
 static SVG: HeaderValue = HeaderValue::from_static("image/svg+xml");
-/// A picture that is opened as a page of its own loads nothing and runs nothing.
+/// The content security policy of a picture. A browser that opens the picture as a page of its own loads nothing and runs no
+/// script.
 static ONLY_STYLE: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
 
 /// A counter and its past.
@@ -30,7 +31,7 @@ struct Past {
     now: i64,
 }
 
-/// Answers what the counter stood at in the last hours or days, as JSON or CSV; 304 if the client has that already.
+/// Answers the values of the counter in the last hours or days, as JSON or CSV; 304 if the client has the answer already.
 pub(super) async fn series(
     request: HttpRequest,
     context: Data<WorkerContext>,
@@ -48,7 +49,7 @@ pub(super) async fn series(
     Ok(answer(&request, &context, &past, media_type, body))
 }
 
-/// Answers the same as a picture.
+/// Answers the values of the counter in the last hours or days as a picture; 304 if the client has the picture already.
 pub(super) async fn chart(
     request: HttpRequest,
     context: Data<WorkerContext>,
@@ -64,7 +65,7 @@ pub(super) async fn chart(
     Ok(response)
 }
 
-/// The past that the request asks for.
+/// The counter and the hours or days that the request asks for.
 async fn past(request: &HttpRequest, context: &WorkerContext, query: &Query) -> Result<Past, ApiError> {
     let text = id_segment(request);
     if CounterSet::is_list(text) {
@@ -75,7 +76,7 @@ async fn past(request: &HttpRequest, context: &WorkerContext, query: &Query) -> 
     let unit = query.one_of("unit", &[("hour", Unit::Hour), ("day", Unit::Day)])?;
     let zone = Zone::named(query.get("tz").unwrap_or("UTC"))
         .map_err(|error| ApiError::BadRequest(format!("tz {error}")))?;
-    // The days of other time zones than UTC are put together from hours.
+    // The days of a time zone other than UTC are put together from hours.
     let kept_as = if zone.is_utc() { unit } else { Unit::Hour };
     let (usual, most) = reach(context, unit, kept_as)?;
     let last = match query.get("last") {
@@ -91,7 +92,7 @@ async fn past(request: &HttpRequest, context: &WorkerContext, query: &Query) -> 
     Ok(Past { id, series, now })
 }
 
-/// The numbers of the hours or days in which the counter was announced, with what it stood at; and the present time.
+/// The number of each hour or day in which the counter was announced, with the value announced last in it; and the present time.
 async fn entries(
     context: &WorkerContext,
     topic: &Topic,
@@ -100,7 +101,8 @@ async fn entries(
     let history = context.live.history(topic, unit, u16::MAX).await.map_err(ApiError::unread)?;
     let mut entries: Vec<_> = history.points.iter().map(|point| (point.number, point.value)).collect();
     if entries.is_empty() {
-        // Nothing is known of the past of a counter that was there before its past was kept. One that is not there stood at 0.
+        // A counter that does not exist, or that was never announced, had the value 0 until now. Any other counter without
+        // entries is older than its history, so its past is unknown.
         let reading = context.live.read(topic.clone()).await.map_err(ApiError::unread)?;
         if reading.body == Body::Gone || reading.published == EventId::default() {
             entries.push((BEFORE_ALL.number, BEFORE_ALL.value));
@@ -109,7 +111,7 @@ async fn entries(
     Ok((entries, history.now))
 }
 
-/// How many hours or days are answered if the request does not say how many, and how many there can be; 404 if none are kept.
+/// How many hours or days the answer has if the request gives no `last`, and the greatest `last`; 404 if the service keeps none.
 fn reach(context: &WorkerContext, unit: Unit, kept_as: Unit) -> Result<(u16, u16), ApiError> {
     let retention = context.shared.history;
     let kept = retention.of(kept_as);
@@ -122,12 +124,13 @@ fn reach(context: &WorkerContext, unit: Unit, kept_as: Unit) -> Result<(u16, u16
     if unit == kept_as {
         return Ok((kept, kept));
     }
-    // So many days are always whole. Of a counter that seldom changes, the kept hours may reach back further.
+    // The kept hours always contain this many whole days. If a counter seldom changes, its kept hours may reach back further.
     let whole = (kept / 24).max(1);
     Ok((whole, whole.max(retention.days)))
 }
 
-/// The number of hours or days that the request asks for. A number has one spelling, so that caches keep one answer for it.
+/// The number of hours or days that the request asks for. Only one spelling of each number is accepted, so that caches keep one
+/// answer for each number.
 fn last(text: &str, most: u16) -> Result<u16, ApiError> {
     let number = text.parse().ok().filter(|number: &u16| number.to_string() == text);
     number.filter(|number| (1..=most).contains(number)).ok_or_else(|| {

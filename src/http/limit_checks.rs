@@ -24,8 +24,8 @@ pub(super) fn check_write(request: &HttpRequest, context: &WorkerContext) -> Res
     })
 }
 
-/// Checks that the amount is within `access.amounts`, or that a key or a ticket allows to write to this counter; 403 if neither,
-/// 401 if the key or the ticket is not known.
+/// Checks that the amount is within `access.amounts`, or that the request has a key or a ticket that covers writing to this
+/// counter; 403 if neither is true, 401 if the key or the ticket is unknown.
 pub(super) fn check_amount(
     request: &HttpRequest,
     context: &WorkerContext,
@@ -43,7 +43,8 @@ pub(super) fn check_amount(
     Err(ApiError::Forbidden(format!("by must be {} here; nothing was changed", limits.amounts)))
 }
 
-/// Adds the amount and returns the new value, if the limits of new topics allow it.
+/// Adds the amount and returns the new value. If the addition has to create a topic, the limits of new topics must allow one
+/// more.
 pub(super) async fn add(
     request: &HttpRequest,
     context: &WorkerContext,
@@ -58,7 +59,7 @@ pub(super) async fn add(
     within_topic_limits(request, context, add).await
 }
 
-/// Sets the value and returns it, if the limits of new topics allow it.
+/// Sets the value and returns the new value. If the change has to create a topic, the limits of new topics must allow one more.
 pub(super) async fn set(
     request: &HttpRequest,
     context: &WorkerContext,
@@ -90,7 +91,7 @@ async fn within_topic_limits(
         answer => {
             let counted = answer?;
             if let (true, Some(topics)) = (counted.created, &context.shared.limits.topics) {
-                // `Live` has sent this addition together with another one, which was allowed to create the topic.
+                // `Live` has combined this addition with another addition, which was allowed to create the topic.
                 topics.add_created();
             }
             Ok(counted.value)

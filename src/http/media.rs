@@ -3,7 +3,7 @@
 /// A media type in which a counter or its past is available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Media {
-    /// `text/plain`, sent if the client prefers none.
+    /// `text/plain`, sent if the client prefers no other media type.
     Plain,
     /// `application/json`
     Json,

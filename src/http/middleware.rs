@@ -1,5 +1,5 @@
-//! What every request and answer goes through: a request id, the headers of CORS, `nosniff`, the metrics, and a line in the log
-//! if the request has failed.
+//! The steps that every request and answer goes through: a request id, the headers of CORS, `nosniff`, the metrics, and a line in
+//! the log if the request has failed.
 
 use std::error::Error as _;
 use std::fmt::Write;
@@ -26,7 +26,8 @@ static NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 /// The longest request id that is taken over from a client.
 const LONGEST_ID: usize = 64;
 
-/// While the store is away, all requests fail. One line a second is logged, so that an operator has the ids of some.
+/// While the store is away, all requests fail. One line a second is logged, so that an operator sees the ids of some of these
+/// requests.
 static UNAVAILABLE: Throttle = Throttle::new(Duration::from_secs(1));
 
 /// A full store refuses each new topic, however often clients ask. One line a minute is logged.

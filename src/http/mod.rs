@@ -49,7 +49,7 @@ const ALL: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
 
 /// The routes of the public listener. A path that is not in this table is 404; another method of a path is 405 with `Allow`.
 ///
-/// `metrics` says whether `/metrics` is among the routes. It is not if operators have a listener of their own.
+/// `metrics` says whether `/metrics` is among the routes. `metrics` is false if operators have a listener of their own.
 pub fn routes(config: &mut ServiceConfig, requests: &Arc<RequestMetrics>, metrics: bool) {
     let r = requests;
     // The slash is optional in one pattern, because actix would search a set of two patterns one after the other.
@@ -60,8 +60,9 @@ pub fn routes(config: &mut ServiceConfig, requests: &Arc<RequestMetrics>, metric
         .route(put().to(counters::put))
         .route(delete().to(counters::delete));
     config
-        // The list is two resources with plain paths, because these cost the requests for counters no regular expression. The one
-        // comes first, as the pattern of a counter fits its path too, with an empty id.
+        // The list has two resources with plain paths, because a pattern would cost each request for a counter another regular
+        // expression. `/counters/` comes before the pattern of a counter, because that pattern also fits `/counters/`, with an
+        // empty id.
         .service(readable(r, "/counters/", counter_index::get))
         .service(finish_resource(r, "/counters/{id}/", ALL, counter, CorsPolicy::Public))
         .service(readable(r, "/counters", counter_index::get))

@@ -1,4 +1,4 @@
-//! The parameters of a read.
+//! Parses the query of a request into parameters.
 
 use super::error::ApiError;
 use crate::nearest::nearest;
@@ -6,12 +6,12 @@ use crate::nearest::nearest;
 /// How many characters of an unknown parameter's name an error repeats.
 const LONGEST_SHOWN: usize = 40;
 
-/// The parameters of a query, each of which is known and given once. Parameters that begin with `_` are ignored: gateways use them
-/// for keys, and clients append them to get past caches.
+/// The parameters of a query, each of which is known and given once. Parameters that begin with `_` are ignored: gateways use
+/// such parameters for keys, and clients append them to get past caches.
 pub(super) struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// The parameters; 400 if one of them is unknown or given twice.
+    /// Parses the parameters; 400 if one of them is unknown or given twice.
     pub(super) fn of(query: &str, known: &[&str]) -> Result<Query, ApiError> {
         let mut parameters: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()).into_owned() {
@@ -37,12 +37,13 @@ impl Query {
         Ok(Query(parameters))
     }
 
-    /// The value of a parameter.
+    /// The value of a parameter; `None` if the query does not give the parameter.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
     }
 
-    /// What a parameter stands for, which is one of these words; the first of them if it is not given, and 400 if it is another one.
+    /// The meaning of a parameter whose value must be one of these words. If the query does not give the parameter, the first
+    /// word counts; any other value is a 400.
     pub(super) fn one_of<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<T, ApiError> {
         let given = self.get(name).unwrap_or(words[0].0);
         words.iter().find(|(word, _)| *word == given).map(|(_, meant)| *meant).ok_or_else(|| {

@@ -31,7 +31,7 @@ impl Default for Allowances {
 }
 
 impl Allowances {
-    /// Remembers so many clients at most.
+    /// Remembers at most `most` clients.
     pub(super) fn at_most(most: usize) -> Self {
         Allowances { most, whole_at: Mutex::default() }
     }

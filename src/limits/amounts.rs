@@ -12,7 +12,7 @@ pub struct Amounts {
     greatest: i64,
 }
 
-/// A text that should be a range of amounts is none.
+/// The error for a text that is no range of amounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be LEAST..GREATEST, such as -1000..1000, with another number than 0, within ±9007199254740991")]
 pub struct ParseAmountsError;

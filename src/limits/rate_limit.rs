@@ -21,7 +21,7 @@ pub struct Rate {
     window: Duration,
 }
 
-/// A text that should be a rate is none.
+/// The error for a text that is no rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "must be a rate of 1 to {HIGHEST_NUMBER} in a second, a minute or an hour, such as 50/s, 100/m or 1000/h"

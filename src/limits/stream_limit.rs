@@ -21,7 +21,7 @@ pub struct StreamSlot {
 }
 
 impl StreamLimit {
-    /// A limit of so many streams for each client.
+    /// A limit of `most` streams for each client.
     pub fn new(most: NonZeroU32) -> Self {
         StreamLimit { most, held: Arc::default() }
     }

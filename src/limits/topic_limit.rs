@@ -51,7 +51,7 @@ pub struct TopicReservation {
 }
 
 impl TopicLimit {
-    /// A limit of so many topics.
+    /// A limit of `most` topics.
     pub fn new(most: NonZeroU64) -> Self {
         TopicLimit { most, known: Arc::default(), asking: tokio::sync::Mutex::default() }
     }
@@ -66,9 +66,9 @@ impl TopicLimit {
         lock(&self.known).total()
     }
 
-    /// Reserves one new topic, or returns `None` if the store is full. `count` asks the store for the number of its topics; it
-    /// is called if the known count is too old. If it fails, its caller gets the error, and callers that waited for its answer
-    /// get `Err(None)`.
+    /// Reserves one new topic, or returns `None` if the store is full. `count` asks the store for the number of its topics;
+    /// `reserve` calls `count` only if the known count is too old. If `count` fails, the request that has called it gets the
+    /// error, and requests that waited for its answer get `Err(None)`.
     pub async fn reserve<E>(
         &self,
         count: impl AsyncFnOnce() -> Result<u64, E>,

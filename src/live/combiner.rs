@@ -38,7 +38,7 @@ struct BatchQueue<T> {
 }
 
 impl<T> BatchQueue<T> {
-    /// Whether one more worker is needed when so many topics wait. If so, the worker is counted, and the caller must start it.
+    /// Whether one more worker is needed while `topics` topics wait. If so, the worker is counted, and the caller must start it.
     fn needs_worker(&mut self, topics: usize) -> bool {
         let worth = self.workers == 0 || topics >= WORTH_A_BATCH;
         let needed = worth && self.workers < BATCHES_UNDER_WAY;

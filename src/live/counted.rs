@@ -1,6 +1,6 @@
-//! The answer to the caller of an addition.
+//! The answer to the caller of a change that gives a topic a new value.
 
-/// The answer to an addition.
+/// The answer to an addition, or to a change that sets the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counted {
     /// The topic's value behind this change.

@@ -33,7 +33,7 @@ impl Live {
         self.combiner.read(topic).await
     }
 
-    /// The present states of several topics, in their order. The reads share a round trip as the combiner allows.
+    /// The present states of several topics, in their order. The combiner may send several of the reads in one round trip.
     pub async fn read_all(&self, topics: &[Topic]) -> Result<Vec<Reading>, StoreError> {
         match topics {
             [topic] => Ok(vec![self.read(topic.clone()).await?]),
@@ -56,9 +56,9 @@ impl Live {
         self.combiner.add(topic, amount, key, may_create).await
     }
 
-    /// Sets the number of the topic. A number beyond ±[`LIMIT`](crate::domain::LIMIT) is refused. With a key, a repetition with the
-    /// same number returns the first answer and changes nothing. A topic that would be new is created only if it may be;
-    /// otherwise the answer is [`WriteError::WouldBeNew`].
+    /// Sets the number of the topic. A number beyond ±[`LIMIT`](crate::domain::LIMIT) is refused. With a key, a repetition with
+    /// the same number returns the first answer and changes nothing. If the topic would be new and the caller may not create it,
+    /// the answer is [`WriteError::WouldBeNew`].
     pub async fn set(
         &self,
         topic: Topic,
@@ -70,8 +70,8 @@ impl Live {
         Ok(Counted { value: written.value, created: written.created })
     }
 
-    /// Deletes the topic, and returns whether there was one. Its listeners are shown 0. With a key, a repetition returns the first
-    /// answer and changes nothing.
+    /// Deletes the topic, and returns whether the topic existed. The streams of its listeners show 0. With a key, a repetition
+    /// returns the first answer and changes nothing.
     pub async fn delete(&self, topic: Topic, key: Option<IdempotencyKey>) -> Result<bool, WriteError> {
         let written = self.write(Write { key, ..Write::new(topic, Change::Delete) }).await?;
         Ok(written.removed)
@@ -107,8 +107,8 @@ impl Live {
         self.store.topic_count().await
     }
 
-    /// The first `limit` topics with their states, in the order of their names, which begin with `prefix` and come after `after`.
-    /// The names of counters begin with [`Topic::counter_prefix`].
+    /// The first `limit` topics whose names begin with `prefix` and come after `after`, in the order of their names, with their
+    /// states. The names of counters begin with [`Topic::counter_prefix`].
     pub async fn list(
         &self,
         prefix: &str,
@@ -118,8 +118,8 @@ impl Live {
         self.store.list(prefix, after, limit).await
     }
 
-    /// What the topic stood at in each of the last `last` hours or days, and in the one before them that it was announced in, the
-    /// oldest first. An hour or day in which it was not announced is left out.
+    /// The values of the topic in the last `last` hours or days, and in the latest hour or day before them in which the topic was
+    /// announced; the oldest first. An hour or day in which the topic was not announced is left out.
     pub async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<History, StoreError> {
         self.store.history(topic, unit, last).await
     }

@@ -9,7 +9,7 @@ use crate::domain::EventId;
 pub enum Body {
     /// The topic holds this number.
     Number(i64),
-    /// There is no topic: it has never changed, or it was deleted. Streams show 0.
+    /// The topic does not exist: it has never changed, or it was deleted. Streams show 0.
     #[default]
     Gone,
 }
@@ -31,12 +31,12 @@ impl fmt::Display for Body {
     }
 }
 
-/// The present state of a topic. A topic that has never changed has the default.
+/// The present state of a topic. A topic that has never changed has the default reading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
     /// What the topic holds now.
     pub body: Body,
-    /// The present revision. A deleted topic keeps its last one for [`TOMBSTONE_LIFETIME`](super::TOMBSTONE_LIFETIME).
+    /// The present revision. A deleted topic keeps its last revision for [`TOMBSTONE_LIFETIME`](super::TOMBSTONE_LIFETIME).
     pub id: EventId,
     /// The revision claimed last, which listeners have seen or will see soon.
     pub published: EventId,

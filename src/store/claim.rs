@@ -19,7 +19,7 @@ pub struct ClaimTerms {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// The caller must announce this. A claim whose lease has run out without an acknowledgement is given again with the same ids
-    /// and body, so that a proxy that has them drops them.
+    /// and body, so that a proxy that has seen these ids drops the repetition.
     Announce(Announcement),
     /// A change is unpublished, but the gate is shut for this long.
     Wait(Duration),
@@ -34,7 +34,7 @@ pub struct Announcement {
     pub body: Body,
     /// The revision to publish.
     pub id: EventId,
-    /// The revision published before it; [`EventId::default`] before the first.
+    /// The revision published before `id`; [`EventId::default`] before the first.
     pub prev: EventId,
 }
 

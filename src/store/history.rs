@@ -1,23 +1,24 @@
-//! The history of a topic, and which of its points are asked for.
+//! The history of a topic, and the choice of the points that a caller asks for.
 
 use crate::domain::{BEFORE_ALL, Point};
 
-/// What a topic stood at in the past, in one unit.
+/// The values of a topic in the past, by hours or by days.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
     /// The present time by the clock of the store, in milliseconds since 1970.
     pub now: i64,
-    /// The hours or days in which the topic was announced, the oldest first. Before the first one, it is not known what it stood at.
+    /// The hours or days in which the topic was announced, the oldest first. Before the first of them, the value of the topic is
+    /// unknown.
     pub points: Vec<Point>,
 }
 
 /// The points of the last `last` hours or days, of which `now` is the present one, and the point before them; the oldest first. A
-/// point in the future was written before the clock was set back, and is left out.
+/// point in the future was written before the clock was set back, so it is left out.
 pub(super) fn last(mut points: Vec<Point>, now: i64, last: u16) -> Vec<Point> {
     points.retain(|point| point.number <= now);
     points.sort_by_key(|point| point.number);
     if points == [BEFORE_ALL] {
-        // The topic was created, and not announced yet.
+        // The topic was created, but not announced yet.
         points.clear();
     }
     let from = now - i64::from(last);

@@ -25,7 +25,8 @@ pub use write::{Change, KeyUse, Sum, Write, WriteError, Written};
 
 use crate::domain::{EventId, Topic, Unit};
 
-/// A store: values, the outbox, and the catalog of the topics. A user of one part takes only that one, such as `Arc<dyn Outbox>`.
+/// A store: values, the outbox, and the catalog of the topics. Code that uses one part takes only the trait of that part, such as
+/// `Arc<dyn Outbox>`.
 ///
 /// Each item of [`write`](Values::write) and [`claim`](Outbox::claim) is one atomic step for all processes that use the store. Only the
 /// clock of the store measures times (gate, lease, grace).
@@ -35,7 +36,7 @@ pub trait Store: Values + Outbox + Catalog {
     async fn ping(&self) -> Result<(), StoreError>;
 }
 
-/// What topics hold, and how it changes.
+/// Reads and changes what topics hold.
 #[async_trait]
 pub trait Values: Send + Sync + 'static {
     /// Changes topics, each in one atomic step: value, revision, and the mark of the topic in the outbox (due [`GRACE`] after
@@ -43,7 +44,7 @@ pub trait Values: Send + Sync + 'static {
     /// [`WriteError::Unavailable`] the item may have been applied or not.
     async fn write(&self, writes: Vec<Write>) -> Vec<Result<Written, WriteError>>;
 
-    /// The present state of topics. A topic that has never changed has the default.
+    /// The present state of topics. A topic that has never changed has the default reading.
     async fn read(&self, topics: Vec<Topic>) -> Vec<Result<Reading, StoreError>>;
 }
 
@@ -66,15 +67,15 @@ pub trait Outbox: Send + Sync + 'static {
     async fn outbox_len(&self) -> Result<u64, StoreError>;
 }
 
-/// Which topics there are, and what they stood at.
+/// Which topics there are, and their history.
 #[async_trait]
 pub trait Catalog: Send + Sync + 'static {
     /// How many topics there are. Callers ask at most once a second.
     async fn topic_count(&self) -> Result<u64, StoreError>;
 
-    /// The first `limit` topics whose names begin with `prefix` and follow on `after`, in the order of their names (by bytes), with
-    /// their states. A topic that is created or deleted meanwhile may be missing or not; all others are there once. Costs about
-    /// as much as a thousand additions, so it is not for every request.
+    /// The first `limit` topics whose names begin with `prefix` and come after `after`, in the order of their names (by bytes),
+    /// with their states. A topic that is created or deleted during the call may be missing or not; every other topic is there
+    /// once. A call costs about as much as a thousand additions, so ordinary requests must not make one.
     async fn list(
         &self,
         prefix: &str,
@@ -82,9 +83,9 @@ pub trait Catalog: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<(Topic, Reading)>, StoreError>;
 
-    /// What the topic stood at in each of the last `last` hours or days, and in the one before them that it was announced in, the
-    /// oldest first. An hour or day in which it was not announced is left out. It is written by claims, so the present value may
-    /// be missing for as long as the gate is shut.
+    /// The values of the topic in the last `last` hours or days, and in the latest hour or day before them in which the topic was
+    /// announced; the oldest first. An hour or day in which the topic was not announced is left out. Claims write the history, so
+    /// the present value may be missing while the gate is shut.
     async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<History, StoreError>;
 }
 
@@ -98,10 +99,10 @@ pub const LONGEST_LEASE: Duration = Duration::from_secs(60);
 /// How long an idempotency key is remembered.
 pub const KEY_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// How long the store still knows the last event id of a deleted topic, from the acknowledgement of the deletion on. A topic that is
-/// created again within this time goes on with the next revision; after it, with a new epoch. It must be longer than an item can
-/// be on its way to a proxy: otherwise a late item from before the deletion would follow on the empty id that a topic without
-/// any history has, and listeners would see a deleted number again.
+/// How long the store still knows the last event id of a deleted topic, from the acknowledgement of the deletion on. A topic that
+/// is created again within this time goes on with the next revision; after this time, with a new epoch. This time must be longer
+/// than an item can be on its way to a proxy: otherwise a late item from before the deletion would follow on the empty id that a
+/// topic without any history has, and listeners would see a deleted number again.
 pub const TOMBSTONE_LIFETIME: Duration = Duration::from_secs(60);
 
 /// The result of removing old topics.
@@ -109,6 +110,6 @@ pub const TOMBSTONE_LIFETIME: Duration = Duration::from_secs(60);
 pub struct Pruned {
     /// How many topics were looked at.
     pub seen: u64,
-    /// How many of them were old, and are removed if that was asked for.
+    /// How many of these topics were old. They are removed if the caller has asked for that.
     pub old: u64,
 }

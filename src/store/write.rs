@@ -12,27 +12,27 @@ use crate::domain::{IdempotencyKey, Topic};
 pub struct Write {
     /// The topic to change.
     pub topic: Topic,
-    /// How to change it.
+    /// How to change the topic.
     pub change: Change,
     /// If given, the change is claimed in the same step with this lease, even if the gate is shut: an origin that publishes every
-    /// value must not lose one to another claimant. The gate stays as it is.
+    /// value must not lose a value to another claimant. The gate stays as it is.
     pub claim: Option<Duration>,
     /// If given, the same key on the same topic is applied once within [`KEY_LIFETIME`](super::KEY_LIFETIME). A combination of
     /// several amounts has no key.
     pub key: Option<IdempotencyKey>,
-    /// Whether the topic may be new. If it may not, and would be, the answer is [`WriteError::WouldBeNew`]. A deletion never
-    /// creates a topic.
+    /// Whether the change may create the topic. If it may not, and the topic does not exist, the answer is
+    /// [`WriteError::WouldBeNew`]. A deletion never creates a topic.
     pub may_create: bool,
 }
 
 /// How a topic changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Adds amounts to its number. A topic that is not there counts as 0.
+    /// Adds amounts to the topic's number. A topic that does not exist counts as 0.
     Add(Sum),
-    /// Sets its number. A number beyond ±[`LIMIT`](crate::domain::LIMIT) is [`WriteError::OutOfRange`].
+    /// Sets the topic's number. A number beyond ±[`LIMIT`](crate::domain::LIMIT) is [`WriteError::OutOfRange`].
     Set(i64),
-    /// Deletes it. The deletion is announced like any other change. If there is no topic, nothing changes.
+    /// Deletes the topic. The deletion is announced like any other change. If the topic does not exist, nothing changes.
     Delete,
 }
 
@@ -73,16 +73,17 @@ impl Write {
 /// The answer to a [`Write`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Written {
-    /// The value after the change, 0 after a deletion; of a replayed key, the value in the answer to its first use.
+    /// The value after the change, 0 after a deletion; if the key is replayed, the value in the answer to its first use.
     pub value: i64,
-    /// The key had been used before, by an earlier call, for the same change: nothing was changed.
+    /// An earlier call has used the key for the same change, so this call has changed nothing.
     pub replayed: bool,
-    /// There was no such topic before: there is one more now.
+    /// The change has created the topic, so the store has one topic more.
     pub created: bool,
-    /// The topic was deleted: there is one less now. Of a replayed key, what the first use was answered.
+    /// The change has deleted the topic, so the store has one topic less. If the key is replayed, this is as in the answer to its
+    /// first use.
     pub removed: bool,
-    /// What to announce, if the [`Write`] asked for a claim and changed something. Its `id` is that of the last of the changes;
-    /// the changes before it have the revisions before.
+    /// The announcement, if the [`Write`] asked for a claim and has changed the topic. Its `id` is that of the last of the
+    /// combined changes; the changes before that one have the revisions before.
     pub claimed: Option<Announcement>,
 }
 
@@ -95,7 +96,7 @@ pub enum WriteError {
     /// The idempotency key was used for another change; nothing was changed.
     #[error("the idempotency key was used with {0}")]
     KeyReused(KeyUse),
-    /// There is no such topic, and it must not be new; nothing was changed.
+    /// The topic does not exist, and the change must not create it; nothing was changed.
     #[error("the topic would be new")]
     WouldBeNew,
     /// The store has not answered. The change may have been applied.
@@ -103,19 +104,19 @@ pub enum WriteError {
     Unavailable(#[from] StoreError),
 }
 
-/// What an idempotency key was used for.
+/// The change for which an idempotency key was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyUse {
-    /// To add this amount.
+    /// The key was used to add this amount.
     Add(i64),
-    /// To set this value.
+    /// The key was used to set this value.
     Set(i64),
-    /// To delete the topic.
+    /// The key was used to delete the topic.
     Delete,
 }
 
 impl KeyUse {
-    /// What a key is used for that comes with this change.
+    /// The use of a key that a caller gives with this change.
     pub fn of(change: Change) -> Self {
         match change {
             Change::Add(sum) => KeyUse::Add(sum.total),

@@ -1,7 +1,7 @@
 //! The files that the home page loads, compressed once, and their names.
 //!
-//! The page refers to each file by a name with a hash of its content, such as `home-0123456789abcdef.js`, so that caches may
-//! keep the file for ever. The plain name, `home.js`, stands for whatever the present version has.
+//! The page refers to each file by a name with a hash of its content, such as `home-0123456789abcdef.js`, so that caches may keep
+//! the file for ever. The plain name, `home.js`, stands for the file of the present version.
 
 use std::io::Write;
 use std::sync::LazyLock;

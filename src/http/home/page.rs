@@ -61,7 +61,7 @@ impl HomePage {
         HomePage { parts: text.split("{{origin}}").map(str::to_owned).collect() }
     }
 
-    /// The page with the service's address in its examples. The client chooses the host, so one that is no host is replaced.
+    /// The page with the service's address in its examples. The client chooses the host, so a text that is no host is replaced.
     pub(super) fn at(&self, scheme: &str, host: &str) -> String {
         let scheme = if scheme == "https" { "https" } else { "http" };
         let harmless =

@@ -1,4 +1,4 @@
-//! What answers about streams have in common, whether a proxy or this process holds the stream.
+//! The parts that all answers about streams share, whether a proxy or this process holds the stream.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};

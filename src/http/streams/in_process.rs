@@ -78,8 +78,8 @@ impl TopicEvents {
     }
 }
 
-/// The body of a stream: the first events, then each new event, and a keep-alive comment after each silence. It ends when the
-/// hub closes. Dropping it gives its permit and its slot back.
+/// The body of a stream: the first events, then each new event, and a keep-alive comment after each silence. The body ends when
+/// the hub closes. Dropping the body gives its permit and its slot back.
 struct EventStream {
     first: Option<Bytes>,
     listener: TopicEvents,

@@ -47,8 +47,9 @@ pub(super) async fn open(
     Ok(response.body(first_events(topics, &readings)))
 }
 
-/// Answers the proxy's question whether its listeners have missed something: with the value of each topic of which they
-/// have, with an empty body if of none, and with a hold in either case. The answer is never cached, because a stale one would cut listeners off.
+/// Answers a proxy that asks whether its listeners have missed an event. The body has the value of each topic of which they have
+/// missed an event, and is empty if they have missed none; the answer is a hold in either case. The answer is never cached,
+/// because a stale answer would cut listeners off.
 pub(super) async fn recover(
     request: &HttpRequest,
     context: &WorkerContext,
@@ -64,8 +65,8 @@ pub(super) async fn recover(
     for (topic, reading) in topics.iter().zip(&readings) {
         let seen = seen.on(&topic.channel(&context.shared.prefix)).and_then(|id| id.parse::<EventId>().ok());
         if seen.is_some_and(|seen| reading.id.precedes(seen)) {
-            // The store has lost an event that these listeners have seen. Other listeners and the cache may have it, too, so
-            // the announcer announces the value that is left.
+            // The store has lost an event that these listeners have seen. Other listeners and the cache may have this event, too,
+            // so the announcer announces the value that is left.
             context.announcer.changed(vec![topic.clone()]);
         }
         if seen != Some(reading.published) {

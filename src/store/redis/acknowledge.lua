@@ -16,7 +16,7 @@ for key = 1, #KEYS, 2 do
       call('ZREM', outbox, name)
       if state[6] == revision then
         local rest = rest_of(topic, outbox)
-        -- Without the right to do so the hash stays, which does no harm.
+        -- If the Redis user has no right to rename the hash, the hash stays, which does no harm.
         if not pcall('RENAME', topic, rest).err then
           pcall('PEXPIRE', rest, ARGV[3])
         end

@@ -18,7 +18,8 @@ local function fresh(topic, outbox, history, name, state, revision)
   local shut, gate = tonumber(state[8]), tonumber(state[7])
   -- A gate that was shut in the future was shut before the clock was set back. It would stay shut for too long.
   if gate and shut <= now and now < gate then
-    -- The origin that gets this answer claims again when the gate opens, so the mark is not overdue before then and the grace.
+    -- The origin that gets this answer claims again when the gate opens, so the mark becomes overdue only a grace after the gate
+    -- opens.
     call('ZADD', outbox, due(gate, shut, ARGV[5], ARGV[4]), name)
     return gate - now
   end
@@ -68,7 +69,7 @@ for key = 1, #KEYS, each do
   if state.err then
     reply = state
   elseif not state[6] then
-    -- Redis has lost the topic (evicted or deleted by another program). Its mark would stay without an end.
+    -- Redis has lost the topic (evicted or deleted by another program). Without this step its mark would stay for ever.
     call('ZREM', outbox, name)
     reply = 0
   else

@@ -1,9 +1,10 @@
-//! Brings what an older version has written to the present version, while origins are running.
+//! Brings the topics that an older version has written to the present version, while origins are running.
 //!
 //! Version 1 counted no topics, version 2 kept no names. Origins of version 2 may start beside origins of version 3: so the key
-//! `schema`, by which an origin refuses what a newer version has written, stays 2 for one release, and `migrated` says which
-//! version the topics were brought to. What an origin of an older version creates after that is completed by the next claim of a
-//! newer one, or by the next migration: one runs at each start of an origin that finds fewer names than topics.
+//! `schema`, by which an origin refuses a Redis that a newer version has written, stays 2 for one release, and the key `migrated`
+//! names the version to which the topics were brought. A topic that an origin of an older version creates after that is completed
+//! when a newer origin next claims the topic, or by the next migration: a migration runs at each start of an origin that finds
+//! fewer names than topics.
 
 use std::time::Duration;
 

@@ -11,7 +11,7 @@
 //! | `lc:{bN}:oM` | sorted set | part `M` of the outbox of the bucket: marked topics, scored by when the mark becomes overdue |
 //! | `lc:{bN}:topics` | string | how many topics the bucket has |
 //! | `lc:{bN}:nM` | sorted set | part `M` of the names of the bucket's topics, all with the score 0 |
-//! | `lc:{bN}:d:<topic>` | hash | the same of a topic whose deletion is acknowledged; expires after a minute |
+//! | `lc:{bN}:d:<topic>` | hash | the topic, after its deletion is acknowledged; expires after a minute |
 //! | `lc:{bN}:h:<topic>` | hash | the history of the topic: `h` or `d` with the number of an hour or day since 1970, and the value claimed last in it |
 //! | `lc:{bN}:i:<topic>:<key>` | string | the first use of an idempotency key: the change as `write.lua` takes it, and the value; expires after its lifetime |
 //! | `lc:{b0}:schema` | string | the version of this schema, see [`schema`] |
@@ -105,16 +105,16 @@ impl RedisStore {
         Ok(store)
     }
 
-    /// Keeps so much of the history of each topic.
+    /// Keeps as much of the history of each topic as `retention` says.
     #[must_use]
     pub fn with_retention(mut self, retention: Retention) -> Self {
         self.0.retention = retention;
         self
     }
 
-    /// Brings what an older version wrote to this one, unless that is complete or another process does so: then waits for
-    /// the other process. Returns how many topics this process has taken over. If the process is ended on the way, the
-    /// next one begins again.
+    /// Brings the topics that an older version wrote to this version, unless all of them are complete. If another process is
+    /// doing so, waits for that process. Returns how many topics this process has taken over. If the process is ended on the way,
+    /// the next process begins again.
     pub async fn migrate(&self) -> Result<u64, StoreError> {
         migration::migrate(&self.0).await
     }
@@ -127,7 +127,7 @@ impl RedisStore {
         remove: bool,
         mut progress: impl FnMut(Pruned),
     ) -> Result<Pruned, StoreError> {
-        // Topics that the version before has written have no time until the migration.
+        // Topics that the version before has written have no time of their last claim until the migration.
         self.migrate().await?;
         prune::prune(&self.0, before, remove, &mut progress).await.map_err(StoreError::new)
     }
@@ -217,7 +217,8 @@ impl Catalog for RedisStore {
             let (is_end, last) = (found.len() < missing, found.last().cloned());
             let readings = self.read(found.clone()).await;
             for (topic, reading) in found.into_iter().zip(readings) {
-                // A topic that an older version has pruned, or that was deleted meanwhile, is not there.
+                // A name can be left of a topic that an older version has pruned. A topic can also be deleted between the two
+                // calls.
                 let reading = reading?;
                 if reading.body != Body::Gone {
                     listed.push((topic, reading));

@@ -1,5 +1,5 @@
-//! The names of the topics, in order. Each bucket keeps those of its topics in as many parts as its outbox has, so that Redis can pack
-//! each part closely.
+//! The names of the topics, in order. Each bucket keeps the names of its topics in as many parts as its outbox has, so that Redis
+//! can store each part compactly.
 
 use futures_util::future::join_all;
 use redis::{Cmd, RedisResult, Value};
@@ -9,10 +9,10 @@ use super::runner::ScriptRunner;
 use super::{reply, script};
 use crate::domain::{BUCKETS, OUTBOX_PARTS, Topic};
 
-/// A character behind all characters of names.
+/// A character that sorts after all characters of names.
 const LAST: char = '\u{7f}';
 
-/// A part of the names that may have more names.
+/// A part of the names that may have more of the names that the caller wants.
 #[derive(Clone)]
 struct Part {
     bucket: u16,
@@ -21,7 +21,7 @@ struct Part {
     least: String,
 }
 
-/// The first `limit` topics whose names begin with `prefix` and follow on `after`, in the order of their names.
+/// The first `limit` topics whose names begin with `prefix` and come after `after`, in the order of their names.
 pub(super) async fn after(
     runner: &ScriptRunner,
     prefix: &str,
@@ -37,7 +37,7 @@ pub(super) async fn after(
         .flat_map(|bucket| (0..OUTBOX_PARTS).map(move |number| (bucket, number)))
         .map(|(bucket, number)| Part { bucket, number, least: least.clone() })
         .collect();
-    // Names are spread evenly over the parts, so most parts have few of the first ones.
+    // Names are spread evenly over the parts, so most parts have few of the first names.
     let each = 2 + 2 * limit / open.len();
     let mut names: Vec<String> = Vec::new();
     while !open.is_empty() && limit > 0 {
@@ -52,7 +52,8 @@ pub(super) async fn after(
         names.sort_unstable();
         names.truncate(limit);
         let last = names.get(limit - 1);
-        // All names of a part follow on its least one: if that follows on the last name wanted, the part is done.
+        // All further names of a part come after its `least`. If `least` does not come before the last name wanted, the part has
+        // no more names for the caller.
         more.retain(|part| last.is_none_or(|last| part.least[1..] < **last));
         open = more;
     }

@@ -39,7 +39,7 @@ pub(super) async fn open_sweep(runner: &ScriptRunner, pause: Duration) -> RedisR
     Ok(runner.ask_one_node(|bucket| keys::shut_sweep(bucket, pause)).await? == Value::Int(1))
 }
 
-/// Topics with overdue marks. Of a Cluster, those on the nodes that answer.
+/// Topics with overdue marks. In a Cluster, only the topics on nodes that answer.
 pub(super) async fn overdue(runner: &ScriptRunner, limit: usize) -> RedisResult<Vec<Topic>> {
     let mut topics = Vec::new();
     let mut failure = None;

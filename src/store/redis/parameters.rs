@@ -10,9 +10,11 @@ use crate::nearest::nearest;
 
 /// The parameters of a server's URL.
 pub(super) const OF_HOST: &[&str] = &["db", "protocol"];
-/// The parameters of a socket's URL. Its user and password are parameters, since it has no host to stand before.
+/// The parameters of a socket's URL. The user and the password are parameters, because a socket has no host before which a URL
+/// could name them.
 pub(super) const OF_SOCKET: &[&str] = &["db", "user", "pass", "protocol"];
-/// The parameters of a URL of Sentinels. The login before the host is that of the servers, so that of the Sentinels is here.
+/// The parameters of a URL of Sentinels. The login before the host is for the servers, so the login for the Sentinels is in
+/// parameters.
 pub(super) const OF_SENTINELS: &[&str] = &["db", "sentinel_username", "sentinel_password", "protocol"];
 
 /// The parameters of one URL, decoded.
@@ -92,7 +94,7 @@ impl<'a> UrlParameters<'a> {
 }
 
 fn unknown(query: &str, name: &str, known: &[&str]) -> ParseRedisUrlError {
-    // The name may be part of a password with a "?" in it, so it must not be repeated.
+    // The name may be part of a password with a "?" in it, so the error must not repeat the name.
     if query.contains('@') {
         return ParseRedisUrlError::Malformed;
     }

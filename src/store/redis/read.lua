@@ -8,7 +8,8 @@ local replies = {}
 for index, topic in ipairs(KEYS) do
   local state = redis.pcall('HMGET', topic, 'v', 'e', 'r', 'c', 'p', 'd')
   if not state.err and not state[2] then
-    -- Perhaps the topic was deleted a short while ago: "lc:{bN}:t:" begins with the only "t:" behind the hash tag.
+    -- If the topic was deleted a short while ago, its hash has the key "lc:{bN}:d:<topic>". The first "}:t:" of a key is the end
+    -- of its hash tag.
     local rest = string.gsub(topic, '}:t:', '}:d:', 1)
     state = redis.pcall('HMGET', rest, 'v', 'e', 'r', 'c', 'p', 'd')
   end

@@ -1,9 +1,9 @@
--- The part of the scripts that claim which writes the history of topics.
+-- Writes the history of topics. This file is a part of each script that claims topics.
 local hour, day = math.floor(now / 3600000), math.floor(now / 86400000)
 local hour_field, day_field = 'h' .. text(hour), 'd' .. text(day)
 
--- Deletes of one unit of a history what is too old, and what lies in the future: it was written before the clock was set back. One more
--- than `most` stays, from which the others go on.
+-- Deletes the fields of one unit of a history that are too old, and those in the future, which were written before the clock was
+-- set back. One field more than `most` stays, which gives the value at the beginning of the others.
 local function trim(history, fields, unit, present, most)
   local numbers = {}
   for _, field in ipairs(fields) do
@@ -25,16 +25,17 @@ local function trim(history, fields, unit, present, most)
   end
 end
 
--- Whether a history is kept, so that each topic that is claimed has its key among KEYS. A key that is not among them would be written
--- at the node that a slot moves to while the node that it moves from still has it, and the move could not be finished.
+-- Whether histories are kept. If so, the key of the history of each claimed topic is among KEYS. While a slot moves from one node
+-- of a Cluster to another, a script would write a key that is not among KEYS at the new node although the old node still has that
+-- key, and the move could not be finished.
 local function keeps_history(hours, days)
   return hours ~= '0' or days ~= '0'
 end
 
--- Writes what a topic stands at into its history: the present value of the present hour and day, of which so many are kept. It is
--- the same however often it is written. `claimed` is when the topic was claimed before, `published` the revision of that claim, and
--- `born` the revision of the deletion after which the topic was created again. A failure must not end the script before its other
--- steps.
+-- Writes the value of a topic into its history, as the value of the present hour and the present day. `hours` and `days` say how
+-- many of them are kept. Writing the same value again changes nothing. `claimed` is the time of the claim before this one,
+-- `published` the revision of that claim, and `born` the revision of the deletion after which the topic was created again. A
+-- failure must not end the script before its other steps.
 local function record(history, value, claimed, published, born, hours, days)
   if not keeps_history(hours, days) then
     return
@@ -55,7 +56,7 @@ local function record(history, value, claimed, published, born, hours, days)
     return
   end
   if is_new then
-    -- It is known that a new topic stood at 0 before.
+    -- A new topic had the value 0 before.
     call('HSET', history, 'h0', 0, 'd0', 0)
   elseif added > 0 or (claimed and now < tonumber(claimed)) then
     local fields = pcall('HKEYS', history)

@@ -7,7 +7,7 @@ use redis::{ErrorKind, RedisError, RedisResult, Value};
 use crate::domain::{Epoch, EventId};
 use crate::store::{Announcement, Body, Change, Claim, KeyUse, Reading, StoreError, WriteError, Written};
 
-/// Makes an error of an answer that is one. An error within an array is that of one item, and stays.
+/// Returns an error if the answer is an error. An error within an array concerns one item, and stays in the array.
 pub(super) fn refuse_error(value: Value) -> RedisResult<Value> {
     match value {
         Value::ServerError(error) => Err(error.into()),
@@ -23,7 +23,7 @@ pub(super) fn sum(replies: Vec<RedisResult<Value>>) -> RedisResult<u64> {
     })
 }
 
-/// The items of an answer, of which there must be as many as were asked for.
+/// The items of an answer. An answer with another number of items than `asked` is an error.
 pub(super) fn items(reply: Value, asked: usize) -> RedisResult<Vec<Value>> {
     match reply {
         Value::Array(items) if items.len() == asked => Ok(items),
@@ -31,7 +31,7 @@ pub(super) fn items(reply: Value, asked: usize) -> RedisResult<Vec<Value>> {
     }
 }
 
-/// An item of the answer of `write.lua` or `add_plain.lua` to this change.
+/// Decodes an item of the answer of `write.lua` or `add_plain.lua` to this change.
 pub(super) fn written(change: Change, item: &Value) -> RedisResult<Result<Written, WriteError>> {
     let deleted = change == Change::Delete;
     let value_or_removed = |number: &i64| match deleted {
@@ -60,7 +60,7 @@ pub(super) fn written(change: Change, item: &Value) -> RedisResult<Result<Writte
     })
 }
 
-/// The first use of an idempotency key, as `write.lua` writes it.
+/// Decodes the first use of an idempotency key, as `write.lua` writes it.
 fn key_use(first: &Value) -> RedisResult<KeyUse> {
     let Value::BulkString(text) = first else { return Err(unexpected()) };
     let text = std::str::from_utf8(text).map_err(|_| unexpected())?;
@@ -72,7 +72,7 @@ fn key_use(first: &Value) -> RedisResult<KeyUse> {
     }
 }
 
-/// An item of `claim.lua`'s answer.
+/// Decodes an item of the answer of `claim.lua`.
 pub(super) fn claim(item: &Value) -> RedisResult<Claim> {
     Ok(match refused(item)? {
         Value::Int(0) => Claim::Nothing,
@@ -82,7 +82,7 @@ pub(super) fn claim(item: &Value) -> RedisResult<Claim> {
     })
 }
 
-/// An item of `read.lua`'s answer.
+/// Decodes an item of the answer of `read.lua`.
 pub(super) fn reading(item: &Value) -> RedisResult<Reading> {
     let Value::Array(parts) = refused(item)? else { return Err(unexpected()) };
     let [value, epoch, revision, published, gone @ ..] = parts.as_slice() else { return Err(unexpected()) };
@@ -100,7 +100,7 @@ pub(super) fn reading(item: &Value) -> RedisResult<Reading> {
     })
 }
 
-/// Makes an error of an item that is one: its key holds no topic.
+/// Returns an error if the item is an error: the key of the item holds no topic.
 fn refused(item: &Value) -> RedisResult<&Value> {
     match item {
         Value::ServerError(error) => Err(error.clone().into()),
@@ -121,7 +121,7 @@ fn announcement(parts: &[Value]) -> RedisResult<Announcement> {
     Ok(Announcement { body: body(value, gone)?, id: EventId { epoch, revision: number(id)? }, prev })
 }
 
-/// What a topic holds; with another part behind it, the topic is deleted.
+/// The body of a topic. The topic is deleted if `gone` has a part.
 fn body(value: &Value, gone: &[Value]) -> RedisResult<Body> {
     if gone.is_empty() { number(value).map(Body::Number) } else { Ok(Body::Gone) }
 }

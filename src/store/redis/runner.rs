@@ -13,7 +13,7 @@ use crate::domain::Retention;
 /// See the top of the module.
 pub(super) struct ScriptRunner {
     pub(super) topology: Topology,
-    /// Where changes are sent that replicas must have. These connections are separate, since each of them takes no other
+    /// The connections for changes that replicas must have. These connections are separate, because each of them takes no other
     /// command while it waits for the replicas.
     pub(super) replicated: Option<(Topology, Wait)>,
     pub(super) schema: SchemaCheck,

@@ -1,4 +1,5 @@
-//! The version of what is kept in Redis, and whether this program may work with it. It is that of the oldest program that may.
+//! The version of the data in Redis, and whether this program may work with that data. The version is that of the oldest program
+//! that may.
 //!
 //! Version 1 kept no version, counted no topics and, of some topics, kept no time of the last claim. Origins of both versions
 //! may work beside each other: a claim by a newer origin adds what the older ones leave out.
@@ -19,7 +20,7 @@ pub(super) const VERSION: u64 = 2;
 /// How long a node of a Cluster that did not answer is not asked again.
 const ASK_EVERY: Duration = Duration::from_secs(1);
 
-/// Whether this program may work with what is in Redis. Redis is not asked again once it may.
+/// Checks that this program may work with the data in Redis. Once the check has passed, Redis is not asked again.
 #[derive(Default)]
 pub(super) struct SchemaCheck {
     fits: AtomicBool,
@@ -40,7 +41,7 @@ impl SchemaCheck {
             Ok(Some(version)) if version > VERSION => return Err(newer(version)),
             Ok(_) => self.fits.store(true, Ordering::Relaxed),
             Err(error) if topology.is_one() => return Err(error),
-            // The other nodes of the Cluster may be there. Their topics must not wait for this node.
+            // The other nodes of the Cluster may answer. Their topics must not wait for this node.
             Err(_) => *self.unanswered() = Some(Instant::now()),
         }
         Ok(())
@@ -51,7 +52,7 @@ impl SchemaCheck {
     }
 }
 
-/// The version of what is kept; `None` before the first migration.
+/// The version of the data in Redis; `None` before the first migration.
 pub(super) async fn version(topology: &Topology) -> RedisResult<Option<u64>> {
     let mut command = redis::cmd("GET");
     command.arg(keys::schema());

@@ -29,8 +29,8 @@ local function names_of(outbox)
   return string.sub(outbox, 1, #outbox - 2) .. 'n' .. string.sub(outbox, -1)
 end
 
--- Counts a topic and adds its name to the names, unless `counted`, its field `n`, says that it is done. A failure, such as a missing
--- right or a slot that moves to another node, must not end the script before its other steps.
+-- Counts a topic and adds its name to the names, unless `counted`, the field `n` of the topic, says that both are done. A
+-- failure, such as a missing right or a slot that moves to another node, must not end the script before its other steps.
 local function count(topic, outbox, counted)
   if counted == '2' then
     return
@@ -42,7 +42,7 @@ local function count(topic, outbox, counted)
   end
 end
 
--- Takes back what `count` has done.
+-- Undoes `count`: the topic is no longer counted, and its name is no longer among the names.
 local function discount(topic, outbox, counted)
   if counted and counted ~= '0' then
     pcall('DECR', count_of(topic, outbox))

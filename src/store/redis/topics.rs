@@ -1,4 +1,4 @@
-//! Which topics there are: how many, and all of them one after the other.
+//! Counts all topics, and goes through all topics.
 
 use std::sync::Arc;
 

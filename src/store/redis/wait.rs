@@ -19,7 +19,7 @@ use super::reply::{self, refuse_error};
 pub struct Wait {
     /// The number of replicas, of the one master that has the change.
     pub replicas: NonZeroU32,
-    /// How long they may take; at least a millisecond.
+    /// How long the replicas may take; at least a millisecond.
     pub within: Duration,
 }
 

@@ -2,9 +2,9 @@
 --
 -- KEYS    per item: topic hash, outbox part; of an item with a lease, the history, if one is kept; of an item with an idempotency
 --         key, the record of that key
--- ARGV    1 to 4 as in writing.lua; 5 and 6 how many hours and days of history are kept; per item: change, changes, least and greatest allowed new value, lease in ms or "",
---         lifetime of the idempotency key in ms or "". The change is a number to add, "=" and a number to set, or "x" to
---         delete
+-- ARGV    1 to 4 as in writing.lua; 5 and 6 how many hours and days of history are kept; per item: change, changes, least and
+--         greatest allowed new value, lease in ms or "", lifetime of the idempotency key in ms or "". The change is a number to
+--         add, "=" and a number to set, or "x" to delete
 -- returns per item: value                      changed; after a deletion 1, or 0 if there was no topic
 --                   {value, 1, 1}              changed, the topic is new
 --                   {}                         the topic would be new, nothing changed
@@ -13,7 +13,7 @@
 --                                              "epoch-revision" when the epoch is new; a fifth, 1, if the
 --                                              topic is new
 --                   {value}                    the idempotency key was used for this change
---                   {change, 0}                ... was used for this other change
+--                   {change, 0}                the idempotency key was used for this other change
 --                   error                      its key holds no topic, nothing changed
 local replies, key, arg, item = {}, 1, 7, 0
 
@@ -21,7 +21,7 @@ local function is_failure(reply)
   return type(reply) == 'table' and reply.err
 end
 
--- The history of the item that is being written, if the item has a lease and a history is kept.
+-- The key of the history of the item that is being written, if the item has a lease and a history is kept.
 local history
 
 local function claim(topic, outbox, value, lease)
@@ -35,7 +35,7 @@ local function claim(topic, outbox, value, lease)
   end
   call('HSET', topic, 'q', prev, 'p', revision, 's', text(now))
   if before[6] and tonumber(before[5]) > now then
-    -- A gate that was shut in the future was shut before the clock was set back. It counts as open, and must stay open.
+    -- A gate that was shut in the future was shut before the clock was set back. Such a gate counts as open, and must stay open.
     call('HSET', topic, 'g', text(now))
   end
   if before[10] ~= revision then
@@ -81,7 +81,8 @@ local function set(item, topic, outbox, value, lease)
   if is_failure(done) then
     return done
   end
-  -- Only of a topic that would be new is the change undone, and that one had no value before, or 0.
+  -- The change is undone only if it would create the topic. Such a topic had no value before, or 0, so it is
+  -- restored when its hash is deleted or `value` is subtracted.
   return finish(item, topic, outbox, value, tonumber(value), call('HINCRBY', topic, 'c', 1) == 1, lease)
 end
 
@@ -99,7 +100,7 @@ local function delete(topic, outbox, lease)
   call('HSET', topic, 'v', 0, 'r', revision, 'c', 0, 'd', revision)
   discount(topic, outbox, before[5])
   call('DEL', history_of(topic, outbox))
-  -- 0 and not nothing, which an origin of the version before would count.
+  -- The field is set to 0 and not removed: an origin of the version before would count a topic without the field.
   call('HSET', topic, 'n', 0)
   call('ZADD', outbox, 'NX', due(before[6], before[7], ARGV[2], ARGV[3]), name_of(topic, outbox))
   if lease ~= '' then

@@ -1,4 +1,5 @@
-//! Changes: one call of a script for all that wait, and what to do when the call gets no answer.
+//! Changes topics: one call of a script for all changes of a batch, and a second call for those with an idempotency key if the
+//! connection breaks before the answer.
 
 use futures_util::future::join_all;
 use redis::{Cmd, RedisResult};
@@ -16,7 +17,7 @@ use crate::store::{
 #[derive(Clone, Copy)]
 struct WriteItem<'a> {
     write: &'a Write,
-    /// The index of its answer.
+    /// The index of the item's answer.
     position: usize,
     least: i64,
     greatest: i64,
@@ -33,7 +34,7 @@ pub(super) async fn write(runner: &ScriptRunner, writes: &[Write]) -> Vec<Result
     batch::ungroup(&groups, answers)
 }
 
-/// Adds the items of `group`, all of which one call may touch; the answers are in the order of the group.
+/// Applies the items of `group`, all of which one call may touch; the answers are in the order of the group.
 async fn write_group(
     runner: &ScriptRunner,
     writes: &[Write],
@@ -70,7 +71,8 @@ async fn write_chunk(
     for item in items {
         answers[item.position] = Err(WriteError::Unavailable(failure.clone()));
     }
-    // Redis may have applied the items or not. An item with a key can be sent again, as it is not applied twice.
+    // Redis may have applied the items or not. An item with a key can be sent again, because the script does not apply such an
+    // item twice.
     let keyed: Vec<_> = items.iter().copied().filter(|item| item.write.key.is_some()).collect();
     if !keyed.is_empty() && script::is_cut(&error) {
         // If the second call fails as well, the answers of the first one stay.
@@ -107,7 +109,7 @@ async fn send(
     Ok(())
 }
 
-/// Which of the items may create their topics; empty if all of them may.
+/// `1` for each item that may create its topic and `0` for each other item; empty if all items may create their topics.
 fn creators(items: &[WriteItem<'_>]) -> String {
     if items.iter().all(|item| item.write.may_create) {
         return String::new();
@@ -115,12 +117,12 @@ fn creators(items: &[WriteItem<'_>]) -> String {
     items.iter().map(|item| if item.write.may_create { '1' } else { '0' }).collect()
 }
 
-/// Whether the item is claimed and a history is kept, so that its history is among the keys.
+/// Whether the item is claimed and a history is kept. If so, the key of its history is among the keys of the call.
 fn writes_history(item: &WriteItem<'_>, retention: Option<Retention>) -> bool {
     item.write.claim.is_some() && retention.is_some_and(|retention| retention.keeps_any())
 }
 
-/// Appends keys and arguments as `write.lua` lists them, or, without a retention, `add_plain.lua`.
+/// Appends the keys and arguments that `write.lua` lists, or, without a retention, those that `add_plain.lua` lists.
 fn append(command: &mut Cmd, items: &[WriteItem<'_>], epoch: Epoch, retention: Option<Retention>) {
     let plain = retention.is_none();
     let mut keys = KeyWriter::default();

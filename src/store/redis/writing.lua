@@ -26,9 +26,10 @@ local function undo(topic, sum)
   end
 end
 
--- Gives a new topic its epoch, or brings back the rest of one that was deleted a short while ago: then its revisions go on, so that
--- listeners see the new value as the next one. The hash holds only the present change. Returns epoch, gate and the time at which it was
--- shut, as far as the topic has them.
+-- Gives a new topic its epoch. If the topic was deleted a short while ago, brings back the hash of the deleted topic instead:
+-- then its revisions go on, so that listeners see the new value as the next event. When this function is called, the hash of the
+-- topic holds only the present change. Returns the epoch, the gate, and the time at which the gate was shut, as far as the topic
+-- has them.
 local function begin(topic, outbox)
   local rest = rest_of(topic, outbox)
   if call('EXISTS', rest) == 0 then
@@ -43,13 +44,14 @@ local function begin(topic, outbox)
   return call('HMGET', topic, 'e', 'g', 's')
 end
 
--- Adds the mark of a topic to the outbox. It is called for the first change since the last acknowledgement or deletion: the mark
--- stays until the next acknowledgement, so the other changes need not look for it. Only this function finds out that a topic is
--- new. Returns whether the topic was created, or nil if it is new and the item (counted from 1) must not create it: then the
--- topic is as it was before the item added `sum`.
+-- Adds the mark of a topic to the outbox. Scripts call this function for the first change since the last acknowledgement or
+-- deletion: the mark stays until the next acknowledgement, so the other changes need not look for the mark. Only this function
+-- finds out that a topic is new. Returns whether the topic was created, or nil if it is new and the item (counted from 1) must
+-- not create it: then the topic is as it was before the item added `sum`.
 local function mark(topic, outbox, item, sum)
   local known = call('HMGET', topic, 'e', 'g', 's', 'd', 'r')
-  -- Deleted, and not acknowledged yet. An origin of the version before may have changed it since, and leaves `d`.
+  -- If `d` equals `r`, the topic is deleted and the deletion is not acknowledged yet. An origin of the version before that
+  -- changes such a topic leaves `d`, so `d` alone does not show a deletion.
   local deleted = known[4] and known[4] == known[5]
   local created = not known[1] or deleted
   if created and creators ~= '' and string.byte(creators, item) ~= 49 then

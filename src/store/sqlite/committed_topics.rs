@@ -23,7 +23,8 @@ pub(super) struct CommittedTopics {
     cache: Mutex<TopicCache>,
 }
 
-/// The time of day at the start, and the time since then: so it runs evenly even if the clock of the system is set.
+/// The time of day at the start, and the time since then. So the clock of the store runs evenly even if the clock of the system
+/// is set.
 struct StoreClock {
     started: Instant,
     started_at: Millis,

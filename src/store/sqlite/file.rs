@@ -109,8 +109,8 @@ impl StoreFile {
         named_topics(rows)
     }
 
-    /// Some names of topics behind `last`, in order; with each, whether it was claimed last before `before` and has nothing left to
-    /// announce.
+    /// Some names of topics after `last`, in order. Each name comes with whether its topic was claimed last before `before` and
+    /// has nothing left to announce.
     pub(super) fn ages_behind(&self, last: &str, before: Millis) -> rusqlite::Result<Vec<(String, bool)>> {
         let sql = "SELECT name, acknowledged = revision AND claimed < ?2 FROM topic WHERE name > ?1 AND deleted = 0 \
                    ORDER BY name LIMIT ?3";
@@ -126,8 +126,9 @@ impl StoreFile {
         self.connection.prepare_cached("DELETE FROM topic WHERE name = ?1")?.execute([name]).map(|_| ())
     }
 
-    /// Writes what a topic stood at into its history, and deletes what is too old, but for one point from which the others go on. What
-    /// is in the future was written before the clock was set back, and is deleted, too.
+    /// Writes the value of a topic into its history, and deletes points that are too old, except the latest of them, which gives
+    /// the value at the beginning of the kept hours or days. Points in the future were written before the clock was set back, so
+    /// they are deleted, too.
     pub(super) fn save_history(&self, record: &HistoryRecord, retention: Retention) -> rusqlite::Result<()> {
         let upsert = "INSERT INTO history VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET value = ?4";
         let trim = "DELETE FROM history WHERE topic = ?1 AND unit = ?2 AND (number > ?3 OR ?4 = 0 OR number < \
@@ -233,7 +234,7 @@ impl ReadOnlyFile {
         statement.query_map(params![topic.name(), unit_column(unit)], point)?.collect()
     }
 
-    /// The first topics whose names begin with `prefix` and follow on `after`, in the order of their names.
+    /// The first topics whose names begin with `prefix` and come after `after`, in the order of their names.
     pub(super) fn list(
         &self,
         prefix: &str,
@@ -265,7 +266,7 @@ fn unit_column(unit: Unit) -> i64 {
     }
 }
 
-/// The name in the column behind those of the state, and the state.
+/// The state, and the name, which is in the column after those of the state.
 fn named_state(row: &Row<'_>) -> rusqlite::Result<(String, TopicState)> {
     Ok((row.get(8)?, state(row)?))
 }
@@ -276,7 +277,7 @@ fn named_topics(
     let mut found = Vec::new();
     for row in rows {
         let (name, state) = row?;
-        // A name that is no topic's was written by another program, and no request can ask for it.
+        // Another program has written a name that is no topic's. No request can ask for this name.
         if let Ok(topic) = name.parse() {
             found.push((topic, state));
         }

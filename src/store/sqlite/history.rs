@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::topic::Millis;
 use crate::domain::Topic;
 
-/// What a topic stood at when it was claimed.
+/// The value of a topic at the time of a claim.
 #[derive(Clone, Debug)]
 pub(super) struct HistoryRecord {
     pub(super) topic: Topic,
@@ -13,7 +13,7 @@ pub(super) struct HistoryRecord {
     pub(super) at: Millis,
 }
 
-/// What a batch adds to the history, and takes from it.
+/// The changes of a batch to the history of topics.
 #[derive(Default)]
 pub(super) struct BatchHistory {
     pub(super) records: Vec<HistoryRecord>,

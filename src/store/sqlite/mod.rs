@@ -64,7 +64,7 @@ impl SqliteStore {
         SqliteStore::open_with(path, Retention::default())
     }
 
-    /// The same, keeping so much of the history of each topic.
+    /// Opens the file like [`open`](Self::open), and keeps as much of the history of each topic as `retention` says.
     pub fn open_with(path: impl AsRef<Path>, retention: Retention) -> Result<Self, OpenError> {
         let path = path.as_ref();
         let thread_failed = |source| OpenError::Unusable { path: path.to_owned(), source };
@@ -208,7 +208,8 @@ impl Catalog for SqliteStore {
     }
 
     async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<History, StoreError> {
-        // What is not in the file yet, first: what is saved meanwhile is in the file then.
+        // The values that are not in the file yet are taken before the file is read. If the writer saves them in between, the
+        // file has them.
         let unsaved = self.committed.unsaved_history();
         let (answer, answered) = oneshot::channel();
         if let Some((requests, _)) = &self.reader {

@@ -31,10 +31,10 @@ pub enum OpenError {
     Unusable {
         /// The file.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Another process has the file. Only one process at a time may, since gates and leases are in its memory.
+    /// Another process has the file. Only one process at a time may have the file, because gates and leases are in its memory.
     #[error("{path} is in use by another process")]
     InUse {
         /// The file.
@@ -53,7 +53,7 @@ pub enum OpenError {
     Newer {
         /// The file.
         path: PathBuf,
-        /// Its schema version.
+        /// The schema version of the file.
         found: i64,
     },
     /// SQLite cannot open the file: it is no database, it is damaged, or the disk fails.
@@ -61,7 +61,7 @@ pub enum OpenError {
     Sqlite {
         /// The file.
         path: PathBuf,
-        /// What SQLite says.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
 }

@@ -1,5 +1,5 @@
-//! Only the owner may use the database and the files beside it: another user of this machine who can read or change them would need
-//! no key of this service.
+//! Keeps the database and the files beside it for their owner alone. A user of this machine with access to these files could read
+//! and change topics without a key of this service.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
@@ -22,7 +22,8 @@ pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
     };
     match options().create_new(true).open(path) {
         Ok(file) => {
-            // The umask may have taken the owner's rights, too. Where the file system knows no modes, there is nothing to set.
+            // The umask may have removed rights of the owner, too. If the file system has no modes, the call fails, and that does
+            // no harm.
             let _ = file.set_permissions(Permissions::from_mode(OWNER_ONLY));
             Ok(file)
         }
@@ -38,8 +39,8 @@ pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {
     path.into()
 }
 
-/// Takes all rights but those of the owner from a database of this program and the files beside it, and logs where that changes
-/// anything: an earlier version created files that every user could read.
+/// Takes all rights but those of the owner from a database of this program and the files beside it, and logs each file whose mode
+/// this changes: an earlier version created files that every user could read.
 pub(super) fn keep(database: &Path) {
     let companions = BESIDE.map(|suffix| beside(database, suffix));
     for path in [database.to_owned()].iter().chain(&companions) {

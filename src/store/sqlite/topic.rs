@@ -21,7 +21,8 @@ pub(super) struct TopicState {
     pub(super) acknowledged: u64,
     /// When the topic was claimed last.
     pub(super) claimed: Millis,
-    /// 0 if the topic is there. Otherwise it is deleted: the time of its deletion, and later that of the acknowledgement.
+    /// 0 if the topic is not deleted. Otherwise the time of its deletion, or, once the deletion is acknowledged, the time of the
+    /// acknowledgement.
     pub(super) deleted: Millis,
     /// When the outbox mark becomes overdue; `None` without a mark. Not kept in the file.
     pub(super) due: Option<Millis>,
@@ -38,13 +39,13 @@ pub(super) struct Draft {
 }
 
 impl TopicState {
-    /// Whether there is such a topic: it has changed, and was not deleted since.
+    /// Whether the topic exists: it has changed, and was not deleted since.
     pub(super) fn exists(&self) -> bool {
         self.revision > 0 && self.deleted == 0
     }
 
-    /// Applies a change; `epoch` is for a topic that has never changed. Returns what is claimed if the change claims, or `None` for
-    /// a deletion of a topic that is not there: then nothing has changed.
+    /// Applies a change; `epoch` is for a topic that has never changed. Returns `None` for a deletion of a topic that does not
+    /// exist, which changes nothing. For any other change, returns `Some`, with the announcement if the change claims.
     pub(super) fn write(
         &mut self,
         write: &Write,
@@ -87,7 +88,8 @@ impl TopicState {
     pub(super) fn claim(&mut self, terms: ClaimTerms, now: Millis) -> Claim {
         if self.revision > self.published {
             if self.gate > now {
-                // The origin that gets this answer claims again when the gate opens, so the mark is not overdue before then and the grace.
+                // The origin that gets this answer claims again when the gate opens, so the mark becomes overdue only a grace
+                // after the gate opens.
                 self.due = Some(self.unclaimed_until(now));
                 return Claim::Wait(Duration::from_millis((self.gate - now).unsigned_abs()));
             }

@@ -76,7 +76,7 @@ impl<'a> WriteBatch<'a> {
             self.history.delete(&write.topic);
         }
         if created {
-            // It is known that a new topic stood at 0 before.
+            // A new topic had the value 0 before.
             self.history.records.push(HistoryRecord { topic: write.topic.clone(), value: 0, at: 0 });
         }
         if claimed.is_some() && !removed {
@@ -106,7 +106,7 @@ impl<'a> WriteBatch<'a> {
             let expires = self.now + millis(KEY_LIFETIME);
             self.file.remember_key(&write.topic, key, &record, expires).map_err(StoreError::new)?;
             self.remembered += 1;
-            // A deletion that changed nothing still has a key to remember.
+            // The batch must write the key even if the change was a deletion that has changed nothing.
             self.must_write = true;
         }
         Ok(written)

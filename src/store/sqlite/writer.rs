@@ -19,12 +19,12 @@ use crate::store::{Claim, ClaimTerms, StoreError, Write, WriteError, Written};
 /// How long claims and acknowledgements stay in memory only.
 const SAVE_AFTER: Duration = Duration::from_secs(1);
 
-/// The pause before expired keys are looked for again: if there were more than were deleted, and if there were not.
+/// The pause before the writer looks for expired keys again: `PURGE_PAUSE` if there were more keys than it has deleted,
+/// `PURGE_REST` if there were not.
 const PURGE_PAUSE: Duration = Duration::from_secs(1);
 const PURGE_REST: Duration = Duration::from_secs(60);
-/// How many expired keys are deleted at such a time.
-/// While there are more, each batch deletes [`PURGE_FACTOR`] keys for each key that it has written: as many keys expire as were
-/// written a day before, and the number of expired keys must shrink.
+/// How many expired keys the writer deletes at such a time. While there are more, each batch deletes [`PURGE_FACTOR`] keys for
+/// each key that it has written: as many keys expire as were written a day before, and the number of expired keys must shrink.
 const PURGE_STEP: usize = 1000;
 const PURGE_FACTOR: usize = 2;
 /// The most keys that one batch deletes, which takes about 40 ms.
@@ -66,7 +66,7 @@ pub(super) struct Writer {
 /// When the writer deletes expired keys.
 struct KeyPurge {
     at: Instant,
-    /// The last time there were more keys than were deleted.
+    /// Whether the writer found more expired keys than it deleted, when it looked last.
     behind: bool,
 }
 
