@@ -1,4 +1,4 @@
-//! The one question: may this request do this?
+//! Decides whether a request may do what it asks for.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -11,18 +11,18 @@ use super::ticket::TicketVerifier;
 use super::verb::Verb;
 use super::write_rules::{WriteRules, Writers};
 
-/// What is set.
+/// The settings of access.
 #[derive(Clone, Debug, Default)]
 pub struct AccessOptions {
-    /// The keys there are.
+    /// All keys that the service knows.
     pub keys: Keys,
-    /// What checks tickets, where they are taken.
+    /// The verifier of tickets; `None` if the service accepts no tickets.
     pub tickets: Option<TicketVerifier>,
-    /// Where a key is needed to write.
+    /// The rules that decide which clients may write.
     pub write: WriteRules,
 }
 
-/// Decides which request may do what; all workers share one.
+/// Decides which requests are allowed; all workers share one `Access`.
 #[derive(Debug)]
 pub struct Access {
     keys: RwLock<Arc<Keys>>,
@@ -31,22 +31,22 @@ pub struct Access {
 }
 
 impl Access {
-    /// Decides by these settings.
+    /// Makes an `Access` that decides by these settings.
     pub fn new(options: AccessOptions) -> Self {
         Access { keys: RwLock::new(Arc::new(options.keys)), tickets: options.tickets, write: options.write }
     }
 
-    /// From now on there are these keys and no others.
+    /// Replaces all keys. Requests that are checked later need one of the new keys.
     pub fn replace_keys(&self, keys: Keys) {
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
-    /// Whether every client may write to the thing of this name, so that nothing needs to be presented.
+    /// Returns whether every client may write to the thing of this name, even without a key or a ticket.
     pub fn anyone_may_write(&self, space: Space, name: &str) -> bool {
         self.write.writers(space, name) == Writers::Anyone
     }
 
-    /// Whether a request that presents this may add to the thing of this name.
+    /// Refuses a request that may not add to the thing of this name with the key or the ticket that it presents.
     pub fn may_write(&self, presented: &Presented<'_>, space: Space, name: &str) -> Result<(), Denied> {
         if self.anyone_may_write(space, name) {
             return Ok(());
@@ -54,12 +54,12 @@ impl Access {
         self.require(presented, &Needed::One(Verb::Write, space, name))
     }
 
-    /// Whether there is no key and no ticket is taken, so that nobody may do what needs one.
+    /// Returns whether the service has no keys and accepts no tickets, so that it must refuse every request that needs one.
     fn has_no_keys(&self) -> bool {
         self.tickets.is_none() && self.keys.read().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// Whether what a request presents covers what it needs.
+    /// Refuses a request whose key or ticket does not cover what the request needs.
     pub fn require(&self, presented: &Presented<'_>, needed: &Needed<'_>) -> Result<(), Denied> {
         match presented {
             Presented::Nothing | Presented::Key(_) if self.has_no_keys() => Err(Denied::no_keys(needed)),
@@ -149,7 +149,7 @@ mod tests {
             access(vec![key("shop", &shop, "write:counters/shop-")], &["key", "anyone:counters/public-"]);
         let may = |presented: &Presented<'_>, name| access.may_write(presented, Space::Counters, name);
         assert_eq!(may(&Presented::Nothing, "public-1"), Ok(()));
-        // Where every client may write, the key is not looked at.
+        // If every client may write, the key is not checked.
         assert_eq!(may(&presented("lc_wrong"), "public-1"), Ok(()));
         assert_eq!(may(&presented(shop.expose()), "shop-1"), Ok(()));
         assert!(matches!(may(&presented(shop.expose()), "1"), Err(Denied::Lacking { .. })));

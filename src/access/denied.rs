@@ -1,20 +1,20 @@
-//! Why a request may not do what it asks for. It says which scope is missing, and never whether a name exists.
+//! The reasons for refusing a request. A refusal says which scope is missing, and never whether a name exists.
 
 use super::needed::Needed;
 
-/// Where a key or a ticket belongs.
+/// The places in a request where a client puts a key or a ticket.
 const PLACES: &str = "Authorization: Bearer, X-Ocean-Key, or _key or _ticket in the query";
 
-/// Why a request is not done.
+/// The reason for refusing a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
-    /// Nothing was presented. For HTTP: 401.
+    /// The request presents neither a key nor a ticket. The HTTP status is 401.
     #[error("this needs a key or a ticket with the scope {needed} ({PLACES})")]
     Missing {
         /// The least scope that would suffice.
         needed: String,
     },
-    /// Nothing was presented that could count, since there is no key and no ticket is taken. For HTTP: 401.
+    /// The service has no keys and accepts no tickets, so no request can present a good one. The HTTP status is 401.
     #[error(
         "this needs a key with the scope {needed}, and this service has no keys yet: `livecounter key new NAME --scope \
          {needed}` makes one and prints the lines for the configuration"
@@ -23,20 +23,20 @@ pub enum Denied {
         /// The least scope that would suffice.
         needed: String,
     },
-    /// What was presented is no key and no ticket that counts here. For HTTP: 401.
+    /// The request presents an unknown key or a ticket that the service does not accept. The HTTP status is 401.
     #[error("{reason}; this needs one with the scope {needed}")]
     Unknown {
         /// The least scope that would suffice.
         needed: String,
-        /// What is wrong with what was presented.
+        /// The problem with the key or the ticket.
         reason: String,
     },
-    /// A known key or a good ticket that does not allow this. For HTTP: 403.
+    /// The request presents a known key or a good ticket that lacks the scope. The HTTP status is 403.
     #[error("{holder} does not have the scope {needed}")]
     Lacking {
         /// The least scope that would suffice.
         needed: String,
-        /// The key by its name, or the ticket.
+        /// The name of the key, or the words `the ticket`.
         holder: String,
     },
 }
@@ -58,7 +58,7 @@ impl Denied {
         Denied::Lacking { needed: needed.to_string(), holder }
     }
 
-    /// What the header `WWW-Authenticate` says (RFC 6750, section 3).
+    /// Returns the value of the header `WWW-Authenticate` (RFC 6750, section 3).
     pub fn challenge(&self) -> String {
         let (needed, error) = match self {
             Denied::Missing { needed } | Denied::NoKeys { needed } => (needed, ""),

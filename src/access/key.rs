@@ -1,4 +1,4 @@
-//! One key, as the settings have it.
+//! One key of the settings.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use super::secret::{is_id, sha256_of};
 /// The longest name of a key, in bytes.
 const LONGEST_NAME: usize = 64;
 
-/// A key: its name for people, its id, the digest of its secret, and what it allows.
+/// A key: its name for people, its id, the digest of its secret, and its scopes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccessKey {
     name: String,
@@ -20,27 +20,27 @@ pub struct AccessKey {
     scopes: Vec<Scope>,
 }
 
-/// Why this is no key. Never quotes what may be a secret.
+/// The reason for refusing a key of the settings. The message never quotes a text that may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// The name is empty, too long, or has characters that would not stand out in a line of the log.
+    /// The name is empty or too long, or has a character that is not allowed.
     #[error("the name of a key consists of 1 to {LONGEST_NAME} characters of A-Z a-z 0-9 . _ -")]
     Name,
-    /// The id is not one of ours.
+    /// The id does not have the form of the ids that `livecounter key new` makes.
     #[error("id must be the 8 characters between the underscores of the secret")]
     Id,
-    /// The digest is none.
+    /// The digest is not SHA-256 in hexadecimal digits.
     #[error(
         "sha256 must be the 64 hexadecimal digits that `livecounter key new` prints, not the secret itself"
     )]
     Digest,
-    /// A key that allows nothing.
+    /// The key has no scopes, so it allows nothing.
     #[error("scopes must name at least one scope, such as write:counters/shop-")]
     NoScope,
 }
 
 impl AccessKey {
-    /// A key of the settings; `sha256` is the digest of its secret in hexadecimal digits.
+    /// Makes a key of the settings; `sha256` is the digest of its secret in hexadecimal digits.
     pub fn new(name: &str, id: &str, sha256: &str, scopes: Vec<Scope>) -> Result<Self, KeyError> {
         Self::check_name(name)?;
         if !is_id(id) {
@@ -53,28 +53,28 @@ impl AccessKey {
         Ok(AccessKey { name: name.to_owned(), id: id.to_owned(), sha256, scopes })
     }
 
-    /// Whether a key may have this name.
+    /// Refuses a name that a key may not have.
     pub fn check_name(name: &str) -> Result<(), KeyError> {
         let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
         if plain && (1..=LONGEST_NAME).contains(&name.len()) { Ok(()) } else { Err(KeyError::Name) }
     }
 
-    /// What people call it.
+    /// The name of the key, for people.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What it is looked up by.
+    /// The id, by which the service finds the key.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Whether this is the key's secret. The time that the answer takes does not depend on how much of a guess is right.
+    /// Returns whether `secret` is the secret of this key. The time of the comparison does not depend on how much of a guess is right.
     pub fn has_secret(&self, secret: &str) -> bool {
         self.sha256.ct_eq(&sha256_of(secret)).into()
     }
 
-    /// Whether one of its scopes covers what is needed.
+    /// Returns whether one of the key's scopes covers what a request needs.
     pub fn allows(&self, needed: &Needed<'_>) -> bool {
         self.scopes.iter().any(|scope| scope.covers(needed))
     }
@@ -86,7 +86,7 @@ impl fmt::Debug for AccessKey {
     }
 }
 
-/// The bytes that 64 hexadecimal digits stand for.
+/// Decodes 64 hexadecimal digits; returns `None` if the text has another form.
 fn bytes_of(hex: &str) -> Option<[u8; 32]> {
     if hex.len() != 64 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;

@@ -5,23 +5,23 @@ use std::collections::{HashMap, HashSet};
 use super::key::AccessKey;
 use super::secret::{id_of, sha256_of};
 
-/// The keys, found by the id in a secret.
+/// All keys, by the ids that their secrets contain.
 #[derive(Clone, Debug, Default)]
 pub struct Keys(HashMap<String, AccessKey>);
 
-/// Two keys cannot be told apart.
+/// Two keys have the same name or the same id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DuplicateKey {
-    /// In messages.
+    /// Two keys have the same name, so messages could not tell which one they mean.
     #[error("two keys have the name {0}")]
     Name(String),
-    /// By their secrets.
+    /// Two keys have the same id, so a secret could not tell which one it belongs to.
     #[error("the keys {0} and {1} have the same id: make a new secret for one of them")]
     Id(String, String),
 }
 
 impl Keys {
-    /// A table of these keys.
+    /// Makes the table of these keys. Refuses two keys with the same name or the same id.
     pub fn new(keys: Vec<AccessKey>) -> Result<Self, DuplicateKey> {
         let mut names = HashSet::new();
         let mut by_id: HashMap<String, AccessKey> = HashMap::new();
@@ -37,24 +37,24 @@ impl Keys {
         Ok(Keys(by_id))
     }
 
-    /// The key whose secret this is.
+    /// Returns the key that has this secret.
     pub fn find(&self, secret: &str) -> Option<&AccessKey> {
         match id_of(secret).and_then(|id| self.0.get(id)) {
             Some(key) => key.has_secret(secret).then_some(key),
             None => {
-                // The time that the answer takes does not tell whether there is a key of this id.
+                // The digest is computed for an unknown id, too: the time of the answer must not show whether a key has this id.
                 std::hint::black_box(sha256_of(&secret[..secret.floor_char_boundary(64)]));
                 None
             }
         }
     }
 
-    /// How many keys there are.
+    /// Returns the number of keys.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is no key.
+    /// Returns whether there is no key.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!((keys.len(), keys.is_empty(), Keys::default().is_empty()), (2, false, true));
         assert_eq!(keys.find(one.expose()).map(AccessKey::name), Some("one"));
         assert_eq!(keys.find(other.expose()).map(AccessKey::name), Some("other"));
-        // The id of one with the random part of another, and each part alone.
+        // `mixed` has the id of one key and the random part of another.
         let mixed = format!("lc_{}_{}", one.id(), other.expose().rsplit('_').next().expect("a part"));
         let cut = &one.expose()[..one.expose().len() - 1];
         let long = "\u{e9}".repeat(5_000);

@@ -1,13 +1,12 @@
-//! Which request may do what: keys, tickets and the scopes that they carry. This module knows neither HTTP nor the store: `http` hands over
-//! what a request presents and what it needs, and is told whether the request may go on.
-//!
-//! - [`Scope`]: what a key or a ticket allows; [`Needed`]: what a request needs.
-//! - [`AccessKey`], [`Keys`], [`NewSecret`]: keys as the settings have them, and how a new one is made.
-//! - [`TicketVerifier`], [`new_ticket`]: tokens that are good for an hour at most, for browsers.
+//! Keys, tickets and their scopes decide which requests are allowed. This module knows neither HTTP nor the store: the module `http` passes
+//! what a request presents and what the request needs, and gets back whether the request is allowed.
+//! - [`Scope`]: one thing that a key or a ticket allows; [`Needed`]: what a request needs.
+//! - [`AccessKey`], [`Keys`], [`NewSecret`]: the keys of the settings, and the secret of a new key.
+//! - [`TicketVerifier`], [`new_ticket`]: tickets for browsers, which are good for an hour at most.
 //! - [`Presented`]: the key or the ticket that a request carries.
-//! - [`WriteRules`]: where anyone may write, and where a key is needed.
-//! - [`Access`]: all of it together, and the one question: may this request do this?
-//! - [`redacted`]: a text without the secrets that it quotes.
+//! - [`WriteRules`]: the names to which every client may write, and those that need a key.
+//! - [`Access`]: decides with all of these whether a request is allowed.
+//! - [`redacted`]: removes the secrets that a text quotes.
 
 mod control;
 mod denied;

@@ -1,20 +1,20 @@
-//! What a request needs before it is done.
+//! The permission that a request needs.
 
 use std::fmt;
 
 use super::prefix::Space;
 use super::verb::Verb;
 
-/// What a request needs; a [`Scope`](super::Scope) covers it or does not. Written as the least scope that does.
+/// The permission that a request needs. A [`Scope`](super::Scope) covers it or does not; its text is the least scope that covers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needed<'a> {
-    /// To do something with the one thing of this name.
+    /// The request uses the one thing of this name.
     One(Verb, Space, &'a str),
-    /// To do something with all things whose names begin with this text; an empty text means all of the space.
+    /// The request uses all things whose names begin with this text; an empty text means all things of the space.
     Beginning(Verb, Space, &'a str),
-    /// To ask in SQL.
+    /// The request runs a query in SQL.
     Sql,
-    /// What only an administrator may do.
+    /// The request does what only an administrator may do.
     Admin,
 }
 

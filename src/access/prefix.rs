@@ -1,32 +1,32 @@
-//! The beginning of names: what a scope is limited to.
+//! The beginning of names, to which a scope is limited.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::nearest::nearest;
 
-/// The longest prefix, in bytes. An address of a page may be long; nothing that is longer can be meant.
+/// The longest prefix, in bytes. The address of a page may be long; a prefix that is longer than this is refused as a mistake.
 const LONGEST: usize = 512;
-/// How many characters of a prefix an error repeats.
+/// The number of characters of a prefix that an error quotes at most.
 const LONGEST_SHOWN: usize = 60;
 
-/// Which kind of thing a name belongs to.
+/// The kind of thing that a name belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Space {
-    /// `counters/{id}`.
+    /// Counters: `counters/{id}`.
     Counters,
-    /// `sites/{host}`.
+    /// Sites: `sites/{host}`.
     Sites,
-    /// `pages/{host/path}`.
+    /// Pages: `pages/{host/path}`.
     Pages,
-    /// `routes/{route}`: entities and feeds.
+    /// Entities and feeds: `routes/{route}`.
     Routes,
 }
 
 impl Space {
     const ALL: [Space; 4] = [Space::Counters, Space::Sites, Space::Pages, Space::Routes];
 
-    /// The word that stands before the slash.
+    /// The word before the slash.
     pub fn word(self) -> &'static str {
         match self {
             Space::Counters => "counters",
@@ -36,7 +36,7 @@ impl Space {
         }
     }
 
-    /// What a name in this space is, for errors.
+    /// The noun that errors use for a name in this space.
     fn noun(self) -> &'static str {
         match self {
             Space::Counters => "counter's id",
@@ -46,8 +46,8 @@ impl Space {
         }
     }
 
-    /// Whether a name in this space may have this character. A star may stand in the address of a page, but
-    /// in a prefix a star means a pattern.
+    /// Returns whether a prefix in this space may have this character. The address of a page may contain a star, but a star in a prefix is
+    /// refused, because it looks like a pattern.
     fn has(self, c: char) -> bool {
         let unreserved = c.is_ascii_alphanumeric() || "._~-".contains(c);
         match self {
@@ -58,43 +58,42 @@ impl Space {
     }
 }
 
-/// The beginning of `counters/{id}`, `sites/{host}`, `pages/{host/path}` or `routes/{route}`; empty for all of them.
-///
-/// It is plain text and never a pattern. A name counts with a slash behind it, so that `counters/1/` is the counter `1`
-/// alone, while `counters/1` is the beginning of `counters/10`, too.
+/// The beginning of `counters/{id}`, `sites/{host}`, `pages/{host/path}` or `routes/{route}`; an empty prefix is for all names.
+/// A prefix is plain text and never a pattern. Names are compared with a slash behind them, so that the prefix `counters/1/` covers the
+/// counter `1` alone, while the prefix `counters/1` covers the counter `10`, too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prefix(String);
 
-/// Why a text is no prefix.
+/// The reason for refusing a text as a prefix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParsePrefixError {
-    /// It does not begin with the word of a space and a slash.
+    /// The text does not begin with the word of a space and a slash.
     #[error(
         "the prefix {shown:?} must be empty or begin with counters/, sites/, pages/ or routes/{}",
         meant(.nearest)
     )]
     Space {
-        /// The prefix, cut where it is long.
+        /// The prefix; a long one is cut.
         shown: String,
-        /// The space that was meant, where one is near.
+        /// The space with the most similar word, if one is similar enough.
         nearest: Option<&'static str>,
     },
-    /// A character that no name has.
+    /// The text has a character that no name has.
     #[error(
         "the prefix {shown:?} has {found:?} as character {position}, which no {noun} has; \
          a prefix is plain text, not a pattern: write the beginning of the names that are meant"
     )]
     Character {
-        /// The prefix, cut where it is long.
+        /// The prefix; a long one is cut.
         shown: String,
         /// The character.
         found: char,
-        /// Where it stands, counted from 1.
+        /// The position of the character, counted from 1.
         position: usize,
-        /// What the names are.
+        /// The noun for the names of the space.
         noun: &'static str,
     },
-    /// More bytes than any name has.
+    /// The text has more bytes than a prefix may have.
     #[error("the prefix may have at most {LONGEST} bytes")]
     Long,
 }
@@ -107,12 +106,12 @@ impl Prefix {
     /// The prefix of all names.
     pub const ALL: Prefix = Prefix(String::new());
 
-    /// The prefix as it is written.
+    /// The text of the prefix.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether the name `space/name` begins with this. The name counts with a slash behind it.
+    /// Returns whether the name `space/name`, with a slash behind it, begins with this prefix.
     pub fn covers_name(&self, space: Space, name: &str) -> bool {
         match self.rest(space) {
             Some(rest) => name.starts_with(rest) || rest.strip_suffix('/') == Some(name),
@@ -120,12 +119,12 @@ impl Prefix {
         }
     }
 
-    /// Whether all names of `space` that begin with `prefix` begin with this, too.
+    /// Returns whether all names of `space` that begin with `prefix` begin with this prefix, too.
     pub fn covers_prefix(&self, space: Space, prefix: &str) -> bool {
         self.rest(space).is_some_and(|rest| prefix.starts_with(rest))
     }
 
-    /// What is behind the space's word and its slash; `None` where the prefix is of another space.
+    /// Returns the part of the prefix behind the space's word and its slash; `None` if the prefix is of another space.
     fn rest(&self, space: Space) -> Option<&str> {
         if self.0.is_empty() {
             return Some("");
@@ -151,7 +150,7 @@ impl FromStr for Prefix {
             shown: shown(),
             nearest: nearest(word, Space::ALL.map(Space::word)),
         })?;
-        // The slash behind a whole name.
+        // A prefix for one whole name may end with a slash that is no part of the name.
         let name = if space == Space::Counters || space == Space::Sites {
             rest.strip_suffix('/').unwrap_or(rest)
         } else {

@@ -10,19 +10,19 @@ const KEY_PARAMETER: &str = "_key";
 /// The parameter of a query that carries a ticket.
 const TICKET_PARAMETER: &str = "_ticket";
 
-/// What a request presents to be let in. Whether it is good is another question.
+/// The key or the ticket that a request presents, before [`Access`](super::Access) has checked it.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub enum Presented<'a> {
-    /// Neither a key nor a ticket.
+    /// The request presents neither a key nor a ticket.
     #[default]
     Nothing,
-    /// What should be the secret of a key.
+    /// The request presents this text as the secret of a key.
     Key(Cow<'a, str>),
-    /// What should be a ticket.
+    /// The request presents this text as a ticket.
     Ticket(Cow<'a, str>),
 }
 
-/// A request presents two different keys or tickets, so what it may do would depend on which one is looked at.
+/// A request presents two different keys or tickets. The service refuses it, because the answer would depend on which one is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the request has several different keys or tickets: send one, as Authorization: Bearer, X-Ocean-Key, or _key or _ticket in the query"
@@ -30,8 +30,8 @@ pub enum Presented<'a> {
 pub struct SeveralCredentials;
 
 impl<'a> Presented<'a> {
-    /// What these headers and this query present. An `Authorization` of another scheme than Bearer is for a program in front
-    /// of the service, and is left alone.
+    /// Finds the key or the ticket in these headers and this query. Ignores an `Authorization` header with another scheme than Bearer: that
+    /// one is for a program in front of the service.
     pub fn of(
         authorization: impl IntoIterator<Item = &'a str>,
         ocean_key: impl IntoIterator<Item = &'a str>,
@@ -60,7 +60,7 @@ impl fmt::Debug for Presented<'_> {
     }
 }
 
-/// The key or the ticket of an `Authorization` header; `None` for another scheme.
+/// Returns the key or the ticket of an `Authorization` header; `None` if its scheme is not Bearer.
 fn bearer(value: &str) -> Option<Presented<'_>> {
     let (scheme, rest) = value.trim().split_once(' ').unwrap_or((value.trim(), ""));
     if !scheme.eq_ignore_ascii_case("Bearer") {
@@ -73,7 +73,8 @@ fn bearer(value: &str) -> Option<Presented<'_>> {
 }
 
 fn of_query(query: &str) -> impl Iterator<Item = Presented<'_>> {
-    // Most queries have neither; a name may be percent-encoded, so only the percent sign or the underscore say that it is worth a look.
+    // A query without an underscore and without a percent sign has neither parameter and is not parsed: the names begin with an underscore,
+    // which may be percent-encoded.
     let query = if query.contains(['_', '%']) { query } else { "" };
     url::form_urlencoded::parse(query.as_bytes()).filter_map(|(name, value)| match &*name {
         KEY_PARAMETER => Some(Presented::Key(value)),

@@ -1,18 +1,18 @@
-//! A text without the secrets that it quotes: for the log, and for what clients are told.
+//! Removes secrets from texts that go into the log or to a client.
 
 use std::borrow::Cow;
 
 use super::secret::MARK;
 
-/// What stands where a secret was.
+/// The text that replaces a secret.
 const REDACTED: &str = "[redacted]";
 /// The parameters whose values are secrets, in small letters and decoded.
 const PARAMETERS: [&str; 2] = ["_key", "_ticket"];
-/// How the token of a ticket begins: `{"` in base64.
+/// The beginning of a ticket: `{"` in base64.
 const TICKET_MARK: &str = "eyJ";
 
-/// The text without the values of `_key=` and `_ticket=`, and without anything that has the form of a key or of a ticket,
-/// wherever it stands. A text with neither is borrowed.
+/// Replaces the values of `_key=` and `_ticket=`, and every part of the text that has the form of a key or of a ticket. Borrows a text in
+/// which there is nothing to replace.
 pub fn redacted(text: &str) -> Cow<'_, str> {
     let mut clean = String::new();
     let (mut kept, mut at) = (0, 0);
@@ -35,7 +35,7 @@ pub fn redacted(text: &str) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
-/// Where a secret begins here: how many bytes stay to be seen, and how many behind them are hidden.
+/// If `rest` begins with a secret, returns the number of bytes before it that stay, and the number of bytes to hide.
 fn secret(rest: &str, begins_word: bool) -> Option<(usize, usize)> {
     if let Some(visible) = parameter(rest) {
         let hidden = rest[visible..].find(ends_value).unwrap_or(rest.len() - visible);
@@ -49,11 +49,12 @@ fn secret(rest: &str, begins_word: bool) -> Option<(usize, usize)> {
             rest.strip_prefix(mark)?.bytes().position(|b| !is_token(b)).unwrap_or(rest.len() - mark.len());
         (hidden >= least).then_some((mark.len(), hidden))
     };
-    // The shortest text behind each mark that is no ordinary word any more.
+    // A text with fewer characters behind its mark may be an ordinary word.
     long(MARK, 12).or_else(|| long(TICKET_MARK, 20))
 }
 
-/// The length of `_key=` or `_ticket=`, however its characters are written; `None` where the text begins otherwise.
+/// Returns the length of `_key=` or `_ticket=` at the beginning of the text, even if the name is percent-encoded or in capitals; `None` if
+/// the text begins with neither.
 fn parameter(rest: &str) -> Option<usize> {
     let bytes = rest.as_bytes();
     if !matches!(bytes.first(), Some(b'_' | b'%')) {
@@ -72,7 +73,7 @@ fn parameter(rest: &str) -> Option<usize> {
     })
 }
 
-/// The first character of a text of a query, decoded, and how many bytes it is written with.
+/// Returns the first character of a query, percent-decoded, and the number of bytes that encode it.
 fn decoded(bytes: &[u8]) -> Option<(u8, usize)> {
     match bytes {
         [b'%', high, low, ..] => {
@@ -84,7 +85,7 @@ fn decoded(bytes: &[u8]) -> Option<(u8, usize)> {
     }
 }
 
-/// What ends the value of a parameter in a query, or in a sentence that quotes one.
+/// Returns whether this character ends the value of a parameter in a query, or in a sentence that quotes a query.
 fn ends_value(c: char) -> bool {
     c.is_whitespace() || c.is_control() || matches!(c, '&' | '#' | '"' | '\'' | '<' | '>')
 }
@@ -93,7 +94,7 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// A character of a key or a ticket.
+/// Returns whether a key or a ticket can contain this byte.
 fn is_token(byte: u8) -> bool {
     is_word(byte) || matches!(byte, b'-' | b'.')
 }

@@ -1,4 +1,4 @@
-//! What a key or a ticket allows.
+//! The scopes of keys and tickets.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,40 +11,40 @@ use crate::nearest::nearest;
 /// One thing that a key or a ticket allows: `read:`, `write:` or `manage:` with a [`Prefix`] behind it, `sql` or `admin`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Something to do with the names that begin with the prefix.
+    /// Allows the verb for all names that begin with the prefix.
     On(Verb, Prefix),
-    /// To ask in SQL.
+    /// Allows queries in SQL.
     Sql,
-    /// Everything.
+    /// Allows everything.
     Admin,
 }
 
-/// Why a text is no scope.
+/// The reason for refusing a text as a scope.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseScopeError {
-    /// There is no text.
+    /// The text is empty.
     #[error(
         "a scope must not be empty: write read:, write: or manage: with a prefix behind it, sql or admin"
     )]
     Empty,
-    /// It begins with another word.
+    /// The text does not begin with the word of a scope.
     #[error(
         "there is no scope {0:?}; there are read:, write: and manage: with a prefix behind them, sql and admin{hint}",
         hint = meant(.1)
     )]
     Unknown(String, Option<&'static str>),
-    /// `read`, `write` or `manage` alone.
+    /// The text is `read`, `write` or `manage` without a colon.
     #[error("the scope {0} needs a colon: {0}: for all, or {0}:counters/shop- for what begins so")]
     Colon(&'static str),
-    /// `sql` or `admin` with something behind it.
+    /// The text has a colon behind `sql` or `admin`.
     #[error("the scope {0} has no prefix: write {0} alone")]
     Alone(&'static str),
-    /// What is behind the colon is no prefix.
+    /// The text behind the colon is no prefix.
     #[error("the scope {word}: {1}", word = .0.word())]
     Prefix(Verb, #[source] ParsePrefixError),
 }
 
-/// How many characters of an unknown scope an error repeats.
+/// The number of characters of an unknown scope that an error quotes at most.
 const LONGEST_SHOWN: usize = 40;
 
 fn meant(nearest: &Option<&'static str>) -> String {
@@ -52,7 +52,7 @@ fn meant(nearest: &Option<&'static str>) -> String {
 }
 
 impl Scope {
-    /// Whether this allows what a request needs.
+    /// Returns whether this scope allows what a request needs.
     pub fn covers(&self, needed: &Needed<'_>) -> bool {
         match (self, needed) {
             (Scope::Admin, _) | (Scope::Sql, Needed::Sql) => true,

@@ -1,27 +1,27 @@
-//! Secrets of keys: `lc_<id>_<160 random bits>`, and what is kept of them.
+//! Secrets of keys, `lc_<id>_<160 random bits>`, and their digests, which the settings keep.
 
 use std::fmt::Write;
 
 use ring::digest::{SHA256, digest};
 
-/// What every secret begins with, so that a scanner for leaked secrets can find it.
+/// The beginning of every secret, by which a scanner for leaked secrets can find it.
 pub(super) const MARK: &str = "lc_";
-/// Crockford's Base32 in small letters: without i, l, o and u, which are taken for others.
+/// Crockford's Base32 in small letters. It lacks i, l, o and u, because people mistake them for other characters.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-/// Characters of an id: 40 bits, so that two new keys do not get the same one.
+/// The number of characters of an id. They hold 40 bits, so two new keys hardly ever get the same id.
 pub(super) const ID_LEN: usize = 8;
-/// Characters of the random part: 160 bits.
+/// The number of characters of the random part, which hold 160 bits.
 pub(super) const RANDOM_LEN: usize = 32;
 
-/// A secret that has just been made; it is shown once and kept nowhere.
+/// The secret of a new key. The program shows it once and keeps it nowhere.
 pub struct NewSecret {
     text: String,
 }
 
 impl NewSecret {
-    /// A new secret from the system's random numbers, or the system's error where it has none.
+    /// Makes a secret from random numbers of the system, or returns the system's error if it has none.
     pub fn generate() -> Result<Self, getrandom::Error> {
-        // One byte for each character: 256 is a multiple of 32, so every character is as likely as any other.
+        // Each character comes from one random byte: 256 is a multiple of 32, so all characters are equally likely.
         let mut bytes = [0; ID_LEN + RANDOM_LEN];
         getrandom::fill(&mut bytes)?;
         Ok(Self::of(&bytes))
@@ -33,17 +33,17 @@ impl NewSecret {
         NewSecret { text: format!("{MARK}{id}_{random}") }
     }
 
-    /// The secret itself, for the program that is to use the key.
+    /// The secret itself, for the program that will use the key.
     pub fn expose(&self) -> &str {
         &self.text
     }
 
-    /// The part by which the key is looked up. It is no secret.
+    /// The id, by which the service finds the key. The id is not secret.
     pub fn id(&self) -> &str {
         &self.text[MARK.len()..MARK.len() + ID_LEN]
     }
 
-    /// What the configuration keeps: SHA-256 of the whole secret, in hexadecimal digits, as `sha256sum` prints it.
+    /// Returns the digest for the configuration: SHA-256 of the whole secret, in hexadecimal digits, as `sha256sum` prints it.
     pub fn sha256(&self) -> String {
         sha256_of(&self.text).iter().fold(String::with_capacity(64), |mut hex, byte| {
             let _ = write!(hex, "{byte:02x}"); // cannot fail
@@ -52,20 +52,20 @@ impl NewSecret {
     }
 }
 
-/// The digest of a secret. The secret is random, so a fast digest keeps it as well as a slow one.
+/// Computes the digest of a secret. The secret is random, so a fast digest protects it as well as a slow one.
 pub(super) fn sha256_of(secret: &str) -> [u8; 32] {
     let mut bytes = [0; 32];
     bytes.copy_from_slice(digest(&SHA256, secret.as_bytes()).as_ref());
     bytes
 }
 
-/// The id in a text that has the form of a secret; `None` where the text has another form.
+/// Returns the id in a text that has the form of a secret; `None` if the text has another form.
 pub(super) fn id_of(text: &str) -> Option<&str> {
     let (id, random) = text.strip_prefix(MARK)?.split_once('_')?;
     (is_id(id) && random.len() == RANDOM_LEN && is_base32(random)).then_some(id)
 }
 
-/// Whether this can be a key's id.
+/// Returns whether the text has the form of a key's id.
 pub(super) fn is_id(text: &str) -> bool {
     text.len() == ID_LEN && is_base32(text)
 }

@@ -1,4 +1,4 @@
-//! Tickets: tokens that let a browser do something for a short time, signed by a server that has the key.
+//! Tickets: tokens with scopes that a browser uses for a short time. A server that has the key signs them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,34 +8,34 @@ use serde::{Deserialize, Serialize};
 use super::scope::Scope;
 use crate::jwt::{LEEWAY, OutOfTime, SigningKey, TokenTimes, TokenVerifier, VerifyKey};
 
-/// How long a ticket may be good. A browser keeps a secret no better than its pages do.
+/// The longest time that a ticket may be good. The time is short because every script of a page can read the page's ticket.
 pub const LONGEST_TICKET: Duration = Duration::from_secs(3600);
-/// The service that a ticket is for, if the ticket names one.
+/// The audience of a ticket for this service. A ticket may leave its audience out.
 const AUDIENCE: &str = "livecounter";
 
-/// Checks tickets. The algorithm belongs to the key and not to the ticket.
+/// Checks tickets. The key decides the algorithm, not the ticket.
 #[derive(Clone, Debug)]
 pub struct TicketVerifier(TokenVerifier);
 
-/// Why a ticket does not count.
+/// The reason for refusing a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TicketError {
-    /// The key did not sign this, or it is no JWT with scopes and an end.
+    /// The ticket is not signed with the key, or is no JWT with scopes and an end.
     #[error("the ticket is not signed with access.ticket_key, or is no JWT with exp and a list of scopes")]
     Invalid,
-    /// Its time is over.
+    /// The ticket has expired.
     #[error("the ticket has expired")]
     Expired,
-    /// Its time has not come.
+    /// The ticket is not valid yet.
     #[error("the ticket is not valid yet: the signer's clock, or this machine's, is wrong")]
     Early,
-    /// It is good for longer than any ticket may be.
+    /// The ticket is good for longer than an hour.
     #[error("the ticket is good for longer than an hour")]
     Long,
-    /// It is for another service.
+    /// The ticket is for another service.
     #[error("the ticket is for another audience than livecounter")]
     Audience,
-    /// One of its scopes is none.
+    /// One of the ticket's scopes cannot be parsed.
     #[error("the ticket has something among its scopes that is no scope")]
     Scope,
 }
@@ -49,7 +49,7 @@ struct TicketClaims {
     scopes: Vec<String>,
 }
 
-/// The services that a ticket is for. Checked here: the library takes an audience that is no text for none.
+/// The services that a ticket is for. This module checks them, because the library ignores an audience that is not a text.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Audience {
@@ -75,12 +75,12 @@ struct NewTicket<'a> {
 }
 
 impl TicketVerifier {
-    /// Checks tickets with this key.
+    /// Makes a verifier that checks tickets with this key.
     pub fn new(key: VerifyKey) -> Self {
         TicketVerifier(TokenVerifier::new(key).for_any_audience())
     }
 
-    /// What the ticket allows, now.
+    /// Returns the scopes of the ticket if it is good now.
     pub fn verify(&self, ticket: &str) -> Result<Vec<Scope>, TicketError> {
         self.verify_at(ticket, unix_time())
     }
@@ -100,12 +100,12 @@ impl TicketClaims {
         let times = TokenTimes::of(self.exp, self.nbf);
         times.at(now)?;
         let (most, latest) = (LONGEST_TICKET.as_secs(), now.saturating_add(LEEWAY));
-        // Without `iat` a ticket may have been made now.
+        // A ticket without `iat` counts as issued now.
         let issued = self.iat.map_or(now, |iat| iat.ceil() as u64);
         if issued > latest {
             return Err(TicketError::Early);
         }
-        // A ticket for a day is not good in its last hour either.
+        // A ticket that was issued for a day is refused even in its last hour.
         if times.end > latest.saturating_add(most) || times.end.saturating_sub(issued) > most + LEEWAY {
             return Err(TicketError::Long);
         }
@@ -122,8 +122,8 @@ impl From<OutOfTime> for TicketError {
     }
 }
 
-/// A new ticket for these scopes, good from now for this time, which is at most [`LONGEST_TICKET`]; the library's error
-/// where the key cannot sign.
+/// Makes a ticket with these scopes that is good from now on for `good_for`, at most for [`LONGEST_TICKET`]. Returns the library's error if
+/// the key cannot sign.
 pub fn new_ticket(
     key: &SigningKey,
     scopes: &[Scope],
@@ -136,7 +136,7 @@ pub fn new_ticket(
     jsonwebtoken::encode(&Header::new(key.algorithm()), &claims, key.encoding())
 }
 
-/// Seconds since 1970.
+/// Returns the present time in seconds since 1970.
 fn unix_time() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
@@ -151,7 +151,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    // A pair made for these tests with openssl.
+    // This pair of keys was made with openssl for these tests.
     const PRIVATE_JWK: &str = r#"{"kty":"EC","crv":"P-256","x":"l5Y6UhIro3dmFgZVn022h1_BHwPmdwrIg2BfgI7m7Vg","y":"KjXumCzufQaP-w7SMX_Ije3T4Ki-o1MsBkB6VS1O7iU","d":"-yBO0t7mkSEGgidhgsnqRuczYxk0ecDfrWogY9wyNxg"}"#;
     const PUBLIC_PEM: &str = "-----BEGIN PUBLIC KEY-----\n\
         MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEl5Y6UhIro3dmFgZVn022h1/BHwPm\n\
@@ -217,7 +217,7 @@ mod tests {
             (json!({"exp": NOW + 60, "nbf": NOW + LEEWAY + 1}), Some(TicketError::Early)),
             (json!({"exp": NOW + 60, "iat": NOW + LEEWAY}), None),
             (json!({"exp": NOW + 60, "iat": NOW + LEEWAY + 1}), Some(TicketError::Early)),
-            // In the last hour of a whole day.
+            // This ticket is in the last minute of a whole day.
             (json!({"exp": NOW + 60, "iat": NOW + 60 - 86_400}), Some(TicketError::Long)),
             (json!({"exp": NOW + 60, "iat": NOW + 60 - hour}), None),
             (json!({"exp": NOW + 60, "iat": null, "nbf": null}), None),
@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn the_algorithm_is_the_keys_and_not_the_tickets() {
         let claims = json!({"exp": NOW + 60, "scopes": ["admin"]});
-        // A forger uses the public key, which is no secret, as a secret.
+        // A forger signs with the public key, which is not secret, as the secret of HS256.
         let key: VerifyKey = PUBLIC_PEM.parse().expect("a key");
         let point = key.decoding().try_get_as_bytes().expect("bytes").to_vec();
         for secret in [PUBLIC_PEM.as_bytes(), format!("{PUBLIC_PEM}\n").as_bytes(), &point] {

@@ -1,20 +1,20 @@
-//! What may be done with things.
+//! The verbs of scopes.
 
-/// What may be done with the names of a prefix.
+/// The kind of access that a scope allows to the names of its prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
-    /// To read what is not public, and to list names.
+    /// Read what is not public, and list names.
     Read,
-    /// To add to values and to append.
+    /// Add to values, and append.
     Write,
-    /// To set and to remove. Includes reading and writing.
+    /// Set and remove. Includes reading and writing.
     Manage,
 }
 
 impl Verb {
     pub(super) const ALL: [Verb; 3] = [Verb::Read, Verb::Write, Verb::Manage];
 
-    /// The word that stands before the colon.
+    /// The word before the colon.
     pub fn word(self) -> &'static str {
         match self {
             Verb::Read => "read",
@@ -23,8 +23,8 @@ impl Verb {
         }
     }
 
-    /// Whether a key that allows this allows the other, too. Reading and writing do not include each other: a program that only
-    /// counts need not see what others count.
+    /// Returns whether a key that allows this verb allows the other verb, too. Reading and writing do not include each other: a program
+    /// that only counts need not read what other programs count.
     pub fn includes(self, other: Verb) -> bool {
         self == Verb::Manage || self == other
     }

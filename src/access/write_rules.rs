@@ -1,4 +1,4 @@
-//! Where anyone may write, and where a key is needed: the setting `access.write`.
+//! The setting `access.write`: the names to which every client may write, and those that need a key.
 
 use super::prefix::{ParsePrefixError, Prefix, Space};
 
@@ -7,35 +7,35 @@ use super::prefix::{ParsePrefixError, Prefix, Space};
 pub enum Writers {
     /// Every client.
     Anyone,
-    /// Clients with a key or a ticket that allows it.
+    /// Only clients with a key or a ticket that allows writing.
     Key,
 }
 
-/// Which clients may write where. Of several rules that fit a name, the one with the longest prefix counts.
+/// The rules that decide which clients may write to a name. If several rules fit a name, the one with the longest prefix decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WriteRules {
     otherwise: Writers,
-    /// The longest prefix first.
+    /// The rules with a prefix; the longest prefix comes first.
     rules: Vec<(Prefix, Writers)>,
 }
 
-/// Why these are no rules.
+/// The reason for refusing a list of rules.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseWriteRulesError {
-    /// A rule is neither `anyone` nor `key`.
+    /// The word of a rule is neither `anyone` nor `key`.
     #[error(
         "must be anyone or key, or a list of these with prefixes such as anyone and key:counters/shop-; {0:?} is another"
     )]
     Word(String),
-    /// What is behind the colon is no prefix.
+    /// The text behind the colon is no prefix.
     #[error("{0}")]
     Prefix(#[from] ParsePrefixError),
-    /// Two rules for the same names.
+    /// Two rules have the same prefix.
     #[error("has two rules for {}", names(.0))]
     Twice(Prefix),
 }
 
-/// How many characters of an unknown rule an error repeats.
+/// The number of characters of an unknown rule that an error quotes at most.
 const LONGEST_SHOWN: usize = 40;
 
 fn names(prefix: &Prefix) -> String {
@@ -43,8 +43,8 @@ fn names(prefix: &Prefix) -> String {
 }
 
 impl WriteRules {
-    /// The rules of a list such as `["anyone", "key:counters/shop-"]`. A word without a prefix is for all names that
-    /// have no rule of their own; without such a word that is `anyone`.
+    /// Parses a list of rules such as `["anyone", "key:counters/shop-"]`. A rule without a prefix is for all names that no other rule fits.
+    /// If the list has no such rule, every client may write to these names.
     pub fn parse<'a>(rules: impl IntoIterator<Item = &'a str>) -> Result<Self, ParseWriteRulesError> {
         let mut parsed: Vec<(Prefix, Writers)> = Vec::new();
         for rule in rules {
@@ -71,7 +71,7 @@ impl WriteRules {
         rule.map_or(self.otherwise, |(_, writers)| *writers)
     }
 
-    /// Whether every client may write everywhere.
+    /// Returns whether every client may write to every name.
     pub fn are_open(&self) -> bool {
         self.otherwise == Writers::Anyone && self.rules.iter().all(|(_, writers)| *writers == Writers::Anyone)
     }

@@ -1,4 +1,4 @@
-//! What the settings must pass before a file, a socket or a connection is opened.
+//! Checks the settings before the service opens a file, a socket or a connection.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,9 +30,9 @@ impl CheckedParts {
     }
 }
 
-/// How the service would run with these settings, in the words of [`App::mode`](super::App::mode), or why it would not.
-/// Opens no file and connects to nothing. Logs the warnings that the service would log at its start.
-/// Must be called within a tokio runtime.
+/// Returns how the service would run with these settings, in the words of [`App::mode`](super::App::mode), or the error that would stop its
+/// start. Opens no file and connects to nothing. Logs the warnings that the service would log at its start. Must be called within a tokio
+/// runtime.
 pub fn check(settings: &Settings) -> Result<String, StartError> {
     let checked =
         CheckedParts::of(settings).and_then(|checked| StoreSource::check(settings).map(|()| checked));
@@ -43,7 +43,7 @@ pub fn check(settings: &Settings) -> Result<String, StartError> {
     Ok(mode(settings, &endpoints, purger.as_ref()))
 }
 
-/// Warns that any client may take all of the service if there are no limits and the address is a public one.
+/// Logs a warning if the settings have no limits for one client and the address is not a loopback address.
 pub(super) fn warn_of_missing_limits(settings: &Settings, address: SocketAddr) {
     if settings.limits.are_off() && !address.ip().to_canonical().is_loopback() {
         tracing::warn!(
@@ -53,7 +53,7 @@ pub(super) fn warn_of_missing_limits(settings: &Settings, address: SocketAddr) {
     }
 }
 
-/// Warns that no client may write if a key is needed and there is neither a key nor a way to check tickets.
+/// Logs a warning if writing needs a key, but the service has no keys and accepts no tickets.
 pub(super) fn warn_of_missing_keys(settings: &Settings) {
     let access = &settings.access;
     if !access.write.are_open() && access.keys.is_empty() && access.tickets.is_none() {

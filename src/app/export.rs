@@ -1,4 +1,4 @@
-//! `livecounter export`: writes all counters of the store that the settings name, one a line, as JSON.
+//! The work of `livecounter export`: writes all counters of the store as JSON, one counter per line.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -9,38 +9,38 @@ use crate::settings::{Settings, SettingsError};
 use crate::store::redis::RedisStore;
 use crate::store::{Body, Store, StoreError};
 
-/// The first line: the format and its version. It holds no time, so that equal counters give equal bytes.
+/// The first line: the format and its version. The line has no time, so that equal counters give equal bytes.
 const FIRST_LINE: &str = r#"{"format":"livecounter","version":1}"#;
-/// How many topics one call to the store lists.
+/// The number of topics that one call to the store lists.
 const PAGE: usize = 500;
-/// How long one call to Redis may wait for its answer.
+/// The longest time that a call to Redis waits for its answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The time between two reports of progress.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
-/// Why an export has stopped early. What was written before is no whole export.
+/// The reason why an export stopped early. The lines that were written before are not a complete export.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// A setting cannot be used, or the file that it names is in use.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The store has not answered, or has answered with an error.
+    /// The store did not answer, or answered with an error.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What was read cannot be written.
+    /// The lines cannot be written to the output.
     #[error("cannot write the export")]
     Output(#[from] io::Error),
 }
 
-/// One counter, as a line holds it.
+/// One counter, as a line contains it.
 #[derive(serde::Serialize)]
 struct ExportedCounter<'a> {
     id: &'a CounterId,
     value: i64,
 }
 
-/// Writes a line for each counter whose id begins with `prefix`, in the order of their ids, behind a line that names the format.
-/// Calls `progress` once a second with the number of counters so far. Returns that number.
+/// Writes a line that names the format, then a line for each counter whose id begins with `prefix`, in the order of the ids. Calls
+/// `progress` about once a second with the number of counters so far. Returns the number of counters.
 pub async fn export(
     settings: &Settings,
     prefix: &str,
@@ -53,13 +53,13 @@ pub async fn export(
     written
 }
 
-/// Opens the store. A file that is not there is refused, since opening would create it.
+/// Opens the store. Refuses a missing file, because opening would create it.
 async fn open(settings: &Settings) -> Result<StoreSource, ExportError> {
     let unusable = |key, error: &dyn std::fmt::Display| settings.locate(SettingsError::new(key, error));
     if let Some(url) = &settings.redis_url {
         let store = RedisStore::connect(url.expose(), TIMEOUT);
         let store = store.map_err(|error| unusable("redis.url", &error))?;
-        // Topics that the version before has written cannot be listed until the migration.
+        // Topics that an older version wrote cannot be listed before the migration.
         store.migrate().await?;
     } else if let Err(error) = std::fs::metadata(&settings.sqlite_path) {
         let problem = format!("cannot use {}: {error}", settings.sqlite_path.display());

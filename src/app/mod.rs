@@ -37,10 +37,10 @@ pub use export::{ExportError, export};
 pub use prune::{Day, ParseDayError, PruneError, prune};
 pub use stop::Stop;
 
-/// How long the pending announcements may take when the service stops.
+/// The longest time that a stopping service waits for pending announcements.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 
-/// The service, listening but not yet serving.
+/// The service, which listens but does not serve yet.
 pub struct App {
     servers: Servers,
     mode: String,
@@ -58,7 +58,7 @@ impl App {
 
     fn of(settings: &Settings) -> Result<Self, StartError> {
         let parts = CheckedParts::of(settings)?;
-        // The store is opened after all other checks: settings that are refused leave no file behind.
+        // The store is opened after all other checks, so that refused settings do not create a file.
         let store = StoreSource::open(settings)?;
         let mode = mode::mode(settings, &parts.endpoints, parts.purger.as_ref());
         let verifier = outlets::verifier(&parts.endpoints);
@@ -103,33 +103,33 @@ impl App {
         Ok(App { servers, mode, access, hub, announcer: running, store })
     }
 
-    /// Where the service listens; the system has chosen the port if the settings say 0.
+    /// The address on which the service listens. If the settings have port 0, the system has chosen the port.
     pub fn address(&self) -> SocketAddr {
         self.servers.address
     }
 
-    /// Where the service listens for operators, if the settings ask for that.
+    /// The address on which the service listens for operators, if `ops.listen` is set.
     pub fn ops_address(&self) -> Option<SocketAddr> {
         self.servers.ops_address()
     }
 
-    /// How the service runs: where the counters are, who holds streams, whether a cache is purged. Without secrets.
+    /// Describes how the service runs, without secrets: the store, the part that holds streams, and whether a cache is purged.
     pub fn mode(&self) -> &str {
         &self.mode
     }
 
-    /// Who may do what; its keys can be replaced while the service runs.
+    /// Decides which requests are allowed. The keys can be replaced while the service runs.
     pub fn access(&self) -> Arc<Access> {
         Arc::clone(&self.access)
     }
 
-    /// The handle that stops the service from elsewhere; see [`Stop::now`].
+    /// The handle with which another task stops the service; see [`Stop::now`].
     pub fn stop_handle(&self) -> Stop {
         Stop { server: self.servers.handle(), hub: self.hub.clone() }
     }
 
-    /// Serves until stopped; then announces what is pending and closes the store. Returns whether everything pending was
-    /// announced.
+    /// Serves until the service is stopped, then makes the pending announcements as far as time allows, and closes the store. Returns
+    /// whether all pending announcements were made.
     pub async fn run(self) -> io::Result<bool> {
         self.servers.run().await?;
         let all_announced = self.announcer.drain(DRAIN_WITHIN).await;
@@ -138,7 +138,7 @@ impl App {
     }
 }
 
-/// What caches may keep: more if the service purges them.
+/// Returns the terms for caches: a cache may keep answers for longer if the service purges it.
 fn cache_terms(settings: &Settings, parts: &CheckedParts) -> CacheTerms {
     match parts.purger {
         Some(_) => CacheTerms::purged(settings.cache_max_age, settings.cache_stale_if_error),
@@ -146,7 +146,7 @@ fn cache_terms(settings: &Settings, parts: &CheckedParts) -> CacheTerms {
     }
 }
 
-/// The limits of one client, and the task that forgets idle clients.
+/// Makes the limits of one client, and starts the task that forgets idle clients.
 fn start_limits(settings: &Settings) -> Arc<Limits> {
     let limits = Arc::new(Limits::new(settings.limits.clone()));
     tokio::spawn(limits::forget_idle(Arc::downgrade(&limits)));

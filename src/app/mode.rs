@@ -1,14 +1,14 @@
-//! How the service runs with its settings, in words for the log.
+//! Describes for the log how the service runs with its settings.
 
 use crate::fastly::Purger;
 use crate::grip::Endpoint;
 use crate::settings::Settings;
 use crate::store::redis::describe;
 
-/// One line, without secrets: where the counters are, which part holds streams, whether a cache is purged.
+/// Returns one line without secrets: the store, the part that holds streams, and whether a cache is purged.
 pub(super) fn mode(settings: &Settings, endpoints: &[Endpoint], purger: Option<&Purger>) -> String {
     let store = match &settings.redis_url {
-        // The URL was accepted before, so it can be described.
+        // The URL was checked before, so `describe` cannot fail.
         Some(url) => describe(url.expose()).unwrap_or_default(),
         None => {
             let path = &settings.sqlite_path;

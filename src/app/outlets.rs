@@ -1,4 +1,4 @@
-//! The outlets that the settings ask for, and what verifies the requests of the proxies among them.
+//! Makes the outlets that the settings name, and the verifier of the requests that proxies send.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::grip::{self, Endpoint, Publisher, PublisherOptions, Verifier};
 use crate::jwt::VerifyKey;
 use crate::settings::{Settings, SettingsError};
 
-/// The GRIP proxies, each with the key that verifies its signatures, if one is set.
+/// Returns the endpoints of the GRIP proxies, each with the key that verifies the proxy's signatures, if a key is set.
 pub(super) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, SettingsError> {
     let Some(urls) = &settings.grip_url else { return Ok(Vec::new()) };
     let mut endpoints =
@@ -24,7 +24,7 @@ pub(super) fn endpoints(settings: &Settings) -> Result<Vec<Endpoint>, SettingsEr
     Ok(endpoints)
 }
 
-/// The verifier of the signatures by which a proxy's requests are known, if there is a proxy.
+/// Returns the verifier of the signatures in the requests of proxies, if there is a proxy.
 pub(super) fn verifier(endpoints: &[Endpoint]) -> Option<Arc<Verifier>> {
     let verifier = (!endpoints.is_empty()).then(|| Arc::new(Verifier::new(endpoints)))?;
     if verifier.trusts_any() {
@@ -35,7 +35,7 @@ pub(super) fn verifier(endpoints: &[Endpoint]) -> Option<Arc<Verifier>> {
     Some(verifier)
 }
 
-/// The publisher, if there is a proxy.
+/// Makes the publisher if there is a proxy.
 pub(super) fn publisher(
     settings: &Settings,
     endpoints: &[Endpoint],
@@ -49,9 +49,9 @@ pub(super) fn publisher(
     Ok(Some(Arc::new(publisher)))
 }
 
-/// The purger, if purging is on.
+/// Makes the purger if purging is on.
 pub(super) fn purger(settings: &Settings) -> Result<Option<Purger>, SettingsError> {
-    // The URL is checked even if purging is off, so that switching purging on later shows no old mistake.
+    // The URL is checked even if purging is off, so that an operator finds a mistake in it before switching purging on.
     PurgerSettings::parse_api_url(&settings.fastly_api_url)
         .map_err(|error| SettingsError::new("fastly.api_url", error))?;
     let (Some(service_id), Some(api_key)) = (&settings.fastly_service_id, &settings.fastly_api_key) else {

@@ -1,4 +1,4 @@
-//! `livecounter prune`: removes topics that have not changed for long from the store that the settings name.
+//! The work of `livecounter prune`: removes topics that have not changed for a long time from the store.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,13 +9,13 @@ use crate::settings::{Settings, SettingsError};
 use crate::store::redis::RedisStore;
 use crate::store::{Pruned, StoreError, sqlite};
 
-/// How long one call to Redis may wait for its answer.
+/// The longest time that a call to Redis waits for its answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The time between two reports of progress.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 const DAY_MS: u64 = 24 * 3600 * 1000;
 
-/// A day by the calendar; it begins at midnight UTC.
+/// A day of the calendar, which begins at midnight UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day {
     year: u16,
@@ -23,30 +23,30 @@ pub struct Day {
     day: u8,
 }
 
-/// Why a text is not a day that has begun.
+/// The reason for refusing a text as a day that has begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseDayError {
-    /// The text is not written as `2026-01-31`, or there is no such day.
+    /// The text does not have the form `2026-01-31`, or the calendar has no such day.
     #[error("must be a day, such as 2026-01-31")]
     Malformed,
-    /// The day has not begun, so all topics would be older.
+    /// The day has not begun, so all topics would count as unchanged since then.
     #[error("must not lie ahead")]
     Ahead,
 }
 
-/// Why pruning has stopped early. Topics that were removed before stay removed.
+/// The reason why pruning stopped early. Topics that were removed before stay removed.
 #[derive(Debug, thiserror::Error)]
 pub enum PruneError {
     /// A setting cannot be used, or the file that it names is in use.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// Redis has not answered, or has answered with an error.
+    /// Redis did not answer, or answered with an error.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Counts the topics that have not changed since the beginning of a day, and removes them if `remove` is set. Calls `progress`
-/// once a second with the counts so far. Returns the result as a sentence.
+/// Counts the topics that have not changed since the beginning of a day, and removes them if `remove` is set. Calls `progress` about once a
+/// second with the counts so far. Returns the result as a sentence.
 pub async fn prune(
     settings: &Settings,
     before: Day,
@@ -81,7 +81,7 @@ pub async fn prune(
 }
 
 impl Day {
-    /// The milliseconds from 1970 to the beginning of the day.
+    /// Returns the beginning of the day in milliseconds since 1970.
     fn begins_ms(self) -> u64 {
         let years = 1970..self.year;
         let days = years.map(|year| if is_leap(year) { 366 } else { 365 }).sum::<u64>();
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_day_begins_where_the_calendar_says() {
-        // Answers of `date --date=... --utc +%s`.
+        // The seconds are the output of `date --date=... --utc +%s`.
         for (text, seconds) in [
             ("1970-01-01", 0),
             ("1970-03-01", 5_097_600),

@@ -12,13 +12,13 @@ use super::server::{ServerOptions, listen, serve};
 use super::worker_factory::WorkerFactory;
 use crate::settings::Settings;
 
-/// How many connections operators may have at a time.
+/// The largest number of connections that operators may have at a time.
 const OPS_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
 /// A listening socket and its address.
 type Socket = (TcpListener, SocketAddr);
 
-/// The sockets, before anything accepts their connections.
+/// The listening sockets, before a server accepts their connections.
 pub(super) struct Sockets {
     public: Socket,
     ops: Option<Socket>,
@@ -32,12 +32,12 @@ impl Sockets {
         Ok(Sockets { public, ops: settings.ops_listen.map(listen_on).transpose()? })
     }
 
-    /// Where clients connect.
+    /// The address to which clients connect.
     pub(super) fn address(&self) -> SocketAddr {
         self.public.1
     }
 
-    /// Puts a server behind each socket. The one for operators has a worker of its own.
+    /// Makes a server for each socket. The server for operators has a worker of its own.
     pub(super) fn serve(self, worker: WorkerFactory, options: ServerOptions) -> Result<Servers, StartError> {
         let ops = match self.ops {
             Some((socket, address)) => {
@@ -57,34 +57,34 @@ impl Sockets {
     }
 }
 
-/// The servers; they serve when they are run.
+/// The servers, which serve when [`run`](Self::run) is called.
 pub(super) struct Servers {
     public: Server,
-    /// Where clients connect.
+    /// The address to which clients connect.
     pub(super) address: SocketAddr,
-    /// The server for operators serves even if clients have taken all connections of the other.
+    /// The server for operators. It serves even if clients have taken all connections of the server for clients.
     ops: Option<(Server, SocketAddr)>,
 }
 
 impl Servers {
-    /// Where operators connect, if there is a server for them.
+    /// The address to which operators connect, if there is a server for them.
     pub(super) fn ops_address(&self) -> Option<SocketAddr> {
         self.ops.as_ref().map(|(_, address)| *address)
     }
 
-    /// Stops the server for clients, and so [`run`](Self::run).
+    /// Returns the handle that stops the server for clients; then [`run`](Self::run) returns, too.
     pub(super) fn handle(&self) -> ServerHandle {
         self.public.handle()
     }
 
-    /// Serves until the server for clients is stopped. The server for operators ends after it, so that operators can watch
-    /// the last requests finish.
+    /// Serves until the server for clients is stopped. The server for operators stops after the server for clients, so that operators can
+    /// watch the last requests finish.
     pub(super) async fn run(self) -> io::Result<()> {
         let ops = self.ops.map(|(server, _)| (server.handle(), actix_web::rt::spawn(server)));
         let ended = self.public.await;
         if let Some((handle, running)) = ops {
             handle.stop(true).await;
-            // How the server for operators has ended changes nothing: it was told to end.
+            // An error of the server for operators is ignored here, because that server was told to stop.
             let _ = running.await;
         }
         ended

@@ -1,4 +1,4 @@
-//! The end of the service, from outside of it.
+//! Stops the service from another task.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Stops accepting, ends the streams that this process holds and lets requests finish. Resolves when that is done;
-    /// [`App::run`](super::App::run) returns after the announcements.
+    /// Stops accepting connections, ends the streams that this process holds, and returns when all requests have finished.
+    /// [`App::run`](super::App::run) returns later, after the pending announcements.
     pub async fn now(&self) {
         if let Some(hub) = &self.hub {
             hub.close();

@@ -1,4 +1,4 @@
-//! The store that the settings name, and the connections to it.
+//! Opens the store that the settings name, and connections to the store.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -10,22 +10,22 @@ use crate::store::Store;
 use crate::store::redis::{RedisStore, Wait};
 use crate::store::sqlite::SqliteStore;
 
-/// How long one Redis round trip may take before its callers get 503.
+/// The longest time that a Redis round trip may take. If it takes longer, its callers get 503.
 const STORE_TIMEOUT: Duration = Duration::from_secs(2);
-/// The time between two attempts to migrate what is in Redis.
+/// The time between two attempts to migrate the topics in Redis.
 const MIGRATE_AGAIN: Duration = Duration::from_secs(2);
 /// The number of the failed attempt that is logged as a warning.
 const MIGRATE_WARN_AT: u64 = 5;
-/// How long the worker threads may take to drop their connections to the store when the service stops.
+/// The longest time that a stopping service waits for its workers to drop their connections to the store.
 const RELEASE_WITHIN: Duration = Duration::from_secs(2);
 
-/// Where connections to the store come from.
+/// The source of connections to the store.
 #[derive(Clone)]
 pub(super) enum StoreSource {
     /// One file, shared by all workers.
     Sqlite(Arc<SqliteStore>),
-    /// The URL from which each worker opens a connection of its own, which is 1.3 times as fast as a shared one; and how long
-    /// a change waits for replicas.
+    /// The URL of Redis, how long a change waits for replicas, and how much history is kept. Each worker opens a connection of its own,
+    /// which is 1.3 times as fast as a shared one.
     Redis(String, Option<Wait>, Retention),
 }
 
@@ -46,7 +46,7 @@ impl StoreSource {
         }
     }
 
-    /// Refuses a Redis URL that cannot be used, so that this is said once and not in every worker. Opens nothing.
+    /// Refuses a Redis URL that cannot be used, so that there is one error and not one for each worker. Opens nothing.
     pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
         if let Some(url) = &settings.redis_url {
             RedisStore::connect(url.expose(), STORE_TIMEOUT)
@@ -55,8 +55,8 @@ impl StoreSource {
         Ok(())
     }
 
-    /// Migrates what an older version wrote to Redis, as soon as Redis can be reached. A file needs no migration here: opening
-    /// it has migrated it. Must be called within a tokio runtime.
+    /// Starts a task that migrates the topics that an older version wrote to Redis, as soon as Redis can be reached. A file needs no
+    /// migration here, because opening the file has migrated it. Must be called within a tokio runtime.
     pub(super) fn migrate_in_background(&self) {
         if let StoreSource::Redis(url, ..) = self
             && let Ok(store) = RedisStore::connect(url, STORE_TIMEOUT)
@@ -65,8 +65,8 @@ impl StoreSource {
         }
     }
 
-    /// Waits until no worker has a connection to the file any more, then closes the file: another process can open it only
-    /// then.
+    /// Waits until no worker has a connection to the file any more, then closes the file. Another process can open the file only after
+    /// that.
     pub(super) async fn close(self) {
         let StoreSource::Sqlite(store) = self else { return };
         let mut look = tokio::time::interval(Duration::from_millis(5));
@@ -79,7 +79,7 @@ impl StoreSource {
         let _ = tokio::time::timeout(RELEASE_WITHIN, released).await;
     }
 
-    /// A connection for one worker or for the announcer; in a file all of them are one.
+    /// Returns a connection for one worker or for the announcer. For a file, all callers get the same connection.
     pub(super) fn open_connection(&self) -> Arc<dyn Store> {
         match self {
             StoreSource::Sqlite(store) => Arc::clone(store) as Arc<dyn Store>,
@@ -97,7 +97,7 @@ impl StoreSource {
     }
 }
 
-/// Tries to migrate what is in Redis until that succeeds.
+/// Tries to migrate the topics in Redis until the migration succeeds.
 async fn migrate(store: RedisStore) {
     let mut again = tokio::time::interval(MIGRATE_AGAIN);
     for attempt in 1_u64.. {
@@ -109,7 +109,8 @@ async fn migrate(store: RedisStore) {
                     "{topics} topics in Redis, which an older version wrote, are counted now"
                 );
             }
-            // Requests that need the store log that Redis is away or of a newer version. This line is for a missing right.
+            // If Redis cannot be reached or has the data of a newer version, the requests that need the store log this. The warning here is
+            // for a missing permission in Redis.
             Err(error) if attempt == MIGRATE_WARN_AT => tracing::warn!(
                 "what an older version wrote to Redis is not counted yet, and tried again: {error}"
             ),

@@ -1,4 +1,4 @@
-//! What each worker thread gets when it starts.
+//! Makes the parts that each worker gets when the worker starts.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ impl WorkerFactory {
         ops_routes(config, &self.shared.metrics.requests);
     }
 
-    /// The context of one worker: a connection to the store of its own, and `streams` if it serves streams.
+    /// Makes the context of one worker: its own connection to the store, and `streams` if the worker serves streams.
     fn context(&self, streams: Option<Arc<WorkerListeners>>) -> WorkerContext {
         WorkerContext {
             live: Live::new(self.store.open_connection(), self.announcer.clone()),

@@ -1,4 +1,4 @@
-//! `livecounter check`.
+//! The command `livecounter check`.
 
 use std::process::ExitCode;
 

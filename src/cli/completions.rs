@@ -1,4 +1,4 @@
-//! `livecounter completions`.
+//! The command `livecounter completions`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `livecounter export`.
+//! The command `livecounter export`.
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -36,7 +36,7 @@ impl Export {
     }
 }
 
-/// Writes beside the file first, so that an export that fails leaves the file as it was.
+/// Writes to a file with `.part` behind its name, then renames it, so that an export that fails does not change the file.
 async fn to_file(settings: &Settings, prefix: &str, path: &Path) -> anyhow::Result<()> {
     let mut part = path.as_os_str().to_owned();
     part.push(".part");

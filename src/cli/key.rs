@@ -1,4 +1,4 @@
-//! `livecounter key new`.
+//! The command `livecounter key new`.
 
 use std::process::ExitCode;
 
@@ -56,7 +56,7 @@ impl New {
         }
     }
 
-    /// The table for the file. Neither a name nor a scope has a character that TOML would need to escape.
+    /// Returns the table for the configuration file. Names and scopes have no characters that TOML would need to escape.
     fn table(&self, secret: &NewSecret) -> String {
         let scopes: Vec<String> = self.scopes.iter().map(|scope| format!("\"{scope}\"")).collect();
         format!(

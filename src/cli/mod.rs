@@ -1,4 +1,4 @@
-//! The command line: one file for each command with its flags and what it does. [`parse`] only reads the words.
+//! The command line. Each command has a file with its flags and its work. The function [`parse`] only reads the words.
 
 mod check;
 mod completions;
@@ -27,7 +27,7 @@ use serve::Serve;
 use ticket::Ticket;
 use usage::UsageError;
 
-/// What `--help` prints behind the commands and the options.
+/// The text that `--help` prints behind the commands and the options.
 const SETTINGS: &str = "\
 Without any setting it serves http://127.0.0.1:8000/ from the file livecounter.db in this directory.
 Settings: a TOML file, then the environment (LIVECOUNTER__SECTION__KEY; PORT, REDIS_URL, GRIP_URL,
@@ -58,7 +58,7 @@ enum Command {
 }
 
 impl Command {
-    /// The flags for the settings, if this command needs the settings.
+    /// Returns the flags for the settings if this command needs the settings.
     fn flags(&mut self) -> Option<&mut Flags> {
         match self {
             Command::Serve(serve) => Some(&mut serve.flags),
@@ -71,16 +71,16 @@ impl Command {
     }
 }
 
-/// What the words of the command line ask for.
+/// The task that the words of the command line name.
 #[derive(Debug, PartialEq, Eq)]
 enum Invocation {
-    /// To run a command.
+    /// Run a command.
     Run(Command),
-    /// To print the text of `--help` or `--version`.
+    /// Print the text of `--help` or `--version`.
     Print(String),
 }
 
-/// Reads the command line and does what it asks for.
+/// Reads the command line, and runs the command or prints the text.
 pub(crate) fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     match parse(words) {
         Ok(Invocation::Run(Command::Serve(serve))) => serve.run(),

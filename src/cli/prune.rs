@@ -1,4 +1,4 @@
-//! `livecounter prune`.
+//! The command `livecounter prune`.
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! Reads the keys of the configuration file again when SIGHUP asks for it.
+//! Reads the keys of the configuration file again at each SIGHUP.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use tokio::signal::unix::Signal;
 use super::flags::Flags;
 use super::task::load;
 
-/// Takes the keys from the settings again at each SIGHUP. Where the settings cannot be used, the keys stay as they are, and one
-/// line of the log says why. Other settings than the keys count from the next start.
+/// Loads the settings again at each SIGHUP and replaces the keys. If a setting cannot be used, the keys stay as they are, and one line of
+/// the log says why. Changes to other settings take effect at the next start.
 pub(super) async fn reload_keys(mut hangup: Signal, flags: Flags, access: Arc<Access>) {
     while hangup.recv().await.is_some() {
         match load(&flags) {

@@ -1,4 +1,4 @@
-//! `livecounter serve`.
+//! The command `livecounter serve`.
 
 use std::process::ExitCode;
 
@@ -25,9 +25,10 @@ impl Serve {
 
 async fn serve(settings: &Settings, flags: &Flags) -> anyhow::Result<()> {
     let app = App::build(settings)?;
-    // The signals are handled before the log says that the service runs: its reader may send one at once.
+    // The program handles signals before the log says that the service runs: a supervisor that waits for this line may send a signal at
+    // once.
     let signals = Signals::new()?;
-    // Without a file there is nothing to read again, and SIGHUP ends the process, as it does when a terminal closes.
+    // Without a configuration file there is nothing to read again. Then SIGHUP ends the process, as when a terminal closes.
     if flags.config.is_some() {
         let hangup = signal(SignalKind::hangup())?;
         actix_web::rt::spawn(reload_keys(hangup, flags.clone(), app.access()));
@@ -66,7 +67,7 @@ impl Signals {
         Ok(Signals { terminate: signal(terminate)?, interrupt: signal(interrupt)? })
     }
 
-    /// Waits for a signal. Returns its name and the exit status of a process that it ends.
+    /// Waits for a signal. Returns the name of the signal and the exit status of a process that the signal ends.
     async fn next(&mut self) -> (&'static str, i32) {
         tokio::select! {
             _ = self.terminate.recv() => ("SIGTERM", 128 + SignalKind::terminate().as_raw_value()),

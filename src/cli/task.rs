@@ -1,4 +1,4 @@
-//! What every command does before and behind its own work: settings, log, open files, and the exit status.
+//! The steps that commands share: loading the settings, starting the log, raising the limit of open files, and the exit status.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -37,7 +37,8 @@ pub(super) fn load(flags: &Flags) -> Result<Settings, SettingsError> {
     Settings::load(flags.config.as_deref(), environment, flags.listen.as_deref())
 }
 
-/// Each connection is an open file. Many systems let a program open 1,024 files until it asks for more.
+/// Raises the limit of open files to the system's maximum, because each connection is an open file. Many systems let a program open only
+/// 1,024 files unless the program raises the limit.
 fn raise_open_files() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
@@ -48,17 +49,17 @@ fn raise_open_files() {
 
 /// Writes a text to standard output.
 pub(super) fn print(text: &str) {
-    // A closed standard output is no failure of the program: its reader has what it wanted.
+    // If standard output is closed, the program does not fail: the reader has stopped reading, as `head` does.
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
-/// Writes one line to standard error and returns the exit status of what failed.
+/// Writes one line to standard error and returns the exit status of a command that failed.
 pub(super) fn fail(problem: &str) -> ExitCode {
     let _ = writeln!(std::io::stderr(), "livecounter: {problem}");
     ExitCode::FAILURE
 }
 
-/// Writes one line to standard error and returns the exit status of words and settings that cannot be used.
+/// Writes one line to standard error and returns the exit status for words or settings that cannot be used.
 pub(super) fn refuse(problem: &str) -> ExitCode {
     let _ = writeln!(std::io::stderr(), "livecounter: {problem}");
     ExitCode::from(2)

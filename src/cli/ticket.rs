@@ -1,4 +1,4 @@
-//! `livecounter ticket`.
+//! The command `livecounter ticket`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,7 +47,7 @@ impl Ticket {
         })
     }
 
-    /// The key that signs, or what is wrong with the setting or the file.
+    /// Returns the key that signs, or the problem with the setting or the file.
     fn key(&self, settings: &Settings) -> Result<SigningKey, StartError> {
         let (name, text) = match (&self.signing_key, &settings.access_ticket_key) {
             (Some(file), _) => match std::fs::read_to_string(file) {
@@ -61,7 +61,7 @@ impl Ticket {
                 return Err(SettingsError::new("access.ticket_key", problem).into());
             }
         };
-        // An editor ends a file with a line break, which is no part of a secret.
+        // Editors end a file with a line break, which is not part of the secret.
         let text = if self.signing_key.is_some() { text.trim_end() } else { &text };
         text.parse().map_err(|error| settings.locate(SettingsError::new(name, error)).into())
     }

@@ -1,17 +1,17 @@
-//! What is wrong with the words of a command line, as one line: clap's own errors have several.
+//! Describes a mistake in the words of a command line in one line; clap's own errors have several lines.
 
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use livecounter::nearest::nearest;
 
-/// The words are no command line of this program; the text points to `--help`.
+/// The words are no command line of this program. The message ends with a reference to `--help`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0} See livecounter --help")]
 pub(super) struct UsageError(String);
 
 impl UsageError {
-    /// What clap found in `words` when it parsed them as `line`.
+    /// Converts the error that clap returned when it parsed `words` as `line`.
     pub(super) fn of(error: &clap::Error, line: &clap::Command, words: &[OsString]) -> Self {
         let context = |kind| error.get(kind).map(words_of).unwrap_or_default();
         let argument = context(ContextKind::InvalidArg);
@@ -19,7 +19,7 @@ impl UsageError {
         UsageError(match error.kind() {
             ErrorKind::InvalidSubcommand => {
                 let word = context(ContextKind::InvalidSubcommand).concat();
-                // A command such as `key` has commands of its own.
+                // If the command has commands of its own, as `key` has, the message suggests one of those.
                 let outer = line.find_subcommand(command_of(words, line));
                 unknown(
                     "command",
@@ -54,18 +54,18 @@ impl UsageError {
         })
     }
 
-    /// A flag that may be given once.
+    /// Refuses a flag that is given twice.
     pub(super) fn given_twice(name: &str) -> Self {
         UsageError(format!("{name} is given twice."))
     }
 
-    /// A command that has none of the flags that may stand before a command.
+    /// Refuses `--config` and `--listen` before a command that needs no settings.
     pub(super) fn takes_no_settings() -> Self {
         UsageError("this command takes neither --config nor --listen.".to_owned())
     }
 }
 
-/// The texts of one piece of an error's context.
+/// Returns the texts of one value in the context of an error.
 fn words_of(value: &ContextValue) -> Vec<String> {
     match value {
         ContextValue::String(text) => vec![text.clone()],
@@ -74,7 +74,7 @@ fn words_of(value: &ContextValue) -> Vec<String> {
     }
 }
 
-/// `--config` of `--config <FILE>`.
+/// Returns only the name of each argument: `--config` for `--config <FILE>`.
 fn names(arguments: &[String]) -> Vec<&str> {
     arguments.iter().filter_map(|argument| argument.split_whitespace().next()).collect()
 }
@@ -115,7 +115,7 @@ fn flag_names(command: &clap::Command) -> Vec<String> {
     own.map(|name| format!("--{name}")).chain(built_in).collect()
 }
 
-/// Which command the words ask for; the rest of them may be wrong.
+/// Returns the name of the command in `words`, even if other words are wrong.
 fn command_of(words: &[OsString], line: &clap::Command) -> String {
     let matches = line.clone().ignore_errors(true).try_get_matches_from(words).ok();
     matches.and_then(|matches| matches.subcommand_name().map(str::to_owned)).unwrap_or_default()

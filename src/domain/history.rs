@@ -1,4 +1,4 @@
-//! The history of a topic: what it stood at in each hour and each day.
+//! The history of a topic: its last value in each hour and each day.
 
 /// A unit of the history. Hours and days are those of UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,7 +18,7 @@ impl Unit {
         }
     }
 
-    /// Its name.
+    /// The name of the unit.
     pub const fn name(self) -> &'static str {
         match self {
             Unit::Hour => "hour",
@@ -26,32 +26,32 @@ impl Unit {
         }
     }
 
-    /// The number of the hour or day, counted from 1970, in which a time is. The time is in milliseconds since 1970.
+    /// Returns the number of the hour or day, counted from 1970, to which a time belongs. The time is in milliseconds since 1970.
     pub fn number(self, millis: i64) -> i64 {
         millis.div_euclid(self.millis())
     }
 }
 
-/// How much of its history is kept of each topic.
+/// The length of the history that the store keeps of each topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// How many hours; 0 for none.
+    /// The number of hours that the store keeps; 0 for none.
     pub hours: u16,
-    /// How many days; 0 for none.
+    /// The number of days that the store keeps; 0 for none.
     pub days: u16,
 }
 
 impl Retention {
-    /// The most hours and days together. Of each unit one point more is kept, and for a moment two: so there are 128 at most, which
-    /// Redis packs closely.
+    /// The largest sum of hours and days. The store keeps one more point of each unit, and for a moment two: so a topic has at most 128
+    /// points, which Redis stores in its compact form.
     pub const MOST: u16 = 124;
 
-    /// Whether any of the history is kept.
+    /// Returns whether the store keeps any hours or days.
     pub fn keeps_any(self) -> bool {
         self.hours > 0 || self.days > 0
     }
 
-    /// How many of a unit are kept.
+    /// Returns the number of hours or days that the store keeps.
     pub fn of(self, unit: Unit) -> u16 {
         match unit {
             Unit::Hour => self.hours,
@@ -66,16 +66,16 @@ impl Default for Retention {
     }
 }
 
-/// What a topic stood at when an hour or a day ended, or stands at in the present one.
+/// The last value of a topic in an hour or a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Point {
     /// The number of the hour or day, counted from 1970: see [`Unit::number`].
     pub number: i64,
-    /// The value announced last in it.
+    /// The value that was announced last in the hour or day.
     pub value: i64,
 }
 
-/// The point of a topic that was created while its history was kept: long before, it stood at 0.
+/// The first point of a topic that was created while the store kept histories: before its creation, the value was 0.
 pub const BEFORE_ALL: Point = Point { number: 0, value: 0 };
 
 #[cfg(test)]

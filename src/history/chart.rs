@@ -1,4 +1,4 @@
-//! A series as a picture: SVG without scripts, small, and the same bytes for the same series.
+//! Draws a series as a small SVG picture without scripts. The same series always gives the same bytes.
 
 use std::fmt::Write;
 
@@ -8,52 +8,52 @@ use super::series::{Period, Series};
 const WIDTH: i64 = 360;
 const HEIGHT: i64 = 120;
 
-/// Where the line or the bars are.
+/// The edges of the line or the bars, in pixels.
 const LEFT: i64 = 12;
 const RIGHT: i64 = 348;
 const TOP: i64 = 40;
 const BOTTOM: i64 = 92;
 
-/// What the picture shows.
+/// The form of the picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
-    /// What the number stood at, as a line.
+    /// A line shows the values.
     #[default]
     Line,
-    /// What was added, as bars.
+    /// Bars show the amounts that were added.
     Bars,
 }
 
-/// The colours.
+/// The colours of the picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Theme {
-    /// What the reader's system prefers.
+    /// The colours that the reader's system prefers.
     #[default]
     Auto,
-    /// For a light background.
+    /// Colours for a light background.
     Light,
-    /// For a dark background.
+    /// Colours for a dark background.
     Dark,
 }
 
-/// The colours of the text, the line and the number, so that all of them can be read on the background of the theme.
+/// The colours of the text, the line and the number. All of them can be read on the background of the theme.
 const LIGHT: [&str; 3] = ["#57606a", "#0969da", "#1f2328"];
 const DARK: [&str; 3] = ["#8b949e", "#58a6ff", "#f0f6fc"];
 
 /// A picture of a series.
 pub struct Chart<'a> {
-    /// The counter.
+    /// The id of the counter.
     pub id: &'a str,
-    /// Its past.
+    /// The series of the counter.
     pub series: &'a Series,
-    /// What is shown of it.
+    /// The form of the picture.
     pub form: Form,
-    /// The colours.
+    /// The colours of the picture.
     pub theme: Theme,
 }
 
 impl Chart<'_> {
-    /// The picture.
+    /// Returns the picture as SVG.
     pub fn svg(&self) -> String {
         let points = self.series.points();
         let shown: Vec<Option<i64>> = points
@@ -72,7 +72,7 @@ impl Chart<'_> {
         svg
     }
 
-    /// The title, the description, the colours and the texts.
+    /// Returns the beginning of the picture: the title, the description, the colours and the texts.
     fn head(&self, points: &[Period], shown: &[Option<i64>]) -> String {
         let (id, count) = (escaped(self.id), points.len());
         let unit = self.series.unit().name();
@@ -126,7 +126,7 @@ impl Chart<'_> {
         format!("<style>{rules}</style>")
     }
 
-    /// When an hour or a day began, for people.
+    /// Returns the time at which an hour or a day began, for people.
     fn label(&self, point: Option<&Period>) -> String {
         match point {
             Some(point) if point.start.contains('T') => self.series.zone().minute(point.begins),
@@ -140,16 +140,16 @@ fn known(number: Option<i64>) -> String {
     number.map_or_else(|| "unknown".to_owned(), |number| number.to_string())
 }
 
-/// A height in tenths of a pixel: where `value` is, if `least` is at the bottom and `most` at the top.
+/// Returns the height of `value` in tenths of a pixel, if `least` is at the bottom and `most` at the top.
 fn height(value: i64, least: i64, most: i64) -> i64 {
     let (value, least, most) = (i128::from(value), i128::from(least), i128::from(most));
     let pixels = i128::from(10 * (BOTTOM - TOP));
-    // In the middle if all values are the same.
+    // If all values are the same, the line is in the middle.
     let up = if most > least { (value - least) * pixels / (most - least) } else { pixels / 2 };
     10 * BOTTOM - i64::try_from(up).unwrap_or_default()
 }
 
-/// A number of tenths, as short as SVG allows.
+/// Writes a number of tenths in the shortest form that SVG allows.
 fn tenths(number: i64) -> String {
     match number % 10 {
         0 => (number / 10).to_string(),
@@ -157,7 +157,7 @@ fn tenths(number: i64) -> String {
     }
 }
 
-/// A line through all values that are known. It is broken where none is.
+/// Draws a line through all known values. The line has a gap where the value is not known.
 fn line(svg: &mut String, values: &[Option<i64>]) {
     let known = values.iter().flatten();
     let (Some(&least), Some(&most)) = (known.clone().min(), known.max()) else { return };
@@ -174,7 +174,7 @@ fn line(svg: &mut String, values: &[Option<i64>]) {
         let _ = write!(path, "{letter}{} {}", tenths(x), tenths(height(*value, least, most)));
         drawing = true;
     }
-    // One value alone, at the end, is a dot.
+    // A single value at the end becomes a dot.
     path += "h.1";
     let _ = write!(
         svg,
@@ -182,7 +182,7 @@ fn line(svg: &mut String, values: &[Option<i64>]) {
     );
 }
 
-/// A bar for each amount that is known, up or down from 0.
+/// Draws a bar for each known amount, up or down from 0.
 fn bars(svg: &mut String, amounts: &[Option<i64>]) {
     let known = amounts.iter().flatten().copied();
     let (least, most) = (known.clone().min().unwrap_or(0).min(0), known.max().unwrap_or(0).max(0));
@@ -197,7 +197,7 @@ fn bars(svg: &mut String, amounts: &[Option<i64>]) {
         let left = 10 * LEFT + 10 * (RIGHT - LEFT) * index / count;
         let right = 10 * LEFT + 10 * (RIGHT - LEFT) * (index + 1) / count;
         let gap = ((right - left) / 4).min(20);
-        // So that the least amount can be seen.
+        // Even the smallest amount gets a bar that can be seen.
         let up = zero - height(amount, least, most);
         let up = if up.abs() < 10 { 10 * amount.signum() } else { up };
         let width = right - left - gap;
@@ -214,13 +214,13 @@ fn bars(svg: &mut String, amounts: &[Option<i64>]) {
     let _ = write!(svg, "<path class=\"b\" d=\"{path}\"/>");
 }
 
-/// Tenths that may be negative.
+/// Writes a number of tenths that may be negative.
 fn signed(number: i64) -> String {
     let sign = if number < 0 { "-" } else { "" };
     format!("{sign}{}", tenths(number.abs()))
 }
 
-/// A text within an element.
+/// Escapes a text for the content of an element.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

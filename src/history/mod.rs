@@ -1,7 +1,7 @@
-//! The past of a number as a series without gaps, as JSON, as CSV and as a picture. No I/O.
-//!
-//! A store keeps an entry for each hour and each day (in UTC) in which a number was announced: what it stood at last. Between two
-//! entries nothing was added, so the gaps can be filled.
+//! Makes a series without gaps from the history of a counter, and writes the series as JSON, as CSV and as a picture. This module does no
+//! I/O.
+//! The store keeps an entry for each hour and each day (in UTC) in which a value of the counter was announced: the value announced last.
+//! Between two entries nothing was added, so this module can fill the gaps.
 
 mod chart;
 mod series;

@@ -1,4 +1,4 @@
-//! A series: each of the last hours or days, with what the number stood at and what was added.
+//! A series: each of the last hours or days, with the counter's value and the amount that was added.
 
 use jiff::civil::Date;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use crate::domain::Unit;
 
 const HOUR: i64 = Unit::Hour.millis();
 
-/// What a number stood at in the last hours or days, the present one last.
+/// The values of a counter in the last hours or days; the present hour or day is the last one.
 #[derive(Clone, Debug)]
 pub struct Series {
     unit: Unit,
@@ -20,18 +20,18 @@ pub struct Series {
 /// An hour or a day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Period {
-    /// When it began, in milliseconds since 1970.
+    /// The time at which the hour or day began, in milliseconds since 1970.
     #[serde(skip)]
     pub begins: i64,
-    /// When it began: a time, or a day.
+    /// The beginning as text: a time for an hour, a date for a day.
     pub start: String,
-    /// What the number stood at in the end, or stands at now; `None` if that is not known.
+    /// The value at the end of the hour or day, or the present value; `None` if the value is not known.
     pub value: Option<i64>,
-    /// What was added in this time; `None` if that is not known.
+    /// The amount that was added in the hour or day; `None` if the amount is not known.
     pub added: Option<i64>,
 }
 
-/// The representation as JSON.
+/// The series as JSON.
 #[derive(Serialize)]
 struct Document<'a> {
     id: &'a str,
@@ -40,11 +40,11 @@ struct Document<'a> {
     entries: &'a [Period],
 }
 
-/// The entries of a store: in order, the numbers of hours or of days, with what the number stood at in the end of each.
+/// The entries of the store, in order: the number of an hour or a day, and the counter's value at its end.
 struct Entries<'a>(&'a [(i64, i64)]);
 
 impl Entries<'_> {
-    /// What the number stood at in the end of this hour or day; `None` before the first entry.
+    /// Returns the counter's value at the end of this hour or day; `None` before the first entry.
     fn at(&self, number: i64) -> Option<i64> {
         let behind = self.0.partition_point(|(entry, _)| *entry <= number);
         behind.checked_sub(1).map(|index| self.0[index].1)
@@ -52,7 +52,7 @@ impl Entries<'_> {
 }
 
 impl Series {
-    /// The last hours. `hours` are the entries of the store, and `now` is the present time in milliseconds since 1970.
+    /// Makes a series of the last hours. `hours` are the entries of the store, and `now` is the present time in milliseconds since 1970.
     pub fn of_hours(hours: &[(i64, i64)], last: u16, now: i64, zone: Zone) -> Series {
         let present = Unit::Hour.number(now);
         let numbers = present - i64::from(last) + 1..=present;
@@ -62,7 +62,7 @@ impl Series {
         Series { unit: Unit::Hour, points, changes_at: (present + 1) * HOUR, zone }
     }
 
-    /// The last days of UTC. `days` are the entries of the store.
+    /// Makes a series of the last days in UTC. `days` are the entries of the store.
     pub fn of_days(days: &[(i64, i64)], last: u16, now: i64) -> Series {
         const DAY: i64 = Unit::Day.millis();
         let zone = Zone::utc();
@@ -73,8 +73,8 @@ impl Series {
         Series { unit: Unit::Day, points, changes_at: (present + 1) * DAY, zone }
     }
 
-    /// The last days of a time zone. They are put together from `hours`, each of which belongs to the day in which it begins. So there
-    /// are no more days than these hours reach back.
+    /// Makes a series of the last days in a time zone. The days are made from `hours`: each hour belongs to the day in which the hour
+    /// begins. A value is known only as far back as these hours go.
     pub fn of_local_days(hours: &[(i64, i64)], last: u16, now: i64, zone: Zone) -> Series {
         let today = zone.day_of(now);
         let tomorrow = today.tomorrow().unwrap_or(today);
@@ -93,12 +93,12 @@ impl Series {
         Series { unit: Unit::Day, points, changes_at: zone.begin_of(tomorrow), zone }
     }
 
-    /// The hours or days, the present one last.
+    /// The hours or days; the present one is the last.
     pub fn points(&self) -> &[Period] {
         &self.points
     }
 
-    /// Whether these are hours or days.
+    /// Returns whether the series has hours or days.
     pub fn unit(&self) -> Unit {
         self.unit
     }
@@ -108,18 +108,18 @@ impl Series {
         &self.zone
     }
 
-    /// When the next hour or day begins, in milliseconds since 1970: then the series is another one, even if nothing is added.
+    /// The time at which the next hour or day begins, in milliseconds since 1970. The series changes then, even if nothing is added.
     pub fn changes_at(&self) -> i64 {
         self.changes_at
     }
 
-    /// The series of the counter `id` as JSON.
+    /// Writes the series of the counter `id` as JSON.
     pub fn json(&self, id: &str) -> String {
         let document = Document { id, unit: self.unit.name(), tz: self.zone.name(), entries: &self.points };
         serde_json::to_string(&document).unwrap_or_default() + "\n"
     }
 
-    /// The series as CSV (RFC 4180). It has times and numbers only, so no program takes a part of it for a formula.
+    /// Writes the series as CSV (RFC 4180). The CSV has only times and numbers, so no spreadsheet can mistake a part of it for a formula.
     pub fn csv(&self) -> String {
         let mut csv = format!("{},value,added\r\n", self.unit.name());
         let text = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
@@ -130,8 +130,8 @@ impl Series {
     }
 }
 
-/// The points of these spans: when each begins, the number of the hour or day with which it ends, and how its start is written.
-/// `first` is the number behind which the first one begins.
+/// Makes a point for each span. A span has the time at which it begins, the number of its last hour or day, and its start as text. `first`
+/// is the number of the hour or day before the first span.
 fn points(entries: Entries<'_>, first: i64, spans: impl Iterator<Item = (i64, i64, String)>) -> Vec<Period> {
     let mut before = entries.at(first);
     let mut point = |(begins, end, start)| {
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn days_of_a_zone_are_put_together_from_hours() {
-        // In Berlin, the 27th began at 23:00 UTC of the 26th.
+        // In Berlin, the 27th began at 23:00 UTC on the 26th.
         let berlin = Zone::named("Europe/Berlin").expect("a zone");
         let entries = [(NOW_HOUR - 21, 1), (NOW_HOUR - 20, 10), (NOW_HOUR - 3, 11)];
         let series = Series::of_local_days(&entries, 3, NOW, berlin);

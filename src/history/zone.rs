@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-/// The database is part of the program, so every origin has the same, and no name is looked for among the files of a machine.
+/// The database is part of the program: every origin has the same one, and the program does not look for a name among the files of the
+/// machine.
 static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
-/// The longest name in the database has about half as many characters.
+/// The longest name that is looked up. The longest name in the database has about half as many characters.
 const LONGEST: usize = 64;
 
 /// A time zone.
@@ -19,19 +20,20 @@ pub struct Zone {
     rules: TimeZone,
 }
 
-/// Why a text names no time zone.
+/// The reason for refusing a text as the name of a time zone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownZone {
-    /// There is no such name.
+    /// The database does not have the name.
     #[error("is no time zone: it must be a name such as UTC or Europe/Berlin")]
     NoSuchName,
-    /// There is this name, with other capitals. Each zone has one spelling, so that caches keep one answer for it.
+    /// The database has the name with other capitals. Only one spelling of each zone is accepted, so that caches keep one answer for each
+    /// zone.
     #[error("must be written {0}")]
     Spelling(String),
 }
 
 impl Zone {
-    /// The time zone of this name.
+    /// Returns the time zone with this name.
     pub fn named(name: &str) -> Result<Zone, UnknownZone> {
         if name == Zone::utc().name {
             return Ok(Zone::utc());
@@ -47,39 +49,39 @@ impl Zone {
         }
     }
 
-    /// UTC.
+    /// Returns the time zone UTC.
     pub fn utc() -> Zone {
         Zone { name: "UTC".to_owned(), rules: TimeZone::UTC }
     }
 
-    /// Its name.
+    /// The name of the time zone.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether its days are those of UTC.
+    /// Returns whether the days of the zone are those of UTC.
     pub fn is_utc(&self) -> bool {
         self.name == "UTC"
     }
 
-    /// A time, given in milliseconds since 1970, as `2026-11-27T20:00:00+01:00`.
+    /// Writes a time, given in milliseconds since 1970, as `2026-11-27T20:00:00+01:00`.
     pub(super) fn time(&self, millis: i64) -> String {
         let form = if self.is_utc() { "%Y-%m-%dT%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%S%:z" };
         self.written(form, millis)
     }
 
-    /// A time, for people, as `2026-11-27 20:00`.
+    /// Writes a time for people, as `2026-11-27 20:00`.
     pub(super) fn minute(&self, millis: i64) -> String {
         self.written("%Y-%m-%d %H:%M", millis)
     }
 
-    /// The day in which a time lies.
+    /// Returns the day to which a time belongs.
     pub(super) fn day_of(&self, millis: i64) -> Date {
         timestamp(millis).to_zoned_datetime(self.rules.clone()).date()
     }
 
-    /// When a day begins, in milliseconds since 1970. That is not always midnight: where clocks are set forward at midnight, it is
-    /// an hour later.
+    /// Returns the time at which a day begins, in milliseconds since 1970. A day does not always begin at midnight: if clocks are set
+    /// forward at midnight, the day begins an hour later.
     pub(super) fn begin_of(&self, day: Date) -> i64 {
         let begin = day.at(0, 0, 0, 0).to_zoned_datetime(self.rules.clone());
         begin.map_or(0, |begin| begin.timestamp().as_millisecond())
@@ -90,7 +92,7 @@ impl Zone {
     }
 }
 
-/// A time that the calendar does not reach counts as 1970.
+/// Converts milliseconds since 1970. A time outside of the calendar's range becomes the beginning of 1970.
 fn timestamp(millis: i64) -> Timestamp {
     Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
 }

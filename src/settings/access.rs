@@ -1,4 +1,4 @@
-//! Which request may do what: `[[keys]]`, `access.write` and `access.ticket_key`.
+//! Parses the settings that decide which requests are allowed: `[[keys]]`, `access.write` and `access.ticket_key`.
 
 use std::collections::HashMap;
 
@@ -9,12 +9,12 @@ use super::texts::Texts;
 use crate::access::{AccessKey, AccessOptions, Keys, Scope, TicketVerifier, WriteRules};
 use crate::jwt::VerifyKey;
 
-/// What is wrong with something else than tables.
+/// The problem with a value of `keys` that is not a list of tables.
 const NO_TABLES: &str = "must be [[keys]] tables, as `livecounter key new` prints them";
-/// What a table of `[[keys]]` has.
+/// The fields of a table of `[[keys]]`.
 const FIELDS: [&str; 4] = ["name", "id", "sha256", "scopes"];
 
-/// The settings of access.
+/// Parses the settings of access.
 pub(super) fn access(texts: &Texts) -> Result<AccessOptions, SettingsError> {
     Ok(AccessOptions { keys: keys(texts)?, tickets: tickets(texts)?, write: write_rules(texts)? })
 }
@@ -43,7 +43,7 @@ fn keys(texts: &Texts) -> Result<Keys, SettingsError> {
         let ValueKind::Table(table) = &table.kind else {
             return Err(refuse(format!("entry {} is no table with {}", at + 1, FIELDS.join(", "))));
         };
-        // Messages name a key by its name; a table without a usable one by its place.
+        // Messages name a key by its name, or by the position of its table if the name cannot be used.
         let name = text(table, "name").filter(|name| AccessKey::check_name(name).is_ok());
         let shown = name.map_or_else(|| format!("table {}", at + 1), |name| format!("the key {name}"));
         key(table).map_err(|problem| refuse(format!("{shown}: {problem}")))
@@ -51,8 +51,8 @@ fn keys(texts: &Texts) -> Result<Keys, SettingsError> {
     Keys::new(keys.collect::<Result<_, _>>()?).map_err(|error| refuse(error.to_string()))
 }
 
-/// The tables in the text of a variable, which is written like the file; `None` where it has anything else. The error of the
-/// parser would quote the text.
+/// Returns the tables in the text of a variable, which has the syntax of the file; `None` if the text has anything else. The parser's error
+/// is dropped, because the error would quote the text.
 fn tables_of(text: &str) -> Option<Vec<Value>> {
     let text = File::from_str(text, FileFormat::Toml);
     let mut sections = Config::builder().add_source(text).build().ok()?.cache.into_table().ok()?;
@@ -60,7 +60,7 @@ fn tables_of(text: &str) -> Option<Vec<Value>> {
     keys.into_array().ok()
 }
 
-/// One table of `[[keys]]`, or what is wrong with it.
+/// Parses one table of `[[keys]]`; returns the problem if the table is no key.
 fn key(table: &HashMap<String, Value>) -> Result<AccessKey, String> {
     if let Some(unknown) = table.keys().filter(|field| !FIELDS.contains(&field.as_str())).min() {
         return Err(format!("there is no field {unknown:?}; a key has {}", FIELDS.join(", ")));

@@ -1,4 +1,4 @@
-//! Which settings fit together, and the bounds of those that are durations.
+//! Checks that settings fit together and that durations lie within their bounds.
 
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ fn check_grip_prefix(settings: &Settings) -> Result<(), SettingsError> {
     if !prefix.bytes().all(safe) {
         return Err(SettingsError::new("grip.prefix", "consists of A-Z a-z 0-9 . _ - ~ : /"));
     }
-    // No service's prefix may be the beginning of another's: "eu" is the beginning of "eu2", "eu:" is not.
+    // The prefix of one service must not be the beginning of another service's prefix: "eu" is the beginning of "eu2", but "eu:" is not.
     if !prefix.is_empty() && !prefix.ends_with([':', '/']) {
         return Err(SettingsError::new("grip.prefix", "must end with : or /, as in eu:"));
     }

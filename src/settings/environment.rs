@@ -1,4 +1,4 @@
-//! The environment, as far as it is text.
+//! Reads the variables of the environment that are UTF-8 text.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -6,7 +6,8 @@ use std::ffi::OsString;
 use super::error::SettingsError;
 use super::keys::{KNOWN_NAMES, OTHER_NAMES, key_of};
 
-/// The variables that are UTF-8 text. A variable of this service that is not is refused: it would seem not to be set.
+/// Returns the variables that are UTF-8 text. Refuses a variable of this service that is not UTF-8 text, because the service would
+/// otherwise run as if the variable were not set.
 pub fn environment(
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<HashMap<String, String>, SettingsError> {

@@ -8,14 +8,14 @@ use std::fmt;
 pub struct SettingsError {
     /// The key as the documentation writes it, or the name of the file.
     pub key: String,
-    /// What is wrong, without the value of a secret.
+    /// The problem with the setting, without the value of a secret.
     pub problem: String,
-    /// Where the key is set, in words; `None` if it is not set, or if the key itself is the name of a file or variable.
+    /// The place where the key is set, in words; `None` if the key is not set, or if the key itself is the name of a file or variable.
     pub place: Option<String>,
 }
 
 impl SettingsError {
-    /// Names the key and what is wrong with it.
+    /// Makes an error with the key and its problem, without a place.
     pub fn new(key: impl Into<String>, problem: impl fmt::Display) -> Self {
         SettingsError { key: key.into(), problem: problem.to_string().replace('\n', " "), place: None }
     }

@@ -3,7 +3,7 @@
 use super::error::SettingsError;
 use crate::nearest::nearest;
 
-/// The keys, with their defaults; an empty default is none.
+/// The keys with their defaults; an empty text means that the key has no default.
 pub(super) const KEYS: &[(&str, &str)] = &[
     ("listen", "127.0.0.1:8000"),
     ("workers", ""),
@@ -43,7 +43,7 @@ pub(super) const KEYS: &[(&str, &str)] = &[
 /// The keys whose value may be a list.
 pub(super) const LIST_KEYS: [&str; 4] = ["access.write", "counters.known", "keys", "trusted_proxies"];
 
-/// Names that operators already know. They stand for a key unless `LIVECOUNTER__…` sets it too.
+/// Names of variables that operators already know, with the keys that they set. If `LIVECOUNTER__…` sets the same key, that variable wins.
 pub(super) const KNOWN_NAMES: [(&str, &str); 5] = [
     ("REDIS_URL", "redis.url"),
     ("GRIP_URL", "grip.url"),
@@ -52,25 +52,26 @@ pub(super) const KNOWN_NAMES: [(&str, &str); 5] = [
     ("FASTLY_SERVICE_ID", "fastly.service_id"),
 ];
 
-/// The names that stand for no key of their own: a part of `listen`, and what is logged.
+/// Names of variables that set no key: `PORT` sets a part of `listen`, and `RUST_LOG` selects the log lines.
 pub(super) const OTHER_NAMES: [&str; 2] = ["PORT", "RUST_LOG"];
 
-/// `LIVECOUNTER__SECTION__KEY` of `section.key`.
+/// Returns the name of a key's variable: `LIVECOUNTER__SECTION__KEY` for `section.key`.
 pub(super) fn env_name(key: &str) -> String {
     format!("LIVECOUNTER__{}", key.replace('.', "__").to_uppercase())
 }
 
-/// The key that a variable with our prefix names.
+/// Returns the key that a variable with the prefix `LIVECOUNTER__` names; `None` if the variable lacks the prefix.
 pub(super) fn key_of(name: &str) -> Option<String> {
     Some(name.to_lowercase().strip_prefix("livecounter__")?.replace("__", "."))
 }
 
-/// Whether the path is that of a section, such as `redis`.
+/// Returns whether the path names a section, such as `redis`.
 pub(super) fn is_section(path: &str) -> bool {
     KEYS.iter().any(|(key, _)| key.split_once('.').is_some_and(|(section, _)| section == path))
 }
 
-/// An unknown key. The error names the nearest setting or section, or else the only setting whose last part is the same.
+/// Makes the error for an unknown key. The error names the most similar setting or section, or else the only setting whose last part is the
+/// same.
 pub(super) fn no_such_setting(key: &str) -> SettingsError {
     let known = || KEYS.iter().map(|(key, _)| *key);
     let sections = known().filter_map(|key| key.split_once('.')).map(|(section, _)| section);

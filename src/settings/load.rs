@@ -15,7 +15,7 @@ use crate::domain::Retention;
 use crate::limits;
 
 impl Settings {
-    /// The settings from an optional TOML file, the [`environment`] and the value of `--listen`.
+    /// Loads the settings from an optional TOML file, the [`environment`] and the value of `--listen`.
     pub fn load(
         file: Option<&Path>,
         environment: HashMap<String, String>,
@@ -78,20 +78,20 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The error with the place where its key is set.
+    /// Adds to an error the place where its key is set.
     pub fn locate(&self, error: SettingsError) -> SettingsError {
         self.sources.locate(error)
     }
 }
 
-/// What is wrong with a text that is no number of things.
+/// The problem with a text that is no whole number of at least 1.
 const AT_LEAST_1: &str = "must be a whole number of at least 1";
-/// What is wrong with a text that is no number of things, of which there may be none.
+/// The problem with a text that is no whole number, where 0 is allowed.
 const NUMBER_OR_0: &str = "must be a whole number, 0 for none";
-/// What is wrong with a text that is no address.
+/// The problem with a text that is no address.
 const ADDRESS: &str = "must be ADDRESS:PORT, such as 127.0.0.1:8000 or [::1]:8000; names are not looked up";
 
-/// The address of `--listen`, or else the setting `listen`, of which `PORT` replaces only the port.
+/// Returns the address of `--listen`, or else the setting `listen`. `PORT` replaces only the port of the setting.
 fn address(texts: &Texts, port: Option<&str>, flag: Option<&str>) -> Result<SocketAddr, SettingsError> {
     if let Some(flag) = flag {
         return flag.parse().map_err(|_| SettingsError::new("--listen", ADDRESS));
@@ -103,7 +103,7 @@ fn address(texts: &Texts, port: Option<&str>, flag: Option<&str>) -> Result<Sock
     Ok(address)
 }
 
-/// What one client may take, and which proxies name the client.
+/// Parses the limits of one client and the addresses of the proxies that name the client.
 fn limits(texts: &Texts) -> Result<limits::Options, SettingsError> {
     Ok(limits::Options {
         amounts: texts.parse("access.amounts", &limits::ParseAmountsError.to_string())?,
@@ -251,7 +251,8 @@ mod tests {
             ),
         ] {
             let (name, _) = environment;
-            // The one is its own name, the other misses a key that is not set.
+            // These two errors have no place: the key of one is the name of the variable itself, and the other is about a key that is not
+            // set.
             let place = match name {
                 "PORT" | "FASTLY_API_KEY" => String::new(),
                 name => format!(" (from {name})"),

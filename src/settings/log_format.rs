@@ -1,13 +1,13 @@
-//! How log lines are written.
+//! The format of log lines.
 
 use std::str::FromStr;
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Lines of text for people.
     Text,
-    /// For machines: one object a line.
+    /// One JSON object per line, for programs.
     Json,
 }
 

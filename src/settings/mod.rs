@@ -1,5 +1,5 @@
-//! The settings: defaults, then the file, then the environment, then the flags. Each setting is parsed once, here. A setting that
-//! cannot be used is refused with one line that names its key and where it was found.
+//! The settings come from the defaults, the file, the environment and the flags; a later source wins. Each setting is parsed once, here. A
+//! setting that cannot be used is refused with one line that names its key and the place where it was found.
 
 mod access;
 mod check;
@@ -28,7 +28,7 @@ pub use error::SettingsError;
 pub use log_format::LogFormat;
 pub use secret::Secret;
 
-/// Everything that can be set. `docs/configuration.md` documents each.
+/// All settings. `docs/configuration.md` documents each of them.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)] // the table in the documentation is the one place that describes them
 pub struct Settings {

@@ -1,4 +1,4 @@
-//! Settings that must not be seen.
+//! Settings that must not appear in logs and errors.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Secret(String);
 
 impl Secret {
-    /// The text itself, for the part that connects or signs with it.
+    /// The text itself, for the part that uses the secret to connect or to sign.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Where each setting was found, a line of the file or a variable, so that errors can name the place.
+//! Finds the place of each setting, a line of the file or a variable, so that errors can name the place.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::SettingsError;
 use super::keys::{KNOWN_NAMES, key_of};
 
-/// The place of each key that is set, in words; of several places the one that wins. Unknown keys are among them.
+/// The place of each key that is set, in words. If a key has several places, this is the one that wins. Unknown keys have places, too.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sources(HashMap<String, String>);
 
@@ -22,20 +22,20 @@ impl Sources {
             lines("", table.get_ref(), text, &path.display().to_string(), &mut places);
         }
         let set = || environment.iter().filter(|(_, text)| !text.is_empty()).map(|(name, _)| name);
-        // Variables with our prefix win over the names that operators know.
+        // Variables with the prefix `LIVECOUNTER__` win over the names that operators already know.
         let known = KNOWN_NAMES.iter().filter(|(known, _)| set().any(|name| name == known));
         places.extend(known.map(|(name, key)| ((*key).to_owned(), format!("from {name}"))));
         places.extend(set().filter_map(|name| Some((key_of(name)?, format!("from {name}")))));
         Sources(places)
     }
 
-    /// The error with the place where its key is set.
+    /// Adds to an error the place where its key is set.
     pub(super) fn locate(&self, error: SettingsError) -> SettingsError {
         let place = self.place(&error.key).map(str::to_owned);
         error.found_at(place)
     }
 
-    /// Where the key is set; `None` if it is not set, or if the key is itself the name of a file or variable.
+    /// Returns the place where the key is set; `None` if the key is not set, or if the key itself is the name of a file or variable.
     fn place(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
     }

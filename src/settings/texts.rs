@@ -1,4 +1,4 @@
-//! The texts of the settings: which of them wins, and the values that they are parsed into.
+//! Selects the text of each setting and parses it.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ use super::tree::read;
 use crate::domain::CounterId;
 use crate::limits::TrustedProxies;
 
-/// The settings as written: of each key, the text that won.
+/// The settings before they are parsed: for each key, the text of the source that wins.
 pub(super) struct Texts(HashMap<String, Value>);
 
 impl Texts {
@@ -38,7 +38,7 @@ impl Texts {
         Ok(Texts(texts))
     }
 
-    /// The text of a key; `None` if it is not set or empty.
+    /// Returns the text of a key; `None` if the key is not set or its text is empty.
     pub(super) fn get(&self, key: &str) -> Option<&str> {
         match &self.0.get(key)?.kind {
             ValueKind::String(text) => Some(text.as_str()).filter(|text| !text.trim().is_empty()),
@@ -46,22 +46,22 @@ impl Texts {
         }
     }
 
-    /// What the key is set to, of whatever kind; `None` if it is not set.
+    /// Returns the value of a key, which may be a list; `None` if the key is not set.
     pub(super) fn value(&self, key: &str) -> Option<&Value> {
         self.0.get(key)
     }
 
-    /// A text that must not be seen.
+    /// Returns the text of a key as a secret; `None` if the key is not set.
     pub(super) fn secret(&self, key: &str) -> Option<Secret> {
         self.get(key).map(Secret::from)
     }
 
-    /// A setting that has a default.
+    /// Parses a setting that has a default.
     pub(super) fn parse<T: FromStr>(&self, key: &str, problem: &str) -> Result<T, SettingsError> {
         self.get(key).unwrap_or_default().parse().map_err(|_| SettingsError::new(key, problem))
     }
 
-    /// A duration in whole milliseconds, the unit of the stores. An `M` is refused: the parser would read months where an
+    /// Parses a duration in whole milliseconds, the unit of the stores. Refuses an `M`, because the parser would read months where an
     /// operator may mean minutes.
     pub(super) fn duration(&self, key: &str) -> Result<Duration, SettingsError> {
         let text = self.get(key).unwrap_or_default();
@@ -75,7 +75,7 @@ impl Texts {
         Ok(duration)
     }
 
-    /// A setting that has no default; `None` if it is not set.
+    /// Parses a setting that has no default; returns `None` if the key is not set.
     pub(super) fn parse_optional<T: FromStr>(
         &self,
         key: &str,
@@ -84,7 +84,7 @@ impl Texts {
         self.get(key).map(|_| self.parse(key, problem)).transpose()
     }
 
-    /// The items of a list in the file, or of a text with commas or spaces; `None` if the key is not set.
+    /// Returns the items of a list in the file, or of a text with commas or spaces; `None` if the key is not set.
     pub(super) fn list(&self, key: &str) -> Result<Option<Vec<String>>, SettingsError> {
         let Some(value) = self.0.get(key) else { return Ok(None) };
         let not_texts = || SettingsError::new(key, "must be a list of texts");
@@ -99,14 +99,14 @@ impl Texts {
         Ok(Some(text.split([',', ' ']).filter(|item| !item.is_empty()).map(str::to_owned).collect()))
     }
 
-    /// The addresses of proxies; none if the key is not set.
+    /// Parses the addresses of proxies. The result is empty if the key is not set.
     pub(super) fn trusted_proxies(&self, key: &str) -> Result<TrustedProxies, SettingsError> {
         let texts = self.list(key)?.unwrap_or_default();
         TrustedProxies::parse(texts.iter().map(String::as_str))
             .map_err(|error| SettingsError::new(key, error))
     }
 
-    /// Counters by their ids; `None` if the key is not set.
+    /// Parses the ids of counters; returns `None` if the key is not set.
     pub(super) fn counter_ids(&self, key: &str) -> Result<Option<Vec<CounterId>>, SettingsError> {
         let Some(texts) = self.list(key)? else { return Ok(None) };
         if texts.is_empty() {
@@ -117,22 +117,22 @@ impl Texts {
     }
 }
 
-/// Refuses a key that there is none of. Looks at the variables, too: if one variable names a section that another sets as a
-/// key, only one of them is among the texts.
+/// Refuses an unknown key. Checks the variables, too: if one variable sets a key and another variable uses that key as a section, only one
+/// of the two is among the texts.
 fn refuse_unknown(
     texts: &HashMap<String, Value>,
     environment: &HashMap<String, String>,
 ) -> Result<(), SettingsError> {
     let set = environment.iter().filter(|(_, text)| !text.is_empty()).filter_map(|(name, _)| key_of(name));
     let unknown = texts.keys().cloned().chain(set).filter(|key| !KEYS.iter().any(|(it, _)| it == key));
-    // The least of them is named, so that the same mistakes always lead to the same error.
+    // The error names the first unknown key in alphabetical order, so that the same mistakes always lead to the same error.
     match unknown.min() {
         Some(unknown) => Err(no_such_setting(&unknown)),
         None => Ok(()),
     }
 }
 
-/// Refuses lists and sections where one value belongs.
+/// Refuses a list or a section as the value of a key that needs a single value.
 fn refuse_wrong_kinds(texts: &HashMap<String, Value>) -> Result<(), SettingsError> {
     for (key, value) in texts {
         let problem = match value.kind {

@@ -8,7 +8,7 @@ use config::{Config, Environment, File, FileFormat, Value, ValueKind};
 use super::error::SettingsError;
 use super::keys::is_section;
 
-/// The values of the file and of the variables with our prefix, by key; the variables win.
+/// Returns the values of the file and of the variables with the prefix `LIVECOUNTER__`, by key; the variables win.
 pub(super) fn read(
     file: Option<(&Path, &str)>,
     environment: &HashMap<String, String>,
@@ -27,24 +27,24 @@ pub(super) fn read(
     Ok(texts)
 }
 
-/// What the parser says, without the lines of the file that it quotes: they may hold a secret.
+/// Returns the parser's message without the lines of the file that the message quotes: these lines may contain a secret.
 fn without_lines(error: &config::ConfigError) -> String {
     let text = error.to_string();
     let shown = |line: &&str| !line.contains(" | ") && !line.trim_end().ends_with('|');
     text.lines().filter(shown).collect::<Vec<_>>().join(" ")
 }
 
-/// Adds the values of a table to `texts`, each by its whole path.
+/// Adds the values of a table to `texts`, each under its whole path.
 fn flatten(prefix: &str, table: HashMap<String, Value>, texts: &mut HashMap<String, Value>) {
     for (key, value) in table {
         let path = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
         match value.kind {
             ValueKind::Table(inner) if !inner.is_empty() || is_section(&path) => flatten(&path, inner, texts),
-            // A table that gets here is a value where none belongs, or an unknown section: both are refused later.
+            // This table is the value of a key that needs a single value, or an unknown section. `Texts` refuses both later.
             ValueKind::Array(_) | ValueKind::Table(_) => {
                 texts.insert(path, value);
             }
-            // Numbers become texts: every setting is parsed from its text.
+            // A number becomes a text, because every setting is parsed from its text.
             _ => {
                 texts.insert(path, Value::from(value.into_string().unwrap_or_default()));
             }
