@@ -20,12 +20,12 @@ lint: ## formatting and lints
 	cd fastly && cargo fmt --check
 	cd fastly && cargo clippy --all-targets --features compute --locked -- -D warnings
 
-# Most API tests wait for a timer or a server, so eight of them run at a time. The flood tests measure memory and time, so they run alone.
+# Most API tests wait for a timer or a server, so sixteen of them run at a time. The flood tests measure memory and time, so they run alone.
 check: ## formatting, lints, unit and API tests: what to run before each commit
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	cargo test --locked --lib --bins
-	cargo test --locked --test api -- --test-threads=8 --skip flood::
+	cargo test --locked --test api -- --test-threads=16 --skip flood::
 	cargo test --locked --test api flood::
 
 edge: ## the program for Fastly's edge: fastly/bin/main.wasm

@@ -3,7 +3,7 @@
 //! A handler of a resource that is not public calls [`require`] before it looks whether the resource exists. So a 401 or a 403
 //! never tells whether the resource exists:
 //!
-//! ```ignore
+//! ```text
 //! let id = parse_id(&request)?;
 //! require(&request, &context, &Needed::One(Verb::Manage, Space::Counters, id.as_str()))?;      // PUT, DELETE
 //! require(&request, &context, &Needed::Beginning(Verb::Read, Space::Counters, &prefix))?;      // a list
