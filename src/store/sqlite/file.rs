@@ -130,7 +130,8 @@ impl StoreFile {
     /// the value at the beginning of the kept hours or days. Points in the future were written before the clock was set back, so
     /// they are deleted, too.
     pub(super) fn save_history(&self, record: &HistoryRecord, retention: Retention) -> rusqlite::Result<()> {
-        let upsert = "INSERT INTO history VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET value = ?4";
+        let update = "UPDATE history SET value = ?4 WHERE topic = ?1 AND unit = ?2 AND number = ?3";
+        let insert = "INSERT INTO history VALUES (?1, ?2, ?3, ?4)";
         let trim = "DELETE FROM history WHERE topic = ?1 AND unit = ?2 AND (number > ?3 OR ?4 = 0 OR number < \
                     (SELECT number FROM history WHERE topic = ?1 AND unit = ?2 AND number <= ?3 \
                     ORDER BY number DESC LIMIT 1 OFFSET ?4))";
@@ -139,7 +140,11 @@ impl StoreFile {
             let (topic, unit) = (record.topic.name(), unit_column(unit));
             if kept > 0 {
                 let values = params![topic, unit, number, record.value];
-                self.connection.prepare_cached(upsert)?.execute(values)?;
+                if self.connection.prepare_cached(update)?.execute(values)? > 0 {
+                    // Points become too old only when an hour or a day begins.
+                    continue;
+                }
+                self.connection.prepare_cached(insert)?.execute(values)?;
             }
             if number != BEFORE_ALL.number {
                 self.connection.prepare_cached(trim)?.execute(params![topic, unit, number, kept])?;
