@@ -7,9 +7,9 @@ use livecounter::app;
 use super::flags::Flags;
 use super::task::{print, with_settings};
 
-/// Say whether the settings can be used, and how the service would run with them
+/// Check the settings, and print how the service would run with them
 ///
-/// The exit status is 0 if they can be used and 2 if not. It opens no file and connects to nothing.
+/// The exit status is 0 if the settings can be used and 2 if not. The command opens no database and connects to no server.
 #[derive(clap::Args, Debug, Default, PartialEq, Eq)]
 pub(super) struct Check {
     #[command(flatten)]

@@ -11,7 +11,7 @@ use super::task::print;
 /// For bash: livecounter completions bash > ~/.local/share/bash-completion/completions/livecounter
 #[derive(clap::Args, Debug, PartialEq, Eq)]
 pub(super) struct Completions {
-    /// Which shell
+    /// The shell that the script is for
     #[arg(value_name = "SHELL")]
     pub(super) shell: Shell,
 }

@@ -13,11 +13,11 @@ use super::task::with_settings;
 
 /// Write all counters as lines of JSON
 ///
-/// They are read from Redis beside running origins, and from a file that no process has open.
+/// The command reads from Redis while origins run, but from a database file only while no other process has it open.
 #[derive(clap::Args, Debug, PartialEq, Eq)]
 #[command(mut_arg("listen", |listen| listen.hide(true)))]
 pub(super) struct Export {
-    /// Only the counters whose ids begin with this
+    /// Export only the counters whose ids begin with this text
     #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
     pub(super) prefix: String,
     /// Write to this file instead of standard output

@@ -7,10 +7,10 @@ use super::usage::UsageError;
 /// Where settings come from, besides the environment.
 #[derive(clap::Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Flags {
-    /// A TOML file with settings
+    /// Read settings from this TOML file
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// The address to listen on; it overrides `listen` and PORT
+    /// Listen on this address, whatever `listen` and PORT say
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(super) listen: Option<String>,
 }

@@ -8,7 +8,7 @@ use livecounter::access::{AccessKey, KeyError, NewSecret, Scope};
 
 use super::task::{fail, print, refuse};
 
-/// Make a key that lets a program write, set, remove or list
+/// Make a key with which a program may add to, set, delete or list counters
 #[derive(Args, Debug, PartialEq, Eq)]
 #[command(arg_required_else_help = false)]
 pub(super) struct Key {
@@ -16,21 +16,22 @@ pub(super) struct Key {
     command: KeyCommand,
 }
 
-/// What can be done with keys.
+/// The commands of `livecounter key`.
 #[derive(Debug, PartialEq, Eq, Subcommand)]
 enum KeyCommand {
     New(New),
 }
 
-/// Print the secret of a new key, which is shown only this once, and the table for the configuration file
+/// Print the secret of a new key, and the table for the configuration file
 ///
-/// It changes nothing: the key counts when the table is in the file and the service has been started or has got SIGHUP.
+/// The secret cannot be shown again. The command changes nothing: the service accepts the key when the table is in its configuration
+/// file and the service has been started again or has received SIGHUP.
 #[derive(Args, Debug, PartialEq, Eq)]
 struct New {
-    /// What people call the key: up to 64 characters of A-Z a-z 0-9 . _ -
+    /// The name of the key in logs and error messages: up to 64 characters of A-Z a-z 0-9 . _ -
     #[arg(value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     name: String,
-    /// What the key allows: read:, write: or manage: and a prefix such as counters/shop-, or sql, or admin; may be repeated
+    /// A scope of the key: read:, write: or manage: and a prefix such as counters/shop-, or sql, or admin; repeat the option for more scopes
     #[arg(long = "scope", value_name = "SCOPE", required = true, action = ArgAction::Append)]
     scopes: Vec<Scope>,
 }

@@ -29,7 +29,7 @@ use usage::UsageError;
 
 /// The text that `--help` prints behind the commands and the options.
 const SETTINGS: &str = "\
-Without any setting it serves http://127.0.0.1:8000/ from the file livecounter.db in this directory.
+Without settings, livecounter serves http://127.0.0.1:8000/ from the file livecounter.db in the working directory.
 Settings: a TOML file, then the environment (LIVECOUNTER__SECTION__KEY; PORT, REDIS_URL, GRIP_URL,
 GRIP_VERIFY_KEY, FASTLY_API_KEY, FASTLY_SERVICE_ID, RUST_LOG), then the flags. See docs/configuration.md.";
 
@@ -45,7 +45,7 @@ struct Line {
     flags: Flags,
 }
 
-/// The commands, each with what stands behind it.
+/// The commands, each with its own words.
 #[derive(Debug, PartialEq, Eq, Subcommand)]
 enum Command {
     Serve(Serve),

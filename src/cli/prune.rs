@@ -9,19 +9,19 @@ use livecounter::settings::Settings;
 use super::flags::Flags;
 use super::task::{print, refuse, with_settings};
 
-/// Count the counters that have not changed since a day, and with --yes remove them
+/// Count the counters that have not changed since a day; remove them with --yes
 ///
-/// They are removed from Redis beside running origins, and from a file that no process has open.
+/// The command works on Redis while origins run, but on a database file only while no other process has it open.
 #[derive(clap::Args, Debug, PartialEq, Eq)]
 #[command(mut_arg("listen", |listen| listen.hide(true)))]
 pub(super) struct Prune {
-    /// The day, such as 2026-01-31; it begins at 0:00 UTC
+    /// The counters that have not changed since 0:00 UTC of this day, such as 2026-01-31
     #[arg(long, value_name = "DATE")]
     pub(super) before: String,
-    /// Only count; the default
+    /// Only count (the default)
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// Remove them
+    /// Remove the counters from the store
     #[arg(long, conflicts_with = "dry_run")]
     pub(super) yes: bool,
     #[command(flatten)]

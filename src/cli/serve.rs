@@ -10,7 +10,7 @@ use super::flags::Flags;
 use super::reload::reload_keys;
 use super::task::with_settings;
 
-/// Run the service; the default
+/// Run the service (the default command)
 #[derive(clap::Args, Debug, Default, PartialEq, Eq)]
 pub(super) struct Serve {
     #[command(flatten)]
@@ -48,10 +48,12 @@ async fn serve(settings: &Settings, flags: &Flags) -> anyhow::Result<()> {
 /// Stops the service at the first signal, and ends the process at the second.
 async fn stop_at_a_signal(mut signals: Signals, stop: Stop) {
     let (name, _) = signals.next().await;
-    tracing::info!("{name}: finishing requests, announcing what is pending; a second one ends at once");
+    tracing::info!(
+        "{name}: finishing requests, announcing pending changes; a second signal ends the process at once"
+    );
     actix_web::rt::spawn(async move { stop.now().await });
     let (name, status) = signals.next().await;
-    tracing::warn!("{name} once more: ending at once; what is pending stays in the outbox");
+    tracing::warn!("{name} is the second signal: ending at once; pending changes stay in the outbox");
     std::process::exit(status);
 }
 

@@ -13,21 +13,21 @@ use livecounter::settings::{Settings, SettingsError};
 use super::flags::Flags;
 use super::task::{print, with_settings};
 
-/// Print a ticket that lets a browser do something for a short time
+/// Print a ticket, which gives a browser some rights for a short time
 ///
-/// It is signed with access.ticket_key. Where that is a public key, --signing-key names the file of its private half.
+/// The ticket is signed with access.ticket_key. If that setting is a public key, give the file of its private key with --signing-key.
 #[derive(Args, Debug, PartialEq, Eq)]
 #[command(mut_arg("listen", |listen| listen.hide(true)))]
 pub(super) struct Ticket {
     #[command(flatten)]
     pub(super) flags: Flags,
-    /// What the ticket allows, such as write:counters/1/; may be repeated
+    /// A scope of the ticket, such as write:counters/1/; repeat the option for more scopes
     #[arg(long = "scope", value_name = "SCOPE", required = true, action = ArgAction::Append)]
     scopes: Vec<Scope>,
-    /// How long it is good, from 1s to 1h
+    /// How long the ticket is valid, from 1s to 1h
     #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = time)]
     good_for: Duration,
-    /// A file with the key that signs, in place of access.ticket_key
+    /// Sign with the key in this file, not with access.ticket_key
     #[arg(long, value_name = "FILE")]
     signing_key: Option<PathBuf>,
 }

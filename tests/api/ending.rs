@@ -110,9 +110,9 @@ async fn a_second_signal_ends_it_at_once() {
     let mut program = Program::start(directory.path(), &[("GRIP_URL", &proxy)]);
     program.add("2").await;
     program.signal("-TERM");
-    program.until_logged("a second one ends at once");
+    program.until_logged("a second signal ends the process at once");
     program.signal("-INT");
-    program.until_logged("Ctrl-C once more: ending at once");
+    program.until_logged("Ctrl-C is the second signal: ending at once");
     assert_eq!(program.exit_code(), Some(130));
 }
 
