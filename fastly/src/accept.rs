@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_for_a_variant_means_the_same() {
+    fn the_accept_sent_for_a_variant_means_the_same() {
         for variant in [Variant::Stream, Variant::Json, Variant::Any] {
             assert_eq!(Variant::of(variant.normal().expect("a text")), variant);
         }

@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_for_who_names_one() {
+    fn a_table_is_sent_to_clients_that_name_one() {
         for (accept, of_past) in [
             ("text/csv", "text/csv"),
             ("Text/CSV; header=present, */*;q=0.1", "text/csv"),

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_need_not_be_encoded_is_not() {
+    fn characters_that_need_no_encoding_are_decoded() {
         for (path, spelt) in [
             ("/counters/2/", "/counters/2/"),
             ("/%6detrics", "/metrics"),
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_be_encoded_stays_and_nothing_is_decoded_twice() {
+    fn characters_that_need_encoding_stay_and_nothing_is_decoded_twice() {
         for path in ["/a%2Fb", "/a%2fb", "/%00", "/%20%3F%23", "/%C3%A9", "/%256d"] {
             assert_eq!(normalize_path(path), path);
         }

@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_back_unsigned_is_not_handed_over_again() {
+    fn an_unsigned_request_that_comes_back_is_not_handed_over_again() {
         for accept in [STREAM, "text/event-stream;q=0.5"] {
             let back = RequestFacts { handed_off: true, ..facts("GET", "/counters/2/", accept) };
             assert_eq!(back.plan(), Plan::Refuse(Problem::Unverified));
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_weighed_or_private_passes() {
+    fn weighed_types_and_private_requests_pass() {
         let weighed = facts("GET", "/counters/2/", "application/json;q=0.5");
         assert_eq!(weighed.plan(), Plan::Pass);
         let private = RequestFacts { private: true, ..facts("GET", "/counters/2/", "*/*") };

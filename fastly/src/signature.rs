@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_does_not_hold_yet_or_demands_what_is_not_known_is_refused() {
+    fn a_token_not_valid_yet_or_with_an_unknown_demand_is_refused() {
         let claims = |nbf: Value| json!({"exp": NOW + 60, "iss": ISSUER, "nbf": nbf});
         for (nbf, outcome) in [
             (json!(NOW + 5), Ok(())),
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_twice_is_not_believed() {
+    fn a_token_with_a_claim_twice_is_refused() {
         for claims in [
             format!(r#"{{"exp":{NOW},"iss":"fastly:OTHER","iss":"{ISSUER}"}}"#),
             format!(r#"{{"exp":0,"exp":{NOW},"iss":"{ISSUER}"}}"#),

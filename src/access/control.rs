@@ -114,7 +114,7 @@ mod tests {
     const ONE: Needed<'static> = Needed::One(Verb::Manage, Space::Counters, "1");
 
     #[test]
-    fn a_key_with_the_scope_may_and_others_are_told_which_scope_they_lack() {
+    fn a_key_with_the_scope_may_and_other_keys_learn_which_scope_they_lack() {
         let (owner, other, unknown) = (secret(), secret(), secret());
         let access = access(
             vec![key("owner", &owner, "manage:counters/1/"), key("other", &other, "manage:counters/2/")],
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_may_what_its_scopes_cover() {
+    fn a_ticket_allows_what_its_scopes_cover() {
         let key: SigningKey = "a-secret-of-18-byt".parse().expect("a key");
         let tickets = key.verify_key().map(TicketVerifier::new);
         let access = Access::new(AccessOptions { tickets, ..AccessOptions::default() });

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused_without_quoting_it() {
+    fn an_invalid_key_is_refused_without_being_quoted() {
         let (id, digest) = ("01234567", "ab".repeat(32));
         let long = "n".repeat(65);
         for name in ["", &long, "a b", "a\n", "caf\u{e9}", "a/b", "\"", "a\0"] {

@@ -39,7 +39,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_is_needed_is_written_as_the_least_scope_that_covers_it() {
+    fn a_need_is_written_as_the_least_scope_that_covers_it() {
         for (needed, expected) in [
             (Needed::One(Verb::Write, Space::Counters, "1"), "write:counters/1/"),
             (Needed::One(Verb::Manage, Space::Pages, "example.org/"), "manage:pages/example.org/"),

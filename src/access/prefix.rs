@@ -291,7 +291,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_begins_a_name_covers_it(name in "[A-Za-z0-9._~-]{1,64}", cut in 0_usize..64) {
+        fn the_beginning_of_a_name_covers_the_name(name in "[A-Za-z0-9._~-]{1,64}", cut in 0_usize..64) {
             let begin = &name[..cut.min(name.len())];
             let prefix = prefix(&format!("counters/{begin}"));
             prop_assert!(prefix.covers_name(Space::Counters, &name));

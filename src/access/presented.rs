@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn debugging_what_was_presented_does_not_show_it() {
+    fn debug_output_does_not_show_a_presented_secret() {
         let presented = Presented::of(["Bearer lc_hush"], [], "").expect("one");
         assert_eq!(format!("{presented:?}"), "Key(..)");
     }

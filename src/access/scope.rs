@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_scope_is_named() {
+    fn the_mistake_in_a_scope_is_named() {
         for (text, expected) in [
             (
                 "",

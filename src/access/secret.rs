@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_what_sha256sum_prints() {
+    fn the_kept_digest_is_what_sha256sum_prints() {
         // printf %s lc_01234567_89abcdefghjkmnpqrstvwxyz01234567 | sha256sum
         let secret = NewSecret::of(&std::array::from_fn(|at| at as u8));
         assert_eq!(secret.sha256(), "967d6e1d9e7c4250718ee87ce3ab26c21fb5dfd3192f1dfb4f71fb13cc0b63e1");
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_another_form_is_no_secret() {
+    fn a_text_of_another_form_is_no_secret() {
         for text in [
             "",
             "lc_",

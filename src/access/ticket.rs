@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_this_program_signs_it_accepts() {
+    fn this_program_accepts_what_this_program_signs() {
         let scopes = scopes(&["write:counters/1/"]);
         for (key, verifier) in [(SECRET, hs256()), (PRIVATE_JWK, es256())] {
             let key: SigningKey = key.parse().expect("a key");
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_that_demands_what_is_not_known_is_refused() {
+    fn a_ticket_with_an_unknown_demand_is_refused() {
         hs256();
         for crit in [json!(["b64"]), json!(["exp"]), json!([]), json!("b64")] {
             let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_rule_is_named() {
+    fn an_invalid_rule_is_named() {
         let word =
             "must be anyone or key, or a list of these with prefixes such as anyone and key:counters/shop-; ";
         assert_eq!(problem(&["nobody"]), format!("{word}\"nobody\" is another"));

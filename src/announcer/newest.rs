@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_up_leaves_nothing_behind_and_takes_nothing_newer_along() {
+    fn a_version_given_up_leaves_nothing_behind_and_takes_no_newer_one_along() {
         let newest = Newest::default();
         newest.note(&[claim("a", 2), claim("b", 1)]);
         newest.forget(&[claim("a", 1), claim("b", 1)]);

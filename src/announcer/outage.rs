@@ -53,7 +53,7 @@ impl Default for Outages {
 
 impl Outages {
     /// Logs which outages are over. Must be called about once a second.
-    pub(super) fn say_what_is_over(&self) {
+    pub(super) fn log_the_end(&self) {
         for outage in [&self.store, &self.purging, &self.delivering] {
             if outage.is_over(Instant::now()) {
                 tracing::info!("{}", outage.works);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_now_and_then_is_one_outage() {
+    fn failures_now_and_then_are_one_outage() {
         let (outage, start) = outage();
         for n in 0..20 {
             assert_eq!(outage.is_news("a", start + 9 * n * SECOND), n == 0);

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_in_a_round_is_not_taken_twice_but_comes_again_when_it_changed() {
+    fn a_topic_in_a_round_is_taken_again_only_after_another_change() {
         let mut pending_topics = PendingTopics::default();
         assert!(pending_topics.changed(topic("a"), Precedence::Known));
         assert_eq!(pending_topics.take(9), Some(vec![topic("a")]));
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_topic_passes_new_ones_and_what_was_left_behind() {
+    fn a_known_topic_passes_new_ones_and_left_ones() {
         let mut pending_topics = PendingTopics::default();
         for (name, precedence) in
             [("new", Precedence::New), ("left", Precedence::Left), ("known", Precedence::Known)]
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_behind_and_changes_here_is_as_any_other() {
+    fn a_left_topic_that_changes_here_is_as_any_other() {
         let mut pending_topics = PendingTopics::default();
         for n in 0..100 {
             pending_topics.changed(topic(&format!("left-{n}")), Precedence::Left);

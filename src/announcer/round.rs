@@ -238,7 +238,7 @@ impl Round {
                 Vec::new()
             }
         };
-        self.outages.say_what_is_over();
+        self.outages.log_the_end();
         overdue
     }
 }

@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_fails_from_the_first_failure_to_the_next_success() {
+    fn stats_say_failing_from_the_first_failure_to_the_next_success() {
         let (stats, later) = (Stats::default(), Duration::from_secs(5));
         stats.delivered(true);
         assert!(stats.failing_for().is_none());

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_day_or_lies_ahead_is_refused() {
+    fn an_invalid_day_and_a_day_ahead_are_refused() {
         for text in [
             "",
             "2026-1-31",

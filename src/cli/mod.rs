@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn pruning_removes_nothing_unless_it_is_said_twice() {
+    fn pruning_removes_nothing_without_yes() {
         for (words, removes) in [
             (&["prune", "--before", "2026-01-31"][..], false),
             (&["prune", "--before=2026-01-31", "--dry-run"], false),
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_names_the_nearest_and_points_to_help() {
+    fn an_unknown_word_is_answered_with_the_nearest_and_points_to_help() {
         for (words, expected) in [
             (&["chekc"][..], "there is no command \"chekc\"; did you mean check?"),
             (&["Serve"], "there is no command \"Serve\"; did you mean serve?"),

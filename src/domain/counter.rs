@@ -71,7 +71,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_is_wrong_with_an_id_is_named() {
+    fn the_mistake_in_an_id_is_named() {
         assert_eq!("".parse::<CounterId>(), Err(ParseCounterIdError::Empty));
         assert_eq!("a/b".parse::<CounterId>(), Err(ParseCounterIdError::BadCharacter(1)));
         assert_eq!("é".parse::<CounterId>(), Err(ParseCounterIdError::BadCharacter(0)));

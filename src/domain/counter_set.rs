@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_list_is_named() {
+    fn the_mistake_in_a_list_is_named() {
         let parse = |text: &str| text.parse::<CounterSet>();
         assert_eq!(parse("1,"), Err(ParseCounterSetError::BadId(2, ParseCounterIdError::Empty)));
         assert_eq!(parse(",1"), Err(ParseCounterSetError::BadId(1, ParseCounterIdError::Empty)));

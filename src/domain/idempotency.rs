@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_key_is_named() {
+    fn the_mistake_in_a_key_is_named() {
         for (text, expected) in [
             ("", ParseIdempotencyKeyError::Empty),
             ("\"\"", ParseIdempotencyKeyError::Empty),

@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_wish_it_doubles_until_all_is_well() {
+    fn without_a_retry_after_the_pause_doubles_until_a_success() {
         let (pause, now) = (Pause::default(), Instant::now());
         for seconds in [1, 2, 4, 8, 16, 30, 30] {
             pause.begin_at(now, None);

@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_an_endpoint_is_named_without_its_secret() {
+    fn the_mistake_in_an_endpoint_is_named_without_its_secret() {
         use ParseEndpointError as E;
         for (text, expected) in [
             ("localhost", E::Url(url::ParseError::RelativeUrlWithoutBase)),

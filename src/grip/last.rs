@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_left_out() {
+    fn unreadable_parts_are_left_out() {
         let seen = LastSeen::parse(["; last-id=1", "a", "b; last-id", ",,;=,", "c; last-id="]);
         assert_eq!((seen.on("a"), seen.on("b"), seen.on("c")), (None, None, Some("")));
         assert!(LastSeen::parse([]).ids.is_empty() && LastSeen::parse([",;"]).ids.is_empty());
@@ -65,7 +65,7 @@ mod tests {
         }
 
         #[test]
-        fn what_a_proxy_writes_is_read_back(channel in "[!#-+\\--:<-~]{1,20}", id in "[!#-+\\--:<-~]{1,20}") {
+        fn the_header_that_a_proxy_writes_is_read_back(channel in "[!#-+\\--:<-~]{1,20}", id in "[!#-+\\--:<-~]{1,20}") {
             let value = format!("{channel}; last-id={id}");
             let seen = LastSeen::parse([value.as_str()]);
             prop_assert_eq!(seen.on(&channel), Some(id.as_str()));

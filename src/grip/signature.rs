@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_demands_what_is_not_known_is_refused() {
+    fn a_token_with_an_unknown_demand_is_refused() {
         let verifier = verifier(&["http://p/?iss=x&key=a-secret-of-18-byt"]);
         let part = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
         for crit in [json!(["b64"]), json!(["exp"]), json!([]), json!("b64"), json!(7)] {
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_stays_bounded() {
+    fn the_remembered_tokens_stay_bounded() {
         let verifier = verifier(&["http://p/?iss=x&key=a-secret-of-18-byt"]);
         for second in 0..100 {
             let token = hs256(SECRET, json!({"exp": NOW + second}));

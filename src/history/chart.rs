@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_markup_is_escaped() {
+    fn text_that_could_be_markup_is_escaped() {
         assert_eq!(escaped("<a href=x>&"), "&lt;a href=x&gt;&amp;");
     }
 }

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn gaps_are_filled_and_what_is_not_known_is_said() {
+    fn gaps_are_filled_and_unknown_hours_are_marked() {
         let entries = [(NOW_HOUR - 4, 7), (NOW_HOUR - 2, 5), (NOW_HOUR, 26)];
         let series = Series::of_hours(&entries, 6, NOW, Zone::utc());
         assert_eq!(

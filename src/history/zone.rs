@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_zone_is_refused() {
+    fn an_unknown_zone_is_refused() {
         let long = "Europe/".repeat(1500);
         for name in [
             "",

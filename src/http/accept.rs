@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_offered_is_chosen() {
+    fn only_offered_types_are_chosen() {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
         assert!(negotiate(&headers, &ALL[..2]).is_err());

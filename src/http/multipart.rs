@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn files_and_what_is_no_form_are_refused() {
+    fn files_and_bodies_that_are_no_form_are_refused() {
         for body in [
             "",
             "B",

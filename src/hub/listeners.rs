@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_listener_gets_what_is_newer_than_what_it_was_shown() {
+    async fn a_listener_gets_only_newer_values_than_the_one_sent_to_it() {
         let (hub, mut listener) = joined();
         hub.publish(&topic(), id(3), "three");
         listener.skip_to(id(3));
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_published_between_joining_and_reading_is_not_missed() {
+    async fn a_value_published_between_joining_and_reading_is_not_missed() {
         let (hub, mut listener) = joined();
         hub.publish(&topic(), id(5), "five");
         listener.skip_to(id(4));

@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_key_is_named() {
+    fn the_mistake_in_a_key_is_named() {
         let wrong_point = PUBLIC_JWK.replace("\"x\":\"", "\"x\":\"AAAA");
         for (text, expected) in [
             ("", ParseKeyError::Empty),

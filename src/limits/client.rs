@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_trusted_proxies_have_written_is_believed() {
+    fn only_addresses_that_trusted_proxies_have_written_are_believed() {
         let chain = ["127.0.0.0/8", "10.0.0.0/8", "fd00::/8"];
         for (ranges, peer, headers, expected) in [
             // No proxy is trusted, or the peer is not a trusted proxy.
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_range_is_refused_by_name() {
+    fn an_invalid_range_is_refused_by_name() {
         for (text, named) in [
             ("localhost", "\"localhost\" is neither an address"),
             ("10.0.0.0/33", "\"10.0.0.0/33\" is neither"),

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_created_while_the_store_counts_is_not_forgotten() {
+    async fn topics_created_while_the_store_counts_are_not_forgotten() {
         let limit = limit(100);
         let under_way = reserve(&limit, Instant::now(), 10).await.expect("a reservation");
         let count = async || {

@@ -141,7 +141,7 @@ mod tests {
     use crate::store::sqlite::SqliteStore;
 
     #[tokio::test]
-    async fn of_callers_at_the_same_time_one_is_told_that_it_created_the_topic() {
+    async fn of_callers_at_the_same_time_one_learns_that_it_created_the_topic() {
         let directory = tempfile::tempdir().expect("a directory");
         let store: Arc<dyn Store> =
             Arc::new(SqliteStore::open(directory.path().join("livecounter.db")).expect("a new file"));

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_key_is_named_and_no_secret_quoted() {
+    fn the_mistake_in_a_key_is_named_and_no_secret_quoted() {
         let secret = secret();
         let good = table("shop", &secret, r#"["write:"]"#);
         let with = |from: &str, to: &str| good.replace(from, to);

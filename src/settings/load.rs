@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_named() {
+    fn an_unusable_setting_is_named() {
         for (environment, expected) in [
             (
                 ("LIVECOUNTER__PUBLISH__INTERVALL", "1s"),
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_that_are_none_are_refused() {
+    fn invalid_limits_are_refused() {
         for (environment, expected) in [
             (("LIVECOUNTER__LIMITS__TOPICS", "many"), "limits.topics: must be a whole number of at least 1"),
             (("LIVECOUNTER__LIMITS__STREAMS", "0"), "limits.streams: must be a whole number of at least 1"),
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn a_section_that_there_is_none_of_is_refused_even_where_it_is_empty() {
+    fn an_unknown_section_is_refused_even_if_empty() {
         for (file, expected) in [
             ("[redsi]", "redsi: no such setting; did you mean redis? (line 1 of "),
             ("\n[redis.urls]", "redis.urls: no such setting; did you mean redis.url? (line 2 of "),

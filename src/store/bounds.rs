@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_value_allows_has_no_bounds() {
+    fn amounts_that_no_value_allows_have_no_bounds() {
         let mut wild = combination(&[1]);
         for (sum, lowest, highest) in [
             (i64::MAX, i64::MAX, i64::MAX),

@@ -7,7 +7,7 @@ use crate::support::http::{Ask, client};
 use crate::support::server::Server;
 
 #[tokio::test]
-async fn what_nothing_satisfies_is_406() {
+async fn an_accept_that_nothing_satisfies_is_406() {
     let app = TestApp::spawn().await;
     let client = client();
     for (request, named) in [

@@ -145,7 +145,7 @@ fn a_check_warns_where_no_client_could_write() {
 }
 
 #[test]
-fn what_the_commands_cannot_do_is_one_line_and_exit_status_2() {
+fn commands_that_cannot_run_are_one_line_and_exit_status_2() {
     for (environment, words, expected) in [
         (
             &[][..],

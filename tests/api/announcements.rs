@@ -157,7 +157,7 @@ async fn a_failed_purge_is_counted_and_repeated() {
 }
 
 #[tokio::test]
-async fn what_is_counted_beside_a_key_of_another_kind_is_announced() {
+async fn changes_beside_a_key_of_another_kind_are_announced() {
     let (redis, proxy) = (RedisServer::start(), Witness::start().await);
     let app = origin_with_redis(&redis, &proxy, &[]).await;
     app.add("bad").await;
@@ -209,7 +209,7 @@ async fn a_purge_that_takes_long_does_not_slow_a_busy_counter_down() {
 }
 
 #[tokio::test]
-async fn what_waits_for_a_long_gate_is_nothing_that_sweeps_find() {
+async fn sweeps_do_not_find_topics_that_wait_for_a_long_gate() {
     let (redis, proxy) = (RedisServer::start(), Witness::start().await);
     let interval = [("LIVECOUNTER__PUBLISH__INTERVAL", "10s")];
     let apps = [

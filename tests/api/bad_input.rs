@@ -54,7 +54,7 @@ async fn ids_outside_the_alphabet_are_400() {
 }
 
 #[tokio::test]
-async fn amounts_that_are_none_are_400_and_change_nothing() {
+async fn invalid_amounts_are_400_and_change_nothing() {
     let app = TestApp::spawn().await;
     let client = client();
     let counter = app.counter("2");
@@ -183,7 +183,7 @@ async fn a_body_that_does_not_come_is_408_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn idempotency_keys_that_are_none_are_400() {
+async fn invalid_idempotency_keys_are_400() {
     let app = TestApp::spawn().await;
     let client = client();
     for key in ["k".repeat(256), "a b".into(), "\"".into(), "\"\"".into()] {
@@ -214,7 +214,7 @@ async fn other_methods_are_405_with_allow() {
 }
 
 #[tokio::test]
-async fn what_is_asked_of_no_resource_is_answered_as_everything_else() {
+async fn requests_for_no_resource_are_answered_in_the_usual_form() {
     let app = TestApp::spawn().await;
     for (line, expected, named) in [
         ("CONNECT example.org:443 HTTP/1.1", 501, "not-implemented"),

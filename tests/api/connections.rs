@@ -57,7 +57,7 @@ async fn ends(stream: &mut TcpStream, within: Duration) -> Duration {
 }
 
 #[tokio::test]
-async fn what_is_pipelined_behind_a_stream_takes_no_memory() {
+async fn requests_pipelined_behind_a_stream_take_no_memory() {
     const CLIENTS: usize = 20;
     let directory = tempfile::tempdir().expect("a directory");
     let program = Program::start(directory.path(), &[]);
@@ -84,7 +84,7 @@ async fn what_is_pipelined_behind_a_stream_takes_no_memory() {
 }
 
 #[tokio::test]
-async fn what_is_pipelined_by_those_who_do_not_read_takes_no_memory() {
+async fn requests_pipelined_by_clients_that_do_not_read_take_no_memory() {
     const CLIENTS: usize = 40;
     let directory = tempfile::tempdir().expect("a directory");
     let program = Program::start(directory.path(), &[]);

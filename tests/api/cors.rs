@@ -50,7 +50,7 @@ async fn a_preflight_repeats_nothing_that_is_no_list_of_headers() {
 }
 
 #[tokio::test]
-async fn a_page_that_asks_with_credentials_sees_what_it_is_answered() {
+async fn a_page_that_asks_with_credentials_may_read_the_answer() {
     let app = TestApp::spawn().await;
     let client = client();
     let counter = app.counter("2");
@@ -116,7 +116,7 @@ async fn browsers_guess_no_type_of_any_answer() {
 }
 
 #[tokio::test]
-async fn what_a_beacon_sends_counts() {
+async fn a_beacon_counts() {
     let app = TestApp::spawn().await;
     let text = Some("text/plain;charset=UTF-8");
     for (kind, body, expected) in [

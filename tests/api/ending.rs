@@ -78,7 +78,7 @@ async fn kill_9_among_many_writers_loses_nothing_that_was_acknowledged() {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_survives_kill_9() {
+async fn acknowledged_changes_survive_kill_9() {
     let directory = tempfile::tempdir().expect("a directory");
     let program = Program::start(directory.path(), &[]);
     for expected in 1..=20 {
@@ -92,7 +92,7 @@ async fn what_was_acknowledged_survives_kill_9() {
 }
 
 #[tokio::test]
-async fn sigterm_and_ctrl_c_end_it_with_status_0() {
+async fn sigterm_and_ctrl_c_end_the_process_with_status_0() {
     for signal in ["-TERM", "-INT"] {
         let directory = tempfile::tempdir().expect("a directory");
         let program = Program::start(directory.path(), &[]);
@@ -103,7 +103,7 @@ async fn sigterm_and_ctrl_c_end_it_with_status_0() {
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_it_at_once() {
+async fn a_second_signal_ends_the_process_at_once() {
     let (directory, gone) = (tempfile::tempdir().expect("a directory"), free_port());
     // The program waits up to ten seconds for an announcement that cannot be made.
     let proxy = format!("http://127.0.0.1:{gone}/");
@@ -117,7 +117,7 @@ async fn a_second_signal_ends_it_at_once() {
 }
 
 #[tokio::test]
-async fn what_could_not_be_announced_at_the_end_is_said() {
+async fn changes_not_announced_at_the_end_are_logged() {
     let (directory, gone) = (tempfile::tempdir().expect("a directory"), free_port());
     let proxy = format!("http://127.0.0.1:{gone}/");
     let mut program = Program::start(directory.path(), &[("GRIP_URL", &proxy)]);

@@ -122,7 +122,7 @@ async fn the_prefix_stands_before_the_channel() {
 }
 
 #[tokio::test]
-async fn a_recovery_answers_what_was_missed_and_is_never_cached() {
+async fn a_recovery_answers_the_missed_value_and_is_never_cached() {
     let redis = RedisServer::start();
     let app = stateless(&redis, &[]).await;
     app.add("2").await;
@@ -158,7 +158,7 @@ async fn a_recovery_answers_what_was_missed_and_is_never_cached() {
 }
 
 #[tokio::test]
-async fn the_head_of_a_stream_is_held_by_nobody_and_kept_by_no_cache() {
+async fn no_proxy_holds_and_no_cache_keeps_the_head_of_a_stream() {
     let redis = RedisServer::start();
     let (stateless, alone) = (stateless(&redis, &[]).await, TestApp::spawn().await);
     let token = hs256(SECRET, &claims("pushpin", 60));
@@ -181,7 +181,7 @@ async fn the_head_of_a_stream_is_held_by_nobody_and_kept_by_no_cache() {
 }
 
 #[tokio::test]
-async fn who_cannot_prove_to_be_the_proxy_is_an_ordinary_client() {
+async fn a_client_without_the_signature_of_the_proxy_is_an_ordinary_client() {
     let redis = RedisServer::start();
     let app = stateless(&redis, &[]).await;
     let valid = claims("pushpin", 60);
@@ -226,7 +226,7 @@ async fn es256_is_accepted_for_a_public_key_and_nothing_else_is() {
 }
 
 #[tokio::test]
-async fn one_origin_with_a_proxy_holds_what_comes_past_it_itself() {
+async fn one_origin_with_a_proxy_holds_streams_that_come_past_the_proxy() {
     let app = TestApp::with(&[("GRIP_URL", GRIP_URL)]).await;
     let token = hs256(SECRET, &claims("pushpin", 60));
     let held = listen(&app, "/counters/2/", &[("grip-sig", &token)]).await;

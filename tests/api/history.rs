@@ -85,7 +85,7 @@ async fn the_past_has_each_hour_and_day_without_gaps() {
 }
 
 #[tokio::test]
-async fn a_table_is_given_to_who_asks_for_one() {
+async fn a_client_that_asks_for_a_table_gets_one() {
     let app = TestApp::spawn().await;
     app.add_by("-2", 5).await;
     until_value(&past(&app, "-2", ""), 5).await;
@@ -132,7 +132,7 @@ async fn the_picture_has_a_title_no_script_and_the_colours_asked_for() {
 }
 
 #[tokio::test]
-async fn who_has_the_past_already_is_not_sent_it_again() {
+async fn a_client_that_has_the_past_already_gets_304() {
     let app = TestApp::spawn().await;
     app.add("2").await;
     let url = past(&app, "2", "");
@@ -171,7 +171,7 @@ async fn a_purged_cache_may_keep_the_past_until_the_hour_ends() {
 }
 
 #[tokio::test]
-async fn what_is_no_past_is_refused_by_name() {
+async fn an_invalid_past_is_refused_by_name() {
     let app = TestApp::spawn().await;
     let long = "a".repeat(10_000);
     for (query, expected) in [

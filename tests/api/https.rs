@@ -86,7 +86,7 @@ fn acceptor(place: &Path) -> TlsAcceptor {
 }
 
 #[tokio::test]
-async fn who_has_a_trusted_certificate_is_published_to_and_purged_over_tls() {
+async fn servers_with_trusted_certificates_get_publishes_and_purges_over_tls() {
     let (api, directory) = (Api::start().await, tempfile::tempdir().expect("a directory"));
     let program = api.origin(directory.path(), "ca.crt");
     program.add("2").await;
@@ -102,7 +102,7 @@ async fn who_has_a_trusted_certificate_is_published_to_and_purged_over_tls() {
 }
 
 #[tokio::test]
-async fn who_has_a_certificate_that_is_not_trusted_is_told_nothing() {
+async fn servers_with_untrusted_certificates_get_no_request() {
     let (api, directory) = (Api::start().await, tempfile::tempdir().expect("a directory"));
     let program = api.origin(directory.path(), "other-ca.crt");
     let answer = program.post("/counters/2/").await;

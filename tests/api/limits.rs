@@ -32,7 +32,7 @@ pub(crate) async fn refused(app: &TestApp, reason: &str) -> Option<f64> {
 }
 
 #[tokio::test]
-async fn who_writes_too_often_is_429_and_nothing_is_counted() {
+async fn a_client_that_writes_too_often_gets_429_and_nothing_is_counted() {
     let app = TestApp::with(&[("LIVECOUNTER__LIMITS__WRITES", "3/h"), LOOPBACK]).await;
     let url = app.counter("2");
     for expected in ["1\n", "2\n", "3\n"] {
@@ -91,7 +91,7 @@ async fn the_body_of_a_refused_request_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn who_makes_too_many_new_topics_is_429_and_may_use_the_old_ones() {
+async fn a_client_with_too_many_new_topics_gets_429_and_may_use_the_old_ones() {
     let app = TestApp::with(&[("LIVECOUNTER__LIMITS__NEW_TOPICS", "2/h"), LOOPBACK]).await;
     let post = async |counter: &str, client| post_from(&app.counter(counter), client).await;
     for counter in ["a", "b", "a", "b", "a"] {
@@ -123,7 +123,7 @@ async fn a_key_refused_for_the_rate_counts_when_it_is_sent_again() {
 }
 
 #[tokio::test]
-async fn an_amount_beyond_what_anybody_may_add_is_403() {
+async fn an_amount_beyond_the_bounds_without_a_key_is_403() {
     let app = TestApp::spawn().await;
     let url = app.counter("2");
     for (by, status) in

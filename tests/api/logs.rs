@@ -221,7 +221,7 @@ async fn the_first_line_says_which_way_the_service_runs() {
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_reads_any_more_ends_nothing() {
+async fn a_log_without_a_reader_ends_nothing() {
     for format in ["text", "json"] {
         let (redis, port, directory) = (RedisServer::stopped(), Port::reserve(), process::directory());
         let mut command = Command::new(env!("CARGO_BIN_EXE_livecounter"));

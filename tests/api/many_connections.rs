@@ -70,7 +70,7 @@ async fn few_open_files_mean_few_streams_and_requests_are_answered() {
 }
 
 #[tokio::test]
-async fn three_thousand_who_come_at_once_find_a_place_in_the_queue() {
+async fn three_thousand_clients_at_once_find_a_place_in_the_queue() {
     const CLIENTS: usize = 3000;
     allow_open_files(CLIENTS as u64 + 1000);
     let somaxconn = std::fs::read_to_string("/proc/sys/net/core/somaxconn").expect("the limit");

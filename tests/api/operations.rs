@@ -104,7 +104,7 @@ async fn the_interface_describes_itself_and_every_path_in_it_exists() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_an_id_is_described_wherever_one_is_asked_for() {
+async fn every_error_of_an_id_is_described_in_the_interface() {
     let app = TestApp::with(&[("LIVECOUNTER__COUNTERS__KNOWN", "1")]).await;
     let answer = app.get("/openapi.json").await;
     let document: Value = answer.json().await.expect("JSON");

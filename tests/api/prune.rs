@@ -29,7 +29,7 @@ fn said(output: &Output) -> (Option<i32>, String) {
 }
 
 #[tokio::test]
-async fn a_file_is_pruned_when_nobody_has_it_open() {
+async fn a_file_is_pruned_when_no_process_has_it_open() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("livecounter.db");
     let topics = ["counter-old", "counter-young"].map(|name| name.parse::<Topic>().expect("a topic"));
@@ -109,7 +109,7 @@ async fn redis_is_pruned_beside_a_running_origin() {
 }
 
 #[test]
-fn a_day_that_is_none_and_a_file_that_is_not_there_are_refused() {
+fn an_invalid_day_and_a_missing_file_are_refused() {
     let directory = tempfile::tempdir().expect("a directory");
     for (arguments, expected) in [
         (&["--before", "yesterday"][..], "livecounter: --before: must be a day, such as 2026-01-31"),

@@ -81,7 +81,7 @@ async fn with_interval_0_every_value_is_published() {
 }
 
 #[tokio::test]
-async fn a_quiet_stream_says_every_20_seconds_that_it_is_there() {
+async fn a_quiet_stream_gets_a_keep_alive_comment_every_20_seconds() {
     let app = TestApp::spawn().await;
     let silence = silence(&app).await;
     assert!((18.0..28.0).contains(&silence.as_secs_f64()), "{silence:?}");

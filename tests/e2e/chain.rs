@@ -13,7 +13,7 @@ const COUNTER: &str = "/counters/2/";
 const SOON: Duration = Duration::from_secs(5);
 
 #[tokio::test]
-async fn a_listener_behind_pushpin_gets_the_value_and_what_is_published() {
+async fn a_listener_behind_pushpin_gets_the_value_and_each_published_one() {
     let origin = Origin::start().await;
     let pushpin = Pushpin::start(origin.addr()).await;
     let mut listener = Listener::connect(pushpin.addr(), COUNTER).await;

@@ -119,7 +119,7 @@ async fn a_lost_publish_heals_with_the_next_one() {
 }
 
 #[tokio::test]
-async fn what_a_killed_origin_had_counted_is_announced_by_another() {
+async fn changes_of_a_killed_origin_are_announced_by_another() {
     let chain = Chain::start(1).await;
     let mut listener = Listener::connect(chain.pushpin.addr(), "/counters/2/").await;
     listener.until_data("0", SOON).await;
@@ -143,7 +143,7 @@ async fn what_a_killed_origin_had_counted_is_announced_by_another() {
 }
 
 #[tokio::test]
-async fn one_origin_request_serves_all_who_join_through_the_cache() {
+async fn one_origin_request_serves_all_listeners_that_join_through_the_cache() {
     let chain = Chain::start(1).await;
     post(&chain.origins[0].counter("2")).await;
     until(async || chain.metric("livecounter_announcements_acknowledged_total").await, |n| n >= 1.0).await;

@@ -38,7 +38,7 @@ async fn assert_streams_begin_with_the_present_value(service: SocketAddr) {
 }
 
 #[tokio::test]
-async fn a_cache_that_nobody_purges_never_answers_an_old_value() {
+async fn a_cache_without_purges_never_answers_an_old_value() {
     let app = TestApp::spawn().await;
     let cache = Foreign::varnish(app.addr).await;
     for expected in ["1\n", "2\n", "3\n"] {

@@ -29,7 +29,7 @@ pub(crate) fn owner(secret: &NewSecret) -> String {
 }
 
 #[tokio::test]
-async fn what_is_set_and_deleted_reaches_listeners_and_purges_the_cache() {
+async fn a_set_and_a_deletion_reach_listeners_and_purge_the_cache() {
     let secret = NewSecret::generate().expect("random numbers");
     let chain = Chain::with(2, &[("LIVECOUNTER__KEYS", &owner(&secret))], Options::default()).await;
     let (url, cached, key) =
@@ -95,7 +95,7 @@ async fn dying_origin() -> (std::net::SocketAddr, Arc<Mutex<Vec<String>>>) {
 }
 
 #[tokio::test]
-async fn what_writes_passes_cache_and_edge_once_whatever_becomes_of_it() {
+async fn a_write_passes_cache_and_edge_once_even_if_it_fails() {
     for method in [Method::POST, Method::PUT, Method::DELETE] {
         let (addr, seen) = dying_origin().await;
         let (cache, edge) = (Varnish::start(&[addr, addr]).await, Program::without_fanout(addr).await);

@@ -44,7 +44,7 @@ async fn an_item_waits_while_a_recovery_fails_and_comes_with_the_next_one() {
 }
 
 #[tokio::test]
-async fn who_joins_a_pushpin_whose_handler_is_stuck_gets_a_500_of_its_own() {
+async fn a_client_of_a_pushpin_whose_handler_is_stuck_gets_its_500() {
     let origin = Origin::start().await;
     let pushpin = Pushpin::start(origin.addr()).await;
     pushpin.process().signal_part("pushpin-handler", "STOP");
@@ -73,7 +73,7 @@ async fn a_body_that_is_labelled_as_compressed_loses_its_label() {
 }
 
 #[tokio::test]
-async fn who_asks_for_a_100_in_capitals_gets_none() {
+async fn a_client_that_asks_for_a_100_in_capitals_gets_none() {
     let app = TestApp::spawn().await;
     let pushpin = Pushpin::start(app.addr).await;
     let ask = async |expect: &str| {

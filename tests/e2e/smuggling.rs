@@ -118,7 +118,7 @@ async fn value(origin: &TestApp, id: &str) -> u64 {
 }
 
 /// Runs without an attack, then with each attack, with one and three of its requests before those of other clients.
-async fn nobody_is_answered_for_another(public: SocketAddr, origin: &TestApp) {
+async fn no_client_gets_the_answer_of_another(public: SocketAddr, origin: &TestApp) {
     for (id, by) in [("good", GOOD), ("evil", EVIL)] {
         let added = client().post(format!("{}?by={by}", origin.counter(id))).answer().await;
         assert_eq!(added.status(), 200);
@@ -161,20 +161,20 @@ async fn no_victim_is_answered_for_another_straight_to_an_origin() {
     let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
     let origin = TestApp::with(&settings).await;
     let pushpin = Pushpin::start(origin.addr).await;
-    nobody_is_answered_for_another(pushpin.addr(), &origin).await;
+    no_client_gets_the_answer_of_another(pushpin.addr(), &origin).await;
 }
 
 #[tokio::test]
 async fn no_victim_is_answered_for_another_through_the_cache() {
     let chain = Chain::start(1).await;
-    nobody_is_answered_for_another(chain.pushpin.addr(), &chain.origins[0]).await;
+    no_client_gets_the_answer_of_another(chain.pushpin.addr(), &chain.origins[0]).await;
 }
 
 #[tokio::test]
 async fn no_victim_is_answered_for_another_through_the_front() {
     let chain = Chain::start(1).await;
     let front = Front::start(chain.pushpin.addr(), chain.cache.addr()).await;
-    nobody_is_answered_for_another(front.addr(), &chain.origins[0]).await;
+    no_client_gets_the_answer_of_another(front.addr(), &chain.origins[0]).await;
 }
 
 #[tokio::test]

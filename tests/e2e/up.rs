@@ -13,12 +13,12 @@ const SOON: Duration = Duration::from_secs(5);
 
 #[tokio::test]
 async fn make_up_serves_streams_and_leaves_nothing_behind() {
-    it_serves_streams_and_leaves_nothing_behind(&[]).await;
+    check_make_up(&[]).await;
 }
 
 #[tokio::test]
 async fn make_up_with_a_front_serves_streams_and_takes_cookies() {
-    it_serves_streams_and_leaves_nothing_behind(&[("FRONT", "1")]).await;
+    check_make_up(&[("FRONT", "1")]).await;
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ fn command(ports: &[Port; 8], place: &Path, environment: &[(&str, &str)]) -> Com
     command
 }
 
-async fn it_serves_streams_and_leaves_nothing_behind(environment: &[(&str, &str)]) {
+async fn check_make_up(environment: &[(&str, &str)]) {
     let ports = PORTS.map(|_| Port::reserve());
     let dir = directory();
     let place = dir.path().join("tmp");

@@ -125,7 +125,7 @@ fn the_cache_must_be_purged_twice() {
 }
 
 #[test]
-fn proxies_must_heed_what_an_item_follows() {
+fn proxies_must_heed_the_link_of_an_item() {
     is_missed(Broken::PrevId, "was shown after");
 }
 

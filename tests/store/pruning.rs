@@ -68,7 +68,7 @@ fn age(server: &RedisServer) {
 }
 
 #[tokio::test]
-async fn redis_loses_only_what_is_old_and_announced() {
+async fn redis_loses_only_old_announced_topics() {
     let server = RedisServer::start();
     let store = RedisStore::connect(&server.url(), Duration::from_secs(2)).expect("a good address");
     fill(&store).await;
@@ -95,7 +95,7 @@ async fn redis_loses_only_what_is_old_and_announced() {
 }
 
 #[tokio::test]
-async fn redis_keeps_what_is_changed_while_it_is_pruned() {
+async fn redis_keeps_topics_that_change_during_a_pruning() {
     let server = RedisServer::start();
     let store = RedisStore::connect(&server.url(), Duration::from_secs(2)).expect("a good address");
     let topics: Vec<Topic> = (0..2000).map(|n| topic(&format!("counter-{n}"))).collect();
@@ -138,7 +138,7 @@ async fn a_cluster_is_pruned_on_all_its_nodes() {
 }
 
 #[tokio::test]
-async fn a_file_loses_only_what_is_old_and_announced() {
+async fn a_file_loses_only_old_announced_topics() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("livecounter.db");
     let store = SqliteStore::open(&path).expect("a new file");

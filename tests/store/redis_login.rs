@@ -28,7 +28,7 @@ fn the_user_of_compose_has_the_documented_rights() {
 
 /// Redis loads its append-only file as the user `default`: without rights for that user, it skips the writes of scripts.
 #[tokio::test]
-async fn a_redis_with_the_users_of_compose_loads_what_it_has_written() {
+async fn a_redis_with_the_users_of_compose_loads_its_own_files() {
     let compose = include_str!("../../docker-compose.yml");
     let users = compose.lines().map(str::trim_start).filter(|line| line.starts_with("user "));
     // The test asks as the user `default` whether the server is ready.
@@ -130,7 +130,7 @@ async fn a_user_with_the_documented_rights_can_do_everything() {
 }
 
 #[tokio::test]
-async fn a_cluster_with_passwords_is_used_and_refuses_who_has_none() {
+async fn a_cluster_with_passwords_is_used_and_refuses_clients_without_one() {
     let cluster = RedisCluster::start(3, 0, &["--requirepass hunter2"]).await;
     let rights = documented_rights();
     let user = ["ACL", "SETUSER", "livecounter", "on", ">another"];

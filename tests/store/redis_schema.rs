@@ -72,7 +72,7 @@ fn write_as_before(server: &RedisServer, topics: impl Iterator<Item = Topic>) {
 }
 
 #[tokio::test]
-async fn what_the_version_before_wrote_is_counted_by_a_migration() {
+async fn topics_of_the_version_before_are_counted_by_a_migration() {
     let server = RedisServer::start();
     let script = "for i = 0, ARGV[1] - 1 do redis.call('HSET', KEYS[i + 1], 'v', 5, 'e', 4711, 'r', 5, 'c', 0, 'p', 5, \
                   'w', 5, 'q', 0, 'a', 5, 'm', 'unknown') end";
@@ -148,7 +148,7 @@ async fn a_redis_of_a_newer_version_is_refused_and_nothing_is_written() {
 }
 
 #[tokio::test]
-async fn what_an_older_origin_creates_is_counted_when_a_newer_one_claims_it() {
+async fn a_topic_of_an_older_origin_is_counted_when_a_newer_one_claims_it() {
     let server = RedisServer::start();
     let store = connect(&server.url());
     store.migrate().await.expect("a migration");

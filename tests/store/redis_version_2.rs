@@ -128,7 +128,7 @@ async fn a_deletion_is_announced_by_an_origin_of_version_2() {
 }
 
 #[tokio::test]
-async fn what_version_2_adds_to_a_deleted_topic_counts() {
+async fn an_add_of_version_2_to_a_deleted_topic_counts() {
     let server = RedisServer::start();
     let (store, before) = (connect(&server), Before(&server));
     for acknowledged in [false, true] {

@@ -105,7 +105,7 @@ async fn all_slots_of_a_node_are_waited_for_together() {
 }
 
 #[tokio::test]
-async fn what_too_few_replicas_have_is_counted_and_not_acknowledged() {
+async fn changes_on_too_few_replicas_are_counted_and_not_acknowledged() {
     let pair = Pair::start().await;
     let (one, two) = (pair.connect(1), pair.connect(2));
     assert_eq!(bump(&one, None).await.expect("one has it").value, 1);
@@ -154,7 +154,7 @@ async fn a_replayed_key_is_acknowledged_once_the_replicas_have_its_first_use() {
 }
 
 #[tokio::test]
-async fn what_a_master_without_its_replicas_refuses_is_not_counted() {
+async fn changes_refused_by_a_master_without_replicas_are_not_counted() {
     let pair = Pair::start().await;
     let store = pair.connect(1);
     pair.master.cli(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
@@ -172,7 +172,7 @@ async fn what_a_master_without_its_replicas_refuses_is_not_counted() {
 }
 
 #[tokio::test]
-async fn what_one_of_two_replicas_has_is_lost_when_the_other_takes_over() {
+async fn a_change_on_one_of_two_replicas_is_lost_if_the_other_takes_over() {
     let mut watched = RedisSentinels::start(2, 1, &[], "").await;
     let connect = |replicas| {
         let wait = Wait { replicas: NonZeroU32::new(replicas).expect("some"), within: WITHIN };

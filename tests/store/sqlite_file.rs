@@ -70,7 +70,7 @@ fn mode(path: &Path, suffix: &str) -> u32 {
 }
 
 #[tokio::test]
-async fn the_file_and_what_stands_beside_it_are_their_owners_alone() {
+async fn only_their_owner_may_open_the_file_and_those_beside_it() {
     const ALL: [&str; 4] = ["", "-wal", "-shm", "-lock"];
     let (_directory, path) = place();
     let store = SqliteStore::open(&path).expect("a new file");

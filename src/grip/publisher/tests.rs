@@ -94,7 +94,7 @@ async fn large_items_are_spread_over_requests() {
 }
 
 #[tokio::test]
-async fn what_changed_while_an_endpoint_was_down_arrives_once_and_in_chain() {
+async fn changes_while_an_endpoint_was_down_arrive_once_and_in_chain() {
     let address = free_address().await;
     let publisher = publisher(&[url(address)]);
     let mut waiting = Vec::new();
@@ -146,7 +146,7 @@ async fn a_dead_endpoint_delays_no_healthy_one_and_fails_the_publish_in_time() {
 }
 
 #[tokio::test]
-async fn one_bad_item_is_found_and_the_others_arrive() {
+async fn one_bad_item_is_found_and_the_other_items_arrive() {
     let taken = Arc::new(AtomicUsize::new(0));
     let count = taken.clone();
     let server = TestServer::start(move |request| {

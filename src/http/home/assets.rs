@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_of_an_asset_is_not_found() {
+    fn a_name_that_no_asset_has_is_not_found() {
         for name in [
             "",
             "home",

@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_without_the_password() {
+    fn the_mistake_in_an_address_is_named_without_the_password() {
         use ParseRedisUrlError as E;
         for (url, expected) in [
             ("localhost:6379", E::Scheme),

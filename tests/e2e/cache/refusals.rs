@@ -7,7 +7,7 @@ use crate::support::raw::raw;
 use crate::support::varnish::Varnish;
 
 #[tokio::test]
-async fn what_the_cache_is_told_stays_inside() {
+async fn headers_for_the_cache_stay_inside() {
     let origin = Origin::start().await;
     let cache = Varnish::start(&[origin.addr()]).await;
     let answer = http::client().get(cache.url(COUNTER)).header("Cookie", "a=b").answer().await;
@@ -58,7 +58,7 @@ async fn problem(answer: reqwest::Response) -> (String, u64) {
 }
 
 #[tokio::test]
-async fn what_is_kept_for_all_names_the_origin_of_each_who_asks() {
+async fn answers_kept_for_all_name_the_origin_of_each_page() {
     let origin = Origin::start().await;
     let cache = Varnish::start(&[origin.addr()]).await;
     for (page, cached) in [("https://one.example", "MISS"), ("https://two.example", "HIT"), ("", "HIT")] {

@@ -148,7 +148,7 @@ async fn a_lost_publish_is_recovered_through_the_edge_and_past_the_cache() {
 }
 
 #[tokio::test]
-async fn what_is_kept_for_all_names_the_origin_of_each_who_asks_at_the_edge() {
+async fn answers_kept_for_all_name_the_origin_of_each_page_at_the_edge() {
     let chain = EdgeChain::start(&[]).await;
     let [named, allowed] = ["access-control-allow-origin", "access-control-allow-credentials"];
     for page in ["https://one.example", "https://two.example"] {

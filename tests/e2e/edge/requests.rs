@@ -52,7 +52,7 @@ async fn a_signature_that_is_not_fanout_s_makes_an_ordinary_client() {
 }
 
 #[tokio::test]
-async fn the_origin_sees_the_client_s_address_and_nothing_a_client_says_of_it() {
+async fn the_origin_sees_the_client_s_address_and_no_forged_one() {
     let origin = Origin::start().await;
     let edge = Edge::start(origin.addr()).await;
     let forged = [("X-Forwarded-For", "192.0.2.1"), ("Cookie", "a=b"), ("If-None-Match", "x")];
@@ -72,7 +72,7 @@ async fn the_origin_sees_the_client_s_address_and_nothing_a_client_says_of_it() 
 }
 
 #[tokio::test]
-async fn however_a_path_is_written_it_is_one_resource() {
+async fn all_spellings_of_a_path_are_one_resource() {
     let origin = Origin::start().await;
     let edge = Edge::start(origin.addr()).await;
     let before = origin.requests().len();
@@ -94,7 +94,7 @@ async fn however_a_path_is_written_it_is_one_resource() {
 }
 
 #[tokio::test]
-async fn purges_and_what_concerns_a_client_s_connection_go_no_further() {
+async fn purges_and_headers_of_a_client_s_connection_go_no_further() {
     let origin = Origin::start().await;
     let edge = Edge::start(origin.addr()).await;
     let before = origin.requests().len();

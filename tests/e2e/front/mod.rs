@@ -204,7 +204,7 @@ async fn a_stream_survives_more_than_a_minute_of_silence() {
 }
 
 #[tokio::test]
-async fn the_chain_behind_the_front_counts_and_shows_it() {
+async fn the_chain_behind_the_front_counts_and_shows_the_value() {
     let settings = [("LIVECOUNTER__LIMITS__WRITES", "3/h"), ("LIVECOUNTER__TRUSTED_PROXIES", "127.0.0.1")];
     let options = pushpin::Options {
         settings: vec![("x_forwarded_for", "append".into()), ("x_forwarded_for_trusted", "append".into())],
@@ -235,7 +235,7 @@ async fn the_chain_behind_the_front_counts_and_shows_it() {
 }
 
 #[tokio::test]
-async fn what_cannot_answer_is_said_as_a_problem() {
+async fn a_part_that_cannot_answer_is_reported_as_a_problem() {
     let unused = crate::support::port::Port::reserve();
     let front = Front::start(unused.addr(), unused.addr()).await;
     for accept in ["*/*", "text/event-stream"] {

@@ -154,7 +154,7 @@ impl Chain {
         for (index, listener) in self.listeners.iter().enumerate() {
             match listener.shown() {
                 Some(shown) if shown.value == last => {}
-                _ if matches!(listener, Listener::On(session) if session.shows_what_is_lost(self.history, published)) =>
+                _ if matches!(listener, Listener::On(session) if session.shows_the_loss(self.history, published)) =>
                     {}
                 other => self.wrongs.push(format!("listener {index} is shown {other:?}, not {last}")),
             }

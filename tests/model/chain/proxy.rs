@@ -130,7 +130,7 @@ impl Session {
     }
 
     /// Whether the listener shows a value that was never published and that the store has lost: only the next change replaces it.
-    pub(super) fn shows_what_is_lost(&self, history: u64, published: EventId) -> bool {
+    pub(super) fn shows_the_loss(&self, history: u64, published: EventId) -> bool {
         self.prev == published && self.shown.history < history && self.shown.revision > self.prev.revision
     }
 

@@ -32,7 +32,7 @@ pub(crate) async fn nothing_is_claimed_of_a_topic_never_changed(backend: &dyn Ba
     assert_eq!(claim_one(&*backend.store(), &topic("new"), terms(1000, 1000)).await, Claim::Nothing);
 }
 
-pub(crate) async fn a_claim_within_its_lease_is_given_to_nobody_else(backend: &dyn Backend) {
+pub(crate) async fn a_claim_within_its_lease_is_given_to_no_other_origin(backend: &dyn Backend) {
     let (store, leased) = (backend.store(), topic("leased"));
     bump(&*store, &leased, 1).await;
     announcement(&*store, &leased, ANY_TIME).await;

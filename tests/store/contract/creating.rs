@@ -59,7 +59,7 @@ pub(crate) async fn a_topic_that_must_not_be_new_is_not_created(backend: &dyn Ba
     assert_eq!((added.value, added.replayed, added.created), (5, false, true));
 }
 
-pub(crate) async fn who_must_not_create_may_add_to_what_is_there(backend: &dyn Backend) {
+pub(crate) async fn an_add_that_must_not_create_may_add_to_an_existing_topic(backend: &dyn Backend) {
     let (store, known) = (backend.store(), topic("known"));
     bump(&*store, &known, 1).await;
     for (add, value) in [(amount(&known, 1), 2), (keyed(&known, 3, "k"), 5), (keyed(&known, 3, "k"), 5)] {

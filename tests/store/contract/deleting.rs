@@ -152,7 +152,7 @@ pub(crate) async fn a_topic_created_again_goes_on_with_the_next_revision(backend
     assert_eq!(store.topic_count().await.expect("a number"), 2 * HOW_FAR.len() as u64);
 }
 
-pub(crate) async fn who_must_not_create_does_not_bring_a_deleted_topic_back(backend: &dyn Backend) {
+pub(crate) async fn an_add_that_must_not_create_leaves_a_deleted_topic_deleted(backend: &dyn Backend) {
     let store = backend.store();
     for how_far in HOW_FAR {
         let gone = topic(how_far);

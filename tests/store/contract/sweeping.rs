@@ -24,7 +24,7 @@ async fn neglect(store: &dyn Store, count: usize) -> Vec<Topic> {
     topics
 }
 
-pub(crate) async fn a_change_nobody_announces_becomes_overdue(backend: &dyn Backend) {
+pub(crate) async fn a_change_that_no_origin_announces_becomes_overdue(backend: &dyn Backend) {
     let (store, neglected) = (backend.store(), topic("neglected"));
     let since = Instant::now();
     bump(&*store, &neglected, 1).await;
