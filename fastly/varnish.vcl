@@ -74,7 +74,7 @@ sub vcl_recv {
     if (req.url ~ "^/counters/[^/?]+/(history|chart\.svg)(\?|$)") {
         call keep_known_parameters;
         std.collect(req.http.Accept, ", ");
-        # The past of a counter is a table for who names one, and what the query says for all others.
+        # A client that names tables gets the past of a counter as a table; the query decides for all other clients.
         if (req.http.Accept ~ "(?i)(^|[ ,])text/csv *(;|,|$)") {
             set req.http.Accept = "text/csv";
         } else {

@@ -22,7 +22,7 @@ pub fn known_query(query: &str) -> Option<String> {
     (!known.is_empty()).then(|| known.join("&"))
 }
 
-/// The `Accept` with which the past is looked up: it is a table for who names one, and what the query says for all others.
+/// The `Accept` with which the past is looked up. A client that names tables gets a table; the query decides for all other clients.
 pub(crate) fn accept_of_past(accept: &str) -> &'static str {
     let named =
         |range: &str| range.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/csv");

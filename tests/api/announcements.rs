@@ -169,7 +169,7 @@ async fn changes_beside_a_key_of_another_kind_are_announced() {
     let all = names.iter().map(String::as_str).chain(["bad"]);
     let answers = join_all(all.map(async |name| client().post(app.counter(name)).send().await)).await;
     let refused = answers.iter().filter(|answer| answer.as_ref().is_ok_and(|it| it.status() == 503)).count();
-    assert_eq!(refused, 1, "nobody else");
+    assert_eq!(refused, 1, "only the counter whose key is another kind");
     let mut last = Vec::new();
     for name in &names {
         last.push((format!("counter-{name}"), format!("data: {}\n", app.add(name).await)));
@@ -177,13 +177,13 @@ async fn changes_beside_a_key_of_another_kind_are_announced() {
     let is_told = |(channel, line): &(String, String)| {
         proxy.told().iter().any(|(_, told, content)| told == channel && content.contains(line))
     };
-    let everybody = async {
+    let all_announced = async {
         let mut poll = tokio::time::interval(Duration::from_millis(20));
         while !last.iter().all(is_told) {
             poll.tick().await;
         }
     };
-    tokio::time::timeout(SOON, everybody).await.expect("every one announced");
+    tokio::time::timeout(SOON, all_announced).await.expect("every one announced");
 }
 
 #[tokio::test]

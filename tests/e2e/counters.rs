@@ -51,7 +51,7 @@ pub(crate) async fn lose_a_publish(chain: &Chain, id: &str, amount: i64) {
         match store.claim(vec![topic(id)], terms).await.remove(0).expect("the store to answer") {
             Claim::Announce(announcement) => break announcement,
             Claim::Wait(_) => poll.tick().await,
-            Claim::Nothing => panic!("somebody else has claimed it"),
+            Claim::Nothing => panic!("another origin has claimed the topic"),
         };
     };
     store.acknowledge(vec![(topic(id), claimed.id)]).await.expect("to acknowledge");

@@ -85,7 +85,7 @@ async fn a_batch_is_waited_for_once() {
     assert!(store.write(adds).await.iter().all(Result::is_ok));
     assert_eq!(pair.waits(), before + 1);
     assert_eq!(value(&store).await, 1);
-    assert_eq!(pair.waits(), before + 1, "a reading waits for nobody");
+    assert_eq!(pair.waits(), before + 1, "a reading waits for no replica");
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ async fn a_signature_that_is_not_fanout_s_makes_an_ordinary_client() {
         let before = origin.requests().len();
         let signed = [("Grip-Sig", token.as_str())];
         let mut listener = Listener::connect_with(edge.addr(), COUNTER, &signed).await;
-        assert_eq!(listener.next(SOON).await.data, "26", "{what}: held, as anybody");
+        assert_eq!(listener.next(SOON).await.data, "26", "{what}: held, as for any client");
         assert_eq!(listener.header("grip-hold"), "", "{what}");
         assert_eq!(origin.requests().len(), before + 1, "{what}: handed over once");
         let reached = origin.requests().pop().expect("a request");
