@@ -41,17 +41,12 @@ impl Access {
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
-    /// Returns whether every client may write to the thing of this name, even without a key or a ticket.
-    pub fn anyone_may_write(&self, space: Space, name: &str) -> bool {
-        self.write.writers(space, name) == Writers::Anyone
-    }
-
-    /// Refuses a request that may not add to the thing of this name with the key or the ticket that it presents.
-    pub fn may_write(&self, presented: &Presented<'_>, space: Space, name: &str) -> Result<(), Denied> {
-        if self.anyone_may_write(space, name) {
-            return Ok(());
+    /// Returns what a request needs to add to the thing of this name; `None` if every client may, even without a key or a ticket.
+    pub fn needed_to_write<'a>(&self, space: Space, name: &'a str) -> Option<Needed<'a>> {
+        match self.write.writers(space, name) {
+            Writers::Anyone => None,
+            Writers::Key => Some(Needed::One(Verb::Write, space, name)),
         }
-        self.require(presented, &Needed::One(Verb::Write, space, name))
     }
 
     /// Returns whether the service has no keys and accepts no tickets, so that it must refuse every request that needs one.
@@ -147,9 +142,11 @@ mod tests {
         let shop = secret();
         let access =
             access(vec![key("shop", &shop, "write:counters/shop-")], &["key", "anyone:counters/public-"]);
-        let may = |presented: &Presented<'_>, name| access.may_write(presented, Space::Counters, name);
+        let may = |presented: &Presented<'_>, name| {
+            let needed = access.needed_to_write(Space::Counters, name);
+            needed.map_or(Ok(()), |needed| access.require(presented, &needed))
+        };
         assert_eq!(may(&Presented::Nothing, "public-1"), Ok(()));
-        // If every client may write, the key is not checked.
         assert_eq!(may(&presented("lc_wrong"), "public-1"), Ok(()));
         assert_eq!(may(&presented(shop.expose()), "shop-1"), Ok(()));
         assert!(matches!(may(&presented(shop.expose()), "1"), Err(Denied::Lacking { .. })));

@@ -16,7 +16,7 @@ use actix_web::http::header::AUTHORIZATION;
 
 use super::context::WorkerContext;
 use super::error::ApiError;
-use crate::access::{Needed, Presented, Space, Verb};
+use crate::access::{Needed, Presented, Space};
 use crate::limits::RefusalReason;
 
 /// The header whose value is a key alone. A client may send `Authorization: Bearer` instead.
@@ -36,17 +36,17 @@ pub(super) fn require(
     })
 }
 
-/// Checks that the client may add to the counter. A counter to which every client may add needs no key.
+/// Checks that the client may add to the thing of this name. If every client may, the key of the request is not looked at.
 pub(super) fn check_writer(
     request: &HttpRequest,
     context: &WorkerContext,
     space: Space,
     name: &str,
 ) -> Result<(), ApiError> {
-    if context.shared.access.anyone_may_write(space, name) {
-        return Ok(());
+    match context.shared.access.needed_to_write(space, name) {
+        Some(needed) => require(request, context, &needed),
+        None => Ok(()),
     }
-    require(request, context, &Needed::One(Verb::Write, space, name))
 }
 
 /// Whether the request carries a key or a ticket, valid or not.

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_and_rules_of_the_file_decide_who_may_write() {
+    fn keys_and_rules_of_the_file_decide_which_clients_may_write() {
         let (shop, all) = (secret(), secret());
         let file = format!(
             "[access]\nwrite = [\"key\", \"anyone:counters/public-\"]\nticket_key = \"a-secret-of-18-byt\"\n{}{}",
@@ -131,7 +131,8 @@ mod tests {
         assert!(!format!("{settings:?}").contains("a-secret-of"));
         let access = Access::new(settings.access);
         let may = |secret: &NewSecret, name| {
-            access.may_write(&Presented::Key(secret.expose().into()), Space::Counters, name).is_ok()
+            let needed = access.needed_to_write(Space::Counters, name);
+            needed.is_none_or(|it| access.require(&Presented::Key(secret.expose().into()), &it).is_ok())
         };
         assert!(may(&shop, "shop-1") && may(&shop, "public-1") && !may(&shop, "1"));
         assert!(may(&all, "1"));
@@ -145,8 +146,8 @@ mod tests {
         ];
         let settings = load("", &environment).expect("settings");
         let access = Access::new(settings.access);
-        assert!(access.anyone_may_write(Space::Counters, "public-1"));
-        assert!(!access.anyone_may_write(Space::Counters, "1"));
+        assert!(access.needed_to_write(Space::Counters, "public-1").is_none());
+        assert!(access.needed_to_write(Space::Counters, "1").is_some());
         let none = load("", &[]).expect("settings");
         assert!(none.access.keys.is_empty() && none.access.tickets.is_none() && none.access.write.are_open());
     }

@@ -44,9 +44,13 @@ async fn everything_is_there_after_opening_it_again() {
     let store = SqliteStore::open(&path).expect("a new file");
     let keyed = Write::add(topic("a"), 5, Some("k".parse().expect("a key")));
     store.write(vec![one("a"), keyed.clone(), one("b"), one("c")]).await;
-    let Claim::Announce(announced) = claim(&store, "a").await else { panic!("the topic was not claimed before") };
+    let Claim::Announce(announced) = claim(&store, "a").await else {
+        panic!("the topic was not claimed before")
+    };
     store.acknowledge(vec![(topic("a"), announced.id)]).await.expect("acknowledged");
-    let Claim::Announce(unacknowledged) = claim(&store, "b").await else { panic!("the topic was not claimed before") };
+    let Claim::Announce(unacknowledged) = claim(&store, "b").await else {
+        panic!("the topic was not claimed before")
+    };
     let before = [read(&store, "a").await, read(&store, "b").await, read(&store, "c").await];
     drop(store);
     assert!(!path.with_extension("db-wal").exists(), "the log is emptied into the file");
