@@ -1,4 +1,4 @@
-//! Which clients may write: where a request carries a key or a ticket, what it is answered without one, and that no answer repeats one.
+//! Which clients may write, the refusals of the others, and that no answer repeats a key or a ticket.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,14 +10,13 @@ use livecounter::jwt::SigningKey;
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 
-use crate::grip::{GRIP_URL, hs256};
+use crate::grip::hs256;
 use crate::limits::refused;
 use crate::support::app::TestApp;
 use crate::support::http::{Ask, client, header};
-use crate::support::redis::RedisServer;
 use crate::support::server::Server;
 
-const TICKET_KEY: &str = "a-secret-of-18-byt";
+pub(crate) const TICKET_KEY: &str = "a-secret-of-18-byt";
 
 pub(crate) fn secret() -> NewSecret {
     NewSecret::generate().expect("random numbers")
@@ -29,7 +28,7 @@ pub(crate) fn table(name: &str, secret: &NewSecret, scopes: &str) -> String {
     format!("[[keys]]\nname = \"{name}\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = {scopes}\n")
 }
 
-fn ticket(scope: &str) -> String {
+pub(crate) fn ticket(scope: &str) -> String {
     let key: SigningKey = TICKET_KEY.parse().expect("a key");
     let scopes: [Scope; 1] = [scope.parse().expect("a scope")];
     new_ticket(&key, &scopes, Duration::from_secs(60)).expect("a ticket")
@@ -46,96 +45,6 @@ async fn told_in(answer: Response) -> (u16, String) {
     let detail =
         serde_json::from_str::<Value>(&text).ok().and_then(|it| Some(it.get("detail")?.as_str()?.to_owned()));
     (status, detail.unwrap_or(text))
-}
-
-/// Writing needs a key, but for one prefix; all the places where a key and a ticket may stand.
-async fn a_key_is_needed(environment: &[(&str, &str)]) {
-    let (shop, other) = (secret(), secret());
-    let keys = format!(
-        "{}{}",
-        table("shop", &shop, r#"["write:counters/shop-"]"#),
-        table("other", &other, r#"["manage:counters/2/", "read:"]"#)
-    );
-    let mut environment = environment.to_vec();
-    environment.extend([
-        ("LIVECOUNTER__ACCESS__WRITE", "key anyone:counters/public-"),
-        ("LIVECOUNTER__ACCESS__TICKET_KEY", TICKET_KEY),
-        ("LIVECOUNTER__KEYS", &keys),
-    ]);
-    let app = TestApp::with(&environment).await;
-    let url = app.counter("shop-1");
-    let post = |query: &str| client().post(format!("{url}{query}"));
-    let good = shop.expose();
-    for (request, expected) in [
-        (post("").bearer_auth(good), "1\n"),
-        (post("").header("authorization", format!("bearer {good}")), "2\n"),
-        (post("").header("x-ocean-key", good), "3\n"),
-        (post(&format!("?_key={good}")), "4\n"),
-        (post(&format!("?by=5&_key={good}")), "9\n"),
-        (post("").bearer_auth(ticket("write:counters/shop-1/")), "10\n"),
-        (post(&format!("?_ticket={}", ticket("manage:"))), "11\n"),
-        // A key that may write may add any amount.
-        (post("?by=1000000").bearer_auth(good), "1000011\n"),
-        (post("").basic_auth("a", Some("b")).header("x-ocean-key", good), "1000012\n"),
-    ] {
-        assert_eq!(told(request).await, (200, expected.to_owned()));
-    }
-    let needed = "the scope write:counters/shop-1/";
-    let places = "(Authorization: Bearer, X-Ocean-Key, or _key or _ticket in the query)";
-    let missing = format!("this needs a key or a ticket with {needed} {places}");
-    let unknown = format!("the key is not known here; this needs one with {needed}");
-    let mut wrong_id = good.to_owned();
-    wrong_id.replace_range(3..11, other.id());
-    let cut = &good[..good.len() - 1];
-    for (request, status, expected) in [
-        (post(""), 401, &missing),
-        (post("").basic_auth("a", Some("b")), 401, &missing),
-        (post("").bearer_auth(&wrong_id), 401, &unknown),
-        (post("").bearer_auth(cut), 401, &unknown),
-        (post("").bearer_auth("x".repeat(5_000)), 401, &unknown),
-        (post("").bearer_auth(""), 401, &unknown),
-        (post("").header("x-ocean-key", "caf\u{e9}"), 401, &unknown),
-        (post("?_key="), 401, &unknown),
-        (post("?_key=%00"), 401, &unknown),
-        (post("").bearer_auth(other.expose()), 403, &format!("the key other does not have {needed}")),
-        (post("").bearer_auth(ticket("read:")), 403, &format!("the ticket does not have {needed}")),
-        (
-            post("").bearer_auth(format!("{}x", ticket("admin"))),
-            401,
-            &format!(
-                "the ticket is not signed with access.ticket_key, or is no JWT with exp and a list of scopes; this needs \
-                 one with {needed}"
-            ),
-        ),
-        (
-            post(&format!("?_key={good}")).bearer_auth(other.expose()),
-            400,
-            &"the request has several different keys or tickets: send one, as Authorization: Bearer, X-Ocean-Key, or _key or _ticket in the query"
-                .to_owned(),
-        ),
-    ] {
-        assert_eq!(told(request).await, (status, expected.clone()));
-    }
-    // Reading stays public, and so does what a rule opens.
-    assert_eq!(told(client().get(&url)).await, (200, "1000012\n".to_owned()));
-    assert_eq!(told(client().post(app.counter("public-1"))).await, (200, "1\n".to_owned()));
-    assert_eq!(
-        told(client().post(app.counter("2")).bearer_auth(other.expose())).await,
-        (200, "1\n".to_owned())
-    );
-    assert_eq!(refused(&app, "access").await, Some(12.0));
-}
-
-#[tokio::test]
-async fn where_a_key_is_needed_401_and_403_name_the_scope_in_one_process() {
-    a_key_is_needed(&[]).await;
-}
-
-#[tokio::test]
-async fn where_a_key_is_needed_401_and_403_name_the_scope_behind_redis() {
-    let redis = RedisServer::start();
-    let url = redis.url();
-    a_key_is_needed(&[("REDIS_URL", &url), ("GRIP_URL", GRIP_URL)]).await;
 }
 
 #[tokio::test]
