@@ -56,7 +56,8 @@ pub(crate) fn set_back(
         Lost::Nothing => memories == 0 || it.within_epoch,
         // A value that no writer was answered may be taken back. An answered value stays, unless its answer was under way at that time.
         Lost::Unacknowledged => {
-            let told = told.get(&it.counter);
+            // What writers of a managed counter were answered has no order by value: see `order`.
+            let told = told.get(&it.counter).filter(|_| !it.managed);
             told.is_some_and(|told| it.value < told.most_at(it.at - RECOVERY))
         }
         Lost::Acknowledged { .. } => false,
@@ -178,13 +179,17 @@ fn the_checker_sees_what_is_wrong() {
         assert!(lost(10, ambiguous, counted, 1, 3).is_some(), "{ambiguous} {counted}");
     }
     let told = HashMap::from([("a".to_owned(), Told { times: vec![start; 2], ..told(&[1, 3], 0) })]);
-    let wrong = |value, after, within_epoch, lost, memories| {
+    let of = |managed: bool, value, after, within_epoch, lost, memories| {
         let (counter, at, text) = ("a".to_owned(), start + after, String::new());
-        set_back(SetBack { at, counter, value, within_epoch, text }, &told, lost, memories).is_some()
+        set_back(SetBack { at, counter, value, managed, within_epoch, text }, &told, lost, memories).is_some()
     };
+    let wrong =
+        |value, after, within_epoch, lost, memories| of(false, value, after, within_epoch, lost, memories);
     let (soon, late) = (Duration::from_secs(1), Duration::from_secs(9));
     assert!(wrong(3, soon, true, Lost::Nothing, 1) && wrong(3, soon, false, Lost::Nothing, 0));
     assert!(!wrong(3, soon, false, Lost::Nothing, 1));
     assert!(wrong(2, late, false, Lost::Unacknowledged, 0), "a writer was answered 3");
     assert!(!wrong(3, late, true, Lost::Unacknowledged, 0) && !wrong(2, soon, true, Lost::Unacknowledged, 0));
+    assert!(of(true, 3, soon, true, Lost::Nothing, 1) && of(true, 9, soon, false, Lost::Nothing, 0));
+    assert!(!of(true, 2, late, false, Lost::Unacknowledged, 0), "it may have been set to less");
 }

@@ -1,12 +1,14 @@
 //! Listeners that behave as browsers: they reconnect by EventSource's rules, and record the events that they get.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tokio::time::sleep;
+
+use crate::order::Sight;
 
 /// The delay of a reconnect, until a stream sets another one (the standard leaves it to the browser).
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -18,13 +20,18 @@ pub(crate) struct Listeners {
     _tasks: JoinSet<()>,
 }
 
-/// The state of one listener.
+/// What one listener has seen of one counter.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) counter: String,
+    /// The number of the proxy that the listener is connected to.
+    pub(crate) proxy: usize,
+    /// Whether the counter may be set and deleted, so that its value may fall.
+    managed: bool,
     /// Epoch, revision and value of its last event.
     pub(crate) last: Option<(String, u64, i64)>,
-    pub(crate) events: usize,
+    /// The epochs that it has seen before the last one.
+    past_epochs: HashSet<String>,
     pub(crate) connections: usize,
     /// Whether it has an open stream.
     pub(crate) connected: bool,
@@ -35,19 +42,33 @@ impl Seen {
     pub(crate) fn value(&self) -> Option<i64> {
         self.last.as_ref().map(|(.., value)| *value)
     }
+
+    /// Whether an event is older than the last one, by its id or, where values only rise, by its value.
+    fn is_back(&self, epoch: &str, revision: u64, value: i64) -> bool {
+        let Some((last_epoch, last_revision, last_value)) = &self.last else { return false };
+        let is_older = last_epoch == epoch && *last_revision > revision;
+        // The epoch 0 is that of a counter which there is not, so it may come again.
+        let is_past = epoch != "0" && last_epoch != epoch && self.past_epochs.contains(epoch);
+        is_older || if self.managed { is_past } else { *last_value > value }
+    }
 }
 
-/// A value older than the one before it. Whether this is an error depends on what the store has lost.
+/// An event older than the one before it. Whether this is an error depends on what the store has lost.
 #[derive(Clone, Debug)]
 pub(crate) struct SetBack {
     pub(crate) at: Instant,
     pub(crate) counter: String,
     pub(crate) value: i64,
+    /// Whether the counter may be set and deleted.
+    pub(crate) managed: bool,
     /// Whether the epoch was still the same.
     pub(crate) within_epoch: bool,
     /// A description for the message of a failed test.
     pub(crate) text: String,
 }
+
+/// What was seen of one counter, by epoch and revision.
+type Sights = HashMap<(String, u64), Sight>;
 
 /// The state that all listeners share.
 #[derive(Default)]
@@ -56,28 +77,54 @@ struct ListenerRecords {
     stale_openings_allowed: Mutex<bool>,
     wrongs: Mutex<Vec<String>>,
     set_backs: Mutex<Vec<SetBack>>,
-    /// The value of each event id that a listener has received.
-    values: Mutex<HashMap<String, i64>>,
+    /// What the first listener saw of each counter.
+    sights: Mutex<HashMap<String, Sights>>,
+}
+
+/// The streams that listeners open: each names its counters.
+pub(crate) type Streams = Vec<Vec<String>>;
+
+/// So many streams of one counter, spread evenly over this many proxies and over the counters.
+pub(crate) fn single_streams(count: usize, proxies: usize, counters: &[String]) -> Streams {
+    (0..count).map(|number| vec![counters[number / proxies % counters.len()].clone()]).collect()
+}
+
+/// So many streams for each proxy that show a managed counter, alone and with others.
+pub(crate) fn managed_streams(
+    count: usize,
+    proxies: usize,
+    counters: &[String],
+    managed: &[String],
+) -> Streams {
+    let mut kinds: Streams = managed.iter().map(|counter| vec![counter.clone()]).collect();
+    kinds.push([counters, managed].concat());
+    kinds.push(managed.to_vec());
+    kinds.push(vec![managed[0].clone(), counters[0].clone()]);
+    (0..count * proxies).map(|number| kinds[number / proxies % kinds.len()].clone()).collect()
 }
 
 impl Listeners {
-    /// Starts `count` listeners, spread evenly over the proxies and the counters.
-    pub(crate) fn start(count: usize, proxies: &[SocketAddr], counters: &[String]) -> Listeners {
+    /// Starts a listener for each of the streams, one proxy after the other.
+    pub(crate) fn start(streams: Streams, proxies: &[SocketAddr], managed: &[String]) -> Listeners {
         let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
         let client = client.connect_timeout(Duration::from_secs(5)).build().expect("an HTTP client");
         let (records, mut tasks, mut states) =
             (Arc::<ListenerRecords>::default(), JoinSet::new(), Vec::new());
-        for number in 0..count {
-            let counter = &counters[number / proxies.len() % counters.len()];
-            let url = format!("http://{}/counters/{counter}/", proxies[number % proxies.len()]);
-            let seen = Arc::new(Mutex::new(Seen { counter: counter.clone(), ..Seen::default() }));
-            states.push(Arc::clone(&seen));
-            tasks.spawn(listen(client.clone(), url, seen, Arc::clone(&records)));
+        for (number, counters) in streams.into_iter().enumerate() {
+            let proxy = number % proxies.len();
+            let url = format!("http://{}/counters/{}/", proxies[proxy], counters.join(","));
+            let seen = |counter: String| {
+                let managed = managed.contains(&counter);
+                Arc::new(Mutex::new(Seen { counter, proxy, managed, ..Seen::default() }))
+            };
+            let of_stream: Vec<_> = counters.into_iter().map(seen).collect();
+            states.extend(of_stream.iter().cloned());
+            tasks.spawn(listen(client.clone(), url, of_stream, Arc::clone(&records)));
         }
         Listeners { records, states, _tasks: tasks }
     }
 
-    /// The present state of each listener.
+    /// The present state of each listener, one for each counter of its stream.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.states.iter().map(|seen| lock(seen).clone()).collect()
     }
@@ -90,13 +137,31 @@ impl Listeners {
 
     /// Prepares for a store that is about to lose data: values may go back, once.
     pub(crate) fn begin_anew(&self) {
-        self.states.iter().for_each(|seen| lock(seen).last = None);
-        lock(&self.records.values).clear();
+        for seen in &self.states {
+            let mut seen = lock(seen);
+            seen.last = None;
+            seen.past_epochs.clear();
+        }
+        lock(&self.records.sights).clear();
     }
 
     /// All errors so far.
     pub(crate) fn wrongs(&self) -> Vec<String> {
         lock(&self.records.wrongs).clone()
+    }
+
+    /// What listeners have seen of a counter, in the order of revisions. An epoch comes after those that were seen before it.
+    pub(crate) fn sights(&self, counter: &str) -> Vec<Sight> {
+        let sights = lock(&self.records.sights).get(counter).cloned().unwrap_or_default();
+        let mut epochs: HashMap<String, Instant> = HashMap::new();
+        for ((epoch, _), sight) in &sights {
+            let first = epochs.entry(epoch.clone()).or_insert(sight.at);
+            *first = sight.at.min(*first);
+        }
+        // A counter that there is not has revision 0 and says nothing of an order.
+        let mut sights: Vec<_> = sights.into_iter().filter(|((_, revision), _)| *revision > 0).collect();
+        sights.sort_by_key(|((epoch, revision), _)| (epochs[epoch], *revision));
+        sights.into_iter().map(|(_, sight)| sight).collect()
     }
 
     /// Every older value that followed a newer one.
@@ -105,7 +170,12 @@ impl Listeners {
     }
 }
 
-async fn listen(client: reqwest::Client, url: String, seen: Arc<Mutex<Seen>>, records: Arc<ListenerRecords>) {
+async fn listen(
+    client: reqwest::Client,
+    url: String,
+    states: Vec<Arc<Mutex<Seen>>>,
+    records: Arc<ListenerRecords>,
+) {
     let mut retry = FIRST_RETRY;
     loop {
         let request = client.get(&url).header("Accept", "text/event-stream");
@@ -114,19 +184,32 @@ async fn listen(client: reqwest::Client, url: String, seen: Arc<Mutex<Seen>>, re
         if let Ok(mut stream) = request.send().await
             && stream.status() == 200
         {
-            {
-                let mut seen = lock(&seen);
+            for seen in &states {
+                let mut seen = lock(seen);
                 (seen.connections, seen.connected) = (seen.connections + 1, true);
             }
             let mut parser = Parser::default();
-            let mut opening = true;
+            // The places of the counters whose first event has come.
+            let mut opened = HashSet::new();
             while let Ok(Some(bytes)) = stream.chunk().await {
                 for (id, data) in parser.feed(&bytes, &mut retry) {
-                    records.note(&mut lock(&seen), &id, &data, opening);
-                    opening = false;
+                    let counter = id.split_once('@').map(|(counter, _)| counter);
+                    let Some(place) =
+                        states.iter().position(|seen| Some(lock(seen).counter.as_str()) == counter)
+                    else {
+                        records.wrong(format!("an event {id:?} with {data:?} in {url}"));
+                        continue;
+                    };
+                    let opening = opened.insert(place);
+                    if !opening && opened.len() < states.len() {
+                        records.wrong(format!(
+                            "{url} does not begin with an event for each counter: {id:?} again"
+                        ));
+                    }
+                    records.note(&mut lock(&states[place]), &id, &data, opening);
                 }
             }
-            lock(&seen).connected = false;
+            states.iter().for_each(|seen| lock(seen).connected = false);
         }
         sleep(retry).await;
     }
@@ -140,24 +223,31 @@ impl ListenerRecords {
         let (Some((epoch, revision)), Ok(value)) = (parts, data.parse::<i64>()) else {
             return self.wrong(format!("an event {id:?} with {data:?}"));
         };
-        let known = *lock(&self.values).entry(format!("{} {id}", seen.counter)).or_insert(value);
+        let at = Instant::now();
+        let sight = || Sight { id: id.to_owned(), value, at };
+        let mut sights = lock(&self.sights);
+        let sights = sights.entry(seen.counter.clone()).or_default();
+        let known = sights.entry((epoch.clone(), revision)).or_insert_with(sight).value;
         if known != value {
-            self.wrong(format!("{} {id} was {known} for one listener and {value} for another", seen.counter));
+            self.wrong(format!("{id} was {known} for one listener and {value} for another"));
         }
         if let Some((last_epoch, last_revision, last_value)) = &seen.last
-            && ((*last_epoch == epoch && *last_revision > revision) || *last_value > value)
+            && seen.is_back(&epoch, revision, value)
             && !(opening && *lock(&self.stale_openings_allowed))
         {
-            let (counter, connections) = (seen.counter.clone(), seen.connections);
+            let (counter, managed, connections) = (seen.counter.clone(), seen.managed, seen.connections);
             let text = format!(
                 "{counter}: {epoch}-{revision} ({value}) after {last_epoch}-{last_revision} ({last_value}); \
                  first event: {opening}, connection {connections}"
             );
-            let (at, within_epoch) = (Instant::now(), *last_epoch == epoch);
-            lock(&self.set_backs).push(SetBack { at, counter, value, within_epoch, text });
+            let within_epoch = *last_epoch == epoch;
+            lock(&self.set_backs).push(SetBack { at, counter, value, managed, within_epoch, text });
         }
-        seen.last = Some((epoch, revision, value));
-        seen.events += 1;
+        if let Some((before, ..)) = seen.last.replace((epoch.clone(), revision, value))
+            && before != epoch
+        {
+            seen.past_epochs.insert(before);
+        }
     }
 
     fn wrong(&self, wrong: String) {
@@ -197,4 +287,27 @@ impl Parser {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("no test thread has panicked with it")
+}
+
+#[test]
+fn an_event_that_is_older_than_the_last_one_is_seen() {
+    let records = ListenerRecords::default();
+    let backs = |managed: bool, events: &[(&str, &str)]| {
+        lock(&records.set_backs).clear();
+        lock(&records.sights).clear();
+        let mut seen = Seen { counter: "m".to_owned(), managed, ..Seen::default() };
+        for (id, data) in events {
+            records.note(&mut seen, &format!("m@{id}"), data, false);
+        }
+        lock(&records.set_backs).len()
+    };
+    assert_eq!(backs(true, &[("0-0", "0"), ("e-1", "9"), ("e-2", "0"), ("e-3", "4"), ("e-3", "4")]), 0);
+    assert_eq!(backs(true, &[("e-1", "9"), ("e-2", "0"), ("e-1", "9")]), 1, "the deleted number again");
+    assert_eq!(backs(true, &[("e-1", "4"), ("e-3", "9"), ("e-2", "7")]), 1);
+    assert_eq!(backs(true, &[("e-7", "4"), ("f-1", "2"), ("0-0", "0"), ("g-1", "3")]), 0, "new epochs");
+    assert_eq!(backs(true, &[("e-7", "4"), ("f-1", "2"), ("e-8", "5")]), 1, "a past epoch");
+    assert_eq!(backs(false, &[("e-1", "4"), ("e-2", "3")]), 1, "it is only added to");
+    assert!(lock(&records.wrongs).is_empty());
+    backs(true, &[("e-1", "4"), ("e-1", "5"), ("x", "1"), ("e-2", "y")]);
+    assert_eq!(lock(&records.wrongs).len(), 3);
 }

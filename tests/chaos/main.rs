@@ -9,12 +9,15 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod answers;
 mod checker;
 mod engine;
 mod fault_proxy;
 mod listeners;
 mod load;
+mod managers;
 mod network;
+mod order;
 mod origin;
 mod random;
 mod request;

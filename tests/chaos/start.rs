@@ -7,7 +7,8 @@ use futures_util::future::join_all;
 
 use crate::engine::{Engine, OneRedis};
 use crate::fault_proxy::FaultProxy;
-use crate::listeners::Listeners;
+use crate::listeners::{Listeners, managed_streams, single_streams};
+use crate::managers::{Managers, Owner};
 use crate::origin::Origin;
 use crate::support::http::client;
 use crate::support::port::Port;
@@ -16,11 +17,16 @@ use crate::support::varnish::{API_KEY, Varnish};
 use crate::world::{INTERVAL, World, until};
 use crate::writers::Writers;
 
+/// The listeners of each proxy that have a managed counter in their stream.
+const OF_MANAGED: usize = 10;
+
 /// How large a world is.
 pub(crate) struct Shape {
     pub(crate) origins: usize,
     pub(crate) pushpins: usize,
+    /// The listeners of the counters that are only added to, one counter in each stream.
     pub(crate) listeners: usize,
+    /// The writers that only add. For every two of them, a manager sets, deletes and adds to other counters.
     pub(crate) writers: usize,
     pub(crate) interval: Duration,
     pub(crate) seed: u64,
@@ -60,7 +66,8 @@ impl<E: Engine> World<E> {
             grip.push(format!("http://{}/?iss=test&key={}", control.addr(), Options::default().sig_key));
             controls.push(control);
         }
-        let environment = environment(&shape, grip.join(" "), &purges);
+        let owner = Owner::new();
+        let environment = environment(&shape, grip.join(" "), &purges, &owner);
         let (origins, fetches) = start_origins(&redis, shape.origins, &environment).await;
         let cache = Varnish::start(&fetches.iter().map(FaultProxy::addr).collect::<Vec<_>>()).await;
         purges.lead_to(address(&cache.api_url()));
@@ -72,12 +79,17 @@ impl<E: Engine> World<E> {
         let pushpins = pushpins.await;
         let counters: Vec<String> = ["a", "b", "c"].map(str::to_owned).into();
         let proxies: Vec<SocketAddr> = pushpins.iter().map(Pushpin::addr).collect();
-        let listeners = Listeners::start(shape.listeners, &proxies, &counters);
-        let writers = Writers::default();
+        let managed: Vec<String> = ["m", "n"].map(str::to_owned).into();
+        let mut streams = single_streams(shape.listeners, proxies.len(), &counters);
+        streams.extend(managed_streams(OF_MANAGED, proxies.len(), &counters, &managed));
+        let listeners = Listeners::start(streams, &proxies, &managed);
+        let (writers, managers) = (Writers::default(), Managers::default());
         let (interval, client) = (shape.interval, client());
         let mut world = World {
             listeners,
             writers,
+            managers,
+            owner,
             origins,
             pushpins,
             controls,
@@ -86,6 +98,7 @@ impl<E: Engine> World<E> {
             redis,
             cache,
             counters,
+            managed,
             interval,
             began,
             client,
@@ -101,7 +114,7 @@ impl<E: Engine> World<E> {
 }
 
 /// The settings of all origins but the address of Redis.
-fn environment(shape: &Shape, grip: String, purges: &FaultProxy) -> Vec<(String, String)> {
+fn environment(shape: &Shape, grip: String, purges: &FaultProxy, owner: &Owner) -> Vec<(String, String)> {
     let environment = [
         ("GRIP_URL", grip),
         ("FASTLY_SERVICE_ID", "local".to_owned()),
@@ -111,7 +124,7 @@ fn environment(shape: &Shape, grip: String, purges: &FaultProxy) -> Vec<(String,
         ("LIVECOUNTER__WORKERS", "1".to_owned()),
         ("LIVECOUNTER__REDIS__WAIT_REPLICAS", shape.wait_replicas.to_string()),
     ];
-    environment.map(|(name, value)| (name.to_owned(), value)).into()
+    environment.map(|(name, value)| (name.to_owned(), value)).into_iter().chain([owner.setting()]).collect()
 }
 
 /// Starts the origins, and before each of them the fault proxy by which the cache asks it.

@@ -11,6 +11,8 @@ use crate::checker::{self, Pace};
 use crate::engine::{Engine, OneRedis};
 use crate::fault_proxy::FaultProxy;
 use crate::listeners::Listeners;
+use crate::managers::{Managers, Owner};
+use crate::order::{Change, disorder};
 use crate::origin::Origin;
 use crate::support::pushpin::Pushpin;
 use crate::support::varnish::Varnish;
@@ -64,6 +66,9 @@ impl Default for End {
 pub(crate) struct World<E = OneRedis> {
     pub(crate) listeners: Listeners,
     pub(crate) writers: Writers,
+    pub(crate) managers: Managers,
+    /// The key of the origins with which managers write.
+    pub(crate) owner: Owner,
     pub(crate) origins: Vec<Origin>,
     pub(crate) pushpins: Vec<Pushpin>,
     /// The fault proxies between the origins and each Pushpin's control port.
@@ -74,7 +79,10 @@ pub(crate) struct World<E = OneRedis> {
     pub(crate) fetches: Vec<FaultProxy>,
     pub(crate) redis: E,
     pub(crate) cache: Varnish,
+    /// The counters that are only added to.
     pub(crate) counters: Vec<String>,
+    /// The counters that are set and deleted, too.
+    pub(crate) managed: Vec<String>,
     pub(crate) interval: Duration,
     /// When the first origin was started.
     pub(crate) began: Instant,
@@ -112,7 +120,7 @@ impl<E: Engine> World<E> {
     /// The number of listeners that have not received their counter's present value.
     pub(crate) async fn behind(&self) -> i64 {
         let mut behind = 0;
-        for counter in &self.counters {
+        for counter in self.all_counters() {
             let value = self.value(counter).await;
             let seen = self.listeners.seen().into_iter().filter(|seen| seen.counter == *counter);
             behind += seen.filter(|seen| !matches!(seen.last, Some((_, _, last)) if last == value)).count();
@@ -171,6 +179,33 @@ impl<E: Engine> World<E> {
     /// Starts new writers without the records of the old ones, which must have been stopped.
     pub(crate) fn write_anew(&mut self, count: usize, seed: u64) {
         self.writers = Writers::start(count, &self.bases(), &self.counters, seed);
+        self.managers = Managers::start(count / 2, &self.bases(), &self.managed, &self.owner, seed);
+    }
+
+    /// Stops all writers, and then changes every counter once more.
+    pub(crate) async fn last_changes(&mut self) {
+        self.stop_writing().await;
+        for counter in &self.counters {
+            self.add(counter).await;
+        }
+        for counter in &self.managed {
+            self.change(counter, Change::Add(1)).await;
+        }
+    }
+
+    /// Changes a managed counter through the first Pushpin; it must be answered well.
+    pub(crate) async fn change(&self, counter: &str, change: Change) {
+        self.managers.write(&self.owner, &self.bases()[0], counter, change).await;
+    }
+
+    async fn stop_writing(&mut self) {
+        let within = Duration::from_secs(30);
+        self.writers.stop(within).await;
+        self.managers.stop(within).await;
+    }
+
+    pub(crate) fn all_counters(&self) -> impl Iterator<Item = &String> {
+        self.counters.iter().chain(&self.managed)
     }
 
     fn bases(&self) -> Vec<String> {
@@ -179,7 +214,7 @@ impl<E: Engine> World<E> {
 
     /// Ends the writing and checks everything. Faults must have ended before.
     pub(crate) async fn end(&mut self, end: End) {
-        self.writers.stop(Duration::from_secs(30)).await;
+        self.stop_writing().await;
         self.every_listener_sees_the_last_value(end.within).await;
         let started = Instant::now();
         let marks = async || self.marks().await;
@@ -187,6 +222,8 @@ impl<E: Engine> World<E> {
         until("nothing left in the outbox", Duration::from_secs(15), marks, |marks| marks == 0).await;
         // By now all late answers and items have arrived.
         let mut wrongs = self.writers.wrongs();
+        wrongs.extend(self.managers.wrongs());
+        wrongs.extend(self.disorders(&end).await);
         let told = self.writers.told();
         let acknowledged: usize = told.values().map(|told| told.values.len()).sum();
         let ambiguous: u64 = told.values().map(|told| told.ambiguous).sum();
@@ -219,12 +256,36 @@ impl<E: Engine> World<E> {
                 "{ambiguous} POSTs were not answered, though no fault was theirs: {reasons:?}"
             ));
         }
+        let reasons = self.managers.reasons();
+        if !reasons.is_empty() && !end.ambiguous {
+            wrongs.push(format!(
+                "writes of managers were not answered, though no fault was theirs: {reasons:?}"
+            ));
+        }
         let stale = self.behind().await;
         assert!(wrongs.is_empty() && stale == 0, "{stale} listeners behind again; {}", wrongs.join("\n"));
         eprintln!(
             "{acknowledged} acknowledged, {counted} counted, {ambiguous} ambiguous; outbox empty {:?} later",
             started.elapsed()
         );
+    }
+
+    /// What is wrong with the counters that were set and deleted.
+    async fn disorders(&self, end: &End) -> Vec<String> {
+        // Writes that were answered and are lost may have led to anything.
+        if matches!(end.lost, Lost::Acknowledged { .. }) {
+            return Vec::new();
+        }
+        let mut wrongs = self.managers.repeated();
+        for (counter, writes) in self.managers.writes() {
+            // Listeners may have seen what was lost.
+            let sights = if end.lost == Lost::Nothing { self.listeners.sights(&counter) } else { Vec::new() };
+            let (first, last) = (end.from.get(&counter).copied().unwrap_or(0), self.value(&counter).await);
+            let (count, seen) = (writes.len(), sights.len());
+            wrongs.extend(disorder(first, &writes, &sights, last).map(|wrong| format!("{counter}: {wrong}")));
+            eprintln!("{counter}: {count} writes and {seen} sights are in order");
+        }
+        wrongs
     }
 
     /// Listeners, and readers through the cache.
@@ -234,7 +295,7 @@ impl<E: Engine> World<E> {
         eprintln!("every listener sees the last value {:?} after the last change", started.elapsed());
         let stale = async || {
             let mut stale = 0;
-            for counter in &self.counters {
+            for counter in self.all_counters() {
                 let cached = self.cached(counter).await;
                 stale += i64::from(cached != Some(self.value(counter).await));
             }

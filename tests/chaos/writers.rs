@@ -9,6 +9,7 @@ use reqwest::Client;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::answers::Answer;
 use crate::random::Random;
 use crate::support::http::{Ask, client};
 
@@ -154,6 +155,14 @@ impl WriterRecords {
     }
 }
 
+enum PostOutcome {
+    Value(i64),
+    /// The POST may or may not have been counted.
+    Unknown(String),
+    /// No connection was made, so that the POST was not counted.
+    Unsent,
+}
+
 struct Writer {
     client: Client,
     bases: Vec<String>,
@@ -163,14 +172,6 @@ struct Writer {
     seed: u64,
     keyed: bool,
     records: Arc<WriterRecords>,
-}
-
-enum PostOutcome {
-    Value(i64),
-    /// The POST may or may not have been counted.
-    Unknown(String),
-    /// No connection was made, so that the POST was not counted.
-    Unsent,
 }
 
 impl Writer {
@@ -196,23 +197,17 @@ impl Writer {
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
         }
-        match request.send().await {
-            Ok(answer) if answer.status() == 200 => match answer.text().await {
-                Ok(text) => text
-                    .trim()
-                    .parse()
-                    .map_or_else(|_| PostOutcome::Unknown(format!("{text:?}")), PostOutcome::Value),
-                Err(error) => PostOutcome::Unknown(format!("{error:?}")),
-            },
-            Ok(answer) => {
-                let status = answer.status().as_u16();
-                if !matches!(status, 502..=504) {
-                    lock(&self.records.wrongs).push(format!("a POST was answered {status}"));
-                }
-                PostOutcome::Unknown(answer.text().await.unwrap_or_default())
+        match Answer::to(request).await {
+            Answer::Done(text) => text
+                .trim()
+                .parse()
+                .map_or_else(|_| PostOutcome::Unknown(format!("{text:?}")), PostOutcome::Value),
+            Answer::Unknown(reason) => PostOutcome::Unknown(reason),
+            Answer::Unsent => PostOutcome::Unsent,
+            Answer::Wrong(answer) => {
+                lock(&self.records.wrongs).push(format!("a POST was answered {answer}"));
+                PostOutcome::Unknown(answer)
             }
-            Err(error) if error.is_connect() => PostOutcome::Unsent,
-            Err(error) => PostOutcome::Unknown(format!("{error:?}")),
         }
     }
 }

@@ -5,6 +5,7 @@ mod caches;
 mod clocks;
 mod cluster;
 mod control;
+mod embedded;
 mod kills;
 mod mixed;
 mod mixed_cluster;

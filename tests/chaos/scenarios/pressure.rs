@@ -179,10 +179,10 @@ fn assert_bounded_memory(world: &World, usual: &Usual) {
     }
 }
 
-/// Waits until no announcement is pending and every origin is ready. The three counters of the world's writers may be
+/// Waits until no announcement is pending and every origin is ready. The five counters of the world's writers may be
 /// pending, as these writers go on.
 async fn drained(world: &World) {
-    let own = world.counters.len() as i64;
+    let own = world.all_counters().count() as i64;
     let marks = async || world.marks().await;
     until("the outbox to drain", DRAINED_AFTER, marks, |marks| marks <= own).await;
     for origin in &world.origins {

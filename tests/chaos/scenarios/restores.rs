@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::managers::Managers;
 use crate::start::Shape;
 use crate::support::http::{Ask, client};
 use crate::support::redis::RedisServer;
@@ -94,7 +95,7 @@ async fn ahead_of(copy: impl AsyncFn(&RedisServer, &Path), kept: &Path) -> (Worl
 
 async fn values(world: &World) -> HashMap<String, i64> {
     let mut values = HashMap::new();
-    for counter in &world.counters {
+    for counter in world.all_counters() {
         values.insert(counter.clone(), world.value(counter).await);
     }
     values
@@ -103,9 +104,10 @@ async fn values(world: &World) -> HashMap<String, i64> {
 /// Checks the world after the restore. Counter `a` gets exactly as many changes as were forgotten, of another amount; writers
 /// add to `b`; `c` keeps the value of the copy.
 async fn goes_on(mut world: World, before: HashMap<String, i64>) {
-    world.cache.purge("counter-a counter-b counter-c").await;
+    world.cache.purge("counter-a counter-b counter-c counter-m counter-n").await;
     let mut from = values(&world).await;
-    for (counter, value) in &from {
+    for counter in &world.counters {
+        let value = &from[counter];
         assert!(value > &0 && value < &before[counter], "{counter}: {value} of {}", before[counter]);
     }
     let (proxy, forgotten) = (format!("http://{}", world.pushpins[0].addr()), before["a"] - from["a"]);
@@ -115,9 +117,10 @@ async fn goes_on(mut world: World, before: HashMap<String, i64>) {
     }
     from.insert("a".into(), from["a"] + 10 * forgotten);
     assert_eq!(world.value("a").await, from["a"]);
-    world.writers = Writers::start(6, &[proxy], &["b".to_owned()], 2);
+    world.writers = Writers::start(6, std::slice::from_ref(&proxy), &["b".to_owned()], 2);
+    world.managers = Managers::start(3, &[proxy], &["m".to_owned()], &world.owner, 2);
     world.write_on(100).await;
-    // No origin publishes `c`, so its listeners wait for the proxy to ask after some silence (docs/backup.md).
+    // No origin publishes `c` and `n`, so their listeners wait for the proxy to ask after some silence (docs/backup.md).
     let within = Duration::from_secs(32);
     world.end(End { within, memories: 1, ambiguous: true, from, ..End::default() }).await;
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::fault_proxy::FaultProxy;
-use crate::listeners::Listeners;
+use crate::listeners::{Listeners, single_streams};
 use crate::origin::Origin;
 use crate::support::http::{Ask, client};
 use crate::support::port::Port;
@@ -43,7 +43,8 @@ impl Chain {
         control.lead_to(
             pushpin.control_url()["http://".len()..].trim_end_matches('/').parse().expect("an address"),
         );
-        let listeners = Listeners::start(30, &[pushpin.addr()], &COUNTERS.map(str::to_owned));
+        let streams = single_streams(30, 1, &COUNTERS.map(str::to_owned));
+        let listeners = Listeners::start(streams, &[pushpin.addr()], &[]);
         let left = async || listeners.seen().iter().filter(|seen| seen.last.is_none()).count() as i64;
         until("every listener to have a value", SOON, left, |left| left == 0).await;
         Chain { origin, pushpin, control, listeners, directory }
