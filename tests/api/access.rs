@@ -11,8 +11,7 @@ use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 
 use crate::grip::hs256;
-use crate::limits::refused;
-use crate::support::app::TestApp;
+use crate::support::deployment::on_each_deployment;
 use crate::support::http::{Ask, client, header};
 use crate::support::server::Server;
 
@@ -49,130 +48,160 @@ async fn told_in(answer: Response) -> (u16, String) {
 
 #[tokio::test]
 async fn a_refusal_is_a_problem_with_a_challenge_that_pages_may_read() {
-    let app = TestApp::with(&[("LIVECOUNTER__ACCESS__WRITE", "key")]).await;
-    let answer = client().post(app.counter("1")).header("origin", "https://page.example").answer().await;
-    assert_eq!(header(&answer, "content-type"), "application/problem+json");
-    assert_eq!(header(&answer, "cache-control"), "no-store");
-    assert_eq!(header(&answer, "access-control-allow-origin"), "https://page.example");
-    assert_eq!(
-        header(&answer, "www-authenticate"),
-        "Bearer realm=\"livecounter\", scope=\"write:counters/1/\""
-    );
-    let problem: Value = answer.json().await.expect("JSON");
-    assert_eq!(
-        (&problem["type"], &problem["title"], &problem["status"]),
-        (&json!("urn:livecounter:problem:unauthorized"), &json!("Unauthorized"), &json!(401))
-    );
+    let settings = [("LIVECOUNTER__ACCESS__WRITE", "key")];
+    on_each_deployment(&settings, async |app| {
+        for _ in 0..2 {
+            let answer =
+                client().post(app.counter("1")).header("origin", "https://page.example").answer().await;
+            assert_eq!(header(&answer, "content-type"), "application/problem+json");
+            assert_eq!(header(&answer, "cache-control"), "no-store");
+            assert_eq!(header(&answer, "access-control-allow-origin"), "https://page.example");
+            assert_eq!(
+                header(&answer, "www-authenticate"),
+                "Bearer realm=\"livecounter\", scope=\"write:counters/1/\""
+            );
+            let problem: Value = answer.json().await.expect("JSON");
+            assert_eq!(
+                (&problem["type"], &problem["title"], &problem["status"]),
+                (&json!("urn:livecounter:problem:unauthorized"), &json!("Unauthorized"), &json!(401))
+            );
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_refusal_never_tells_whether_a_counter_exists() {
     let key = secret();
-    let app = TestApp::with(&[
+    let settings = [
         ("LIVECOUNTER__ACCESS__WRITE", "key"),
         ("LIVECOUNTER__COUNTERS__KNOWN", "there"),
         ("LIVECOUNTER__KEYS", &table("a", &key, r#"["write:counters/x"]"#)),
-    ])
-    .await;
-    for secret in [None, Some(key.expose()), Some("lc_unknown")] {
-        let mut answers = Vec::new();
-        for id in ["there", "not--"] {
-            let post = client().post(app.counter(id));
-            let post = if let Some(secret) = secret { post.bearer_auth(secret) } else { post };
-            let (status, detail) = told(post).await;
-            answers.push((status, detail.replace(id, "ID")));
+    ];
+    on_each_deployment(&settings, async |app| {
+        for secret in [None, Some(key.expose()), Some("lc_unknown")] {
+            let mut answers = Vec::new();
+            for id in ["there", "not--"] {
+                let post = client().post(app.counter(id));
+                let post = if let Some(secret) = secret { post.bearer_auth(secret) } else { post };
+                let (status, detail) = told(post).await;
+                answers.push((status, detail.replace(id, "ID")));
+            }
+            assert_eq!(answers[0], answers[1]);
+            assert!(answers[0].0 == 401 || answers[0].0 == 403);
         }
-        assert_eq!(answers[0], answers[1]);
-        assert!(answers[0].0 == 401 || answers[0].0 == 403);
-    }
-    // A client that may write there may know.
-    assert_eq!(told(client().post(app.counter("x")).bearer_auth(key.expose())).await.0, 404);
+        // A client that may write there may know.
+        assert_eq!(told(client().post(app.counter("x")).bearer_auth(key.expose())).await.0, 404);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_greater_amount_needs_a_key_that_may_write_there() {
     let key = secret();
-    let app = TestApp::with(&[("LIVECOUNTER__KEYS", &table("a", &key, r#"["write:counters/1/"]"#))]).await;
-    let by = |id: &str| client().post(format!("{}?by=1001", app.counter(id)));
-    assert_eq!(told(by("1").bearer_auth(key.expose())).await, (200, "1001\n".to_owned()));
-    assert_eq!(
-        told(by("1")).await,
-        (403, "by must be from -1000 to 1000 here; nothing was changed".to_owned())
-    );
-    assert_eq!(told(by("1").bearer_auth("lc_wrong")).await.0, 401);
-    assert_eq!(
-        told(by("10").bearer_auth(key.expose())).await,
-        (403, "the key a does not have the scope write:counters/10/".to_owned())
-    );
-    // Within what anyone may add, the key is not looked at.
-    assert_eq!(told(client().post(app.counter("10")).bearer_auth("lc_wrong")).await, (200, "1\n".to_owned()));
-    assert_eq!(refused(&app, "amount").await, Some(1.0));
+    let keys = table("a", &key, r#"["write:counters/1/"]"#);
+    on_each_deployment(&[("LIVECOUNTER__KEYS", &keys)], async |app| {
+        let by = |id: &str| client().post(format!("{}?by=1001", app.counter(id)));
+        assert_eq!(told(by("1").bearer_auth(key.expose())).await, (200, "1001\n".to_owned()));
+        assert_eq!(
+            told(by("1")).await,
+            (403, "by must be from -1000 to 1000 here; nothing was changed".to_owned())
+        );
+        assert_eq!(told(by("1").bearer_auth("lc_wrong")).await.0, 401);
+        assert_eq!(
+            told(by("10").bearer_auth(key.expose())).await,
+            (403, "the key a does not have the scope write:counters/10/".to_owned())
+        );
+        // Within what anyone may add, the key is not looked at.
+        assert_eq!(
+            told(client().post(app.counter("10")).bearer_auth("lc_wrong")).await,
+            (200, "1\n".to_owned())
+        );
+        assert_eq!(app.metric("requests_refused_total{reason=\"amount\"}").await, 1.0);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_ticket_that_does_not_count_is_401_and_nothing_is_counted() {
-    let app = TestApp::with(&[
-        ("LIVECOUNTER__ACCESS__WRITE", "key"),
-        ("LIVECOUNTER__ACCESS__TICKET_KEY", TICKET_KEY),
-    ])
+    let settings = [("LIVECOUNTER__ACCESS__WRITE", "key"), ("LIVECOUNTER__ACCESS__TICKET_KEY", TICKET_KEY)];
+    on_each_deployment(&settings, async |app| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs();
+        let signed = |claims: Value| hs256(TICKET_KEY, &claims);
+        let scopes = json!(["write:"]);
+        let claims = json!({"exp": now + 60, "scopes": scopes});
+        let body = URL_SAFE_NO_PAD.encode(claims.to_string());
+        let none = URL_SAFE_NO_PAD.encode(json!({"alg": "none"}).to_string());
+        for (ticket, expected) in [
+            (signed(json!({"exp": now - 60, "scopes": scopes})), "the ticket has expired"),
+            (
+                signed(json!({"exp": now + 7200, "scopes": scopes})),
+                "the ticket is good for longer than an hour",
+            ),
+            (
+                signed(json!({"exp": now + 60, "iat": now - 7200, "scopes": scopes})),
+                "the ticket is good for longer",
+            ),
+            (
+                signed(json!({"exp": now + 60, "nbf": now + 60, "scopes": scopes})),
+                "the ticket is not valid yet",
+            ),
+            (
+                signed(json!({"exp": now + 60, "aud": "x", "scopes": scopes})),
+                "the ticket is for another audience",
+            ),
+            (
+                signed(json!({"exp": now + 60, "scopes": ["wirte:"]})),
+                "the ticket has something among its scopes",
+            ),
+            (
+                signed(json!({"exp": now + 60})),
+                "the ticket is not signed with access.ticket_key, or is no JWT",
+            ),
+            (
+                hs256("another-secret-of-some-bytes", &claims),
+                "the ticket is not signed with access.ticket_key",
+            ),
+            (format!("{none}.{body}."), "the ticket is not signed with access.ticket_key"),
+            ("a.b.c".to_owned(), "the ticket is not signed with access.ticket_key"),
+            ("x".repeat(10_000), "the key is not known here"),
+        ] {
+            let (status, detail) = told(client().post(app.counter("1")).bearer_auth(&ticket)).await;
+            assert_eq!(status, 401, "{detail}");
+            assert!(
+                detail.starts_with(expected) && detail.ends_with("with the scope write:counters/1/"),
+                "{detail}"
+            );
+        }
+        assert_eq!(app.read("1").await, 0);
+        let good = client().post(app.counter("1")).bearer_auth(signed(claims));
+        assert_eq!(told(good).await, (200, "1\n".to_owned()));
+    })
     .await;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs();
-    let signed = |claims: Value| hs256(TICKET_KEY, &claims);
-    let scopes = json!(["write:"]);
-    let claims = json!({"exp": now + 60, "scopes": scopes});
-    let body = URL_SAFE_NO_PAD.encode(claims.to_string());
-    let none = URL_SAFE_NO_PAD.encode(json!({"alg": "none"}).to_string());
-    for (ticket, expected) in [
-        (signed(json!({"exp": now - 60, "scopes": scopes})), "the ticket has expired"),
-        (signed(json!({"exp": now + 7200, "scopes": scopes})), "the ticket is good for longer than an hour"),
-        (
-            signed(json!({"exp": now + 60, "iat": now - 7200, "scopes": scopes})),
-            "the ticket is good for longer",
-        ),
-        (signed(json!({"exp": now + 60, "nbf": now + 60, "scopes": scopes})), "the ticket is not valid yet"),
-        (
-            signed(json!({"exp": now + 60, "aud": "x", "scopes": scopes})),
-            "the ticket is for another audience",
-        ),
-        (signed(json!({"exp": now + 60, "scopes": ["wirte:"]})), "the ticket has something among its scopes"),
-        (signed(json!({"exp": now + 60})), "the ticket is not signed with access.ticket_key, or is no JWT"),
-        (hs256("another-secret-of-some-bytes", &claims), "the ticket is not signed with access.ticket_key"),
-        (format!("{none}.{body}."), "the ticket is not signed with access.ticket_key"),
-        ("a.b.c".to_owned(), "the ticket is not signed with access.ticket_key"),
-        ("x".repeat(10_000), "the key is not known here"),
-    ] {
-        let (status, detail) = told(client().post(app.counter("1")).bearer_auth(&ticket)).await;
-        assert_eq!(status, 401, "{detail}");
-        assert!(
-            detail.starts_with(expected) && detail.ends_with("with the scope write:counters/1/"),
-            "{detail}"
-        );
-    }
-    assert_eq!(app.read("1").await, 0);
-    let good = client().post(app.counter("1")).bearer_auth(signed(claims));
-    assert_eq!(told(good).await, (200, "1\n".to_owned()));
 }
 
 #[tokio::test]
 async fn no_answer_repeats_a_key_or_a_ticket() {
-    let app = TestApp::spawn().await;
-    let (key, ticket) = (secret(), ticket("admin"));
-    for secret in [key.expose(), &ticket] {
-        for request in [
-            client().post(format!("{}?{secret}=1", app.counter("1"))),
-            client().post(format!("{}?by={secret}", app.counter("1"))),
-            client().post(app.counter("1")).body(format!("{{\"{secret}\":1}}")),
-            client()
-                .post(app.counter("1"))
-                .header("content-type", "application/x-www-form-urlencoded")
-                .body(format!("{secret}=1")),
-            client().get(format!("{}/{secret}?_key={secret}", app.address)),
-            client().get(app.counter(&format!("{secret}!"))),
-        ] {
-            let answer = request.answer().await;
-            assert!(answer.status().is_client_error());
-            let text = answer.text().await.expect("a text");
-            assert!(!text.contains(&secret[12..]), "{text}");
+    on_each_deployment(&[], async |app| {
+        let (key, ticket) = (secret(), ticket("admin"));
+        for secret in [key.expose(), &ticket] {
+            for request in [
+                client().post(format!("{}?{secret}=1", app.counter("1"))),
+                client().post(format!("{}?by={secret}", app.counter("1"))),
+                client().post(app.counter("1")).body(format!("{{\"{secret}\":1}}")),
+                client()
+                    .post(app.counter("1"))
+                    .header("content-type", "application/x-www-form-urlencoded")
+                    .body(format!("{secret}=1")),
+                client().get(format!("{}/{secret}?_key={secret}", app.address)),
+                client().get(app.counter(&format!("{secret}!"))),
+            ] {
+                let answer = request.answer().await;
+                assert!(answer.status().is_client_error());
+                let text = answer.text().await.expect("a text");
+                assert!(!text.contains(&secret[12..]), "{text}");
+            }
         }
-    }
+    })
+    .await;
 }

@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::app::TestApp;
+use crate::support::deployment::on_each_deployment;
 use crate::support::http::{Ask, client};
 use crate::support::raw::raw;
 use crate::support::server::Server;
@@ -26,64 +27,69 @@ pub(crate) async fn problem(response: reqwest::Response) -> (u16, String) {
 
 #[tokio::test]
 async fn ids_outside_the_alphabet_are_400() {
-    let app = TestApp::spawn().await;
-    for (path, named) in [
-        (format!("/counters/{}/", "x".repeat(65)), "at most 64 characters, this one has 65"),
-        ("/counters//".into(), "must not be empty"),
-        ("/counters//".into(), "must not be empty"),
-        ("/counters/a%2Fb/".into(), "character 2 is another"),
-        ("/counters/a%00b/".into(), "character 2 is another"),
-        ("/counters/a%0Ab/".into(), "character 2 is another"),
-        ("/counters/%FF%FE/".into(), "character 1 is another"),
-        ("/counters/%C3%A9/".into(), "character 1 is another"),
-        ("/counters/a%20b/".into(), "character 2 is another"),
-        ("/counters/a%25b/".into(), "character 2 is another"),
-        ("/counters/./".into(), "must not be . or .."),
-        ("/counters/%2E%2E/".into(), "must not be . or .."),
-    ] {
-        for method in [Method::GET, Method::POST] {
-            // The raw request: a client library would tidy the path first.
-            let (status, body) = raw(app.addr, &format!("{method} {path} HTTP/1.1"), &[]).await;
-            assert_eq!(status, 400, "{method} {path}: {body}");
-            assert!(body.contains(named), "{method} {path}: {body}");
+    on_each_deployment(&[], async |app| {
+        for (path, named) in [
+            (format!("/counters/{}/", "x".repeat(65)), "at most 64 characters, this one has 65"),
+            ("/counters//".into(), "must not be empty"),
+            ("/counters//".into(), "must not be empty"),
+            ("/counters/a%2Fb/".into(), "character 2 is another"),
+            ("/counters/a%00b/".into(), "character 2 is another"),
+            ("/counters/a%0Ab/".into(), "character 2 is another"),
+            ("/counters/%FF%FE/".into(), "character 1 is another"),
+            ("/counters/%C3%A9/".into(), "character 1 is another"),
+            ("/counters/a%20b/".into(), "character 2 is another"),
+            ("/counters/a%25b/".into(), "character 2 is another"),
+            ("/counters/./".into(), "must not be . or .."),
+            ("/counters/%2E%2E/".into(), "must not be . or .."),
+        ] {
+            for method in [Method::GET, Method::POST] {
+                // The raw request: a client library would tidy the path first.
+                let (status, body) = raw(app.addr, &format!("{method} {path} HTTP/1.1"), &[]).await;
+                assert_eq!(status, 400, "{method} {path}: {body}");
+                assert!(body.contains(named), "{method} {path}: {body}");
+            }
         }
-    }
-    let decoded = app.post("/counters/%41/").await;
-    assert_eq!(decoded.status(), 200, "an escaped letter is that letter");
-    let metrics = app.metrics().await;
-    assert!(!metrics.contains("a%2F"), "no path becomes a label");
+        let decoded = app.post("/counters/%41/").await;
+        assert_eq!(decoded.status(), 200, "an escaped letter is that letter");
+        let metrics = app.metrics().await;
+        assert!(!metrics.contains("a%2F"), "no path becomes a label");
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn bodies_that_are_too_long_or_of_another_kind_are_refused() {
-    let app = TestApp::spawn().await;
-    let client = client();
-    let long =
-        client.post(app.counter("2")).header("content-type", "application/json").body(" ".repeat(5000));
-    assert_eq!(problem(long.answer().await).await.0, 413);
-    let xml = client.post(app.counter("2")).header("content-type", "text/xml").body("<by>5</by>");
-    let xml = xml.answer().await;
-    assert!(!xml.headers().contains_key("accept-encoding"), "that would be about compression");
-    assert_eq!(problem(xml).await.0, 415);
+    on_each_deployment(&[], async |app| {
+        let long =
+            client().post(app.counter("2")).header("content-type", "application/json").body(" ".repeat(5000));
+        assert_eq!(problem(long.answer().await).await.0, 413);
+        let xml = client().post(app.counter("2")).header("content-type", "text/xml").body("<by>5</by>");
+        let xml = xml.answer().await;
+        assert!(!xml.headers().contains_key("accept-encoding"), "that would be about compression");
+        assert_eq!(problem(xml).await.0, 415);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn compressed_bodies_are_415_that_says_so_and_change_nothing() {
-    let app = TestApp::spawn().await;
-    let send = |codings: &'static [&'static str]| {
-        let mut request = client().post(app.counter("2")).header("content-type", "application/json");
-        for coding in codings {
-            request = request.header("content-encoding", *coding);
+    on_each_deployment(&[], async |app| {
+        let send = |codings: &'static [&'static str]| {
+            let mut request = client().post(app.counter("2")).header("content-type", "application/json");
+            for coding in codings {
+                request = request.header("content-encoding", *coding);
+            }
+            async move { request.body(r#"{"by":5}"#).answer().await }
+        };
+        for codings in [&["gzip"] as &[_], &["br"], &["identity, gzip"], &["identity", "gzip"]] {
+            let answer = send(codings).await;
+            assert_eq!(answer.headers()["accept-encoding"], "identity");
+            let told = (415, "the body must come without a Content-Encoding".to_owned());
+            assert_eq!(problem(answer).await, told, "{codings:?}");
         }
-        async move { request.body(r#"{"by":5}"#).answer().await }
-    };
-    for codings in [&["gzip"] as &[_], &["br"], &["identity, gzip"], &["identity", "gzip"]] {
-        let answer = send(codings).await;
-        assert_eq!(answer.headers()["accept-encoding"], "identity");
-        let told = (415, "the body must come without a Content-Encoding".to_owned());
-        assert_eq!(problem(answer).await, told, "{codings:?}");
-    }
-    assert_eq!(send(&["Identity"]).await.text().await.expect("a text"), "5\n");
+        assert_eq!(send(&["Identity"]).await.text().await.expect("a text"), "5\n");
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -101,33 +107,36 @@ async fn a_body_that_does_not_come_is_408_and_changes_nothing() {
 
 #[tokio::test]
 async fn invalid_idempotency_keys_are_400() {
-    let app = TestApp::spawn().await;
-    let client = client();
-    for key in ["k".repeat(256), "a b".into(), "\"".into(), "\"\"".into()] {
-        let request = client.post(app.counter("2")).header("idempotency-key", &key);
-        let (status, detail) = problem(request.answer().await).await;
-        assert_eq!(status, 400);
-        assert!(detail.starts_with("Idempotency-Key"), "{detail}");
-    }
-    let twice = client.post(app.counter("2")).header("idempotency-key", "a").header("idempotency-key", "b");
-    let (status, detail) = problem(twice.answer().await).await;
-    assert_eq!((status, detail.as_str()), (400, "Idempotency-Key is given twice"));
+    on_each_deployment(&[], async |app| {
+        for key in ["k".repeat(256), "a b".into(), "\"".into(), "\"\"".into()] {
+            let request = client().post(app.counter("2")).header("idempotency-key", &key);
+            let (status, detail) = problem(request.answer().await).await;
+            assert_eq!(status, 400);
+            assert!(detail.starts_with("Idempotency-Key"), "{detail}");
+        }
+        let twice =
+            client().post(app.counter("2")).header("idempotency-key", "a").header("idempotency-key", "b");
+        let (status, detail) = problem(twice.answer().await).await;
+        assert_eq!((status, detail.as_str()), (400, "Idempotency-Key is given twice"));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn other_methods_are_405_with_allow() {
-    let app = TestApp::spawn().await;
-    let client = client();
-    for (path, allow) in [
-        ("/counters/2/", "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
-        ("/counters/", "GET, HEAD, OPTIONS"),
-        ("/healthz", "GET, HEAD, OPTIONS"),
-    ] {
-        let request = client.request(Method::PATCH, format!("{}{path}", app.address));
-        let answer = request.answer().await;
-        assert_eq!(answer.headers()["allow"], allow);
-        assert_eq!(problem(answer).await.0, 405);
-    }
+    on_each_deployment(&[], async |app| {
+        for (path, allow) in [
+            ("/counters/2/", "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
+            ("/counters/", "GET, HEAD, OPTIONS"),
+            ("/healthz", "GET, HEAD, OPTIONS"),
+        ] {
+            let request = client().request(Method::PATCH, format!("{}{path}", app.address));
+            let answer = request.answer().await;
+            assert_eq!(answer.headers()["allow"], allow);
+            assert_eq!(problem(answer).await.0, 405);
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -165,15 +174,18 @@ async fn a_post_over_http_1_0_without_a_length_has_no_body() {
 
 #[tokio::test]
 async fn no_field_of_a_request_can_inject_a_header() {
-    let app = TestApp::spawn().await;
-    for request in [
-        "GET /counters/a%0d%0aX-Injected:%20yes/ HTTP/1.1",
-        "POST /counters/2/?by=1%0d%0aX-Injected:%20yes HTTP/1.1",
-        "GET /nothing%0d%0aX-Injected:%20yes HTTP/1.1",
-    ] {
-        let (status, answer) = raw(app.addr, request, &[("X-Request-Id", "a%0d%0aX-Injected: yes")]).await;
-        assert!((400..500).contains(&status), "{answer}");
-        let head = answer.split("\r\n\r\n").next().expect("a head").to_ascii_lowercase();
-        assert!(!head.contains("\nx-injected"), "{answer}");
-    }
+    on_each_deployment(&[], async |app| {
+        for request in [
+            "GET /counters/a%0d%0aX-Injected:%20yes/ HTTP/1.1",
+            "POST /counters/2/?by=1%0d%0aX-Injected:%20yes HTTP/1.1",
+            "GET /nothing%0d%0aX-Injected:%20yes HTTP/1.1",
+        ] {
+            let (status, answer) =
+                raw(app.addr, request, &[("X-Request-Id", "a%0d%0aX-Injected: yes")]).await;
+            assert!((400..500).contains(&status), "{answer}");
+            let head = answer.split("\r\n\r\n").next().expect("a head").to_ascii_lowercase();
+            assert!(!head.contains("\nx-injected"), "{answer}");
+        }
+    })
+    .await;
 }

@@ -1,30 +1,18 @@
-//! The past of a counter: JSON, CSV and a picture, in process and with Redis.
+//! The past of a counter: JSON, CSV and a picture.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::app::TestApp;
+use crate::support::deployment::{Deployment, on_each_deployment};
 use crate::support::http::{Ask, client, header};
-use crate::support::redis::RedisServer;
 use crate::support::server::Server;
 
-const GRIP_URL: &str = "http://127.0.0.1:9/";
-
-/// The service in process, and with Redis, with these settings.
-async fn in_process_and_with_redis(settings: &[(&str, &str)], test: impl AsyncFn(&TestApp)) {
-    test(&TestApp::with(settings).await).await;
-    let redis = RedisServer::start();
-    let url = redis.url();
-    let settings = [settings, &[("REDIS_URL", url.as_str()), ("GRIP_URL", GRIP_URL)]].concat();
-    test(&TestApp::with(&settings).await).await;
-}
-
-fn past(app: &TestApp, id: &str, query: &str) -> String {
+fn past(app: &Deployment, id: &str, query: &str) -> String {
     format!("{}/counters/{id}/history{query}", app.address)
 }
 
-fn chart(app: &TestApp, id: &str, query: &str) -> String {
+fn chart(app: &Deployment, id: &str, query: &str) -> String {
     format!("{}/counters/{id}/chart.svg{query}", app.address)
 }
 
@@ -52,7 +40,7 @@ async fn until_value(url: &str, value: i64) {
 
 #[tokio::test]
 async fn the_past_has_each_hour_and_day_without_gaps() {
-    in_process_and_with_redis(&[], async |app| {
+    on_each_deployment(&[], async |app| {
         let hours = past(app, "2", "");
         let zeros = entries(&hours).await;
         assert_eq!(zeros.len(), 48);
@@ -86,29 +74,31 @@ async fn the_past_has_each_hour_and_day_without_gaps() {
 
 #[tokio::test]
 async fn a_client_that_asks_for_a_table_gets_one() {
-    let app = TestApp::spawn().await;
-    app.add_by("-2", 5).await;
-    until_value(&past(&app, "-2", ""), 5).await;
-    let asked =
-        client().get(past(&app, "-2", "?last=1&unit=day")).header("accept", "text/csv").answer().await;
-    assert_eq!(header(&asked, "content-type"), "text/csv; charset=utf-8; header=present");
-    assert_eq!(header(&asked, "vary"), "accept");
-    let table = asked.text().await.expect("a body");
-    assert_eq!(client().get(past(&app, "-2", "?format=csv&unit=day&last=1")).text().await, table);
-    let lines: Vec<&str> = table.lines().collect();
-    assert_eq!((lines.len(), lines[0]), (2, "day,value,added"));
-    // The name of the counter, which a table program could take for a formula, is in no cell.
-    assert!(lines[1].starts_with("20") && lines[1].ends_with(",5,5"), "{table}");
-    let json = client().get(past(&app, "-2", "?format=json")).header("accept", "text/csv").answer().await;
-    assert_eq!(header(&json, "content-type"), "application/json");
-    let refused = client().get(past(&app, "-2", "")).header("accept", "image/png").answer().await;
-    assert_eq!(refused.status(), 406);
-    assert!(refused.text().await.expect("a body").contains("application/json and text/csv"));
+    on_each_deployment(&[], async |app| {
+        app.add_by("-2", 5).await;
+        until_value(&past(app, "-2", ""), 5).await;
+        let asked =
+            client().get(past(app, "-2", "?last=1&unit=day")).header("accept", "text/csv").answer().await;
+        assert_eq!(header(&asked, "content-type"), "text/csv; charset=utf-8; header=present");
+        assert_eq!(header(&asked, "vary"), "accept");
+        let table = asked.text().await.expect("a body");
+        assert_eq!(client().get(past(app, "-2", "?format=csv&unit=day&last=1")).text().await, table);
+        let lines: Vec<&str> = table.lines().collect();
+        assert_eq!((lines.len(), lines[0]), (2, "day,value,added"));
+        // The name of the counter, which a table program could take for a formula, is in no cell.
+        assert!(lines[1].starts_with("20") && lines[1].ends_with(",5,5"), "{table}");
+        let json = client().get(past(app, "-2", "?format=json")).header("accept", "text/csv").answer().await;
+        assert_eq!(header(&json, "content-type"), "application/json");
+        let refused = client().get(past(app, "-2", "")).header("accept", "image/png").answer().await;
+        assert_eq!(refused.status(), 406);
+        assert!(refused.text().await.expect("a body").contains("application/json and text/csv"));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn the_picture_has_a_title_no_script_and_the_colours_asked_for() {
-    in_process_and_with_redis(&[], async |app| {
+    on_each_deployment(&[], async |app| {
         app.add_by("a~b", 234).await;
         until_value(&past(app, "a~b", ""), 234).await;
         let answer = client().get(chart(app, "a~b", "")).header("accept", "image/*").answer().await;
@@ -133,21 +123,23 @@ async fn the_picture_has_a_title_no_script_and_the_colours_asked_for() {
 
 #[tokio::test]
 async fn a_client_that_has_the_past_already_gets_304() {
-    let app = TestApp::spawn().await;
-    app.add("2").await;
-    let url = past(&app, "2", "");
-    until_value(&url, 1).await;
-    for url in [&url, &chart(&app, "2", "")] {
-        let first = client().get(url).answer().await;
-        let tag = header(&first, "etag").to_owned();
-        let again = client().get(url).header("if-none-match", &tag).answer().await;
-        assert_eq!((again.status().as_u16(), header(&again, "etag")), (304, tag.as_str()));
-    }
-    let before = header(&client().get(&url).answer().await, "etag").to_owned();
-    app.add("2").await;
-    until_value(&url, 2).await;
-    let changed = client().get(&url).header("if-none-match", &before).answer().await;
-    assert_eq!(changed.status(), 200);
+    on_each_deployment(&[], async |app| {
+        app.add("2").await;
+        let url = past(app, "2", "");
+        until_value(&url, 1).await;
+        for url in [&url, &chart(app, "2", "")] {
+            let first = client().get(url).answer().await;
+            let tag = header(&first, "etag").to_owned();
+            let again = client().get(url).header("if-none-match", &tag).answer().await;
+            assert_eq!((again.status().as_u16(), header(&again, "etag")), (304, tag.as_str()));
+        }
+        let before = header(&client().get(&url).answer().await, "etag").to_owned();
+        app.add("2").await;
+        until_value(&url, 2).await;
+        let changed = client().get(&url).header("if-none-match", &before).answer().await;
+        assert_eq!(changed.status(), 200);
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -158,63 +150,70 @@ async fn a_purged_cache_may_keep_the_past_until_the_hour_ends() {
         ("LIVECOUNTER__FASTLY__API_URL", "http://127.0.0.1:9"),
         ("LIVECOUNTER__CACHE__MAX_AGE", "2h"),
     ];
-    let app = TestApp::with(&settings).await;
-    for url in [past(&app, "2", ""), chart(&app, "2", "?unit=hour")] {
-        let answer = client().get(url).answer().await;
-        assert_eq!(header(&answer, "surrogate-key"), "counter-2");
-        let control = header(&answer, "surrogate-control");
-        let (fresh, stale) = control.split_once(", ").expect("two parts");
-        let seconds: u64 = fresh.strip_prefix("max-age=").expect("an age").parse().expect("a number");
-        assert!((1..=3600).contains(&seconds), "{control}");
-        assert_eq!(stale, "stale-if-error=86400");
-    }
+    on_each_deployment(&settings, async |app| {
+        for url in [past(app, "2", ""), chart(app, "2", "?unit=hour")] {
+            let answer = client().get(url).answer().await;
+            assert_eq!(header(&answer, "surrogate-key"), "counter-2");
+            let control = header(&answer, "surrogate-control");
+            let (fresh, stale) = control.split_once(", ").expect("two parts");
+            let seconds: u64 = fresh.strip_prefix("max-age=").expect("an age").parse().expect("a number");
+            assert!((1..=3600).contains(&seconds), "{control}");
+            assert_eq!(stale, "stale-if-error=86400");
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn an_invalid_past_is_refused_by_name() {
-    let app = TestApp::spawn().await;
-    let long = "a".repeat(10_000);
-    for (query, expected) in [
-        ("?unit=", "unit must be hour or day"),
-        ("?unit=week", "unit must be hour or day"),
-        ("?last=", "last must be a whole number from 1 to 48, in plain digits"),
-        ("?last=0", "last must be a whole number from 1 to 48, in plain digits"),
-        ("?last=49", "last must be a whole number from 1 to 48, in plain digits"),
-        ("?last=1e9", "last must be a whole number from 1 to 48, in plain digits"),
-        ("?last=05", "last must be a whole number from 1 to 48, in plain digits"),
-        ("?last=-1", "last must be a whole number from 1 to 48, in plain digits"),
-        ("?last=99999999999999999999", "last must be a whole number from 1 to 48, in plain digits"),
-        ("?last=%D9%A3", "last must be a whole number from 1 to 48, in plain digits"),
-        ("?unit=day&last=61", "last must be a whole number from 1 to 60, in plain digits"),
-        ("?last=1&last=2", "last is given twice in the query"),
-        ("?tz=", "tz is no time zone: it must be a name such as UTC or Europe/Berlin"),
-        ("?tz=../../etc/passwd", "tz is no time zone: it must be a name such as UTC or Europe/Berlin"),
-        ("?tz=%00", "tz is no time zone: it must be a name such as UTC or Europe/Berlin"),
-        ("?tz=europe/berlin", "tz must be written Europe/Berlin"),
-        (&format!("?tz={long}"), "tz is no time zone: it must be a name such as UTC or Europe/Berlin"),
-        ("?units=day", "the query has the unknown parameter \"units\"; did you mean unit?"),
-        ("?theme=dark", "the query has the unknown parameter \"theme\"; there are unit, last, tz, format"),
-        ("?format=xml", "format must be json or csv"),
-    ] {
-        problem(&past(&app, "2", query), 400, expected).await;
-    }
-    problem(&chart(&app, "2", "?theme=blue"), 400, "theme must be auto or light or dark").await;
-    problem(&chart(&app, "2", "?form=pie"), 400, "form must be line or bars").await;
-    problem(&past(&app, "1,2", ""), 400, "each counter has a history of its own: ask for one").await;
-    problem(
-        &past(&app, "a%20b", ""),
-        400,
-        "a counter id consists of A-Z a-z 0-9 . _ ~ -, character 2 is another",
-    )
+    on_each_deployment(&[], async |app| {
+        let long = "a".repeat(10_000);
+        for (query, expected) in [
+            ("?unit=", "unit must be hour or day"),
+            ("?unit=week", "unit must be hour or day"),
+            ("?last=", "last must be a whole number from 1 to 48, in plain digits"),
+            ("?last=0", "last must be a whole number from 1 to 48, in plain digits"),
+            ("?last=49", "last must be a whole number from 1 to 48, in plain digits"),
+            ("?last=1e9", "last must be a whole number from 1 to 48, in plain digits"),
+            ("?last=05", "last must be a whole number from 1 to 48, in plain digits"),
+            ("?last=-1", "last must be a whole number from 1 to 48, in plain digits"),
+            ("?last=99999999999999999999", "last must be a whole number from 1 to 48, in plain digits"),
+            ("?last=%D9%A3", "last must be a whole number from 1 to 48, in plain digits"),
+            ("?unit=day&last=61", "last must be a whole number from 1 to 60, in plain digits"),
+            ("?last=1&last=2", "last is given twice in the query"),
+            ("?tz=", "tz is no time zone: it must be a name such as UTC or Europe/Berlin"),
+            ("?tz=../../etc/passwd", "tz is no time zone: it must be a name such as UTC or Europe/Berlin"),
+            ("?tz=%00", "tz is no time zone: it must be a name such as UTC or Europe/Berlin"),
+            ("?tz=europe/berlin", "tz must be written Europe/Berlin"),
+            (&format!("?tz={long}"), "tz is no time zone: it must be a name such as UTC or Europe/Berlin"),
+            ("?units=day", "the query has the unknown parameter \"units\"; did you mean unit?"),
+            (
+                "?theme=dark",
+                "the query has the unknown parameter \"theme\"; there are unit, last, tz, format",
+            ),
+            ("?format=xml", "format must be json or csv"),
+        ] {
+            problem(&past(app, "2", query), 400, expected).await;
+        }
+        problem(&chart(app, "2", "?theme=blue"), 400, "theme must be auto or light or dark").await;
+        problem(&chart(app, "2", "?form=pie"), 400, "form must be line or bars").await;
+        problem(&past(app, "1,2", ""), 400, "each counter has a history of its own: ask for one").await;
+        problem(
+            &past(app, "a%20b", ""),
+            400,
+            "a counter id consists of A-Z a-z 0-9 . _ ~ -, character 2 is another",
+        )
+        .await;
+        let post = client().post(past(app, "2", "")).answer().await;
+        assert_eq!((post.status().as_u16(), header(&post, "allow")), (405, "GET, HEAD, OPTIONS"));
+    })
     .await;
-    let post = client().post(past(&app, "2", "")).answer().await;
-    assert_eq!((post.status().as_u16(), header(&post, "allow")), (405, "GET, HEAD, OPTIONS"));
 }
 
 #[tokio::test]
 async fn a_past_that_is_not_kept_is_not_there() {
     let off = [("LIVECOUNTER__HISTORY__HOURS", "0"), ("LIVECOUNTER__COUNTERS__KNOWN", "2")];
-    in_process_and_with_redis(&off, async |app| {
+    on_each_deployment(&off, async |app| {
         let hours = "no hours of the past are kept here: history.hours is 0";
         problem(&past(app, "2", ""), 404, hours).await;
         problem(&past(app, "2", "?unit=day&tz=Asia/Tokyo"), 404, hours).await;

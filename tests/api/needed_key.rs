@@ -4,38 +4,36 @@ use livecounter::access::NewSecret;
 use reqwest::RequestBuilder;
 
 use crate::access::{TICKET_KEY, secret, table, ticket, told};
-use crate::grip::GRIP_URL;
-use crate::limits::refused;
-use crate::support::app::TestApp;
+use crate::support::deployment::{Deployment, on_each_deployment};
 use crate::support::http::client;
-use crate::support::redis::RedisServer;
 
 /// A service that needs a key for writing to all counters but those whose ids begin with `public-`.
-struct Shop {
-    app: TestApp,
+struct Shop<'a> {
+    app: &'a Deployment,
     /// The key that may write to `shop-1`.
-    shop: NewSecret,
+    shop: &'a NewSecret,
     /// The key that may not write to `shop-1`, but to `2`.
-    other: NewSecret,
+    other: &'a NewSecret,
 }
 
-impl Shop {
-    async fn start(environment: &[(&str, &str)]) -> Shop {
-        let (shop, other) = (secret(), secret());
-        let keys = format!(
-            "{}{}",
-            table("shop", &shop, r#"["write:counters/shop-"]"#),
-            table("other", &other, r#"["manage:counters/2/", "read:"]"#)
-        );
-        let mut environment = environment.to_vec();
-        environment.extend([
-            ("LIVECOUNTER__ACCESS__WRITE", "key anyone:counters/public-"),
-            ("LIVECOUNTER__ACCESS__TICKET_KEY", TICKET_KEY),
-            ("LIVECOUNTER__KEYS", &keys),
-        ]);
-        Shop { app: TestApp::with(&environment).await, shop, other }
-    }
+/// Runs a test of such a service on each deployment.
+async fn on_each(test: impl AsyncFn(&Shop)) {
+    let (shop, other) = (secret(), secret());
+    let keys = format!(
+        "{}{}",
+        table("shop", &shop, r#"["write:counters/shop-"]"#),
+        table("other", &other, r#"["manage:counters/2/", "read:"]"#)
+    );
+    let settings = [
+        ("LIVECOUNTER__ACCESS__WRITE", "key anyone:counters/public-"),
+        ("LIVECOUNTER__ACCESS__TICKET_KEY", TICKET_KEY),
+        ("LIVECOUNTER__KEYS", &keys),
+    ];
+    let (shop, other) = (&shop, &other);
+    on_each_deployment(&settings, async |app| test(&Shop { app, shop, other }).await).await;
+}
 
+impl Shop<'_> {
     fn post(&self, query: &str) -> RequestBuilder {
         client().post(format!("{}{query}", self.app.counter("shop-1")))
     }
@@ -98,35 +96,19 @@ impl Shop {
     }
 }
 
-async fn a_key_is_needed(environment: &[(&str, &str)]) {
-    let shop = Shop::start(environment).await;
-    shop.accepts_a_key_and_a_ticket_in_each_place().await;
-    shop.refuses_missing_and_unknown_keys().await;
-    shop.refuses_other_keys_and_several_keys().await;
-    let app = &shop.app;
-    assert_eq!(
-        told(client().get(app.counter("shop-1"))).await,
-        (200, "1000012\n".to_owned()),
-        "reading is public"
-    );
-    assert_eq!(
-        told(client().post(app.counter("public-1"))).await,
-        (200, "1\n".to_owned()),
-        "a rule opens this"
-    );
-    let other = client().post(app.counter("2")).bearer_auth(shop.other.expose());
-    assert_eq!(told(other).await, (200, "1\n".to_owned()));
-    assert_eq!(refused(app, "access").await, Some(12.0));
-}
-
 #[tokio::test]
-async fn where_a_key_is_needed_401_and_403_name_the_scope_in_one_process() {
-    a_key_is_needed(&[]).await;
-}
-
-#[tokio::test]
-async fn where_a_key_is_needed_401_and_403_name_the_scope_behind_redis() {
-    let redis = RedisServer::start();
-    let url = redis.url();
-    a_key_is_needed(&[("REDIS_URL", &url), ("GRIP_URL", GRIP_URL)]).await;
+async fn where_a_key_is_needed_401_and_403_name_the_scope() {
+    on_each(async |shop| {
+        shop.accepts_a_key_and_a_ticket_in_each_place().await;
+        shop.refuses_missing_and_unknown_keys().await;
+        shop.refuses_other_keys_and_several_keys().await;
+        let read = told(client().get(shop.app.counter("shop-1"))).await;
+        assert_eq!(read, (200, "1000012\n".to_owned()), "reading is public");
+        let opened = told(client().post(shop.app.counter("public-1"))).await;
+        assert_eq!(opened, (200, "1\n".to_owned()), "a rule opens this");
+        let other = client().post(shop.app.counter("2")).bearer_auth(shop.other.expose());
+        assert_eq!(told(other).await, (200, "1\n".to_owned()));
+        assert_eq!(shop.app.metric("requests_refused_total{reason=\"access\"}").await, 12.0);
+    })
+    .await;
 }

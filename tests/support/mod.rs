@@ -9,6 +9,7 @@
 pub mod app;
 pub mod certificates;
 pub mod chain;
+pub mod deployment;
 pub mod edge;
 pub mod foreign;
 pub mod front;

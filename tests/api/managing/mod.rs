@@ -15,25 +15,28 @@ use serde_json::{Value, json};
 
 use crate::access::{secret, table};
 use crate::support::app::TestApp;
+use crate::support::deployment::{Deployment, on_each_deployment};
 use crate::support::http::{Ask, client, header};
 
 const SOON: Duration = Duration::from_secs(10);
 
 /// A service with one key that may manage all counters.
-struct Managed {
-    app: TestApp,
-    key: NewSecret,
+struct Managed<'a> {
+    app: &'a Deployment,
+    key: &'a NewSecret,
 }
 
-impl Managed {
-    async fn start(environment: &[(&str, &str)]) -> Managed {
-        let key = secret();
-        let app = origin(&key, environment).await;
-        Managed { app, key }
-    }
+/// Runs a test with these settings and such a key on each deployment of the service.
+async fn on_each(environment: &[(&str, &str)], test: impl AsyncFn(&Managed)) {
+    let key = secret();
+    let keys = owner(&key);
+    let environment = [&[("LIVECOUNTER__KEYS", keys.as_str())], environment].concat();
+    on_each_deployment(&environment, async |app| test(&Managed { app, key: &key }).await).await;
+}
 
+impl Managed<'_> {
     fn set(&self, id: &str, value: i64) -> RequestBuilder {
-        set(&self.app, &self.key, id, value)
+        set(&self.app.address, self.key, id, value)
     }
 
     fn delete(&self, id: &str) -> RequestBuilder {
@@ -41,7 +44,7 @@ impl Managed {
     }
 
     fn list(&self, query: &str) -> RequestBuilder {
-        list(&self.app, &self.key, query)
+        list(&self.app.address, self.key, query)
     }
 
     async fn page(&self, query: &str) -> Value {
@@ -49,17 +52,25 @@ impl Managed {
     }
 }
 
+/// The table of a key that may manage all counters.
+fn owner(key: &NewSecret) -> String {
+    table("owner", key, r#"["manage:counters/"]"#)
+}
+
 async fn origin(key: &NewSecret, environment: &[(&str, &str)]) -> TestApp {
-    let keys = table("owner", key, r#"["manage:counters/"]"#);
+    let keys = owner(key);
     TestApp::with(&[&[("LIVECOUNTER__KEYS", keys.as_str())], environment].concat()).await
 }
 
-fn set(app: &TestApp, key: &NewSecret, id: &str, value: i64) -> RequestBuilder {
-    client().put(app.counter(id)).bearer_auth(key.expose()).json(&json!({ "value": value }))
+fn set(address: &str, key: &NewSecret, id: &str, value: i64) -> RequestBuilder {
+    client()
+        .put(format!("{address}/counters/{id}/"))
+        .bearer_auth(key.expose())
+        .json(&json!({ "value": value }))
 }
 
-fn list(app: &TestApp, key: &NewSecret, query: &str) -> RequestBuilder {
-    client().get(format!("{}/counters/{query}", app.address)).bearer_auth(key.expose())
+fn list(address: &str, key: &NewSecret, query: &str) -> RequestBuilder {
+    client().get(format!("{address}/counters/{query}")).bearer_auth(key.expose())
 }
 
 async fn deleted(request: RequestBuilder) {

@@ -5,13 +5,13 @@ use serde_json::json;
 
 use super::{list, set};
 use crate::access::{secret, table, told};
-use crate::support::app::TestApp;
+use crate::support::deployment::on_each_deployment;
 use crate::support::http::{Ask, client};
 use crate::support::server::Server;
 
 #[tokio::test]
 async fn without_keys_managing_is_refused_and_the_refusal_says_what_to_do() {
-    let app = TestApp::spawn().await;
+    on_each_deployment(&[], async |app| {
     app.add("1").await;
     for (request, scope) in [
         (client().put(app.counter("1")).json(&json!({"value": 5})), "manage:counters/1/"),
@@ -28,6 +28,8 @@ async fn without_keys_managing_is_refused_and_the_refusal_says_what_to_do() {
         assert_eq!(detail, expected);
     }
     assert_eq!(app.read("1").await, 1);
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -42,29 +44,32 @@ async fn a_key_manages_and_lists_what_its_scope_covers_and_nothing_else() {
     .map(|scopes| (secret(), scopes))
     .into();
     let tables = keys.iter().enumerate().map(|(n, (key, scopes))| table(&format!("k{n}"), key, scopes));
-    let app = TestApp::with(&[("LIVECOUNTER__KEYS", &tables.collect::<String>())]).await;
-    // Which of them may set `shop-1` and `other`, and list all, `shop-` and `shop-10`.
-    for ((key, scopes), expected) in keys.iter().zip([
-        [200, 403, 403, 200, 200],
-        [403, 403, 403, 403, 403],
-        [403, 403, 200, 200, 200],
-        [403, 403, 403, 403, 200],
-        [200, 403, 403, 403, 403],
-    ]) {
-        let mut statuses = Vec::new();
-        for request in [
-            set(&app, key, "shop-1", 5),
-            set(&app, key, "other", 5),
-            list(&app, key, ""),
-            list(&app, key, "?prefix=shop-"),
-            list(&app, key, "?prefix=shop-10"),
-        ] {
-            statuses.push(request.answer().await.status().as_u16());
+    let keys_setting = tables.collect::<String>();
+    on_each_deployment(&[("LIVECOUNTER__KEYS", &keys_setting)], async |app| {
+        // Which of them may set `shop-1` and `other`, and list all, `shop-` and `shop-10`.
+        for ((key, scopes), expected) in keys.iter().zip([
+            [200, 403, 403, 200, 200],
+            [403, 403, 403, 403, 403],
+            [403, 403, 200, 200, 200],
+            [403, 403, 403, 403, 200],
+            [200, 403, 403, 403, 403],
+        ]) {
+            let mut statuses = Vec::new();
+            for request in [
+                set(&app.address, key, "shop-1", 5),
+                set(&app.address, key, "other", 5),
+                list(&app.address, key, ""),
+                list(&app.address, key, "?prefix=shop-"),
+                list(&app.address, key, "?prefix=shop-10"),
+            ] {
+                statuses.push(request.answer().await.status().as_u16());
+            }
+            assert_eq!(statuses, expected, "{scopes}");
         }
-        assert_eq!(statuses, expected, "{scopes}");
-    }
-    assert_eq!(
-        told(client().delete(app.counter("other")).bearer_auth(keys[0].0.expose())).await,
-        (403, "the key k0 does not have the scope manage:counters/other/".to_owned())
-    );
+        assert_eq!(
+            told(client().delete(app.counter("other")).bearer_auth(keys[0].0.expose())).await,
+            (403, "the key k0 does not have the scope manage:counters/other/".to_owned())
+        );
+    })
+    .await;
 }
