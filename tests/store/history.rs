@@ -47,9 +47,11 @@ async fn redis_keeps_one_entry_more_than_asked_for_and_none_that_lies_ahead() {
     change(&store).await;
     let (hour, _) = past(&store, Unit::Hour).await;
     let (day, _) = past(&store, Unit::Day).await;
-    server.cli(&["DEL", &key("h")]);
-    let numbers = [-2, 3, 8, 9, 20, 30].map(|ago| format!("h{}", hour - ago));
+    // The last claim was three hours ago.
+    server.cli(&["HSET", &key("t"), "h", &format!("{}:7", hour - 3)]);
+    let numbers = [-2, 8, 9, 20, 30].map(|ago| format!("h{}", hour - ago));
     let days = [-1, 4, 5, 6, 7].map(|ago| format!("d{}", day - ago));
+    let of_today = hour - 3 >= day * 24;
     for field in numbers.iter().chain(&days) {
         server.cli(&["HSET", &key("h"), field, "7"]);
     }
@@ -57,13 +59,46 @@ async fn redis_keeps_one_entry_more_than_asked_for_and_none_that_lies_ahead() {
     assert_eq!(past(&store, Unit::Hour).await.1, [(30, 7), (20, 7), (9, 7), (8, 7), (3, 7)]);
     change(&store).await;
     assert_eq!(past(&store, Unit::Hour).await.1, [(9, 7), (8, 7), (3, 7), (0, 2)]);
-    assert_eq!(past(&store, Unit::Day).await.1, [(5, 7), (4, 7), (0, 2)]);
-    assert_eq!(server.cli(&["HLEN", &key("h")]), "7");
+    let days = if of_today { [(5, 7), (4, 7), (0, 2)] } else { [(4, 7), (1, 7), (0, 2)] };
+    assert_eq!(past(&store, Unit::Day).await.1, days);
+    assert_eq!(server.cli(&["HLEN", &key("h")]), "5", "the present hour and day are in the topic");
     // The clock is set back within an hour that has an entry already: only the time of the last claim shows it.
     server.cli(&["HSET", &key("h"), &format!("h{}", hour + 1), "9"]);
     server.cli(&["HINCRBY", &key("t"), "s", "3600000"]);
     change(&store).await;
     assert_eq!(server.cli(&["HEXISTS", &key("h"), &format!("h{}", hour + 1)]), "0");
+}
+
+#[tokio::test]
+async fn redis_completes_an_hour_with_the_first_claim_of_another_hour() {
+    let server = RedisServer::start();
+    let store = connected(&server);
+    change(&store).await;
+    change(&store).await;
+    assert_eq!(server.cli(&["EXISTS", &key("h")]), "0", "the present hour is in the topic");
+    let (hour, _) = past(&store, Unit::Hour).await;
+    assert_eq!(server.cli(&["HGET", &key("t"), "h"]), format!("{hour}n2"));
+    server.cli(&["HSET", &key("t"), "h", &format!("{}n2", hour - 30)]);
+    server.cli(&["HSET", &key("h"), &format!("h{}", hour - 40), "9"]);
+    assert_eq!(past(&store, Unit::Hour).await.1, [(hour, 0), (30, 2)], "another topic has left the rest");
+    for _ in 0..2 {
+        change(&store).await;
+    }
+    assert_eq!(past(&store, Unit::Hour).await.1, [(hour, 0), (30, 2), (0, 4)]);
+    let day = past(&store, Unit::Day).await;
+    let ago = day.0 - (hour - 30).div_euclid(24);
+    assert_eq!(day.1, [(day.0, 0), (ago, 2), (0, 4)]);
+    assert_eq!(server.cli(&["HLEN", &key("h")]), "4");
+    // The clock is set back by two hours: the hours ahead are dropped.
+    server.cli(&["HSET", &key("t"), "h", &format!("{}:77", hour + 2)]);
+    server.cli(&["HSET", &key("h"), &format!("h{}", hour + 1), "76"]);
+    change(&store).await;
+    assert_eq!(past(&store, Unit::Hour).await.1, [(hour, 0), (30, 2), (0, 5)]);
+    assert_eq!(server.cli(&["HLEN", &key("h")]), "4");
+    // An earlier program of this version wrote the present hour into the history, too.
+    server.cli(&["HSET", &key("h"), &format!("h{hour}"), "5"]);
+    change(&store).await;
+    assert_eq!(past(&store, Unit::Hour).await.1, [(hour, 0), (30, 2), (0, 6)]);
 }
 
 #[tokio::test]
@@ -78,10 +113,10 @@ async fn redis_packs_a_full_past_closely() {
             server.cli(&["HSET", &key("h"), &field, &(1_000_000 - ago).to_string()]);
         }
     }
-    server.cli(&["HDEL", &key("h"), &format!("h{hour}")]);
+    server.cli(&["HSET", &key("t"), "h", &format!("{}:7", hour - 1)]);
     change(&store).await;
-    // 49 hours and 61 days.
-    assert_eq!(server.cli(&["HLEN", &key("h")]), "110");
+    // 48 hours and 60 days, and the present ones in the topic.
+    assert_eq!(server.cli(&["HLEN", &key("h")]), "108");
     let copy = server.cli(&["COPY", &key("h"), "copy"]);
     assert_eq!(copy, "1");
     let bytes: u64 = server.cli(&["MEMORY", "USAGE", "copy"]).parse().expect("a number");
@@ -115,9 +150,11 @@ async fn another_programs_key_in_the_place_of_a_past_harms_no_claim() {
     let server = RedisServer::start();
     let store = connected(&server);
     change(&store).await;
+    let (hour, _) = past(&store, Unit::Hour).await;
     server.cli(&["SET", &key("h"), "no hash"]);
+    server.cli(&["HSET", &key("t"), "h", &format!("{}:1", hour - 1)]);
     change(&store).await;
-    assert_eq!(past(&store, Unit::Hour).await.1, []);
+    assert_eq!(past(&store, Unit::Hour).await.1, [(0, 2)], "only what is in the topic");
 }
 
 #[tokio::test]
@@ -137,9 +174,11 @@ async fn a_file_keeps_one_entry_more_than_asked_for_and_none_that_lies_ahead() {
         let rows = statement.query_map([present, unit], |row| Ok((row.get(0)?, row.get(1)?)));
         rows.expect("rows").collect::<Result<_, _>>().expect("numbers")
     };
-    assert_eq!(ages(1), [(hour / 24, 0), (0, 1)]);
-    file.execute("DELETE FROM history WHERE unit = 0", []).expect("deleted");
-    for ago in [-2, 3, 8, 9, 20, 30] {
+    assert_eq!([ages(0), ages(1)], [vec![], vec![]], "the present hour is in the topic");
+    // The last claim was three hours ago.
+    let sql = "UPDATE topic SET claimed = 3600000 * ?1, claimed_value = 7, is_new = 0";
+    file.execute(sql, params![hour - 3]).expect("updated");
+    for ago in [-2, 8, 9, 20, 30] {
         let sql = "INSERT INTO history VALUES ('counter-2', 0, ?1, 7)";
         file.execute(sql, params![hour - ago]).expect("inserted");
     }
@@ -147,7 +186,7 @@ async fn a_file_keeps_one_entry_more_than_asked_for_and_none_that_lies_ahead() {
     assert_eq!(past(&store, Unit::Hour).await.1, [(30, 7), (20, 7), (9, 7), (8, 7), (3, 7)]);
     change(&store).await;
     drop(store);
-    assert_eq!(ages(0), [(9, 7), (8, 7), (3, 7), (0, 2)]);
+    assert_eq!(ages(0), [(9, 7), (8, 7), (3, 7)]);
     let deleted = {
         let store = SqliteStore::open_with(&path, LIMITS).expect("a store");
         let deletion = Write::new(counter(), livecounter::store::Change::Delete);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use livecounter::domain::Topic;
+use livecounter::domain::{Point, Topic, Unit};
 use livecounter::store::redis::RedisStore;
 use livecounter::store::{
     Announcement, Body, Catalog, Change, Claim, ClaimTerms, LONGEST_LEASE, Outbox, Reading, Values, Write,
@@ -125,6 +125,25 @@ async fn a_deletion_is_announced_by_an_origin_of_version_2() {
     let next = claim(&store, &topic).await;
     assert_eq!((next.body, next.prev), (Body::Number(5), deleted));
     assert_eq!((listed(&store).await.len(), store.topic_count().await.expect("a number")), (1, 1));
+}
+
+#[tokio::test]
+async fn a_claim_of_version_2_puts_no_value_into_a_wrong_hour() {
+    let server = RedisServer::start();
+    let (store, before, topic) = (connect(&server), Before(&server), topic(1));
+    write(&store, &topic, Change::Set(5)).await;
+    claim(&store, &topic).await;
+    let history = async || store.history(&topic, Unit::Hour, 99).await.expect("a history");
+    let hour = Unit::Hour.number(history().await.now);
+    let hash = format!("lc:{{b{}}}:t:{}", topic.bucket(), topic.name());
+    server.cli(&["HSET", &hash, "h", &format!("{}:5", hour - 3)]);
+    before.add(&topic);
+    assert!(before.claim(&topic).starts_with("6\n"));
+    let point = |ago: i64, value| Point { number: hour - ago, value };
+    assert_eq!(history().await.points, [point(3, 5)]);
+    write(&store, &topic, Change::Add(1.into())).await;
+    claim(&store, &topic).await;
+    assert_eq!(history().await.points, [point(3, 5), point(0, 7)]);
 }
 
 #[tokio::test]

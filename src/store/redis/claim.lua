@@ -30,31 +30,35 @@ local function fresh(topic, outbox, history, name, state, revision)
     -- The same revision may have been acknowledged in the epoch before, so `a` is emptied.
     call('HSET', topic, 'e', epoch, 'm', master(), 'a', '')
   end
-  if shuts or gate then
-    call('HSET', topic, 'q', prev, 'p', revision, 's', from, 'g', opens)
-  else
-    call('HSET', topic, 'q', prev, 'p', revision, 's', from)
-  end
   local gone = state[12] == revision
+  local open = not gone and recorded(history, state[1], state[14], shut, state[4], state[13], ARGV[6], ARGV[7])
+  if not shuts and not gate then
+    call('HSET', topic, 'q', prev, 'p', revision, 's', from, 'h', open or state[14] or '')
+  elseif open then
+    call('HSET', topic, 'q', prev, 'p', revision, 's', from, 'g', opens, 'h', open)
+  else
+    call('HSET', topic, 'q', prev, 'p', revision, 's', from, 'g', opens)
+  end
   if not gone then
     take_over(topic, outbox, state[10], state[11])
   end
   call('ZADD', outbox, leased, name)
-  if not gone then
-    record(history, state[1], state[8], state[4], state[13], ARGV[6], ARGV[7])
-  end
   return {tonumber(state[1]), epoch, revision, prev, gone and 1 or nil}
 end
 
-local function again(outbox, history, name, state)
+local function again(topic, outbox, history, name, state)
   local due = tonumber(call('ZSCORE', outbox, name) or '')
   -- A lease that lasts longer than the longest lease is from before the clock was set back.
   if not due or (now < due and due <= now + ARGV[4]) then
     return 0
   end
   call('ZADD', outbox, leased, name)
-  if state[12] ~= state[4] then
-    record(history, state[1], state[8], state[4], state[13], ARGV[6], ARGV[7])
+  if not state[14] and state[12] ~= state[4] then
+    -- An origin of a version before has claimed the topic, so its value is not in the history yet.
+    local open = recorded(history, state[1], state[14], state[8], state[4], state[13], ARGV[6], ARGV[7])
+    if open then
+      call('HSET', topic, 'h', open)
+    end
   end
   -- A claim is repeated only if the topic has not changed since. So its value is the present value.
   return {tonumber(state[1]), state[6], state[4], state[5], state[12] == state[4] and 1 or nil}
@@ -64,7 +68,7 @@ local each = keeps_history(ARGV[6], ARGV[7]) and 3 or 2
 for key = 1, #KEYS, each do
   local topic, outbox, history = KEYS[key], KEYS[key + 1], KEYS[key + 2]
   local name = name_of(topic, outbox)
-  local state = pcall('HMGET', topic, 'v', 'r', 'c', 'p', 'q', 'e', 'g', 's', 'm', 'n', 'w', 'd', 'b')
+  local state = pcall('HMGET', topic, 'v', 'r', 'c', 'p', 'q', 'e', 'g', 's', 'm', 'n', 'w', 'd', 'b', 'h')
   local reply
   if state.err then
     reply = state
@@ -78,7 +82,7 @@ for key = 1, #KEYS, each do
       -- Under a new master a topic without a change is announced, too: listeners may have seen a value that is lost.
       reply = fresh(topic, outbox, history, name, state, revision)
     else
-      reply = again(outbox, history, name, state)
+      reply = again(topic, outbox, history, name, state)
     end
   end
   replies[#replies + 1] = reply

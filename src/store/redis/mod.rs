@@ -12,7 +12,7 @@
 //! | `lc:{bN}:topics` | string | how many topics the bucket has |
 //! | `lc:{bN}:nM` | sorted set | part `M` of the names of the bucket's topics, all with the score 0 |
 //! | `lc:{bN}:d:<topic>` | hash | the topic, after its deletion is acknowledged; expires after a minute |
-//! | `lc:{bN}:h:<topic>` | hash | the history of the topic: `h` or `d` with the number of an hour or day since 1970, and the value claimed last in it |
+//! | `lc:{bN}:h:<topic>` | hash | the history of the topic: `h` or `d` with the number of an hour or day since 1970 that is over, and the value claimed last in it |
 //! | `lc:{bN}:i:<topic>:<key>` | string | the first use of an idempotency key: the change as `write.lua` takes it, and the value; expires after its lifetime |
 //! | `lc:{b0}:schema` | string | the version of this schema, see [`schema`] |
 //! | `lc:{b0}:migrated` | string | the version to which all topics were complete at the last migration, see [`migration`] |
@@ -30,6 +30,7 @@
 //! | `n` | 2 if the topic is counted in `topics` and named in `nM`; 1 if it is only counted, 0 if it is deleted |
 //! | `d` | the revision of the deletion; the topic is deleted if it equals the revision |
 //! | `b` | the revision of the deletion after which the topic was created again: its history begins behind it |
+//! | `h` | the hour of the last claim and the claimed value: see `recording.lua`; empty if the topic is deleted |
 //! | `m` | the master, by its replication id, under which `e` was drawn |
 //!
 //! Times are Redis's own (`TIME`), in milliseconds since 1970.

@@ -1,29 +1,10 @@
 -- Writes the history of topics. This file is a part of each script that claims topics.
-local hour, day = math.floor(now / 3600000), math.floor(now / 86400000)
-local hour_field, day_field = 'h' .. text(hour), 'd' .. text(day)
-
--- Deletes the fields of one unit of a history that are too old, and those in the future, which were written before the clock was
--- set back. One field more than `most` stays, which gives the value at the beginning of the others.
-local function trim(history, fields, unit, present, most)
-  local numbers = {}
-  for _, field in ipairs(fields) do
-    local number = string.sub(field, 1, 1) == unit and tonumber(string.sub(field, 2))
-    if number and (number > present or most == 0) then
-      call('HDEL', history, field)
-    elseif number then
-      numbers[#numbers + 1] = number
-    end
-  end
-  while #numbers > most + 1 do
-    local oldest = 1
-    for index, number in ipairs(numbers) do
-      if number < numbers[oldest] then
-        oldest = index
-      end
-    end
-    call('HDEL', history, unit .. text(table.remove(numbers, oldest)))
-  end
-end
+--
+-- The field `h` of a topic is the open hour of its history: the number of the hour of the last claim, ":", and the value of that
+-- claim. "n" stands in the place of ":" while no hour of the topic is complete and the value before this hour was 0. The value of
+-- an open hour goes into the history with the first claim of another hour. So most claims only write one field more.
+local hour = math.floor(now / 3600000)
+local day, hour_text = math.floor(hour / 24), text(hour)
 
 -- Whether histories are kept. If so, the key of the history of each claimed topic is among KEYS. While a slot moves from one node
 -- of a Cluster to another, a script would write a key that is not among KEYS at the new node although the old node still has that
@@ -32,37 +13,78 @@ local function keeps_history(hours, days)
   return hours ~= '0' or days ~= '0'
 end
 
--- Writes the value of a topic into its history, as the value of the present hour and the present day. `hours` and `days` say how
--- many of them are kept. Writing the same value again changes nothing. `claimed` is the time of the claim before this one,
--- `published` the revision of that claim, and `born` the revision of the deletion after which the topic was created again. A
--- failure must not end the script before its other steps.
-local function record(history, value, claimed, published, born, hours, days)
-  if not keeps_history(hours, days) then
-    return
-  end
-  local added
-  local is_new = not published or (born and tonumber(published) <= (tonumber(born) or 0))
-  if is_new then
-    pcall('DEL', history)
-  end
-  if hours == '0' then
-    added = pcall('HSET', history, day_field, value)
-  elseif days == '0' then
-    added = pcall('HSET', history, hour_field, value)
-  else
-    added = pcall('HSET', history, hour_field, value, day_field, value)
-  end
-  if type(added) ~= 'number' then
-    return
-  end
-  if is_new then
-    -- A new topic had the value 0 before.
-    call('HSET', history, 'h0', 0, 'd0', 0)
-  elseif added > 0 or (claimed and now < tonumber(claimed)) then
-    local fields = pcall('HKEYS', history)
-    if not fields.err then
-      trim(history, fields, 'h', hour, tonumber(hours))
-      trim(history, fields, 'd', day, tonumber(days))
+-- Deletes the fields of one unit of a history that are too old, and those that do not lie before the present hour or day. Such
+-- fields were written before the clock was set back, or by a version that wrote the open hour into the history, too.
+local function trim(history, fields, unit, present, most)
+  local numbers = {}
+  for _, field in ipairs(fields) do
+    local number = string.sub(field, 1, 1) == unit and tonumber(string.sub(field, 2))
+    if number and (number >= present or most == 0) then
+      pcall('HDEL', history, field)
+    elseif number then
+      numbers[#numbers + 1] = number
     end
   end
+  while #numbers > most do
+    local oldest = 1
+    for index, number in ipairs(numbers) do
+      if number < numbers[oldest] then
+        oldest = index
+      end
+    end
+    pcall('HDEL', history, unit .. text(table.remove(numbers, oldest)))
+  end
+end
+
+-- Writes the value of an hour that is over into the history, and also as the value of its day if the day is over.
+local function complete(history, number, sign, value, hours, days)
+  local points = {}
+  if sign == 'n' then
+    -- What another topic of the same name has left, if anything, is no part of this history.
+    pcall('DEL', history)
+    points = {'h0', 0, 'd0', 0}
+  end
+  if hours ~= '0' then
+    points[#points + 1], points[#points + 2] = 'h' .. text(number), value
+  end
+  local of_day = math.floor(number / 24)
+  if days ~= '0' and of_day < day then
+    points[#points + 1], points[#points + 2] = 'd' .. text(of_day), value
+  end
+  if #points > 0 then
+    pcall('HSET', history, unpack(points))
+  end
+end
+
+-- Returns the field `h` for the first claim of an hour, or for a claim before which the clock was set back.
+local function open_hour(history, value, open, hours, days)
+  local number, sign, last = string.match(open or '', '^(%d+)([n:])(-?%d+)$')
+  number = tonumber(number)
+  if number and number < hour then
+    complete(history, number, sign, last, hours, days)
+    sign = ':'
+  end
+  local fields = pcall('HKEYS', history)
+  if not fields.err then
+    trim(history, fields, 'h', hour, tonumber(hours))
+    trim(history, fields, 'd', day, tonumber(days))
+  end
+  return hour_text .. (sign or ':') .. value
+end
+
+-- Returns the field `h` for a claim of `value`, or nil if no history is kept. `hours` and `days` say how many of them are kept.
+-- `open` is the field before the claim, `claimed` the time of the claim before this one, `published` the revision of that claim,
+-- and `born` the revision of the deletion after which the topic was created again. A failure must not end the script before its
+-- other steps.
+local function recorded(history, value, open, claimed, published, born, hours, days)
+  if not keeps_history(hours, days) then
+    return nil
+  elseif not published or (born and tonumber(published) <= (tonumber(born) or 0)) then
+    return hour_text .. 'n' .. value
+  end
+  local digits = #hour_text
+  if open and string.sub(open, 1, digits) == hour_text and not (claimed and now < tonumber(claimed)) then
+    return string.sub(open, 1, digits + 1) .. value
+  end
+  return open_hour(history, value, open, hours, days)
 end

@@ -25,7 +25,7 @@ end
 local history
 
 local function claim(topic, outbox, value, lease)
-  local before = call('HMGET', topic, 'p', 'e', 'r', 'm', 's', 'g', 'n', 'w', 'c', 'd', 'b')
+  local before = call('HMGET', topic, 'p', 'e', 'r', 'm', 's', 'g', 'n', 'w', 'c', 'd', 'b', 'h')
   local prev, revision = before[1] or '0', text((before[3] or 0) + (before[9] or 0))
   -- Another master may have used the same revisions: see claim.lua.
   if before[4] ~= master() then
@@ -33,14 +33,20 @@ local function claim(topic, outbox, value, lease)
     before[2] = ARGV[1]
     call('HSET', topic, 'e', before[2], 'm', master(), 'a', '')
   end
-  call('HSET', topic, 'q', prev, 'p', revision, 's', text(now))
+  local gone = before[10] == revision
+  local open = not gone
+    and recorded(history, text(value), before[12], tonumber(before[5]), before[1], before[11], ARGV[5], ARGV[6])
+  if open then
+    call('HSET', topic, 'q', prev, 'p', revision, 's', text(now), 'h', open)
+  else
+    call('HSET', topic, 'q', prev, 'p', revision, 's', text(now))
+  end
   if before[6] and tonumber(before[5]) > now then
     -- A gate that was shut in the future was shut before the clock was set back. Such a gate counts as open, and must stay open.
     call('HSET', topic, 'g', text(now))
   end
-  if before[10] ~= revision then
+  if not gone then
     take_over(topic, outbox, before[7], before[8])
-    record(history, text(value), before[5], before[1], before[11], ARGV[5], ARGV[6])
   end
   call('ZADD', outbox, text(now + lease), name_of(topic, outbox))
   return {value, before[2], revision, prev}
@@ -97,7 +103,7 @@ local function delete(topic, outbox, lease)
   end
   revision = text(revision + 1)
   -- `r` and `c` are as after an acknowledgement, so that the next change finds out that it creates the topic again.
-  call('HSET', topic, 'v', 0, 'r', revision, 'c', 0, 'd', revision)
+  call('HSET', topic, 'v', 0, 'r', revision, 'c', 0, 'd', revision, 'h', '')
   discount(topic, outbox, before[5])
   call('DEL', history_of(topic, outbox))
   -- The field is set to 0 and not removed: an origin of the version before would count a topic without the field.

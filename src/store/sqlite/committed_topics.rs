@@ -5,12 +5,12 @@
 //! to save.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::history::{BatchHistory, HistoryRecord};
 use super::topic::{Draft, Millis, TopicState, millis};
-use crate::domain::{Retention, Topic, Unit};
+use crate::domain::{Retention, Topic};
 use crate::store::Reading;
 
 /// How many topics without a mark are kept, about 200 bytes each. Topics with a mark are always kept.
@@ -39,8 +39,6 @@ struct TopicCache {
     outbox: BTreeMap<(Millis, u64), Topic>,
     /// Topics whose claims or acknowledgements are not in the file yet.
     unsaved: HashSet<Topic>,
-    /// Values for the history that are not in the file yet, by topic and hour.
-    unsaved_history: HashMap<(Topic, i64), HistoryRecord>,
     next_ticket: u64,
     sweep_opens: Millis,
     /// How many topics there must be before some are removed from memory.
@@ -61,6 +59,11 @@ impl CommittedTopics {
         CommittedTopics { clock, retention, cache: Mutex::new(cache) }
     }
 
+    /// How much of the history of each topic is kept.
+    pub(super) fn retention(&self) -> Retention {
+        self.retention
+    }
+
     /// The store's clock.
     pub(super) fn now(&self) -> Millis {
         self.clock.started_at + millis(self.clock.started.elapsed())
@@ -78,16 +81,9 @@ impl CommittedTopics {
     }
 
     /// Replaces topics by what a batch has made of them. `saved` says whether the changes are in the file.
-    pub(super) fn commit(&self, drafts: HashMap<Topic, Draft>, saved: bool, history: BatchHistory) {
+    pub(super) fn commit(&self, drafts: HashMap<Topic, Draft>, saved: bool) {
         let now = self.now();
         let mut cache = self.lock();
-        // The history of a deleted topic is deleted in the file.
-        cache.unsaved_history.retain(|_, record| !history.deleted.contains(&record.topic));
-        if self.retention.keeps_any() {
-            let keyed =
-                |record: HistoryRecord| ((record.topic.clone(), Unit::Hour.number(record.at)), record);
-            cache.unsaved_history.extend(history.records.into_iter().map(keyed));
-        }
         for (topic, draft) in drafts {
             // A topic that has never changed needs no place in memory.
             if draft.state.revision == 0 {
@@ -118,22 +114,19 @@ impl CommittedTopics {
         cache.unsaved.iter().filter_map(state).collect()
     }
 
-    /// The values for the history that are not in the file yet.
-    pub(super) fn unsaved_history(&self) -> Vec<HistoryRecord> {
-        self.lock().unsaved_history.values().cloned().collect()
-    }
-
     /// Whether the file has the present state of all topics.
     pub(super) fn is_saved(&self) -> bool {
-        let cache = self.lock();
-        cache.unsaved.is_empty() && cache.unsaved_history.is_empty()
+        self.lock().unsaved.is_empty()
     }
 
     /// Notes that the writer has saved the present state of all topics.
     pub(super) fn mark_saved(&self) {
         let mut cache = self.lock();
-        cache.unsaved = HashSet::new();
-        cache.unsaved_history = HashMap::new();
+        for topic in mem::take(&mut cache.unsaved) {
+            if let Some(entry) = cache.topics.get_mut(&topic) {
+                entry.state.complete = None;
+            }
+        }
     }
 
     /// See [`Outbox::overdue`](crate::store::Outbox::overdue).

@@ -1,14 +1,15 @@
-//! The SQL statements on the file.
+//! The SQL statements of the connection that writes.
 
 use std::fs::File;
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::history::HistoryRecord;
+use super::history::CompleteHour;
 use super::open::{self, OpenError, SCHEMA_VERSION};
+use super::rows::{self, signed, state_columns, unit_column};
 use super::topic::{Millis, TopicState};
-use crate::domain::{BEFORE_ALL, Epoch, IdempotencyKey, Point, Retention, Topic, Unit};
+use crate::domain::{BEFORE_ALL, IdempotencyKey, Point, Retention, Topic, Unit};
 use crate::store::{KeyUse, Written};
 
 /// How many topics one step of pruning looks at and removes.
@@ -78,14 +79,20 @@ impl StoreFile {
 
     /// The state of a topic; `None` if it has never changed.
     pub(super) fn load(&self, topic: &Topic) -> rusqlite::Result<Option<TopicState>> {
-        load(&self.connection, topic)
+        rows::load(&self.connection, topic)
     }
 
-    /// Writes the state of a topic.
-    pub(super) fn save(&self, topic: &Topic, state: &TopicState) -> rusqlite::Result<()> {
+    /// Writes the state of a topic, and into the history the hour that is complete.
+    pub(super) fn save(
+        &self,
+        topic: &Topic,
+        state: &TopicState,
+        retention: Retention,
+    ) -> rusqlite::Result<()> {
         let sql = "INSERT INTO topic (name, value, revision, epoch, published, previous, acknowledged, claimed, \
-                   deleted) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO UPDATE SET value = ?2, revision = ?3, \
-                   epoch = ?4, published = ?5, previous = ?6, acknowledged = ?7, claimed = ?8, deleted = ?9";
+                   deleted, claimed_value, is_new) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
+                   ON CONFLICT DO UPDATE SET value = ?2, revision = ?3, epoch = ?4, published = ?5, previous = ?6, \
+                   acknowledged = ?7, claimed = ?8, deleted = ?9, claimed_value = ?10, is_new = ?11";
         self.connection.prepare_cached(sql)?.execute(params![
             topic.name(),
             state.value,
@@ -96,17 +103,21 @@ impl StoreFile {
             signed(state.acknowledged),
             state.claimed,
             state.deleted,
+            state.claimed_value,
+            state.is_new,
         ])?;
-        Ok(())
+        match &state.complete {
+            Some(hour) => self.save_history(topic.name(), hour, retention),
+            None => Ok(()),
+        }
     }
 
     /// The topics that still have to be announced.
     pub(super) fn unacknowledged(&self) -> rusqlite::Result<Vec<(Topic, TopicState)>> {
-        let sql = "SELECT value, revision, epoch, published, previous, acknowledged, claimed, deleted, name \
-                   FROM topic WHERE acknowledged < revision";
+        let sql = concat!("SELECT ", state_columns!(), ", name FROM topic WHERE acknowledged < revision");
         let mut statement = self.connection.prepare(sql)?;
-        let rows = statement.query_map([], named_state)?;
-        named_topics(rows)
+        let rows = statement.query_map([], rows::named_state)?;
+        rows::named_topics(rows)
     }
 
     /// Some names of topics after `last`, in order. Each name comes with whether its topic was claimed last before `before` and
@@ -126,28 +137,31 @@ impl StoreFile {
         self.connection.prepare_cached("DELETE FROM topic WHERE name = ?1")?.execute([name]).map(|_| ())
     }
 
-    /// Writes the value of a topic into its history, and deletes points that are too old, except the latest of them, which gives
-    /// the value at the beginning of the kept hours or days. Points in the future were written before the clock was set back, so
-    /// they are deleted, too.
-    pub(super) fn save_history(&self, record: &HistoryRecord, retention: Retention) -> rusqlite::Result<()> {
-        let update = "UPDATE history SET value = ?4 WHERE topic = ?1 AND unit = ?2 AND number = ?3";
-        let insert = "INSERT INTO history VALUES (?1, ?2, ?3, ?4)";
-        let trim = "DELETE FROM history WHERE topic = ?1 AND unit = ?2 AND (number > ?3 OR ?4 = 0 OR number < \
-                    (SELECT number FROM history WHERE topic = ?1 AND unit = ?2 AND number <= ?3 \
-                    ORDER BY number DESC LIMIT 1 OFFSET ?4))";
+    /// Writes the value of an hour that is over into the history, and as the value of its day if the day is over. Deletes points that
+    /// are too old, and points that do not lie before the present hour or day: these were written before the clock was set back,
+    /// or by version 3, which wrote the present hour, too.
+    fn save_history(&self, topic: &str, hour: &CompleteHour, retention: Retention) -> rusqlite::Result<()> {
+        let insert = "INSERT INTO history VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET value = ?4";
+        let trim = "DELETE FROM history WHERE topic = ?1 AND unit = ?2 AND (number >= ?3 OR ?4 = 0 OR number < \
+                    (SELECT number FROM history WHERE topic = ?1 AND unit = ?2 AND number < ?3 \
+                    ORDER BY number DESC LIMIT 1 OFFSET ?4 - 1))";
+        let write = |unit: Unit, point: Point| {
+            let values = params![topic, unit_column(unit), point.number, point.value];
+            self.connection.prepare_cached(insert)?.execute(values)
+        };
         for unit in [Unit::Hour, Unit::Day] {
-            let (kept, number) = (i64::from(retention.of(unit)), unit.number(record.at));
-            let (topic, unit) = (record.topic.name(), unit_column(unit));
-            if kept > 0 {
-                let values = params![topic, unit, number, record.value];
-                if self.connection.prepare_cached(update)?.execute(values)? > 0 {
-                    // Points become too old only when an hour or a day begins.
-                    continue;
-                }
-                self.connection.prepare_cached(insert)?.execute(values)?;
+            let (kept, is_over) = (i64::from(retention.of(unit)), hour.is_over(unit));
+            if hour.is_first && hour.is_over(Unit::Hour) {
+                write(unit, BEFORE_ALL)?;
             }
-            if number != BEFORE_ALL.number {
-                self.connection.prepare_cached(trim)?.execute(params![topic, unit, number, kept])?;
+            if is_over && kept > 0 {
+                write(unit, hour.point(unit))?;
+            }
+            // Points become too old only when an hour or a day begins.
+            if is_over || hour.next < hour.claimed {
+                let present = unit.number(hour.next);
+                let values = params![topic, unit_column(unit), present, kept];
+                self.connection.prepare_cached(trim)?.execute(values)?;
             }
         }
         Ok(())
@@ -215,102 +229,6 @@ impl StoreFile {
         let deleted = self.connection.prepare_cached(sql)?.execute(params![now, most as i64])?;
         Ok(deleted == most)
     }
-}
-
-/// A second connection, which can read while the writer works.
-pub(super) struct ReadOnlyFile(Connection);
-
-impl ReadOnlyFile {
-    /// Opens a file that [`StoreFile::open`] has opened.
-    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
-        open::for_reading(path).map(ReadOnlyFile)
-    }
-
-    /// The state of a topic; `None` if it has never changed.
-    pub(super) fn load(&self, topic: &Topic) -> rusqlite::Result<Option<TopicState>> {
-        load(&self.0, topic)
-    }
-
-    /// The history of a topic.
-    pub(super) fn history(&self, topic: &Topic, unit: Unit) -> rusqlite::Result<Vec<Point>> {
-        let sql = "SELECT number, value FROM history WHERE topic = ?1 AND unit = ?2";
-        let point = |row: &Row<'_>| Ok(Point { number: row.get(0)?, value: row.get(1)? });
-        let mut statement = self.0.prepare_cached(sql)?;
-        statement.query_map(params![topic.name(), unit_column(unit)], point)?.collect()
-    }
-
-    /// The first topics whose names begin with `prefix` and come after `after`, in the order of their names.
-    pub(super) fn list(
-        &self,
-        prefix: &str,
-        after: &str,
-        limit: usize,
-    ) -> rusqlite::Result<Vec<(Topic, TopicState)>> {
-        // All characters of names come before this one.
-        let end = format!("{prefix}\u{7f}");
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let sql = "SELECT value, revision, epoch, published, previous, acknowledged, claimed, deleted, name FROM topic \
-                   WHERE name >= ?1 AND name > ?2 AND name < ?3 AND deleted = 0 ORDER BY name LIMIT ?4";
-        let mut statement = self.0.prepare_cached(sql)?;
-        let rows = statement.query_map(params![prefix, after, end, limit], named_state)?;
-        named_topics(rows)
-    }
-}
-
-fn load(connection: &Connection, topic: &Topic) -> rusqlite::Result<Option<TopicState>> {
-    let sql = "SELECT value, revision, epoch, published, previous, acknowledged, claimed, deleted \
-               FROM topic WHERE name = ?1";
-    connection.prepare_cached(sql)?.query_row([topic.name()], state).optional()
-}
-
-/// The column `history.unit`.
-fn unit_column(unit: Unit) -> i64 {
-    match unit {
-        Unit::Hour => 0,
-        Unit::Day => 1,
-    }
-}
-
-/// The state, and the name, which is in the column after those of the state.
-fn named_state(row: &Row<'_>) -> rusqlite::Result<(String, TopicState)> {
-    Ok((row.get(8)?, state(row)?))
-}
-
-fn named_topics(
-    rows: impl Iterator<Item = rusqlite::Result<(String, TopicState)>>,
-) -> rusqlite::Result<Vec<(Topic, TopicState)>> {
-    let mut found = Vec::new();
-    for row in rows {
-        let (name, state) = row?;
-        // Another program has written a name that is no topic's. No request can ask for this name.
-        if let Ok(topic) = name.parse() {
-            found.push((topic, state));
-        }
-    }
-    Ok(found)
-}
-
-fn state(row: &Row<'_>) -> rusqlite::Result<TopicState> {
-    let unsigned = |column: usize| row.get::<_, i64>(column).map(i64::unsigned_abs);
-    let (revision, acknowledged) = (unsigned(1)?, unsigned(5)?);
-    Ok(TopicState {
-        value: row.get(0)?,
-        revision,
-        epoch: Epoch::new(unsigned(2)?),
-        published: unsigned(3)?,
-        previous: unsigned(4)?,
-        acknowledged,
-        claimed: row.get(6)?,
-        deleted: row.get(7)?,
-        // The leases were in the memory of the process that had the file before. So the mark is overdue at once.
-        due: (acknowledged < revision).then_some(0),
-        gate: 0,
-    })
-}
-
-/// Revisions and epochs are far below 2^63.
-fn signed(number: u64) -> i64 {
-    number.cast_signed()
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ mod history;
 mod open;
 mod private;
 mod prune;
+mod read_only_file;
+mod rows;
 mod topic;
 mod write_batch;
 mod writer;
@@ -29,9 +31,10 @@ use async_trait::async_trait;
 use tokio::sync::oneshot;
 
 use committed_topics::CommittedTopics;
-use file::{ReadOnlyFile, StoreFile};
+use file::StoreFile;
 pub use open::OpenError;
 pub use prune::prune;
+use read_only_file::ReadOnlyFile;
 use topic::TopicState;
 use writer::{WriteCommand, Writer};
 
@@ -49,12 +52,14 @@ pub struct SqliteStore {
 }
 
 type Readings = Vec<Result<Reading, StoreError>>;
+/// The state of a topic, and the points of its history, as the file has them.
+type SavedHistory = Result<(Option<TopicState>, Vec<Point>), StoreError>;
 type Listed = Result<Vec<(Topic, Reading)>, StoreError>;
 
 /// A command for the thread that reads, with the sender of its answer.
 enum ReadRequest {
     Read(Vec<Topic>, oneshot::Sender<Readings>),
-    History(Topic, Unit, oneshot::Sender<Result<Vec<Point>, StoreError>>),
+    History(Topic, Unit, oneshot::Sender<SavedHistory>),
     List { prefix: String, after: String, limit: usize, answer: oneshot::Sender<Listed> },
 }
 
@@ -81,7 +86,7 @@ impl SqliteStore {
             }
         });
         let reader = reader.map_err(thread_failed)?;
-        let writing = Writer::new(file, Arc::clone(&committed), retention);
+        let writing = Writer::new(file, Arc::clone(&committed));
         let (commands, given) = channel();
         let writer = spawn("store-write", move || writing.run(&given)).map_err(thread_failed)?;
         Ok(SqliteStore { committed, reader: Some((questions, reader)), writer: Some((commands, writer)) })
@@ -123,7 +128,9 @@ fn serve(file: &ReadOnlyFile, request: ReadRequest) {
             let _ = answer.send(topics.iter().map(|topic| read(file, topic)).collect());
         }
         ReadRequest::History(topic, unit, answer) => {
-            let _ = answer.send(file.history(&topic, unit).map_err(StoreError::new));
+            // The state is read first: if the writer completes an hour between the two, the history has that hour.
+            let saved = file.load(&topic).and_then(|state| Ok((state, file.history(&topic, unit)?)));
+            let _ = answer.send(saved.map_err(StoreError::new));
         }
         ReadRequest::List { prefix, after, limit, answer } => {
             let listed = file.list(&prefix, &after, limit).map_err(StoreError::new);
@@ -208,20 +215,16 @@ impl Catalog for SqliteStore {
     }
 
     async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<History, StoreError> {
-        // The values that are not in the file yet are taken before the file is read. If the writer saves them in between, the
-        // file has them.
-        let unsaved = self.committed.unsaved_history();
+        // The state in memory is taken before the file is read. If the writer saves it in between, the file has it.
+        let recalled = self.committed.recall(topic);
         let (answer, answered) = oneshot::channel();
         if let Some((requests, _)) = &self.reader {
             let _ = requests.send(ReadRequest::History(topic.clone(), unit, answer));
         }
         let ended = |_| Err(StoreError::new("the reading thread has ended"));
-        let mut points = answered.await.unwrap_or_else(ended)?;
-        for record in unsaved.iter().filter(|record| record.topic == *topic) {
-            let number = unit.number(record.at);
-            points.retain(|point| point.number != number);
-            points.push(Point { number, value: record.value });
-        }
+        let (saved, points) = answered.await.unwrap_or_else(ended)?;
+        let state = recalled.or(saved);
+        let points = history::all_points(points, state.as_ref(), unit, self.committed.retention());
         let now = self.committed.now();
         Ok(History { now, points: super::history::last(points, unit.number(now), last) })
     }

@@ -11,8 +11,12 @@ use super::private;
 
 /// Each step turns a file of one version into one of the next version; the first one starts with an empty file. The `user_version`
 /// of the file is its version. A step that has been released never changes: a new step is added instead.
-const STEPS: [&str; 3] =
-    [include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
+const STEPS: [&str; 4] = [
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+    include_str!("schema/4.sql"),
+];
 
 /// The version that this program works with.
 pub(super) const SCHEMA_VERSION: i64 = STEPS.len() as i64;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::domain::{Epoch, EventId, LIMIT};
+use super::history::CompleteHour;
+use crate::domain::{Epoch, EventId, LIMIT, Unit};
 use crate::store::{
     Announcement, Body, Change, Claim, ClaimTerms, GRACE, LONGEST_LEASE, Reading, Write, WriteError, bounds,
 };
@@ -21,6 +22,12 @@ pub(super) struct TopicState {
     pub(super) acknowledged: u64,
     /// When the topic was claimed last.
     pub(super) claimed: Millis,
+    /// The value that was claimed last.
+    pub(super) claimed_value: Option<i64>,
+    /// No hour of the topic is complete, and its value before the first claim was 0.
+    pub(super) is_new: bool,
+    /// The hour of the claims before those of the present hour, if the table `history` does not have it yet.
+    pub(super) complete: Option<CompleteHour>,
     /// 0 if the topic is not deleted. Otherwise the time of its deletion, or, once the deletion is acknowledged, the time of the
     /// acknowledgement.
     pub(super) deleted: Millis,
@@ -46,11 +53,13 @@ impl TopicState {
 
     /// Applies a change; `epoch` is for a topic that has never changed. Returns `None` for a deletion of a topic that does not
     /// exist, which changes nothing. For any other change, returns `Some`, with the announcement if the change claims.
+    /// `keeps_history` says whether histories are kept.
     pub(super) fn write(
         &mut self,
         write: &Write,
         epoch: Epoch,
         now: Millis,
+        keeps_history: bool,
     ) -> Result<Option<Option<Announcement>>, WriteError> {
         let (value, changes) = match write.change {
             Change::Add(sum) => {
@@ -72,11 +81,15 @@ impl TopicState {
         if self.revision == 0 {
             self.epoch = epoch;
         }
-        self.deleted = if write.change == Change::Delete { now } else { 0 };
+        let is_deletion = write.change == Change::Delete;
+        if is_deletion || !self.exists() {
+            (self.claimed_value, self.is_new, self.complete) = (None, !is_deletion, None);
+        }
+        self.deleted = if is_deletion { now } else { 0 };
         self.value = value;
         self.revision += changes;
         if let Some(lease) = write.claim {
-            return Ok(Some(Some(self.publish(lease, now))));
+            return Ok(Some(Some(self.publish(lease, now, keeps_history))));
         }
         // A mark with a lease keeps its lease.
         let due = self.unclaimed_until(now);
@@ -84,8 +97,8 @@ impl TopicState {
         Ok(Some(None))
     }
 
-    /// Answers a claim.
-    pub(super) fn claim(&mut self, terms: ClaimTerms, now: Millis) -> Claim {
+    /// Answers a claim. `keeps_history` says whether histories are kept.
+    pub(super) fn claim(&mut self, terms: ClaimTerms, now: Millis, keeps_history: bool) -> Claim {
         if self.revision > self.published {
             if self.gate > now {
                 // The origin that gets this answer claims again when the gate opens, so the mark becomes overdue only a grace
@@ -96,7 +109,7 @@ impl TopicState {
             if !terms.interval.is_zero() {
                 self.gate = now + millis(terms.interval);
             }
-            return Claim::Announce(self.publish(terms.lease, now));
+            return Claim::Announce(self.publish(terms.lease, now, keeps_history));
         }
         if self.due.is_some_and(|due| due <= now) {
             self.due = Some(now + millis(terms.lease));
@@ -130,12 +143,28 @@ impl TopicState {
         (self.gate.max(now) + millis(GRACE)).min(now + millis(LONGEST_LEASE))
     }
 
-    fn publish(&mut self, lease: Duration, now: Millis) -> Announcement {
+    fn publish(&mut self, lease: Duration, now: Millis, keeps_history: bool) -> Announcement {
         self.previous = self.published;
         self.published = self.revision;
+        self.complete_hour(now, keeps_history);
         self.claimed = now;
+        self.claimed_value = self.exists().then_some(self.value);
         self.due = Some(now + millis(lease));
         self.announcement()
+    }
+
+    /// Takes leave of the value that was claimed last, unless that was in the present hour.
+    fn complete_hour(&mut self, now: Millis, keeps_history: bool) {
+        let (last, present) = (Unit::Hour.number(self.claimed), Unit::Hour.number(now));
+        let Some(value) = self.claimed_value.filter(|_| last != present || now < self.claimed) else {
+            return;
+        };
+        let is_first = self.is_new;
+        // Without a history, the hours between this claim and the last one are unknown, so the topic is not new any more.
+        self.is_new &= last >= present;
+        if keeps_history {
+            self.complete = Some(CompleteHour { value, claimed: self.claimed, next: now, is_first });
+        }
     }
 
     fn announcement(&self) -> Announcement {

@@ -5,11 +5,10 @@ use std::collections::hash_map::Entry;
 
 use super::committed_topics::CommittedTopics;
 use super::file::{KeyRecord, StoreFile};
-use super::history::{BatchHistory, HistoryRecord};
 use super::topic::{Draft, Millis, millis};
 use crate::domain::{Epoch, EventId, IdempotencyKey, Topic};
 use crate::store::{
-    Body, Change, Claim, ClaimTerms, KEY_LIFETIME, KeyUse, StoreError, TOMBSTONE_LIFETIME, Write, WriteError,
+    Change, Claim, ClaimTerms, KEY_LIFETIME, KeyUse, StoreError, TOMBSTONE_LIFETIME, Write, WriteError,
     Written, random,
 };
 
@@ -23,7 +22,6 @@ pub(super) struct WriteBatch<'a> {
     must_write: bool,
     /// How many idempotency keys the batch has written.
     remembered: usize,
-    history: BatchHistory,
     /// A transaction is open.
     begun: bool,
 }
@@ -31,16 +29,7 @@ pub(super) struct WriteBatch<'a> {
 impl<'a> WriteBatch<'a> {
     pub(super) fn new(file: &'a StoreFile, committed: &'a CommittedTopics) -> Self {
         let (now, topics) = (committed.now(), HashMap::new());
-        WriteBatch {
-            file,
-            committed,
-            now,
-            topics,
-            must_write: false,
-            remembered: 0,
-            history: BatchHistory::default(),
-            begun: false,
-        }
+        WriteBatch { file, committed, now, topics, must_write: false, remembered: 0, begun: false }
     }
 
     /// Changes a topic. The outer error is that of the disk.
@@ -52,14 +41,14 @@ impl<'a> WriteBatch<'a> {
     }
 
     fn write_now(&mut self, write: &Write) -> Result<Result<Written, WriteError>, StoreError> {
-        let now = self.now;
+        let (now, keeps_history) = (self.now, self.committed.retention().keeps_any());
         let draft = self.draft(&write.topic)?;
         let existed = draft.state.exists();
         let epoch = match draft.state.revision {
             0 => random::epoch().map_err(StoreError::new)?,
             _ => Epoch::NONE,
         };
-        let claimed = match draft.state.write(write, epoch, now) {
+        let claimed = match draft.state.write(write, epoch, now, keeps_history) {
             Ok(Some(claimed)) => claimed,
             Ok(None) => return Ok(Ok(Written::default())),
             Err(refusal) => return Ok(Err(refusal)),
@@ -73,14 +62,6 @@ impl<'a> WriteBatch<'a> {
         if removed {
             self.begin()?;
             self.file.delete_history(&write.topic).map_err(StoreError::new)?;
-            self.history.delete(&write.topic);
-        }
-        if created {
-            // A new topic had the value 0 before.
-            self.history.records.push(HistoryRecord { topic: write.topic.clone(), value: 0, at: 0 });
-        }
-        if claimed.is_some() && !removed {
-            self.history.records.push(HistoryRecord { topic: write.topic.clone(), value, at: now });
         }
         Ok(Ok(Written { value, created, removed, claimed, replayed: false }))
     }
@@ -114,15 +95,10 @@ impl<'a> WriteBatch<'a> {
 
     /// Answers a claim.
     pub(super) fn claim(&mut self, topic: &Topic, terms: ClaimTerms) -> Result<Claim, StoreError> {
-        let now = self.now;
+        let (now, keeps_history) = (self.now, self.committed.retention().keeps_any());
         let draft = self.draft(topic)?;
-        let claim = draft.state.claim(terms, now);
-        if let Claim::Announce(announcement) = claim {
-            draft.changed = true;
-            if let Body::Number(value) = announcement.body {
-                self.history.records.push(HistoryRecord { topic: topic.clone(), value, at: now });
-            }
-        }
+        let claim = draft.state.claim(terms, now, keeps_history);
+        draft.changed |= matches!(claim, Claim::Announce(_));
         Ok(claim)
     }
 
@@ -173,15 +149,17 @@ impl<'a> WriteBatch<'a> {
     pub(super) fn commit(mut self) -> Result<(), StoreError> {
         if self.must_write {
             self.begin()?;
-            let changed = self.topics.iter().filter(|(_, draft)| draft.changed);
+            let retention = self.committed.retention();
+            let changed = self.topics.iter_mut().filter(|(_, draft)| draft.changed);
             for (topic, draft) in changed {
-                self.file.save(topic, &draft.state).map_err(StoreError::new)?;
+                self.file.save(topic, &draft.state, retention).map_err(StoreError::new)?;
+                draft.state.complete = None;
             }
         }
         if self.begun {
             self.file.commit().map_err(StoreError::new)?;
         }
-        self.committed.commit(self.topics, self.must_write, self.history);
+        self.committed.commit(self.topics, self.must_write);
         Ok(())
     }
 

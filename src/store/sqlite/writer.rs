@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::committed_topics::CommittedTopics;
 use super::file::StoreFile;
 use super::write_batch::WriteBatch;
-use crate::domain::{EventId, Retention, Topic};
+use crate::domain::{EventId, Topic};
 use crate::store::{Claim, ClaimTerms, StoreError, Write, WriteError, Written};
 
 /// How long claims and acknowledgements stay in memory only.
@@ -55,7 +55,6 @@ enum PendingAnswer {
 pub(super) struct Writer {
     file: StoreFile,
     committed: Arc<CommittedTopics>,
-    retention: Retention,
     /// The last batch that used the disk has failed, so a ping must try the disk.
     failing: bool,
     /// The last attempt to save claims has failed, and that has been logged.
@@ -72,11 +71,10 @@ struct KeyPurge {
 
 impl Writer {
     /// The writer of a file. It puts what it has committed into `committed`.
-    pub(super) fn new(file: StoreFile, committed: Arc<CommittedTopics>, retention: Retention) -> Self {
+    pub(super) fn new(file: StoreFile, committed: Arc<CommittedTopics>) -> Self {
         Writer {
             file,
             committed,
-            retention,
             failing: false,
             saving_fails: false,
             purges: KeyPurge { at: Instant::now(), behind: false },
@@ -146,14 +144,13 @@ impl Writer {
     }
 
     fn save_rest(&mut self) {
-        let (unsaved, history) = (self.committed.unsaved(), self.committed.unsaved_history());
-        if unsaved.is_empty() && history.is_empty() {
+        let (unsaved, retention) = (self.committed.unsaved(), self.committed.retention());
+        if unsaved.is_empty() {
             return;
         }
         let save = || {
             self.file.begin()?;
-            unsaved.iter().try_for_each(|(topic, state)| self.file.save(topic, state))?;
-            history.iter().try_for_each(|record| self.file.save_history(record, self.retention))?;
+            unsaved.iter().try_for_each(|(topic, state)| self.file.save(topic, state, retention))?;
             self.file.commit()
         };
         let failed_before = self.saving_fails;

@@ -1,0 +1,53 @@
+//! The connection that reads while the writer works.
+
+use std::path::Path;
+
+use rusqlite::{Connection, Row, params};
+
+use super::open::{self, OpenError};
+use super::rows::{self, state_columns, unit_column};
+use super::topic::TopicState;
+use crate::domain::{Point, Topic, Unit};
+
+/// A second connection, which can read while the writer works.
+pub(super) struct ReadOnlyFile(Connection);
+
+impl ReadOnlyFile {
+    /// Opens a file that [`StoreFile::open`](super::file::StoreFile::open) has opened.
+    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+        open::for_reading(path).map(ReadOnlyFile)
+    }
+
+    /// The state of a topic; `None` if it has never changed.
+    pub(super) fn load(&self, topic: &Topic) -> rusqlite::Result<Option<TopicState>> {
+        rows::load(&self.0, topic)
+    }
+
+    /// The points in the history of a topic.
+    pub(super) fn history(&self, topic: &Topic, unit: Unit) -> rusqlite::Result<Vec<Point>> {
+        let sql = "SELECT number, value FROM history WHERE topic = ?1 AND unit = ?2";
+        let point = |row: &Row<'_>| Ok(Point { number: row.get(0)?, value: row.get(1)? });
+        let mut statement = self.0.prepare_cached(sql)?;
+        statement.query_map(params![topic.name(), unit_column(unit)], point)?.collect()
+    }
+
+    /// The first topics whose names begin with `prefix` and come after `after`, in the order of their names.
+    pub(super) fn list(
+        &self,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<(Topic, TopicState)>> {
+        // All characters of names come before this one.
+        let end = format!("{prefix}\u{7f}");
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let sql = concat!(
+            "SELECT ",
+            state_columns!(),
+            ", name FROM topic WHERE name >= ?1 AND name > ?2 AND name < ?3 AND deleted = 0 ORDER BY name LIMIT ?4"
+        );
+        let mut statement = self.0.prepare_cached(sql)?;
+        let rows = statement.query_map(params![prefix, after, end, limit], rows::named_state)?;
+        rows::named_topics(rows)
+    }
+}
