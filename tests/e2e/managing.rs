@@ -1,5 +1,6 @@
 //! Setting, deleting and listing through the chain: listeners are told, the cache is purged, and nothing is sent twice.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,11 +13,12 @@ use tokio::net::TcpListener;
 use crate::origin::Origin;
 use crate::support::chain::Chain;
 use crate::support::edge::{Edge, Program};
-use crate::support::http::{Ask, client, header};
+use crate::support::http::{Ask, client, header, metric};
 use crate::support::pushpin::Options;
 use crate::support::raw;
 use crate::support::server::Server;
 use crate::support::sse::Listener;
+use crate::support::stream_checks::Checked;
 use crate::support::varnish::Varnish;
 use crate::support::wait::until;
 
@@ -72,9 +74,32 @@ async fn a_set_and_a_deletion_reach_listeners_and_purge_the_cache() {
     shows("1").await;
 }
 
+/// Two origins behind Pushpin and the cache, as clients reach them.
+struct Front<'a>(&'a Chain);
+
+impl Server for Front<'_> {
+    fn addr(&self) -> SocketAddr {
+        self.0.pushpin.addr()
+    }
+}
+
+#[tokio::test]
+async fn listeners_behind_two_origins_see_set_values_and_deletions() {
+    let secret = NewSecret::generate().expect("random numbers");
+    let chain = Chain::with(2, &[("LIVECOUNTER__KEYS", &owner(&secret))], Options::default()).await;
+    let service = Checked { server: &Front(&chain), key: secret.expose() };
+    service.listeners_see_a_set_value_and_a_deletion().await;
+    service.one_stream_shows_all_its_counters().await;
+    for origin in &chain.origins {
+        let posts = r#"livecounter_http_requests_total{route="/counters/{id}/",method="POST""#;
+        let posts = metric(&origin.address, posts).await;
+        assert!(posts.is_some_and(|posts| posts > 0.0), "the cache has asked both");
+    }
+}
+
 /// An origin that is healthy but closes the connection of each other request without an answer, as one does that dies behind the
 /// change.
-async fn dying_origin() -> (std::net::SocketAddr, Arc<Mutex<Vec<String>>>) {
+async fn dying_origin() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let (addr, seen) = (listener.local_addr().expect("its address"), Arc::new(Mutex::new(Vec::new())));
     let notes = Arc::clone(&seen);

@@ -23,5 +23,6 @@ pub mod redis_cluster;
 pub mod redis_sentinels;
 pub mod server;
 pub mod sse;
+pub mod stream_checks;
 pub mod varnish;
 pub mod wait;

@@ -1,34 +1,22 @@
 //! Listeners, other origins and proxies are told of a value that is set, and of a deletion.
 
-use super::{Managed, SOON, deleted, list, origin, owner, set};
+use super::{deleted, list, origin, owner, set};
 use crate::access::{secret, told};
-use crate::support::deployment::Deployment;
+use crate::support::app::TestApp;
 use crate::support::http::client;
 use crate::support::redis::RedisServer;
 use crate::support::server::Server;
+use crate::support::stream_checks::Checked;
 use crate::support::wait::until;
 use crate::witness::Witness;
 
 #[tokio::test]
-async fn listeners_see_a_set_value_0_after_a_deletion_and_the_next_value() {
+async fn listeners_of_one_process_see_set_values_and_deletions() {
     let key = secret();
-    let app = &Deployment::in_process(&[("LIVECOUNTER__KEYS", &owner(&key))]).await;
-    let service = Managed { app, key: &key };
-    app.add_by("2", 26).await;
-    let mut listener = app.listen("2").await;
-    assert_eq!(listener.next(SOON).await.data, "26");
-    assert_eq!(told(service.set("2", 7)).await.0, 200);
-    assert_eq!(listener.next(SOON).await.data, "7");
-    deleted(service.delete("2")).await;
-    assert_eq!(listener.next(SOON).await.data, "0");
-    // A listener that comes now begins with 0 as well.
-    let mut late = app.listen("2").await;
-    assert_eq!(late.next(SOON).await.data, "0");
-    deleted(service.delete("2")).await;
-    assert_eq!(app.add("2").await, 1);
-    for listener in [&mut listener, &mut late] {
-        assert_eq!(listener.next(SOON).await.data, "1", "and nothing in between");
-    }
+    let server = &TestApp::with(&[("LIVECOUNTER__KEYS", &owner(&key))]).await;
+    let service = Checked { server, key: key.expose() };
+    service.listeners_see_a_set_value_and_a_deletion().await;
+    service.one_stream_shows_all_its_counters().await;
 }
 
 #[tokio::test]
