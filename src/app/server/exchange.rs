@@ -14,6 +14,9 @@ use actix_http::{BoxedPayloadStream, ConnectionType, HttpMessage, Payload, Reque
 use actix_service::Service;
 use bytes::Bytes;
 use futures_util::Stream;
+use tokio::task_local;
+
+use super::usage::Usage;
 
 /// What a connection and its requests tell each other; one for each connection.
 #[derive(Default)]
@@ -26,8 +29,12 @@ pub(super) struct Exchange {
     closing: Cell<bool>,
     /// The client does not read what is written. Requests that were parsed together may wait behind that.
     blocked: Cell<bool>,
-    /// The task that waits until the connection may read.
-    reader: RefCell<Option<Waker>>,
+    /// The connection's task, which reads and writes.
+    task: RefCell<Option<Waker>>,
+    /// The task must be woken when the connection may read again.
+    wants_to_read: Cell<bool>,
+    /// When the connection was used.
+    pub(super) usage: Usage,
 }
 
 impl Exchange {
@@ -36,9 +43,25 @@ impl Exchange {
         !self.blocked.get() && (!self.serving.get() || self.body_to_come.get())
     }
 
-    /// Keeps the waker of the task that must be woken when the connection may read again.
-    pub(super) fn wake_when_free(&self, waker: &Waker) {
-        self.reader.replace(Some(waker.clone()));
+    /// Keeps the waker of the connection's task.
+    pub(super) fn set_task(&self, waker: &Waker) {
+        let mut task = self.task.borrow_mut();
+        match &mut *task {
+            Some(task) => task.clone_from(waker),
+            None => *task = Some(waker.clone()),
+        }
+    }
+
+    /// Wakes the connection's task.
+    pub(super) fn wake(&self) {
+        if let Some(task) = &*self.task.borrow() {
+            task.wake_by_ref();
+        }
+    }
+
+    /// Has the connection's task woken when the connection may read again.
+    pub(super) fn wake_when_free(&self) {
+        self.wants_to_read.set(true);
     }
 
     /// Notes whether the client reads what is written.
@@ -49,12 +72,15 @@ impl Exchange {
     }
 
     fn wake_reader(&self) {
-        if self.may_read()
-            && let Some(waker) = self.reader.take()
-        {
-            waker.wake();
+        if self.may_read() && self.wants_to_read.take() {
+            self.wake();
         }
     }
+}
+
+task_local! {
+    /// The exchange of the connection whose task runs. actix-http would keep it in a table for each connection.
+    pub(super) static EXCHANGE: Rc<Exchange>;
 }
 
 /// The header by which a GRIP proxy signs a request.
@@ -73,7 +99,7 @@ where
     S: Service<Request>,
     S::Response: Into<Response<BoxBody>>,
 {
-    let serving = request.conn_data::<Rc<Exchange>>().map(|exchange| Serving::begin(Rc::clone(exchange)));
+    let serving = EXCHANGE.try_with(Rc::clone).ok().map(Serving::begin);
     if let Some(serving) = &serving
         && let Payload::H1 { payload } = request.take_payload()
     {

@@ -5,25 +5,30 @@ mod connection;
 mod exchange;
 mod http10;
 mod listen;
+mod usage;
+mod worker_connections;
 
-use std::future::ready;
 use std::io;
 use std::net::TcpListener;
 use std::num::NonZeroUsize;
+use std::rc::Rc;
 use std::time::Duration;
 
-use actix_http::error::DispatchError;
-use actix_http::{HttpService, Protocol};
+use actix_http::HttpService;
+use actix_http::h1::H1ServiceHandler;
 use actix_server::{Server, ServerBuilder};
-use actix_service::{IntoServiceFactory, ServiceFactoryExt, apply_fn_factory, fn_service, map_config};
+use actix_service::{IntoServiceFactory, Service as _, ServiceFactoryExt, apply_fn_factory, map_config};
 use actix_web::App;
 use actix_web::dev::AppConfig;
 use actix_web::web::ServiceConfig;
 use tokio::net::TcpStream;
 
 use crate::settings::Settings;
-use connection::{Connection, Patience};
+use connection::Connection;
+use exchange::EXCHANGE;
 pub(super) use listen::{Capacity, listen};
+use usage::Patience;
+use worker_connections::WorkerConnections;
 
 /// How long the requests that are being served may take to finish when the service stops, in seconds.
 const FINISH_WITHIN: u64 = 10;
@@ -85,11 +90,8 @@ fn serve_with(
     let builder = builder(options);
     let stopping = builder.graceful_shutdown_signal();
     let connections = move || {
-        let stopping = stopping.clone();
-        let stopped = move || {
-            let stopping = stopping.clone();
-            async move { stopping.notified().await }
-        };
+        let worker = WorkerConnections::start(patience, stopping.clone());
+        let of_worker = Rc::clone(&worker);
         let app = App::new().configure(&routes).into_factory();
         let app = app.map_err(|error: actix_web::Error| error.error_response());
         let app = apply_fn_factory(map_config(app, |()| AppConfig::default()), exchange::serve);
@@ -100,16 +102,14 @@ fn serve_with(
             // A client that has closed its side has left. Its stream ends now, not at the next write.
             .h1_allow_half_closed(false)
             .local_addr(address)
-            .graceful_shutdown_signal(stopped)
-            .on_connect_ext(|connection: &Connection, data| {
-                data.insert(connection.exchange());
-            })
-            .finish(app);
-        let accepted = move |socket: TcpStream| {
+            .graceful_shutdown_signal(move || Rc::clone(&of_worker).stopped())
+            .h1(app);
+        apply_fn_factory(http, move |socket: TcpStream, http: &H1ServiceHandler<_, _, _, _, _>| {
             let client = socket.peer_addr().ok();
-            ready(Ok::<_, DispatchError>((Connection::new(socket, patience), Protocol::Http1, client)))
-        };
-        fn_service(accepted).and_then(http)
+            let connection = Connection::new(socket, &worker);
+            // actix-server's task has room for two copies of this future, so it gets a pointer.
+            Box::pin(EXCHANGE.scope(connection.exchange(), http.call((connection, client))))
+        })
     };
     Ok(builder.listen("livecounter", listener, connections)?.run())
 }
