@@ -1,10 +1,10 @@
-//! The files that the home page loads, compressed once, and their names.
+//! The files that the home page loads, and their names. Each file is compressed once.
 //!
 //! The page refers to each file by a name with a hash of its content, such as `home-0123456789abcdef.js`, so that caches may keep
 //! the file for ever. The plain name, `home.js`, stands for the file of the present version.
 
 use std::io::Write;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use actix_web::http::header::{AcceptEncoding, Encoding, HeaderValue};
 use bytes::Bytes;
@@ -33,8 +33,9 @@ pub(super) struct Asset {
     /// The value of `Content-Type`.
     pub(super) content_type: &'static str,
     plain: Representation,
+    /// Made for the first client that accepts it, because an encoder takes 300 KiB, which the process would keep from its start.
     /// `None` if compression does not make the file smaller.
-    compressed: Option<Representation>,
+    compressed: OnceLock<Option<Representation>>,
 }
 
 /// The body that a client gets of an asset, and its validator.
@@ -75,12 +76,7 @@ impl Asset {
             etag: quoted_etag(&hash),
             is_compressed: false,
         };
-        let compressed = gzip(text).map(|body| Representation {
-            body,
-            etag: quoted_etag(&format!("{hash}-gzip")),
-            is_compressed: true,
-        });
-        Asset { stem, extension, hash, content_type, plain, compressed }
+        Asset { stem, extension, hash, content_type, plain, compressed: OnceLock::new() }
     }
 
     fn has_plain_name(&self, name: &str) -> bool {
@@ -106,14 +102,21 @@ impl Asset {
     pub(super) fn representation(&self, accepted: &AcceptEncoding) -> &Representation {
         let supported = [Encoding::gzip(), Encoding::identity()];
         let accepts_gzip = accepted.negotiate(supported.iter()) == Some(Encoding::gzip());
-        self.compressed.as_ref().filter(|_| accepts_gzip).unwrap_or(&self.plain)
+        let compressed = accepts_gzip.then(|| self.compressed.get_or_init(|| self.compress()).as_ref());
+        compressed.flatten().unwrap_or(&self.plain)
+    }
+
+    fn compress(&self) -> Option<Representation> {
+        let body = gzip(&self.plain.body)?;
+        let etag = quoted_etag(&format!("{}-gzip", self.hash));
+        Some(Representation { body, etag, is_compressed: true })
     }
 }
 
 /// The compressed text; `None` if it is not smaller.
-fn gzip(text: &str) -> Option<Bytes> {
+fn gzip(text: &[u8]) -> Option<Bytes> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(text.as_bytes()).ok()?;
+    encoder.write_all(text).ok()?;
     encoder.finish().ok().filter(|compressed| compressed.len() < text.len()).map(Bytes::from)
 }
 
