@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 use super::exchange::Exchange;
 use super::http10::{NO_BODY, lacks_length_at};
-use super::worker_connections::{Place, WorkerConnections};
+use super::worker_connections::{Registration, WorkerConnections};
 
 /// The most bytes that actix-http gets before it must parse them. actix-http keeps each request that it has parsed, which
 /// takes 4.5 KiB even for the shortest of 26 bytes, until the requests before it are answered.
@@ -21,7 +21,7 @@ const PIECE: usize = 1024;
 pub(super) struct Connection {
     socket: TcpStream,
     exchange: Rc<Exchange>,
-    place: Place,
+    registration: Registration,
     /// actix-http has got bytes of this connection.
     has_begun: bool,
     /// The last piece was a full one: actix-http must parse it before it gets the next.
@@ -32,8 +32,8 @@ impl Connection {
     /// Takes over a connection that `worker` has accepted.
     pub(super) fn new(socket: TcpStream, worker: &Rc<WorkerConnections>) -> Self {
         let exchange = Rc::default();
-        let place = worker.add(&exchange);
-        Connection { socket, exchange, place, has_begun: false, parse_first: false }
+        let registration = worker.add(&exchange);
+        Connection { socket, exchange, registration, has_begun: false, parse_first: false }
     }
 
     /// What this connection and its requests tell each other.
@@ -55,7 +55,7 @@ impl Connection {
         if !read.is_empty() {
             self.has_begun = true;
             self.parse_first = read.len() == size;
-            self.exchange.usage.has_read(self.place.now());
+            self.exchange.usage.has_read(self.registration.now());
         }
         let (line, rest) = read.split_at(lacks_length_at(read).unwrap_or(0));
         buffer.put_slice(line);
@@ -87,7 +87,7 @@ impl AsyncRead for Connection {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         this.exchange.set_task(context.waker());
-        if this.place.is_over(&this.exchange) {
+        if this.registration.is_over(&this.exchange) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         if std::mem::take(&mut this.parse_first) {
@@ -107,7 +107,7 @@ impl AsyncRead for Connection {
         buffer.advance(read);
         this.parse_first = read == size;
         if read > 0 {
-            this.exchange.usage.has_read(this.place.now());
+            this.exchange.usage.has_read(this.registration.now());
         }
         Poll::Ready(Ok(()))
     }
@@ -119,7 +119,7 @@ impl AsyncWrite for Connection {
         let written = Pin::new(&mut this.socket).poll_write(context, bytes);
         this.exchange.set_blocked(written.is_pending());
         if let Poll::Ready(Ok(1..)) = written {
-            this.exchange.usage.has_written(this.place.now());
+            this.exchange.usage.has_written(this.registration.now());
         }
         written
     }

@@ -23,8 +23,8 @@ pub(super) struct WorkerConnections {
     open: RefCell<Slab<Rc<Exchange>>>,
 }
 
-/// The place of a connection among those of its worker. Dropping the place removes the connection.
-pub(super) struct Place {
+/// A connection's registration with its worker. Dropping the registration removes the connection.
+pub(super) struct Registration {
     worker: Rc<WorkerConnections>,
     key: usize,
 }
@@ -49,10 +49,10 @@ impl WorkerConnections {
     }
 
     /// Adds a connection that begins now.
-    pub(super) fn add(self: &Rc<Self>, exchange: &Rc<Exchange>) -> Place {
+    pub(super) fn add(self: &Rc<Self>, exchange: &Rc<Exchange>) -> Registration {
         exchange.usage.begins(self.now.get());
         let key = self.open.borrow_mut().insert(Rc::clone(exchange));
-        Place { worker: Rc::clone(self), key }
+        Registration { worker: Rc::clone(self), key }
     }
 
     /// Ticks until the worker has ended.
@@ -85,19 +85,19 @@ impl WorkerConnections {
     }
 }
 
-impl Place {
+impl Registration {
     /// The number of ticks so far.
     pub(super) fn now(&self) -> u32 {
         self.worker.now.get()
     }
 
-    /// Whether the connection at this place, which is that of `exchange`, must end. Its task is woken when it must.
+    /// Whether the registered connection, which is that of `exchange`, must end. Its task is woken when it must.
     pub(super) fn is_over(&self, exchange: &Exchange) -> bool {
         exchange.usage.is_over(self.now(), self.worker.ticks)
     }
 }
 
-impl Drop for Place {
+impl Drop for Registration {
     fn drop(&mut self) {
         // Dropping the exchange may drop a task, which must not find the connections borrowed.
         let _exchange = self.worker.open.borrow_mut().try_remove(self.key);
