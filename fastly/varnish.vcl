@@ -83,6 +83,13 @@ sub vcl_recv {
         call choose_freshness;
         return (hash);
     }
+    # A badge has one form for all clients, and of its query only its known parameters count.
+    if (req.url ~ "^/counters/[^/?]+/badge\.(svg|json)(\?|$)") {
+        call keep_badge_parameters;
+        set req.http.Accept = "*/*";
+        call choose_freshness;
+        return (hash);
+    }
     # Reading a counter needs no query, so a client cannot pass the cache by a query that it makes up.
     if (req.url ~ "^/counters/") {
         set req.url = regsub(req.url, "\?.*$", "");
@@ -119,6 +126,34 @@ sub keep_known_parameters {
     }
     if (req.url ~ "[?&]theme=") {
         set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^.*[?&](theme=[^&]*).*$", "\1");
+    }
+    set req.url = regsub(req.url, "\?.*$", "") + regsub(req.http.X-Query, "^&", "?");
+    unset req.http.X-Query;
+}
+
+# The same for badges. A label may contain a question mark, so only the first one of the address begins the query.
+sub keep_badge_parameters {
+    set req.http.X-Query = "";
+    if (req.url ~ "^[^?]*\?(.*&)?of=") {
+        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^[^?]*\?(.*&)?(of=[^&]*).*$", "\2");
+    }
+    if (req.url ~ "^[^?]*\?(.*&)?style=") {
+        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^[^?]*\?(.*&)?(style=[^&]*).*$", "\2");
+    }
+    if (req.url ~ "^[^?]*\?(.*&)?label=") {
+        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^[^?]*\?(.*&)?(label=[^&]*).*$", "\2");
+    }
+    if (req.url ~ "^[^?]*\?(.*&)?color=") {
+        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^[^?]*\?(.*&)?(color=[^&]*).*$", "\2");
+    }
+    if (req.url ~ "^[^?]*\?(.*&)?labelColor=") {
+        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^[^?]*\?(.*&)?(labelColor=[^&]*).*$", "\2");
+    }
+    if (req.url ~ "^[^?]*\?(.*&)?format=") {
+        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^[^?]*\?(.*&)?(format=[^&]*).*$", "\2");
+    }
+    if (req.url ~ "^[^?]*\?(.*&)?base=") {
+        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^[^?]*\?(.*&)?(base=[^&]*).*$", "\2");
     }
     set req.url = regsub(req.url, "\?.*$", "") + regsub(req.http.X-Query, "^&", "?");
     unset req.http.X-Query;

@@ -4,15 +4,17 @@
 //! The library does no I/O and does not use the `fastly` crate, so that all of it can be tested on any machine.
 
 mod accept;
+mod badge;
 mod past;
 mod path;
 mod plan;
 mod problem;
+mod query;
 mod signature;
 
 pub use accept::Variant;
-pub use past::{is_past, known_query};
 pub use path::{normalize_path, sort_counters};
 pub use plan::{Plan, RequestFacts, is_grip, is_surrogate, query_counts};
 pub use problem::Problem;
+pub use query::{known_parameters, known_query};
 pub use signature::{FASTLY_KEY, KeyError, SignatureError, Verifier, issuer_of};

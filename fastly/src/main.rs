@@ -10,7 +10,7 @@ use fastly::http::request::{SendError, SendErrorCause};
 use fastly::http::{HeaderName, HeaderValue, header};
 use fastly::{ConfigStore, Request, Response};
 use livecounter_edge::{
-    FASTLY_KEY, Plan, Problem, RequestFacts, Verifier, is_grip, is_past, is_surrogate, issuer_of,
+    FASTLY_KEY, Plan, Problem, RequestFacts, Verifier, is_grip, is_surrogate, issuer_of, known_parameters,
     known_query, normalize_path, query_counts, sort_counters,
 };
 
@@ -151,8 +151,8 @@ fn unmarked(mut request: Request) -> Request {
 fn look_up(request: Request, accept: &str) -> Result<Response, Problem> {
     // A cached answer is for all clients, so it must not depend on a body.
     let mut request = request.clone_without_body();
-    if is_past(request.get_path()) {
-        match request.get_query_str().and_then(known_query) {
+    if let Some(known) = known_parameters(request.get_path()) {
+        match request.get_query_str().and_then(|query| known_query(query, known)) {
             Some(query) => request.set_query_str(query),
             None => request.remove_query(),
         }

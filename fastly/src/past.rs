@@ -1,25 +1,13 @@
-//! The past of counters, `/counters/{id}/history` and `/counters/{id}/chart.svg`: the only reads of a counter whose query counts.
+//! The past of counters, `/counters/{id}/history` and `/counters/{id}/chart.svg`.
+
+use crate::path::resource_of_counter;
 
 /// The parameters that these resources have.
-const KNOWN: [&str; 6] = ["unit", "last", "tz", "format", "form", "theme"];
+pub(crate) const PARAMETERS: [&str; 6] = ["unit", "last", "tz", "format", "form", "theme"];
 
 /// Whether this is a path of the past of a counter. A counter may have one of these names itself.
-pub fn is_past(path: &str) -> bool {
-    let Some((id, resource)) = path.strip_prefix("/counters/").and_then(|rest| rest.split_once('/')) else {
-        return false;
-    };
-    !id.is_empty() && matches!(resource, "history" | "chart.svg")
-}
-
-/// The query with the known parameters alone, in one order: whatever else a client appends to get past caches must not get past this
-/// one. `None` if nothing is left. Of a parameter that is given several times, the last one counts.
-pub fn known_query(query: &str) -> Option<String> {
-    let given = |name: &&str| {
-        let of_name = |part: &&str| part.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
-        query.split('&').rfind(of_name)
-    };
-    let known: Vec<&str> = KNOWN.iter().filter_map(given).collect();
-    (!known.is_empty()).then(|| known.join("&"))
+pub(crate) fn is_past(path: &str) -> bool {
+    matches!(resource_of_counter(path), Some("history" | "chart.svg"))
 }
 
 /// The `Accept` with which the past is looked up. A client that names tables gets a table; the query decides for all other clients.
@@ -47,23 +35,6 @@ mod tests {
             "/counters/2/history/",
         ] {
             assert!(!is_past(path), "{path}");
-        }
-    }
-
-    #[test]
-    fn known_parameters_stay_in_one_order() {
-        for (query, known) in [
-            ("last=7&unit=day", Some("unit=day&last=7")),
-            ("_=123&unit=day&units=1&lasting", Some("unit=day")),
-            ("last=7&last=8", Some("last=8")),
-            (
-                "theme=dark&form=bars&tz=Europe/Berlin&format=csv",
-                Some("tz=Europe/Berlin&format=csv&form=bars&theme=dark"),
-            ),
-            ("x=1", None),
-            ("", None),
-        ] {
-            assert_eq!(known_query(query).as_deref(), known, "{query}");
         }
     }
 

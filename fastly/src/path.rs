@@ -48,6 +48,12 @@ pub fn sort_counters(path: String) -> String {
     format!("/counters/{}{end}", ids.join(","))
 }
 
+/// The part of a path behind a counter, such as `history`; `None` if the path is the counter itself, or has more parts.
+pub(crate) fn resource_of_counter(path: &str) -> Option<&str> {
+    let (id, resource) = path.strip_prefix("/counters/")?.split_once('/')?;
+    (!id.is_empty() && !resource.is_empty() && !resource.contains('/')).then_some(resource)
+}
+
 /// The byte that a `%` and two digits at the beginning of the text encode, if they do.
 fn encoded(text: &str) -> Option<u8> {
     let digits = text.get(1..3).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;

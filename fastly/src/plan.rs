@@ -1,6 +1,7 @@
 //! Decides where a request goes.
 
 use crate::accept::Variant;
+use crate::badge::is_badge;
 use crate::past::{accept_of_past, is_past};
 use crate::problem::Problem;
 
@@ -61,6 +62,10 @@ impl RequestFacts<'_> {
         if is_past(self.path) {
             return if self.private { Plan::Pass } else { Plan::Lookup(accept_of_past(self.accept)) };
         }
+        // A badge has one form for all clients.
+        if is_badge(self.path) {
+            return if self.private { Plan::Pass } else { Plan::Lookup("*/*") };
+        }
         let variant = Variant::of(self.accept);
         if variant.may_stream() && !self.signed {
             return match (self.method, self.handed_off) {
@@ -86,7 +91,7 @@ impl RequestFacts<'_> {
 
 /// Whether the query of a read belongs to the cache's key. For a counter it does not, so that a client cannot bypass this cache
 /// with a query.
-/// For the past of a counter, see [`known_query`](crate::known_query).
+/// For its past and its badges, see [`known_query`](crate::known_query).
 pub fn query_counts(path: &str) -> bool {
     !path.starts_with("/counters/")
 }
@@ -210,6 +215,16 @@ mod tests {
         let private = RequestFacts { private: true, ..facts("GET", "/counters/2/chart.svg", "*/*") };
         assert_eq!(private.plan(), Plan::Pass);
         assert_eq!(facts("POST", "/counters/2/history", "*/*").plan(), Plan::Pass);
+    }
+
+    #[test]
+    fn a_badge_is_looked_up_whatever_is_accepted() {
+        for accept in ["*/*", STREAM, "image/avif,image/*", "application/json;q=0.5"] {
+            assert_eq!(facts("GET", "/counters/2/badge.svg", accept).plan(), Plan::Lookup("*/*"), "{accept}");
+        }
+        let private = RequestFacts { private: true, ..facts("GET", "/counters/2/badge.json", "*/*") };
+        assert_eq!(private.plan(), Plan::Pass);
+        assert_eq!(facts("GET", "/counters/badge.svg", STREAM).plan(), Plan::HandOff);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The cache alone: which answers it keeps, under which key, for how long, and what a purge removes.
 
+mod badges;
 mod failures;
 mod past;
 mod refusals;

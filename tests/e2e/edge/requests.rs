@@ -135,13 +135,19 @@ async fn a_read_has_no_body_and_one_that_is_too_long_counts_nothing() {
 }
 
 #[tokio::test]
-async fn of_the_past_of_a_counter_only_known_parameters_reach_the_origin() {
+async fn of_past_and_badges_only_known_parameters_reach_the_origin() {
     let origin = Origin::start().await;
     let edge = Edge::start(origin.addr()).await;
     for (path, accept, sent) in [
         ("/counters/2/history?last=7&_=1&unit=day", "text/csv", "/counters/2/history?unit=day&last=7"),
         ("/counters/2/chart.svg?x", "image/*", "/counters/2/chart.svg"),
         ("/counters/history?unit=day", "*/*", "/counters/history"),
+        (
+            "/counters/2/badge.svg?labelColor=red&label=a%26b&color=blue&unit=day&of=day",
+            "image/*",
+            "/counters/2/badge.svg?of=day&label=a%26b&color=blue&labelColor=red",
+        ),
+        ("/counters/2/badge.json?v=2", "application/json;q=0.5", "/counters/2/badge.json"),
     ] {
         assert_eq!(client().get(edge.url(path)).header("Accept", accept).answer().await.status(), 200);
         let reached = origin.requests().pop().expect("a request");

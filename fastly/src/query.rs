@@ -1,0 +1,58 @@
+//! Queries of the resources of a counter that have parameters: its past and its badges.
+
+use crate::{badge, past};
+
+/// The parameters of the resource with this path; `None` for a resource that is not one of a counter with parameters.
+pub fn known_parameters(path: &str) -> Option<&'static [&'static str]> {
+    if past::is_past(path) {
+        Some(&past::PARAMETERS)
+    } else if badge::is_badge(path) {
+        Some(&badge::PARAMETERS)
+    } else {
+        None
+    }
+}
+
+/// The query with the known parameters alone, in one order: whatever else a client appends to get past caches must not get past this
+/// one. `None` if nothing is left. Of a parameter that is given several times, the last one counts.
+pub fn known_query(query: &str, known: &[&str]) -> Option<String> {
+    let given = |name: &&str| {
+        let of_name = |part: &&str| part.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
+        query.split('&').rfind(of_name)
+    };
+    let known: Vec<&str> = known.iter().filter_map(given).collect();
+    (!known.is_empty()).then(|| known.join("&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_parameters_stay_in_one_order() {
+        for (query, known) in [
+            ("last=7&unit=day", Some("unit=day&last=7")),
+            ("_=123&unit=day&units=1&lasting", Some("unit=day")),
+            ("last=7&last=8", Some("last=8")),
+            (
+                "theme=dark&form=bars&tz=Europe/Berlin&format=csv",
+                Some("tz=Europe/Berlin&format=csv&form=bars&theme=dark"),
+            ),
+            ("x=1", None),
+            ("", None),
+        ] {
+            assert_eq!(known_query(query, &past::PARAMETERS).as_deref(), known, "{query}");
+        }
+        let badge = known_query("color=red&labelColor=blue&label=a%26b&of=day&unit=day", &badge::PARAMETERS);
+        assert_eq!(badge.as_deref(), Some("of=day&label=a%26b&color=red&labelColor=blue"));
+    }
+
+    #[test]
+    fn only_the_past_and_badges_have_parameters() {
+        assert_eq!(known_parameters("/counters/2/chart.svg"), Some(&past::PARAMETERS[..]));
+        assert_eq!(known_parameters("/counters/2/badge.json"), Some(&badge::PARAMETERS[..]));
+        for path in ["/counters/2/", "/counters/badge.svg", "/", "/counters/2/recover"] {
+            assert_eq!(known_parameters(path), None, "{path}");
+        }
+    }
+}
