@@ -16,6 +16,7 @@
 //! - [`sse`]: the only encoder of Server-Sent Events.
 //! - [`log`]: when a line of the log is due, and what caused an error.
 //! - [`history`]: the past of a number as a series without gaps, and as a picture. No HTTP, no store.
+//! - [`badge`]: a number as a badge. No HTTP, no store.
 //! - [`nearest`]: which known name a mistyped name was meant to be.
 //! - [`domain`]: ids, amounts, topics, revisions.
 //! - [`settings`] and [`telemetry`]: for the binary and [`app`].
@@ -23,6 +24,7 @@
 pub mod access;
 pub mod announcer;
 pub mod app;
+pub mod badge;
 pub mod domain;
 pub mod fastly;
 pub mod grip;

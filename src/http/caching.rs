@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use actix_web::HttpResponseBuilder;
 use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, VARY};
+use ring::digest::{SHA256, digest};
 use smol_str::format_smolstr;
 
 use super::media::Media;
@@ -139,6 +140,12 @@ pub(super) fn private(response: &mut HttpResponseBuilder, etag: HeaderValue) {
 /// Whether the purged CDN may repeat this answer to other clients.
 pub(super) fn is_shared(headers: &HeaderMap) -> bool {
     headers.contains_key(&SURROGATE_CONTROL)
+}
+
+/// The validator of a representation that depends on more than a value: a hash of its bytes.
+pub(super) fn content_etag(body: &str) -> HeaderValue {
+    let hash = digest(&SHA256, body.as_bytes());
+    quoted_etag(&hash.as_ref().iter().take(12).map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
 /// The validator of a value's representation. The value is enough: the same value has the same bytes at any time, after a

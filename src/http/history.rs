@@ -1,16 +1,16 @@
 //! `/counters/{id}/history` and `/counters/{id}/chart.svg`: the past of a counter, for programs and as a picture.
 
-use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use ring::digest::{SHA256, digest};
 
 use super::accept::negotiate;
-use super::caching::{client_has, quoted_etag};
+use super::caching::{client_has, content_etag};
 use super::context::WorkerContext;
 use super::counter_path::{check_known, id_segment};
 use super::error::ApiError;
 use super::media::Media;
+use super::pictures::{SVG, restrict};
 use super::query::Query;
 use crate::domain::{BEFORE_ALL, CounterId, CounterSet, EventId, Topic, Unit};
 use crate::history::{Chart, Form, Series, Theme, Zone};
@@ -18,10 +18,6 @@ use crate::store::Body;
 
 static JSON: HeaderValue = HeaderValue::from_static("application/json");
 static CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
-static SVG: HeaderValue = HeaderValue::from_static("image/svg+xml");
-/// The content security policy of a picture. A browser that opens the picture as a page of its own loads nothing and runs no
-/// script.
-static ONLY_STYLE: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
 
 /// A counter and its past.
 struct Past {
@@ -61,7 +57,7 @@ pub(super) async fn chart(
     let past = past(&request, &context, &query).await?;
     let svg = Chart { id: past.id.as_str(), series: &past.series, form, theme }.svg();
     let mut response = answer(&request, &context, &past, &SVG, svg);
-    response.headers_mut().insert(CONTENT_SECURITY_POLICY, ONLY_STYLE.clone());
+    restrict(response.headers_mut());
     Ok(response)
 }
 
@@ -93,7 +89,7 @@ async fn past(request: &HttpRequest, context: &WorkerContext, query: &Query) -> 
 }
 
 /// The number of each hour or day in which the counter was announced, with the value announced last in it; and the present time.
-async fn entries(
+pub(super) async fn entries(
     context: &WorkerContext,
     topic: &Topic,
     unit: Unit,
@@ -112,7 +108,7 @@ async fn entries(
 }
 
 /// How many hours or days the answer has if the request gives no `last`, and the greatest `last`; 404 if the service keeps none.
-fn reach(context: &WorkerContext, unit: Unit, kept_as: Unit) -> Result<(u16, u16), ApiError> {
+pub(super) fn reach(context: &WorkerContext, unit: Unit, kept_as: Unit) -> Result<(u16, u16), ApiError> {
     let retention = context.shared.history;
     let kept = retention.of(kept_as);
     if kept == 0 {
@@ -145,9 +141,7 @@ fn answer(
     media_type: &HeaderValue,
     body: String,
 ) -> HttpResponse {
-    let hash: String =
-        digest(&SHA256, body.as_bytes()).as_ref().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-    let etag = quoted_etag(&hash);
+    let etag = content_etag(&body);
     let known = client_has(request.headers(), &etag);
     let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     let changes_in = (past.series.changes_at() - past.now).max(1000).unsigned_abs() / 1000;

@@ -3,6 +3,8 @@
 mod accept;
 mod access_checks;
 mod amount;
+mod badge_query;
+mod badges;
 mod caching;
 mod context;
 mod cors;
@@ -20,6 +22,7 @@ mod metrics;
 mod middleware;
 mod multipart;
 mod operations;
+mod pictures;
 mod query;
 mod streams;
 
@@ -69,6 +72,8 @@ pub fn routes(config: &mut ServiceConfig, requests: &Arc<RequestMetrics>, metric
         .service(readable(r, "/counters/{id}/recover", counters::recover))
         .service(readable(r, "/counters/{id}/history", history::series))
         .service(readable(r, "/counters/{id}/chart.svg", history::chart))
+        .service(readable(r, "/counters/{id}/badge.svg", badges::svg))
+        .service(readable(r, "/counters/{id}/badge.json", badges::json))
         .service(readable(r, "/", home::page))
         .service(readable(r, "/assets/{name}", home::asset))
         .service(readable(r, "/openapi.json", operations::openapi));

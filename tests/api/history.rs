@@ -28,7 +28,7 @@ async fn entries(url: &str) -> Vec<(String, Value, Value)> {
 }
 
 /// Waits until the last announcement shows in the past.
-async fn until_value(url: &str, value: i64) {
+pub(crate) async fn until_value(url: &str, value: i64) {
     let mut look = tokio::time::interval(Duration::from_millis(20));
     let shown = async {
         while entries(url).await.last().expect("an entry").1 != value {

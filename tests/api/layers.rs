@@ -5,9 +5,10 @@ use std::path::Path;
 
 use crate::source::SourceTree;
 
-/// Each module with those that it may use. `domain`, `log`, `nearest` and `sse` use no other.
+/// Each module with those that it may use. `badge`, `domain`, `log`, `nearest` and `sse` use no other.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("access", &["jwt", "nearest"]),
+    ("badge", &[]),
     ("domain", &[]),
     ("jwt", &[]),
     ("log", &[]),
@@ -28,6 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "access",
             "announcer",
+            "badge",
             "domain",
             "grip",
             "history",

@@ -11,6 +11,7 @@ mod assets;
 mod backlog;
 mod bad_amounts;
 mod bad_input;
+mod badges;
 mod combining;
 mod compose;
 mod connections;

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod badges;
 mod chain;
 mod charts;
 mod chromium;

@@ -4,6 +4,7 @@
 mod support;
 
 mod access;
+mod badges;
 mod cache;
 mod chain;
 mod counter_lists;

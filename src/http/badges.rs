@@ -1,0 +1,117 @@
+//! `/counters/{id}/badge.svg` and `/counters/{id}/badge.json`: a counter as a badge. Looking at a badge never counts.
+
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::badge_query::BadgeLook;
+use super::caching::{client_has, content_etag};
+use super::context::WorkerContext;
+use super::counter_path::{check_known, id_segment};
+use super::error::ApiError;
+use super::history::{entries, reach};
+use super::pictures::{SVG, error_picture, restrict, share};
+use super::query::Query;
+use crate::badge::Badge;
+use crate::domain::{CounterId, CounterSet, Topic, Unit};
+use crate::history::Series;
+
+static JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Which number of a counter a badge shows.
+#[derive(Clone, Copy)]
+enum Shown {
+    /// The value.
+    Total,
+    /// What was added in the present day, in UTC.
+    Day,
+}
+
+/// A badge, and what caches must know about it.
+struct Found {
+    badge: Badge,
+    topic: Topic,
+    /// In how many seconds the badge changes even if the value does not; `None` if it does not change.
+    changes_in: Option<u64>,
+}
+
+/// Answers the badge as a picture; 304 if the client has the picture already. An error is a picture, too.
+pub(super) async fn svg(request: HttpRequest, context: Data<WorkerContext>) -> HttpResponse {
+    match find(&request, &context).await {
+        Ok(found) => {
+            let body = found.badge.svg();
+            let mut response = answer(&request, &context, &found, &SVG, body);
+            restrict(response.headers_mut());
+            response
+        }
+        Err(error) => error_picture(error),
+    }
+}
+
+/// Answers the badge by the schema of shields.io's endpoint badge; 304 if the client has it already.
+pub(super) async fn json(
+    request: HttpRequest,
+    context: Data<WorkerContext>,
+) -> Result<HttpResponse, ApiError> {
+    let found = find(&request, &context).await?;
+    let body = found.badge.json();
+    let mut response = answer(&request, &context, &found, &JSON, body);
+    share(response.headers_mut());
+    Ok(response)
+}
+
+/// The badge that the request asks for.
+async fn find(request: &HttpRequest, context: &WorkerContext) -> Result<Found, ApiError> {
+    let known: Vec<&str> = BadgeLook::PARAMETERS.into_iter().chain(["of"]).collect();
+    let query = Query::of(request.query_string(), &known)?;
+    let look = BadgeLook::of(&query)?;
+    let shown = query.one_of("of", &[("total", Shown::Total), ("day", Shown::Day)])?;
+    let text = id_segment(request);
+    if CounterSet::is_list(text) {
+        return Err(ApiError::BadRequest("each counter has a badge of its own: ask for one".into()));
+    }
+    let id: CounterId = text.parse().map_err(|error| ApiError::BadRequest(format!("{error}")))?;
+    check_known(context, &id)?;
+    let topic = Topic::counter(&id);
+    let (number, changes_in) = match shown {
+        Shown::Total => {
+            let reading = context.live.read(topic.clone()).await.map_err(ApiError::unread)?;
+            (Some(reading.value()), None)
+        }
+        Shown::Day => {
+            let (number, changes_in) = added_today(context, &topic).await?;
+            (number, Some(changes_in))
+        }
+    };
+    Ok(Found { badge: look.badge(number), topic, changes_in })
+}
+
+/// The amount that was added in the present day, if it is known, and the seconds until the day ends; 404 if no days are kept.
+async fn added_today(context: &WorkerContext, topic: &Topic) -> Result<(Option<i64>, u64), ApiError> {
+    reach(context, Unit::Day, Unit::Day)?;
+    let (days, now) = entries(context, topic, Unit::Day).await?;
+    let series = Series::of_days(&days, 1, now);
+    let added = series.points().last().and_then(|day| day.added);
+    Ok((added, (series.changes_at() - now).max(1000).unsigned_abs() / 1000))
+}
+
+fn answer(
+    request: &HttpRequest,
+    context: &WorkerContext,
+    found: &Found,
+    media_type: &HeaderValue,
+    body: String,
+) -> HttpResponse {
+    let etag = content_etag(&body);
+    let known = client_has(request.headers(), &etag);
+    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let (cache, topic) = (&context.shared.cache, &found.topic);
+    match found.changes_in {
+        Some(seconds) => cache.past(&mut response, topic, etag, seconds),
+        None => cache.value(&mut response, std::slice::from_ref(topic), etag),
+    }
+    if known {
+        return response.finish();
+    }
+    response.insert_header((CONTENT_TYPE, media_type.clone())).body(body)
+}
