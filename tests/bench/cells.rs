@@ -10,7 +10,7 @@ use crate::knobs::Knobs;
 use crate::peers::{Peer, bare, livecounter, redis, webdis};
 use crate::usage::cpu_us;
 use crate::wrk::{CONNECTIONS, Load, Path};
-use crate::{fanout, pages, redis_benchmark, scale, start, storm};
+use crate::{badge, fanout, pages, redis_benchmark, scale, start, storm};
 
 /// Figures of one run, by name.
 pub(crate) type Figures = BTreeMap<&'static str, f64>;
@@ -31,7 +31,7 @@ const HOT: Path<'_> = Path::One(livecounter::HOT);
 const MANY: Path<'_> = Path::Many("/counters/c", "/");
 
 /// In the order in which every round runs them: what is compared runs in succession.
-pub(crate) const CELLS: [Cell; 33] = [
+pub(crate) const CELLS: [Cell; 34] = [
     Cell { name: "post-hot/livecounter", run: |knobs| on_chain(knobs, "POST", HOT, false) },
     Cell { name: "post-hot/bare", run: |knobs| on_bare(knobs, "POST", HOT) },
     Cell { name: "post-hot/webdis", run: |knobs| on_webdis(knobs, Path::One("/INCR/hot")) },
@@ -65,6 +65,7 @@ pub(crate) const CELLS: [Cell; 33] = [
     Cell { name: "scale/2", run: |_| scale::origins(2) },
     Cell { name: "scale/3", run: |_| scale::origins(3) },
     Cell { name: "start/livecounter", run: |_| start::alone() },
+    Cell { name: "badge/livecounter", run: |_| badge::drawing() },
 ];
 
 fn on_chain(knobs: &Knobs, method: &str, path: Path<'_>, hold: bool) -> Result<Figures> {

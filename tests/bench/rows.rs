@@ -201,9 +201,9 @@ fn storm_rows() -> Vec<Row> {
     ]
 }
 
-/// The memory of an origin, several origins together, and the start.
+/// The memory of an origin, several origins together, the start, and a badge.
 fn origin_rows() -> Vec<Row> {
-    use Unit::{Kibibytes as Kib, Milliseconds as Ms, PerChange as C, PerSecond as S};
+    use Unit::{Kibibytes as Kib, Microseconds as Us, Milliseconds as Ms, PerChange as C, PerSecond as S};
     let row = Row::new;
     vec![
         row("origin-memory", Kib, "origin-memory/livecounter", "KiB").at_most(0.5, 0.1),
@@ -215,5 +215,6 @@ fn origin_rows() -> Vec<Row> {
         row("scale-3-reads", C, "scale/3", "reads").at_most(1.5, 1.25),
         row("start", Ms, "start/livecounter", "start ms").at_most(100.0, 50.0),
         row("idle-memory", Kib, "start/livecounter", "idle KiB").at_most(25.0 * 1024.0, 15.0 * 1024.0),
+        row("badge", Us, "badge/livecounter", "draw us").at_most(5.0, 1.0),
     ]
 }
