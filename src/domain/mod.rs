@@ -1,6 +1,6 @@
 //! Types for ids, amounts, topics and event ids. Their values are parsed once, where a request arrives, and always valid after that.
 //!
-//! Knows `std`, `serde`, `smol_str` and `thiserror` only. Only this module decides the names of a topic: its channel, its
+//! Knows `std`, `serde`, `smol_str`, `thiserror`, `url`, and the libraries that hash and encode. Only this module decides the names of a topic: its channel, its
 //! surrogate key and its store keys.
 
 mod amount;
@@ -9,6 +9,7 @@ mod counter_set;
 mod event;
 mod history;
 mod idempotency;
+mod page;
 mod topic;
 
 pub use amount::{Amount, LIMIT, ParseAmountError, parse_value};
@@ -17,4 +18,5 @@ pub use counter_set::{CounterSet, ParseCounterSetError};
 pub use event::{Epoch, EventId, ParseEventIdError};
 pub use history::{BEFORE_ALL, Point, Retention, Unit};
 pub use idempotency::{IdempotencyKey, ParseIdempotencyKeyError};
-pub use topic::{BUCKETS, OUTBOX_PARTS, ParseTopicError, Topic};
+pub use page::{PageAddress, ParsePageAddressError};
+pub use topic::{BUCKETS, Kind, OUTBOX_PARTS, ParseTopicError, Topic};

@@ -3,9 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest::{SHA256, digest};
 use smol_str::{SmolStr, format_smolstr};
 
-use super::{CounterId, EventId};
+use super::{CounterId, EventId, PageAddress};
 
 /// How many buckets the topics of a store are spread over. Stored keys depend on it: if it changed, they would no longer be found.
 pub const BUCKETS: u16 = 128;
@@ -19,6 +22,39 @@ const MAX_LEN: usize = 1024;
 
 /// The beginning of the names of counters' topics.
 const COUNTER: &str = "counter-";
+/// The beginning of the names of pages' topics.
+const PAGE: &str = "page-";
+/// The beginning of the names of sites' topics.
+const SITE: &str = "site-";
+
+/// How many bytes of the digest of a page's address are in the name of its topic. 128 bits are enough: two addresses of the same
+/// name would have to be searched for with 2^64 attempts.
+const DIGEST_LEN: usize = 16;
+
+/// What a topic is the number of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A counter: `counter-{id}`.
+    Counter,
+    /// The hits of a page: `page-` and 22 characters, which follow from the address.
+    Page,
+    /// The hits of all pages of a site: `site-{host}`.
+    Site,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Kind; 3] = [Kind::Counter, Kind::Page, Kind::Site];
+
+    /// How the names of the topics of this kind begin.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Kind::Counter => COUNTER,
+            Kind::Page => PAGE,
+            Kind::Site => SITE,
+        }
+    }
+}
 
 /// A topic: its name, from which its channel, its surrogate key and its store keys follow. Cheap to clone.
 ///
@@ -34,6 +70,25 @@ impl Topic {
     /// The topic of a counter: `counter-{id}`.
     pub fn counter(id: &CounterId) -> Self {
         Topic::named(format_smolstr!("{COUNTER}{id}"))
+    }
+
+    /// The topic of a page. The name is the digest of the address, so it has the same length for every page.
+    pub fn page(address: &PageAddress) -> Self {
+        let digest = digest(&SHA256, address.as_str().as_bytes());
+        let mut name = [0; 22];
+        // The 16 bytes always fit into the 22 characters.
+        let _ = URL_SAFE_NO_PAD.encode_slice(&digest.as_ref()[..DIGEST_LEN], &mut name);
+        Topic::named(format_smolstr!("{PAGE}{}", std::str::from_utf8(&name).unwrap_or_default()))
+    }
+
+    /// The topic of the site on which a page is: `site-{host}`.
+    pub fn site(address: &PageAddress) -> Self {
+        Topic::named(format_smolstr!("{SITE}{}", address.site()))
+    }
+
+    /// What the topic is the number of; `None` if the name is of no kind that this version knows.
+    pub fn kind(&self) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| self.name.starts_with(kind.prefix()))
     }
 
     /// How the names of the topics of counters begin whose ids begin with `prefix`.
@@ -152,9 +207,26 @@ mod tests {
         assert_eq!(topic.channel("eu-"), "eu-counter-2");
         assert_eq!(topic.surrogate_key(), "counter-2");
         assert_eq!(topic.counter_id(), "2".parse().ok());
+        assert_eq!(topic.kind(), Some(Kind::Counter));
         assert!(topic.name().starts_with(&Topic::counter_prefix("2")));
         assert_eq!(topic.stream_id(EventId::default()).to_string(), "2@0-0");
         assert_eq!(topic.name().parse(), Ok(topic));
+    }
+
+    #[test]
+    fn the_names_of_a_page_and_its_site_follow_from_the_address() {
+        let address: PageAddress = "https://WWW.Example.com/a".parse().expect("an address");
+        let (page, site) = (Topic::page(&address), Topic::site(&address));
+        // The beginning of `printf www.example.com/a | openssl dgst -sha256 -binary | base64`, with - and _ for + and /.
+        assert_eq!(page.name(), "page-JoDShKgqAQjUcOK_8rDqUg");
+        assert_eq!(site.name(), "site-www.example.com");
+        assert_eq!((page.kind(), site.kind()), (Some(Kind::Page), Some(Kind::Site)));
+        assert_eq!(page.stream_id(EventId::default()).to_string(), format!("{page}@0-0"));
+        for address in ["[::1]:81/a", "example.com:8080"] {
+            let address: PageAddress = address.parse().expect("an address");
+            assert_eq!(Topic::site(&address).name().parse(), Ok(Topic::site(&address)));
+        }
+        assert_eq!("entity-1".parse::<Topic>().expect("a topic").kind(), None);
     }
 
     #[test]
