@@ -83,6 +83,12 @@ pub trait Catalog: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<(Topic, Reading)>, StoreError>;
 
+    /// Keeps the address of a page beside the page's topic, whose name does not tell the address. Keeping it again changes nothing.
+    async fn keep_address(&self, page: &Topic, address: &str) -> Result<(), StoreError>;
+
+    /// The addresses of pages, in the order of their topics; `None` for a topic whose address the store does not have.
+    async fn addresses(&self, pages: &[Topic]) -> Result<Vec<Option<String>>, StoreError>;
+
     /// The values of the topic in the last `last` hours or days, and in the latest hour or day before them in which the topic was
     /// announced; the oldest first. An hour or day in which the topic was not announced is left out. Claims write the history, so
     /// the present value may be missing while the gate is shut.

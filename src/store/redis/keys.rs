@@ -102,6 +102,11 @@ impl KeyWriter {
         self.write(command, topic.bucket(), &["h:", topic.name()]);
     }
 
+    /// The address of a page.
+    pub(super) fn address(&mut self, command: &mut Cmd, page: &Topic) {
+        self.write(command, page.bucket(), &["u:", page.name()]);
+    }
+
     /// The record of an idempotency key.
     pub(super) fn record(&mut self, command: &mut Cmd, topic: &Topic, key: &IdempotencyKey) {
         self.write(command, topic.bucket(), &["i:", topic.name(), ":", key.as_str()]);

@@ -13,6 +13,7 @@
 //! | `lc:{bN}:nM` | sorted set | part `M` of the names of the bucket's topics, all with the score 0 |
 //! | `lc:{bN}:d:<topic>` | hash | the topic, after its deletion is acknowledged; expires after a minute |
 //! | `lc:{bN}:h:<topic>` | hash | the history of the topic: `h` or `d` with the number of an hour or day since 1970 that is over, and the value claimed last in it |
+//! | `lc:{bN}:u:<topic>` | string | the address of a page |
 //! | `lc:{bN}:i:<topic>:<key>` | string | the first use of an idempotency key: the change as `write.lua` takes it, and the value; expires after its lifetime |
 //! | `lc:{b0}:schema` | string | the version of this schema, see [`schema`] |
 //! | `lc:{b0}:migrated` | string | the version to which all topics were complete at the last migration, see [`migration`] |
@@ -42,6 +43,7 @@
 //! Outside of a Cluster, a batch is one call of a script; in a Cluster, one per bucket, all at the same time.
 
 mod address;
+mod addresses;
 mod batch;
 mod call;
 mod cluster;
@@ -230,6 +232,14 @@ impl Catalog for RedisStore {
             }
             after = last;
         }
+    }
+
+    async fn keep_address(&self, page: &Topic, address: &str) -> Result<(), StoreError> {
+        addresses::keep(&self.0, page, address).await.map_err(StoreError::new)
+    }
+
+    async fn addresses(&self, pages: &[Topic]) -> Result<Vec<Option<String>>, StoreError> {
+        addresses::read(&self.0, pages).await.map_err(StoreError::new)
     }
 
     async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<History, StoreError> {

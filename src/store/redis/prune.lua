@@ -16,6 +16,7 @@ for key = 1, #KEYS, 2 do
       if ARGV[2] == '1' then
         call('DEL', topic)
         call('DEL', history_of(topic, outbox))
+        call('DEL', address_of(topic, outbox))
         discount(topic, outbox, state[7])
       end
     elseif not state[2] and ARGV[2] == '1' then

@@ -131,8 +131,15 @@ impl StoreFile {
         rows.collect()
     }
 
+    /// Keeps the address of a page.
+    pub(super) fn keep_address(&self, page: &Topic, address: &str) -> rusqlite::Result<()> {
+        let sql = "INSERT OR IGNORE INTO address (topic, address) VALUES (?1, ?2)";
+        self.connection.prepare_cached(sql)?.execute(params![page.name(), address]).map(|_| ())
+    }
+
     /// Removes a topic.
     pub(super) fn remove(&self, name: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached("DELETE FROM address WHERE topic = ?1")?.execute([name])?;
         self.connection.prepare_cached("DELETE FROM history WHERE topic = ?1")?.execute([name])?;
         self.connection.prepare_cached("DELETE FROM topic WHERE name = ?1")?.execute([name]).map(|_| ())
     }

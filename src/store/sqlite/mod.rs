@@ -60,6 +60,7 @@ type Listed = Result<Vec<(Topic, Reading)>, StoreError>;
 enum ReadRequest {
     Read(Vec<Topic>, oneshot::Sender<Readings>),
     History(Topic, Unit, oneshot::Sender<SavedHistory>),
+    Addresses(Vec<Topic>, oneshot::Sender<Result<Vec<Option<String>>, StoreError>>),
     List { prefix: String, after: String, limit: usize, answer: oneshot::Sender<Listed> },
 }
 
@@ -131,6 +132,10 @@ fn serve(file: &ReadOnlyFile, request: ReadRequest) {
             // The state is read first: if the writer completes an hour between the two, the history has that hour.
             let saved = file.load(&topic).and_then(|state| Ok((state, file.history(&topic, unit)?)));
             let _ = answer.send(saved.map_err(StoreError::new));
+        }
+        ReadRequest::Addresses(pages, answer) => {
+            let found: rusqlite::Result<_> = pages.iter().map(|page| file.address(page)).collect();
+            let _ = answer.send(found.map_err(StoreError::new));
         }
         ReadRequest::List { prefix, after, limit, answer } => {
             let listed = file.list(&prefix, &after, limit).map_err(StoreError::new);
@@ -210,6 +215,18 @@ impl Catalog for SqliteStore {
         let (answer, answered) = oneshot::channel();
         if let Some((questions, _)) = &self.reader {
             let _ = questions.send(ReadRequest::List { prefix: prefix.to_owned(), after, limit, answer });
+        }
+        answered.await.unwrap_or_else(|_| Err(StoreError::new("the reading thread has ended")))
+    }
+
+    async fn keep_address(&self, page: &Topic, address: &str) -> Result<(), StoreError> {
+        self.order(|answer| WriteCommand::KeepAddress(page.clone(), address.to_owned(), answer)).await?
+    }
+
+    async fn addresses(&self, pages: &[Topic]) -> Result<Vec<Option<String>>, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        if let Some((requests, _)) = &self.reader {
+            let _ = requests.send(ReadRequest::Addresses(pages.to_vec(), answer));
         }
         answered.await.unwrap_or_else(|_| Err(StoreError::new("the reading thread has ended")))
     }

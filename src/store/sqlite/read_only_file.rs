@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::open::{self, OpenError};
 use super::rows::{self, state_columns, unit_column};
@@ -21,6 +21,12 @@ impl ReadOnlyFile {
     /// The state of a topic; `None` if it has never changed.
     pub(super) fn load(&self, topic: &Topic) -> rusqlite::Result<Option<TopicState>> {
         rows::load(&self.0, topic)
+    }
+
+    /// The address of a page.
+    pub(super) fn address(&self, page: &Topic) -> rusqlite::Result<Option<String>> {
+        let sql = "SELECT address FROM address WHERE topic = ?1";
+        self.0.prepare_cached(sql)?.query_row([page.name()], |row| row.get(0)).optional()
     }
 
     /// The points in the history of a topic.

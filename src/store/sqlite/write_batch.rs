@@ -112,6 +112,12 @@ impl<'a> WriteBatch<'a> {
         Ok(())
     }
 
+    /// Keeps the address of a page.
+    pub(super) fn keep_address(&mut self, page: &Topic, address: &str) -> Result<(), StoreError> {
+        self.begin()?;
+        self.file.keep_address(page, address).map_err(StoreError::new)
+    }
+
     /// Makes the commit write to the file, to try the disk.
     pub(super) fn touch_disk(&mut self) -> Result<(), StoreError> {
         self.begin()?;

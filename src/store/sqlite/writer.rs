@@ -40,6 +40,7 @@ pub(super) enum WriteCommand {
     Write(Vec<Write>, AnswerSender<Vec<Result<Written, WriteError>>>),
     Claim(Vec<Topic>, ClaimTerms, AnswerSender<Vec<Result<Claim, StoreError>>>),
     Acknowledge(Vec<(Topic, EventId)>, AnswerSender<Result<(), StoreError>>),
+    KeepAddress(Topic, String, AnswerSender<Result<(), StoreError>>),
     Ping(AnswerSender<Result<(), StoreError>>),
 }
 
@@ -192,6 +193,10 @@ fn take(
         }
         WriteCommand::Acknowledge(claims, answer) => {
             attempt(failure, || claims.iter().try_for_each(|(topic, id)| batch.acknowledge(topic, *id)));
+            PendingAnswer::Done(answer)
+        }
+        WriteCommand::KeepAddress(page, address, answer) => {
+            attempt(failure, || batch.keep_address(&page, &address));
             PendingAnswer::Done(answer)
         }
         WriteCommand::Ping(answer) => {

@@ -1,6 +1,7 @@
 //! The contract of every store, one test for each sentence; the file of each store runs all of them.
 
 mod adding;
+mod addresses;
 mod announcing;
 mod claiming;
 mod creating;
@@ -19,7 +20,8 @@ use livecounter::store::{
 };
 
 pub(crate) use {
-    adding::*, announcing::*, claiming::*, creating::*, deleting::*, history::*, listing::*, sweeping::*,
+    adding::*, addresses::*, announcing::*, claiming::*, creating::*, deleting::*, history::*, listing::*,
+    sweeping::*,
 };
 
 /// A store under test, with the servers that it needs.
@@ -60,6 +62,7 @@ macro_rules! every_sentence {
             each_item_of_a_batch_says_whether_it_may_create,
             a_refused_first_step_creates_nothing,
             topics_are_counted_once,
+            the_address_of_a_page_is_kept_beside_it,
             a_gated_mark_is_no_matter_for_sweeps_until_its_gate_has_opened,
             a_claim_is_given_to_one_of_many,
             claims_form_a_chain,
