@@ -62,6 +62,11 @@ sub vcl_recv {
     if (req.url ~ "^/counters/?(\?|$)") {
         return (pass);
     }
+    # A request for hits counts, or its answer is for one client. A request that counts must not be sent twice, so it passes the
+    # cache. The rule matches encoded letters too, as origins decode them.
+    if (req.url ~ "(?i)^/((n|%6e)(o|%6f))?(c|%63)(o|%6f)(u|%75)(n|%6e)(t|%74)/?([/%?]|$)") {
+        return (pass);
+    }
     # A public answer does not depend on the client, so a request with credentials passes the cache. Grip-Sig stays, as on a miss
     # the origin must see that a proxy holds the connection. No answer may vary by Grip-Sig, which changes every second.
     if (req.http.Authorization || req.http.X-Ocean-Key) {

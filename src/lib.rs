@@ -17,6 +17,7 @@
 //! - [`log`]: when a line of the log is due, and what caused an error.
 //! - [`history`]: the past of a number as a series without gaps, and as a picture. No HTTP, no store.
 //! - [`badge`]: a number as a badge. No HTTP, no store.
+//! - [`hits`]: which pages may be counted, and which programs are no visitors. No HTTP.
 //! - [`nearest`]: which known name a mistyped name was meant to be.
 //! - [`domain`]: ids, amounts, topics, revisions.
 //! - [`settings`] and [`telemetry`]: for the binary and [`app`].
@@ -29,6 +30,7 @@ pub mod domain;
 pub mod fastly;
 pub mod grip;
 pub mod history;
+pub mod hits;
 pub mod http;
 pub mod hub;
 pub mod jwt;

@@ -59,6 +59,10 @@ impl RequestFacts<'_> {
         if self.path.trim_end_matches('/') == "/counters" {
             return Plan::Pass;
         }
+        // These requests count, or their answers are for one client. A request that counts must not be sent twice.
+        if is_hits(self.path) {
+            return Plan::Pass;
+        }
         if is_past(self.path) {
             return if self.private { Plan::Pass } else { Plan::Lookup(accept_of_past(self.accept)) };
         }
@@ -87,6 +91,12 @@ impl RequestFacts<'_> {
         let counter = self.path.trim_end_matches('/').strip_suffix("/recover");
         counter.is_some_and(|path| path.starts_with("/counters/"))
     }
+}
+
+/// Whether the path is about the hits of a page: `/count`, `/nocount`, or one below them.
+fn is_hits(path: &str) -> bool {
+    let rest = path.strip_prefix("/count").or_else(|| path.strip_prefix("/nocount"));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Whether the query of a read belongs to the cache's key. For a counter it does not, so that a client cannot bypass this cache
@@ -201,6 +211,18 @@ mod tests {
             }
         }
         assert_eq!(facts("GET", "/counters/counters/", "*/*").plan(), Plan::Lookup("*/*"));
+    }
+
+    #[test]
+    fn hits_pass_whatever_their_accept_says() {
+        for path in ["/count", "/count/", "/nocount", "/count/tag.svg", "/nocount/tag.svg"] {
+            for (method, accept) in [("GET", "*/*"), ("GET", STREAM), ("HEAD", "image/*"), ("GET", "")] {
+                assert_eq!(facts(method, path, accept).plan(), Plan::Pass, "{method} {path} {accept}");
+            }
+        }
+        for path in ["/counters/2/", "/country", "/nocounts", "/counters/count/"] {
+            assert_eq!(facts("GET", path, "*/*").plan(), Plan::Lookup("*/*"), "{path}");
+        }
     }
 
     #[test]

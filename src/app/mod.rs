@@ -96,6 +96,7 @@ impl App {
             streams: Arc::new(Semaphore::new(parts.capacity.streams)),
             access: Arc::clone(&access),
             history: settings.history,
+            hits: settings.hits.clone(),
             limits,
         });
         let worker = WorkerFactory { store: store.clone(), announcer, hub: hub.clone(), shared };

@@ -7,7 +7,9 @@
 use std::time::Duration;
 
 use actix_web::HttpResponseBuilder;
-use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, VARY};
+use actix_web::http::header::{
+    CACHE_CONTROL, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, PRAGMA, VARY,
+};
 use ring::digest::{SHA256, digest};
 use smol_str::format_smolstr;
 
@@ -25,6 +27,9 @@ pub(super) static PRIVATE_FIVE_MINUTES: HeaderValue = HeaderValue::from_static("
 pub(super) static FOR_EVER: HeaderValue = HeaderValue::from_static("max-age=31536000, immutable");
 /// For an answer that a cache may keep, but must ask about before each use.
 pub(super) static NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// For an answer to a request for hits. GitHub's image proxy keeps an answer for hours unless all of these words forbid it.
+static NOT_KEPT: HeaderValue = HeaderValue::from_static("max-age=0, no-cache, no-store, must-revalidate");
 
 /// For a stream that a proxy holds. `no-transform` keeps a proxy from compressing the stream, which would delay events.
 static HELD: HeaderValue = HeaderValue::from_static("no-cache, no-transform");
@@ -127,6 +132,14 @@ pub(super) fn streamed(response: &mut HttpResponseBuilder) {
     response
         .insert_header((CACHE_CONTROL, STREAMED.clone()))
         .insert_header((X_ACCEL_BUFFERING.clone(), HeaderValue::from_static("no")));
+}
+
+/// Adds the headers of an answer that no cache may keep, in the words that also old caches and image proxies understand.
+pub(super) fn never_kept(response: &mut HttpResponseBuilder) {
+    response
+        .insert_header((CACHE_CONTROL, NOT_KEPT.clone()))
+        .insert_header((PRAGMA, HeaderValue::from_static("no-cache")))
+        .insert_header((EXPIRES, HeaderValue::from_static("0")));
 }
 
 /// Adds the headers of an answer, or of the 304 in its place, that only a client with a key gets. No shared cache may keep it.

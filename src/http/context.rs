@@ -13,6 +13,7 @@ use crate::access::Access;
 use crate::announcer::Announcer;
 use crate::domain::{CounterId, Retention};
 use crate::grip::Verifier;
+use crate::hits::HitRules;
 use crate::hub::WorkerListeners;
 use crate::limits::Limits;
 use crate::live::Live;
@@ -49,6 +50,8 @@ pub struct SharedContext {
     pub access: Arc<Access>,
     /// How much of the past of counters is kept.
     pub history: Retention,
+    /// The rules for hits; `None` if hits are not counted here.
+    pub hits: Option<HitRules>,
     /// The limits of clients.
     pub limits: Arc<Limits>,
     /// The metrics: `/metrics` exports them, and the routes count their requests in them.

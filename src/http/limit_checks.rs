@@ -10,10 +10,10 @@ use super::context::WorkerContext;
 use super::error::ApiError;
 use super::exceeded_limit::ExceededLimit;
 use crate::access::{Needed, Space, Verb};
-use crate::domain::{Amount, CounterId, IdempotencyKey, Topic};
+use crate::domain::{Amount, CounterId, IdempotencyKey, PageAddress, Topic};
 use crate::limits::{Client, RateExceeded, RateLimit, RefusalReason, StreamSlot, TopicReservation};
 use crate::live::Counted;
-use crate::store::WriteError;
+use crate::store::{Body, WriteError};
 
 /// Counts a request that writes; 429 if the client has used up `limits.writes`. Handlers call this before they read anything
 /// else of the request, in particular before its body.
@@ -72,6 +72,43 @@ pub(super) async fn set(
     }
     let set = async |may_create| context.live.set(topic.clone(), value, key.clone(), may_create).await;
     within_topic_limits(request, context, set).await
+}
+
+/// Counts a hit and returns how many hits the page has. If the page or its site is new, the limits of new topics must allow that.
+pub(super) async fn hit(
+    request: &HttpRequest,
+    context: &WorkerContext,
+    address: &PageAddress,
+) -> Result<i64, ApiError> {
+    if has_no_topic_limit(context) {
+        return Ok(context.live.hit(address).await?.value);
+    }
+    // The store cannot be asked for a hit that creates no topic, because the page may be new while its site is not. A topic that
+    // is removed between this read and the hit is created again without a check.
+    let topics = [Topic::page(address), Topic::site(address)];
+    let readings = context.live.read_all(&topics).await.map_err(ApiError::unread)?;
+    let missing = readings.iter().filter(|reading| reading.body == Body::Gone).count();
+    if let (1.., Some(new_topics)) = (missing, &context.shared.limits.new_topics) {
+        check_rate(new_topics, request, context, RefusalReason::NewTopics, |exceeded| {
+            ExceededLimit::rate("new-topics", "requests that make something new", exceeded)
+        })?;
+    }
+    let mut reservations = Vec::new();
+    for _ in 0..missing {
+        match reserve_topic(context).await {
+            Ok(reservation) => reservations.extend(reservation),
+            Err(error) => {
+                reservations.into_iter().for_each(TopicReservation::cancel);
+                return Err(error);
+            }
+        }
+    }
+    let answer = context.live.hit(address).await;
+    // Without an answer the store may have created the topics, so all reservations stay.
+    if let Ok(counted) = &answer {
+        reservations.into_iter().skip(counted.created).for_each(TopicReservation::cancel);
+    }
+    Ok(answer?.value)
 }
 
 fn has_no_topic_limit(context: &WorkerContext) -> bool {

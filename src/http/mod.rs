@@ -15,6 +15,8 @@ mod counters;
 mod error;
 mod exceeded_limit;
 mod history;
+mod hit_request;
+mod hits;
 mod home;
 mod limit_checks;
 mod media;
@@ -74,6 +76,8 @@ pub fn routes(config: &mut ServiceConfig, requests: &Arc<RequestMetrics>, metric
         .service(readable(r, "/counters/{id}/chart.svg", history::chart))
         .service(readable(r, "/counters/{id}/badge.svg", badges::svg))
         .service(readable(r, "/counters/{id}/badge.json", badges::json))
+        .service(readable(r, "/count", hits::count))
+        .service(readable(r, "/nocount", hits::read))
         .service(readable(r, "/", home::page))
         .service(readable(r, "/assets/{name}", home::asset))
         .service(readable(r, "/openapi.json", operations::openapi));

@@ -88,6 +88,26 @@ struct AddsWaiting {
     alone: Vec<(Topic, Option<IdempotencyKey>, Group)>,
 }
 
+impl AddsWaiting {
+    /// Adds a call, and returns where its answer will come.
+    fn push(
+        &mut self,
+        topic: Topic,
+        amount: i64,
+        key: Option<IdempotencyKey>,
+        may_create: bool,
+    ) -> oneshot::Receiver<Result<Counted, WriteError>> {
+        let (answer, counted) = oneshot::channel();
+        let full = self.by_topic.get(&topic).is_some_and(|group| !group.has_room_for(amount));
+        if key.is_some() || full {
+            self.alone.push((topic, key, Group::of_one((amount, answer), may_create)));
+        } else {
+            self.by_topic.entry(topic).or_default().push((amount, answer), may_create);
+        }
+        counted
+    }
+}
+
 /// An amount, and the caller that waits for the value behind it.
 type Caller = (i64, Reply<Result<Counted, WriteError>>);
 
@@ -145,23 +165,38 @@ impl Combiner {
         key: Option<IdempotencyKey>,
         may_create: bool,
     ) -> Result<Counted, WriteError> {
-        let (answer, counted) = oneshot::channel();
-        let amount = amount.get();
-        {
+        let counted = {
             let mut queue = lock(&self.adds);
-            let AddsWaiting { by_topic, alone } = &mut queue.waiting;
-            let full = by_topic.get(&topic).is_some_and(|group| !group.has_room_for(amount));
-            if key.is_some() || full {
-                alone.push((topic, key, Group::of_one((amount, answer), may_create)));
-            } else {
-                by_topic.entry(topic).or_default().push((amount, answer), may_create);
-            }
-            let topics = queue.waiting.by_topic.len() + queue.waiting.alone.len();
-            if queue.needs_worker(topics) {
-                tokio::spawn(Arc::clone(self).run_adds());
-            }
-        }
+            let counted = queue.waiting.push(topic, amount.get(), key, may_create);
+            self.start_adding(&mut queue);
+            counted
+        };
         counted.await.unwrap_or_else(|_| Err(WriteError::Unavailable(abandoned())))
+    }
+
+    /// Adds 1 to each of two topics. Both additions go to the store in the same batch, the first one before the second one.
+    pub(super) async fn add_to_both(
+        self: &Arc<Self>,
+        topics: [Topic; 2],
+    ) -> [Result<Counted, WriteError>; 2] {
+        let answers = {
+            let mut queue = lock(&self.adds);
+            let answers = topics.map(|topic| queue.waiting.push(topic, 1, None, true));
+            self.start_adding(&mut queue);
+            answers
+        };
+        let [first, second] = answers.map(|answer| async {
+            answer.await.unwrap_or_else(|_| Err(WriteError::Unavailable(abandoned())))
+        });
+        [first.await, second.await]
+    }
+
+    /// Starts one more worker for the additions that wait, if one is needed.
+    fn start_adding(self: &Arc<Self>, queue: &mut BatchQueue<AddsWaiting>) {
+        let topics = queue.waiting.by_topic.len() + queue.waiting.alone.len();
+        if queue.needs_worker(topics) {
+            tokio::spawn(Arc::clone(self).run_adds());
+        }
     }
 
     pub(super) async fn read(self: &Arc<Self>, topic: Topic) -> Result<Reading, StoreError> {

@@ -2,21 +2,25 @@
 
 mod combiner;
 mod counted;
+mod hits;
 
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 
 use crate::announcer::Announcer;
-use crate::domain::{Amount, IdempotencyKey, Topic, Unit};
+use crate::domain::{Amount, IdempotencyKey, PageAddress, Topic, Unit};
 use crate::store::{Change, History, Reading, Store, StoreError, Write, WriteError, Written};
 use combiner::Combiner;
 pub use counted::Counted;
+pub use hits::CountedHit;
+use hits::HitCounter;
 
 /// The use cases on one store. Each worker has one: the calls that a worker's requests make while batches are under way to the
 /// store go out together in the next batch.
 pub struct Live {
     combiner: Arc<Combiner>,
+    hits: HitCounter,
     store: Arc<dyn Store>,
     announcer: Announcer,
 }
@@ -25,7 +29,9 @@ impl Live {
     /// Makes the use cases on `store`, which tell `announcer` of every change. Cheap. The calls need a tokio runtime.
     pub fn new(store: Arc<dyn Store>, announcer: Announcer) -> Self {
         let combiner = Combiner::new(Arc::clone(&store), announcer.clone());
-        Live { combiner: Arc::new(combiner), store, announcer }
+        let combiner = Arc::new(combiner);
+        let hits = HitCounter::new(Arc::clone(&combiner), Arc::clone(&store));
+        Live { combiner, hits, store, announcer }
     }
 
     /// The present state of the topic. The state contains every change that was acknowledged before the call.
@@ -54,6 +60,12 @@ impl Live {
         may_create: bool,
     ) -> Result<Counted, WriteError> {
         self.combiner.add(topic, amount, key, may_create).await
+    }
+
+    /// Counts a hit: adds 1 to the page and to its site. The two additions are one step of the store, except in a Cluster, where
+    /// the page and its site can be on different nodes. A failed announcement does not fail the call.
+    pub async fn hit(&self, address: &PageAddress) -> Result<CountedHit, WriteError> {
+        self.hits.count(address).await
     }
 
     /// Sets the number of the topic. A number beyond ±[`LIMIT`](crate::domain::LIMIT) is refused. With a key, a repetition with

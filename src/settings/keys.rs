@@ -27,6 +27,10 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("counters.known", ""),
     ("history.days", "60"),
     ("history.hours", "48"),
+    ("hits.allow", ""),
+    ("hits.bots", ""),
+    ("hits.deny", ""),
+    ("hits.enabled", "true"),
     ("access.amounts", "-1000..1000"),
     ("access.ticket_key", ""),
     ("access.write", "anyone"),
@@ -41,7 +45,8 @@ pub(super) const KEYS: &[(&str, &str)] = &[
 ];
 
 /// The keys whose value may be a list.
-pub(super) const LIST_KEYS: [&str; 4] = ["access.write", "counters.known", "keys", "trusted_proxies"];
+pub(super) const LIST_KEYS: [&str; 7] =
+    ["access.write", "counters.known", "hits.allow", "hits.bots", "hits.deny", "keys", "trusted_proxies"];
 
 /// Names of variables that operators already know, with the keys that they set. If `LIVECOUNTER__…` sets the same key, that variable wins.
 pub(super) const KNOWN_NAMES: [(&str, &str); 5] = [

@@ -9,6 +9,7 @@ use super::Settings;
 use super::access::access;
 use super::check::check;
 use super::error::SettingsError;
+use super::hits::hits;
 use super::sources::Sources;
 use super::texts::Texts;
 use crate::domain::Retention;
@@ -67,6 +68,7 @@ impl Settings {
                 hours: texts.parse("history.hours", NUMBER_OR_0)?,
                 days: texts.parse("history.days", NUMBER_OR_0)?,
             },
+            hits: hits(&texts)?,
             access: access(&texts)?,
             access_ticket_key: texts.secret("access.ticket_key"),
             limits: limits(&texts)?,

@@ -5,6 +5,7 @@ mod access;
 mod check;
 mod environment;
 mod error;
+mod hits;
 mod keys;
 mod load;
 mod log_format;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use crate::access::AccessOptions;
 use crate::domain::{CounterId, Retention};
+use crate::hits::HitRules;
 use crate::limits;
 use sources::Sources;
 
@@ -53,6 +55,7 @@ pub struct Settings {
     pub cache_stale_if_error: Duration,
     pub counters_known: Option<Vec<CounterId>>,
     pub history: Retention,
+    pub hits: Option<HitRules>,
     pub access: AccessOptions,
     pub access_ticket_key: Option<Secret>,
     pub limits: limits::Options,

@@ -25,6 +25,7 @@ mod export;
 mod flood;
 mod grip;
 mod history;
+mod hits;
 mod https;
 mod layers;
 mod limits;

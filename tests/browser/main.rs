@@ -10,6 +10,7 @@ mod chromium;
 mod connection;
 mod elsewhere;
 mod front;
+mod hits;
 mod home;
 mod http;
 mod relay;

@@ -13,6 +13,7 @@ mod edge;
 mod foreign;
 mod front;
 mod head;
+mod hits;
 mod limits;
 mod managing;
 mod origin;

@@ -99,7 +99,7 @@ async fn listeners_behind_two_origins_see_set_values_and_deletions() {
 
 /// An origin that is healthy but closes the connection of each other request without an answer, as one does that dies behind the
 /// change.
-async fn dying_origin() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+pub(crate) async fn dying_origin() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let (addr, seen) = (listener.local_addr().expect("its address"), Arc::new(Mutex::new(Vec::new())));
     let notes = Arc::clone(&seen);

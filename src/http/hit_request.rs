@@ -1,0 +1,57 @@
+//! Reads which page a request for hits is about, and whether the request is a hit.
+
+use actix_web::HttpRequest;
+use actix_web::http::Method;
+use actix_web::http::header::{HeaderMap, REFERER, USER_AGENT};
+
+use super::context::WorkerContext;
+use super::error::ApiError;
+use crate::domain::PageAddress;
+use crate::hits::HitRules;
+
+const NO_PAGE: &str = "which page is meant? Add its address to the query, as in ?url=www.example.com/page: the request has no \
+                       Referer that names the page";
+
+/// Headers by which a browser says that it only prepares for a visit.
+const PREPARATIONS: [&str; 4] = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
+
+/// The rules for hits; 404 if hits are not counted here.
+pub(super) fn rules(context: &WorkerContext) -> Result<&HitRules, ApiError> {
+    let off = || ApiError::NotFound("hits are not counted here: hits.enabled is false".into());
+    context.shared.hits.as_ref().ok_or_else(off)
+}
+
+/// The page that the request is about: the page of `url` in the query, else the page that has sent the request. 404 if the
+/// request names no page, 400 if the text is no address, 403 if the page is not counted here.
+///
+/// Other parameters are ignored, and so is a second `url`: a page that gives an address without encoding it has the parameters of
+/// that address in its query.
+pub(super) fn page(request: &HttpRequest, rules: &HitRules) -> Result<PageAddress, ApiError> {
+    let mut query = form_urlencoded::parse(request.query_string().as_bytes());
+    let given = query.find(|(name, _)| name == "url").map(|(_, url)| url.into_owned());
+    let referer = || Some(String::from_utf8_lossy(request.headers().get(REFERER)?.as_bytes()).into_owned());
+    let text = given.or_else(referer).unwrap_or_default();
+    if text.trim().is_empty() {
+        return Err(ApiError::NotFound(NO_PAGE.into()));
+    }
+    let address: PageAddress = text.parse().map_err(|error| ApiError::BadRequest(format!("{error}")))?;
+    rules.check(&address).map_err(|error| ApiError::Forbidden(error.to_string()))?;
+    Ok(address)
+}
+
+/// Whether a visitor stands behind the request: not where only the headers are asked for, where a browser prepares for a visit,
+/// or where a bot asks.
+pub(super) fn is_hit(request: &HttpRequest, rules: &HitRules) -> bool {
+    let headers = request.headers();
+    let agent = headers.get(USER_AGENT).map(|agent| agent.as_bytes()).unwrap_or_default();
+    request.method() == Method::GET && !is_preparation(headers) && !rules.bots.is_bot(agent)
+}
+
+fn is_preparation(headers: &HeaderMap) -> bool {
+    let says = |word: &str| {
+        let word = word.split(';').next().unwrap_or_default().trim();
+        ["prefetch", "prerender", "preview"].iter().any(|known| word.eq_ignore_ascii_case(known))
+    };
+    let mut values = PREPARATIONS.iter().flat_map(|name| headers.get_all(*name));
+    values.any(|value| value.to_str().is_ok_and(|text| text.split(',').any(says)))
+}

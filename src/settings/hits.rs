@@ -1,0 +1,96 @@
+//! Parses the settings of hits: `[hits]`.
+
+use super::error::SettingsError;
+use super::texts::Texts;
+use crate::hits::{Bots, HitRules, Patterns};
+
+/// Parses the rules for hits; returns `None` if hits are not counted.
+pub(super) fn hits(texts: &Texts) -> Result<Option<HitRules>, SettingsError> {
+    let enabled: bool = texts.parse("hits.enabled", "must be true or false")?;
+    let rules = HitRules {
+        allow: patterns(texts, "hits.allow")?,
+        deny: patterns(texts, "hits.deny")?,
+        bots: bots(texts, "hits.bots")?,
+    };
+    Ok(Some(rules).filter(|_| enabled))
+}
+
+/// Parses a list of patterns. A single text is one pattern, because a pattern may have commas and spaces.
+fn patterns(texts: &Texts, key: &str) -> Result<Patterns, SettingsError> {
+    let list = match texts.get(key) {
+        Some(text) => vec![text.to_owned()],
+        None => texts.list(key)?.unwrap_or_default(),
+    };
+    Patterns::parse(list.iter().map(String::as_str)).map_err(|error| SettingsError::new(key, error))
+}
+
+fn bots(texts: &Texts, key: &str) -> Result<Bots, SettingsError> {
+    let bots = match texts.list(key)? {
+        Some(parts) => Bots::named(parts.iter().map(String::as_str)),
+        None => Bots::usual(),
+    };
+    bots.map_err(|error| SettingsError::new(key, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::io::Write;
+
+    use crate::hits::HitRules;
+    use crate::settings::{Settings, SettingsError};
+
+    fn load(file: &str, environment: &[(&str, &str)]) -> Result<Option<HitRules>, SettingsError> {
+        let mut on_disk = tempfile::NamedTempFile::new().expect("a file");
+        on_disk.write_all(file.as_bytes()).expect("to write it");
+        let environment: HashMap<_, _> =
+            environment.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect();
+        Settings::load(Some(on_disk.path()), environment, None).map(|settings| settings.hits)
+    }
+
+    fn allowed(rules: &HitRules, address: &str) -> bool {
+        rules.check(&address.parse().expect("an address")).is_ok()
+    }
+
+    #[test]
+    fn all_pages_are_counted_where_nothing_is_set() {
+        let rules = load("", &[]).expect("settings").expect("rules");
+        assert!(allowed(&rules, "www.example.com/a"));
+        assert!(rules.bots.is_bot(b"Googlebot") && !rules.bots.is_bot(b"curl/8.5.0"));
+        assert!(load("[hits]\nenabled = false\n", &[]).expect("settings").is_none());
+    }
+
+    #[test]
+    fn lists_decide_which_pages_are_counted() {
+        let file =
+            "[hits]\nallow = ['^(www\\.)?example\\.com(/|$)', 'org']\ndeny = \"/private\"\nbots = []\n";
+        let rules = load(file, &[]).expect("settings").expect("rules");
+        for (address, expected) in [
+            ("www.example.com/a", true),
+            ("example.com", true),
+            ("other.org/a", true),
+            ("www.example.net", false),
+            ("www.example.com/private/a", false),
+        ] {
+            assert_eq!(allowed(&rules, address), expected, "{address}");
+        }
+        assert!(!rules.bots.is_bot(b"Googlebot"));
+        let one = [("LIVECOUNTER__HITS__ALLOW", "^a{1,2}\\.org"), ("LIVECOUNTER__HITS__BOTS", "curl, wget")];
+        let rules = load("", &one).expect("settings").expect("rules");
+        assert!(allowed(&rules, "aa.org") && !allowed(&rules, "b.org"));
+        assert!(rules.bots.is_bot(b"Wget/1.21") && !rules.bots.is_bot(b"Googlebot"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_rule_is_named() {
+        for (file, expected) in [
+            ("allow = ['(']", "hits.allow: \"(\" is no regular expression: unclosed group"),
+            ("deny = ['a', '']", "hits.deny: a pattern is empty, so it would fit every address"),
+            ("enabled = 'yes'", "hits.enabled: must be true or false"),
+            ("window = '60s'", "hits.window: no such setting"),
+        ] {
+            let error = load(&format!("[hits]\n{file}\n"), &[]).expect_err("a refusal");
+            assert_eq!(format!("{}: {}", error.key, error.problem), expected);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Pages of other sites that count their hits, with the snippets of the hit-counter's text.
+
+use std::collections::HashMap;
+
+use crate::chromium::Chromium;
+use crate::site;
+use crate::support::app::TestApp;
+use crate::support::http::{Ask, client};
+
+/// The snippets as the text has them, with the service's address filled in and the lines that send the requests.
+const SNIPPETS: &str = r#"<!doctype html><p id="own"></p><p id="other"></p>
+<script>
+{
+let xmlHttp = new XMLHttpRequest();
+xmlHttp.open('GET', 'HOST/count', false);
+xmlHttp.send(null);
+count = xmlHttp.responseText;
+document.getElementById('own').textContent = count;
+}
+{
+let targetUrl = 'www.example.com';
+let query = '?url=' + encodeURIComponent(targetUrl);
+let xmlHttp = new XMLHttpRequest();
+xmlHttp.open('GET', 'HOST/nocount' + query, false);
+xmlHttp.send(null);
+count = xmlHttp.responseText;
+document.getElementById('other').textContent = count;
+}
+</script>
+"#;
+
+/// The headless browser is a bot by its name, so another program is named here.
+const NO_BOTS: (&str, &str) = ("LIVECOUNTER__HITS__BOTS", "crawler");
+
+#[tokio::test]
+async fn the_snippets_of_the_text_count_and_read_from_another_site() {
+    let app = TestApp::with(&[NO_BOTS]).await;
+    let count = |url: &str| client().get(format!("{}/count?url={url}", app.address)).text();
+    for expected in ["1", "2", "3"] {
+        assert_eq!(count("www.example.com").await, expected);
+    }
+    let page = SNIPPETS.replace("HOST", &app.address).into_bytes();
+    let site = site::serve(HashMap::from([("/page.html".to_owned(), page)])).await;
+    let browser = Chromium::launch().await;
+    for visits in ["1", "2"] {
+        browser.open(&format!("{site}/page.html")).await;
+        browser.until_text("#own", visits).await;
+        browser.until_text("#other", "3").await;
+    }
+    // A browser tells another origin which site asks, not which page.
+    assert_eq!(count(site.trim_start_matches("http://")).await, "3");
+}
