@@ -18,6 +18,7 @@
 //! - [`history`]: the past of a number as a series without gaps, and as a picture. No HTTP, no store.
 //! - [`badge`]: a number as a badge. No HTTP, no store.
 //! - [`hits`]: which pages may be counted, and which programs are no visitors. No HTTP.
+//! - [`import`]: counters from lines of text. No store.
 //! - [`nearest`]: which known name a mistyped name was meant to be.
 //! - [`domain`]: ids, amounts, topics, revisions.
 //! - [`settings`] and [`telemetry`]: for the binary and [`app`].
@@ -33,6 +34,7 @@ pub mod history;
 pub mod hits;
 pub mod http;
 pub mod hub;
+pub mod import;
 pub mod jwt;
 pub mod limits;
 pub mod live;

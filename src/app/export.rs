@@ -39,7 +39,8 @@ struct ExportedCounter<'a> {
     value: i64,
 }
 
-/// Writes a line that names the format, then a line for each counter whose id begins with `prefix`, in the order of the ids. Calls
+/// Writes a line that names the format, a line for each counter whose id begins with `prefix`, in the order of the ids, and a line with
+/// their number, which shows that the export is complete. Calls
 /// `progress` about once a second with the number of counters so far. Returns the number of counters.
 pub async fn export(
     settings: &Settings,
@@ -93,6 +94,7 @@ async fn write(
         let Some((topic, _)) = page.into_iter().next_back() else { break };
         last = Some(topic);
     }
+    writeln!(output, r#"{{"end":true,"counters":{count}}}"#)?;
     output.flush()?;
     Ok(count)
 }

@@ -3,6 +3,8 @@
 mod checked;
 mod error;
 mod export;
+mod import;
+mod import_record;
 mod mode;
 mod outlets;
 mod prune;
@@ -31,9 +33,12 @@ use servers::{Servers, Sockets};
 use store_source::StoreSource;
 use worker_factory::WorkerFactory;
 
+pub use crate::import::ImportMode;
 pub use checked::check;
 pub use error::StartError;
 pub use export::{ExportError, export};
+pub use import::{ImportError, ImportOptions, import};
+pub use import_record::RecordError;
 pub use prune::{Day, ParseDayError, PruneError, prune};
 pub use stop::Stop;
 

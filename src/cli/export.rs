@@ -31,7 +31,11 @@ impl Export {
     pub(super) fn run(self) -> ExitCode {
         with_settings(&self.flags, async |settings| match &self.output {
             Some(path) => to_file(&settings, &self.prefix, path).await,
-            None => export(&settings, &self.prefix, &mut BufWriter::new(io::stdout())).await,
+            None => match export(&settings, &self.prefix, &mut BufWriter::new(io::stdout())).await {
+                // The reader has stopped reading, as `head` does.
+                Err(error) if is_broken_pipe(&error) => Ok(()),
+                exported => exported,
+            },
         })
     }
 }
@@ -48,6 +52,11 @@ async fn to_file(settings: &Settings, prefix: &str, path: &Path) -> anyhow::Resu
         let _ = std::fs::remove_file(&part);
     }
     written
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let output = error.downcast_ref::<ExportError>();
+    matches!(output, Some(ExportError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 async fn export(settings: &Settings, prefix: &str, output: &mut impl Write) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod export;
 mod flags;
+mod import;
 mod key;
 mod prune;
 mod reload;
@@ -21,6 +22,7 @@ use check::Check;
 use completions::Completions;
 use export::Export;
 use flags::Flags;
+use import::Import;
 use key::Key;
 use prune::Prune;
 use serve::Serve;
@@ -51,6 +53,7 @@ enum Command {
     Serve(Serve),
     Check(Check),
     Export(Export),
+    Import(Import),
     Prune(Prune),
     Key(Key),
     Ticket(Ticket),
@@ -64,6 +67,7 @@ impl Command {
             Command::Serve(serve) => Some(&mut serve.flags),
             Command::Check(check) => Some(&mut check.flags),
             Command::Export(export) => Some(&mut export.flags),
+            Command::Import(import) => Some(&mut import.flags),
             Command::Prune(prune) => Some(&mut prune.flags),
             Command::Ticket(ticket) => Some(&mut ticket.flags),
             Command::Key(_) | Command::Completions(_) => None,
@@ -86,6 +90,7 @@ pub(crate) fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Invocation::Run(Command::Serve(serve))) => serve.run(),
         Ok(Invocation::Run(Command::Check(check))) => check.run(),
         Ok(Invocation::Run(Command::Export(export))) => export.run(),
+        Ok(Invocation::Run(Command::Import(import))) => import.run(),
         Ok(Invocation::Run(Command::Prune(prune))) => prune.run(),
         Ok(Invocation::Run(Command::Key(key))) => key.run(),
         Ok(Invocation::Run(Command::Ticket(ticket))) => ticket.run(),

@@ -26,9 +26,18 @@ pub(super) fn with_settings(
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => match error.downcast_ref::<StartError>() {
             Some(StartError::Settings(SettingsError { .. })) => refuse(&error.to_string()),
-            _ => fail(&format!("{error:#}")),
+            _ => fail(&with_causes(&error)),
         },
     }
+}
+
+/// Returns the text of an error and of its causes, but of no cause whose text the error repeats.
+fn with_causes(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
+        "" => cause,
+        text if text.ends_with(&cause) => text.to_owned(),
+        text => format!("{text}: {cause}"),
+    })
 }
 
 /// Loads the settings from the file, the environment and the flags.

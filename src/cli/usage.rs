@@ -30,7 +30,7 @@ impl UsageError {
             ErrorKind::UnknownArgument => unknown_argument(&argument.concat(), line),
             ErrorKind::ArgumentConflict => conflict(&argument, &context(ContextKind::PriorArg)),
             ErrorKind::MissingRequiredArgument => {
-                let needed = argument.join(" and ").replace(['<', '>'], "");
+                let needed = argument.join(" and ").replace(['<', '>'], "").replace('|', " or ");
                 format!("{} needs {needed}.", command_of(words, line))
             }
             ErrorKind::InvalidValue if value.concat().is_empty() && is_flag(&argument) => {

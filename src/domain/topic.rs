@@ -56,6 +56,9 @@ impl Kind {
     }
 }
 
+/// The beginning of the names of topics that record imports.
+const IMPORT: &str = "import-";
+
 /// A topic: its name, from which its channel, its surrogate key and its store keys follow. Cheap to clone.
 ///
 /// Names are 1 to 1,024 visible ASCII characters without commas, semicolons or quotes, so that they are safe in every
@@ -99,6 +102,16 @@ impl Topic {
     /// The id of the counter whose topic this is; `None` if it is the topic of something else.
     pub fn counter_id(&self) -> Option<CounterId> {
         self.name.strip_prefix(COUNTER)?.parse().ok()
+    }
+
+    /// The topic that records an import whose digest begins with these bytes, so that it can be repeated: `import-{hexadecimal digits}`.
+    pub fn import(digest: &[u8; 16]) -> Self {
+        Topic::named(format_smolstr!("{IMPORT}{:032x}", u128::from_be_bytes(*digest)))
+    }
+
+    /// Whether a topic of this name records an import.
+    pub fn names_import(name: &str) -> bool {
+        name.starts_with(IMPORT)
     }
 
     /// The name, under which stores keep the topic.

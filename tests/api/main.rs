@@ -27,6 +27,8 @@ mod grip;
 mod history;
 mod hits;
 mod https;
+mod import;
+mod import_input;
 mod layers;
 mod limits;
 mod logs;

@@ -8,6 +8,7 @@ use super::batch::count_topics_by;
 use super::runner::ScriptRunner;
 use super::script;
 use super::topics::Walk;
+use crate::domain::Topic;
 use crate::store::Pruned;
 
 /// The pause between two steps. Each step takes Redis about a millisecond.
@@ -23,7 +24,8 @@ pub(super) async fn prune(
     let (before, mut pruned) = (before.to_string(), Pruned::default());
     let arguments = [before.as_str(), if remove { "1" } else { "0" }];
     let mut walk = Walk::start(runner).await?;
-    while let Some(topics) = walk.next().await? {
+    while let Some(mut topics) = walk.next().await? {
+        topics.retain(|topic| !Topic::names_import(topic.name()));
         pruned.seen += topics.len() as u64;
         pruned.old += count_topics_by(runner, &script::PRUNE, &topics, &arguments).await?;
         progress(pruned);

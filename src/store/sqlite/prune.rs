@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::file::StoreFile;
 use super::open::OpenError;
+use crate::domain::Topic;
 use crate::store::Pruned;
 
 /// Counts the topics that have not been claimed since `before` (in milliseconds since 1970) and of which nothing is left to
@@ -27,6 +28,7 @@ pub fn prune(
             let some = file.ages_behind(&last, i64::try_from(before).unwrap_or(i64::MAX))?;
             let Some((name, _)) = some.last() else { return Ok(pruned) };
             last.clone_from(name);
+            let some: Vec<_> = some.into_iter().filter(|(name, _)| !Topic::names_import(name)).collect();
             let old = some.iter().filter(|(_, is_old)| *is_old);
             pruned.seen += some.len() as u64;
             pruned.old += old.clone().count() as u64;

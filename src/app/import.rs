@@ -1,0 +1,260 @@
+//! The work of `livecounter import`: sets or adds the values that an input names.
+
+use std::fmt::Write as _;
+use std::io::{BufReader, Read, Seek};
+use std::time::{Duration, Instant};
+
+use super::import_record::{ImportRecord, Progress, RecordError};
+use super::store_source::StoreSource;
+use crate::domain::{LIMIT, Topic};
+use crate::import::{CheckError, CheckedInput, CounterLines, ImportLine, ImportMode, ReadError, check};
+use crate::settings::{Settings, SettingsError};
+use crate::store::{Change, Store, StoreError, Write, WriteError};
+
+/// How many lines one call to the store takes.
+const BATCH: usize = 500;
+/// How many lines that were not stored are named.
+const NAMED: usize = 10;
+/// The time between two reports of progress.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+
+/// How an input is imported.
+#[derive(Clone, Copy, Debug)]
+pub struct ImportOptions<'a> {
+    /// What happens to the counters.
+    pub mode: ImportMode,
+    /// Only the input is checked; no store is opened.
+    pub dry_run: bool,
+    /// Tells an import of the same bytes from another one. Only [`ImportMode::Add`] looks at it.
+    pub name: &'a str,
+}
+
+/// The reason why nothing was imported, or not all lines.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// A setting cannot be used, or the file that it names is in use.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The input cannot be used.
+    #[error("nothing is stored")]
+    Input(#[from] CheckError),
+    /// Values would leave the range.
+    #[error("nothing is stored: {0}")]
+    OutOfRange(String),
+    /// The store did not answer before anything was stored.
+    #[error("nothing is stored")]
+    Store(#[from] StoreError),
+    /// What an earlier import of the same input has stored is not known.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The input was read twice, and was another the second time.
+    #[error("the input has changed while it was read; {stored} lines are stored")]
+    Changed {
+        /// How many lines were stored.
+        stored: u64,
+    },
+    /// Some lines were not stored.
+    #[error("{stored} lines are stored; {reasons}")]
+    Refused {
+        /// How many lines were stored.
+        stored: u64,
+        /// Which lines were not, and why.
+        reasons: String,
+    },
+}
+
+/// Reads the input twice: first all lines are checked, so that nothing is stored if one is bad; then they are stored. Calls `progress`
+/// about once a second with the number of stored lines. Returns the result as a sentence.
+pub async fn import(
+    settings: &Settings,
+    input: &mut (impl Read + Seek),
+    options: ImportOptions<'_>,
+    progress: impl Fn(u64),
+) -> Result<String, ImportError> {
+    let checked = check(BufReader::new(&mut *input), options.mode)?;
+    if options.dry_run {
+        return Ok(sentence(&checked, options.mode, "would be"));
+    }
+    input.rewind().map_err(|error| CheckError::from(ReadError::from(error)))?;
+    let source = StoreSource::open(settings).map_err(|error| settings.locate(error))?;
+    let store = source.open_connection();
+    let mut import =
+        Import { store: &*store, checked, options, stored: 0, skipped: 0, reasons: Vec::new(), failed: 0 };
+    let imported = match options.mode {
+        ImportMode::Set => import.write_all(input, None, progress).await,
+        ImportMode::Add => import.add_once(input, progress).await,
+    };
+    drop(store);
+    source.close().await;
+    imported
+}
+
+/// An import that is under way.
+struct Import<'a> {
+    store: &'a dyn Store,
+    checked: CheckedInput,
+    options: ImportOptions<'a>,
+    /// How many lines are stored, by this process or by an earlier one.
+    stored: u64,
+    /// How many lines have the value 0, which changes nothing when it is added.
+    skipped: u64,
+    /// The first lines that are not stored, with the reasons.
+    reasons: Vec<String>,
+    failed: u64,
+}
+
+impl Import<'_> {
+    /// Adds the values, unless an earlier import of the same input has done so.
+    async fn add_once(
+        &mut self,
+        input: &mut (impl Read + Seek),
+        progress: impl Fn(u64),
+    ) -> Result<String, ImportError> {
+        let mut record = ImportRecord::of(self.checked.digest.as_ref(), self.options.name);
+        match record.read(self.store).await? {
+            Progress::Finished(time) => {
+                return Ok(format!("nothing is added: an import of the same input was finished on {time}"));
+            }
+            Progress::Begun => {}
+            Progress::None => {
+                self.check_sums(input).await?;
+                input.rewind().map_err(|error| CheckError::from(ReadError::from(error)))?;
+                record.begin(self.store).await?;
+            }
+        }
+        let done = self.write_all(input, Some(&record), progress).await?;
+        if let Err(RecordError::Store(error)) = record.finish(self.store).await {
+            let reasons = format!("{error}. The same command must be repeated once");
+            return Err(ImportError::Refused { stored: self.stored, reasons });
+        }
+        Ok(done)
+    }
+
+    /// Refuses an input if a sum with the present value leaves the range.
+    async fn check_sums(&mut self, input: &mut impl Read) -> Result<(), ImportError> {
+        let mut lines = CounterLines::new(BufReader::new(input));
+        while let Some(batch) = self.batch(&mut lines)? {
+            let topics = batch.iter().map(|line| Topic::counter(&line.id)).collect();
+            for (line, reading) in batch.iter().zip(self.store.read(topics).await) {
+                let value = reading?.body.number();
+                if (value + self.checked.sum(&line.id)).abs() > LIMIT {
+                    self.refuse(
+                        line,
+                        &format!("the counter {} has {value}, so its sum leaves ±{LIMIT}", line.id),
+                    );
+                }
+            }
+        }
+        if self.failed > 0 {
+            return Err(ImportError::OutOfRange(self.reasons()));
+        }
+        Ok(())
+    }
+
+    /// Writes all lines, in batches. With a record every line has an idempotency key, so that no line counts twice.
+    async fn write_all(
+        &mut self,
+        input: &mut impl Read,
+        record: Option<&ImportRecord>,
+        progress: impl Fn(u64),
+    ) -> Result<String, ImportError> {
+        let mut lines = CounterLines::new(BufReader::new(input));
+        let mut reported = Instant::now();
+        while let Some(mut batch) = self.batch(&mut lines)? {
+            if let Some(record) = record {
+                record.check_time()?;
+                let before = batch.len();
+                batch.retain(|line| line.value != 0);
+                self.skipped += (before - batch.len()) as u64;
+            }
+            self.write(&batch, record).await?;
+            if reported.elapsed() >= REPORT_EVERY {
+                reported = Instant::now();
+                progress(self.stored);
+            }
+        }
+        if lines.digest().as_ref() != self.checked.digest.as_ref() {
+            return Err(ImportError::Changed { stored: self.stored });
+        }
+        if self.failed > 0 {
+            return Err(ImportError::Refused { stored: self.stored, reasons: self.reasons() });
+        }
+        Ok(sentence(&self.checked, self.options.mode, "are"))
+    }
+
+    async fn write(
+        &mut self,
+        batch: &[ImportLine],
+        record: Option<&ImportRecord>,
+    ) -> Result<(), ImportError> {
+        let write = |line: &ImportLine| {
+            let topic = Topic::counter(&line.id);
+            match record {
+                Some(record) => Write::add(topic, line.value, Some(record.key(line.line))),
+                None => Write::new(topic, Change::Set(line.value)),
+            }
+        };
+        let mut unavailable = None;
+        for (line, written) in batch.iter().zip(self.store.write(batch.iter().map(write).collect()).await) {
+            match written {
+                Ok(_) => self.stored += 1,
+                Err(WriteError::Unavailable(error)) if unavailable.is_none() => {
+                    unavailable = Some(format!("line {} may be missing, as {error}", line.line));
+                }
+                Err(error) => self.refuse(line, &error.to_string()),
+            }
+        }
+        match unavailable {
+            Some(problem) => {
+                let reasons = format!("{problem}. The same command may be repeated");
+                Err(ImportError::Refused { stored: self.stored, reasons })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The next lines; `None` at the end.
+    fn batch<R: Read>(
+        &self,
+        lines: &mut CounterLines<BufReader<R>>,
+    ) -> Result<Option<Vec<ImportLine>>, ImportError> {
+        let mut batch = Vec::with_capacity(BATCH);
+        while batch.len() < BATCH {
+            match lines.read_next().map_err(CheckError::from)? {
+                Some(Ok(line)) => batch.push(line),
+                Some(Err(_)) => return Err(ImportError::Changed { stored: self.stored }),
+                None => break,
+            }
+        }
+        Ok(Some(batch).filter(|batch| !batch.is_empty()))
+    }
+
+    fn refuse(&mut self, line: &ImportLine, reason: &str) {
+        self.failed += 1;
+        if self.reasons.len() < NAMED {
+            self.reasons.push(format!("line {}: {reason}", line.line));
+        }
+    }
+
+    /// The lines that were not stored, in one sentence.
+    fn reasons(&self) -> String {
+        let mut text = self.reasons.join("; ");
+        let more = self.failed - self.reasons.len() as u64;
+        if more > 0 {
+            let _ = write!(text, "; and {more} more");
+        }
+        text
+    }
+}
+
+fn sentence(checked: &CheckedInput, mode: ImportMode, are: &str) -> String {
+    let (lines, counters, zeros) = (checked.lines, checked.counters(), checked.zeros);
+    match mode {
+        ImportMode::Set => format!("{counters} counters {are} set"),
+        ImportMode::Add if zeros > 0 => {
+            let note = format!("values of 0, which change nothing: {zeros}");
+            format!("{lines} values for {counters} counters {are} added; {note}")
+        }
+        ImportMode::Add => format!("{lines} values for {counters} counters {are} added"),
+    }
+}

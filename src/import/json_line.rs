@@ -1,0 +1,186 @@
+//! One line of JSON.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use crate::domain::{CounterId, LIMIT, ParseAmountError, ParseCounterIdError};
+
+/// What a line says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum JsonLine {
+    /// The first line of an export: the format and its version.
+    First,
+    /// The last line of an export: how many counters it has.
+    Last(u64),
+    /// A counter and its value; the name of the counter in the input if the id was made from it.
+    Counter(CounterId, i64, Option<String>),
+}
+
+/// The members that a line may have. Other members are an error, because a mistyped name must not pass for a missing one.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Members {
+    format: Option<Value>,
+    version: Option<Value>,
+    end: Option<Value>,
+    counters: Option<u64>,
+    id: Option<String>,
+    namespace: Option<String>,
+    key: Option<String>,
+    value: Option<Value>,
+    // What CountAPI's `/info` answers besides.
+    #[serde(rename = "ttl")]
+    _ttl: Option<IgnoredAny>,
+    #[serde(rename = "created")]
+    _created: Option<IgnoredAny>,
+    #[serde(rename = "update_lowerbound")]
+    _least: Option<IgnoredAny>,
+    #[serde(rename = "update_upperbound")]
+    _greatest: Option<IgnoredAny>,
+    #[serde(rename = "enable_reset")]
+    _reset: Option<IgnoredAny>,
+}
+
+/// Reads a line, or returns what is wrong with it.
+pub(super) fn parse(text: &str) -> Result<JsonLine, String> {
+    // A derived `Deserialize` would accept an array, too.
+    if !text.trim_start().starts_with('{') {
+        return Err("must be JSON like {\"id\":\"2\",\"value\":26}".to_owned());
+    }
+    let members: Members = serde_json::from_str(text)
+        .map_err(|error| error.to_string().replace(" at line 1 column ", " at character "))?;
+    if members.format.is_some() || members.version.is_some() {
+        return first(&members);
+    }
+    if members.end.is_some() || members.counters.is_some() {
+        return last(&members);
+    }
+    let value = number(members.value)?;
+    match (members.id, members.namespace, members.key) {
+        (Some(id), None, None) => Ok(JsonLine::Counter(id_of(&id)?, value, None)),
+        (None, namespace, Some(key)) => {
+            // CountAPI calls a key without a namespace a key of this namespace.
+            let namespace = namespace.as_deref().unwrap_or("default");
+            let id = match namespace {
+                "default" => id_of(&key)?,
+                _ => id_of(&[namespace, ".", &key].concat())?,
+            };
+            Ok(JsonLine::Counter(id, value, Some(format!("{namespace}/{key}"))))
+        }
+        (Some(_), ..) => Err("has an id, and a key or a namespace".to_owned()),
+        (None, ..) => Err("has no id".to_owned()),
+    }
+}
+
+fn first(members: &Members) -> Result<JsonLine, String> {
+    match (&members.format, &members.version) {
+        (Some(Value::String(format)), Some(version)) if format == "livecounter" => match version.as_u64() {
+            Some(1) => Ok(JsonLine::First),
+            _ => Err(format!("version {version} of the format is not known to this program")),
+        },
+        _ => Err("names another format than livecounter".to_owned()),
+    }
+}
+
+fn last(members: &Members) -> Result<JsonLine, String> {
+    match (&members.end, members.counters) {
+        (Some(Value::Bool(true)), Some(counters)) => Ok(JsonLine::Last(counters)),
+        _ => Err("must be JSON like {\"end\":true,\"counters\":3}".to_owned()),
+    }
+}
+
+fn id_of(text: &str) -> Result<CounterId, String> {
+    text.parse().map_err(|error: ParseCounterIdError| error.to_string())
+}
+
+fn number(value: Option<Value>) -> Result<i64, String> {
+    let number = match value {
+        None => return Err("has no value".to_owned()),
+        Some(Value::Number(number)) => number,
+        Some(_) => return Err(format!("value {}", ParseAmountError::NotWhole)),
+    };
+    let large = number.as_f64().is_none_or(|number| number.abs() > LIMIT as f64);
+    match number.as_i64().filter(|number| (-LIMIT..=LIMIT).contains(number)) {
+        Some(number) => Ok(number),
+        None if large => Err(format!("value {}", ParseAmountError::TooLarge)),
+        None => Err(format!("value {}", ParseAmountError::NotWhole)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_goes_by_its_id_or_by_its_namespace_and_key() {
+        for (text, id, value) in [
+            (r#"{"id":"2","value":26}"#, "2", 26),
+            (r#" {"value":-9007199254740991,"id":"\u0061"} "#, "a", -LIMIT),
+            (r#"{"namespace":"site","key":"visits","value":0}"#, "site.visits", 0),
+            (r#"{"namespace":"default","key":"visits","value":1}"#, "visits", 1),
+            (r#"{"key":"visits","value":1}"#, "visits", 1),
+            (
+                r#"{"namespace":"a","key":"bcd","ttl":1,"created":2,"update_lowerbound":-1,"update_upperbound":1,"enable_reset":false,"value":3}"#,
+                "a.bcd",
+                3,
+            ),
+        ] {
+            let read = parse(text).expect(text);
+            assert!(
+                matches!(&read, JsonLine::Counter(found, number, _) if found.as_str() == id && *number == value),
+                "{text}: {read:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_line_is_named() {
+        let not_whole = "value must be a whole number in plain digits, like 5 or -3";
+        let too_large = "value must be within ±9007199254740991";
+        let like = "must be JSON like {\"id\":\"2\",\"value\":26}";
+        for (text, expected) in [
+            ("[\"a\",5]", like),
+            ("2,26", like),
+            ("{\"id\":\"2\"}", "has no value"),
+            ("{\"value\":2}", "has no id"),
+            ("{\"id\":\"2\",\"key\":\"a\",\"value\":2}", "has an id, and a key or a namespace"),
+            ("{\"namespace\":\"a\",\"value\":2}", "has no id"),
+            (
+                "{\"id\":\"a/b\",\"value\":2}",
+                "a counter id consists of A-Z a-z 0-9 . _ ~ -, character 2 is another",
+            ),
+            (
+                "{\"id\":\"\\u0007\",\"value\":2}",
+                "a counter id consists of A-Z a-z 0-9 . _ ~ -, character 1 is another",
+            ),
+            ("{\"id\":\"\",\"value\":2}", "a counter id must not be empty"),
+            ("{\"id\":\"a\",\"value\":1e3}", not_whole),
+            ("{\"id\":\"a\",\"value\":1.0}", not_whole),
+            ("{\"id\":\"a\",\"value\":\"5\"}", not_whole),
+            ("{\"id\":\"a\",\"value\":[5]}", not_whole),
+            ("{\"id\":\"a\",\"value\":9007199254740992}", too_large),
+            ("{\"id\":\"a\",\"value\":-9007199254740993}", too_large),
+            ("{\"id\":\"a\",\"value\":99999999999999999999999}", too_large),
+            (
+                "{\"format\":\"livecounter\",\"version\":2}",
+                "version 2 of the format is not known to this program",
+            ),
+            ("{\"format\":\"dump\",\"version\":1}", "names another format than livecounter"),
+            ("{\"end\":true}", "must be JSON like {\"end\":true,\"counters\":3}"),
+        ] {
+            assert_eq!(parse(text), Err(expected.to_owned()), "{text}");
+        }
+        for (text, expected) in [
+            ("{\"id\":\"a\",\"vlaue\":5}", "unknown field `vlaue`"),
+            ("{\"id\":\"a\",\"id\":\"b\",\"value\":5}", "duplicate field `id`"),
+            ("{\"id\":5,\"value\":5}", "expected a"),
+            ("{\"id\":\"a\",\"value\":5}}", "trailing characters at character 21"),
+            ("{\"id\":\"a\",\"value\":1e999}", "number out of range"),
+            ("{\"id\":\"\u{1}\",\"value\":5}", "control character"),
+        ] {
+            let problem = parse(text).expect_err(text);
+            assert!(problem.contains(expected) && !problem.contains("line 1"), "{text}: {problem}");
+        }
+    }
+}

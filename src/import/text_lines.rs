@@ -1,0 +1,100 @@
+//! The lines of the input as text, and the digest of all its bytes.
+
+use std::io::{self, BufRead};
+
+use ring::digest::{Context, Digest, SHA256};
+
+use super::line::{BadLine, ReadError};
+
+/// The longest line, in bytes. Longer lines are skipped without being kept in memory.
+const LONGEST: usize = 4096;
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Reads lines that end with LF or CR LF; the last line may end without one of them. A byte order mark at the beginning is skipped.
+pub(super) struct TextLines<R> {
+    input: R,
+    digest: Context,
+    /// The present line without its LF, up to [`LONGEST`] bytes and a few more.
+    line: Vec<u8>,
+    number: u64,
+}
+
+impl<R: BufRead> TextLines<R> {
+    pub(super) fn new(input: R) -> Self {
+        TextLines { input, digest: Context::new(&SHA256), line: Vec::new(), number: 0 }
+    }
+
+    /// The next line; `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<Result<&str, BadLine>>, ReadError> {
+        let Some(length) = self.read()? else { return Ok(None) };
+        self.number += 1;
+        if self.number == 1 {
+            refuse_other_forms(&self.line)?;
+        }
+        let line = match self.line.strip_prefix(BYTE_ORDER_MARK) {
+            Some(rest) if self.number == 1 => rest,
+            _ => &self.line,
+        };
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let bad = |reason: String| BadLine { line: self.number, reason };
+        let text = if length > LONGEST {
+            Err(bad(format!("has {length} bytes; a line has at most {LONGEST}")))
+        } else {
+            str::from_utf8(line)
+                .map_err(|error| bad(format!("byte {} is not UTF-8", error.valid_up_to() + 1)))
+        };
+        Ok(Some(text))
+    }
+
+    /// The number of the line that was read last.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The SHA-256 digest of the bytes that were read.
+    pub(super) fn digest(&self) -> Digest {
+        self.digest.clone().finish()
+    }
+
+    /// Reads a line; returns its length, or `None` at the end.
+    fn read(&mut self) -> io::Result<Option<usize>> {
+        self.line.clear();
+        let (mut length, mut any) = (0, false);
+        loop {
+            let bytes = match self.input.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                bytes => bytes?,
+            };
+            if bytes.is_empty() {
+                return Ok(any.then_some(length));
+            }
+            any = true;
+            let end = bytes.iter().position(|byte| *byte == b'\n');
+            let part = &bytes[..end.unwrap_or(bytes.len())];
+            let room = (LONGEST + 1).saturating_sub(self.line.len());
+            self.line.extend_from_slice(&part[..part.len().min(room)]);
+            length += part.len();
+            let used = end.map_or(bytes.len(), |end| end + 1);
+            self.digest.update(&bytes[..used]);
+            self.input.consume(used);
+            if end.is_some() {
+                return Ok(Some(length));
+            }
+        }
+    }
+}
+
+/// Refuses an input whose first bytes show that it is not text.
+fn refuse_other_forms(first: &[u8]) -> Result<(), ReadError> {
+    let forms: [(&[u8], &str); 5] = [
+        (b"\x1f\x8b", "the input is compressed with gzip: unpack it first, as gunzip -c does"),
+        (b"\x28\xb5\x2f\xfd", "the input is compressed with zstd: unpack it first, as zstd -dc does"),
+        (b"PK\x03\x04", "the input is a ZIP file: unpack it first"),
+        (b"\xff\xfe", "the input is UTF-16; it must be UTF-8"),
+        (b"\xfe\xff", "the input is UTF-16; it must be UTF-8"),
+    ];
+    match forms.iter().find(|(beginning, _)| first.starts_with(beginning)) {
+        Some((_, problem)) => Err(ReadError::Form(problem)),
+        None => Ok(()),
+    }
+}
