@@ -47,13 +47,14 @@ impl ReadOnlyFile {
         // All characters of names come before this one.
         let end = format!("{prefix}\u{7f}");
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let sql = concat!(
-            "SELECT ",
-            state_columns!(),
-            ", name FROM topic WHERE name >= ?1 AND name > ?2 AND name < ?3 AND deleted = 0 ORDER BY name LIMIT ?4"
+        // There is one lower bound: of two, SQLite would seek the first, and walk from there to the second.
+        let (bound, least) = if after >= prefix { ("name > ?1", after) } else { ("name >= ?1", prefix) };
+        let columns = state_columns!();
+        let sql = format!(
+            "SELECT {columns}, name FROM topic WHERE {bound} AND name < ?2 AND deleted = 0 ORDER BY name LIMIT ?3"
         );
-        let mut statement = self.0.prepare_cached(sql)?;
-        let rows = statement.query_map(params![prefix, after, end, limit], rows::named_state)?;
+        let mut statement = self.0.prepare_cached(&sql)?;
+        let rows = statement.query_map(params![least, end, limit], rows::named_state)?;
         rows::named_topics(rows)
     }
 }
