@@ -6,10 +6,14 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Outbox, Store, Values, Write, WriteError};
+use livecounter::store::{
+    Catalog, Change, Claim, ClaimTerms, LONGEST_LEASE, Outbox, Store, Values, Write, WriteError,
+};
 
 use crate::contract::{self, Backend, eventually, every_sentence};
 use crate::support::redis_cluster::RedisCluster;
+
+const TERMS: ClaimTerms = ClaimTerms { interval: Duration::ZERO, lease: LONGEST_LEASE };
 
 /// Three masters without replicas.
 async fn start() -> RedisCluster {
@@ -115,6 +119,82 @@ async fn a_slot_that_moves_loses_and_doubles_nothing() {
     let values = adding.await.expect("no add has failed");
     assert_eq!(values, (1..=values.len() as i64).collect::<Vec<_>>());
     assert!(cluster.nodes[from].cli(&["CLUSTER", "GETKEYSINSLOT", &slot.to_string(), "10"]).is_empty());
+}
+
+/// A bucket with some topics, whose slot is moving: the keys of the first topic are at the new node, all others at the old one.
+async fn half_moved(cluster: &RedisCluster, store: &RedisStore) -> (Vec<Topic>, usize, usize) {
+    let of_bucket = |topic: &Topic| topic.bucket() == 7;
+    let in_bucket: Vec<Topic> = topics(2000).into_iter().filter(of_bucket).take(4).collect();
+    assert!(store.write(adds(&in_bucket)).await.iter().all(Result::is_ok));
+    let claims = store.claim(in_bucket.clone(), TERMS).await;
+    assert!(claims.iter().all(|claim| matches!(claim, Ok(Claim::Announce(_)))));
+    let slot = cluster.slot(&in_bucket[0]);
+    let from = cluster.owner(slot).expect("an owner");
+    let to = (from + 1) % 3;
+    cluster.begin_move(slot, from, to);
+    let (name, part) = (in_bucket[0].name(), in_bucket[0].outbox_part());
+    let keys = [format!("lc:{{b7}}:t:{name}"), format!("lc:{{b7}}:o{part}")];
+    assert_eq!(cluster.move_keys(from, to, &keys.each_ref().map(String::as_str)), "OK");
+    (in_bucket, from, to)
+}
+
+/// Moves the keys that have not moved yet.
+fn finish_move(cluster: &RedisCluster, topic: &Topic, from: usize, to: usize) {
+    let slot = cluster.slot(topic);
+    let keys = cluster.nodes[from].cli(&["CLUSTER", "GETKEYSINSLOT", &slot.to_string(), "100"]);
+    assert_eq!(cluster.move_keys(from, to, &keys.lines().collect::<Vec<_>>()), "OK");
+    cluster.end_move(slot, from, to);
+}
+
+#[tokio::test]
+async fn a_topic_that_is_deleted_while_its_slot_moves_stops_no_move() {
+    let cluster = start().await;
+    let store = connect(&cluster);
+    let (topics, from, to) = half_moved(&cluster, &store).await;
+    let deletion = Write::new(topics[0].clone(), Change::Delete);
+    assert!(store.write(vec![deletion]).await.remove(0).expect("deleted").removed);
+    finish_move(&cluster, &topics[0], from, to);
+    eventually("the topic to be no longer counted", async || {
+        (store.topic_count().await.ok()? == 3).then_some(())
+    })
+    .await;
+    let listed = store.list("", None, 9).await.expect("a list");
+    assert_eq!(listed.len(), 3);
+    assert!(listed.iter().all(|(topic, _)| *topic != topics[0]));
+}
+
+#[tokio::test]
+async fn a_topic_that_is_created_while_its_slot_moves_stops_no_move() {
+    let cluster = start().await;
+    let store = connect(&cluster);
+    let (topics, from, to) = half_moved(&cluster, &store).await;
+    // The deletion is not acknowledged, so that the hash is there.
+    let deletion = Write::new(topics[0].clone(), Change::Delete);
+    assert!(store.write(vec![deletion]).await.remove(0).expect("deleted").removed);
+    assert!(store.write(adds(&topics[..1])).await.remove(0).expect("counted").created);
+    finish_move(&cluster, &topics[0], from, to);
+    eventually("the topic to be counted", async || (store.topic_count().await.ok()? == 4).then_some(()))
+        .await;
+    assert_eq!(store.list("", None, 9).await.expect("a list").len(), 4);
+}
+
+#[tokio::test]
+async fn a_topic_that_nobody_could_count_is_counted_with_its_claim() {
+    let cluster = start().await;
+    let (store, topic) = (connect(&cluster), topics(1).remove(0));
+    assert!(store.write(adds(std::slice::from_ref(&topic))).await[0].is_ok());
+    let node = &cluster.nodes[cluster.owner(cluster.slot(&topic)).expect("an owner")];
+    let (bucket, part) = (topic.bucket(), topic.outbox_part());
+    // As the origin leaves it that ends between the addition and the count.
+    node.cli(&["HDEL", &format!("lc:{{b{bucket}}}:t:{}", topic.name()), "n"]);
+    node.cli(&["DEL", &format!("lc:{{b{bucket}}}:topics"), &format!("lc:{{b{bucket}}}:n{part}")]);
+    assert_eq!(store.topic_count().await.expect("a number"), 0);
+    for claimed in [true, false] {
+        let claim = store.claim(vec![topic.clone()], TERMS).await.remove(0).expect("an answer");
+        assert_eq!(matches!(claim, Claim::Announce(_)), claimed);
+        assert_eq!(store.topic_count().await.expect("a number"), 1);
+    }
+    assert_eq!(store.list("", None, 9).await.expect("a list").len(), 1);
 }
 
 #[tokio::test]

@@ -170,22 +170,39 @@ impl RedisCluster {
     /// Moves a slot to another node, as `redis-cli --cluster reshard` does it, so many keys at a time, calling `between`
     /// when some keys may be here and some there.
     pub async fn move_slot(&self, number: u16, to: usize, at_once: usize, mut between: impl AsyncFnMut()) {
-        let (slot, port) = (number.to_string(), self.known[to].0.to_string());
-        let (from, to) = (&self.nodes[self.owner(number).expect("an owner")], &self.nodes[to]);
-        let (source, target) = (from.cli(&["CLUSTER", "MYID"]), to.cli(&["CLUSTER", "MYID"]));
-        to.cli(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &source]);
-        from.cli(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &target]);
+        let (slot, from) = (number.to_string(), self.owner(number).expect("an owner"));
+        self.begin_move(number, from, to);
         loop {
             between().await;
-            let keys = from.cli(&["CLUSTER", "GETKEYSINSLOT", &slot, &at_once.to_string()]);
+            let keys = self.nodes[from].cli(&["CLUSTER", "GETKEYSINSLOT", &slot, &at_once.to_string()]);
             if keys.is_empty() {
                 break;
             }
-            let migrate = ["MIGRATE", "127.0.0.1", &port, "", "0", "1000", "KEYS"];
-            from.cli(&migrate.into_iter().chain(keys.lines()).collect::<Vec<_>>());
+            self.move_keys(from, to, &keys.lines().collect::<Vec<_>>());
         }
+        self.end_move(number, from, to);
+    }
+
+    /// Opens the move of a slot: its keys may be on either node from now on.
+    pub fn begin_move(&self, slot: u16, from: usize, to: usize) {
+        let (slot, from, to) = (slot.to_string(), &self.nodes[from], &self.nodes[to]);
+        let (source, target) = (from.cli(&["CLUSTER", "MYID"]), to.cli(&["CLUSTER", "MYID"]));
+        to.cli(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &source]);
+        from.cli(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &target]);
+    }
+
+    /// Moves some keys of a slot; returns the answer of Redis.
+    pub fn move_keys(&self, from: usize, to: usize, keys: &[&str]) -> String {
+        let port = self.known[to].0.to_string();
+        let migrate = ["MIGRATE", "127.0.0.1", &port, "", "0", "1000", "KEYS"];
+        self.nodes[from].cli(&[&migrate[..], keys].concat())
+    }
+
+    /// Ends the move of a slot all of whose keys have moved.
+    pub fn end_move(&self, slot: u16, from: usize, to: usize) {
+        let target = self.nodes[to].cli(&["CLUSTER", "MYID"]);
         for node in [to, from] {
-            node.cli(&["CLUSTER", "SETSLOT", &slot, "NODE", &target]);
+            self.nodes[node].cli(&["CLUSTER", "SETSLOT", &slot.to_string(), "NODE", &target]);
         }
     }
 }

@@ -69,7 +69,8 @@ pub(super) fn ungroup<T>(groups: &[Vec<usize>], answers: Vec<Vec<T>>) -> Vec<T> 
     placed.into_iter().map(|(_, answer)| answer).collect()
 }
 
-/// Runs a script that returns a number, on the hashes and outbox parts of topics. Returns the sum of these numbers.
+/// Runs a script that returns a number, on topics. The keys of each topic are its hash, its outbox part, the number of topics of its bucket,
+/// and its part of the names. Returns the sum of the numbers.
 pub(super) async fn count_topics_by(
     runner: &ScriptRunner,
     script: &Script,
@@ -78,9 +79,13 @@ pub(super) async fn count_topics_by(
 ) -> RedisResult<u64> {
     let groups = runner.topology.groups(topics.iter());
     let calls = groups.iter().filter(|group| !group.is_empty()).map(|group| {
-        runner.run(topics[group[0]].bucket(), script, 2 * group.len(), move |command| {
+        runner.run(topics[group[0]].bucket(), script, 4 * group.len(), move |command| {
             let mut keys = KeyWriter::default();
-            group.iter().for_each(|&index| keys.topic_and_outbox(command, &topics[index]));
+            for topic in group.iter().map(|&index| &topics[index]) {
+                keys.topic_and_outbox(command, topic);
+                keys.count(command, topic.bucket());
+                keys.names(command, topic.bucket(), topic.outbox_part());
+            }
             arguments.iter().for_each(|argument| _ = command.arg(argument));
         })
     });

@@ -7,12 +7,21 @@
 -- returns per topic: 0                         nothing to announce
 --                    ms                        the gate is shut for this long
 --                    {value, epoch, id, prev}  announce; prev is "0" before the first claim, and
---                                              "epoch-revision" when the epoch is new; a fifth, 1, if the
---                                              topic is deleted
+--                                              "epoch-revision" when the epoch is new; a fifth, if it is
+--                                              not 0: 1 if the topic is deleted, 2 if count.lua must count
+--                                              it, 3 for both
 --                    an error                  its key holds no topic
 local opens, leased = text(now + ARGV[1]), text(now + ARGV[2])
 local shuts, from = ARGV[1] ~= '0', text(now)
 local replies = {}
+
+local function marks(gone, counted)
+  local marks = gone and 1 or 0
+  if not counts_at_once and counted ~= (gone and '0' or '2') then
+    marks = marks + 2
+  end
+  return marks > 0 and marks or nil
+end
 
 local function fresh(topic, outbox, history, name, state, revision)
   local shut, gate = tonumber(state[8]), tonumber(state[7])
@@ -43,7 +52,7 @@ local function fresh(topic, outbox, history, name, state, revision)
     take_over(topic, outbox, state[10], state[11])
   end
   call('ZADD', outbox, leased, name)
-  return {tonumber(state[1]), epoch, revision, prev, gone and 1 or nil}
+  return {tonumber(state[1]), epoch, revision, prev, marks(gone, state[10])}
 end
 
 local function again(topic, outbox, history, name, state)

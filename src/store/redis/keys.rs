@@ -14,7 +14,7 @@ pub(super) const SPREAD: [u16; 4] = [0, 69, 107, 60];
 
 /// The command that shuts the sweep for `pause` if it is open, by a key in the bucket. Redis answers 1 if the sweep was open.
 pub(super) fn shut_sweep(bucket: u16, pause: Duration) -> Cmd {
-    let mut command = script::SHUT_SWEEP.by_source(1);
+    let mut command = script::SHUT_SWEEP.by_source(1, true);
     command.arg(sweep(bucket)).arg(pause.as_millis().max(1) as u64);
     command
 }

@@ -54,7 +54,7 @@ async fn take_over(runner: &ScriptRunner) -> RedisResult<u64> {
     let mut taken = 0;
     let mut walk = Walk::start(runner).await?;
     while let Some(topics) = walk.next().await? {
-        taken += count_topics_by(runner, &script::TAKE_OVER, &topics, &[]).await?;
+        taken += count_topics_by(runner, &script::COUNT, &topics, &["1"]).await?;
         hold(runner, false).await?;
         tokio::time::sleep(STEP_PAUSE).await;
     }

@@ -40,6 +40,9 @@
 //! revisions for other changes. So each master has its own epochs: the first claim of a topic under another master draws a new
 //! epoch, and no id is ever published with two values.
 //!
+//! A script writes only keys that are among its `KEYS`, because of slots that move; except for the number of topics and the names, which
+//! scripts write like that outside of a Cluster only: see `counting_later.lua`.
+//!
 //! Outside of a Cluster, a batch is one call of a script; in a Cluster, one per bucket, all at the same time.
 
 mod address;
@@ -48,6 +51,7 @@ mod batch;
 mod call;
 mod cluster;
 mod connection;
+mod counting;
 mod history;
 mod keys;
 mod migration;
@@ -74,6 +78,7 @@ use redis::Cmd;
 
 pub use address::describe;
 use batch::BatchQuery;
+use counting::Uncounted;
 use keys::KeyWriter;
 use runner::ScriptRunner;
 use schema::SchemaCheck;
@@ -97,6 +102,7 @@ impl RedisStore {
             topology: address::parse(url, timeout)?,
             replicated: None,
             schema: SchemaCheck::default(),
+            uncounted: Uncounted::default(),
             retention: Retention::default(),
         }))
     }
@@ -136,6 +142,15 @@ impl RedisStore {
     }
 }
 
+impl RedisStore {
+    /// Counts topics that a Cluster has created or deleted.
+    async fn count(&self, topics: Vec<Topic>) {
+        if !topics.is_empty() {
+            self.0.uncounted.settle(&self.0, topics).await;
+        }
+    }
+}
+
 #[async_trait]
 impl Store for RedisStore {
     async fn ping(&self) -> Result<(), StoreError> {
@@ -146,7 +161,15 @@ impl Store for RedisStore {
 #[async_trait]
 impl Values for RedisStore {
     async fn write(&self, writes: Vec<Write>) -> Vec<Result<Written, WriteError>> {
-        write::write(&self.0, &writes).await
+        let answers = write::write(&self.0, &writes).await;
+        if !self.0.topology.is_one() {
+            let counts = |answer: &Result<Written, _>| {
+                answer.as_ref().is_ok_and(|written| !written.replayed && (written.created || written.removed))
+            };
+            let changed = writes.into_iter().zip(&answers).filter(|(_, answer)| counts(answer));
+            self.count(changed.map(|(write, _)| write.topic).collect()).await;
+        }
+        answers
     }
 
     async fn read(&self, topics: Vec<Topic>) -> Vec<Result<Reading, StoreError>> {
@@ -181,7 +204,11 @@ impl Outbox for RedisStore {
             command.arg(epoch).arg(LONGEST_LEASE.as_millis() as u64).arg(GRACE.as_millis() as u64);
             command.arg(retention.hours).arg(retention.days);
         };
-        query.ask(&self.0, &topics, write).await
+        let answers = query.ask(&self.0, &topics, write).await;
+        let uncounted = topics.into_iter().zip(&answers);
+        let uncounted = uncounted.filter(|(_, answer)| matches!(answer, Ok((_, true))));
+        self.count(uncounted.map(|(topic, _)| topic).collect()).await;
+        answers.into_iter().map(|answer| answer.map(|(claim, _)| claim)).collect()
     }
 
     async fn acknowledge(&self, claims: Vec<(Topic, EventId)>) -> Result<(), StoreError> {
@@ -203,6 +230,7 @@ impl Outbox for RedisStore {
 #[async_trait]
 impl Catalog for RedisStore {
     async fn topic_count(&self) -> Result<u64, StoreError> {
+        self.0.uncounted.settle(&self.0, Vec::new()).await;
         topics::count(&self.0).await.map_err(StoreError::new)
     }
 

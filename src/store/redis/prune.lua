@@ -1,10 +1,10 @@
 -- Removes topics that have not been claimed since a given time and of which nothing is left to announce.
 --
--- KEYS    per topic: topic hash, outbox part
+-- KEYS    per topic: topic hash, outbox part, number of topics, part of the names
 -- ARGV    1 the time, in ms since 1970; 2 "1" to remove the topics; otherwise they are only counted
 -- returns the number of these topics
 local before, pruned = tonumber(ARGV[1]), 0
-for key = 1, #KEYS, 2 do
+for key = 1, #KEYS, 4 do
   local topic, outbox = KEYS[key], KEYS[key + 1]
   local state = pcall('HMGET', topic, 'e', 's', 'p', 'a', 'r', 'c', 'n')
   if not state.err and state[1] then
@@ -17,7 +17,10 @@ for key = 1, #KEYS, 2 do
         call('DEL', topic)
         call('DEL', history_of(topic, outbox))
         call('DEL', address_of(topic, outbox))
-        discount(topic, outbox, state[7])
+        if state[7] and state[7] ~= '0' then
+          pcall('DECR', KEYS[key + 2])
+        end
+        pcall('ZREM', KEYS[key + 3], name)
       end
     elseif not state[2] and ARGV[2] == '1' then
       -- The version before has written the topic without a time. It may have changed just now.

@@ -72,12 +72,16 @@ fn key_use(first: &Value) -> RedisResult<KeyUse> {
     }
 }
 
-/// Decodes an item of the answer of `claim.lua`.
-pub(super) fn claim(item: &Value) -> RedisResult<Claim> {
+/// Decodes an item of the answer of `claim.lua`. The second part says whether `count.lua` must count the topic.
+pub(super) fn claim(item: &Value) -> RedisResult<(Claim, bool)> {
     Ok(match refused(item)? {
-        Value::Int(0) => Claim::Nothing,
-        Value::Int(ms) => Claim::Wait(Duration::from_millis(ms.unsigned_abs())),
-        Value::Array(parts) => Claim::Announce(announcement(parts)?),
+        Value::Int(0) => (Claim::Nothing, false),
+        Value::Int(ms) => (Claim::Wait(Duration::from_millis(ms.unsigned_abs())), false),
+        Value::Array(parts) => {
+            let marks = parts.get(4).map_or(Ok(0), number::<i64>)?;
+            let parts = if marks & 1 == 0 { &parts[..parts.len().min(4)] } else { parts };
+            (Claim::Announce(announcement(parts)?), marks & 2 != 0)
+        }
         _ => return Err(unexpected()),
     })
 }

@@ -3,6 +3,7 @@
 use redis::{Cmd, ErrorKind, RedisResult, Value};
 
 use super::call::Call;
+use super::counting::Uncounted;
 use super::keys;
 use super::schema::SchemaCheck;
 use super::script::Script;
@@ -17,6 +18,8 @@ pub(super) struct ScriptRunner {
     /// command while it waits for the replicas.
     pub(super) replicated: Option<(Topology, Wait)>,
     pub(super) schema: SchemaCheck,
+    /// The topics of a Cluster that could not be counted yet.
+    pub(super) uncounted: Uncounted,
     /// How much of the history of each topic is kept.
     pub(super) retention: Retention,
 }

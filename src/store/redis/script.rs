@@ -6,10 +6,17 @@ use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind};
 
 /// A script that Redis runs as one atomic step.
 pub(super) struct Script {
-    source: &'static str,
-    hash: String,
+    text: ScriptText,
+    /// The text for a Cluster, if it is another one.
+    in_cluster: Option<ScriptText>,
     /// Running the script twice has the same result as running it once, so it may be sent again when an answer is lost.
     repeatable: bool,
+}
+
+/// The text of a script, and the hash by which Redis knows it.
+struct ScriptText {
+    source: String,
+    hash: String,
 }
 
 const ONCE: bool = false;
@@ -23,9 +30,11 @@ macro_rules! script {
 }
 
 pub(super) static WRITE: LazyLock<Script> =
-    script!(ONCE, "shared.lua", "recording.lua", "writing.lua", "write.lua");
-pub(super) static ADD_PLAIN: LazyLock<Script> = script!(ONCE, "shared.lua", "writing.lua", "add_plain.lua");
-pub(super) static CLAIM: LazyLock<Script> = script!(ONCE, "shared.lua", "recording.lua", "claim.lua");
+    script!(ONCE, "shared.lua", "counting.lua", "recording.lua", "writing.lua", "write.lua");
+pub(super) static ADD_PLAIN: LazyLock<Script> =
+    script!(ONCE, "shared.lua", "counting.lua", "writing.lua", "add_plain.lua");
+pub(super) static CLAIM: LazyLock<Script> =
+    script!(ONCE, "shared.lua", "counting.lua", "recording.lua", "claim.lua");
 pub(super) static ACKNOWLEDGE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "acknowledge.lua");
 pub(super) static OVERDUE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "overdue.lua");
 pub(super) static SHUT_SWEEP: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "shut_sweep.lua");
@@ -35,12 +44,25 @@ pub(super) static TOPIC_COUNT: LazyLock<Script> = script!(REPEATABLE, "topic_cou
 pub(super) static NAMES: LazyLock<Script> = script!(REPEATABLE, "names.lua");
 pub(super) static NAME_COUNT: LazyLock<Script> = script!(REPEATABLE, "name_count.lua");
 pub(super) static HISTORY: LazyLock<Script> = script!(REPEATABLE, "history.lua");
-pub(super) static TAKE_OVER: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "take_over.lua");
+pub(super) static COUNT: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "count.lua");
 pub(super) static PRUNE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "prune.lua");
+
+/// The part of a script that counts topics, and the part that is in its place in a Cluster.
+const COUNTING: &str = include_str!("counting.lua");
+const COUNTING_LATER: &str = include_str!("counting_later.lua");
+
+impl ScriptText {
+    fn new(source: String) -> Self {
+        let hash = redis::Script::new(&source).get_hash().to_owned();
+        ScriptText { source, hash }
+    }
+}
 
 impl Script {
     fn new(source: &'static str, repeatable: bool) -> Self {
-        Script { source, hash: redis::Script::new(source).get_hash().to_owned(), repeatable }
+        let in_cluster = source.contains(COUNTING).then(|| source.replace(COUNTING, COUNTING_LATER));
+        let in_cluster = in_cluster.map(ScriptText::new);
+        Script { text: ScriptText::new(source.to_owned()), in_cluster, repeatable }
     }
 
     /// Whether the script may be sent again after this failure.
@@ -48,17 +70,22 @@ impl Script {
         self.repeatable && is_cut(error)
     }
 
-    /// The call for a Redis that knows the script. The caller appends keys and arguments.
-    pub(super) fn by_hash(&self, keys: usize) -> Cmd {
+    fn text(&self, is_one: bool) -> &ScriptText {
+        self.in_cluster.as_ref().filter(|_| !is_one).unwrap_or(&self.text)
+    }
+
+    /// The call for a Redis that knows the script; `is_one` if it is no Cluster. The caller appends keys and arguments.
+    pub(super) fn by_hash(&self, keys: usize, is_one: bool) -> Cmd {
         let mut command = Cmd::with_capacity(4 * keys + 8, 32 * keys + 128);
-        command.arg("EVALSHA").arg(&self.hash).arg(keys);
+        command.arg("EVALSHA").arg(&self.text(is_one).hash).arg(keys);
         command
     }
 
     /// The call that also makes the script known to Redis. The caller appends keys and arguments.
-    pub(super) fn by_source(&self, keys: usize) -> Cmd {
-        let mut command = Cmd::with_capacity(4 * keys + 8, 32 * keys + 128 + self.source.len());
-        command.arg("EVAL").arg(self.source).arg(keys);
+    pub(super) fn by_source(&self, keys: usize, is_one: bool) -> Cmd {
+        let source = &self.text(is_one).source;
+        let mut command = Cmd::with_capacity(4 * keys + 8, 32 * keys + 128 + source.len());
+        command.arg("EVAL").arg(source).arg(keys);
         command
     }
 }

@@ -51,14 +51,14 @@ impl Topology {
         write: impl Fn(&mut Cmd),
     ) -> RedisResult<Value> {
         let send = async |command: &Cmd| self.send(bucket, Call { wait, ..Call::of(command) }).await;
-        let mut command = script.by_hash(keys);
+        let mut command = script.by_hash(keys, self.is_one());
         write(&mut command);
         let mut answer = send(&command).await;
         if answer.as_ref().is_err_and(|error| script.may_repeat(error)) {
             answer = send(&command).await;
         }
         if answer.as_ref().is_err_and(script::is_unknown) {
-            command = script.by_source(keys);
+            command = script.by_source(keys, self.is_one());
             write(&mut command);
             answer = send(&command).await;
         }

@@ -106,8 +106,6 @@ local function delete(topic, outbox, lease)
   call('HSET', topic, 'v', 0, 'r', revision, 'c', 0, 'd', revision, 'h', '')
   discount(topic, outbox, before[5])
   call('DEL', history_of(topic, outbox))
-  -- The field is set to 0 and not removed: an origin of the version before would count a topic without the field.
-  call('HSET', topic, 'n', 0)
   call('ZADD', outbox, 'NX', due(before[6], before[7], ARGV[2], ARGV[3]), name_of(topic, outbox))
   if lease ~= '' then
     return claim(topic, outbox, 0, lease)
