@@ -28,12 +28,10 @@ fn said(output: &Output) -> (Option<i32>, String) {
     (output.status.code(), text.trim_end().to_owned())
 }
 
-#[tokio::test]
-async fn a_file_is_pruned_when_no_process_has_it_open() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let path = directory.path().join("livecounter.db");
+/// A new file with the counters `old`, which was last claimed in March, and `young`.
+async fn file_with_an_old_topic(path: &Path) {
     let topics = ["counter-old", "counter-young"].map(|name| name.parse::<Topic>().expect("a topic"));
-    let store = SqliteStore::open(&path).expect("a new file");
+    let store = SqliteStore::open(path).expect("a new file");
     store.write(topics.iter().map(|topic| Write::add(topic.clone(), 1, None)).collect()).await;
     let terms = ClaimTerms { interval: std::time::Duration::ZERO, lease: std::time::Duration::from_secs(6) };
     for topic in &topics {
@@ -43,8 +41,14 @@ async fn a_file_is_pruned_when_no_process_has_it_open() {
     }
     drop(store);
     let change = format!("UPDATE topic SET claimed = {MARCH} WHERE name = 'counter-old'");
-    Connection::open(&path).and_then(|file| file.execute_batch(&change)).expect("a change from outside");
+    Connection::open(path).and_then(|file| file.execute_batch(&change)).expect("a change from outside");
+}
 
+#[tokio::test]
+async fn a_file_is_pruned_when_no_process_has_it_open() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("livecounter.db");
+    file_with_an_old_topic(&path).await;
     let origin = Program::start(directory.path(), &[]);
     let (status, text) = said(&prune(directory.path(), &[], &["--before", "2026-03-02"]));
     assert!(status == Some(2) && text.contains("in use by another process"), "{text}");

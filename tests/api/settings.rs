@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::program::{output, program};
 
-/// An address that nothing else can listen on while the first of both lives.
+/// An address on which no other program can listen while the returned listener lives.
 pub(crate) fn taken() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
@@ -16,7 +16,7 @@ pub(crate) fn taken() -> (TcpListener, String) {
 /// Environment, arguments, and how the line begins.
 type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str], &'a str);
 
-/// Every case ends the program with one line and status 2, and without what is secret.
+/// Every case ends the program with one line and status 2, and the line repeats no secret.
 fn refused(cases: &[Case]) {
     // If the settings are accepted, the program ends all the same, with another status.
     let (_listener, taken) = taken();
@@ -70,7 +70,7 @@ fn flags_and_files_that_cannot_be_used_are_one_line_and_status_2() {
 }
 
 #[test]
-fn settings_that_cannot_be_used_are_one_line_and_status_2() {
+fn unknown_and_unusable_settings_are_one_line_and_status_2() {
     const FASTLY_URL: &str = "LIVECOUNTER__FASTLY__API_URL";
     refused(&[
         (&[("LIVECOUNTER__PUBLISH__INTERVAL", "soon")], &[], "publish.interval: must be a duration"),
@@ -85,39 +85,36 @@ fn settings_that_cannot_be_used_are_one_line_and_status_2() {
             "publish.intervall: no such setting; did you mean publish.interval? (from LIVECOUNTER__PUBLISH__INTERVALL)\n",
         ),
         (
-            &[("GRIP_URL", "http://p/?iss=hush")],
-            &[],
-            "grip.url: address 1 has the parameter iss but no key (from GRIP_URL)\n",
-        ),
-        (&[("REDIS_URL", "redis://127.0.0.1/")], &[], "grip.url: REDIS_URL makes the origin stateless"),
-        (
-            &[("REDIS_URL", "http://:hush@r"), ("GRIP_URL", "http://p:5561/")],
-            &[],
-            "redis.url: must begin with redis://, rediss://, redis+unix:// (or unix://), redis+cluster://",
-        ),
-        (
-            &[("REDIS_URL", "rediss://:hush@127.0.0.1/#insecure"), ("GRIP_URL", "http://p:5561/")],
-            &[],
-            "redis.url: #insecure: certificates are always checked. To trust an authority of your own, name the file",
-        ),
-        (
-            &[("REDIS_URL", "redis://127.0.0.1?dbs=5"), ("GRIP_URL", "http://p:5561/")],
-            &[],
-            "redis.url: there is no parameter \"dbs\"; did you mean db?",
-        ),
-        (
-            &[("LIVECOUNTER__SQLITE__PATH", ":memory:")],
-            &[],
-            "sqlite.path: must be the path of a file, such as ",
-        ),
-        (&[("LIVECOUNTER__SQLITE__PATH", "/nowhere/at/all.db")], &[], "sqlite.path: "),
-        (
             &[("FASTLY_SERVICE_ID", "a/b"), ("FASTLY_API_KEY", "hush")],
             &[],
             "fastly.service_id: the service id consists of A-Z a-z 0-9 _ -",
         ),
         (&[(FASTLY_URL, "here")], &[], "fastly.api_url: the API's address must be a URL of http or https"),
         (&[(FASTLY_URL, "https://hush@p/")], &[], "fastly.api_url: the API's address must be a URL"),
+    ]);
+}
+
+#[test]
+fn stores_that_cannot_be_used_are_one_line_and_status_2() {
+    const PROXY: (&str, &str) = ("GRIP_URL", "http://p:5561/");
+    let refused_redis = |url, expected| refused(&[(&[("REDIS_URL", url), PROXY], &[], expected)]);
+    refused_redis(
+        "http://:hush@r",
+        "redis.url: must begin with redis://, rediss://, redis+unix:// (or unix://), redis+cluster://",
+    );
+    refused_redis(
+        "rediss://:hush@127.0.0.1/#insecure",
+        "redis.url: #insecure: certificates are always checked. To trust an authority of your own, name the file",
+    );
+    refused_redis("redis://127.0.0.1?dbs=5", "redis.url: there is no parameter \"dbs\"; did you mean db?");
+    refused(&[
+        (&[("REDIS_URL", "redis://127.0.0.1/")], &[], "grip.url: REDIS_URL makes the origin stateless"),
+        (
+            &[("LIVECOUNTER__SQLITE__PATH", ":memory:")],
+            &[],
+            "sqlite.path: must be the path of a file, such as ",
+        ),
+        (&[("LIVECOUNTER__SQLITE__PATH", "/nowhere/at/all.db")], &[], "sqlite.path: "),
     ]);
 }
 
@@ -129,6 +126,10 @@ fn unusable_addresses_and_keys_of_proxies_are_one_line_and_status_2() {
     refused_url(
         "http://p/?verify_key=hush",
         "grip.url: address 1 has the parameter verify-key in another spelling",
+    );
+    refused_url(
+        "http://p/?iss=hush",
+        "grip.url: address 1 has the parameter iss but no key (from GRIP_URL)\n",
     );
     refused_url(
         "http://p/?iss=i&key=hushhushhushhush&verify-iss=i http://q/?verify-iss=hush",

@@ -8,22 +8,22 @@ use livecounter::store::redis::RedisStore;
 use livecounter::store::{Claim, ClaimTerms, Outbox, Values, Write};
 
 use crate::support::chain::Chain;
-use crate::support::http::{Ask, client, header};
+use crate::support::http::{Ask, client};
 use crate::support::pushpin::Options;
 use crate::support::sse::Listener;
 
-const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(10);
 const RECOVERIES: &str = r#"livecounter_http_requests_total{route="/counters/{id}/recover""#;
-const READS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="GET""#;
+pub(crate) const READS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="GET""#;
 
-async fn post(url: &str) -> String {
+pub(crate) async fn post(url: &str) -> String {
     let answer = client().post(url).answer().await;
     assert_eq!(answer.status(), 200);
     answer.text().await.expect("a text").trim().to_owned()
 }
 
 /// Polls a number until it satisfies the condition.
-async fn until(mut number: impl AsyncFnMut() -> f64, reached: impl Fn(f64) -> bool) {
+pub(crate) async fn until(mut number: impl AsyncFnMut() -> f64, reached: impl Fn(f64) -> bool) {
     let mut poll = tokio::time::interval(Duration::from_millis(50));
     let wait = async {
         while !reached(number().await) {
@@ -33,7 +33,7 @@ async fn until(mut number: impl AsyncFnMut() -> f64, reached: impl Fn(f64) -> bo
     tokio::time::timeout(SOON, wait).await.expect("the number to get there");
 }
 
-fn store(chain: &Chain) -> RedisStore {
+pub(crate) fn store(chain: &Chain) -> RedisStore {
     RedisStore::connect(&chain.redis.url(), Duration::from_secs(2)).expect("a store")
 }
 
@@ -143,53 +143,6 @@ async fn changes_of_a_killed_origin_are_announced_by_another() {
 }
 
 #[tokio::test]
-async fn one_origin_request_serves_all_listeners_that_join_through_the_cache() {
-    let chain = Chain::start(1).await;
-    post(&chain.origins[0].counter("2")).await;
-    until(async || chain.metric("livecounter_announcements_acknowledged_total").await, |n| n >= 1.0).await;
-    let before = chain.metric(READS).await;
-    let mut listeners = Vec::new();
-    for _ in 0..30 {
-        listeners.push(Listener::connect(chain.pushpin.addr(), "/counters/2/").await);
-    }
-    for listener in &mut listeners {
-        assert_eq!(listener.next(SOON).await.data, "1");
-    }
-    assert_eq!(chain.metric(READS).await - before, 1.0);
-    post(&chain.origins[0].counter("2")).await;
-    for listener in &mut listeners {
-        listener.until_data("2", SOON).await;
-    }
-}
-
-#[tokio::test]
-async fn a_post_purges_every_variant() {
-    let chain = Chain::start(1).await;
-    let url = chain.pushpin.url("/counters/2/");
-    let read = async |accept: &str| {
-        let answer = client().get(&url).header("accept", accept).answer().await;
-        answer.text().await.expect("a text")
-    };
-    assert_eq!(
-        (read("*/*").await.as_str(), read("application/json").await.as_str()),
-        ("0\n", r#"{"id":"2","value":0}"#)
-    );
-    post(&chain.origins[0].counter("2")).await;
-    let mut poll = tokio::time::interval(Duration::from_millis(20));
-    let fresh = async {
-        while read("*/*").await != "1\n" || read("application/json").await != r#"{"id":"2","value":1}"# {
-            poll.tick().await;
-        }
-    };
-    // The deadline is far below the ten minutes for which the cache would keep the answer.
-    tokio::time::timeout(Duration::from_secs(3), fresh).await.expect("a fresh value");
-    let mut late = Listener::connect(chain.pushpin.addr(), "/counters/2/").await;
-    assert_eq!(late.next(SOON).await.data, "1");
-    assert!(chain.metric("livecounter_purged_keys_total").await >= 1.0);
-    assert_eq!(chain.metric("livecounter_purge_failures_total").await, 0.0);
-}
-
-#[tokio::test]
 async fn a_quiet_stream_is_kept_alive_as_often_as_is_set() {
     let settings = [("LIVECOUNTER__STREAMS__KEEP_ALIVE", "2s")];
     let chain = Chain::with(1, &settings, Options::default()).await;
@@ -242,47 +195,4 @@ async fn everything_pending_is_announced_when_an_origin_stops() {
         listener.until_data("3", SOON).await;
     }
     assert_eq!(store(&chain).outbox_len().await.expect("a number"), 0);
-}
-
-#[tokio::test]
-async fn a_page_of_another_origin_may_ask_with_credentials_through_the_chain() {
-    let chain = Chain::start(1).await;
-    let url = chain.pushpin.url("/counters/2/");
-    for page in ["https://one.example", "https://two.example"] {
-        let added = client().post(&url).header("Origin", page).answer().await;
-        let read = client().get(&url).header("Origin", page).answer().await;
-        let stream = Listener::connect_with(chain.pushpin.addr(), "/counters/2/", &[("Origin", page)]).await;
-        let [named, allowed] = ["access-control-allow-origin", "access-control-allow-credentials"];
-        for answer in [&added, &read] {
-            assert_eq!((header(answer, named), header(answer, allowed)), (page, "true"));
-        }
-        assert_eq!((stream.header(named), stream.header(allowed)), (page, "true"));
-    }
-}
-
-#[tokio::test]
-async fn a_value_that_comes_back_is_known_again_and_still_purged() {
-    let chain = Chain::start(1).await;
-    let url = chain.pushpin.url("/counters/2/");
-    let read = async |known: &str| {
-        let answer = client().get(&url).header("If-None-Match", known).answer().await;
-        let (status, cached) = (answer.status().as_u16(), header(&answer, "x-cache").to_owned());
-        (status, cached, answer.text().await.expect("a text"))
-    };
-    assert_eq!(read("").await.2, "0\n");
-    assert_eq!(read("\"0\"").await, (304, "HIT".into(), String::new()), "by the cache itself");
-    // The copy is stale now. The cache sends its ETag, and the origin answers that the value is the same.
-    post(&url).await;
-    post(&format!("{url}?by=-1")).await;
-    let store = store(&chain);
-    until(async || store.outbox_len().await.expect("a number") as f64, |marks| marks == 0.0).await;
-    let before = chain.metric(READS).await;
-    assert_eq!(read("").await, (200, "MISS".into(), "0\n".into()));
-    assert_eq!(read("").await, (200, "HIT".into(), "0\n".into()));
-    let status = READS.replace("method=\"GET\"", "method=\"GET\",status=\"304\"");
-    assert_eq!(chain.metric(READS).await - before, 1.0);
-    assert!(chain.metric(&status).await >= 1.0, "the copy is kept anew");
-    // The next change purges it again.
-    post(&url).await;
-    until(async || read("").await.2.trim().parse().expect("a number"), |value| value == 1.0).await;
 }

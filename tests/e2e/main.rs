@@ -6,6 +6,7 @@ mod support;
 mod access;
 mod badges;
 mod cache;
+mod cached_counters;
 mod chain;
 mod counter_lists;
 mod counters;

@@ -56,18 +56,38 @@ async fn clients_of_both_families_are_known_by_their_address() {
     }
 }
 
-#[tokio::test]
-async fn one_client_takes_no_more_than_its_share() {
-    let chain = Chain::start(1).await;
-    let environment = &[("FRONT_OPEN", "5"), ("FRONT_CONNECTIONS", "8"), ("FRONT_REQUESTS", "30")];
-    let options = Options { environment, ..Options::default() };
-    let front = Front::with(chain.pushpin.addr(), chain.cache.addr(), options).await;
+async fn five_streams(front: &Front) -> Vec<Listener> {
     let mut streams = Vec::new();
     for _ in 0..5 {
         let mut stream = Listener::connect(front.addr(), COUNTER).await;
         stream.next(SOON).await;
         streams.push(stream);
     }
+    streams
+}
+
+/// Of this many new connections, those on which the front answers. The front ends the others before it reads a byte.
+async fn answered_connections(front: &Front, number: usize) -> Vec<TcpStream> {
+    let mut answered = Vec::new();
+    for _ in 0..number {
+        // To a client, a connection that is ended at once may look as if it was refused.
+        let Ok(mut connection) = TcpStream::connect(front.addr()).await else { continue };
+        let request = format!("GET {COUNTER} HTTP/1.1\r\nHost: x\r\n\r\n");
+        let _ = connection.write_all(request.as_bytes()).await;
+        if matches!(timeout(SOON, connection.read(&mut [0; 12])).await, Ok(Ok(1..))) {
+            answered.push(connection);
+        }
+    }
+    answered
+}
+
+#[tokio::test]
+async fn one_client_takes_no_more_than_its_share() {
+    let chain = Chain::start(1).await;
+    let environment = &[("FRONT_OPEN", "5"), ("FRONT_CONNECTIONS", "8"), ("FRONT_REQUESTS", "30")];
+    let options = Options { environment, ..Options::default() };
+    let front = Front::with(chain.pushpin.addr(), chain.cache.addr(), options).await;
+    let mut streams = five_streams(&front).await;
     let sixth = Listener::connect(front.addr(), COUNTER).await;
     assert_eq!((sixth.status(), sixth.header("retry-after")), (429, "5"));
     assert_eq!(sixth.header("content-type"), "application/problem+json");
@@ -79,18 +99,8 @@ async fn one_client_takes_no_more_than_its_share() {
     for stream in &mut streams {
         stream.until_data("1", SOON).await;
     }
-    // The front ends further connections before it reads a byte.
-    let mut idle = Vec::new();
-    for _ in 0..8 {
-        // To a client, a connection that is ended at once may look as if it was refused.
-        let Ok(mut connection) = TcpStream::connect(front.addr()).await else { continue };
-        let request = format!("GET {COUNTER} HTTP/1.1\r\nHost: x\r\n\r\n");
-        let _ = connection.write_all(request.as_bytes()).await;
-        if matches!(timeout(SOON, connection.read(&mut [0; 12])).await, Ok(Ok(1..))) {
-            idle.push(connection);
-        }
-    }
-    assert_eq!(idle.len(), 2, "with six that there were, eight");
+    let idle = answered_connections(&front, 8).await;
+    assert_eq!(idle.len(), 2, "with the six from before, eight");
     drop((idle, sixth, streams));
     // The front also limits a client to 30 requests in 10 s.
     let mut refused = None;
