@@ -62,48 +62,27 @@ impl App {
     }
 
     fn of(settings: &Settings) -> Result<Self, StartError> {
-        let parts = CheckedParts::of(settings)?;
+        let mut parts = CheckedParts::of(settings)?;
         // The store is opened after all other checks, so that refused settings do not create a file.
         let store = StoreSource::open(settings)?;
         let mode = mode::mode(settings, &parts.endpoints, parts.purger.as_ref());
-        let verifier = outlets::verifier(&parts.endpoints);
         let hub = settings.redis_url.is_none().then(Arc::<Hub>::default);
         let sockets = Sockets::listen(settings)?;
 
-        let (cache, publisher) = (cache_terms(settings, &parts), parts.publisher.clone());
+        let cache = cache_terms(settings, &parts);
         let outlets = Outlets {
             hub: hub.clone(),
-            publisher: parts.publisher,
+            publisher: parts.publisher.clone(),
             prefix: settings.grip_prefix.clone(),
-            purger: parts.purger,
+            purger: parts.purger.take(),
         };
         store.migrate_in_background();
         let running = Announcer::start(store.open_connection(), outlets, settings.publish_interval);
         let announcer = running.announcer().clone();
         warn_of_missing_limits(settings, sockets.address());
         warn_of_missing_keys(settings);
-        let limits = start_limits(settings);
-        let access = Arc::new(Access::new(settings.access.clone()));
-        let shared = Arc::new(SharedContext {
-            metrics: Metrics::new(
-                announcer.clone(),
-                publisher,
-                hub.clone(),
-                verifier.clone(),
-                Arc::clone(&limits),
-            ),
-            verifier,
-            prefix: settings.grip_prefix.clone(),
-            keep_alive: settings.streams_keep_alive,
-            cache,
-            home: HomePage::new(settings.counters_known.as_deref()),
-            known: settings.counters_known.clone().map(|ids| ids.into_iter().collect()),
-            streams: Arc::new(Semaphore::new(parts.capacity.streams)),
-            access: Arc::clone(&access),
-            history: settings.history,
-            hits: settings.hits.clone(),
-            limits,
-        });
+        let shared = Arc::new(shared_context(settings, &parts, cache, &announcer, hub.clone()));
+        let access = Arc::clone(&shared.access);
         let worker = WorkerFactory { store: store.clone(), announcer, hub: hub.clone(), shared };
         let servers = sockets.serve(worker, ServerOptions::of(settings, parts.capacity))?;
         Ok(App { servers, mode, access, hub, announcer: running, store })
@@ -141,6 +120,34 @@ impl App {
         let all_announced = self.announcer.drain(DRAIN_WITHIN).await;
         self.store.close().await;
         Ok(all_announced)
+    }
+}
+
+/// Makes what all workers share.
+fn shared_context(
+    settings: &Settings,
+    parts: &CheckedParts,
+    cache: CacheTerms,
+    announcer: &Announcer,
+    hub: Option<Arc<Hub>>,
+) -> SharedContext {
+    let verifier = outlets::verifier(&parts.endpoints);
+    let limits = start_limits(settings);
+    let publisher = parts.publisher.clone();
+    let metrics = Metrics::new(announcer.clone(), publisher, hub, verifier.clone(), Arc::clone(&limits));
+    SharedContext {
+        metrics,
+        verifier,
+        prefix: settings.grip_prefix.clone(),
+        keep_alive: settings.streams_keep_alive,
+        cache,
+        home: HomePage::new(settings.counters_known.as_deref()),
+        known: settings.counters_known.clone().map(|ids| ids.into_iter().collect()),
+        streams: Arc::new(Semaphore::new(parts.capacity.streams)),
+        access: Arc::new(Access::new(settings.access.clone())),
+        history: settings.history,
+        hits: settings.hits.clone(),
+        limits,
     }
 }
 
