@@ -1,4 +1,4 @@
-//! A server that notes what an origin sends it, in place of a proxy or of the purge API.
+//! A server that records the requests of an origin, in place of a proxy or of the purge API.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard};
@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 const SOON: Duration = Duration::from_secs(10);
-/// What the witness answers, whatever the status.
+/// The body of every answer.
 pub(crate) const SAID: &str = r#"{"msg":"as told"}"#;
 
 /// A request that arrived.
@@ -23,14 +23,14 @@ pub(crate) struct Arrival {
     pub(crate) body: Value,
 }
 
-/// What has arrived, and how the next request is answered.
+/// The requests so far, and how the next one is answered.
 struct Notes {
     seen: Vec<Arrival>,
     status: u16,
     takes: Duration,
 }
 
-/// A server that notes what it is sent and answers with a status that can be changed.
+/// A server that records its requests and answers with a status that can be changed.
 pub(crate) struct Witness {
     pub(crate) addr: SocketAddr,
     notes: web::Data<Mutex<Notes>>,
@@ -48,7 +48,7 @@ impl Witness {
         Witness { addr, notes, stop: Some(stop) }
     }
 
-    /// What an origin is given as GRIP_URL to publish to this witness.
+    /// The GRIP_URL with which an origin publishes to this witness.
     pub(crate) fn grip_url(&self) -> String {
         format!("http://{}/?iss=test&key=a-secret-for-these-tests", self.addr)
     }
@@ -65,12 +65,12 @@ impl Witness {
         self.notes().status = status;
     }
 
-    /// From now on every answer takes so long.
+    /// From now on every answer takes this time.
     pub(crate) fn answer_after(&self, takes: Duration) {
         self.notes().takes = takes;
     }
 
-    /// The channels of all that a proxy was told, each with the time and the content, in order.
+    /// The channels of all items that were published, each with the time and the content, in order.
     pub(crate) fn told(&self) -> Vec<(Instant, String, String)> {
         let text = |item: &Value, name: &str| item[name].as_str().unwrap_or_default().to_owned();
         let items = |arrival: Arrival| {
@@ -81,21 +81,26 @@ impl Witness {
         self.seen().into_iter().flat_map(items).collect()
     }
 
-    /// Whether a proxy was told this on a channel in one of the requests from `next` on; moves `next` behind the last one, so
-    /// that a test that asks again and again looks at each request once.
+    /// The content of the item that was published last, empty if there was none.
+    pub(crate) fn last_content(&self) -> String {
+        self.told().pop().map(|(_, _, content)| content).unwrap_or_default()
+    }
+
+    /// Whether one of the requests from `next` on published this line on a channel. Moves `next` behind the last request, so
+    /// that a test that calls this repeatedly looks at each request once.
     pub(crate) fn was_told(&self, next: &mut usize, channel: &str, line: &str) -> bool {
         let seen = &self.notes().seen;
-        let told = seen[*next..].iter().filter_map(|arrival| arrival.body["items"].as_array()).flatten().any(
-            |item| {
-                let content = item["formats"]["http-stream"]["content"].as_str().unwrap_or_default();
-                item["channel"] == *channel && content.contains(line)
-            },
-        );
+        let says_so = |item: &Value| {
+            let content = item["formats"]["http-stream"]["content"].as_str().unwrap_or_default();
+            item["channel"] == *channel && content.contains(line)
+        };
+        let items = seen[*next..].iter().filter_map(|arrival| arrival.body["items"].as_array()).flatten();
+        let told = items.into_iter().any(says_so);
         *next = seen.len();
         told
     }
 
-    /// Waits until so many requests have come whose path ends so; returns them.
+    /// Waits for this number of requests whose path has this end, and returns them.
     pub(crate) async fn arrivals(&self, path: &str, count: usize) -> Vec<Arrival> {
         let mut poll = tokio::time::interval(Duration::from_millis(10));
         let deadline = Instant::now() + SOON;
@@ -111,7 +116,7 @@ impl Witness {
     }
 }
 
-/// Serves until it is stopped; tells its address and how it is stopped.
+/// Serves until the service is stopped; sends the address and the handle that stops it.
 async fn serve(notes: web::Data<Mutex<Notes>>, ready: oneshot::Sender<(SocketAddr, ServerHandle)>) {
     let app = move || App::new().app_data(notes.clone()).default_service(web::to(note));
     let server = HttpServer::new(app).workers(1).disable_signals().bind("127.0.0.1:0").expect("a port");

@@ -140,6 +140,15 @@ mod tests {
     /// This is long because the machine may be building at the same time.
     const SOON: Duration = Duration::from_secs(20);
 
+    /// A stream with a byte three times in [`SILENT`].
+    async fn now_and_then() -> HttpResponse {
+        let ticks = stream::unfold(tokio::time::interval(SILENT / 3), |mut interval| async {
+            interval.tick().await;
+            Some((Ok::<_, io::Error>(Bytes::from_static(b".")), interval))
+        });
+        HttpResponse::Ok().streaming(ticks.take(15))
+    }
+
     /// Calls `client` with the address of a server that answers `/` at once, and `/stream` with a byte three times in [`SILENT`].
     fn against_a_server(client: impl FnOnce(SocketAddr) + Send + 'static) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -153,13 +162,6 @@ mod tests {
             };
             let patience = Patience { unanswered: UNANSWERED, silent: SILENT };
             let routes = |config: &mut ServiceConfig| {
-                let now_and_then = || async {
-                    let ticks = stream::unfold(tokio::time::interval(SILENT / 3), |mut interval| async {
-                        interval.tick().await;
-                        Some((Ok::<_, io::Error>(Bytes::from_static(b".")), interval))
-                    });
-                    HttpResponse::Ok().streaming(ticks.take(15))
-                };
                 config.service(resource("/").route(get().to(HttpResponse::Ok)));
                 config.service(resource("/stream").route(get().to(now_and_then)));
             };

@@ -114,7 +114,7 @@ mod tests {
             }
             let of = |name: &str| {
                 let (_, rest) = page.split_once(&format!("{name}=\""))?;
-                rest.split_once('"').map(|(value, _)| value.to_owned())
+                Some(rest.split_once('"')?.0.to_owned())
             };
             (of("data-counter"), of("data-counters"), page.contains(" data-visits"))
         };

@@ -81,12 +81,15 @@ pub(super) async fn count_topics_by(
     let calls = groups.iter().filter(|group| !group.is_empty()).map(|group| {
         runner.run(topics[group[0]].bucket(), script, 4 * group.len(), move |command| {
             let mut keys = KeyWriter::default();
-            for topic in group.iter().map(|&index| &topics[index]) {
+            for &index in group {
+                let topic = &topics[index];
                 keys.topic_and_outbox(command, topic);
                 keys.count(command, topic.bucket());
                 keys.names(command, topic.bucket(), topic.outbox_part());
             }
-            arguments.iter().for_each(|argument| _ = command.arg(argument));
+            for argument in arguments {
+                command.arg(argument);
+            }
         })
     });
     reply::sum(join_all(calls).await)

@@ -45,6 +45,16 @@ struct BucketOwner {
     suspect: bool,
 }
 
+impl ClusterNodes {
+    /// Whether the last call to each bucket of this connection's node has succeeded.
+    fn is_healthy(&self, connection: &Arc<RedisConnection>) -> bool {
+        let is_it = |owner: &&BucketOwner| {
+            owner.connection.as_ref().is_some_and(|owned| Arc::ptr_eq(owned, connection))
+        };
+        self.owners.iter().filter(is_it).all(|owner| !owner.suspect)
+    }
+}
+
 impl Cluster {
     /// The Cluster of these `seeds`, of which at least one must answer. They share login and TLS settings.
     pub(super) fn new(seeds: Vec<ConnectionInfo>, timeout: Duration) -> Self {
@@ -155,14 +165,8 @@ impl Cluster {
     /// The addresses to ask: first the nodes in use without a failure, then those with one, then the seeds.
     fn known(&self) -> Vec<NodeAddress> {
         let nodes = self.lock();
-        let healthy = |connection: &Arc<RedisConnection>| {
-            let is_it = |owner: &&BucketOwner| {
-                owner.connection.as_ref().is_some_and(|owned| Arc::ptr_eq(owned, connection))
-            };
-            nodes.owners.iter().filter(is_it).all(|owner| !owner.suspect)
-        };
         let (mut known, rest): (Vec<_>, Vec<_>) =
-            nodes.connections.iter().partition(|(_, connection)| healthy(connection));
+            nodes.connections.iter().partition(|(_, connection)| nodes.is_healthy(connection));
         known.extend(rest);
         let in_use = known.into_iter().map(|(address, _)| address.clone());
         in_use.chain(self.seeds.iter().filter_map(|seed| address(seed.addr()))).collect()

@@ -68,11 +68,19 @@ pub(super) async fn count(runner: &ScriptRunner) -> RedisResult<u64> {
         runner.run(buckets[0], &script::NAME_COUNT, parts, move |command| {
             let mut keys = KeyWriter::default();
             for &bucket in buckets {
-                (0..OUTBOX_PARTS).for_each(|part| keys.names(command, bucket, part));
+                for part in 0..OUTBOX_PARTS {
+                    keys.names(command, bucket, part);
+                }
             }
         })
     });
     reply::sum(join_all(calls).await)
+}
+
+/// The parts whose least names a call must contain: one part stands for all if all have the same least name.
+fn least_names(parts: &[Part]) -> &[Part] {
+    let same = parts.iter().all(|part| part.least == parts[0].least);
+    if same { &parts[..1] } else { parts }
 }
 
 /// The first names of each part, at most `each` of them. The parts are in the order of their buckets.
@@ -86,11 +94,13 @@ async fn ask(
     let calls = parts.chunk_by(|a, b| is_one || a.bucket == b.bucket).map(|parts| async move {
         let write = |command: &mut Cmd| {
             let mut keys = KeyWriter::default();
-            parts.iter().for_each(|part| keys.names(command, part.bucket, part.number));
+            for part in parts {
+                keys.names(command, part.bucket, part.number);
+            }
             command.arg(greatest).arg(each);
-            let same = parts.iter().all(|part| part.least == parts[0].least);
-            let least = if same { &parts[..1] } else { parts };
-            least.iter().for_each(|part| _ = command.arg(&part.least));
+            for part in least_names(parts) {
+                command.arg(&part.least);
+            }
         };
         let reply = runner.run(parts[0].bucket, &script::NAMES, parts.len(), write).await?;
         reply::items(reply, parts.len())?.into_iter().map(names).collect::<RedisResult<Vec<_>>>()

@@ -20,7 +20,9 @@ pub(super) async fn acknowledge(runner: &ScriptRunner, claims: &[(Topic, EventId
         let bucket = claims[chunk[0]].0.bucket();
         runner.run(bucket, &script::ACKNOWLEDGE, 2 * chunk.len(), move |command| {
             let mut keys = KeyWriter::default();
-            chunk.iter().for_each(|&index| keys.topic_and_outbox(command, &claims[index].0));
+            for &index in chunk {
+                keys.topic_and_outbox(command, &claims[index].0);
+            }
             command.arg(GRACE.as_millis() as u64).arg(LONGEST_LEASE.as_millis() as u64);
             command.arg(TOMBSTONE_LIFETIME.as_millis() as u64);
             for &index in chunk {
@@ -74,7 +76,9 @@ async fn ask_outboxes(
         runner.run(buckets[0], script, parts, move |command| {
             let mut keys = KeyWriter::default();
             for &bucket in buckets {
-                (0..OUTBOX_PARTS).for_each(|part| keys.outbox(command, bucket, part));
+                for part in 0..OUTBOX_PARTS {
+                    keys.outbox(command, bucket, part);
+                }
             }
             command.arg(limit).arg(LONGEST_LEASE.as_millis() as u64);
         })

@@ -60,7 +60,9 @@ pub(super) async fn count(runner: &ScriptRunner) -> RedisResult<u64> {
     let calls = runner.topology.bucket_groups(&buckets).map(|buckets| {
         runner.run(buckets[0], &script::TOPIC_COUNT, buckets.len(), move |command| {
             let mut keys = KeyWriter::default();
-            buckets.iter().for_each(|&bucket| keys.count(command, bucket));
+            for &bucket in buckets {
+                keys.count(command, bucket);
+            }
         })
     });
     reply::sum(join_all(calls).await)

@@ -27,7 +27,7 @@ async fn a_change_at_one_origin_is_read_at_the_other_and_published() {
     let (one, other) = (origin(&key, &environment).await, origin(&key, &environment).await);
     let published = async |data: &str| {
         let content = format!("\ndata: {data}\n\n");
-        until(data, async || proxy.told().last().is_some_and(|(_, _, told)| told.ends_with(&content))).await;
+        until(data, async || proxy.last_content().ends_with(&content)).await;
     };
     assert_eq!(told(set(&one.address, &key, "2", 26)).await.0, 200);
     assert_eq!(other.read("2").await, 26);
