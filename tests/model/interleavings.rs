@@ -6,8 +6,9 @@ use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 
 use crate::chain::{Broken, Chain, LISTENERS, Luck, ORIGINS, PROXIES, Step};
 
-/// How many orders are tried, unless `MODEL_ORDERS` is set; with a part taken out fewer, as the search ends at the first error.
+/// The number of orders that are tried, unless `MODEL_ORDERS` is set.
 const ORDERS: u32 = 1000;
+/// The most orders that are tried with a part taken out: the search ends at the first error.
 const ORDERS_OF_BROKEN: u32 = 20_000;
 const STEPS: usize = 150;
 

@@ -1,4 +1,4 @@
-//! Checks the protocol itself in a model, in many orders of its steps.
+//! Checks the protocol itself in a model, in random orders of its steps.
 //!
 //! - `spec`: the contract of the store as a small program: what each method does to a topic, with the time as an argument.
 //! - `refinement`: sends random commands to the specification and to each real store, and compares the answers.
