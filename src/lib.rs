@@ -4,14 +4,14 @@
 //!
 //! - [`app`]: the only module that knows every part; builds and runs the service.
 //! - [`http`]: one file per resource, extractors, one error table, the routes.
-//! - [`access`]: keys, tickets and scopes: which request may do what. No HTTP, no store.
-//! - [`limits`]: what one client may take, and whose request it is.
-//! - [`live`]: the use cases: read and add. No HTTP, no Redis.
+//! - [`access`]: keys, tickets and scopes: which requests are allowed. No HTTP, no store.
+//! - [`limits`]: how much one client may use, and which client has sent a request.
+//! - [`live`]: the use cases: read, add, set, delete. No HTTP, no Redis.
 //! - [`announcer`]: claim, purge, publish, acknowledge; the gate, the lease, the sweep.
-//! - [`store`]: the seam to what keeps the numbers: Redis, or one SQLite file.
+//! - [`store`]: the interface of the stores, and both stores: Redis, and one SQLite file.
 //! - [`jwt`]: keys that sign and verify tokens.
-//! - [`grip`]: the GRIP protocol; knows nothing of ours.
-//! - [`fastly`]: the purger; knows nothing of ours.
+//! - [`grip`]: the GRIP protocol; does not know counters.
+//! - [`fastly`]: the purger; does not know counters.
 //! - [`hub`]: in-process listeners, for the embedded mode.
 //! - [`sse`]: the only encoder of Server-Sent Events.
 //! - [`log`]: when a line of the log is due, and what caused an error.

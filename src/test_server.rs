@@ -116,7 +116,7 @@ async fn serve(stream: TcpStream, answer: impl Fn(Request) -> Answer) {
             let head = format!(
                 "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n"
             );
-            // The client may be gone by now, which is its right.
+            // An error only says that the client has closed the connection.
             let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
         }
         Answer::Silence => std::future::pending().await,

@@ -13,13 +13,11 @@ pub fn known_parameters(path: &str) -> Option<&'static [&'static str]> {
     }
 }
 
-/// The query with the known parameters alone, in one order: whatever else a client appends to get past caches must not get past this
-/// one. `None` if nothing is left. Of a parameter that is given several times, the last one counts.
+/// The query with the known parameters alone, in one order: other parameters, which clients append to get past caches, must not get past this
+/// cache. `None` if nothing is left. Of a parameter that is given several times, the last one counts.
 pub fn known_query(query: &str, known: &[&str]) -> Option<String> {
-    let given = |name: &&str| {
-        let of_name = |part: &&str| part.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
-        query.split('&').rfind(of_name)
-    };
+    let names = |part: &str, name: &str| part.split_once('=').is_some_and(|(own, _)| own == name);
+    let given = |name: &&str| query.split('&').rfind(|part| names(part, name));
     let known: Vec<&str> = known.iter().filter_map(given).collect();
     (!known.is_empty()).then(|| known.join("&"))
 }

@@ -1,11 +1,11 @@
-//! What one request adds to a value.
+//! The amount that one request adds to a value.
 
 use std::str::FromStr;
 
 /// Values stay within ±`LIMIT` = 2^53-1, so that JavaScript reads them exactly (`Number.MAX_SAFE_INTEGER`).
 pub const LIMIT: i64 = (1 << 53) - 1;
 
-/// A whole number other than 0, within ±[`LIMIT`]. A text is one only if it is plain digits with an optional sign.
+/// A whole number other than 0, within ±[`LIMIT`], written in plain digits with an optional sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Amount(i64);
 
@@ -24,7 +24,7 @@ pub enum ParseAmountError {
 }
 
 impl Amount {
-    /// What a POST adds when it does not say.
+    /// The amount of a POST that gives none.
     pub const ONE: Amount = Amount(1);
 
     /// The amount, or why `number` cannot be one.
@@ -50,8 +50,7 @@ impl FromStr for Amount {
     }
 }
 
-/// The value of this text: a whole number within ±[`LIMIT`], which may be 0. A text is one only if it is plain digits with an
-/// optional sign.
+/// The value of this text: a whole number within ±[`LIMIT`], which may be 0, in plain digits with an optional sign.
 pub fn parse_value(text: &str) -> Result<i64, ParseAmountError> {
     let value = whole_number(text)?;
     if (-LIMIT..=LIMIT).contains(&value) { Ok(value) } else { Err(ParseAmountError::TooLarge) }

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use serde::Serialize;
 use smol_str::SmolStr;
 
-/// 1 to 64 of `A-Z a-z 0-9 . _ ~ -` (the unreserved characters of RFC 3986): safe in a path, a header and a key. Not `.`
-/// and `..`: clients and proxies take them out of a path (RFC 3986, 5.2.4), so they would come to mean another one.
+/// 1 to 64 of `A-Z a-z 0-9 . _ ~ -` (the unreserved characters of RFC 3986): safe in a path, a header and a key. `.` and `..`
+/// are no ids: clients and proxies remove them from a path (RFC 3986, 5.2.4), and the path would name another resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct CounterId(SmolStr);
 

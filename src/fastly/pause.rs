@@ -26,9 +26,9 @@ impl Pause {
         self.left_at(Instant::now())
     }
 
-    /// Begins a pause, as the API has refused. `wish` is the time for which the API asks to wait, if the answer names one.
-    pub(super) fn begin(&self, wish: Option<Duration>) {
-        self.begin_at(Instant::now(), wish);
+    /// Begins a pause, as the API has refused. `requested` is the time for which the API asks to wait, if the answer names one.
+    pub(super) fn begin(&self, requested: Option<Duration>) {
+        self.begin_at(Instant::now(), requested);
     }
 
     /// Records that the API has accepted a request. A pause goes on, as the request may have been sent before another was refused.
@@ -47,12 +47,12 @@ impl Pause {
         }
     }
 
-    fn begin_at(&self, now: Instant, wish: Option<Duration>) {
+    fn begin_at(&self, now: Instant, requested: Option<Duration>) {
         let mut state = self.state();
         let doubled = FIRST.saturating_mul(2_u32.saturating_pow(state.refusals));
         state.refusals = state.refusals.saturating_add(1);
-        // A wish of zero counts as no wish, as the clocks may differ.
-        let wait = wish.filter(|wish| !wish.is_zero()).unwrap_or(doubled).min(LONGEST);
+        // A requested time of zero does not count, as the clocks may differ.
+        let wait = requested.filter(|requested| !requested.is_zero()).unwrap_or(doubled).min(LONGEST);
         state.until = Some(now + wait);
     }
 
@@ -68,7 +68,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_wish_is_granted_up_to_half_a_minute() {
+    fn a_requested_pause_lasts_at_most_half_a_minute() {
         let (pause, now) = (Pause::default(), Instant::now());
         assert_eq!(pause.left_at(now), None);
         pause.begin_at(now, Some(7 * SECOND));

@@ -215,8 +215,8 @@ mod tests {
                 format!("http://{}/service/SID/purge answered {status}", server.address)
             );
             assert!(!text.contains("hunter2"), "{text}");
-            let PurgeError::Status { retry_after: wish, .. } = error else { panic!("{error}") };
-            assert_eq!(wish, retry_after.map(Duration::from_secs));
+            let PurgeError::Status { retry_after: requested, .. } = error else { panic!("{error}") };
+            assert_eq!(requested, retry_after.map(Duration::from_secs));
             assert_eq!(server.requests().len(), 1, "the caller decides about another try");
         }
     }

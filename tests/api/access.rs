@@ -21,7 +21,7 @@ pub(crate) fn secret() -> NewSecret {
     NewSecret::generate().expect("random numbers")
 }
 
-/// The table of a key, as it stands in the file and in `LIVECOUNTER__KEYS`.
+/// The table of a key, as written in the file and in `LIVECOUNTER__KEYS`.
 pub(crate) fn table(name: &str, secret: &NewSecret, scopes: &str) -> String {
     let (id, digest) = (secret.id(), secret.sha256());
     format!("[[keys]]\nname = \"{name}\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = {scopes}\n")
@@ -90,7 +90,7 @@ async fn a_refusal_never_tells_whether_a_counter_exists() {
             assert_eq!(answers[0], answers[1]);
             assert!(answers[0].0 == 401 || answers[0].0 == 403);
         }
-        // A client that may write there may know.
+        // A client that may write to the counter may know that it does not exist.
         assert_eq!(told(client().post(app.counter("x")).bearer_auth(key.expose())).await.0, 404);
     })
     .await;

@@ -1,4 +1,4 @@
-//! What an origin sends to the cache and to the proxies, and in which order; told by servers of the test's own.
+//! The requests that an origin sends to the cache and to the proxies, and their order, as servers of the tests record them.
 
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ async fn origin(proxies: &[&Witness], api: &Witness) -> TestApp {
     .await
 }
 
-/// An origin with these more settings, which counts in Redis and announces to one proxy.
+/// An origin with these settings besides others, which counts in Redis and announces to one proxy.
 async fn origin_with_redis(redis: &RedisServer, proxy: &Witness, more: &[(&str, &str)]) -> TestApp {
     let (redis, grip) = (redis.url(), proxy.grip_url());
     TestApp::with(&[&[("REDIS_URL", redis.as_str()), ("GRIP_URL", &grip)], more].concat()).await
@@ -81,7 +81,7 @@ async fn the_first_change_of_a_quiet_counter_is_published_at_once() {
     assert!(delays[3] < Duration::from_millis(500), "{delays:?}");
 }
 
-/// Waits until all that was counted is announced and acknowledged.
+/// Waits until all changes are announced and acknowledged.
 async fn until_acknowledged(app: &TestApp) {
     until("an empty outbox", async || metric(&app.address, "livecounter_outbox_topics ").await == Some(0.0))
         .await;
@@ -162,7 +162,7 @@ async fn changes_beside_a_key_of_another_kind_are_announced() {
     let app = origin_with_redis(&redis, &proxy, &[]).await;
     app.add("bad").await;
     proxy.arrivals("/publish/", 1).await;
-    // Another program writes over the topic's key.
+    // Another program overwrites the topic's key.
     let key = redis.cli(&["--scan", "--pattern", "*:t:counter-bad"]);
     redis.cli(&["SET", &key, "no hash"]);
     let names: Vec<String> = (0..20).map(|number| format!("well-{number}")).collect();

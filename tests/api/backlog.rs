@@ -1,4 +1,4 @@
-//! Thousands of changes that one of the proxies does not take: they are announced again and again, and new ones beside
+//! Thousands of changes that one of the proxies does not accept: they are announced again and again, and new changes beside
 //! them.
 
 use std::time::Duration;
@@ -12,12 +12,12 @@ use crate::support::redis::RedisServer;
 use crate::support::server::Server;
 use crate::witness::Witness;
 
-/// More than can be announced again within a lease.
+/// More counters than can be announced again within a lease.
 const BEHIND: usize = 20_000;
-/// So many announcements reach the proxy before the new change comes: by then, sweeps without a limit would have queued topics
+/// The number of announcements that reach the proxy before the new change comes: by then, sweeps without a limit would have queued topics
 /// faster than they are announced.
 const IN_FULL_SWING: usize = 8_000;
-/// How many announcements may go before the new change: what one sweep queues, and the rounds under way.
+/// How many announcements may come before the new change: those that one sweep queues, and those of the rounds under way.
 const BEFORE: usize = 1_280 + 4 * 64;
 
 async fn leave_behind(redis: &RedisServer) {

@@ -1,4 +1,4 @@
-//! Whatever is wrong with a request is a 4xx that names it, and nothing is stored.
+//! A request with a mistake is answered with a 4xx that names the mistake, and nothing is stored.
 
 use std::time::Duration;
 

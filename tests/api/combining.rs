@@ -1,4 +1,4 @@
-//! What comes in during a round trip to Redis goes out together with the next one.
+//! Requests that arrive during a round trip to Redis are sent together in the next one.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! docker-compose.yml gives no service more than it needs. The file is read line by line, in the form that it is written in.
+//! docker-compose.yml gives no service more than it needs. The file is read line by line, in the form in which it is written.
 
 /// The services, each with the lines below its name.
 fn services() -> Vec<(String, String)> {
@@ -16,7 +16,7 @@ fn services() -> Vec<(String, String)> {
     found
 }
 
-/// What stands behind `key:` in a service.
+/// The text behind `key:` in a service.
 fn value<'a>(service: &'a str, key: &str) -> Option<&'a str> {
     service.lines().find_map(|line| line.strip_prefix(&format!("    {key}: ")))
 }

@@ -1,4 +1,4 @@
-//! What a connection costs, in which order its requests are answered, and how long it lives.
+//! The memory of a connection, the order in which its requests are answered, and how long the connection lives.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ pub(crate) async fn connect(address: SocketAddr) -> TcpStream {
     TcpStream::connect(address).await.expect("a connection")
 }
 
-/// A connection on which the stream of a counter is asked for.
+/// A connection over which the stream of a counter was requested.
 pub(crate) async fn ask_for_stream(address: SocketAddr) -> TcpStream {
     let mut stream = connect(address).await;
     let request = b"GET /counters/quiet/ HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n";
@@ -28,13 +28,13 @@ pub(crate) async fn ask_for_stream(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Sends as much as the other side and the system take.
+/// Sends as many bytes as the program and the system accept.
 async fn send_all_that_fits(stream: &mut TcpStream, request: &[u8], most: usize) {
     let bytes = request.repeat(most / request.len());
     let _ = tokio::time::timeout(Duration::from_secs(2), stream.write_all(&bytes)).await;
 }
 
-/// Reads until this text has come, and returns what has come by then.
+/// Reads until this text has come, and returns all bytes up to then.
 pub(crate) async fn read_until(stream: &mut TcpStream, text: &str) -> String {
     let mut bytes = Vec::new();
     let read = async {

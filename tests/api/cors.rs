@@ -1,4 +1,4 @@
-//! What pages of other origins may ask, and read.
+//! The requests that pages of other origins may send, and the answers that they may read.
 
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
@@ -19,7 +19,7 @@ async fn preflight(app: &TestApp, path: &str, asked: &str) -> HeaderMap {
     answer.headers().clone()
 }
 
-/// Whether a browser lets a page of [`PAGE`] see what it has asked for with credentials.
+/// Whether a browser lets a page of [`PAGE`] read this answer to a request with credentials.
 fn accepts_credentials(answer: &reqwest::Response) -> bool {
     let named = header(answer, "access-control-allow-origin") == PAGE;
     let varies = answer.headers().get_all("vary").iter().any(|vary| vary == "origin");

@@ -71,7 +71,7 @@ async fn one_stream_shows_the_changes_of_each_of_its_counters() {
         app.add(id).await;
         assert_eq!(told(&stream.next(SOON).await), pair(id, value));
     }
-    // A counter that is not in the list says nothing here.
+    // A counter that is not in the list has no events in this stream.
     app.add("other").await;
     app.add("b").await;
     assert_eq!(told(&stream.next(SOON).await), pair("b", "2"));

@@ -136,7 +136,7 @@ async fn the_same_key_counts_once_and_gets_the_same_answer() {
     assert_eq!(app.read("2").await, 6);
 }
 
-/// What an origin needs to purge a cache; no server listens at this address.
+/// The settings with which an origin purges a cache; no server listens at this address.
 pub(crate) const PURGED: [(&str, &str); 3] = [
     ("FASTLY_SERVICE_ID", "abc"),
     ("FASTLY_API_KEY", "hush"),

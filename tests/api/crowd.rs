@@ -17,18 +17,18 @@ use crate::support::sse::Listener;
 const READING: usize = 1_950;
 const STUCK: usize = 50;
 const CHANGES: u32 = 300;
-/// Between two changes.
+/// The time between two changes.
 const PACE: Duration = Duration::from_millis(25);
-/// Connections that are being made at a time.
+/// The number of connections that are being made at a time.
 const CONNECTING: usize = 32;
 /// Generous: the machine may be building at the same time.
 const SOON: Duration = Duration::from_secs(10);
-/// The system ends a connection whose client has taken nothing for 20 s; it checks when it sends again, in growing pauses.
+/// The system ends a connection whose client has taken nothing for 20 s; it checks this when it sends again, in growing pauses.
 const STUCK_FOR: Duration = Duration::from_secs(20);
 
 const PATH: &str = "/counters/2/";
 
-/// Lets this process open as many files as it has listeners, if the system does.
+/// Raises the limit of open files of this process to the number of its listeners, if the system allows it.
 pub(crate) fn allow_open_files(count: u64) {
     let limits = std::fs::read_to_string("/proc/self/limits").expect("the limits");
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).expect("the limit");
@@ -82,7 +82,7 @@ async fn ignore(program: std::net::SocketAddr) -> TcpStream {
     stream
 }
 
-/// Waits until the program says that it holds so many streams.
+/// Waits until the program reports this number of streams.
 pub(crate) async fn until_held(program: &Program, wanted: usize, within: Duration) {
     let deadline = Instant::now() + within;
     let mut poll = tokio::time::interval(Duration::from_millis(100));
@@ -130,7 +130,7 @@ async fn listeners_that_never_read_are_cut_off_and_delay_none_of_2000_others() {
     eprintln!(
         "{took:?} after the last change; KiB: {idle} idle, {joined} joined, {after} after {CHANGES} changes"
     );
-    // A listener takes some 10 KiB, whether it reads or not, and a change none at all.
+    // A listener takes some 10 KiB, whether it reads or not, and and a change takes none.
     assert!(joined - idle < 24 * (READING + STUCK) as u64, "{idle} KiB became {joined}");
     assert!(after < joined + 8 * 1024, "{joined} KiB became {after} with {CHANGES} changes");
 

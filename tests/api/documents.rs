@@ -1,4 +1,4 @@
-//! What the documents claim is shown by a test: each test that they name exists, each file, and what they link.
+//! The documents name only tests, files and headings that exist.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ fn every_test_that_a_document_names_exists() {
         };
         for name in quoted(&text).filter(looks_like_a_test) {
             seen += 1;
-            // A name that is no test's is a metric's, with the type at its end.
+            // A name that is not that of a test is that of a metric, with the type at its end.
             let metric = name.strip_prefix("livecounter_").unwrap_or(name);
             let metric = format!("\"{}\"", metric.strip_suffix("_total").unwrap_or(metric));
             let known = sources.contains(&format!("fn {name}(")) || sources.contains(&metric);
@@ -73,7 +73,7 @@ fn every_source_file_that_a_document_names_exists() {
     assert!(seen > 20, "{seen} files were found in the documents");
 }
 
-/// What a heading is linked by.
+/// The text by which a link names a heading.
 fn anchor(heading: &str) -> String {
     let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
     heading.trim().to_lowercase().chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()

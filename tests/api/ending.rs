@@ -1,4 +1,4 @@
-//! How the program ends: what is under way at SIGTERM is finished, and what was acknowledged before kill -9 is there.
+//! How the program ends: requests under way at SIGTERM are finished, and changes acknowledged before kill -9 are kept.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -15,7 +15,7 @@ use crate::support::wait::until;
 
 const SOON: Duration = Duration::from_secs(10);
 const WRITERS: i64 = 16;
-/// So many answers are awaited before the program is killed.
+/// The number of answers that the test awaits before it kills the program.
 const ANSWERS: i64 = 500;
 
 #[tokio::test]

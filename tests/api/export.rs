@@ -66,7 +66,7 @@ async fn a_file_is_exported_when_no_process_has_it_open() {
         FIRST_LINE.to_owned() + &last_line(0)
     );
 
-    // An export that fails leaves the earlier one as it was, and nothing beside it.
+    // An export that fails does not change the file of the earlier one, and leaves no other file behind.
     let _origin = Program::start(directory.path(), &[]);
     let refused = export(directory.path(), &[], &["--output", "all"]);
     let text = String::from_utf8_lossy(&refused.stderr);

@@ -1,4 +1,4 @@
-//! One client creates counters without end at two origins, while others count: a change of a counter that was there before is
+//! One client creates counters without end at two origins, while other clients count: a change of a counter that existed before is
 //! shown within a second in the median, and within three at worst.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What the origin tells a GRIP proxy, and which requests it takes for a proxy's.
+//! The headers that the origin sends to a GRIP proxy, and the requests that it accepts as those of a proxy.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,7 +13,7 @@ use crate::support::server::Server;
 use crate::support::sse::Listener;
 
 pub(crate) const SECRET: &str = "the-proxy-s-secret";
-/// No server listens there: publishing fails, which must disturb no request.
+/// No server listens at this address: publishing fails, which must disturb no request.
 pub(crate) const GRIP_URL: &str = "http://127.0.0.1:9/?iss=pushpin&key=the-proxy-s-secret&verify-iss=pushpin";
 /// A P-256 pair made for these tests alone; the private one without its armour, which scanners for lost keys look for.
 const EC_PRIVATE: &str = include_str!("keys/ec-private.base64");
@@ -131,7 +131,7 @@ async fn a_recovery_answers_the_missed_value_and_is_never_cached() {
         let last = format!("counter-2; last-id={last}");
         listen(&app, "/counters/2/recover", &[("grip-sig", &token), ("grip-last", &last)]).await
     };
-    // The announcer claims in the background; the hold's prev-id is what it has claimed.
+    // The announcer claims in the background; the hold's prev-id is the id that it has claimed.
     let claimed = async {
         let mut poll = tokio::time::interval(Duration::from_millis(20));
         loop {

@@ -1,5 +1,4 @@
-//! Fanout and the purge API are spoken to over TLS, by the program itself: which authorities it trusts is decided by its
-//! environment.
+//! The program speaks TLS with Fanout and the purge API. Its environment decides which authorities it trusts.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -20,7 +19,7 @@ use crate::support::raw::{header, read_request};
 use crate::support::server::Server;
 use crate::support::wait::until;
 
-/// A stand-in for api.fastly.com, which takes publishes and purges alike.
+/// A stand-in for api.fastly.com, which accepts publishes and purges.
 pub(crate) struct Api {
     pub(crate) url: String,
     certificates: TempDir,
@@ -45,7 +44,7 @@ impl Api {
         Api { url, certificates, seen, serving }
     }
 
-    /// An origin that publishes and purges here, and trusts this authority alone.
+    /// An origin that publishes and purges here, and trusts only this authority.
     fn origin(&self, directory: &Path, authority: &str) -> Program {
         let environment = [
             ("GRIP_URL", format!("{}/service/SID?key=TOKEN", self.url)),

@@ -110,7 +110,7 @@ fn imports_only_go_down() {
     assert_eq!(seen, all.len() - 1, "every file but lib.rs belongs to a module of the table");
 }
 
-/// A line for each circle of a crate: its files, and what each uses of the others.
+/// A line for each circle of a crate: its files, and the items that each uses of the others.
 fn circles(root: &str, read: &dyn Fn(&Path) -> Option<String>) -> Vec<String> {
     let circles = SourceTree::read(Path::new(root), read).circles();
     let mut lines = Vec::new();

@@ -1,4 +1,4 @@
-//! What one client may write: how often, how many new counters, and how much at once.
+//! The limits of one client that writes: how often, how many new counters, and how much at once.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -17,7 +17,7 @@ use crate::support::raw::raw_head;
 use crate::support::server::Server;
 use crate::support::wait::until;
 
-/// Trusts what this machine says about the client in `X-Forwarded-For`.
+/// The setting that trusts the `X-Forwarded-For` of this machine.
 pub(crate) const LOOPBACK: (&str, &str) = ("LIVECOUNTER__TRUSTED_PROXIES", "127.0.0.0/8");
 
 /// Adds 1 for the client of this address, by way of a trusted proxy, from a page of another origin.
@@ -26,7 +26,7 @@ async fn post_from(url: &str, address: &str) -> Response {
     post.answer().await
 }
 
-/// How many requests were refused for this reason; `None` where none was.
+/// How many requests were refused for this reason; `None` if there was none.
 pub(crate) async fn refused(app: &TestApp, reason: &str) -> Option<f64> {
     metric(&app.address, &format!("requests_refused_total{{reason=\"{reason}\"}}")).await
 }
@@ -167,7 +167,7 @@ fn the_settings_that_the_documentation_shows_can_be_used() {
     }
 }
 
-/// What the program logs by the time it serves on this address.
+/// The lines that the program logs before it serves on this address.
 async fn log_of(listen: &str, environment: &[(&str, &str)]) -> String {
     let directory = process::directory();
     let mut command = program(directory.path());

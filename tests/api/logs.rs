@@ -1,4 +1,4 @@
-//! What an operator reads in the log of the real program when something is wrong, and how often.
+//! The lines that the real program logs when something is wrong, and how often.
 
 use std::collections::HashSet;
 use std::process::{Command, Stdio};
@@ -16,7 +16,7 @@ use crate::witness::{SAID, Witness};
 
 const GRIP_URL: &str = "http://127.0.0.1:9/?iss=pushpin&key=hunter2hunter2hunter2";
 
-/// The program with what it logs where nothing says what to log.
+/// The program with the default filter of its log.
 struct Origin {
     process: Process,
     port: Port,
@@ -51,7 +51,7 @@ impl Origin {
         self.process.log().lines().filter(|line| line.contains(part)).map(str::to_owned).collect()
     }
 
-    /// Waits for so many lines that contain a text.
+    /// Waits for this number of lines that contain a text.
     async fn until_logged(&mut self, count: usize, part: &str) -> Vec<String> {
         let log = self.process.dir().join("log");
         let lines = || std::fs::read_to_string(&log).unwrap_or_default().matches(part).count();

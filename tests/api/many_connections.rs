@@ -36,7 +36,7 @@ async fn streams_leave_connections_for_others() {
     }
     let answer = program.post("/counters/2/").await;
     assert_eq!(answer.status(), 200);
-    // A stream that ends makes room for another.
+    // When a stream ends, another may begin.
     streams.clear();
     until_held(&program, 0, SOON).await;
     let mut stream = ask_for_stream(program.address).await;

@@ -1,4 +1,4 @@
-//! Health, readiness, metrics, and what else operators ask the service for.
+//! Health, readiness, metrics, and the other resources for operators.
 
 use serde_json::{Value, json};
 
@@ -96,7 +96,7 @@ async fn the_interface_describes_itself_and_every_path_in_it_exists() {
     for path in paths.keys() {
         let url = format!("{}{}", app.address, path.replace("{id}", "2").replace("{name}", "home.css"));
         let status = client().head(&url).answer().await.status();
-        // What needs a key in any case is there and says so.
+        // Resources that always need a key exist: they answer 401.
         let read = &document["paths"][path]["get"];
         let public = read["security"].as_array().is_none_or(|ways| ways.contains(&serde_json::json!({})));
         assert_eq!(status, if public { 200 } else { 401 }, "{path}");

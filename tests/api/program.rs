@@ -40,19 +40,19 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts it on a free port and waits for the line that says where it serves.
+    /// Starts the program on a free port and waits for the line that says where it serves.
     pub(crate) fn start(directory: &Path, environment: &[(&str, &str)]) -> Self {
         let mut command = program(directory);
         command.args(["serve", "--listen", "127.0.0.1:0"]).envs(environment.iter().copied());
         Program::run(command)
     }
 
-    /// The same with a soft limit of 1,024 open files, which the program may raise.
+    /// Starts the program with a soft limit of 1,024 open files, which the program may raise.
     pub(crate) fn start_with_few_files(directory: &Path) -> Self {
         Program::start_behind("ulimit -Sn 1024", directory)
     }
 
-    /// The same, after a command of the shell.
+    /// Starts the program after a command of the shell.
     fn start_behind(first: &str, directory: &Path) -> Self {
         let mut command = Command::new("sh");
         command.args(["-c", &format!("{first}; exec \"$@\""), "sh", env!("CARGO_BIN_EXE_livecounter")]);
@@ -88,7 +88,7 @@ impl Program {
         format!("http://{}{path}", self.address)
     }
 
-    /// What it holds in memory now, in KiB.
+    /// The memory of the program now, in KiB.
     pub(crate) fn resident_kib(&self) -> u64 {
         resident_kib(self.child.id())
     }
@@ -98,14 +98,14 @@ impl Program {
         assert!(status.expect("kill to run").success());
     }
 
-    /// Reads the log to its end, which is the end of the program.
+    /// Reads the log to its end, which comes when the program ends.
     pub(crate) fn rest_of_log(&mut self) -> String {
         let mut log = String::new();
         self.log.read_to_string(&mut log).expect("the log");
         log
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the program.
     pub(crate) fn exit_code(mut self) -> Option<i32> {
         self.child.wait().expect("an exit status").code()
     }

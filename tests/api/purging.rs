@@ -1,4 +1,4 @@
-//! Purges, against a server that takes only what Fastly documents: `POST /service/{id}/purge`, `bulk-purge-tag` of
+//! Purges, against a server that accepts only the requests that Fastly documents: `POST /service/{id}/purge`, `bulk-purge-tag` of
 //! <https://www.fastly.com/documentation/reference/api/purging/>.
 
 use std::collections::HashMap;
@@ -22,9 +22,9 @@ const SOON: Duration = Duration::from_secs(10);
 struct ApiState {
     /// How often each key was purged.
     purged: HashMap<String, usize>,
-    /// Requests that Fastly would not take, with what is wrong.
+    /// Requests that Fastly would refuse, with the reason.
     wrong: Vec<String>,
-    /// The value of `Fastly-Soft-Purge` of each request, empty where there was none.
+    /// The value of `Fastly-Soft-Purge` of each request, empty if there was none.
     soft: Vec<String>,
     arrivals: Vec<Instant>,
     /// The next request is refused, with this header.
@@ -68,7 +68,7 @@ impl Api {
         assert!(in_time.is_ok(), "wrong: {:?}", self.look(|state| state.wrong.clone()));
     }
 
-    /// An origin that purges here.
+    /// An origin that purges at this server.
     async fn origin(&self, extra: &[(&str, &str)]) -> TestApp {
         let url = format!("http://{}", self.addr);
         let mut settings = vec![
@@ -112,7 +112,7 @@ fn answer(head: &str, body: &[u8], state: &mut ApiState) -> String {
     format!("HTTP/1.1 {status}\r\n{more}Content-Length: {}\r\n\r\n{text}", text.len())
 }
 
-/// What Fastly demands of the request, and what keeps it from being taken for another.
+/// Checks everything that Fastly demands of the request.
 fn check(head: &str, body: &[u8]) -> Result<(), &'static str> {
     let demand = |holds: bool, problem| if holds { Ok(()) } else { Err(problem) };
     let count = |name: &str| {
@@ -142,7 +142,7 @@ async fn add(client: &reqwest::Client, app: &TestApp, id: &str) {
 async fn every_change_is_purged_twice_with_requests_that_fastly_takes() {
     let api = Api::start().await;
     let app = api.origin(&[]).await;
-    // Every character that an id may have, and as long as it may be.
+    // An id with every allowed character, and of the greatest length.
     let mut ids: Vec<String> = (0..600).map(|n| format!("c.{n}_~-{}", "x".repeat(40))).collect();
     ids.extend(["~".to_owned(), ".".repeat(3), "-".to_owned(), "Z".repeat(64)]);
     // One client for all POSTs: making six hundred clients takes seconds.

@@ -1,4 +1,4 @@
-//! Bytes in requests that no client library would send: none of them comes back as a header, and none breaks anything.
+//! Bytes in requests that no client library would send: none of them comes back as a header, and the service goes on.
 
 use crate::grip::SECRET;
 use crate::support::app::TestApp;
@@ -6,7 +6,7 @@ use crate::support::raw::raw_head;
 use crate::support::server::Server;
 use crate::witness::Witness;
 
-/// What a request says of itself, and a value of it that is in order.
+/// Headers of requests, each with a valid value.
 const FIELDS: [(&str, &str); 7] = [
     ("X-Request-Id", "abc"),
     ("Accept", "text/plain"),
@@ -17,7 +17,7 @@ const FIELDS: [(&str, &str); 7] = [
     ("Grip-Last", "counter-2; last-id=abc"),
 ];
 
-/// What might end a value, or a line, before its time: bare line ends, folded lines, control characters, no text.
+/// Bytes that might end a value or a line too early: bare line ends, folded lines, control characters, bytes that are no text.
 const BREAKS: [&[u8]; 11] =
     [b"\r", b"\n", b"\r\n", b"\0", b"\r\n ", b"\r\n\t", b"\n ", b"\t", b"\x0b", b"\x7f", b"\xff\xfe"];
 
@@ -31,7 +31,7 @@ fn request(method: &str, target: &[u8], headers: &[u8]) -> Vec<u8> {
     [method, b" ", target, rest, headers, b"\r\n"].concat()
 }
 
-/// Returns the status, and asserts that nothing of what was sent is in the head of the answer.
+/// Returns the status, and asserts that no header of the request is in the head of the answer.
 async fn status(app: &TestApp, request: &[u8]) -> u16 {
     let (status, head) = raw_head(app.addr, request).await;
     let sent = String::from_utf8_lossy(request);

@@ -8,10 +8,10 @@ use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 /// A path of modules or to an item, in segments.
 type Segments = Vec<String>;
 
-/// What files use of each other: the user, the file that defines, and the names of what is used.
+/// The items that files use of each other: the file that uses, the file that defines, and the names of the items.
 type Uses = BTreeMap<PathBuf, BTreeMap<PathBuf, BTreeSet<String>>>;
 
-/// The words behind which the name of an item stands.
+/// The words that the name of an item follows.
 const DEFINING: [&str; 9] =
     ["const", "enum", "fn", "macro_rules", "static", "struct", "trait", "type", "union"];
 
@@ -23,7 +23,7 @@ pub(crate) struct SourceTree {
 #[derive(Default)]
 struct Module {
     file: PathBuf,
-    /// The names of the items that stand in the file.
+    /// The names of the items that the file defines.
     defines: BTreeSet<String>,
     /// The names that `use` brings in, with the path of each.
     imports: BTreeMap<String, Segments>,
@@ -32,7 +32,7 @@ struct Module {
 }
 
 impl SourceTree {
-    /// Reads the crate with this root, its `lib.rs` or `main.rs`. `read` returns the text of a file, `None` where there is
+    /// Reads the crate with this root, its `lib.rs` or `main.rs`. `read` returns the text of a file, `None` if there is
     /// no such file.
     pub(crate) fn read(root: &Path, read: &dyn Fn(&Path) -> Option<String>) -> Self {
         let mut tree = SourceTree { modules: BTreeMap::new() };
@@ -65,7 +65,7 @@ impl SourceTree {
         }
     }
 
-    /// The groups of files that use each other in a circle, each with what its files use of each other.
+    /// The groups of files that use each other in a circle, each with the items that its files use of each other.
     pub(crate) fn circles(&self) -> Vec<Uses> {
         let uses = self.uses();
         let mut circles = Vec::new();
@@ -99,7 +99,7 @@ impl SourceTree {
         uses
     }
 
-    /// The file that defines what a path in a module leads to, and the name of the item. `None` for a module, for what
+    /// The file that defines what a path in a module leads to, and the name of the item. `None` for a module, for an item that
     /// another crate defines, and for an import that leads to itself, as that of a crate does.
     fn resolve(&self, from: &[String], path: &[String], followed: usize) -> Option<(&Path, String)> {
         let mut name = from.to_vec();
@@ -138,7 +138,7 @@ fn reachable(uses: &Uses, start: &Path) -> BTreeSet<PathBuf> {
     found
 }
 
-/// Appends the tokens as words, `::` and `..` as one, without comments and without what stands behind `#[cfg(test)]`.
+/// Appends the tokens as words, `::` and `..` as one, without comments and without the items behind `#[cfg(test)]`.
 fn flatten(tokens: TokenStream, flat: &mut Vec<String>) {
     let mut tokens = tokens.into_iter();
     let mut joined = false;
@@ -174,7 +174,7 @@ fn flatten(tokens: TokenStream, flat: &mut Vec<String>) {
     }
 }
 
-/// What stands in a file, and the modules whose files it names.
+/// The items and paths of a file, and the modules whose files it names.
 fn parse(flat: &[String], file: PathBuf) -> (Module, Segments) {
     let mut module = Module { file, ..Module::default() };
     let mut children = Vec::new();

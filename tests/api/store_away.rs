@@ -9,11 +9,11 @@ use crate::support::http::{Ask, client};
 use crate::support::redis::RedisServer;
 use crate::support::server::Server;
 
-/// No proxy listens there; these tests ask for no stream.
+/// No proxy listens at this address; these tests ask for no stream.
 const GRIP_URL: &str = "http://127.0.0.1:9/?iss=pushpin&key=a-secret-for-these-tests";
 const SOON: Duration = Duration::from_secs(10);
 
-/// An origin with one worker: each worker has a connection of its own, and so recovers at a time of its own.
+/// An origin with one worker: each worker has a connection of its own, and so recovers at its own time.
 async fn origin(redis: &RedisServer) -> TestApp {
     let url = redis.url();
     TestApp::with(&[("REDIS_URL", &url), ("GRIP_URL", GRIP_URL), ("LIVECOUNTER__WORKERS", "1")]).await
@@ -23,7 +23,7 @@ async fn status(request: reqwest::RequestBuilder) -> u16 {
     request.answer().await.status().as_u16()
 }
 
-/// Repeats a request until it is answered with this status.
+/// Repeats a request until its answer has this status.
 async fn until(expected: u16, request: impl Fn() -> reqwest::RequestBuilder) {
     let deadline = Instant::now() + SOON;
     let mut poll = tokio::time::interval(Duration::from_millis(50));

@@ -1,4 +1,4 @@
-//! How many streams one client may have open, and which client it is.
+//! How many streams one client may have, and by which address clients are told apart.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

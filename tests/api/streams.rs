@@ -94,7 +94,7 @@ async fn how_long_a_stream_is_silent_can_be_set() {
     assert!((1.5..10.0).contains(&silence.as_secs_f64()), "{silence:?}");
 }
 
-/// How long the stream of an unchanged counter is silent behind its first event.
+/// How long the stream of an unchanged counter is silent after its first event.
 async fn silence(app: &TestApp) -> Duration {
     let mut stream = app.listen("2").await;
     stream.next(SOON).await;

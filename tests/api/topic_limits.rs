@@ -13,7 +13,7 @@ use crate::witness::Witness;
 
 const TEN_TOPICS: (&str, &str) = ("LIVECOUNTER__LIMITS__TOPICS", "10");
 
-/// An origin that counts in this Redis and lets ten counters be.
+/// An origin that counts in this Redis and allows ten counters.
 async fn ten_in(redis: &RedisServer, proxy: &Witness) -> TestApp {
     let (url, grip) = (redis.url(), proxy.grip_url());
     TestApp::with(&[("REDIS_URL", &url), ("GRIP_URL", &grip), TEN_TOPICS]).await

@@ -1,4 +1,4 @@
-//! A headless Chromium for one test: its own driver, port and profile, gone with the value.
+//! A headless Chromium for one test: its own driver, port and profile, which end with this value.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 
 use crate::http;
 
-/// How long a page may take to show what is awaited; generous, since CI machines are slow and busy.
+/// How long a page may take to show an awaited text; generous, since CI machines are slow and busy.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Chromium {
@@ -28,7 +28,7 @@ impl Chromium {
         Self::launch_with(false).await
     }
 
-    /// One that takes certificates of authorities that it does not know, as those of the tests are.
+    /// A browser that accepts certificates of authorities that it does not know, as those of the tests are.
     pub(crate) async fn launch_trusting_all_certificates() -> Self {
         Self::launch_with(true).await
     }
@@ -81,7 +81,7 @@ impl Chromium {
         element.click().await.expect(css);
     }
 
-    /// What the expression is in the page now.
+    /// The value of the expression in the page now.
     pub(crate) async fn value(&self, expression: &str) -> Value {
         self.client.execute(&format!("return ({expression});"), Vec::new()).await.expect(expression)
     }
@@ -109,7 +109,7 @@ impl Chromium {
         self.until(&format!("document.querySelector({css}).textContent === {text}")).await;
     }
 
-    /// Has the script run in each page before any of the page's own.
+    /// Makes each page run this script before its own scripts.
     pub(crate) async fn before_each_page(&self, script: &str) {
         self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
     }
@@ -119,14 +119,14 @@ impl Chromium {
         self.post("goog/cdp/execute", json!({ "cmd": command, "params": params })).await
     }
 
-    /// What the console has said since it was last asked.
+    /// The entries of the console since the last call.
     pub(crate) async fn console(&self) -> Vec<String> {
         let entries = self.post("se/log", json!({ "type": "browser" })).await;
         let entries = entries.as_array().expect("a list of entries");
         entries.iter().map(|entry| entry["message"].to_string()).collect()
     }
 
-    /// The addresses of everything that pages have asked the network for since this was last asked.
+    /// The addresses of everything that pages have requested from the network since the last call.
     pub(crate) async fn requested(&self) -> Vec<String> {
         let entries = self.post("se/log", json!({ "type": "performance" })).await;
         let entries = entries.as_array().expect("a list of entries");

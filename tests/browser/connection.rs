@@ -32,7 +32,7 @@ async fn a_refused_stream_says_why_and_is_tried_again() {
     browser.open(&relay.address).await;
     browser.until(LIVE).await;
 
-    // An EventSource gives up for good on such an answer: from here on it is the page that tries.
+    // An EventSource gives up for good on such an answer: from here on the page itself tries again.
     relay.be_busy();
     browser.until("document.querySelector('#notice.bad').textContent.endsWith('the store is away')").await;
     assert_eq!(browser.value("document.querySelector('#state').textContent").await, "reconnecting");

@@ -86,7 +86,7 @@ async fn the_page_view_script_of_the_home_page_works_from_another_site() {
     assert_eq!(app.read("my-page").await, 5);
 }
 
-/// What scripts of another site do beyond plain requests. Each line is what the page was told, and how much was counted.
+/// Requests of scripts on another site that are more than plain. Each result has the answer, and how much was counted.
 const FOREIGN_SCRIPTS: &str = r#"
 const base = "BASE", results = {};
 let next = 0;

@@ -1,4 +1,4 @@
-//! What the home page shows, and what its buttons do.
+//! The texts of the home page, and the effects of its buttons.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::support::server::Server;
 
 pub(crate) const LIVE: &str = "document.querySelectorAll('[data-state=live]').length === 4";
 
-/// The selector of what shows the number of one of the counters to play with.
+/// The selector of the number of one of the counters to play with.
 pub(crate) fn number_of(counter: &str) -> String {
     format!("[data-counter=\"{counter}\"] .value")
 }

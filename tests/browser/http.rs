@@ -1,4 +1,4 @@
-//! The HTTP client that drives the browser, and what a page is served with.
+//! The HTTP client that drives the browser, and the headers with which a page is served.
 
 use crate::support::http::Ask;
 

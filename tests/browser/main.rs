@@ -1,4 +1,4 @@
-//! The pages in a real Chromium, against the real app: what a visitor sees.
+//! The pages in a real Chromium, against the real service, as visitors see them.
 
 #[path = "../support/mod.rs"]
 mod support;

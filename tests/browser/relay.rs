@@ -1,4 +1,4 @@
-//! A wire between the browser and the app, for a test to cut.
+//! A relay between the browser and the service, which a test can cut off.
 
 use std::net::SocketAddr;
 
@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// What the relay does with connections; each change also ends the open ones.
+/// The behaviour of the relay. Each change also ends the open connections.
 #[derive(Clone, Copy, PartialEq)]
 enum Wire {
     Through,
@@ -84,7 +84,7 @@ async fn run(listener: TcpListener, own: SocketAddr, target: SocketAddr, mut sta
 }
 
 async fn serve(mut browser: TcpStream, target: SocketAddr, wire: Wire) {
-    // Either side may end the connection at any time: that is what the relay is for.
+    // Either side may end the connection at any time: the tests rely on that.
     let mut first = vec![0; 4096];
     if wire == Wire::Busy {
         let _ = browser.read(&mut first).await;

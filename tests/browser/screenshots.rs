@@ -34,7 +34,7 @@ async fn the_home_page_has_a_light_and_a_dark_face() {
     assert_ne!(grounds[0], grounds[1]);
 }
 
-/// A page in use: the view counter has just changed, the others have some strokes.
+/// A page in use: the view counter has just changed, the other counters have some tally marks.
 async fn set_the_scene(browser: &Chromium, app: &TestApp, scheme: &str) {
     for (counter, value) in [("1", 48_211), ("2", 19), ("3", -7), ("4", 1_093_430)] {
         app.add_by(counter, value).await;

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 type Files = HashMap<String, Vec<u8>>;
 
-/// Serves the files, by path with the leading slash, and returns the site's address. It ends with the test.
+/// Serves the files, by path with the leading slash, and returns the site's address. The server ends with the test.
 pub(crate) async fn serve(files: Files) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
@@ -68,6 +68,6 @@ async fn answer(browser: TcpStream, files: Arc<Files>) {
         "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         content.len()
     );
-    // A browser that has gone needs no answer.
+    // An error only says that the browser has closed the connection.
     let _ = browser.write_all(&[head.as_bytes(), content].concat()).await;
 }

@@ -14,7 +14,7 @@ use super::server::Server;
 /// The setting with which a client without a key may add any amount. Without it, the most is 1,000 at once.
 pub const ANY_AMOUNT: (&str, &str) = ("LIVECOUNTER__ACCESS__AMOUNTS", "-9007199254740991..9007199254740991");
 
-/// The running service. Dropping it stops it, with what is pending announced, and waits for that.
+/// The running service. Dropping this value stops the service, and waits until the pending changes are announced.
 pub struct TestApp {
     /// `http://127.0.0.1:PORT`
     pub address: String,
@@ -32,7 +32,7 @@ impl TestApp {
         Self::with(&[]).await
     }
 
-    /// The service with these settings, written as environment variables. Without a store among them it gets an
+    /// The service with these settings, written as environment variables. If they name no store, the service gets an
     /// embedded one in a new directory.
     pub async fn with(environment: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a directory");

@@ -8,7 +8,7 @@ use super::redis::RedisServer;
 use super::varnish::{API_KEY, Varnish};
 use super::wait;
 
-/// A running chain. Fields are dropped in this order: origins first, so that what they have pending gets out.
+/// A running chain. Fields are dropped in this order: origins first, so that they can announce their pending changes.
 pub struct Chain {
     pub origins: Vec<TestApp>,
     pub pushpin: Pushpin,
@@ -18,7 +18,7 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// A chain with so many origins.
+    /// A chain with this number of origins.
     pub async fn start(origins: usize) -> Chain {
         Chain::with(origins, &[], Options::default()).await
     }

@@ -40,7 +40,7 @@ impl Signer {
         Signer { dir }
     }
 
-    /// A `Grip-Sig` of this pair that expires in so many seconds.
+    /// A `Grip-Sig` of this pair that expires in this number of seconds.
     pub fn token(&self, issuer: &str, expires_in: i64) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970").as_secs();
         let claims = json!({"iss": issuer, "exp": now as i64 + expires_in});
@@ -70,7 +70,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// In a service that has no Fanout.
+    /// Starts the program in a service that has no Fanout.
     pub async fn without_fanout(backend: SocketAddr) -> Program {
         Program::start(backend, None, &Signer::new()).await
     }
@@ -117,7 +117,7 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// Starts one in front of this backend.
+    /// Starts the program and its Pushpin in front of this backend.
     pub async fn start(backend: SocketAddr) -> Edge {
         let port = Port::reserve();
         let signer = Signer::new();
@@ -125,7 +125,7 @@ impl Edge {
         Edge::with(program, port, signer).await
     }
 
-    /// Starts one that trusts another key than its Pushpin has.
+    /// Starts a program that trusts another key than its Pushpin has.
     pub async fn estranged(backend: SocketAddr) -> Edge {
         let port = Port::reserve();
         let program = Program::start(backend, Some(&port), &Signer::new()).await;
@@ -150,8 +150,8 @@ impl Edge {
     }
 }
 
-/// The whole way: edge, Pushpin, a cache in Fastly's place, an origin, Redis. Origins are dropped first, so that what
-/// they have pending gets out.
+/// The whole way: edge, Pushpin, a cache in Fastly's place, an origin, Redis. Origins are dropped first, so that they
+/// can announce their pending changes.
 pub struct EdgeChain {
     pub origin: Option<TestApp>,
     pub edge: Edge,
@@ -162,7 +162,7 @@ pub struct EdgeChain {
 }
 
 impl EdgeChain {
-    /// Starts it, the origin with these settings.
+    /// Starts all servers, the origin with these settings.
     pub async fn start(environment: &[(&'static str, &'static str)]) -> EdgeChain {
         let (redis, port) = (RedisServer::start(), Port::reserve());
         let cache = Varnish::start(&[port.addr()]).await;

@@ -1,4 +1,4 @@
-//! Varnish and nginx with the settings that they come with: what users put in front of the service.
+//! Varnish and nginx with the settings that they come with, as users put them in front of the service.
 
 use std::net::SocketAddr;
 use std::process::Command;

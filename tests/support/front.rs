@@ -7,14 +7,14 @@ use std::process::Command;
 use super::port::Port;
 use super::process::{self, Process};
 
-/// What a test may set.
+/// The options that a test may set.
 #[derive(Default)]
 pub struct Options<'a> {
     /// A file with certificate and key: with it the front speaks TLS.
     pub certificate: Option<&'a Path>,
-    /// It listens on all addresses of both families, not on 127.0.0.1 alone.
+    /// Whether the front listens on all addresses of both families, not on 127.0.0.1 alone.
     pub everywhere: bool,
-    /// What one client may have, e.g. `("FRONT_OPEN", "3")`.
+    /// The limits of one client, e.g. `("FRONT_OPEN", "3")`.
     pub environment: &'a [(&'a str, &'a str)],
 }
 
@@ -25,13 +25,13 @@ pub struct Front {
 }
 
 impl Front {
-    /// Starts one; without a certificate, and with limits that no test meets by itself.
+    /// Starts a front without a certificate, and with limits that no test meets by itself.
     pub async fn start(pushpin: SocketAddr, cache: SocketAddr) -> Front {
         let environment = &[("FRONT_REQUESTS", "100000")];
         Front::with(pushpin, cache, Options { environment, ..Options::default() }).await
     }
 
-    /// Starts one with other settings.
+    /// Starts a front with these options.
     pub async fn with(pushpin: SocketAddr, cache: SocketAddr, options: Options<'_>) -> Front {
         process::require("haproxy", "haproxy");
         let (port, dir) = (Port::reserve(), process::directory());

@@ -1,4 +1,4 @@
-//! The HTTP client of the tests, and what they read of an answer.
+//! The HTTP client of the tests, and functions that read answers.
 
 use std::net::IpAddr;
 use std::panic::Location;
@@ -38,18 +38,18 @@ pub async fn answered(request: RequestBuilder, asked_at: &'static Location<'stat
     request.send().await.unwrap_or_else(|error| panic!("{asked_at}: no answer: {error:?}"))
 }
 
-/// A client that asks no proxy, follows nothing and waits ten seconds at most.
+/// A client that uses no proxy, follows no redirect and waits ten seconds at most.
 pub fn client() -> reqwest::Client {
     builder().build().expect("an HTTP client")
 }
 
-/// One with this address of the machine, 127.0.0.`last`: the servers of a test have 127.0.0.1 among themselves.
+/// A client with this address of the machine, 127.0.0.`last`: the servers of a test have 127.0.0.1 among themselves.
 pub fn client_at(last: u8) -> reqwest::Client {
     builder().local_address(IpAddr::from([127, 0, 0, last])).build().expect("an HTTP client")
 }
 
 fn builder() -> reqwest::ClientBuilder {
-    // An error only says that another test of this process has installed it.
+    // An error only says that another test of this process has installed the provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .no_proxy()

@@ -1,7 +1,7 @@
 //! Starts the real servers for tests, each in a directory and on ports of its own, and ends them with the test.
 //!
 //! A server that is not installed fails the test with the line that installs it: a skipped test proves nothing.
-//! Nothing here sleeps for a time and hopes: readiness is polled, events are awaited with a deadline.
+//! No function sleeps for a fixed time: readiness is polled, events are awaited with a deadline.
 
 // Each test crate includes this module and uses its own part of it.
 #![allow(dead_code, missing_docs, unreachable_pub)]

@@ -1,4 +1,4 @@
-//! Ports that are ours alone for as long as a test runs.
+//! Ports that no other test uses while a test runs.
 
 use std::collections::hash_map::RandomState;
 use std::fs::{self, File};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const FIRST: u16 = 12_000;
 const COUNT: u16 = 16_000;
 
-/// A reserved port on 127.0.0.1. Other tests, of this process or another, get other ones until it is dropped.
+/// A reserved port on 127.0.0.1. Other tests, of this process or another, get other ports until this one is dropped.
 pub struct Port {
     number: u16,
     path: PathBuf,
@@ -21,7 +21,7 @@ pub struct Port {
 
 impl Port {
     pub fn reserve() -> Port {
-        // One directory for each user: a user may not write into another's.
+        // One directory for each user: a user may not write into the directory of another.
         let user = rustix::process::getuid().as_raw();
         let locks = std::env::temp_dir().join(format!("livecounter-test-ports-{user}"));
         fs::create_dir_all(&locks).expect("a directory for port locks");
@@ -55,8 +55,8 @@ impl Drop for Port {
     }
 }
 
-/// The file at `path`, locked; `None` where another process has locked it. The process that had it may have removed it after
-/// this one opened it: then the open file is not the one that others find there.
+/// The file at `path`, locked; `None` if another process has locked it. The process that had the lock may have removed the file
+/// after this process opened it: then other processes find another file there.
 fn lock(path: &Path) -> Option<File> {
     let file = File::create(path).expect("a port's lock file");
     file.try_lock().ok()?;

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 const STARTUP: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 
-/// A running server; dropped, it is killed with all it has started, and in a failed test its log is shown.
+/// A running server. Dropping this value kills the server and all processes that it has started; a failed test shows the log.
 pub struct Process {
     name: &'static str,
     child: Child,
@@ -20,7 +20,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command` with `dir` as its working directory; what it writes to stdout and stderr goes to `dir/log`.
+    /// Starts `command` with `dir` as its working directory; stdout and stderr go to `dir/log`.
     pub fn start(name: &'static str, command: &mut Command, dir: TempDir) -> Process {
         let log = File::create(dir.path().join("log")).expect("a log file");
         let child = command
@@ -48,7 +48,7 @@ impl Process {
         fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
     }
 
-    /// Polls until `ready` says so. Panics with the log when the server ends or takes too long.
+    /// Polls until `ready` says so. Panics with the log if the server ends or takes too long.
     pub async fn until<F: Future<Output = bool>>(&mut self, ready: impl Fn() -> F) {
         let started = Instant::now();
         while !ready().await {
@@ -60,13 +60,13 @@ impl Process {
         }
     }
 
-    /// Asks the server to end (`SIGTERM`) and waits for it. Panics with the log when it takes longer.
+    /// Asks the server to end (`SIGTERM`) and waits for its end. Panics with the log if that takes too long.
     pub async fn terminate(&mut self, within: Duration) -> ExitStatus {
         self.signal("TERM");
         self.ended(within).await
     }
 
-    /// Waits until the server ends. Panics with the log when it takes longer.
+    /// Waits until the server ends. Panics with the log if that takes too long.
     pub async fn ended(&mut self, within: Duration) -> ExitStatus {
         let started = Instant::now();
         loop {
@@ -86,7 +86,7 @@ impl Process {
         let _ = Command::new("sh").args(["-c", &kill]).stderr(Stdio::null()).status();
     }
 
-    /// Sends a signal to one program of the server's.
+    /// Sends a signal to one of the programs that the server has started.
     pub fn signal_part(&self, program: &str, signal: &str) {
         let is_part = |id: &u32| {
             let command = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
@@ -98,7 +98,8 @@ impl Process {
     }
 
     /// The server and the processes that it has started. They are found by descent, and by the mark in the environment, which
-    /// a process still has when its parent has ended. Not by process group: Pushpin gives each of its parts one of its own.
+    /// a process still has when its parent has ended. The process group does not find them, as Pushpin gives each of its parts a group
+    /// of its own.
     fn family(&self) -> Vec<u32> {
         let mark = mark(self.dir.path());
         let processes: Vec<(u32, u32)> = fs::read_dir("/proc")
@@ -123,14 +124,14 @@ impl Process {
     }
 }
 
-/// What a process holds in memory now, in KiB.
+/// The memory of a process now, in KiB.
 pub fn resident_kib(id: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{id}/status")).expect("a running process");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its resident memory");
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
-/// The environment variable that marks the server of this directory and what it starts.
+/// The environment variable that marks the server of this directory and all processes that the server starts.
 fn mark(dir: &Path) -> String {
     format!("LIVECOUNTER_TEST_SERVER={}", dir.display())
 }
@@ -162,7 +163,7 @@ pub fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Panics with the line that installs it when a program is missing.
+/// Panics with the line that installs the program if the program is missing.
 pub fn require(program: &str, packages: &str) {
     let found = std::env::split_paths(&search_path()).any(|dir| dir.join(program).is_file());
     assert!(

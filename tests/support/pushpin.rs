@@ -14,13 +14,13 @@ use super::process::{self, Process};
 /// after the other, and the part that holds streams is the last.
 const READY: &str = "pushpin-ready.invalid";
 
-/// What a test may set.
+/// The options that a test may set.
 pub struct Options {
     /// The key that requests are signed with; origins verify with it.
     pub sig_key: String,
     /// Settings of pushpin/pushpin.conf to replace, e.g. `("message_wait", "100")`.
     pub settings: Vec<(&'static str, String)>,
-    /// The public port, where another server has to know it first.
+    /// The public port, if another server has to know the port before Pushpin starts.
     pub port: Option<Port>,
 }
 
@@ -40,12 +40,12 @@ pub struct Pushpin {
 }
 
 impl Pushpin {
-    /// Starts one in front of `target`, which must already answer.
+    /// Starts a Pushpin in front of `target`, which must already answer.
     pub async fn start(target: SocketAddr) -> Pushpin {
         Pushpin::with(target, Options::default()).await
     }
 
-    /// Starts one with other settings.
+    /// Starts a Pushpin with these options.
     pub async fn with(target: SocketAddr, mut options: Options) -> Pushpin {
         for program in ["pushpin", "condure", "zurl"] {
             process::require(program, "pushpin condure zurl");
@@ -69,7 +69,7 @@ impl Pushpin {
         }
     }
 
-    /// Starts it once more after [`kill`](Pushpin::kill), on the same ports, without memory.
+    /// Starts Pushpin again after [`kill`](Pushpin::kill), on the same ports, without memory.
     pub async fn start_again(&mut self) {
         self.process = spawn(self.target, &self.public, &self.control, &self.options);
         self.until_ready().await;
@@ -102,7 +102,7 @@ impl Pushpin {
         format!("http://{}/", self.control.addr())
     }
 
-    /// What an origin is given as GRIP_URL: the control URL, and the key that verifies the signatures.
+    /// The GRIP_URL of an origin: the control URL, and the key that verifies the signatures.
     pub fn grip_url(&self) -> String {
         format!("{}?iss=test&key={}", self.control_url(), self.options.sig_key)
     }
@@ -134,7 +134,7 @@ fn spawn(target: SocketAddr, public: &Port, control: &Port, options: &Options) -
     command
         .arg("--dir")
         .arg(dir.path().join("run"))
-        // The second is taken only where `accept_pushpin_route` lets a request choose it.
+        // Pushpin takes the second route only if `accept_pushpin_route` lets a request choose the route.
         .args(["--route", &format!("* {target}\nid=self {target}\n{READY} test")])
         .arg(format!("http_port={}", public.addr()))
         .arg("push_in_http_addr=127.0.0.1")

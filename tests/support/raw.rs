@@ -45,7 +45,7 @@ fn status(answer: &str) -> u16 {
     answer.get(9..12).and_then(|code| code.parse().ok()).unwrap_or_else(|| panic!("{answer:?}"))
 }
 
-/// Reads one request, head and body; `None` where the client leaves before its end, or the head is no text.
+/// Reads one request, head and body; `None` if the client leaves before the end of the request, or the head is no text.
 pub async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
     let end = loop {
@@ -67,7 +67,7 @@ pub async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<(Stri
     Some((head, body))
 }
 
-/// The value of a header in a request's head, empty where there is none.
+/// The value of a header in a request's head, empty if there is none.
 pub fn header<'a>(head: &'a str, name: &str) -> &'a str {
     let lines = head.lines().filter_map(|line| line.split_once(':'));
     let mut values = lines.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim());

@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// A server of its own; ends with this value.
+/// A Redis server of one test. Dropping this value ends the server.
 pub struct RedisServer {
     child: Option<Child>,
     paused: bool,
     program: &'static str,
     arguments: Vec<String>,
     port: Option<u16>,
-    /// What `redis-cli` must say to it.
+    /// The arguments with which `redis-cli` reaches the server.
     password: Option<String>,
     directory: TempDir,
 }
@@ -37,12 +37,12 @@ impl RedisServer {
         server
     }
 
-    /// Not running yet; its address is known already.
+    /// A server that is not running yet, but whose address is known.
     pub fn stopped() -> Self {
         RedisServer::of("redis-server", None, &["--port 0"])
     }
 
-    /// On a port of 127.0.0.1 too, with more settings, each as `"--name value"`.
+    /// On a unix socket and on a port of 127.0.0.1, with more settings, each as `"--name value"`.
     pub fn on_port(port: u16, settings: &[&str]) -> Self {
         let own = listen(port, &settings.concat());
         let own: Vec<&str> = own.iter().map(String::as_str).collect();
@@ -51,7 +51,7 @@ impl RedisServer {
         server
     }
 
-    /// Nothing but what a configuration file in `directory` says: for Sentinels, which rewrite theirs.
+    /// A server with the configuration file in `directory` and no other settings: for Sentinels, which rewrite their file.
     pub fn sentinel(port: u16, configuration: &str) -> Self {
         let mut server = RedisServer::of("redis-sentinel", Some(port), &[]);
         let file = server.directory.path().join("sentinel.conf");
@@ -89,9 +89,9 @@ impl RedisServer {
         RedisServer { child: None, paused: false, program, arguments, port, password, directory }
     }
 
-    /// Starts it (again) and waits until it answers.
+    /// Starts the server, or starts it again, and waits until it answers.
     pub fn run(&mut self) {
-        // What it wrote before it was killed stays.
+        // The files that the server wrote before it was killed stay.
         let log =
             std::fs::OpenOptions::new().create(true).append(true).open(self.directory.path().join("log"));
         let log = log.expect("a log file");
@@ -106,17 +106,17 @@ impl RedisServer {
         }
     }
 
-    /// Kills it, as `kill -9` does.
+    /// Kills the server, as `kill -9` does.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
-            // An error means that it has ended already.
+            // An error means that the server has ended already.
             let _ = child.kill();
             let _ = child.wait();
             self.paused = false;
         }
     }
 
-    /// Stops the process without ending it; what clients send waits until it goes on.
+    /// Stops the process without ending it. Commands that clients send wait until the process goes on.
     pub fn pause(&mut self) {
         self.signal("STOP");
         self.paused = true;
@@ -135,7 +135,7 @@ impl RedisServer {
         assert!(status.success(), "{kill}");
     }
 
-    /// What `REDIS_URL` would say.
+    /// The URL of the server, as in `REDIS_URL`.
     pub fn url(&self) -> String {
         match self.port {
             Some(port) => format!("redis://127.0.0.1:{port}"),
@@ -143,28 +143,28 @@ impl RedisServer {
         }
     }
 
-    /// The port, where it has one.
+    /// The port, if the server has one.
     pub fn port(&self) -> u16 {
         self.port.expect("a port")
     }
 
-    /// Where it keeps its files.
+    /// The directory of the server's files.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// What `redis-cli` prints for a command.
+    /// The output of `redis-cli` for a command.
     pub fn cli(&self, command: &[&str]) -> String {
         self.try_cli(command).unwrap_or_else(|| panic!("redis-cli {command:?} failed"))
     }
 
-    /// The same; `None` where the server does not answer.
+    /// The output of `redis-cli`; `None` if the server does not answer.
     pub(crate) fn try_cli(&self, command: &[&str]) -> Option<String> {
         if self.paused {
             return None;
         }
         let mut cli = Command::new("redis-cli");
-        // Not by the port, which may be for TLS alone.
+        // `redis-cli` uses the socket, as the port may be for TLS alone.
         cli.arg("-s").arg(self.socket());
         if let Some(password) = &self.password {
             cli.env("REDISCLI_AUTH", password);
@@ -196,7 +196,7 @@ impl Drop for RedisServer {
     }
 }
 
-/// How a server with these settings listens on a port: with a certificate, over TLS alone, and so do its peers.
+/// The settings with which a server listens on a port: with a certificate, the server and its peers speak TLS alone.
 fn listen(port: u16, settings: &str) -> Vec<String> {
     if !settings.contains("tls-cert-file") {
         return vec![format!("--port {port}")];
@@ -204,17 +204,17 @@ fn listen(port: u16, settings: &str) -> Vec<String> {
     vec!["--port 0".to_owned(), format!("--tls-port {port}"), "--tls-replication yes".to_owned()]
 }
 
-/// Replicas with these settings follow their master as a user of their own, which [`part_with_replicas`] shuts out.
+/// The settings with which replicas follow their master as a user of their own, which [`part_with_replicas`] shuts out.
 pub const FOLLOWER: [&str; 3] =
     ["--user follower on >follow +psync +replconf +ping", "--masteruser follower", "--masterauth follow"];
 
-/// From now on the replicas do not get what the master is written; its clients notice nothing.
+/// From now on the replicas do not get the changes of the master; its clients notice nothing.
 pub fn part_with_replicas(master: &RedisServer) {
     master.cli(&["ACL", "SETUSER", "follower", "off"]);
     master.cli(&["CLIENT", "KILL", "TYPE", "replica"]);
 }
 
-/// Waits until the replicas of a master, all of them, have what it has been written so far.
+/// Waits until all replicas of a master have all of its changes so far.
 pub async fn until_caught_up(master: &RedisServer) {
     let field = |line: &str, name: &str| -> Option<u64> {
         line.split([',', '\n']).find_map(|field| field.trim_end().strip_prefix(name)?.parse().ok())
@@ -228,7 +228,7 @@ pub async fn until_caught_up(master: &RedisServer) {
     .await;
 }
 
-/// The port by which the other servers reach one that has wires in front of it, and the address from which it connects.
+/// The port by which the other servers reach a server with relays in front of it, and the address from which that server connects.
 pub struct Detour {
     pub port: u16,
     /// The same for the bus of a Cluster.
@@ -236,12 +236,12 @@ pub struct Detour {
     pub source: IpAddr,
 }
 
-/// Polls until it is so; starting several servers that have to find each other takes seconds.
+/// Polls until the condition holds. Starting several servers that have to find each other takes seconds.
 pub async fn reached(what: &str, is_so: impl FnMut() -> bool) {
     reached_within(Duration::from_secs(30), || what.to_owned(), is_so).await;
 }
 
-/// The same for what may take longer; `what` is asked when it has taken too long.
+/// The same with another deadline; `what` makes the message if the deadline passes.
 pub async fn reached_within(patience: Duration, what: impl Fn() -> String, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + patience;
     while !is_so() {

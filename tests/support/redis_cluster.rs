@@ -7,18 +7,18 @@ use livecounter::domain::Topic;
 use super::port::Port;
 use super::redis::{Detour, FOLLOWER, RedisServer, part_with_replicas, reached};
 
-/// Masters and their replicas; ends with this value.
+/// Masters and their replicas. Dropping this value ends them.
 pub struct RedisCluster {
-    /// First the masters, in the order of their slots; behind them the replicas, in the order of their masters. That
-    /// is how they begin: a node that is killed may come back as another's replica.
+    /// First the masters, in the order of their slots; behind them the replicas, in the order of their masters. This
+    /// is the order at the start: a node that is killed may come back as the replica of another.
     pub nodes: Vec<RedisServer>,
-    /// By which ports the others know each node and its bus.
+    /// The ports by which the other nodes know each node and its bus.
     known: Vec<(u16, u16)>,
     _ports: Vec<Port>,
 }
 
 impl RedisCluster {
-    /// So many masters with so many replicas each; `settings` are those of every node. Ready when all agree.
+    /// This number of masters with this number of replicas each; all nodes have the `settings`. Returns when all nodes agree.
     pub async fn start(masters: usize, replicas: usize, settings: &[&str]) -> Self {
         let count = masters * (1 + replicas);
         let ports = (0..2 * count).map(|_| Port::reserve()).collect();
@@ -65,12 +65,12 @@ impl RedisCluster {
         cluster
     }
 
-    /// What `REDIS_URL` would say, naming two of the nodes.
+    /// The URL of the Cluster, as in `REDIS_URL`; it names two of the nodes.
     pub fn url(&self) -> String {
         format!("redis+cluster://127.0.0.1:{},127.0.0.1:{}", self.known[0].0, self.known[1].0)
     }
 
-    /// Waits until every node knows all others and finds the cluster in order.
+    /// Waits until every node knows all others and finds the Cluster in order.
     pub async fn until_agreed(&self) {
         let known = format!("cluster_known_nodes:{}\r", self.nodes.len());
         let agrees = |node: &RedisServer| {
@@ -81,7 +81,7 @@ impl RedisCluster {
         reached("the cluster to agree", || self.nodes.iter().all(agrees)).await;
     }
 
-    /// Waits until every master has so many replicas that follow it.
+    /// Waits until every master has this number of replicas that follow it.
     pub async fn until_in_step(&self, replicas: usize) {
         self.until_agreed().await;
         let online = |master: &RedisServer| {
@@ -151,7 +151,7 @@ impl RedisCluster {
         self.nodes.iter().position(follows).expect("a replica")
     }
 
-    /// Makes the slot's replica the master, as the two agree; returns when it is.
+    /// Makes the replica of the slot's master the master, by agreement of both. Returns when that is done.
     pub async fn hand_over(&self, slot: u16) {
         let master = self.owner(slot).expect("a master");
         let replica = self.replica_of(master);
@@ -162,7 +162,7 @@ impl RedisCluster {
         .await;
     }
 
-    /// From now on the replicas of a node do not get what it is written; its clients notice nothing.
+    /// From now on the replicas of a node do not get its changes; its clients notice nothing.
     pub fn part_with_replicas(&self, master: usize) {
         part_with_replicas(&self.nodes[master]);
     }
@@ -207,7 +207,7 @@ impl RedisCluster {
     }
 }
 
-/// What a node says of itself where it is reached by wires.
+/// The settings with which a node names the relays in front of it as its own ports.
 fn announced(detour: &Detour) -> Vec<String> {
     vec![
         "--cluster-announce-ip 127.0.0.1".to_owned(),
@@ -235,7 +235,7 @@ fn is_master(node: &RedisServer) -> bool {
     own_line(node).is_some_and(|line| line.contains("myself,master"))
 }
 
-/// What the node says of itself: `id address flags master ping pong epoch link slots…`; `None` where it is not running.
+/// The line of a node about itself: `id address flags master ping pong epoch link slots…`; `None` if the node is not running.
 fn own_line(node: &RedisServer) -> Option<String> {
     let nodes = node.try_cli(&["CLUSTER", "NODES"])?;
     nodes.lines().find(|line| line.contains("myself")).map(str::to_owned)

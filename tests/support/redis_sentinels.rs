@@ -5,24 +5,24 @@ use std::time::Duration;
 use super::port::Port;
 use super::redis::{Detour, FOLLOWER, RedisServer, part_with_replicas, reached, reached_within};
 
-/// Ends with this value.
+/// Servers and their Sentinels. Dropping this value ends them.
 pub struct RedisSentinels {
-    /// The master first; that is how they begin.
+    /// The servers; at the start the first is the master.
     pub servers: Vec<RedisServer>,
     pub sentinels: Vec<RedisServer>,
-    /// By which port the others know each server.
+    /// The port by which the others know each server.
     known: Vec<u16>,
     _ports: Vec<Port>,
 }
 
-/// A Sentinel that was held up for two seconds trusts its clock no more and does nothing for half a minute (TILT).
+/// The time for which a Sentinel does nothing after it was held up for two seconds, as it then distrusts its clock (TILT).
 const PATIENCE: Duration = Duration::from_secs(75);
 
 /// The name that the Sentinels know the master by.
 const NAME: &str = "main";
 
 impl RedisSentinels {
-    /// A master, so many replicas and so many Sentinels; a majority of them decides. `settings` are those of every
+    /// A master, this number of replicas and this number of Sentinels, a majority of which decides. `settings` are those of every
     /// server, `more` is added to every Sentinel's configuration. Ready when every Sentinel knows all servers and Sentinels.
     pub async fn start(replicas: usize, sentinels: usize, settings: &[&str], more: &str) -> Self {
         let ports = (0..1 + replicas + sentinels).map(|_| Port::reserve()).collect();
@@ -76,36 +76,36 @@ impl RedisSentinels {
         started
     }
 
-    /// What `REDIS_URL` would say.
+    /// The URL of the Sentinels, as in `REDIS_URL`.
     pub fn url(&self) -> String {
         let sentinel = |sentinel: &RedisServer| format!("127.0.0.1:{}", sentinel.port());
         let sentinels: Vec<_> = self.sentinels.iter().map(sentinel).collect();
         format!("redis+sentinel://{}/{NAME}", sentinels.join(","))
     }
 
-    /// The server, by its place in `servers`, that all answering Sentinels call the master.
+    /// The index in `servers` of the server that all answering Sentinels call the master.
     pub fn master(&self) -> Option<usize> {
         let asked = |sentinel: &RedisServer| sentinel.try_cli(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME]);
         let mut named: Vec<String> = self.sentinels.iter().filter_map(asked).collect();
-        // An origin may ask any of them: while they differ, it may be sent back to the old one.
+        // An origin may ask any Sentinel: while their answers differ, the origin may be sent back to the old master.
         named.dedup();
         let [address] = named.as_slice() else { return None };
         let port: u16 = address.lines().last()?.parse().ok()?;
         self.known.iter().position(|&known| known == port)
     }
 
-    /// From now on the replicas do not get what the first master is written; clients notice nothing.
+    /// From now on the replicas do not get the changes of the first master; clients notice nothing.
     pub fn part_with_replicas(&self) {
         part_with_replicas(&self.servers[0]);
     }
 
-    /// `SENTINEL FAILOVER`, once more where the Sentinels have given one up; returns when another server is the master and
-    /// says so.
+    /// Sends `SENTINEL FAILOVER`, again if the Sentinels have given up a fail-over. Returns when another server answers that it is the
+    /// master.
     pub async fn fail_over(&self) {
         let before = self.master().expect("a master");
         self.until("another master", || {
             if self.master() == Some(before) {
-                // Refused while one is under way.
+                // A Sentinel refuses this during a fail-over.
                 self.sentinels[0].try_cli(&["SENTINEL", "FAILOVER", NAME]);
             }
             self.is_master_other_than(Some(before))
@@ -113,7 +113,7 @@ impl RedisSentinels {
         .await;
     }
 
-    /// Waits until another server than this one is the master and says so.
+    /// Waits until another server than this one answers that it is the master.
     pub async fn until_master_other_than(&self, before: Option<usize>) {
         self.until("another master", || self.is_master_other_than(before)).await;
     }
@@ -125,7 +125,7 @@ impl RedisSentinels {
         })
     }
 
-    /// Waits until the present master has so many replicas that follow it.
+    /// Waits until the present master has this number of replicas that follow it.
     pub async fn until_in_step(&self, replicas: usize) {
         self.until("the master to have its replicas", || {
             let info = self.master().and_then(|m| self.servers[m].try_cli(&["INFO", "replication"]));
@@ -138,7 +138,7 @@ impl RedisSentinels {
         reached_within(PATIENCE, || format!("{what}; {}", self.state()), is_so).await;
     }
 
-    /// What every server and Sentinel says, for the message of a wait that has failed.
+    /// The answers of every server and Sentinel about themselves, for the message of a wait that has failed.
     fn state(&self) -> String {
         let role = |server: &RedisServer| format!("{}: {:?}", server.port(), server.try_cli(&["ROLE"]));
         let view = |sentinel: &RedisServer| {
@@ -153,7 +153,7 @@ impl RedisSentinels {
     }
 }
 
-/// What a server says of itself where it is reached by wires.
+/// The settings with which a server names the relay in front of it as its own port.
 fn announced(detour: &Detour) -> Vec<String> {
     vec![
         "--replica-announce-ip 127.0.0.1".to_owned(),
@@ -162,7 +162,7 @@ fn announced(detour: &Detour) -> Vec<String> {
     ]
 }
 
-/// The address from which a Sentinel connects, and the one where it is reached directly.
+/// The address from which a Sentinel connects, and the address at which others reach the Sentinel directly.
 fn sources(detour: &Detour) -> String {
     format!("bind-source-addr {}\nsentinel announce-ip 127.0.0.1\n", detour.source)
 }

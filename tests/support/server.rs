@@ -1,5 +1,5 @@
-//! What tests ask of a server: of an origin, or of what stands in front of it. Each call panics with the place in the test
-//! that made it, when there is no answer or another one than the call promises.
+//! The requests that tests send to an origin, or to a server in front of one. Each call panics with the place in the test that
+//! made the call if there is no answer, or another answer than the call promises.
 
 use std::net::SocketAddr;
 use std::panic::Location;

@@ -33,12 +33,12 @@ pub struct Listener {
     retry: Option<Duration>,
 }
 
-/// Which bytes of the body come next.
+/// The kind of bytes that come next in the body.
 enum Body {
     ChunkSize,
-    /// So many bytes of the chunk are still to come, then a line end.
+    /// This number of bytes of the chunk is still to come, then a line end.
     Chunk(usize),
-    /// So many bytes are still to come.
+    /// This number of bytes is still to come.
     Length(usize),
     UntilClose,
     Ended,
@@ -50,7 +50,7 @@ impl Listener {
         Listener::connect_with(addr, path, &[]).await
     }
 
-    /// With more request headers, e.g. `("Last-Event-ID", "…")`.
+    /// Connects with more request headers, e.g. `("Last-Event-ID", "…")`.
     pub async fn connect_with(addr: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Listener {
         let opened = timeout(Duration::from_secs(10), open(addr, path, headers)).await;
         opened.expect("the head of the answer within ten seconds")
@@ -75,7 +75,7 @@ impl Listener {
         self.retry
     }
 
-    /// The next event. Panics when none comes in time or the stream ends.
+    /// The next event. Panics if none comes in time or the stream ends.
     pub async fn next(&mut self, within: Duration) -> Event {
         match timeout(within, self.read_event()).await {
             Ok(Some(event)) => event,
@@ -86,12 +86,12 @@ impl Listener {
         }
     }
 
-    /// The next event, or None when none comes in time or the stream ends.
+    /// The next event, or `None` if none comes in time or the stream ends.
     pub async fn try_next(&mut self, within: Duration) -> Option<Event> {
         timeout(within, self.read_event()).await.ok().flatten()
     }
 
-    /// Reads on until an event has this data; returns it with those before it. Panics when it does not come in time.
+    /// Reads on until an event has this data; returns all events up to that one. Panics if that event does not come in time.
     pub async fn until_data(&mut self, data: &str, within: Duration) -> Vec<Event> {
         let mut events = Vec::new();
         let reading = async {
@@ -114,7 +114,7 @@ impl Listener {
         timeout(within, async { while self.read_event().await.is_some() {} }).await.is_ok()
     }
 
-    /// Safe to be given up at any await: what was read stays in `raw`, `pending` and `event`.
+    /// May be dropped at any await: the bytes that were read stay in `raw`, `pending` and `event`.
     async fn read_event(&mut self) -> Option<Event> {
         loop {
             while let Some(line) = self.take_line() {
@@ -140,7 +140,7 @@ impl Listener {
 
     fn interpret(&mut self, line: &str) -> Option<Event> {
         if line.is_empty() {
-            // Many clients show such a block as an event without data: nothing that we send may have one.
+            // Many clients show such a block as an event without data: the service must never send one.
             assert!(self.any_data, "an empty event, behind the comments {:?}", self.comments);
             self.any_data = false;
             return Some(std::mem::take(&mut self.event));
@@ -164,7 +164,7 @@ impl Listener {
         None
     }
 
-    /// Reads what there is of the body; false at its end.
+    /// Reads the next bytes of the body; returns false at its end.
     async fn read_more(&mut self) -> bool {
         if matches!(self.body, Body::Ended) {
             return false;
@@ -174,7 +174,7 @@ impl Listener {
         read > 0
     }
 
-    /// Moves what is the body's from `raw` to `pending`, without its framing.
+    /// Moves the bytes of the body from `raw` to `pending`, without the framing of chunks.
     fn decode(&mut self) {
         loop {
             self.body = match self.body {
@@ -208,7 +208,7 @@ impl Listener {
         }
     }
 
-    /// Moves up to `most` bytes, and says how many.
+    /// Moves up to `most` bytes. Returns their number.
     fn take(&mut self, most: usize) -> usize {
         let count = most.min(self.raw.len());
         self.pending.extend(self.raw.drain(..count));
@@ -258,7 +258,7 @@ async fn open(addr: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Listene
         comments: Vec::new(),
         retry: None,
     };
-    // What came with the head.
+    // These bytes of the body came with the head.
     listener.decode();
     listener
 }

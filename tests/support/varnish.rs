@@ -19,7 +19,7 @@ pub struct Varnish {
 }
 
 impl Varnish {
-    /// Starts one in front of these origins. They are taken for healthy for two seconds, then their /healthz is asked.
+    /// Starts a Varnish in front of these origins. It takes them for healthy for two seconds, then it asks their /healthz.
     pub async fn start(origins: &[SocketAddr]) -> Varnish {
         process::require("varnishd", "varnish varnish-modules");
         let dir = process::directory();
@@ -52,7 +52,7 @@ impl Varnish {
         format!("http://{}{path}", self.public.addr())
     }
 
-    /// What an origin is given as the URL of Fastly's API.
+    /// The address for the setting `fastly.api_url` of an origin.
     pub fn api_url(&self) -> String {
         format!("http://{}", self.control.addr())
     }
@@ -64,7 +64,7 @@ impl Varnish {
         assert_eq!(answer.status(), 200);
     }
 
-    /// Waits until so many origins are healthy for the cache by a look of its own: at first it takes all for healthy.
+    /// Waits until the cache has found this number of origins healthy by its own checks: at first it takes all for healthy.
     pub async fn until_healthy(&self, origins: usize) {
         let state = self.process.dir().join("run/state");
         let is_so = async || {

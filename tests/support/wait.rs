@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(10);
 
-/// Polls until the condition holds; panics when that takes too long.
+/// Polls until the condition holds; panics if that takes too long.
 pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + SOON;
     let mut poll = tokio::time::interval(Duration::from_millis(10));

@@ -1,4 +1,4 @@
-//! A deletion in the midst of POSTs of other clients.
+//! A deletion while other clients add.
 
 use futures_util::future::join_all;
 

@@ -128,7 +128,7 @@ async fn parameters_of_the_list_are_bounded_and_named() {
         }
         let stream = service.list("").header("accept", "text/event-stream").answer().await;
         assert_eq!(stream.status(), 406);
-        // What gateways and clients append is left alone.
+        // Parameters with an underscore, which gateways and clients append, are ignored.
         assert_eq!(told(service.list("?_=1732&_x")).await, (200, "1 1\n".to_owned()));
     })
     .await;

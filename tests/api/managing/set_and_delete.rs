@@ -1,4 +1,4 @@
-//! What a PUT and a DELETE of a counter answer, and what they store.
+//! The answers to a PUT and a DELETE of a counter, and the values that they store.
 
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ async fn a_counter_is_set_deleted_and_counted_again() {
         assert_eq!(app.add("2").await, 1);
         deleted(service.delete("2")).await;
         assert_eq!(app.read("2").await, 0);
-        // What is not there, or never was, is answered the same.
+        // A DELETE of a counter that does not exist, or never has, has the same answer.
         deleted(service.delete("2")).await;
         deleted(service.delete("never")).await;
         assert_eq!(app.add("2").await, 1);
@@ -96,7 +96,7 @@ async fn unknown_counters_are_404_for_a_key_that_may_manage_them() {
             "it does not say what there is"
         );
         assert_eq!(told(service.set("2", 5)).await.0, 200);
-        // These are the counters that there are, whether they have changed or not.
+        // The list has the known counters, whether they have changed or not.
         assert_eq!(told(service.list("")).await, (200, "1 0\n2 5\n~ 0\n".to_owned()));
         assert_eq!(told(service.list("?after=1&limit=1")).await, (200, "2 5\n".to_owned()));
         assert_eq!(told(service.list("?prefix=~")).await, (200, "~ 0\n".to_owned()));
