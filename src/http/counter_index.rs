@@ -92,13 +92,13 @@ impl Wanted {
 /// One page of the list.
 #[derive(Serialize)]
 struct Page {
-    counters: Vec<Listed>,
+    counters: Vec<ListedCounter>,
     /// The last counter of the page, if more counters come after it.
     after: Option<CounterId>,
 }
 
 #[derive(Serialize)]
-struct Listed {
+struct ListedCounter {
     id: CounterId,
     value: i64,
 }
@@ -110,7 +110,7 @@ impl Page {
     }
 
     fn lines(&self) -> String {
-        self.counters.iter().map(|Listed { id, value }| format!("{id} {value}\n")).collect()
+        self.counters.iter().map(|ListedCounter { id, value }| format!("{id} {value}\n")).collect()
     }
 }
 
@@ -128,19 +128,19 @@ async fn page(context: &WorkerContext, wanted: &Wanted) -> Result<Page, StoreErr
 }
 
 /// The counters of the page and one more, from the store, for a service on which every id is a counter.
-async fn stored_counters(context: &WorkerContext, wanted: &Wanted) -> Result<Vec<Listed>, StoreError> {
+async fn stored_counters(context: &WorkerContext, wanted: &Wanted) -> Result<Vec<ListedCounter>, StoreError> {
     let after = wanted.after.as_ref().map(Topic::counter);
     let prefix = Topic::counter_prefix(&wanted.prefix);
     let topics = context.live.list(&prefix, after.as_ref(), wanted.limit + 1).await?;
-    let listed = topics
-        .into_iter()
-        .filter_map(|(topic, reading)| topic.counter_id().map(|id| Listed { id, value: reading.value() }));
+    let listed = topics.into_iter().filter_map(|(topic, reading)| {
+        topic.counter_id().map(|id| ListedCounter { id, value: reading.value() })
+    });
     Ok(listed.collect())
 }
 
 /// The counters of the page and one more, if `counters.known` is set: only counters that this setting names, also those that have
 /// never changed.
-async fn known_counters(context: &WorkerContext, wanted: &Wanted) -> Result<Vec<Listed>, StoreError> {
+async fn known_counters(context: &WorkerContext, wanted: &Wanted) -> Result<Vec<ListedCounter>, StoreError> {
     let listed = |id: &&CounterId| {
         id.as_str().starts_with(&wanted.prefix) && wanted.after.as_ref().is_none_or(|after| *id > after)
     };
@@ -149,7 +149,11 @@ async fn known_counters(context: &WorkerContext, wanted: &Wanted) -> Result<Vec<
     ids.truncate(wanted.limit + 1);
     let topics: Vec<Topic> = ids.iter().map(Topic::counter).collect();
     let readings = context.live.read_all(&topics).await?;
-    Ok(ids.into_iter().zip(readings).map(|(id, reading)| Listed { id, value: reading.value() }).collect())
+    Ok(ids
+        .into_iter()
+        .zip(readings)
+        .map(|(id, reading)| ListedCounter { id, value: reading.value() })
+        .collect())
 }
 
 /// The validator of a page. The validator covers the link to the next page, because lines of text do not tell whether more
