@@ -42,10 +42,7 @@ impl Settings {
         let port = environment.get("PORT").map(String::as_str).filter(|port| !port.is_empty());
         let settings = Settings {
             listen: address(&texts, port, listen)?,
-            workers: match texts.parse_optional("workers", AT_LEAST_1)? {
-                Some(workers) => workers,
-                None => std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-            },
+            workers: workers(&texts)?,
             connections_keep_alive: texts.duration("connections.keep_alive")?,
             connections_max: texts.parse_optional("connections.max", AT_LEAST_1)?,
             sqlite_path: texts.get("sqlite.path").unwrap_or_default().into(),
@@ -64,10 +61,7 @@ impl Settings {
             cache_max_age: texts.duration("cache.max_age")?,
             cache_stale_if_error: texts.duration("cache.stale_if_error")?,
             counters_known: texts.counter_ids("counters.known")?,
-            history: Retention {
-                hours: texts.parse("history.hours", NUMBER_OR_0)?,
-                days: texts.parse("history.days", NUMBER_OR_0)?,
-            },
+            history: retention(&texts)?,
             hits: hits(&texts)?,
             access: access(&texts)?,
             access_ticket_key: texts.secret("access.ticket_key"),
@@ -103,6 +97,18 @@ fn address(texts: &Texts, port: Option<&str>, flag: Option<&str>) -> Result<Sock
         address.set_port(port.parse().map_err(|_| SettingsError::new("PORT", "must be a port number"))?);
     }
     Ok(address)
+}
+
+/// Returns the number of workers: that of the setting, or else the number of processors that the process may use.
+fn workers(texts: &Texts) -> Result<NonZeroUsize, SettingsError> {
+    let set = texts.parse_optional("workers", AT_LEAST_1)?;
+    Ok(set.unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)))
+}
+
+/// Parses how much of the history of counters is kept.
+fn retention(texts: &Texts) -> Result<Retention, SettingsError> {
+    let hours = texts.parse("history.hours", NUMBER_OR_0)?;
+    Ok(Retention { hours, days: texts.parse("history.days", NUMBER_OR_0)? })
 }
 
 /// Parses the limits of one client and the addresses of the proxies that name the client.
