@@ -80,17 +80,22 @@ pub(crate) async fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.expect("a free port").local_addr().expect("an address")
 }
 
-async fn serve(stream: TcpStream, answer: impl Fn(Request) -> Answer) {
-    let mut stream = BufReader::new(stream);
+/// Reads the request line and the headers; `None` if the client closes before their end.
+async fn read_head(stream: &mut BufReader<TcpStream>) -> Option<Vec<String>> {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();
         match stream.read_line(&mut line).await {
             Ok(n) if n > 0 && line != "\r\n" => lines.push(line.trim_end().to_owned()),
-            Ok(n) if n > 0 => break,
-            _ => return,
+            Ok(n) if n > 0 => return Some(lines),
+            _ => return None,
         }
     }
+}
+
+async fn serve(stream: TcpStream, answer: impl Fn(Request) -> Answer) {
+    let mut stream = BufReader::new(stream);
+    let Some(lines) = read_head(&mut stream).await else { return };
     let header = |line: &String| {
         let (name, value) = line.split_once(':').expect("a header line");
         (name.to_ascii_lowercase(), value.trim().to_owned())

@@ -163,13 +163,7 @@ async fn the_react_example_shows_a_live_count_and_comes_back_after_an_error() {
     let relay = Relay::to(&app.address).await;
     app.add_by("2", 26).await;
     let work = tempfile::tempdir().expect("a directory to build in");
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/react");
-    for file in ["index.html", "package.json", "package-lock.json", "vite.config.js", "src"] {
-        copy(&example.join(file), &work.path().join(file));
-    }
-    let url = format!("{}/counters/2/", relay.address);
-    npm(work.path(), &["ci", "--no-audit", "--no-fund"], &url).await;
-    npm(work.path(), &["run", "build"], &url).await;
+    build_react_example(work.path(), &format!("{}/counters/2/", relay.address)).await;
 
     let site = site::serve(site::files_in(&work.path().join("dist"))).await;
     let browser = Chromium::launch().await;
@@ -205,6 +199,16 @@ async fn the_react_example_shows_a_live_count_and_comes_back_after_an_error() {
     relay.mend();
     browser.until_text("strong", "30").await;
     browser.until_text("small", "live").await;
+}
+
+/// Builds the example in `directory`, for the counter at `url`. The result is in `dist` of that directory.
+async fn build_react_example(directory: &Path, url: &str) {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/react");
+    for file in ["index.html", "package.json", "package-lock.json", "vite.config.js", "src"] {
+        copy(&example.join(file), &directory.join(file));
+    }
+    npm(directory, &["ci", "--no-audit", "--no-fund"], url).await;
+    npm(directory, &["run", "build"], url).await;
 }
 
 async fn npm(directory: &Path, arguments: &[&str], url: &str) {

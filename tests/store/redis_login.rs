@@ -69,6 +69,13 @@ fn adds() -> Vec<Write> {
 
 /// Calls every method of the store.
 async fn everything_works(store: &RedisStore) {
+    writing_works(store).await;
+    announcing_works(store).await;
+    listing_and_deleting_work(store).await;
+    store.prune(u64::MAX >> 12, true, |_| ()).await.expect("removed");
+}
+
+async fn writing_works(store: &RedisStore) {
     for added in store.write(adds()).await {
         added.expect("counted");
     }
@@ -81,9 +88,14 @@ async fn everything_works(store: &RedisStore) {
     }
     let far = Write::add(topics().remove(1), i64::MAX >> 10, None);
     assert!(matches!(store.write(vec![far]).await.remove(0), Err(WriteError::OutOfRange)));
-    let terms = ClaimTerms { interval: Duration::from_millis(1), lease: Duration::from_millis(1) };
+}
+
+/// The conditions of claims whose gate and lease end at once.
+const TERMS: ClaimTerms = ClaimTerms { interval: Duration::from_millis(1), lease: Duration::from_millis(1) };
+
+async fn announcing_works(store: &RedisStore) {
     let mut claimed = Vec::new();
-    for (topic, claim) in topics().into_iter().zip(store.claim(topics(), terms).await) {
+    for (topic, claim) in topics().into_iter().zip(store.claim(topics(), TERMS).await) {
         if let Claim::Announce(announcement) = claim.expect("an answer to a claim") {
             claimed.push((topic, announcement.id));
         }
@@ -98,6 +110,9 @@ async fn everything_works(store: &RedisStore) {
     let readings = store.read(topics()).await;
     assert!(readings.into_iter().all(|reading| reading.expect("a reading").value() > 0));
     store.outbox_len().await.expect("a number");
+}
+
+async fn listing_and_deleting_work(store: &RedisStore) {
     store.ping().await.expect("the store to answer");
     assert!(store.topic_count().await.expect("a number") >= 100);
     store.migrate().await.expect("a look");
@@ -106,12 +121,11 @@ async fn everything_works(store: &RedisStore) {
     let gone = topics().remove(2);
     for change in [Change::Set(5), Change::Delete, Change::Set(6), Change::Delete] {
         store.write(vec![Write::new(gone.clone(), change)]).await.remove(0).expect("changed");
-        if let Ok(Claim::Announce(announcement)) = store.claim(vec![gone.clone()], terms).await.remove(0) {
+        if let Ok(Claim::Announce(announcement)) = store.claim(vec![gone.clone()], TERMS).await.remove(0) {
             store.acknowledge(vec![(gone.clone(), announcement.id)]).await.expect("acknowledged");
         }
     }
     assert_eq!(store.list("counter-", None, 1000).await.expect("a list").len(), 99);
-    store.prune(u64::MAX >> 12, true, |_| ()).await.expect("removed");
 }
 
 #[tokio::test]

@@ -228,15 +228,7 @@ async fn open(addr: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Listene
     request.push_str("\r\n");
     stream.write_all(request.as_bytes()).await.expect("the request sent");
 
-    let mut raw = Vec::new();
-    let end = loop {
-        if let Some(end) = find(&raw, b"\r\n\r\n") {
-            break end;
-        }
-        let read = stream.read_buf(&mut raw).await.expect("the head of the answer");
-        assert!(read > 0, "closed before the head was whole: {:?}", String::from_utf8_lossy(&raw));
-    };
-    let head = String::from_utf8(raw.drain(..end + 4).collect()).expect("a readable head");
+    let (head, raw) = read_head(&mut stream).await;
     let mut lines = head.trim_end().split("\r\n");
     let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok());
     let split = |line: &str| line.split_once(':').map(|(n, v)| (n.to_ascii_lowercase(), v.trim().to_owned()));
@@ -261,6 +253,20 @@ async fn open(addr: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Listene
     // These bytes of the body came with the head.
     listener.decode();
     listener
+}
+
+/// Reads the head of an answer. Returns the head, and the bytes of the body that came with it.
+async fn read_head(stream: &mut TcpStream) -> (String, Vec<u8>) {
+    let mut raw = Vec::new();
+    let end = loop {
+        if let Some(end) = find(&raw, b"\r\n\r\n") {
+            break end;
+        }
+        let read = stream.read_buf(&mut raw).await.expect("the head of the answer");
+        assert!(read > 0, "closed before the head was whole: {:?}", String::from_utf8_lossy(&raw));
+    };
+    let head = String::from_utf8(raw.drain(..end + 4).collect()).expect("a readable head");
+    (head, raw)
 }
 
 fn header<'a>(headers: &'a [(String, String)], name: &str) -> &'a str {

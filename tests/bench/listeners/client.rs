@@ -107,23 +107,28 @@ async fn stay(listener: usize, plan: Plan, seen: Rc<RefCell<Seen>>, places: Rc<S
     }
 }
 
-/// Reads one connection until it is closed.
-async fn receive(listener: usize, plan: &Plan, seen: &RefCell<Seen>, places: &Semaphore) -> Result<()> {
-    let place = places.acquire().await?;
-    let mut stream = TcpStream::connect(("127.0.0.1", plan.port)).await.context("cannot connect")?;
-    let path = &plan.paths[listener % plan.paths.len()];
+/// Asks for a stream. Returns the connection, the bytes that have come, and where the head of the answer ends in them.
+async fn ask(port: u16, path: &str) -> Result<(TcpStream, Vec<u8>, usize)> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.context("cannot connect")?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut received = Vec::new();
-    let end = loop {
+    loop {
         if let Some(end) = head_end(&received) {
-            break end;
+            return Ok((stream, received, end));
         }
         let read = timeout(Duration::from_secs(20), stream.read_buf(&mut received));
         if read.await.context("no answer")?.context("no answer")? == 0 {
             bail!("closed before an answer");
         }
-    };
+    }
+}
+
+/// Reads one connection until it is closed.
+async fn receive(listener: usize, plan: &Plan, seen: &RefCell<Seen>, places: &Semaphore) -> Result<()> {
+    let place = places.acquire().await?;
+    let path = &plan.paths[listener % plan.paths.len()];
+    let (mut stream, mut received, end) = ask(plan.port, path).await?;
     let head = Head::parse(&received[..end]).context("not an HTTP response")?;
     if head.status != 200 {
         let reason = format!("status {}: {}", head.status, String::from_utf8_lossy(&received[end..]));
