@@ -137,6 +137,7 @@ mod tests {
 
     const UNANSWERED: Duration = Duration::from_millis(300);
     const SILENT: Duration = Duration::from_millis(900);
+    const HURRIED: Patience = Patience { unanswered: UNANSWERED, silent: SILENT };
     /// This is long because the machine may be building at the same time.
     const SOON: Duration = Duration::from_secs(20);
 
@@ -149,8 +150,13 @@ mod tests {
         HttpResponse::Ok().streaming(ticks.take(15))
     }
 
-    /// Calls `client` with the address of a server that answers `/` at once, and `/stream` with a byte three times in [`SILENT`].
-    fn against_a_server(client: impl FnOnce(SocketAddr) + Send + 'static) {
+    /// Calls `client` with the address of a server that answers `/` at once, and `/stream` with a byte three times in [`SILENT`]. Then
+    /// stops the server, which waits for requests if `graceful`, and returns what `client` has returned and how long stopping took.
+    fn against_a_server<T: Send + 'static>(
+        patience: Patience,
+        graceful: bool,
+        client: impl FnOnce(SocketAddr) -> T + Send + 'static,
+    ) -> (T, Duration) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         System::new().block_on(async move {
@@ -160,7 +166,6 @@ mod tests {
                 connections: NonZeroUsize::new(9).expect("some"),
                 keep_alive: SOON,
             };
-            let patience = Patience { unanswered: UNANSWERED, silent: SILENT };
             let routes = |config: &mut ServiceConfig| {
                 config.service(resource("/").route(get().to(HttpResponse::Ok)));
                 config.service(resource("/stream").route(get().to(now_and_then)));
@@ -169,10 +174,11 @@ mod tests {
             let handle = server.handle();
             let running = actix_web::rt::spawn(server);
             let done = tokio::task::spawn_blocking(move || client(address)).await;
-            handle.stop(false).await;
+            let stopping = Instant::now();
+            handle.stop(graceful).await;
             let _ = running.await;
-            done.expect("the client");
-        });
+            (done.expect("the client"), stopping.elapsed())
+        })
     }
 
     /// Sends `request` and reads until the server closes. Returns what the server sent, and how long that took.
@@ -189,7 +195,7 @@ mod tests {
 
     #[test]
     fn half_a_head_behind_an_answer_ends_the_connection() {
-        against_a_server(|address| {
+        against_a_server(HURRIED, false, |address| {
             let (answer, took) = exchange(address, "GET / HTTP/1.1\r\nHost: x\r\n\r\nG");
             assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
             assert!((UNANSWERED..SOON).contains(&took), "{took:?}");
@@ -198,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_body_that_never_comes_ends_the_connection() {
-        against_a_server(|address| {
+        against_a_server(HURRIED, false, |address| {
             for header in ["Content-Length: 9", "Transfer-Encoding: chunked"] {
                 let (answer, took) =
                     exchange(address, &format!("GET / HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n"));
@@ -210,12 +216,26 @@ mod tests {
 
     #[test]
     fn a_stream_that_writes_now_and_then_is_not_touched() {
-        against_a_server(|address| {
+        against_a_server(HURRIED, false, |address| {
             let request = "GET /stream HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
             let (answer, took) = exchange(address, request);
             assert_eq!(answer.matches("\r\n.\r\n").count(), 15, "{answer}");
             assert!(took > 4 * SILENT, "{took:?}");
         });
+    }
+
+    #[test]
+    fn a_kept_connection_ends_when_the_server_stops() {
+        // If the connection is not woken, the server waits for its end, and drops it after `FINISH_WITHIN`.
+        let patient = Patience { unanswered: 9 * SOON, silent: 9 * SOON };
+        let (mut kept, took) = against_a_server(patient, true, |address| {
+            let mut kept = TcpStream::connect(address).expect("a connection");
+            kept.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect("to send");
+            assert!(kept.read(&mut [0; 999]).expect("an answer") > 0);
+            kept
+        });
+        assert!(took < Duration::from_secs(FINISH_WITHIN) / 2, "{took:?}");
+        assert_eq!(kept.read(&mut [0; 9]).expect("an end"), 0);
     }
 
     #[test]
