@@ -6,6 +6,8 @@ mod patterns;
 pub use bots::{Bots, BotsError};
 pub use patterns::{ParsePatternsError, Patterns};
 
+use std::time::Duration;
+
 use crate::domain::PageAddress;
 
 /// The rules for hits, as they are set.
@@ -17,6 +19,8 @@ pub struct HitRules {
     pub deny: Patterns,
     /// The programs whose requests do not count.
     pub bots: Bots,
+    /// How long a visitor who was counted on a page is not counted there again; zero if each hit counts.
+    pub window: Duration,
 }
 
 /// The reason why a page is not counted here.

@@ -1,35 +1,35 @@
-//! `/count` and `/nocount`: the hits of a page. Their answers are bare digits, as pages expect that were written for the hit-counter
-//! of that name.
+//! `/count` and `/nocount`: the hits of a page, in bare digits, as pages expect that were written for the hit-counter with these
+//! routes; `/count/tag.svg` and `/nocount/tag.svg`: the same as a badge.
 
-use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE};
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use super::access_checks::check_writer;
+use super::badge_query::BadgeLook;
 use super::caching::never_kept;
 use super::context::WorkerContext;
 use super::error::ApiError;
 use super::hit_request::{is_hit, page, rules};
 use super::limit_checks::{check_write, hit};
+use super::pictures::{SVG, error_picture, restrict, share};
+use super::query::Query;
+use super::visitor::Visitor;
 use crate::access::Space;
-use crate::domain::{PageAddress, Topic};
+use crate::domain::Topic;
 
-/// Lets pages of other origins show the answer where they ask for isolation (`Cross-Origin-Embedder-Policy`).
-static RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+/// How many hits a page has, and the cookie for a visitor who was just counted.
+struct Hits {
+    value: i64,
+    cookie: Option<String>,
+}
 
-/// Counts a hit and answers how many hits the page has. A request that is no hit gets the number and counts nothing.
+/// Counts a hit and answers how many hits the page has.
 pub(super) async fn count(
     request: HttpRequest,
     context: Data<WorkerContext>,
 ) -> Result<HttpResponse, ApiError> {
-    let rules = rules(&context)?;
-    if !is_hit(&request, rules) {
-        return read(request, context).await;
-    }
-    check_write(&request, &context)?;
-    let address = page(&request, rules)?;
-    check_writer(&request, &context, Space::Pages, address.as_str())?;
-    Ok(digits(hit(&request, &context, &address).await?))
+    Ok(digits(counted(&request, &context).await?))
 }
 
 /// Answers how many hits the page has.
@@ -37,20 +37,79 @@ pub(super) async fn read(
     request: HttpRequest,
     context: Data<WorkerContext>,
 ) -> Result<HttpResponse, ApiError> {
-    let address = page(&request, rules(&context)?)?;
-    Ok(digits(present(&context, &address).await?))
+    Ok(digits(present(&request, &context).await?))
 }
 
-async fn present(context: &WorkerContext, address: &PageAddress) -> Result<i64, ApiError> {
-    let reading = context.live.read(Topic::page(address)).await;
-    Ok(reading.map_err(ApiError::unread)?.value())
+/// Counts a hit and answers how many hits the page has, as a badge. An error is a picture, too.
+pub(super) async fn count_tag(request: HttpRequest, context: Data<WorkerContext>) -> HttpResponse {
+    let drawn = async {
+        // A badge that cannot be drawn must not count.
+        let look = look(&request)?;
+        Ok(badge(look, counted(&request, &context).await?))
+    };
+    drawn.await.unwrap_or_else(error_picture)
 }
 
-fn digits(value: i64) -> HttpResponse {
+/// Answers how many hits the page has, as a badge. An error is a picture, too.
+pub(super) async fn read_tag(request: HttpRequest, context: Data<WorkerContext>) -> HttpResponse {
+    let drawn = async { Ok(badge(look(&request)?, present(&request, &context).await?)) };
+    drawn.await.unwrap_or_else(error_picture)
+}
+
+/// Counts the request if it is a hit.
+async fn counted(request: &HttpRequest, context: &WorkerContext) -> Result<Hits, ApiError> {
+    let rules = rules(context)?;
+    if !is_hit(request, rules) {
+        return present(request, context).await;
+    }
+    check_write(request, context)?;
+    let address = page(request, rules)?;
+    check_writer(request, context, Space::Pages, address.as_str())?;
+    let visitor = Visitor::of(request, rules, &Topic::page(&address));
+    let once = visitor.as_ref().and_then(Visitor::once);
+    let counted = hit(request, context, &address, once.as_ref()).await?;
+    let new = visitor.filter(|_| !counted.replayed);
+    Ok(Hits { value: counted.value, cookie: new.map(|visitor| visitor.cookie(request)) })
+}
+
+async fn present(request: &HttpRequest, context: &WorkerContext) -> Result<Hits, ApiError> {
+    let address = page(request, rules(context)?)?;
+    let reading = context.live.read(Topic::page(&address)).await;
+    Ok(Hits { value: reading.map_err(ApiError::unread)?.value(), cookie: None })
+}
+
+/// How the badge should look. Parameters that say nothing about that are ignored: they may belong to an address that is not
+/// encoded.
+fn look(request: &HttpRequest) -> Result<BadgeLook, ApiError> {
+    let mut known = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in form_urlencoded::parse(request.query_string().as_bytes()) {
+        if BadgeLook::PARAMETERS.contains(&&*name) {
+            known.append_pair(&name, &value);
+        }
+    }
+    BadgeLook::of(&Query::of(&known.finish(), &BadgeLook::PARAMETERS)?)
+}
+
+fn digits(hits: Hits) -> HttpResponse {
+    let body = hits.value.to_string();
+    let mut response = answer(hits, HeaderValue::from_static("text/plain; charset=utf-8")).body(body);
+    share(response.headers_mut());
+    response
+}
+
+fn badge(look: BadgeLook, hits: Hits) -> HttpResponse {
+    let body = look.badge(Some(hits.value)).svg();
+    let mut response = answer(hits, SVG.clone()).body(body);
+    restrict(response.headers_mut());
+    response
+}
+
+fn answer(hits: Hits, media_type: HeaderValue) -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     never_kept(&mut response);
+    response.insert_header((CONTENT_TYPE, media_type));
+    if let Some(cookie) = hits.cookie {
+        response.insert_header((SET_COOKIE, cookie));
+    }
     response
-        .insert_header((CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")))
-        .insert_header((RESOURCE_POLICY.clone(), HeaderValue::from_static("cross-origin")))
-        .body(value.to_string())
 }

@@ -12,8 +12,8 @@ use super::exceeded_limit::ExceededLimit;
 use crate::access::{Needed, Space, Verb};
 use crate::domain::{Amount, CounterId, IdempotencyKey, PageAddress, Topic};
 use crate::limits::{Client, RateExceeded, RateLimit, RefusalReason, StreamSlot, TopicReservation};
-use crate::live::Counted;
-use crate::store::{Body, WriteError};
+use crate::live::{Counted, CountedHit};
+use crate::store::{Body, Once, WriteError};
 
 /// Counts a request that writes; 429 if the client has used up `limits.writes`. Handlers call this before they read anything
 /// else of the request, in particular before its body.
@@ -74,14 +74,15 @@ pub(super) async fn set(
     within_topic_limits(request, context, set).await
 }
 
-/// Counts a hit and returns how many hits the page has. If the page or its site is new, the limits of new topics must allow that.
+/// Counts a hit, with `once` only if the visitor is not counted yet. If the page or its site is new, the limits of new topics must allow that.
 pub(super) async fn hit(
     request: &HttpRequest,
     context: &WorkerContext,
     address: &PageAddress,
-) -> Result<i64, ApiError> {
+    once: Option<&Once>,
+) -> Result<CountedHit, ApiError> {
     if has_no_topic_limit(context) {
-        return Ok(context.live.hit(address).await?.value);
+        return Ok(context.live.hit(address, once).await?);
     }
     // The store cannot be asked for a hit that creates no topic, because the page may be new while its site is not. A topic that
     // is removed between this read and the hit is created again without a check.
@@ -103,12 +104,12 @@ pub(super) async fn hit(
             }
         }
     }
-    let answer = context.live.hit(address).await;
+    let answer = context.live.hit(address, once).await;
     // Without an answer the store may have created the topics, so all reservations stay.
     if let Ok(counted) = &answer {
         reservations.into_iter().skip(counted.created).for_each(TopicReservation::cancel);
     }
-    Ok(answer?.value)
+    Ok(answer?)
 }
 
 fn has_no_topic_limit(context: &WorkerContext) -> bool {

@@ -27,6 +27,7 @@ mod operations;
 mod pictures;
 mod query;
 mod streams;
+mod visitor;
 
 use std::sync::Arc;
 
@@ -78,6 +79,8 @@ pub fn routes(config: &mut ServiceConfig, requests: &Arc<RequestMetrics>, metric
         .service(readable(r, "/counters/{id}/badge.json", badges::json))
         .service(readable(r, "/count", hits::count))
         .service(readable(r, "/nocount", hits::read))
+        .service(readable(r, "/count/tag.svg", hits::count_tag))
+        .service(readable(r, "/nocount/tag.svg", hits::read_tag))
         .service(readable(r, "/", home::page))
         .service(readable(r, "/assets/{name}", home::asset))
         .service(readable(r, "/openapi.json", operations::openapi));

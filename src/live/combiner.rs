@@ -2,18 +2,18 @@
 //! become one addition, and every caller still gets the value behind its own amount.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
-use super::batch_queue::{BatchQueue, Waiting, WorkerGuard, lock};
 use super::counted::Counted;
 use crate::announcer::Announcer;
 use crate::domain::{Amount, EventId, IdempotencyKey, LIMIT, Topic};
-use crate::store::{Announcement, Body, Change, Reading, Store, StoreError, Sum, Write, WriteError, Written};
+use crate::store::{
+    Announcement, Body, Change, Once, Reading, Store, StoreError, Sum, Write, WriteError, Written,
+};
 
 type Reply<T> = oneshot::Sender<T>;
 
@@ -25,34 +25,69 @@ pub(super) struct Combiner {
     reads: Mutex<BatchQueue<ReadsWaiting>>,
 }
 
-type ReadsWaiting = HashMap<Topic, Vec<Reply<Result<Reading, StoreError>>>>;
+/// How many batches of one kind may be under way at the same time. With one only, no batch could be prepared while the store
+/// works on it.
+const BATCHES_UNDER_WAY: usize = 3;
+/// How many topics must wait before another batch is sent beside one that is under way: with fewer topics, another round trip
+/// costs more than the wait for the next batch. Further amounts for a topic that waits already cost nothing.
+const WORTH_A_BATCH: usize = 12;
 
-impl Waiting for ReadsWaiting {
-    fn with_capacity(topics: usize) -> Self {
-        HashMap::with_capacity(topics)
-    }
+/// The calls that wait for the next batch, and the number of tasks (workers) that take batches from this queue.
+#[derive(Default)]
+struct BatchQueue<T> {
+    waiting: T,
+    workers: usize,
+}
 
-    fn len(&self) -> usize {
-        HashMap::len(self)
+impl<T> BatchQueue<T> {
+    /// Whether one more worker is needed while `topics` topics wait. If so, the worker is counted, and the caller must start it.
+    fn needs_worker(&mut self, topics: usize) -> bool {
+        let worth = self.workers == 0 || topics >= WORTH_A_BATCH;
+        let needed = worth && self.workers < BATCHES_UNDER_WAY;
+        self.workers += usize::from(needed);
+        needed
     }
 }
+
+/// Frees its worker's place on drop, even after a panic, so that no caller waits for a task that has ended.
+struct WorkerGuard<'a, T> {
+    queue: &'a Mutex<BatchQueue<T>>,
+    has_ended: bool,
+}
+
+impl<'a, T: Default> WorkerGuard<'a, T> {
+    fn on(queue: &'a Mutex<BatchQueue<T>>) -> Self {
+        WorkerGuard { queue, has_ended: false }
+    }
+
+    /// Takes all calls that wait. If no call waits, the worker ends under the same lock, so that the next caller starts another.
+    fn take(&mut self, is_empty: impl Fn(&T) -> bool) -> Option<T> {
+        let mut queue = lock(self.queue);
+        if is_empty(&queue.waiting) {
+            queue.workers -= 1;
+            self.has_ended = true;
+            return None;
+        }
+        Some(std::mem::take(&mut queue.waiting))
+    }
+}
+
+impl<T> Drop for WorkerGuard<'_, T> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            lock(self.queue).workers -= 1;
+        }
+    }
+}
+
+type ReadsWaiting = HashMap<Topic, Vec<Reply<Result<Reading, StoreError>>>>;
 
 #[derive(Default)]
 struct AddsWaiting {
     by_topic: HashMap<Topic, Group>,
     /// Groups of one caller that must not be combined: the caller has an idempotency key, the topic's group is full, or the store
     /// has refused a combination that the caller was in.
-    alone: Vec<(Topic, Option<IdempotencyKey>, Group)>,
-}
-
-impl Waiting for AddsWaiting {
-    fn with_capacity(topics: usize) -> Self {
-        AddsWaiting { by_topic: HashMap::with_capacity(topics), alone: Vec::new() }
-    }
-
-    fn len(&self) -> usize {
-        self.by_topic.len() + self.alone.len()
-    }
+    alone: Vec<(Topic, Option<Once>, Group)>,
 }
 
 impl AddsWaiting {
@@ -61,23 +96,15 @@ impl AddsWaiting {
         &mut self,
         topic: Topic,
         amount: i64,
-        key: Option<IdempotencyKey>,
+        once: Option<Once>,
         may_create: bool,
     ) -> oneshot::Receiver<Result<Counted, WriteError>> {
         let (answer, counted) = oneshot::channel();
-        let caller = (amount, answer);
-        if key.is_some() {
-            self.alone.push((topic, key, Group::of_one(caller, may_create)));
-            return counted;
-        }
-        match self.by_topic.entry(topic) {
-            Entry::Vacant(vacant) => _ = vacant.insert(Group::of_one(caller, may_create)),
-            Entry::Occupied(mut group) if group.get().has_room_for(amount) => {
-                group.get_mut().push(caller, may_create);
-            }
-            Entry::Occupied(full) => {
-                self.alone.push((full.key().clone(), None, Group::of_one(caller, may_create)));
-            }
+        let full = self.by_topic.get(&topic).is_some_and(|group| !group.has_room_for(amount));
+        if once.is_some() || full {
+            self.alone.push((topic, once, Group::of_one((amount, answer), may_create)));
+        } else {
+            self.by_topic.entry(topic).or_default().push((amount, answer), may_create);
         }
         counted
     }
@@ -120,11 +147,11 @@ impl Group {
         self.callers.push(caller);
     }
 
-    fn addition(&self, topic: Topic, claim: Option<Duration>, key: Option<IdempotencyKey>) -> Write {
+    fn addition(&self, topic: Topic, claim: Option<Duration>, once: Option<Once>) -> Write {
         let changes = u32::try_from(self.callers.len()).unwrap_or(u32::MAX);
         let Group { sum: total, lowest, highest, may_create, .. } = *self;
         let change = Change::Add(Sum { total, lowest, highest, changes });
-        Write { topic, change, claim, key, may_create }
+        Write { topic, change, claim, once, may_create }
     }
 }
 
@@ -142,21 +169,22 @@ impl Combiner {
     ) -> Result<Counted, WriteError> {
         let counted = {
             let mut queue = lock(&self.adds);
-            let counted = queue.waiting.push(topic, amount.get(), key, may_create);
+            let counted = queue.waiting.push(topic, amount.get(), key.map(Once::from), may_create);
             self.start_adding(&mut queue);
             counted
         };
         counted.await.unwrap_or_else(|_| Err(WriteError::Unavailable(abandoned())))
     }
 
-    /// Adds 1 to each of two topics. Both additions go to the store in the same batch, the first one before the second one.
+    /// Adds 1 to each of two topics, of each `once` for its key. Both additions go to the store in the same batch, the first one before the second one.
     pub(super) async fn add_to_both(
         self: &Arc<Self>,
         topics: [Topic; 2],
+        once: Option<&Once>,
     ) -> [Result<Counted, WriteError>; 2] {
         let answers = {
             let mut queue = lock(&self.adds);
-            let answers = topics.map(|topic| queue.waiting.push(topic, 1, None, true));
+            let answers = topics.map(|topic| queue.waiting.push(topic, 1, once.cloned(), true));
             self.start_adding(&mut queue);
             answers
         };
@@ -166,9 +194,10 @@ impl Combiner {
         [first.await, second.await]
     }
 
-    /// Counts a call, and starts one more worker for the additions that wait, if one is needed.
+    /// Starts one more worker for the additions that wait, if one is needed.
     fn start_adding(self: &Arc<Self>, queue: &mut BatchQueue<AddsWaiting>) {
-        if queue.count_call() {
+        let topics = queue.waiting.by_topic.len() + queue.waiting.alone.len();
+        if queue.needs_worker(topics) {
             tokio::spawn(Arc::clone(self).run_adds());
         }
     }
@@ -178,7 +207,8 @@ impl Combiner {
         {
             let mut queue = lock(&self.reads);
             queue.waiting.entry(topic).or_default().push(answer);
-            if queue.count_call() {
+            let topics = queue.waiting.len();
+            if queue.needs_worker(topics) {
                 tokio::spawn(Arc::clone(self).run_reads());
             }
         }
@@ -187,12 +217,14 @@ impl Combiner {
 
     async fn run_adds(self: Arc<Self>) {
         let mut guard = WorkerGuard::on(&self.adds);
-        while let Some(waiting) = guard.next().await {
+        while let Some(waiting) =
+            guard.take(|waiting| waiting.by_topic.is_empty() && waiting.alone.is_empty())
+        {
             let claim = self.announcer.claim_at_once();
             let together = waiting.by_topic.into_iter().map(|(topic, group)| (topic, None, group));
             let (adds, groups): (Vec<Write>, Vec<(Topic, Group)>) = together
                 .chain(waiting.alone)
-                .map(|(topic, key, group)| (group.addition(topic.clone(), claim, key), (topic, group)))
+                .map(|(topic, once, group)| (group.addition(topic.clone(), claim, once), (topic, group)))
                 .unzip();
             let answers = self.store.write(adds).await;
             let settle = |((topic, group), answer)| self.settle(topic, group, answer);
@@ -207,7 +239,7 @@ impl Combiner {
 
     async fn run_reads(self: Arc<Self>) {
         let mut guard = WorkerGuard::on(&self.reads);
-        while let Some(waiting) = guard.next().await {
+        while let Some(waiting) = guard.take(HashMap::is_empty) {
             let (topics, callers): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
             for (callers, answer) in callers.into_iter().zip(self.store.read(topics).await) {
                 for caller in callers {
@@ -229,7 +261,8 @@ impl Combiner {
                 if let Some(claimed) = added.claimed {
                     self.announcer.announce(topic.clone(), every_value(claimed, &group));
                 }
-                let mut counted = Counted { value: added.value - group.sum, created: added.created };
+                let Written { created, replayed, .. } = added;
+                let mut counted = Counted { value: added.value - group.sum, created, replayed };
                 for (amount, caller) in group.callers {
                     counted.value += amount;
                     let _ = caller.send(Ok(counted)); // a caller that has gone needs no answer
@@ -273,6 +306,10 @@ fn every_value(last: Announcement, group: &Group) -> Vec<Announcement> {
         announcement
     };
     group.callers.iter().map(step).collect()
+}
+
+fn lock<T>(queue: &Mutex<T>) -> MutexGuard<'_, T> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The error of a call if its batch ended without an answer: the runtime has dropped the task, for instance as the worker stops.

@@ -7,4 +7,6 @@ pub struct Counted {
     pub value: i64,
     /// Whether this change has created the topic. For each topic that was created, exactly one answer says so.
     pub created: bool,
+    /// The key was used before, so the call has changed nothing.
+    pub replayed: bool,
 }

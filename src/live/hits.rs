@@ -8,9 +8,10 @@ use std::time::Duration;
 use futures_util::future::join;
 
 use super::combiner::Combiner;
+use super::counted::Counted;
 use crate::domain::{PageAddress, Topic};
 use crate::log::Throttle;
-use crate::store::{Store, StoreError, WriteError};
+use crate::store::{Once, Store, StoreError, WriteError};
 
 /// The number of pages whose addresses a worker knows to be in the store. When it knows as many, it forgets all of them.
 const KNOWN_PAGES: usize = 65_536;
@@ -21,10 +22,12 @@ static SITES_FAILED: Throttle = Throttle::new(Duration::from_secs(60));
 /// The answer to a hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CountedHit {
-    /// How many hits the page has, this hit included.
+    /// How many hits the page has, this hit included if it is counted.
     pub value: i64,
     /// How many topics the hit has created: the page, and its site.
     pub created: usize,
+    /// The visitor has been counted before, so this hit was not counted.
+    pub replayed: bool,
 }
 
 /// Counts hits.
@@ -44,11 +47,15 @@ impl HitCounter {
 
     /// Counts a hit of the page and of its site. The page decides the answer: if only the addition to the site fails, which can
     /// happen in a Cluster, the failure is logged.
-    pub(super) async fn count(&self, address: &PageAddress) -> Result<CountedHit, WriteError> {
+    pub(super) async fn count(
+        &self,
+        address: &PageAddress,
+        once: Option<&Once>,
+    ) -> Result<CountedHit, WriteError> {
         let (page, site) = (Topic::page(address), Topic::site(address));
         let hash = self.hasher.hash_one(&page);
         let is_known = self.with_known(|known| known.contains(&hash));
-        let counting = self.combiner.add_to_both([page.clone(), site]);
+        let counting = self.combiner.add_to_both([page.clone(), site], once);
         let (counted, kept) = if is_known {
             (counting.await, Ok(()))
         } else {
@@ -73,7 +80,8 @@ impl HitCounter {
             );
         }
         let created = [page_counted.created, site_counted.is_ok_and(|counted| counted.created)];
-        Ok(CountedHit { value: page_counted.value, created: created.into_iter().map(usize::from).sum() })
+        let Counted { value, replayed, .. } = page_counted;
+        Ok(CountedHit { value, replayed, created: created.into_iter().map(usize::from).sum() })
     }
 
     /// Remembers whether the address of the page is in the store. If it is not, the next hit of the page keeps it.

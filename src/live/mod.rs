@@ -1,6 +1,5 @@
 //! The use cases: read a topic, add to it, set it, delete it. This module knows neither HTTP nor Redis nor the kinds of topics.
 
-mod batch_queue;
 mod combiner;
 mod counted;
 mod hits;
@@ -11,7 +10,7 @@ use futures_util::future::try_join_all;
 
 use crate::announcer::Announcer;
 use crate::domain::{Amount, IdempotencyKey, PageAddress, Topic, Unit};
-use crate::store::{Change, History, Reading, Store, StoreError, Write, WriteError, Written};
+use crate::store::{Change, History, Once, Reading, Store, StoreError, Write, WriteError, Written};
 use combiner::Combiner;
 pub use counted::Counted;
 pub use hits::CountedHit;
@@ -65,8 +64,10 @@ impl Live {
 
     /// Counts a hit: adds 1 to the page and to its site. The two additions are one step of the store, except in a Cluster, where
     /// the page and its site can be on different nodes. A failed announcement does not fail the call.
-    pub async fn hit(&self, address: &PageAddress) -> Result<CountedHit, WriteError> {
-        self.hits.count(address).await
+    ///
+    /// With `once`, a repetition counts for neither of the two, and returns the present value.
+    pub async fn hit(&self, address: &PageAddress, once: Option<&Once>) -> Result<CountedHit, WriteError> {
+        self.hits.count(address, once).await
     }
 
     /// Sets the number of the topic. A number beyond ±[`LIMIT`](crate::domain::LIMIT) is refused. With a key, a repetition with
@@ -79,14 +80,18 @@ impl Live {
         key: Option<IdempotencyKey>,
         may_create: bool,
     ) -> Result<Counted, WriteError> {
-        let written = self.write(Write { key, may_create, ..Write::new(topic, Change::Set(value)) }).await?;
-        Ok(Counted { value: written.value, created: written.created })
+        let written = self
+            .write(Write { once: key.map(Once::from), may_create, ..Write::new(topic, Change::Set(value)) })
+            .await?;
+        let Written { value, created, replayed, .. } = written;
+        Ok(Counted { value, created, replayed })
     }
 
     /// Deletes the topic, and returns whether the topic existed. The streams of its listeners show 0. With a key, a repetition
     /// returns the first answer and changes nothing.
     pub async fn delete(&self, topic: Topic, key: Option<IdempotencyKey>) -> Result<bool, WriteError> {
-        let written = self.write(Write { key, ..Write::new(topic, Change::Delete) }).await?;
+        let written =
+            self.write(Write { once: key.map(Once::from), ..Write::new(topic, Change::Delete) }).await?;
         Ok(written.removed)
     }
 

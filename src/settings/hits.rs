@@ -1,8 +1,13 @@
 //! Parses the settings of hits: `[hits]`.
 
+use std::time::Duration;
+
 use super::error::SettingsError;
 use super::texts::Texts;
 use crate::hits::{Bots, HitRules, Patterns};
+
+/// The longest window. The store keeps an entry for each hit for so long.
+const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 3600);
 
 /// Parses the rules for hits; returns `None` if hits are not counted.
 pub(super) fn hits(texts: &Texts) -> Result<Option<HitRules>, SettingsError> {
@@ -11,6 +16,7 @@ pub(super) fn hits(texts: &Texts) -> Result<Option<HitRules>, SettingsError> {
         allow: patterns(texts, "hits.allow")?,
         deny: patterns(texts, "hits.deny")?,
         bots: bots(texts, "hits.bots")?,
+        window: window(texts, "hits.window")?,
     };
     Ok(Some(rules).filter(|_| enabled))
 }
@@ -22,6 +28,15 @@ fn patterns(texts: &Texts, key: &str) -> Result<Patterns, SettingsError> {
         None => texts.list(key)?.unwrap_or_default(),
     };
     Patterns::parse(list.iter().map(String::as_str)).map_err(|error| SettingsError::new(key, error))
+}
+
+/// Parses the window. Cookies know whole seconds only.
+fn window(texts: &Texts, key: &str) -> Result<Duration, SettingsError> {
+    let window = texts.duration(key)?;
+    if window.subsec_nanos() != 0 || window > LONGEST_WINDOW {
+        return Err(SettingsError::new(key, "must be whole seconds, at most 1d; 0s counts each hit"));
+    }
+    Ok(window)
 }
 
 fn bots(texts: &Texts, key: &str) -> Result<Bots, SettingsError> {
@@ -87,7 +102,9 @@ mod tests {
             ("allow = ['(']", "hits.allow: \"(\" is no regular expression: unclosed group"),
             ("deny = ['a', '']", "hits.deny: a pattern is empty, so it would fit every address"),
             ("enabled = 'yes'", "hits.enabled: must be true or false"),
-            ("window = '60s'", "hits.window: no such setting"),
+            ("window = '1500ms'", "hits.window: must be whole seconds, at most 1d; 0s counts each hit"),
+            ("window = '2d'", "hits.window: must be whole seconds, at most 1d; 0s counts each hit"),
+            ("window = '60'", "hits.window: must be a duration like 250ms, 1s, 10m (minutes), 2h or 1d"),
         ] {
             let error = load(&format!("[hits]\n{file}\n"), &[]).expect_err("a refusal");
             assert_eq!(format!("{}: {}", error.key, error.problem), expected);

@@ -31,6 +31,7 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("hits.bots", ""),
     ("hits.deny", ""),
     ("hits.enabled", "true"),
+    ("hits.window", "60s"),
     ("access.amounts", "-1000..1000"),
     ("access.ticket_key", ""),
     ("access.write", "anyone"),

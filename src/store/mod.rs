@@ -8,6 +8,7 @@ mod bounds;
 mod claim;
 mod error;
 mod history;
+mod key_lifetime;
 mod random;
 pub mod redis;
 pub mod sqlite;
@@ -21,7 +22,8 @@ pub use body::{Body, Reading};
 pub use claim::{Announcement, Claim, ClaimTerms};
 pub use error::StoreError;
 pub use history::History;
-pub use write::{Change, KeyUse, Sum, Write, WriteError, Written};
+pub use key_lifetime::KEY_LIFETIME;
+pub use write::{Change, KeyUse, Once, Replay, Sum, Write, WriteError, Written};
 
 use crate::domain::{EventId, Topic, Unit};
 
@@ -101,9 +103,6 @@ pub const GRACE: Duration = Duration::from_secs(2);
 
 /// The longest lease. A mark that is due later is from before the clock of the store was set back, so it is overdue.
 pub const LONGEST_LEASE: Duration = Duration::from_secs(60);
-
-/// How long an idempotency key is remembered.
-pub const KEY_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 /// How long the store still knows the last event id of a deleted topic, from the acknowledgement of the deletion on. A topic that
 /// is created again within this time goes on with the next revision; after this time, with a new epoch. This time must be longer

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::claim::Announcement;
 use super::error::StoreError;
+use super::key_lifetime::KEY_LIFETIME;
 use crate::domain::{IdempotencyKey, Topic};
 
 /// One change of one topic, as a store applies it in one atomic step.
@@ -17,12 +18,38 @@ pub struct Write {
     /// If given, the change is claimed in the same step with this lease, even if the gate is shut: an origin that publishes every
     /// value must not lose a value to another claimant. The gate stays as it is.
     pub claim: Option<Duration>,
-    /// If given, the same key on the same topic is applied once within [`KEY_LIFETIME`](super::KEY_LIFETIME). A combination of
-    /// several amounts has no key.
-    pub key: Option<IdempotencyKey>,
+    /// If given, the change is applied once for its key. A combination of several amounts has no key.
+    pub once: Option<Once>,
     /// Whether the change may create the topic. If it may not, and the topic does not exist, the answer is
     /// [`WriteError::WouldBeNew`]. A deletion never creates a topic.
     pub may_create: bool,
+}
+
+/// What makes a repeated change apply once: the same key on the same topic applies once within the lifetime.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Once {
+    /// The key.
+    pub key: IdempotencyKey,
+    /// How long the key is remembered. A repetition does not prolong this time.
+    pub lifetime: Duration,
+    /// What a repetition is answered.
+    pub replay: Replay,
+}
+
+/// The answer to a repetition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replay {
+    /// The answer to the first use of the key.
+    FirstAnswer,
+    /// The present value of the topic.
+    Present,
+}
+
+impl From<IdempotencyKey> for Once {
+    /// The key of a client that repeats a request whose answer it may have lost.
+    fn from(key: IdempotencyKey) -> Self {
+        Once { key, lifetime: KEY_LIFETIME, replay: Replay::FirstAnswer }
+    }
 }
 
 /// How a topic changes.
@@ -61,19 +88,19 @@ impl From<i64> for Sum {
 impl Write {
     /// Adds a single amount to a topic that may be new.
     pub fn add(topic: Topic, amount: i64, key: Option<IdempotencyKey>) -> Self {
-        Write { key, ..Write::new(topic, Change::Add(amount.into())) }
+        Write { once: key.map(Once::from), ..Write::new(topic, Change::Add(amount.into())) }
     }
 
     /// Changes a topic that may be new.
     pub fn new(topic: Topic, change: Change) -> Self {
-        Write { topic, change, claim: None, key: None, may_create: true }
+        Write { topic, change, claim: None, once: None, may_create: true }
     }
 }
 
 /// The answer to a [`Write`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Written {
-    /// The value after the change, 0 after a deletion; if the key is replayed, the value in the answer to its first use.
+    /// The value after the change, 0 after a deletion; if the key is replayed, see [`Replay`].
     pub value: i64,
     /// An earlier call has used the key for the same change, so this call has changed nothing.
     pub replayed: bool,

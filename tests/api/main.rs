@@ -45,5 +45,7 @@ mod source;
 mod store_away;
 mod stream_limits;
 mod streams;
+mod tags;
 mod topic_limits;
+mod visitors;
 mod witness;

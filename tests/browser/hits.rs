@@ -8,7 +8,11 @@ use crate::support::app::TestApp;
 use crate::support::http::{Ask, client};
 
 /// The snippets as the text has them, with the service's address filled in and the lines that send the requests.
-const SNIPPETS: &str = r#"<!doctype html><p id="own"></p><p id="other"></p>
+const SNIPPETS: &str = r#"<!doctype html>
+<img src="HOST/count/tag.svg" alt="Hits">
+<img src="HOST/nocount/tag.svg" alt="Hits">
+<img src="HOST/nocount/tag.svg?url=www.example.com" alt="Hits">
+<p id="own"></p><p id="other"></p>
 <script>
 {
 let xmlHttp = new XMLHttpRequest();
@@ -44,9 +48,18 @@ async fn the_snippets_of_the_text_count_and_read_from_another_site() {
     let browser = Chromium::launch().await;
     for visits in ["1", "2"] {
         browser.open(&format!("{site}/page.html")).await;
-        browser.until_text("#own", visits).await;
         browser.until_text("#other", "3").await;
+        browser
+            .until("[...document.images].every((image) => image.complete && image.naturalWidth > 30)")
+            .await;
+        // A script of another site sends no cookies, so each of its requests counts; the picture does, and counts once.
+        let told = browser.value("Number(document.getElementById('own').textContent)").await;
+        assert!(
+            told.as_i64().is_some_and(|told| told >= visits.parse().expect("a number")),
+            "{visits} {told}"
+        );
     }
-    // A browser tells another origin which site asks, not which page.
-    assert_eq!(count(site.trim_start_matches("http://")).await, "3");
+    // A browser tells another origin which site asks, not which page. Two visits: one picture and two scripts.
+    let nocount = format!("{}/nocount?url={}", app.address, site.trim_start_matches("http://"));
+    assert_eq!(client().get(nocount).text().await, "3");
 }

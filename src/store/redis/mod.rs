@@ -14,7 +14,7 @@
 //! | `lc:{bN}:d:<topic>` | hash | the topic, after its deletion is acknowledged; expires after a minute |
 //! | `lc:{bN}:h:<topic>` | hash | the history of the topic: `h` or `d` with the number of an hour or day since 1970 that is over, and the value claimed last in it |
 //! | `lc:{bN}:u:<topic>` | string | the address of a page |
-//! | `lc:{bN}:i:<topic>:<key>` | string | the first use of an idempotency key: the change as `write.lua` takes it, and the value; expires after its lifetime |
+//! | `lc:{bN}:i:<topic>:<key>` | string | the first use of an idempotency key: the change as `write.lua` takes it, and the value, or `*` where a repetition gets the present value; expires after its lifetime |
 //! | `lc:{b0}:schema` | string | the version of this schema, see [`schema`] |
 //! | `lc:{b0}:migrated` | string | the version to which all topics were complete at the last migration, see [`migration`] |
 //! | `lc:{b0}:migrating` | string | held by the one process that brings what an older version has written to this version |
@@ -41,7 +41,7 @@
 //! epoch, and no id is ever published with two values.
 //!
 //! A script writes only keys that are among its `KEYS`, because of slots that move; except for the number of topics and the names, which
-//! scripts write like that outside of a Cluster only (see `counting_later.lua`), as `add_plain.lua` writes marks.
+//! scripts write like that outside of a Cluster only: see `counting_later.lua`.
 //!
 //! Outside of a Cluster, a batch is one call of a script; in a Cluster, one per bucket, all at the same time.
 

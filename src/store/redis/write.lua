@@ -3,8 +3,8 @@
 -- KEYS    per item: topic hash, outbox part; of an item with a lease, the history, if one is kept; of an item with an idempotency
 --         key, the record of that key
 -- ARGV    1 to 4 as in writing.lua; 5 and 6 how many hours and days of history are kept; per item: change, changes, least and
---         greatest allowed new value, lease in ms or "", lifetime of the idempotency key in ms or "". The change is a number to
---         add, "=" and a number to set, or "x" to delete
+--         greatest allowed new value, lease in ms or "", lifetime of the idempotency key in ms or ""; "*" before it if a repetition
+--         is answered with the present value. The change is a number to add, "=" and a number to set, or "x" to delete
 -- returns per item: value                      changed; after a deletion 1, or 0 if there was no topic
 --                   {value, 1, 1}              changed, the topic is new
 --                   {}                         the topic would be new, nothing changed
@@ -131,6 +131,9 @@ local function write_once(record, lifetime, change, ...)
     -- has written.
     call('SET', record, used, 'KEEPTTL')
     if first == change then
+      if value == '*' then
+        value = call('HGET', (select(2, ...)), 'v') or 0
+      end
       return {tonumber(value)}
     end
     return {first, 0}
@@ -145,7 +148,9 @@ local function write_once(record, lifetime, change, ...)
   end
   -- An item that has failed has no value, and neither has an item whose topic would be new.
   if value then
-    call('SET', record, change .. ' ' .. text(value), 'PX', lifetime)
+    -- In the place of the value, "*" means the present value at the time of a repetition.
+    local present = string.sub(lifetime, 1, 1) == '*'
+    call('SET', record, change .. ' ' .. (present and '*' or text(value)), 'PX', present and string.sub(lifetime, 2) or lifetime)
   end
   return reply
 end

@@ -6,9 +6,9 @@ use std::collections::hash_map::Entry;
 use super::committed_topics::CommittedTopics;
 use super::file::{KeyRecord, StoreFile};
 use super::topic::{Draft, Millis, millis};
-use crate::domain::{Epoch, EventId, IdempotencyKey, Topic};
+use crate::domain::{Epoch, EventId, Topic};
 use crate::store::{
-    Change, Claim, ClaimTerms, KEY_LIFETIME, KeyUse, StoreError, TOMBSTONE_LIFETIME, Write, WriteError,
+    Change, Claim, ClaimTerms, KeyUse, Once, Replay, StoreError, TOMBSTONE_LIFETIME, Write, WriteError,
     Written, random,
 };
 
@@ -34,8 +34,8 @@ impl<'a> WriteBatch<'a> {
 
     /// Changes a topic. The outer error is that of the disk.
     pub(super) fn write(&mut self, write: &Write) -> Result<Result<Written, WriteError>, StoreError> {
-        match &write.key {
-            Some(key) => self.write_once(write, key),
+        match &write.once {
+            Some(once) => self.write_once(write, once),
             None => self.write_now(write),
         }
     }
@@ -66,26 +66,25 @@ impl<'a> WriteBatch<'a> {
         Ok(Ok(Written { value, created, removed, claimed, replayed: false }))
     }
 
-    fn write_once(
-        &mut self,
-        write: &Write,
-        key: &IdempotencyKey,
-    ) -> Result<Result<Written, WriteError>, StoreError> {
+    fn write_once(&mut self, write: &Write, once: &Once) -> Result<Result<Written, WriteError>, StoreError> {
         // The transaction must have begun, so that keys used earlier in the batch are found.
         self.begin()?;
         let key_use = KeyUse::of(write.change);
-        if let Some(first) = self.file.key(&write.topic, key, self.now).map_err(StoreError::new)? {
-            return Ok(if first.key_use == key_use {
-                Ok(first.answer())
-            } else {
-                Err(WriteError::KeyReused(first.key_use))
-            });
+        if let Some(first) = self.file.key(&write.topic, &once.key, self.now).map_err(StoreError::new)? {
+            if first.key_use != key_use {
+                return Ok(Err(WriteError::KeyReused(first.key_use)));
+            }
+            let mut answer = first.answer();
+            if once.replay == Replay::Present {
+                answer.value = self.draft(&write.topic)?.state.value;
+            }
+            return Ok(Ok(answer));
         }
         let written = self.write_now(write)?;
         if let Ok(written) = &written {
             let record = KeyRecord { key_use, value: written.value, removed: written.removed };
-            let expires = self.now + millis(KEY_LIFETIME);
-            self.file.remember_key(&write.topic, key, &record, expires).map_err(StoreError::new)?;
+            let expires = self.now + millis(once.lifetime);
+            self.file.remember_key(&write.topic, &once.key, &record, expires).map_err(StoreError::new)?;
             self.remembered += 1;
             // The batch must write the key even if the change was a deletion that has changed nothing.
             self.must_write = true;

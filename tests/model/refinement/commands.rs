@@ -1,6 +1,6 @@
 //! The commands that a store gets.
 
-use livecounter::domain::{LIMIT, Topic};
+use livecounter::domain::{IdempotencyKey, LIMIT, Topic};
 use livecounter::store::{self, Sum, Write};
 use proptest::prelude::*;
 
@@ -62,7 +62,7 @@ impl TopicWrite {
     pub(super) fn write(&self, topic: Topic) -> Write {
         Write {
             claim: self.claim.then_some(LONG),
-            key: self.key.map(|key| format!("k{key}").parse().expect("a key")),
+            once: self.key.map(|key| format!("k{key}").parse::<IdempotencyKey>().expect("a key").into()),
             may_create: self.may_create,
             ..Write::new(topic, self.real_change())
         }

@@ -209,3 +209,43 @@ pub(crate) async fn a_store_that_lost_its_memory_starts_a_new_epoch(backend: &dy
 fn values(answers: Vec<Result<Written, WriteError>>) -> Vec<i64> {
     answers.into_iter().map(|answer| answer.expect("counted").value).collect()
 }
+
+/// An addition of 1 that is applied once within the lifetime, and whose repetition is answered with the present value.
+fn visit(topic: &Topic, key: &str, lifetime: Duration) -> Write {
+    let once = Once { key: key.parse().expect("a key"), lifetime, replay: Replay::Present };
+    Write { once: Some(once), ..amount(topic, 1) }
+}
+
+pub(crate) async fn a_repetition_may_be_answered_with_the_present_value(backend: &dyn Backend) {
+    let (store, page, site) = (backend.store(), topic("page"), topic("site"));
+    let write = async |writes: Vec<Write>| -> Vec<(i64, bool)> {
+        let written = store.write(writes).await.into_iter().map(|written| written.expect("written"));
+        written.map(|written| (written.value, written.replayed)).collect()
+    };
+    let minute = Duration::from_secs(60);
+    let both = |key: &str| vec![visit(&page, key, minute), visit(&site, key, minute)];
+    assert_eq!(write(both("a")).await, [(1, false), (1, false)]);
+    assert_eq!(
+        write([both("b"), both("a"), both("b")].concat()).await,
+        [(2, false), (2, false), (2, true), (2, true), (2, true), (2, true)]
+    );
+    assert_eq!(write(vec![amount(&page, 40)]).await, [(42, false)]);
+    assert_eq!(write(both("a")).await, [(42, true), (2, true)]);
+    // The same key of a client that wants its first answer back is the same use.
+    let other =
+        Write { once: Some("a".parse::<IdempotencyKey>().expect("a key").into()), ..amount(&page, 2) };
+    assert!(matches!(store.write(vec![other]).await.remove(0), Err(WriteError::KeyReused(_))));
+}
+
+pub(crate) async fn a_key_is_forgotten_after_its_lifetime(backend: &dyn Backend) {
+    let (store, page) = (backend.store(), topic("page"));
+    let short = || visit(&page, "a", Duration::from_millis(300));
+    assert_eq!(store.write(vec![short()]).await.remove(0).expect("written").value, 1);
+    assert!(store.write(vec![short()]).await.remove(0).expect("written").replayed);
+    let value = eventually("the key is forgotten", async || {
+        let written = store.write(vec![short()]).await.remove(0).expect("written");
+        (!written.replayed).then_some(written.value)
+    })
+    .await;
+    assert_eq!(value, 2);
+}

@@ -193,7 +193,10 @@ pub(crate) async fn an_older_acknowledgement_leaves_a_topic_created_again_alone(
 
 pub(crate) async fn setting_and_deleting_with_a_key_happen_once(backend: &dyn Backend) {
     let (store, once) = (backend.store(), topic("once"));
-    let with = |write: Write, key: &str| Write { key: Some(key.parse().expect("a key")), ..write };
+    let with = |write: Write, key: &str| Write {
+        once: Some(key.parse::<IdempotencyKey>().expect("a key").into()),
+        ..write
+    };
     let set = with(setting(&once, 7), "set");
     assert!(done(&*store, set.clone()).await.created);
     bump(&*store, &once, 1).await;
@@ -225,7 +228,10 @@ pub(crate) async fn setting_and_deleting_with_a_key_happen_once(backend: &dyn Ba
 
 pub(crate) async fn a_key_is_not_for_another_kind_of_change(backend: &dyn Backend) {
     let (store, once) = (backend.store(), topic("once"));
-    let with = |write: Write, key: &str| Write { key: Some(key.parse().expect("a key")), ..write };
+    let with = |write: Write, key: &str| Write {
+        once: Some(key.parse::<IdempotencyKey>().expect("a key").into()),
+        ..write
+    };
     let changes = [amount(&once, 5), setting(&once, 5), deletion(&once)];
     let uses = [KeyUse::Add(5), KeyUse::Set(5), KeyUse::Delete];
     for (first, used) in changes.iter().zip(uses) {

@@ -14,9 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use livecounter::domain::{EventId, Topic};
+use livecounter::domain::{EventId, IdempotencyKey, Topic};
 use livecounter::store::{
-    Announcement, Change, Claim, ClaimTerms, LONGEST_LEASE, Reading, Store, Sum, Write, WriteError, Written,
+    Announcement, Change, Claim, ClaimTerms, LONGEST_LEASE, Once, Reading, Replay, Store, Sum, Write,
+    WriteError, Written,
 };
 
 pub(crate) use {
@@ -51,6 +52,8 @@ macro_rules! every_sentence {
             a_replayed_key_gets_the_first_answer,
             a_key_used_with_another_amount_is_refused,
             a_key_is_remembered_per_topic,
+            a_repetition_may_be_answered_with_the_present_value,
+            a_key_is_forgotten_after_its_lifetime,
             a_refused_step_does_not_use_up_its_key,
             concurrent_uses_of_a_key_count_once,
             keyed_and_plain_items_of_a_batch_keep_their_order,

@@ -1,0 +1,185 @@
+//! Recognises a visitor who was counted on a page a short while ago, by a cookie with a random value that the store keeps, too.
+
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{COOKIE, HOST, HeaderName, HeaderValue, USER_AGENT};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::domain::{Kind, Topic};
+use crate::hits::HitRules;
+use crate::store::{Once, Replay};
+
+/// The beginning of the names of all cookies.
+const PREFIX: &str = "lc_";
+/// How many characters of a page's digest are in the name of its cookie.
+const NAME_LEN: usize = 8;
+/// How many random bytes a value has. Two visitors get the same value as good as never.
+const VALUE_BYTES: usize = 16;
+/// The length of a value as text.
+const VALUE_LEN: usize = 22;
+/// A client that sends this many of our cookies gets no further one. A browser keeps a bounded number of cookies for each host, and would
+/// drop others.
+const MOST_COOKIES: usize = 50;
+
+static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// A visitor of a page, as a cookie tells it.
+pub(super) struct Visitor {
+    name: String,
+    value: String,
+    window: Duration,
+}
+
+impl Visitor {
+    /// The visitor of the page that has sent the request. `None` if no visitor is recognised here, or if the request comes from an
+    /// image proxy, which would count as one visitor although all readers of a picture stand behind it.
+    pub(super) fn of(request: &HttpRequest, rules: &HitRules, page: &Topic) -> Option<Self> {
+        let agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+        if rules.window.is_zero() || rules.bots.is_image_proxy(agent) {
+            return None;
+        }
+        let digest = page.name().strip_prefix(Kind::Page.prefix())?.get(..NAME_LEN)?;
+        let name = format!("{PREFIX}{digest}");
+        let cookies = request.headers().get_all(COOKIE).filter_map(|value| value.to_str().ok());
+        let ours =
+            cookies.flat_map(|text| text.split(';')).filter(|pair| pair.trim_start().starts_with(PREFIX));
+        let (mut sent, mut known) = (0, None);
+        for (cookie, value) in ours.filter_map(|pair| pair.trim().split_once('=')) {
+            sent += 1;
+            if cookie == name && known.is_none() && is_value(value) {
+                known = Some(value.to_owned());
+            }
+        }
+        let value = match known {
+            Some(value) => value,
+            None if sent >= MOST_COOKIES => return None,
+            None => new_value()?,
+        };
+        Some(Visitor { name, value, window: rules.window })
+    }
+
+    /// What counts the visitor once within the window.
+    pub(super) fn once(&self) -> Option<Once> {
+        let key = self.value.parse().ok()?;
+        Some(Once { key, lifetime: self.window, replay: Replay::Present })
+    }
+
+    /// The value of `Set-Cookie` for a visitor who was just counted.
+    pub(super) fn cookie(&self, request: &HttpRequest) -> String {
+        let Visitor { name, value, window } = self;
+        // A picture is mostly shown by a page of another site. Browsers send cookies to other sites only if these are `Secure`, and
+        // keep such cookies only over https.
+        let rest = if is_https(request) { "SameSite=None; Secure; Partitioned" } else { "SameSite=Lax" };
+        format!("{name}={value}; Max-Age={}; Path=/count; HttpOnly; {rest}", window.as_secs())
+    }
+}
+
+fn is_value(text: &str) -> bool {
+    text.len() == VALUE_LEN && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+}
+
+/// A new random value; `None` if the system has no random numbers, so that the hit is counted without a cookie.
+fn new_value() -> Option<String> {
+    let mut bytes = [0; VALUE_BYTES];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Whether the visitor uses https. A proxy in front says so in `X-Forwarded-Proto`. Where no proxy says anything, only a service
+/// on the visitor's own machine counts as one without https. A client that lies about it only gets a cookie that it cannot use.
+fn is_https(request: &HttpRequest) -> bool {
+    let text = |name: &HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
+    if let Some(scheme) = text(&FORWARDED_PROTO).and_then(|schemes| schemes.split(',').next()) {
+        return scheme.trim().eq_ignore_ascii_case("https");
+    }
+    let host = text(&HOST).unwrap_or_default();
+    let name = host
+        .rsplit_once(':')
+        .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
+        .map_or(host, |it| it.0);
+    !(name == "localhost" || name.ends_with(".localhost") || name.starts_with("127.") || name == "[::1]")
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+    use crate::hits::{Bots, Patterns};
+
+    const VALUE: &str = "abcdefghijklmnopqrstu_";
+
+    fn rules(window: u64) -> HitRules {
+        let none = || Patterns::parse([]).expect("no patterns");
+        HitRules {
+            allow: none(),
+            deny: none(),
+            bots: Bots::usual().expect("words"),
+            window: Duration::from_secs(window),
+        }
+    }
+
+    fn page() -> Topic {
+        Topic::page(&"www.example.com/a".parse().expect("an address"))
+    }
+
+    fn visitor(cookies: &[&str]) -> Option<Visitor> {
+        let request =
+            cookies.iter().fold(TestRequest::get(), |request, text| request.append_header((COOKIE, *text)));
+        Visitor::of(&request.to_http_request(), &rules(60), &page())
+    }
+
+    #[test]
+    fn a_visitor_is_known_by_the_first_whole_value_of_the_page_s_cookie() {
+        let name = visitor(&[]).expect("a new visitor").name;
+        let other = VALUE.replace('a', "b");
+        for cookies in [
+            vec![format!("{name}={VALUE}")],
+            vec![format!("a=b; {name}={VALUE};c=d")],
+            vec!["a=b".to_owned(), format!("{name}={VALUE}; {name}={other}")],
+            vec![format!("{name}=; {name}=short; {name}={VALUE}x; lc_other={other}; {name}={VALUE}")],
+        ] {
+            let cookies: Vec<&str> = cookies.iter().map(String::as_str).collect();
+            assert_eq!(visitor(&cookies).expect("a visitor").value, VALUE, "{cookies:?}");
+        }
+        for cookie in ["", "=", ";;;", &format!("x{name}={VALUE}"), &name, &format!("{name}=\"{VALUE}\"")] {
+            let new = visitor(&[cookie]).expect("a new visitor");
+            assert!(is_value(&new.value) && new.value != VALUE, "{cookie}");
+        }
+    }
+
+    #[test]
+    fn a_client_with_many_cookies_gets_no_further_one_but_keeps_those_it_has() {
+        let name = visitor(&[]).expect("a new visitor").name;
+        let many = "lc_aaaaaaaa=1; ".repeat(MOST_COOKIES);
+        assert!(visitor(&[&many]).is_none());
+        assert_eq!(visitor(&[&many, &format!("{name}={VALUE}")]).expect("a visitor").value, VALUE);
+    }
+
+    #[test]
+    fn cookies_are_for_other_sites_over_https_and_for_this_one_without() {
+        let cookie = |headers: &[(&str, &str)]| {
+            let request =
+                headers.iter().fold(TestRequest::get(), |request, header| request.append_header(*header));
+            let visitor =
+                Visitor { name: "lc_a".into(), value: VALUE.into(), window: Duration::from_secs(60) };
+            visitor.cookie(&request.to_http_request())
+        };
+        let secure =
+            format!("lc_a={VALUE}; Max-Age=60; Path=/count; HttpOnly; SameSite=None; Secure; Partitioned");
+        let plain = format!("lc_a={VALUE}; Max-Age=60; Path=/count; HttpOnly; SameSite=Lax");
+        for (headers, expected) in [
+            ([("host", "counters.example.com")].as_slice(), &secure),
+            (&[("host", "127.0.0.1:8000"), ("x-forwarded-proto", "https")], &secure),
+            (&[("host", "counters.example.com"), ("x-forwarded-proto", "http, https")], &plain),
+            (&[("host", "127.0.0.1:8000")], &plain),
+            (&[("host", "localhost")], &plain),
+            (&[("host", "[::1]:8000")], &plain),
+            (&[], &secure),
+        ] {
+            assert_eq!(cookie(headers), *expected, "{headers:?}");
+        }
+    }
+}
