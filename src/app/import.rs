@@ -4,10 +4,14 @@ use std::fmt::Write as _;
 use std::io::{BufReader, Read, Seek};
 use std::time::{Duration, Instant};
 
+use futures_util::future::try_join_all;
+
 use super::import_record::{ImportRecord, Progress, RecordError};
 use super::store_source::StoreSource;
 use crate::domain::{LIMIT, Topic};
-use crate::import::{CheckError, CheckedInput, CounterLines, ImportLine, ImportMode, ReadError, check};
+use crate::import::{
+    CheckError, CheckedInput, CounterLines, ImportLine, ImportMode, ReadError, Target, check,
+};
 use crate::settings::{Settings, SettingsError};
 use crate::store::{Change, Store, StoreError, Write, WriteError};
 
@@ -134,13 +138,14 @@ impl Import<'_> {
     async fn check_sums(&mut self, input: &mut impl Read) -> Result<(), ImportError> {
         let mut lines = CounterLines::new(BufReader::new(input));
         while let Some(batch) = self.batch(&mut lines)? {
-            let topics = batch.iter().map(|line| Topic::counter(&line.id)).collect();
-            for (line, reading) in batch.iter().zip(self.store.read(topics).await) {
+            let topics: Vec<_> = batch.iter().map(|line| line.target.topic()).collect();
+            let readings = self.store.read(topics.clone()).await;
+            for ((line, topic), reading) in batch.iter().zip(&topics).zip(readings) {
                 let value = reading?.body.number();
-                if (value + self.checked.sum(&line.id)).abs() > LIMIT {
+                if (value + self.checked.sum(topic)).abs() > LIMIT {
                     self.refuse(
                         line,
-                        &format!("the counter {} has {value}, so its sum leaves ±{LIMIT}", line.id),
+                        &format!("the {} has {value}, so its sum leaves ±{LIMIT}", line.target),
                     );
                 }
             }
@@ -187,30 +192,38 @@ impl Import<'_> {
         batch: &[ImportLine],
         record: Option<&ImportRecord>,
     ) -> Result<(), ImportError> {
-        let write = |line: &ImportLine| {
-            let topic = Topic::counter(&line.id);
-            match record {
-                Some(record) => Write::add(topic, line.value, Some(record.key(line.line))),
-                None => Write::new(topic, Change::Set(line.value)),
-            }
-        };
-        let mut unavailable = None;
-        for (line, written) in batch.iter().zip(self.store.write(batch.iter().map(write).collect()).await) {
+        let items: Vec<_> = batch.iter().flat_map(|line| items(line, record)).collect();
+        let writes = items.iter().map(|(_, write)| write.clone()).collect();
+        let (mut unavailable, mut last) = (None, 0);
+        for ((line, _), written) in items.iter().zip(self.store.write(writes).await) {
             match written {
-                Ok(_) => self.stored += 1,
-                Err(WriteError::Unavailable(error)) if unavailable.is_none() => {
-                    unavailable = Some(format!("line {} may be missing, as {error}", line.line));
-                }
-                Err(error) => self.refuse(line, &error.to_string()),
+                // A line of a page has two items.
+                Ok(_) => self.stored += u64::from(line.line != last),
+                Err(WriteError::Unavailable(error)) => unavailable = unavailable.or(Some((line.line, error))),
+                Err(error) => self.refuse(line, &format!("{}: {error}", line.target)),
             }
+            last = line.line;
         }
-        match unavailable {
-            Some(problem) => {
-                let reasons = format!("{problem}. The same command may be repeated");
+        let kept = self.keep_addresses(batch).await;
+        match unavailable.or_else(|| Some((last, kept.err()?))) {
+            Some((line, error)) => {
+                let reasons =
+                    format!("line {line} may be missing, as {error}. The same command may be repeated");
                 Err(ImportError::Refused { stored: self.stored, reasons })
             }
             None => Ok(()),
         }
+    }
+
+    /// Keeps the addresses of the pages, which the names of their topics do not tell.
+    async fn keep_addresses(&self, batch: &[ImportLine]) -> Result<(), StoreError> {
+        let kept = batch.iter().filter_map(|line| match &line.target {
+            Target::Page(address) => {
+                Some(async move { self.store.keep_address(&Topic::page(address), address.as_str()).await })
+            }
+            Target::Counter(_) => None,
+        });
+        try_join_all(kept).await.map(|_| ())
     }
 
     /// The next lines; `None` at the end.
@@ -247,14 +260,28 @@ impl Import<'_> {
     }
 }
 
+/// The changes of a line: of the counter, or of the page and its site.
+fn items<'a>(line: &'a ImportLine, record: Option<&ImportRecord>) -> Vec<(&'a ImportLine, Write)> {
+    let mut topics = vec![line.target.topic()];
+    if let Target::Page(address) = &line.target {
+        topics.push(Topic::site(address));
+    }
+    let write = |topic| match record {
+        Some(record) => Write::add(topic, line.value, Some(record.key(line.line))),
+        None => Write::new(topic, Change::Set(line.value)),
+    };
+    topics.into_iter().map(|topic| (line, write(topic))).collect()
+}
+
 fn sentence(checked: &CheckedInput, mode: ImportMode, are: &str) -> String {
     let (lines, counters, zeros) = (checked.lines, checked.counters(), checked.zeros);
+    let what = if checked.has_pages { "counters and pages" } else { "counters" };
     match mode {
         ImportMode::Set => format!("{counters} counters {are} set"),
         ImportMode::Add if zeros > 0 => {
             let note = format!("values of 0, which change nothing: {zeros}");
-            format!("{lines} values for {counters} counters {are} added; {note}")
+            format!("{lines} values for {counters} {what} {are} added; {note}")
         }
-        ImportMode::Add => format!("{lines} values for {counters} counters {are} added"),
+        ImportMode::Add => format!("{lines} values for {counters} {what} {are} added"),
     }
 }

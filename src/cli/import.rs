@@ -15,7 +15,7 @@ use super::task::{print, refuse, with_settings};
 /// Set counters to the values of an export, or add these values
 ///
 /// The input has a line for each counter, such as {"id":"2","value":26}, or what CountAPI answers, such as
-/// {"namespace":"site","key":"visits","value":26}. Nothing is stored unless every line can be used. Counters that the input does not name
+/// {"namespace":"site","key":"visits","value":26}, or a page, such as {"page":"https://example.com/a","value":26}. Nothing is stored unless every line can be used. Counters that the input does not name
 /// stay as they are. The command writes to Redis beside running origins, and to a file that no process has open.
 #[derive(clap::Args, Debug, PartialEq, Eq)]
 #[command(mut_arg("listen", |listen| listen.hide(true)))]

@@ -8,8 +8,8 @@ use std::io::BufRead;
 use ring::digest::Digest;
 
 use super::counter_lines::CounterLines;
-use super::line::{BadLine, ImportLine, ReadError};
-use crate::domain::{CounterId, LIMIT};
+use super::line::{BadLine, ImportLine, ReadError, Target};
+use crate::domain::{LIMIT, Topic};
 
 /// How many bad lines are named; the others are counted.
 const NAMED: usize = 10;
@@ -28,10 +28,12 @@ pub enum ImportMode {
 pub struct CheckedInput {
     /// The SHA-256 digest of all bytes.
     pub digest: Digest,
-    /// How many lines name a counter.
+    /// How many lines name a counter or a page.
     pub lines: u64,
     /// How many of these lines have the value 0.
     pub zeros: u64,
+    /// Whether one of these lines names a page.
+    pub has_pages: bool,
     counters: HashMap<u64, SeenCounter>,
 }
 
@@ -60,14 +62,14 @@ struct SeenCounter {
 }
 
 impl CheckedInput {
-    /// How many counters the input names.
+    /// How many counters and pages the input names.
     pub fn counters(&self) -> usize {
         self.counters.len()
     }
 
-    /// The sum that [`ImportMode::Add`] adds to a counter.
-    pub fn sum(&self, id: &CounterId) -> i64 {
-        self.counters.get(&hash(id.as_str())).map_or(0, |counter| counter.number)
+    /// The sum that [`ImportMode::Add`] adds to a counter or a page.
+    pub fn sum(&self, topic: &Topic) -> i64 {
+        self.counters.get(&hash(topic.name())).map_or(0, |counter| counter.number)
     }
 }
 
@@ -75,12 +77,13 @@ impl CheckedInput {
 pub fn check(input: impl BufRead, mode: ImportMode) -> Result<CheckedInput, CheckError> {
     let mut input = CounterLines::new(input);
     let (mut lines, mut zeros, mut counters) = (0, 0, HashMap::new());
-    let (mut first, mut count) = (Vec::new(), 0);
+    let (mut first, mut count, mut has_pages) = (Vec::new(), 0, false);
     while let Some(read) = input.read_next()? {
         lines += 1;
         let known = match read {
             Ok(line) => {
                 zeros += u64::from(line.value == 0);
+                has_pages |= matches!(line.target, Target::Page(_));
                 note(&mut counters, &line, mode)
             }
             Err(bad) => Err(bad),
@@ -95,7 +98,7 @@ pub fn check(input: impl BufRead, mode: ImportMode) -> Result<CheckedInput, Chec
     if count > 0 {
         return Err(CheckError::Lines { first, count });
     }
-    Ok(CheckedInput { digest: input.digest(), lines, zeros, counters })
+    Ok(CheckedInput { digest: input.digest(), lines, zeros, has_pages, counters })
 }
 
 fn note(
@@ -104,21 +107,25 @@ fn note(
     mode: ImportMode,
 ) -> Result<(), BadLine> {
     let bad = |reason| Err(BadLine { line: line.line, reason });
+    if mode == ImportMode::Set && matches!(line.target, Target::Page(_)) {
+        return bad("a page cannot be set, only added, as its site counts along".to_owned());
+    }
+    let topic = line.target.topic();
     let number = if mode == ImportMode::Set { line.line as i64 } else { line.value };
-    let name = hash(line.name.as_deref().unwrap_or(line.id.as_str()));
-    match counters.entry(hash(line.id.as_str())) {
+    let name = hash(line.name.as_deref().unwrap_or(topic.name()));
+    match counters.entry(hash(topic.name())) {
         Entry::Vacant(new) => drop(new.insert(SeenCounter { name, number })),
         Entry::Occupied(seen) if seen.get().name != name => {
-            return bad(format!("another name of the input is the counter {} as well", line.id));
+            return bad(format!("another name of the input is the {} as well", line.target));
         }
         Entry::Occupied(seen) if mode == ImportMode::Set => {
-            return bad(format!("line {} sets the counter {} already", seen.get().number, line.id));
+            return bad(format!("line {} sets the {} already", seen.get().number, line.target));
         }
         Entry::Occupied(mut seen) => {
             // Both numbers are within ±2^53, so their sum is no overflow.
             let sum = seen.get().number + number;
             if !(-LIMIT..=LIMIT).contains(&sum) {
-                return bad(format!("the sum for the counter {} leaves ±{LIMIT}", line.id));
+                return bad(format!("the sum for the {} leaves ±{LIMIT}", line.target));
             }
             seen.get_mut().number = sum;
         }

@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use crate::domain::{CounterId, LIMIT, ParseAmountError, ParseCounterIdError};
+use super::line::Target;
+use crate::domain::{CounterId, LIMIT, ParseAmountError, ParseCounterIdError, ParsePageAddressError};
 
 /// What a line says.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,8 +14,8 @@ pub(super) enum JsonLine {
     First,
     /// The last line of an export: how many counters it has.
     Last(u64),
-    /// A counter and its value; the name of the counter in the input if the id was made from it.
-    Counter(CounterId, i64, Option<String>),
+    /// A counter or a page, and its value; the name of the counter in the input if the id was made from it.
+    Number(Target, i64, Option<String>),
 }
 
 /// The members that a line may have. Other members are an error, because a mistyped name must not pass for a missing one.
@@ -28,6 +29,7 @@ struct Members {
     id: Option<String>,
     namespace: Option<String>,
     key: Option<String>,
+    page: Option<String>,
     value: Option<Value>,
     // What CountAPI's `/info` answers besides.
     #[serde(rename = "ttl")]
@@ -57,19 +59,23 @@ pub(super) fn parse(text: &str) -> Result<JsonLine, String> {
         return last(&members);
     }
     let value = number(members.value)?;
-    match (members.id, members.namespace, members.key) {
-        (Some(id), None, None) => Ok(JsonLine::Counter(id_of(&id)?, value, None)),
-        (None, namespace, Some(key)) => {
+    match (members.id, members.page, members.namespace, members.key) {
+        (Some(id), None, None, None) => Ok(JsonLine::Number(Target::Counter(id_of(&id)?), value, None)),
+        (None, Some(page), None, None) => {
+            let address = page.parse().map_err(|error: ParsePageAddressError| error.to_string())?;
+            Ok(JsonLine::Number(Target::Page(address), value, None))
+        }
+        (None, None, namespace, Some(key)) => {
             // CountAPI calls a key without a namespace a key of this namespace.
             let namespace = namespace.as_deref().unwrap_or("default");
             let id = match namespace {
                 "default" => id_of(&key)?,
                 _ => id_of(&[namespace, ".", &key].concat())?,
             };
-            Ok(JsonLine::Counter(id, value, Some(format!("{namespace}/{key}"))))
+            Ok(JsonLine::Number(Target::Counter(id), value, Some(format!("{namespace}/{key}"))))
         }
-        (Some(_), ..) => Err("has an id, and a key or a namespace".to_owned()),
-        (None, ..) => Err("has no id".to_owned()),
+        (None, None, _, None) => Err("has no id".to_owned()),
+        _ => Err("has more than one of an id, a page, and a key".to_owned()),
     }
 }
 
@@ -113,22 +119,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_counter_goes_by_its_id_or_by_its_namespace_and_key() {
+    fn a_line_names_an_id_a_page_or_a_namespace_and_key() {
         for (text, id, value) in [
-            (r#"{"id":"2","value":26}"#, "2", 26),
-            (r#" {"value":-9007199254740991,"id":"\u0061"} "#, "a", -LIMIT),
-            (r#"{"namespace":"site","key":"visits","value":0}"#, "site.visits", 0),
-            (r#"{"namespace":"default","key":"visits","value":1}"#, "visits", 1),
-            (r#"{"key":"visits","value":1}"#, "visits", 1),
+            (r#"{"id":"2","value":26}"#, "counter 2", 26),
+            (r#" {"value":-9007199254740991,"id":"\u0061"} "#, "counter a", -LIMIT),
+            (r#"{"namespace":"site","key":"visits","value":0}"#, "counter site.visits", 0),
+            (r#"{"namespace":"default","key":"visits","value":1}"#, "counter visits", 1),
+            (r#"{"key":"visits","value":1}"#, "counter visits", 1),
             (
                 r#"{"namespace":"a","key":"bcd","ttl":1,"created":2,"update_lowerbound":-1,"update_upperbound":1,"enable_reset":false,"value":3}"#,
-                "a.bcd",
+                "counter a.bcd",
                 3,
             ),
+            (r#"{"page":"https://Example.com/a?b=c","value":4}"#, "page example.com/a", 4),
         ] {
             let read = parse(text).expect(text);
             assert!(
-                matches!(&read, JsonLine::Counter(found, number, _) if found.as_str() == id && *number == value),
+                matches!(&read, JsonLine::Number(found, number, _) if found.to_string() == id && *number == value),
                 "{text}: {read:?}"
             );
         }
@@ -144,7 +151,7 @@ mod tests {
             ("2,26", like),
             ("{\"id\":\"2\"}", "has no value"),
             ("{\"value\":2}", "has no id"),
-            ("{\"id\":\"2\",\"key\":\"a\",\"value\":2}", "has an id, and a key or a namespace"),
+            ("{\"id\":\"2\",\"key\":\"a\",\"value\":2}", "has more than one of an id, a page, and a key"),
             ("{\"namespace\":\"a\",\"value\":2}", "has no id"),
             (
                 "{\"id\":\"a/b\",\"value\":2}",
@@ -167,6 +174,10 @@ mod tests {
                 "version 2 of the format is not known to this program",
             ),
             ("{\"format\":\"dump\",\"version\":1}", "names another format than livecounter"),
+            (
+                "{\"page\":\"mailto:a@example.com\",\"value\":2}",
+                "an address is one of http or https, such as www.example.com/page",
+            ),
             ("{\"end\":true}", "must be JSON like {\"end\":true,\"counters\":3}"),
         ] {
             assert_eq!(parse(text), Err(expected.to_owned()), "{text}");

@@ -3,19 +3,47 @@
 use std::fmt;
 use std::io;
 
-use crate::domain::CounterId;
+use crate::domain::{CounterId, PageAddress, Topic};
 
-/// A counter that the input names, with a value.
+/// What a line names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A counter.
+    Counter(CounterId),
+    /// A page. What is added to a page is added to its site, too.
+    Page(PageAddress),
+}
+
+/// A counter or a page that the input names, with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportLine {
     /// The number of the line, counted from 1.
     pub line: u64,
-    /// The counter.
-    pub id: CounterId,
+    /// The counter or the page.
+    pub target: Target,
     /// The value to set or to add, within ±[`LIMIT`](crate::domain::LIMIT).
     pub value: i64,
     /// The name of the counter in the input, if the id was made from it: two names may make the same id.
     pub name: Option<String>,
+}
+
+impl Target {
+    /// The topic that has the value.
+    pub fn topic(&self) -> Topic {
+        match self {
+            Target::Counter(id) => Topic::counter(id),
+            Target::Page(address) => Topic::page(address),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Counter(id) => write!(f, "counter {id}"),
+            Target::Page(address) => write!(f, "page {}", address.as_str()),
+        }
+    }
 }
 
 /// The reason why a line cannot be used.

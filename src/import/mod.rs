@@ -1,4 +1,4 @@
-//! Reads counters and their values from lines of text: an export of this program, the same lines written by hand, and what CountAPI
+//! Reads counters and pages with their values from lines of text: an export of this program, the same lines written by hand, and what CountAPI
 //! answers. Knows no store.
 
 mod check;
@@ -9,4 +9,4 @@ mod text_lines;
 
 pub use check::{CheckError, CheckedInput, ImportMode, check};
 pub use counter_lines::CounterLines;
-pub use line::{BadLine, ImportLine, ReadError};
+pub use line::{BadLine, ImportLine, ReadError, Target};

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-use livecounter::domain::Topic;
+use livecounter::domain::{PageAddress, Topic};
 use livecounter::store::redis::RedisStore;
 use livecounter::store::sqlite::SqliteStore;
-use livecounter::store::{Catalog, Change, Values, Write};
+use livecounter::store::{Catalog, Change, Store, Values, Write};
 
 use crate::program::{Program, program};
 use crate::support::redis::RedisServer;
@@ -184,6 +184,34 @@ async fn sums_out_of_range_store_nothing() {
     );
     assert_eq!(done(directory.path(), &[], &["export"], ""), before);
     done(directory.path(), &[], &["import", "--add"], &input.replace("92}", "91}"));
+}
+
+#[tokio::test]
+async fn what_is_added_to_pages_is_added_to_their_sites() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let redis = RedisServer::start();
+    let url = redis.url();
+    let pages = ["https://Example.com/a?b=c", "http://example.com/", "example.com/a"];
+    let line = |(page, value): (&&str, i64)| format!("{{\"page\":\"{page}\",\"value\":{value}}}\n");
+    let input: String = pages.iter().zip(5..).map(line).collect();
+    for environment in [&[][..], &redis_environment(&url)] {
+        let first = done(directory.path(), environment, &["import", "--add"], &input);
+        assert_eq!(first, "3 values for 2 counters and pages are added\n");
+        done(directory.path(), environment, &["import", "--add"], &input);
+        let addresses: Vec<PageAddress> =
+            ["example.com/a", "example.com"].map(|a| a.parse().expect("an address")).into();
+        let pages = [Topic::page(&addresses[0]), Topic::page(&addresses[1])];
+        let topics = [&pages[..], &[Topic::site(&addresses[0])]].concat();
+        let store: Box<dyn Store> = if environment.is_empty() {
+            Box::new(SqliteStore::open(directory.path().join("livecounter.db")).expect("the file"))
+        } else {
+            Box::new(RedisStore::connect(&url, Duration::from_secs(2)).expect("a URL"))
+        };
+        let values = store.read(topics).await.into_iter().map(|reading| reading.expect("a reading").value());
+        assert_eq!(values.collect::<Vec<_>>(), [12, 6, 18]);
+        let kept = store.addresses(&pages).await.expect("addresses");
+        assert_eq!(kept, [Some("example.com/a".to_owned()), Some("example.com".to_owned())]);
+    }
 }
 
 #[tokio::test]

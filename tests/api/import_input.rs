@@ -83,6 +83,10 @@ fn bad_lines_are_named_by_number_and_nothing_is_stored() {
             "{\"id\":\"a.b\",\"value\":1}\n{\"namespace\":\"a\",\"key\":\"b\",\"value\":1}".to_owned(),
             "line 3: another name of the input is the counter a.b as well".to_owned(),
         ),
+        (
+            "{\"page\":\"example.com/a\",\"value\":1}".to_owned(),
+            "line 2: a page cannot be set, only added, as its site counts along".to_owned(),
+        ),
         (first.to_owned(), "line 2: is the first line of an export, and stands behind others".to_owned()),
         (
             "{\"end\":true,\"counters\":1}".to_owned(),
