@@ -66,6 +66,7 @@ mod script;
 mod sentinel;
 mod topics;
 mod topology;
+mod uncounted;
 mod url_error;
 mod wait;
 mod write;
@@ -78,10 +79,10 @@ use redis::Cmd;
 
 pub use address::describe;
 use batch::BatchQuery;
-use counting::Uncounted;
 use keys::KeyWriter;
 use runner::ScriptRunner;
 use schema::SchemaCheck;
+use uncounted::Uncounted;
 pub use url_error::ParseRedisUrlError;
 pub use wait::Wait;
 
@@ -146,7 +147,7 @@ impl RedisStore {
     /// Counts topics that a Cluster has created or deleted.
     async fn count(&self, topics: Vec<Topic>) {
         if !topics.is_empty() {
-            self.0.uncounted.settle(&self.0, topics).await;
+            counting::count(&self.0, topics).await;
         }
     }
 }
@@ -230,7 +231,7 @@ impl Outbox for RedisStore {
 #[async_trait]
 impl Catalog for RedisStore {
     async fn topic_count(&self) -> Result<u64, StoreError> {
-        self.0.uncounted.settle(&self.0, Vec::new()).await;
+        counting::count(&self.0, Vec::new()).await;
         topics::count(&self.0).await.map_err(StoreError::new)
     }
 

@@ -3,11 +3,11 @@
 use redis::{Cmd, ErrorKind, RedisResult, Value};
 
 use super::call::Call;
-use super::counting::Uncounted;
 use super::keys;
 use super::schema::SchemaCheck;
 use super::script::Script;
 use super::topology::Topology;
+use super::uncounted::Uncounted;
 use super::wait::Wait;
 use crate::domain::Retention;
 

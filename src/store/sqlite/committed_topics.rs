@@ -9,7 +9,8 @@ use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::topic::{Draft, Millis, TopicState, millis};
+use super::millis::{Millis, millis};
+use super::topic::{Draft, TopicState};
 use crate::domain::{Retention, Topic};
 use crate::store::Reading;
 

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::history::CompleteHour;
+use super::complete_hour::CompleteHour;
+use super::millis::Millis;
 use super::open::{self, OpenError, SCHEMA_VERSION};
 use super::rows::{self, signed, state_columns, unit_column};
-use super::topic::{Millis, TopicState};
+use super::topic::TopicState;
 use crate::domain::{BEFORE_ALL, IdempotencyKey, Point, Retention, Topic, Unit};
 use crate::store::{KeyUse, Written};
 

@@ -1,32 +1,7 @@
 //! The history of a topic. The value of the present hour is in the topic itself, so most claims write nothing into the history.
 
-use super::topic::{Millis, TopicState};
+use super::topic::TopicState;
 use crate::domain::{BEFORE_ALL, Point, Retention, Unit};
-
-/// The value of an hour that is over, on its way into the history.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct CompleteHour {
-    pub(super) value: i64,
-    /// The time of the last claim in this hour.
-    pub(super) claimed: Millis,
-    /// The time of the claim after that. It lies in the same hour or before that hour if the clock was set back: then the hour is not
-    /// over.
-    pub(super) next: Millis,
-    /// The hour is the first one of a topic, whose value before was 0.
-    pub(super) is_first: bool,
-}
-
-impl CompleteHour {
-    /// Whether the hour or day of the claim is over.
-    pub(super) fn is_over(&self, unit: Unit) -> bool {
-        unit.number(self.claimed) < unit.number(self.next)
-    }
-
-    /// The point of the history in this unit.
-    pub(super) fn point(&self, unit: Unit) -> Point {
-        Point { number: unit.number(self.claimed), value: self.value }
-    }
-}
 
 /// All points of a topic: those in the file, and those that are in the topic itself.
 pub(super) fn all_points(
@@ -51,6 +26,7 @@ pub(super) fn all_points(
 mod tests {
     use std::time::Duration;
 
+    use super::super::millis::Millis;
     use super::*;
     use crate::domain::Epoch;
     use crate::store::{Change, ClaimTerms, Write};

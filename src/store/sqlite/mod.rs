@@ -9,8 +9,10 @@
 //! process may overwrite what they write to it.
 
 mod committed_topics;
+mod complete_hour;
 mod file;
 mod history;
+mod millis;
 mod open;
 mod private;
 mod prune;

@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use super::history::CompleteHour;
+use super::complete_hour::CompleteHour;
+use super::millis::{Millis, millis};
 use crate::domain::{Epoch, EventId, LIMIT, Unit};
 use crate::store::{
     Announcement, Body, Change, Claim, ClaimTerms, GRACE, LONGEST_LEASE, Reading, Write, WriteError, bounds,
 };
-
-/// Milliseconds since 1970, by the store's clock.
-pub(super) type Millis = i64;
 
 /// The table `topic` describes the fields that are kept in the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -186,9 +184,4 @@ impl TopicState {
             revision => EventId { epoch: self.epoch, revision },
         }
     }
-}
-
-/// A duration in milliseconds.
-pub(super) fn millis(duration: Duration) -> Millis {
-    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX / 2)
 }

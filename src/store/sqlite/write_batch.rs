@@ -5,7 +5,8 @@ use std::collections::hash_map::Entry;
 
 use super::committed_topics::CommittedTopics;
 use super::file::{KeyRecord, StoreFile};
-use super::topic::{Draft, Millis, millis};
+use super::millis::{Millis, millis};
+use super::topic::Draft;
 use crate::domain::{Epoch, EventId, Topic};
 use crate::store::{
     Change, Claim, ClaimTerms, KeyUse, Once, Replay, StoreError, TOMBSTONE_LIFETIME, Write, WriteError,
