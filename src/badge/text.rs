@@ -7,7 +7,7 @@ use std::str::FromStr;
 const LONGEST: usize = 100;
 
 /// A text that a badge may show: at most 100 characters, all of which XML allows, and none of which changes the direction of
-/// the text or breaks the line. The text may contain markup; whoever writes the text into a picture escapes it.
+/// the text or breaks the line. The text may contain markup; a function that writes the text into a picture must escape it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BadgeText(String);
 

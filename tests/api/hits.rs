@@ -123,7 +123,7 @@ async fn answers_are_digits_that_no_cache_keeps_and_every_page_may_read() {
 }
 
 #[tokio::test]
-async fn only_visits_count_and_everybody_sees_the_number() {
+async fn only_visits_count_and_every_visitor_sees_the_number() {
     let app = TestApp::spawn().await;
     let count = || get(&app, "/count?url=example.com");
     counted(count(), 1).await;

@@ -179,7 +179,7 @@ async fn a_topic_that_is_created_while_its_slot_moves_stops_no_move() {
 }
 
 #[tokio::test]
-async fn a_topic_that_nobody_could_count_is_counted_with_its_claim() {
+async fn a_topic_not_counted_at_its_creation_is_counted_with_its_claim() {
     let cluster = start().await;
     let (store, topic) = (connect(&cluster), topics(1).remove(0));
     assert!(store.write(adds(std::slice::from_ref(&topic))).await[0].is_ok());
