@@ -82,8 +82,15 @@ pub async fn import(
     input.rewind().map_err(|error| CheckError::from(ReadError::from(error)))?;
     let source = StoreSource::open(settings).map_err(|error| settings.locate(error))?;
     let store = source.open_connection();
-    let mut import =
-        Import { store: &*store, checked, options, stored: 0, skipped: 0, reasons: Vec::new(), failed: 0 };
+    let mut import = RunningImport {
+        store: &*store,
+        checked,
+        options,
+        stored: 0,
+        skipped: 0,
+        reasons: Vec::new(),
+        failed: 0,
+    };
     let imported = match options.mode {
         ImportMode::Set => import.write_all(input, None, progress).await,
         ImportMode::Add => import.add_once(input, progress).await,
@@ -94,7 +101,7 @@ pub async fn import(
 }
 
 /// An import that is under way.
-struct Import<'a> {
+struct RunningImport<'a> {
     store: &'a dyn Store,
     checked: CheckedInput,
     options: ImportOptions<'a>,
@@ -107,7 +114,7 @@ struct Import<'a> {
     failed: u64,
 }
 
-impl Import<'_> {
+impl RunningImport<'_> {
     /// Adds the values, unless an earlier import of the same input has done so.
     async fn add_once(
         &mut self,

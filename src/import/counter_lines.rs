@@ -14,12 +14,12 @@ pub struct CounterLines<R> {
     text: TextLines<R>,
     /// How many counters were read, bad lines included.
     counters: u64,
-    place: Place,
+    place: Position,
 }
 
 /// Where in an input the next line stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Position {
     /// Nothing but empty lines was read.
     Beginning,
     /// Behind the first line of an export.
@@ -33,7 +33,7 @@ enum Place {
 impl<R: BufRead> CounterLines<R> {
     /// Begins to read an input.
     pub fn new(input: R) -> Self {
-        CounterLines { text: TextLines::new(input), counters: 0, place: Place::Beginning }
+        CounterLines { text: TextLines::new(input), counters: 0, place: Position::Beginning }
     }
 
     /// The next counter, or the next line that cannot be used; `None` at the end.
@@ -48,17 +48,17 @@ impl<R: BufRead> CounterLines<R> {
             let line = self.text.number();
             let bad = |reason: &str| Ok(Some(Err(BadLine { line, reason: reason.to_owned() })));
             let place = self.place;
-            if place == Place::Beginning {
-                self.place = Place::Lines;
+            if place == Position::Beginning {
+                self.place = Position::Lines;
             }
             match (read, place) {
-                (_, Place::End) => return bad("stands behind the last line of the export"),
-                (Ok(JsonLine::First), Place::Beginning) => self.place = Place::Export,
+                (_, Position::End) => return bad("stands behind the last line of the export"),
+                (Ok(JsonLine::First), Position::Beginning) => self.place = Position::Export,
                 (Ok(JsonLine::First), _) => {
                     return bad("is the first line of an export, and stands behind others");
                 }
-                (Ok(JsonLine::Last(counters)), Place::Export) => {
-                    self.place = Place::End;
+                (Ok(JsonLine::Last(counters)), Position::Export) => {
+                    self.place = Position::End;
                     if counters != self.counters {
                         let counted = self.counters;
                         return bad(&format!("names {counters} counters, but {counted} stand before it"));
@@ -86,13 +86,13 @@ impl<R: BufRead> CounterLines<R> {
 
     fn end(&mut self) -> Result<Option<Result<ImportLine, BadLine>>, ReadError> {
         match self.place {
-            Place::Beginning => Err(ReadError::Form("the input is empty")),
-            Place::Export => {
-                self.place = Place::End;
+            Position::Beginning => Err(ReadError::Form("the input is empty")),
+            Position::Export => {
+                self.place = Position::End;
                 let reason = "the last line of the export is missing: the file was cut".to_owned();
                 Ok(Some(Err(BadLine { line: self.text.number() + 1, reason })))
             }
-            Place::End | Place::Lines => Ok(None),
+            Position::End | Position::Lines => Ok(None),
         }
     }
 }
