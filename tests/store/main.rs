@@ -5,6 +5,7 @@ mod cut;
 mod history;
 mod keys;
 mod pruning;
+mod pruning_past;
 mod redis_clock;
 mod redis_cluster;
 mod redis_foreign;

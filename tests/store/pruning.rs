@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use livecounter::domain::{Topic, Unit};
+use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
 use livecounter::store::sqlite::{self, OpenError, SqliteStore};
 use livecounter::store::{
@@ -19,25 +19,25 @@ use crate::support::redis_cluster::RedisCluster;
 const TERMS: ClaimTerms = ClaimTerms { interval: Duration::ZERO, lease: LONGEST_LEASE };
 const NAMES: [&str; 4] = ["counter-old", "counter-young", "counter-unclaimed", "counter-unacknowledged"];
 
-fn topic(name: &str) -> Topic {
+pub(crate) fn topic(name: &str) -> Topic {
     name.parse().expect("a topic")
 }
 
-fn millis_ago(ms: u64) -> u64 {
+pub(crate) fn millis_ago(ms: u64) -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
     now.as_millis() as u64 - ms
 }
 
-const HOUR: u64 = 3_600_000;
+pub(crate) const HOUR: u64 = 3_600_000;
 
-async fn announce(store: &dyn Store, name: &str) {
+pub(crate) async fn announce(store: &dyn Store, name: &str) {
     let claim = store.claim(vec![topic(name)], TERMS).await.remove(0).expect("the store to answer");
     let Claim::Announce(announced) = claim else { panic!("{name}: {claim:?}") };
     store.acknowledge(vec![(topic(name), announced.id)]).await.expect("acknowledged");
 }
 
 /// Creates four topics, each in another state.
-async fn fill(store: &dyn Store) {
+pub(crate) async fn fill(store: &dyn Store) {
     let adds = NAMES.map(|name| Write::add(topic(name), 5, Some("k".parse().expect("a key"))));
     assert!(store.write(adds.to_vec()).await.iter().all(Result::is_ok));
     announce(store, "counter-old").await;
@@ -59,43 +59,8 @@ async fn assert_only_old_is_gone(store: &dyn Store) {
     assert!(again.is_ok_and(|added| added.value == 1 && added.created), "it begins anew");
 }
 
-/// The names of the listed topics, and how many points of the past each of them has.
-async fn listed_with_past(store: &dyn Store) -> Vec<(String, usize)> {
-    let mut listed = Vec::new();
-    for (topic, _) in store.list("counter-", None, 10).await.expect("a list") {
-        let mut points = 0;
-        for unit in [Unit::Hour, Unit::Day] {
-            points += store.history(&topic, unit, u16::MAX).await.expect("a history").points.len();
-        }
-        listed.push((topic.name().to_owned(), points));
-    }
-    listed
-}
-
-/// Asserts that the list and the history show the old topic no more, and that it begins anew without a past.
-async fn assert_old_has_no_past(store: &dyn Store) {
-    let left: Vec<String> = listed_with_past(store).await.into_iter().map(|(name, _)| name).collect();
-    assert_eq!(left, ["counter-unacknowledged", "counter-unclaimed", "counter-young"]);
-    for unit in [Unit::Hour, Unit::Day] {
-        let history = store.history(&topic("counter-old"), unit, u16::MAX).await.expect("a history");
-        assert_eq!(history.points, []);
-    }
-    let young = store.history(&topic("counter-young"), Unit::Hour, 1).await.expect("a history");
-    assert_eq!(young.points.last().map(|point| point.value), Some(5), "others keep theirs");
-    let added = store.write(vec![Write::add(topic("counter-old"), 3, None)]).await.remove(0);
-    assert!(added.is_ok_and(|added| added.value == 3 && added.created));
-    announce(store, "counter-old").await;
-    for unit in [Unit::Hour, Unit::Day] {
-        let points = store.history(&topic("counter-old"), unit, u16::MAX).await.expect("a history").points;
-        let values: Vec<i64> = points.iter().map(|point| point.value).collect();
-        assert_eq!(values, [0, 3], "0 before it was there");
-    }
-    let names: Vec<String> = listed_with_past(store).await.into_iter().map(|(name, _)| name).collect();
-    assert_eq!(names[0], "counter-old");
-}
-
 /// Sets the last claim of all topics but one to two hours ago.
-fn age(server: &RedisServer) {
+pub(crate) fn age(server: &RedisServer) {
     for name in NAMES.iter().filter(|name| **name != "counter-young") {
         let hash = format!("lc:{{b{}}}:t:{name}", topic(name).bucket());
         server.cli(&["HSET", &hash, "s", &millis_ago(2 * HOUR).to_string()]);
@@ -127,39 +92,6 @@ async fn redis_loses_only_old_announced_topics() {
         store.prune(millis_ago(HOUR), true, |_| ()).await.expect("removed"),
         Pruned { seen: 4, old: 0 }
     );
-}
-
-#[tokio::test]
-async fn a_topic_pruned_in_redis_is_in_no_list_and_has_no_past() {
-    let server = RedisServer::start();
-    let store = RedisStore::connect(&server.url(), Duration::from_secs(2)).expect("a good address");
-    fill(&store).await;
-    age(&server);
-    let before = listed_with_past(&store).await;
-    for remove in [false, true] {
-        assert_eq!(listed_with_past(&store).await, before, "it was only counted");
-        store.prune(millis_ago(HOUR), remove, |_| ()).await.expect("pruned");
-    }
-    assert_old_has_no_past(&store).await;
-}
-
-#[tokio::test]
-async fn a_topic_pruned_from_a_file_is_in_no_list_and_has_no_past() {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let path = directory.path().join("livecounter.db");
-    let store = SqliteStore::open(&path).expect("a new file");
-    fill(&store).await;
-    let before = listed_with_past(&store).await;
-    assert_eq!(before.len(), 4);
-    drop(store);
-    let sql = format!("UPDATE topic SET claimed = {} WHERE name <> 'counter-young'", millis_ago(2 * HOUR));
-    Connection::open(&path).and_then(|file| file.execute_batch(&sql)).expect("a change from outside");
-    for remove in [false, true] {
-        assert_eq!(listed_with_past(&opened_again(&path)).await, before, "it was only counted");
-        let prune = async || sqlite::prune(&path, millis_ago(HOUR), remove, |_| ()).ok();
-        eventually("the file to be free", prune).await;
-    }
-    assert_old_has_no_past(&opened_again(&path)).await;
 }
 
 #[tokio::test]
