@@ -16,7 +16,7 @@ use crate::random::Random;
 use crate::support::http::client;
 
 /// The pause between two writes of one manager.
-const PACE: Duration = Duration::from_millis(60);
+const PACE: Duration = Duration::from_millis(40);
 /// The pause before a write with a key is sent again.
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
 
@@ -192,7 +192,7 @@ impl Manager {
             if let Some(repeated) = repeated.take() {
                 self.repeat(repeated).await;
             }
-            repeated = answered.filter(|_| self.random.below(3) == 0);
+            repeated = answered.filter(|_| self.random.below(2) == 0);
             sleep(PACE).await;
         }
     }
