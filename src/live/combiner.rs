@@ -2,12 +2,14 @@
 //! become one addition, and every caller still gets the value behind its own amount.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
+use super::batch_queue::{BatchQueue, Waiting, WorkerGuard, lock};
 use super::counted::Counted;
 use crate::announcer::Announcer;
 use crate::domain::{Amount, EventId, IdempotencyKey, LIMIT, Topic};
@@ -25,62 +27,17 @@ pub(super) struct Combiner {
     reads: Mutex<BatchQueue<ReadsWaiting>>,
 }
 
-/// How many batches of one kind may be under way at the same time. With one only, no batch could be prepared while the store
-/// works on it.
-const BATCHES_UNDER_WAY: usize = 3;
-/// How many topics must wait before another batch is sent beside one that is under way: with fewer topics, another round trip
-/// costs more than the wait for the next batch. Further amounts for a topic that waits already cost nothing.
-const WORTH_A_BATCH: usize = 12;
-
-/// The calls that wait for the next batch, and the number of tasks (workers) that take batches from this queue.
-#[derive(Default)]
-struct BatchQueue<T> {
-    waiting: T,
-    workers: usize,
-}
-
-impl<T> BatchQueue<T> {
-    /// Whether one more worker is needed while `topics` topics wait. If so, the worker is counted, and the caller must start it.
-    fn needs_worker(&mut self, topics: usize) -> bool {
-        let worth = self.workers == 0 || topics >= WORTH_A_BATCH;
-        let needed = worth && self.workers < BATCHES_UNDER_WAY;
-        self.workers += usize::from(needed);
-        needed
-    }
-}
-
-/// Frees its worker's place on drop, even after a panic, so that no caller waits for a task that has ended.
-struct WorkerGuard<'a, T> {
-    queue: &'a Mutex<BatchQueue<T>>,
-    has_ended: bool,
-}
-
-impl<'a, T: Default> WorkerGuard<'a, T> {
-    fn on(queue: &'a Mutex<BatchQueue<T>>) -> Self {
-        WorkerGuard { queue, has_ended: false }
-    }
-
-    /// Takes all calls that wait. If no call waits, the worker ends under the same lock, so that the next caller starts another.
-    fn take(&mut self, is_empty: impl Fn(&T) -> bool) -> Option<T> {
-        let mut queue = lock(self.queue);
-        if is_empty(&queue.waiting) {
-            queue.workers -= 1;
-            self.has_ended = true;
-            return None;
-        }
-        Some(std::mem::take(&mut queue.waiting))
-    }
-}
-
-impl<T> Drop for WorkerGuard<'_, T> {
-    fn drop(&mut self) {
-        if !self.has_ended {
-            lock(self.queue).workers -= 1;
-        }
-    }
-}
-
 type ReadsWaiting = HashMap<Topic, Vec<Reply<Result<Reading, StoreError>>>>;
+
+impl Waiting for ReadsWaiting {
+    fn with_capacity(topics: usize) -> Self {
+        HashMap::with_capacity(topics)
+    }
+
+    fn len(&self) -> usize {
+        HashMap::len(self)
+    }
+}
 
 #[derive(Default)]
 struct AddsWaiting {
@@ -88,6 +45,16 @@ struct AddsWaiting {
     /// Groups of one caller that must not be combined: the caller has an idempotency key, the topic's group is full, or the store
     /// has refused a combination that the caller was in.
     alone: Vec<(Topic, Option<Once>, Group)>,
+}
+
+impl Waiting for AddsWaiting {
+    fn with_capacity(topics: usize) -> Self {
+        AddsWaiting { by_topic: HashMap::with_capacity(topics), alone: Vec::new() }
+    }
+
+    fn len(&self) -> usize {
+        self.by_topic.len() + self.alone.len()
+    }
 }
 
 impl AddsWaiting {
@@ -100,11 +67,19 @@ impl AddsWaiting {
         may_create: bool,
     ) -> oneshot::Receiver<Result<Counted, WriteError>> {
         let (answer, counted) = oneshot::channel();
-        let full = self.by_topic.get(&topic).is_some_and(|group| !group.has_room_for(amount));
-        if once.is_some() || full {
-            self.alone.push((topic, once, Group::of_one((amount, answer), may_create)));
-        } else {
-            self.by_topic.entry(topic).or_default().push((amount, answer), may_create);
+        let caller = (amount, answer);
+        if once.is_some() {
+            self.alone.push((topic, once, Group::of_one(caller, may_create)));
+            return counted;
+        }
+        match self.by_topic.entry(topic) {
+            Entry::Vacant(vacant) => _ = vacant.insert(Group::of_one(caller, may_create)),
+            Entry::Occupied(mut group) if group.get().has_room_for(amount) => {
+                group.get_mut().push(caller, may_create);
+            }
+            Entry::Occupied(full) => {
+                self.alone.push((full.key().clone(), None, Group::of_one(caller, may_create)));
+            }
         }
         counted
     }
@@ -194,10 +169,9 @@ impl Combiner {
         [first.await, second.await]
     }
 
-    /// Starts one more worker for the additions that wait, if one is needed.
+    /// Counts a call, and starts one more worker for the additions that wait, if one is needed.
     fn start_adding(self: &Arc<Self>, queue: &mut BatchQueue<AddsWaiting>) {
-        let topics = queue.waiting.by_topic.len() + queue.waiting.alone.len();
-        if queue.needs_worker(topics) {
+        if queue.count_call() {
             tokio::spawn(Arc::clone(self).run_adds());
         }
     }
@@ -207,8 +181,7 @@ impl Combiner {
         {
             let mut queue = lock(&self.reads);
             queue.waiting.entry(topic).or_default().push(answer);
-            let topics = queue.waiting.len();
-            if queue.needs_worker(topics) {
+            if queue.count_call() {
                 tokio::spawn(Arc::clone(self).run_reads());
             }
         }
@@ -217,9 +190,7 @@ impl Combiner {
 
     async fn run_adds(self: Arc<Self>) {
         let mut guard = WorkerGuard::on(&self.adds);
-        while let Some(waiting) =
-            guard.take(|waiting| waiting.by_topic.is_empty() && waiting.alone.is_empty())
-        {
+        while let Some(waiting) = guard.next().await {
             let claim = self.announcer.claim_at_once();
             let together = waiting.by_topic.into_iter().map(|(topic, group)| (topic, None, group));
             let (adds, groups): (Vec<Write>, Vec<(Topic, Group)>) = together
@@ -239,7 +210,7 @@ impl Combiner {
 
     async fn run_reads(self: Arc<Self>) {
         let mut guard = WorkerGuard::on(&self.reads);
-        while let Some(waiting) = guard.take(HashMap::is_empty) {
+        while let Some(waiting) = guard.next().await {
             let (topics, callers): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
             for (callers, answer) in callers.into_iter().zip(self.store.read(topics).await) {
                 for caller in callers {
@@ -306,10 +277,6 @@ fn every_value(last: Announcement, group: &Group) -> Vec<Announcement> {
         announcement
     };
     group.callers.iter().map(step).collect()
-}
-
-fn lock<T>(queue: &Mutex<T>) -> MutexGuard<'_, T> {
-    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The error of a call if its batch ended without an answer: the runtime has dropped the task, for instance as the worker stops.

@@ -1,5 +1,6 @@
 //! The use cases: read a topic, add to it, set it, delete it. This module knows neither HTTP nor Redis nor the kinds of topics.
 
+mod batch_queue;
 mod combiner;
 mod counted;
 mod hits;
