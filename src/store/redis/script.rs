@@ -32,7 +32,7 @@ macro_rules! script {
 pub(super) static WRITE: LazyLock<Script> =
     script!(ONCE, "shared.lua", "counting.lua", "recording.lua", "writing.lua", "write.lua");
 pub(super) static ADD_PLAIN: LazyLock<Script> =
-    script!(ONCE, "shared.lua", "counting.lua", "writing.lua", "add_plain.lua");
+    script!(ONCE, "add_plain.lua", "shared.lua", "counting.lua", "writing.lua", "add_marks.lua");
 pub(super) static CLAIM: LazyLock<Script> =
     script!(ONCE, "shared.lua", "counting.lua", "recording.lua", "claim.lua");
 pub(super) static ACKNOWLEDGE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "acknowledge.lua");

@@ -2,7 +2,7 @@
 //! connection breaks before the answer.
 
 use futures_util::future::join_all;
-use redis::{Cmd, RedisResult};
+use redis::{Cmd, RedisResult, Value};
 
 use super::batch::{self, CHUNK};
 use super::keys::KeyWriter;
@@ -92,21 +92,43 @@ async fn send(
     answers: &mut [Result<Written, WriteError>],
 ) -> RedisResult<()> {
     let Some(first) = items.first() else { return Ok(()) };
-    let epoch = random::epoch()?;
-    let plain = items.iter().all(|item| item.plain);
-    let script = if plain { &script::ADD_PLAIN } else { &script::WRITE };
-    let retention = Some(runner.retention).filter(|_| !plain);
-    let histories = items.iter().filter(|item| writes_history(item, retention)).count();
-    let records = items.iter().filter(|item| item.write.once.is_some()).count();
-    let keys = 2 * items.len() + histories + records;
-    let bucket = first.write.topic.bucket();
-    let reply =
-        runner.run_change(bucket, script, keys, |command| append(command, items, epoch, retention)).await?;
+    let (bucket, epoch) = (first.write.topic.bucket(), random::epoch()?);
+    let reply = match items.iter().all(|item| item.plain) {
+        true => add_plainly(runner, bucket, items, epoch).await?,
+        false => write_any(runner, bucket, items, epoch).await?,
+    };
     let replies = reply::items(reply, items.len())?;
     for (item, reply) in items.iter().zip(&replies) {
         answers[item.position] = reply::written(item.write.change, reply)?;
     }
     Ok(())
+}
+
+/// Calls `write.lua`.
+async fn write_any(
+    runner: &ScriptRunner,
+    bucket: u16,
+    items: &[WriteItem<'_>],
+    epoch: Epoch,
+) -> RedisResult<Value> {
+    let retention = runner.retention;
+    let histories = items.iter().filter(|item| writes_history(item, retention)).count();
+    let records = items.iter().filter(|item| item.write.once.is_some()).count();
+    let keys = 2 * items.len() + histories + records;
+    runner.run_change(bucket, &script::WRITE, keys, |command| append(command, items, epoch, retention)).await
+}
+
+/// Calls `add_plain.lua`.
+async fn add_plainly(
+    runner: &ScriptRunner,
+    bucket: u16,
+    items: &[WriteItem<'_>],
+    epoch: Epoch,
+) -> RedisResult<Value> {
+    let is_one = runner.topology.is_one();
+    let keys = if is_one { items.len() } else { 2 * items.len() };
+    let append = |command: &mut Cmd| append_plain(command, items, epoch, is_one);
+    runner.run_change(bucket, &script::ADD_PLAIN, keys, append).await
 }
 
 /// `1` for each item that may create its topic and `0` for each other item; empty if all items may create their topics.
@@ -118,13 +140,31 @@ fn creators(items: &[WriteItem<'_>]) -> String {
 }
 
 /// Whether the item is claimed and a history is kept. If so, the key of its history is among the keys of the call.
-fn writes_history(item: &WriteItem<'_>, retention: Option<Retention>) -> bool {
-    item.write.claim.is_some() && retention.is_some_and(|retention| retention.keeps_any())
+fn writes_history(item: &WriteItem<'_>, retention: Retention) -> bool {
+    item.write.claim.is_some() && retention.keeps_any()
 }
 
-/// Appends the keys and arguments that `write.lua` lists, or, without a retention, those that `add_plain.lua` lists.
-fn append(command: &mut Cmd, items: &[WriteItem<'_>], epoch: Epoch, retention: Option<Retention>) {
-    let plain = retention.is_none();
+/// Appends the keys and arguments that `add_plain.lua` lists. Where one server has all buckets, its outbox parts are not among the
+/// keys: a key costs Redis a tenth of an addition, and few additions need their outbox part.
+fn append_plain(command: &mut Cmd, items: &[WriteItem<'_>], epoch: Epoch, is_one: bool) {
+    let mut keys = KeyWriter::default();
+    for WriteItem { write, .. } in items {
+        match is_one {
+            true => keys.topic(command, &write.topic),
+            false => keys.topic_and_outbox(command, &write.topic),
+        }
+    }
+    append_terms(command, items, epoch);
+    let digit = |item: &WriteItem<'_>| char::from_digit(item.write.topic.outbox_part().into(), 10);
+    let parts: String = items.iter().filter(|_| is_one).filter_map(digit).collect();
+    command.arg(parts);
+    if items.iter().any(|WriteItem { write, .. }| write.change != Change::Add(1.into())) {
+        items.iter().for_each(|item| append_change(command, item.write.change));
+    }
+}
+
+/// Appends the keys and arguments that `write.lua` lists.
+fn append(command: &mut Cmd, items: &[WriteItem<'_>], epoch: Epoch, retention: Retention) {
     let mut keys = KeyWriter::default();
     for item @ WriteItem { write, .. } in items {
         keys.topic_and_outbox(command, &write.topic);
@@ -135,23 +175,10 @@ fn append(command: &mut Cmd, items: &[WriteItem<'_>], epoch: Epoch, retention: O
             keys.record(command, &write.topic, &once.key);
         }
     }
-    command.arg(epoch.get()).arg(GRACE.as_millis() as u64).arg(LONGEST_LEASE.as_millis() as u64);
-    command.arg(creators(items));
-    if let Some(Retention { hours, days }) = retention {
-        command.arg(hours).arg(days);
-    }
-    if plain && items.iter().all(|WriteItem { write, .. }| write.change == Change::Add(1.into())) {
-        return;
-    }
+    append_terms(command, items, epoch);
+    command.arg(retention.hours).arg(retention.days);
     for WriteItem { write, least, greatest, .. } in items {
-        match write.change {
-            Change::Add(sum) => command.arg(sum.total).arg(sum.changes),
-            Change::Set(value) => command.arg(format!("={value}")).arg(1),
-            Change::Delete => command.arg("x").arg(1),
-        };
-        if plain {
-            continue;
-        }
+        append_change(command, write.change);
         command.arg(*least).arg(*greatest);
         match write.claim {
             Some(lease) => command.arg(lease.as_millis() as u64),
@@ -167,4 +194,18 @@ fn append(command: &mut Cmd, items: &[WriteItem<'_>], epoch: Epoch, retention: O
             None => command.arg(""),
         };
     }
+}
+
+/// Appends the arguments that `writing.lua` lists.
+fn append_terms(command: &mut Cmd, items: &[WriteItem<'_>], epoch: Epoch) {
+    command.arg(epoch.get()).arg(GRACE.as_millis() as u64).arg(LONGEST_LEASE.as_millis() as u64);
+    command.arg(creators(items));
+}
+
+fn append_change(command: &mut Cmd, change: Change) {
+    match change {
+        Change::Add(sum) => command.arg(sum.total).arg(sum.changes),
+        Change::Set(value) => command.arg(format!("={value}")).arg(1),
+        Change::Delete => command.arg("x").arg(1),
+    };
 }
