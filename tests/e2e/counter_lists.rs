@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use livecounter::access::NewSecret;
 
-use crate::counters::lose_a_publish;
+use crate::counters::{lose_a_publish, until};
 use crate::managing::owner;
 use crate::support::chain::Chain;
 use crate::support::http::{Ask, client, header};
@@ -97,6 +97,8 @@ async fn a_counter_deleted_in_a_stream_of_several_shows_0_and_goes_on() {
     let secret = NewSecret::generate().expect("random numbers");
     let chain = Chain::with(2, &[("LIVECOUNTER__KEYS", &owner(&secret))], Options::default()).await;
     chain.origins[0].add_by("2", 26).await;
+    // A listener that joins before the publish would get 26 twice.
+    until(async || chain.metric("livecounter_announcements_acknowledged_total").await, |n| n >= 1.0).await;
     let mut listener = Listener::connect(chain.pushpin.addr(), "/counters/1,2/").await;
     let next = async |listener: &mut Listener| {
         let event = listener.next(SOON).await;
