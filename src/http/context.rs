@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use super::caching::CacheTerms;
 use super::home::page::HomePage;
 use super::metrics::Metrics;
+use super::rankings::Rankings;
 use crate::access::Access;
 use crate::announcer::Announcer;
 use crate::domain::{CounterId, Retention};
@@ -52,6 +53,8 @@ pub struct SharedContext {
     pub history: Retention,
     /// The rules for hits; `None` if hits are not counted here.
     pub hits: Option<HitRules>,
+    /// The rankings of counters.
+    pub rankings: Rankings,
     /// The limits of clients.
     pub limits: Arc<Limits>,
     /// The metrics: `/metrics` exports them, and the routes count their requests in them.

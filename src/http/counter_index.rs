@@ -1,4 +1,6 @@
-//! `/counters/`: lists the counters with their values, in the order of their ids, in pages.
+//! `/counters/`: lists the counters with their values, in the order of their ids, in pages; or those with the greatest values.
+
+use std::cmp::Reverse;
 
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, LINK};
 use actix_web::web::Data;
@@ -23,7 +25,7 @@ const USUAL: usize = 100;
 const MOST: usize = 1000;
 
 /// Answers a page of the counters whose ids begin with `prefix` and come after `after`, at most `limit` of them, as JSON or as
-/// lines of text; 304 if the client has the page already. The key or the ticket must cover all ids with this prefix.
+/// lines of text; with `sort=-value`, the counters with the greatest values among those whose ids begin with `prefix`; 304 if the client has the page already. The key or the ticket must cover all ids with this prefix.
 pub(super) async fn get(
     request: HttpRequest,
     context: Data<WorkerContext>,
@@ -49,12 +51,13 @@ struct Wanted {
     prefix: String,
     after: Option<CounterId>,
     limit: usize,
+    by_value: bool,
 }
 
 impl Wanted {
     /// The parameters; 400 if one of them is unknown, given twice, or out of its bounds.
     fn of(request: &HttpRequest) -> Result<Wanted, ApiError> {
-        let query = Query::of(request.query_string(), &["prefix", "after", "limit"])?;
+        let query = Query::of(request.query_string(), &["prefix", "after", "limit", "sort"])?;
         let prefix = query.get("prefix").unwrap_or_default();
         match prefix.parse::<CounterId>() {
             // `.` and `..` are no ids, but ids can begin with them.
@@ -75,7 +78,20 @@ impl Wanted {
                 ))
             })
         });
+        let by_value = match query.get("sort") {
+            None => false,
+            Some("-value") => true,
+            Some(_) => {
+                let detail = "sort must be -value, for the counters with the greatest values";
+                return Err(ApiError::BadRequest(detail.to_owned()));
+            }
+        };
+        if by_value && after.is_some() {
+            let detail = "after has no meaning with sort=-value: there are no pages, only the first counters";
+            return Err(ApiError::BadRequest(detail.to_owned()));
+        }
         Ok(Wanted {
+            by_value,
             prefix: prefix.to_owned(),
             after: after.transpose()?,
             limit: limit.transpose()?.unwrap_or(USUAL),
@@ -117,6 +133,9 @@ impl Page {
 /// Reads a page. The function reads one counter more than the page may have, which tells whether more counters come after the
 /// page.
 async fn page(context: &WorkerContext, wanted: &Wanted) -> Result<Page, StoreError> {
+    if wanted.by_value {
+        return Ok(Page { counters: greatest_counters(context, wanted).await?, after: None });
+    }
     let mut counters = match &context.shared.known {
         Some(_) => known_counters(context, wanted).await?,
         None => stored_counters(context, wanted).await?,
@@ -136,6 +155,25 @@ async fn stored_counters(context: &WorkerContext, wanted: &Wanted) -> Result<Vec
         topic.counter_id().map(|id| ListedCounter { id, value: reading.value() })
     });
     Ok(listed.collect())
+}
+
+/// The counters with the greatest values, the greatest first; of equal values, the counter comes first whose id does.
+async fn greatest_counters(
+    context: &WorkerContext,
+    wanted: &Wanted,
+) -> Result<Vec<ListedCounter>, StoreError> {
+    if context.shared.known.is_some() {
+        let all =
+            Wanted { after: None, limit: usize::MAX - 1, prefix: wanted.prefix.clone(), by_value: true };
+        let mut counters = known_counters(context, &all).await?;
+        counters.sort_by_key(|counter| Reverse(counter.value));
+        counters.truncate(wanted.limit);
+        return Ok(counters);
+    }
+    let prefix = Topic::counter_prefix(&wanted.prefix);
+    let topics = context.shared.rankings.top(&context.live, &prefix, wanted.limit).await?;
+    let listed = |(topic, value): (Topic, i64)| topic.counter_id().map(|id| ListedCounter { id, value });
+    Ok(topics.into_iter().filter_map(listed).collect())
 }
 
 /// The counters of the page and one more, if `counters.known` is set: only counters that this setting names, also those that have

@@ -26,6 +26,7 @@ mod multipart;
 mod operations;
 mod pictures;
 mod query;
+mod rankings;
 mod streams;
 mod visitor;
 
@@ -44,6 +45,7 @@ pub use error::ApiError;
 pub use exceeded_limit::ExceededLimit;
 pub use home::page::HomePage;
 pub use metrics::{Metrics, RequestMetrics};
+pub use rankings::Rankings;
 
 use cors::CorsPolicy;
 use metrics::RouteMetrics;

@@ -137,6 +137,14 @@ impl Live {
         self.store.list(prefix, after, limit).await
     }
 
+    /// The `limit` topics with the greatest values among those whose names begin with `prefix`: see [`Catalog::top`]. Callers must
+    /// keep the answer for a while.
+    ///
+    /// [`Catalog::top`]: crate::store::Catalog::top
+    pub async fn top(&self, prefix: &str, limit: usize) -> Result<Vec<(Topic, i64)>, StoreError> {
+        self.store.top(prefix, limit).await
+    }
+
     /// The values of the topic in the last `last` hours or days, and in the latest hour or day before them in which the topic was
     /// announced; the oldest first. An hour or day in which the topic was not announced is left out.
     pub async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<History, StoreError> {

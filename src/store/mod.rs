@@ -91,6 +91,11 @@ pub trait Catalog: Send + Sync + 'static {
     /// The addresses of pages, in the order of their topics; `None` for a topic whose address the store does not have.
     async fn addresses(&self, pages: &[Topic]) -> Result<Vec<Option<String>>, StoreError>;
 
+    /// The `limit` topics (at least 1) with the greatest values among those whose names begin with `prefix`, the greatest value first; of
+    /// equal values, the topic comes first whose name does (by bytes). A topic that changes or is created or deleted during the
+    /// call may be missing or have its former value. A call reads all values, so callers must keep the answer for a while.
+    async fn top(&self, prefix: &str, limit: usize) -> Result<Vec<(Topic, i64)>, StoreError>;
+
     /// The values of the topic in the last `last` hours or days, and in the latest hour or day before them in which the topic was
     /// announced; the oldest first. An hour or day in which the topic was not announced is left out. Claims write the history, so
     /// the present value may be missing while the gate is shut.

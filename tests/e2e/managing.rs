@@ -54,6 +54,10 @@ async fn a_set_and_a_deletion_reach_listeners_and_purge_the_cache() {
     let list = chain.pushpin.url("/counters/?prefix=2");
     let listed = async || client().get(&list).bearer_auth(key).text().await;
     assert_eq!(listed().await, "2 7\n");
+    chain.origins[1].add_by("3", 9).await;
+    let greatest = chain.cache.url("/counters/?sort=-value&limit=1");
+    assert_eq!(client().get(&greatest).bearer_auth(key).text().await, "3 9\n");
+    assert_eq!(client().get(&greatest).answer().await.status(), 401);
 
     let answer = client().delete(format!("{url}?_key={key}")).answer().await;
     assert_eq!(answer.status(), 204);

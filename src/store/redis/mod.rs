@@ -41,7 +41,8 @@
 //! epoch, and no id is ever published with two values.
 //!
 //! A script writes only keys that are among its `KEYS`, because of slots that move; except for the number of topics and the names, which
-//! scripts write like that outside of a Cluster only (see `counting_later.lua`), as `add_plain.lua` writes marks.
+//! scripts write like that outside of a Cluster only (see `counting_later.lua`), as `add_plain.lua` writes marks; and the hash of a deleted
+//! topic, which can be at one node only.
 //!
 //! Outside of a Cluster, a batch is one call of a script; in a Cluster, one per bucket, all at the same time.
 
@@ -59,6 +60,7 @@ mod names;
 mod outbox;
 mod parameters;
 mod prune;
+mod ranking;
 mod reply;
 mod runner;
 mod schema;
@@ -269,6 +271,10 @@ impl Catalog for RedisStore {
 
     async fn addresses(&self, pages: &[Topic]) -> Result<Vec<Option<String>>, StoreError> {
         addresses::read(&self.0, pages).await.map_err(StoreError::new)
+    }
+
+    async fn top(&self, prefix: &str, limit: usize) -> Result<Vec<(Topic, i64)>, StoreError> {
+        ranking::top(&self.0, prefix, limit).await.map_err(StoreError::new)
     }
 
     async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<History, StoreError> {

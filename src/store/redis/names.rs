@@ -10,7 +10,7 @@ use super::{reply, script};
 use crate::domain::{BUCKETS, OUTBOX_PARTS, Topic};
 
 /// A character that sorts after all characters of names.
-const LAST: char = '\u{7f}';
+pub(super) const LAST: char = '\u{7f}';
 
 /// A part of the names that may have more of the names that the caller wants.
 #[derive(Clone)]

@@ -43,6 +43,7 @@ pub(super) static OUTBOX_LEN: LazyLock<Script> = script!(REPEATABLE, "outbox_len
 pub(super) static TOPIC_COUNT: LazyLock<Script> = script!(REPEATABLE, "topic_count.lua");
 pub(super) static NAMES: LazyLock<Script> = script!(REPEATABLE, "names.lua");
 pub(super) static NAME_COUNT: LazyLock<Script> = script!(REPEATABLE, "name_count.lua");
+pub(super) static TOP: LazyLock<Script> = script!(REPEATABLE, "top.lua");
 pub(super) static HISTORY: LazyLock<Script> = script!(REPEATABLE, "history.lua");
 pub(super) static COUNT: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "count.lua");
 pub(super) static PRUNE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "prune.lua");

@@ -56,6 +56,7 @@ pub struct SqliteStore {
 type Readings = Vec<Result<Reading, StoreError>>;
 /// The state of a topic, and the points of its history, as the file has them.
 type SavedHistory = Result<(Option<TopicState>, Vec<Point>), StoreError>;
+type Ranking = Result<Vec<(Topic, i64)>, StoreError>;
 type Listed = Result<Vec<(Topic, Reading)>, StoreError>;
 
 /// A command for the thread that reads, with the sender of its answer.
@@ -63,6 +64,7 @@ enum ReadRequest {
     Read(Vec<Topic>, oneshot::Sender<Readings>),
     History(Topic, Unit, oneshot::Sender<SavedHistory>),
     Addresses(Vec<Topic>, oneshot::Sender<Result<Vec<Option<String>>, StoreError>>),
+    Top(String, usize, oneshot::Sender<Ranking>),
     List { prefix: String, after: String, limit: usize, answer: oneshot::Sender<Listed> },
 }
 
@@ -138,6 +140,9 @@ fn serve(file: &ReadOnlyFile, request: ReadRequest) {
         ReadRequest::Addresses(pages, answer) => {
             let found: rusqlite::Result<_> = pages.iter().map(|page| file.address(page)).collect();
             let _ = answer.send(found.map_err(StoreError::new));
+        }
+        ReadRequest::Top(prefix, limit, answer) => {
+            let _ = answer.send(file.top(&prefix, limit).map_err(StoreError::new));
         }
         ReadRequest::List { prefix, after, limit, answer } => {
             let listed = file.list(&prefix, &after, limit).map_err(StoreError::new);
@@ -229,6 +234,14 @@ impl Catalog for SqliteStore {
         let (answer, answered) = oneshot::channel();
         if let Some((requests, _)) = &self.reader {
             let _ = requests.send(ReadRequest::Addresses(pages.to_vec(), answer));
+        }
+        answered.await.unwrap_or_else(|_| Err(StoreError::new("the reading thread has ended")))
+    }
+
+    async fn top(&self, prefix: &str, limit: usize) -> Ranking {
+        let (answer, answered) = oneshot::channel();
+        if let Some((requests, _)) = &self.reader {
+            let _ = requests.send(ReadRequest::Top(prefix.to_owned(), limit, answer));
         }
         answered.await.unwrap_or_else(|_| Err(StoreError::new("the reading thread has ended")))
     }

@@ -37,6 +37,20 @@ impl ReadOnlyFile {
         statement.query_map(params![topic.name(), unit_column(unit)], point)?.collect()
     }
 
+    /// The topics with the greatest values among those whose names begin with `prefix`. SQLite reads all of these topics: an index of the
+    /// values would have to be written with each change.
+    pub(super) fn top(&self, prefix: &str, limit: usize) -> rusqlite::Result<Vec<(Topic, i64)>> {
+        let sql = "SELECT name, value FROM topic WHERE name >= ?1 AND name < ?2 AND deleted = 0 \
+                   ORDER BY value DESC, name LIMIT ?3";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let row = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get(1)?));
+        let mut statement = self.0.prepare_cached(sql)?;
+        let rows = statement.query_map(params![prefix, format!("{prefix}\u{7f}"), limit], row)?;
+        let found =
+            rows.filter_map(|row| row.map(|(name, value)| Some((name.parse().ok()?, value))).transpose());
+        found.collect()
+    }
+
     /// The first topics whose names begin with `prefix` and come after `after`, in the order of their names.
     pub(super) fn list(
         &self,

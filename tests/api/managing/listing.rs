@@ -102,7 +102,10 @@ async fn parameters_of_the_list_are_bounded_and_named() {
         for (query, expected) in [
             ("?limit=1&limit=2", "limit is given twice in the query"),
             ("?lmit=5", "the query has the unknown parameter \"lmit\"; did you mean limit?"),
-            ("?sort=-value", "the query has the unknown parameter \"sort\"; there are prefix, after, limit"),
+            (
+                "?order=-value",
+                "the query has the unknown parameter \"order\"; there are prefix, after, limit, sort",
+            ),
             (
                 "?prefix=.*",
                 &format!("{prefix}a counter id consists of A-Z a-z 0-9 . _ ~ -, character 2 is another"),
@@ -130,6 +133,60 @@ async fn parameters_of_the_list_are_bounded_and_named() {
         assert_eq!(stream.status(), 406);
         // Parameters with an underscore, which gateways and clients append, are ignored.
         assert_eq!(told(service.list("?_=1732&_x")).await, (200, "1 1\n".to_owned()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_counters_with_the_greatest_values_come_first() {
+    on_each(&[], async |service| {
+        fill(service).await;
+        let first = service.page("?sort=-value&limit=3").await;
+        let expected =
+            json!([{"id": "~", "value": 113}, {"id": "n99", "value": 112}, {"id": "n98", "value": 111}]);
+        assert_eq!(first, json!({"counters": expected, "after": null}));
+        let answer = service.list("?sort=-value&limit=2").answer().await;
+        assert_eq!(header(&answer, "link"), "");
+        assert_eq!(header(&answer, "cache-control"), "private, no-cache");
+        assert_eq!(answer.text().await.expect("lines"), "~ 113\nn99 112\n");
+        assert_eq!(told(service.list("?sort=-value&limit=2&prefix=a")).await.1, "axb 2\na.b 1\n");
+        assert_eq!(service.page("?sort=-value").await["counters"].as_array().map(Vec::len), Some(100));
+        // The answer is kept for a while, and is not kept for ever.
+        assert_eq!(told(service.set("n0", 500)).await.0, 200);
+        let changed = async || told(service.list("?sort=-value&limit=1")).await.1 == "n0 500\n";
+        let asked = std::time::Instant::now();
+        while !changed().await {
+            assert!(asked.elapsed().as_secs() < 20, "the answer is kept for too long");
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        for (query, says) in [
+            ("?sort=value", "sort must be -value"),
+            ("?sort=", "sort must be -value"),
+            ("?sort=%2Dvalue%00", "sort must be -value"),
+            ("?sort=-value&sort=-value", "sort is given twice"),
+            ("?sort=-value&after=n1", "after has no meaning with sort=-value"),
+            ("?sort=-value&limit=0", "limit must be a whole number"),
+            ("?sort=-value&limit=1e9", "limit must be a whole number"),
+            ("?sort=-value&prefix=.*", "prefix must be the beginning of ids"),
+        ] {
+            let (status, detail) = told(service.list(query)).await;
+            assert_eq!(status, 400, "{query}");
+            assert!(detail.contains(says), "{query}: {detail}");
+        }
+        let without_key = client().get(format!("{}/counters/?sort=-value", service.app.address));
+        assert_eq!(told(without_key).await.0, 401);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_known_counters_those_with_the_greatest_values_come_first() {
+    on_each(&[("LIVECOUNTER__COUNTERS__KNOWN", "1,2,3,4")], async |service| {
+        for (id, value) in [("2", 5), ("3", -1), ("4", 5)] {
+            assert_eq!(told(service.set(id, value)).await.0, 200);
+        }
+        assert_eq!(told(service.list("?sort=-value")).await.1, "2 5\n4 5\n1 0\n3 -1\n");
+        assert_eq!(told(service.list("?sort=-value&limit=1")).await.1, "2 5\n");
     })
     .await;
 }

@@ -1,5 +1,7 @@
 //! Lists of topics.
 
+use livecounter::domain::LIMIT;
+
 use super::*;
 
 /// The listed names with their values.
@@ -82,4 +84,56 @@ pub(crate) async fn a_deleted_topic_is_not_listed(backend: &dyn Backend) {
     let listed = list(&*store, "", None, 9).await;
     let values: Vec<_> = listed.iter().map(|(_, value)| *value).collect();
     assert_eq!((listed.len(), values), (4, vec![7, 1, 0, 1]));
+}
+
+async fn top(store: &dyn Store, prefix: &str, limit: usize) -> Vec<(String, i64)> {
+    let ranked = store.top(prefix, limit).await.expect("a ranking");
+    ranked.into_iter().map(|(topic, value)| (topic.name().to_owned(), value)).collect()
+}
+
+pub(crate) async fn the_greatest_values_come_first(backend: &dyn Backend) {
+    let store = backend.store();
+    assert_eq!(top(&*store, "counter-", 3).await, []);
+    // Values from -150 to 149; two topics have each value.
+    let values = |n: i64| n / 2 - 150;
+    let topics: Vec<Topic> = (0..600).map(|n| topic(&format!("n{n:03}"))).collect();
+    let settings = topics.iter().zip(0..).map(|(topic, n)| setting(topic, values(n)));
+    assert!(store.write(settings.collect()).await.iter().all(Result::is_ok));
+    let mut expected: Vec<_> =
+        topics.iter().zip(0..).map(|(topic, n)| (topic.name().to_owned(), values(n))).collect();
+    expected.sort_by_key(|(_, value)| -value);
+    assert_eq!(
+        expected[..3].iter().map(|(name, _)| &name[8..]).collect::<Vec<_>>(),
+        ["n598", "n599", "n596"]
+    );
+    for limit in [1, 2, 3, 10, 299, 600, 1000] {
+        assert_eq!(top(&*store, "counter-", limit).await, expected[..limit.min(600)], "{limit}");
+    }
+    expected.retain(|(name, _)| name.starts_with("counter-n1"));
+    assert_eq!(top(&*store, "counter-n1", 7).await, expected[..7]);
+    assert_eq!(top(&*store, "counter-x", 7).await, []);
+    // Numbers at the limit are exact, and all values may be the same.
+    let great = [("a", LIMIT), ("b", LIMIT - 1), ("c", -LIMIT)].map(|(id, value)| setting(&topic(id), value));
+    assert!(store.write(great.to_vec()).await.iter().all(Result::is_ok));
+    assert_eq!(
+        top(&*store, "counter-", 2).await,
+        [("counter-a".into(), LIMIT), ("counter-b".into(), LIMIT - 1)]
+    );
+    assert_eq!(top(&*store, "counter-", 1000).await.last(), Some(&("counter-c".into(), -LIMIT)));
+}
+
+pub(crate) async fn a_ranking_has_each_topic_once_and_no_deleted_one(backend: &dyn Backend) {
+    let store = backend.store();
+    let [a, b, c] = ["a", "b", "c"].map(topic);
+    for (topic, by) in [(&a, 1), (&b, 2), (&c, -3), (&a, 4), (&b, -7)] {
+        bump(&*store, topic, by).await;
+    }
+    announcement(&*store, &a, ANY_TIME).await;
+    let named =
+        |names: &[(&str, i64)]| names.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect::<Vec<_>>();
+    assert_eq!(top(&*store, "", 9).await, named(&[("counter-a", 5), ("counter-c", -3), ("counter-b", -5)]));
+    add_one(&*store, deletion(&a)).await.expect("deleted");
+    assert_eq!(top(&*store, "", 9).await, named(&[("counter-c", -3), ("counter-b", -5)]));
+    bump(&*store, &a, -4).await;
+    assert_eq!(top(&*store, "", 2).await, named(&[("counter-c", -3), ("counter-a", -4)]));
 }

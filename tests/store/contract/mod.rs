@@ -108,6 +108,8 @@ macro_rules! every_sentence {
             topics_are_listed_in_the_order_of_their_names,
             pages_of_a_list_have_each_topic_once,
             a_deleted_topic_is_not_listed,
+            the_greatest_values_come_first,
+            a_ranking_has_each_topic_once_and_no_deleted_one,
             a_claim_writes_what_it_announces_into_the_history,
             a_deleted_topic_has_no_history,
             a_new_topic_stood_at_zero_before_its_first_claim,
