@@ -18,9 +18,9 @@ const MOST: usize = 16;
 
 /// The rankings that one process keeps. One ranking at a time is read.
 #[derive(Default)]
-pub struct Rankings(Mutex<HashMap<String, Ranking>>);
+pub struct Rankings(Mutex<HashMap<String, KeptRanking>>);
 
-struct Ranking {
+struct KeptRanking {
     topics: Vec<(Topic, i64)>,
     limit: usize,
     fresh_until: Instant,
@@ -36,7 +36,7 @@ impl Rankings {
     ) -> Result<Vec<(Topic, i64)>, StoreError> {
         let mut kept = self.0.lock().await;
         let asked = Instant::now();
-        let is_fresh = |ranking: &&Ranking| ranking.limit >= limit && asked < ranking.fresh_until;
+        let is_fresh = |ranking: &&KeptRanking| ranking.limit >= limit && asked < ranking.fresh_until;
         if let Some(ranking) = kept.get(prefix).filter(is_fresh) {
             return Ok(ranking.topics.iter().take(limit).cloned().collect());
         }
@@ -46,7 +46,7 @@ impl Rankings {
             kept.retain(|_, ranking| asked < ranking.fresh_until);
         }
         if kept.len() < MOST || kept.contains_key(prefix) {
-            kept.insert(prefix.to_owned(), Ranking { topics: topics.clone(), limit, fresh_until });
+            kept.insert(prefix.to_owned(), KeptRanking { topics: topics.clone(), limit, fresh_until });
         }
         Ok(topics)
     }

@@ -190,7 +190,7 @@ async fn a_topic_not_counted_at_its_creation_is_counted_with_its_claim() {
     node.cli(&["DEL", &format!("lc:{{b{bucket}}}:topics"), &format!("lc:{{b{bucket}}}:n{part}")]);
     assert_eq!(store.topic_count().await.expect("a number"), 0);
     for claimed in [true, false] {
-        let claim = store.claim(vec![topic.clone()], TERMS).await.remove(0).expect("an answer");
+        let claim = store.claim(vec![topic.clone()], TERMS).await.remove(0).expect("the store to answer");
         assert_eq!(matches!(claim, Claim::Announce(_)), claimed);
         assert_eq!(store.topic_count().await.expect("a number"), 1);
     }

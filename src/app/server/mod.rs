@@ -231,7 +231,7 @@ mod tests {
         let (mut kept, took) = against_a_server(patient, true, |address| {
             let mut kept = TcpStream::connect(address).expect("a connection");
             kept.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect("to send");
-            assert!(kept.read(&mut [0; 999]).expect("an answer") > 0);
+            assert!(kept.read(&mut [0; 999]).expect("bytes of the answer") > 0);
             kept
         });
         assert!(took < Duration::from_secs(FINISH_WITHIN) / 2, "{took:?}");
