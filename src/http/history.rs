@@ -94,16 +94,19 @@ pub(super) async fn entries(
     topic: &Topic,
     unit: Unit,
 ) -> Result<(Vec<(i64, i64)>, i64), ApiError> {
-    let history = context.live.history(topic, unit, u16::MAX).await.map_err(ApiError::unread)?;
-    let mut entries: Vec<_> = history.points.iter().map(|point| (point.number, point.value)).collect();
-    if entries.is_empty() {
+    let read = || async { context.live.history(topic, unit, u16::MAX).await.map_err(ApiError::unread) };
+    let mut history = read().await?;
+    if history.points.is_empty() {
         // A counter that does not exist, or that was never announced, had the value 0 until now. Any other counter without
         // entries is older than its history, so its past is unknown.
         let reading = context.live.read(topic.clone()).await.map_err(ApiError::unread)?;
         if reading.body == Body::Gone || reading.published == EventId::default() {
-            entries.push((BEFORE_ALL.number, BEFORE_ALL.value));
+            return Ok((vec![(BEFORE_ALL.number, BEFORE_ALL.value)], history.now));
         }
+        // The counter may have been announced for the first time since the history was read.
+        history = read().await?;
     }
+    let entries = history.points.iter().map(|point| (point.number, point.value)).collect();
     Ok((entries, history.now))
 }
 
