@@ -9,12 +9,11 @@ use super::caching::{client_has, content_etag};
 use super::context::WorkerContext;
 use super::counter_path::{check_known, id_segment};
 use super::error::ApiError;
-use super::history::{entries, reach};
+use super::history::today;
 use super::pictures::{SVG, error_picture, restrict, share};
 use super::query::Query;
 use crate::badge::Badge;
-use crate::domain::{CounterId, CounterSet, Topic, Unit};
-use crate::history::Series;
+use crate::domain::{CounterId, CounterSet, Topic};
 
 static JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -79,20 +78,11 @@ async fn find(request: &HttpRequest, context: &WorkerContext) -> Result<Found, A
             (Some(reading.value()), None)
         }
         Shown::Day => {
-            let (number, changes_in) = added_today(context, &topic).await?;
-            (number, Some(changes_in))
+            let today = today(context, &topic).await?;
+            (today.added, Some(today.ends_in))
         }
     };
     Ok(Found { badge: look.badge(number), topic, changes_in })
-}
-
-/// The amount that was added in the present day, if it is known, and the seconds until the day ends; 404 if no days are kept.
-async fn added_today(context: &WorkerContext, topic: &Topic) -> Result<(Option<i64>, u64), ApiError> {
-    reach(context, Unit::Day, Unit::Day)?;
-    let (days, now) = entries(context, topic, Unit::Day).await?;
-    let series = Series::of_days(&days, 1, now);
-    let added = series.points().last().and_then(|day| day.added);
-    Ok((added, (series.changes_at() - now).max(1000).unsigned_abs() / 1000))
 }
 
 fn answer(

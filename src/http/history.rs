@@ -89,7 +89,7 @@ async fn past(request: &HttpRequest, context: &WorkerContext, query: &Query) -> 
 }
 
 /// The number of each hour or day in which the counter was announced, with the value announced last in it; and the present time.
-pub(super) async fn entries(
+async fn entries(
     context: &WorkerContext,
     topic: &Topic,
     unit: Unit,
@@ -110,8 +110,37 @@ pub(super) async fn entries(
     Ok((entries, history.now))
 }
 
+/// The present day, in UTC.
+pub(super) struct Today {
+    /// The value at the beginning of the day, if it is known.
+    pub(super) began_with: Option<i64>,
+    /// The amount that was added in the day and announced, if it is known.
+    pub(super) added: Option<i64>,
+    /// The seconds until the day ends, at least one.
+    pub(super) ends_in: u64,
+}
+
+/// Checks that days of the past are kept; 404 if none are.
+pub(super) fn check_days(context: &WorkerContext) -> Result<(), ApiError> {
+    reach(context, Unit::Day, Unit::Day).map(drop)
+}
+
+/// The present day of a topic; 404 if no days are kept.
+pub(super) async fn today(context: &WorkerContext, topic: &Topic) -> Result<Today, ApiError> {
+    check_days(context)?;
+    let (days, now) = entries(context, topic, Unit::Day).await?;
+    let series = Series::of_days(&days, 1, now);
+    let day = series.points().last();
+    let (value, added) = (day.and_then(|day| day.value), day.and_then(|day| day.added));
+    Ok(Today {
+        began_with: value.zip(added).map(|(value, added)| value - added),
+        added,
+        ends_in: (series.changes_at() - now).max(1000).unsigned_abs() / 1000,
+    })
+}
+
 /// How many hours or days the answer has if the request gives no `last`, and the greatest `last`; 404 if the service keeps none.
-pub(super) fn reach(context: &WorkerContext, unit: Unit, kept_as: Unit) -> Result<(u16, u16), ApiError> {
+fn reach(context: &WorkerContext, unit: Unit, kept_as: Unit) -> Result<(u16, u16), ApiError> {
     let retention = context.shared.history;
     let kept = retention.of(kept_as);
     if kept == 0 {

@@ -10,6 +10,7 @@ use super::badge_query::BadgeLook;
 use super::caching::never_kept;
 use super::context::WorkerContext;
 use super::error::ApiError;
+use super::history::{check_days, today};
 use super::hit_request::{is_hit, page, rules};
 use super::limit_checks::{check_write, hit};
 use super::pictures::{SVG, error_picture, restrict, share};
@@ -22,6 +23,17 @@ use crate::domain::Topic;
 struct Hits {
     value: i64,
     cookie: Option<String>,
+}
+
+/// Which number a badge shows.
+#[derive(Clone, Copy)]
+enum Shown {
+    /// The hits of the page.
+    Page,
+    /// The hits of all pages of the site.
+    Site,
+    /// The hits of the page in the present day, in UTC.
+    Day,
 }
 
 /// Counts a hit and answers how many hits the page has.
@@ -40,19 +52,24 @@ pub(super) async fn read(
     Ok(digits(present(&request, &context).await?))
 }
 
-/// Counts a hit and answers how many hits the page has, as a badge. An error is a picture, too.
+/// Counts a hit of the page and answers a number as a badge. An error is a picture, too.
 pub(super) async fn count_tag(request: HttpRequest, context: Data<WorkerContext>) -> HttpResponse {
     let drawn = async {
         // A badge that cannot be drawn must not count.
-        let look = look(&request)?;
-        Ok(badge(look, counted(&request, &context).await?))
+        let (look, shown) = tag(&request, &context)?;
+        let hits = counted(&request, &context).await?;
+        draw(&request, &context, look, shown, hits).await
     };
     drawn.await.unwrap_or_else(error_picture)
 }
 
-/// Answers how many hits the page has, as a badge. An error is a picture, too.
+/// Answers a number as a badge. An error is a picture, too.
 pub(super) async fn read_tag(request: HttpRequest, context: Data<WorkerContext>) -> HttpResponse {
-    let drawn = async { Ok(badge(look(&request)?, present(&request, &context).await?)) };
+    let drawn = async {
+        let (look, shown) = tag(&request, &context)?;
+        let hits = present(&request, &context).await?;
+        draw(&request, &context, look, shown, hits).await
+    };
     drawn.await.unwrap_or_else(error_picture)
 }
 
@@ -78,16 +95,45 @@ async fn present(request: &HttpRequest, context: &WorkerContext) -> Result<Hits,
     Ok(Hits { value: reading.map_err(ApiError::unread)?.value(), cookie: None })
 }
 
-/// How the badge should look. Parameters that say nothing about that are ignored: they may belong to an address that is not
-/// encoded.
-fn look(request: &HttpRequest) -> Result<BadgeLook, ApiError> {
+/// How the badge should look and which number it shows; 404 if no days are kept for the number. Parameters that say nothing about
+/// that are ignored: they may belong to an address that is not encoded.
+fn tag(request: &HttpRequest, context: &WorkerContext) -> Result<(BadgeLook, Shown), ApiError> {
+    let parameters: Vec<&str> = BadgeLook::PARAMETERS.into_iter().chain(["of"]).collect();
     let mut known = form_urlencoded::Serializer::new(String::new());
     for (name, value) in form_urlencoded::parse(request.query_string().as_bytes()) {
-        if BadgeLook::PARAMETERS.contains(&&*name) {
+        if parameters.contains(&&*name) {
             known.append_pair(&name, &value);
         }
     }
-    BadgeLook::of(&Query::of(&known.finish(), &BadgeLook::PARAMETERS)?)
+    let query = Query::of(&known.finish(), &parameters)?;
+    let shown = query.one_of("of", &[("page", Shown::Page), ("site", Shown::Site), ("day", Shown::Day)])?;
+    if let Shown::Day = shown {
+        check_days(context)?;
+    }
+    Ok((BadgeLook::of(&query)?, shown))
+}
+
+/// Draws the badge of a page that has these hits.
+async fn draw(
+    request: &HttpRequest,
+    context: &WorkerContext,
+    look: BadgeLook,
+    shown: Shown,
+    hits: Hits,
+) -> Result<HttpResponse, ApiError> {
+    let address = page(request, rules(context)?)?;
+    let number = match shown {
+        Shown::Page => Some(hits.value),
+        Shown::Site => {
+            let reading = context.live.read(Topic::site(&address)).await;
+            Some(reading.map_err(ApiError::unread)?.value())
+        }
+        // What the history knows of today is late by an interval, so it would not show the hit that was just counted.
+        Shown::Day => {
+            today(context, &Topic::page(&address)).await?.began_with.map(|start| hits.value - start)
+        }
+    };
+    Ok(badge(look, number, hits))
 }
 
 fn digits(hits: Hits) -> HttpResponse {
@@ -97,8 +143,8 @@ fn digits(hits: Hits) -> HttpResponse {
     response
 }
 
-fn badge(look: BadgeLook, hits: Hits) -> HttpResponse {
-    let body = look.badge(Some(hits.value)).svg();
+fn badge(look: BadgeLook, number: Option<i64>, hits: Hits) -> HttpResponse {
+    let body = look.badge(number).svg();
     let mut response = answer(hits, SVG.clone()).body(body);
     restrict(response.headers_mut());
     response

@@ -3,6 +3,7 @@
 use reqwest::RequestBuilder;
 
 use crate::support::app::TestApp;
+use crate::support::deployment::on_each_deployment;
 use crate::support::http::{Ask, client, header};
 
 fn get(app: &TestApp, path_and_query: &str) -> RequestBuilder {
@@ -83,4 +84,34 @@ async fn a_tag_looks_as_the_query_says_or_counts_nothing() {
     picture(get(&denied, &format!("/nocount/tag.svg?{url}")), 403).await;
     picture(get(&denied, "/count/tag.svg?url=a.org"), 200).await;
     picture(get(&denied, "/count/tag.svg?url=a.org"), 429).await;
+}
+
+#[tokio::test]
+async fn a_tag_shows_the_page_the_site_or_the_page_s_day() {
+    on_each_deployment(&[], async |service| {
+        let shown = async |path_and_query: &str, of: &str, expected: &str| {
+            let url = format!("{}{path_and_query}&of={of}", service.address);
+            let drawn = picture(client().get(url), 200).await;
+            assert!(shows(&drawn, &format!("hits: {expected}")), "{path_and_query} {of} {drawn}");
+        };
+        shown("/nocount/tag.svg?url=example.com/a", "day", "0").await;
+        shown("/nocount/tag.svg?url=example.com/a", "site", "0").await;
+        // The hit that was just counted is a hit of today.
+        shown("/count/tag.svg?url=example.com/a", "day", "1").await;
+        shown("/count/tag.svg?url=example.com/b&base=100", "site", "102").await;
+        shown("/count/tag.svg?url=example.com/a", "page", "2").await;
+        shown("/nocount/tag.svg?url=example.com/a", "day", "2").await;
+        shown("/nocount/tag.svg?url=example.com/a", "site", "3").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_tag_of_what_is_not_kept_is_refused_and_counts_nothing() {
+    let app = TestApp::with(&[("LIVECOUNTER__HISTORY__DAYS", "0")]).await;
+    picture(get(&app, "/count/tag.svg?url=example.com/a&of=day"), 404).await;
+    for of in ["total", "", "Page", "day&of=day"] {
+        picture(get(&app, &format!("/count/tag.svg?url=example.com/a&of={of}")), 400).await;
+    }
+    assert_eq!(get(&app, "/nocount?url=example.com/a").text().await, "0");
 }
