@@ -145,15 +145,6 @@ impl RedisStore {
     }
 }
 
-impl RedisStore {
-    /// Counts topics that a Cluster has created or deleted.
-    async fn count(&self, topics: Vec<Topic>) {
-        if !topics.is_empty() {
-            counting::count(&self.0, topics).await;
-        }
-    }
-}
-
 #[async_trait]
 impl Store for RedisStore {
     async fn ping(&self) -> Result<(), StoreError> {
@@ -170,7 +161,7 @@ impl Values for RedisStore {
                 answer.as_ref().is_ok_and(|written| !written.replayed && (written.created || written.removed))
             };
             let changed = writes.into_iter().zip(&answers).filter(|(_, answer)| counts(answer));
-            self.count(changed.map(|(write, _)| write.topic).collect()).await;
+            counting::count(&self.0, changed.map(|(write, _)| write.topic).collect()).await;
         }
         answers
     }
@@ -210,7 +201,7 @@ impl Outbox for RedisStore {
         let answers = query.ask(&self.0, &topics, write).await;
         let uncounted = topics.into_iter().zip(&answers);
         let uncounted = uncounted.filter(|(_, answer)| matches!(answer, Ok((_, true))));
-        self.count(uncounted.map(|(topic, _)| topic).collect()).await;
+        counting::count(&self.0, uncounted.map(|(topic, _)| topic).collect()).await;
         answers.into_iter().map(|answer| answer.map(|(claim, _)| claim)).collect()
     }
 
@@ -233,7 +224,7 @@ impl Outbox for RedisStore {
 #[async_trait]
 impl Catalog for RedisStore {
     async fn topic_count(&self) -> Result<u64, StoreError> {
-        counting::count(&self.0, Vec::new()).await;
+        counting::count_waiting(&self.0).await;
         topics::count(&self.0).await.map_err(StoreError::new)
     }
 
