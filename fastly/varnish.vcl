@@ -114,29 +114,29 @@ sub vcl_recv {
 # last one counts.
 sub keep_known_parameters {
     set req.http.X-Query = "";
-    if (req.url ~ "[?&]unit=") {
-        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^.*[?&](unit=[^&]*).*$", "\1");
+    if (req.url ~ "^[^?]*\?(.*&)?unit=") {
+        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^[^?]*\?(.*&)?(unit=[^&]*).*$", "\2");
     }
-    if (req.url ~ "[?&]last=") {
-        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^.*[?&](last=[^&]*).*$", "\1");
+    if (req.url ~ "^[^?]*\?(.*&)?last=") {
+        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^[^?]*\?(.*&)?(last=[^&]*).*$", "\2");
     }
-    if (req.url ~ "[?&]tz=") {
-        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^.*[?&](tz=[^&]*).*$", "\1");
+    if (req.url ~ "^[^?]*\?(.*&)?tz=") {
+        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^[^?]*\?(.*&)?(tz=[^&]*).*$", "\2");
     }
-    if (req.url ~ "[?&]format=") {
-        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^.*[?&](format=[^&]*).*$", "\1");
+    if (req.url ~ "^[^?]*\?(.*&)?format=") {
+        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^[^?]*\?(.*&)?(format=[^&]*).*$", "\2");
     }
-    if (req.url ~ "[?&]form=") {
-        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^.*[?&](form=[^&]*).*$", "\1");
+    if (req.url ~ "^[^?]*\?(.*&)?form=") {
+        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^[^?]*\?(.*&)?(form=[^&]*).*$", "\2");
     }
-    if (req.url ~ "[?&]theme=") {
-        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^.*[?&](theme=[^&]*).*$", "\1");
+    if (req.url ~ "^[^?]*\?(.*&)?theme=") {
+        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^[^?]*\?(.*&)?(theme=[^&]*).*$", "\2");
     }
     set req.url = regsub(req.url, "\?.*$", "") + regsub(req.http.X-Query, "^&", "?");
     unset req.http.X-Query;
 }
 
-# The same for badges. A label may contain a question mark, so only the first one of the address begins the query.
+# The same for badges.
 sub keep_badge_parameters {
     set req.http.X-Query = "";
     if (req.url ~ "^[^?]*\?(.*&)?of=") {

@@ -17,6 +17,8 @@ async fn of_the_past_only_known_parameters_count_in_one_order() {
             "/counters/2/chart.svg?tz=UTC&form=bars&theme=dark",
         ),
         ("/counters/2/history?format=csv&unit=", "/counters/2/history?unit=&format=csv"),
+        // A question mark within a value begins no further parameter.
+        ("/counters/2/history?tz=UTC?unit=day", "/counters/2/history?tz=UTC?unit=day"),
         // Counters with these names have no query.
         ("/counters/history?unit=day", "/counters/history"),
         ("/counters/chart.svg/?unit=day", "/counters/chart.svg/"),
