@@ -108,9 +108,10 @@ impl Series {
         &self.zone
     }
 
-    /// The time at which the next hour or day begins, in milliseconds since 1970. The series changes then, even if nothing is added.
-    pub fn changes_at(&self) -> i64 {
-        self.changes_at
+    /// The seconds until the next hour or day begins, at least one; `now` is the present time in milliseconds since 1970. The series
+    /// changes then, even if nothing is added.
+    pub fn changes_in(&self, now: i64) -> u64 {
+        (self.changes_at - now).max(1000).unsigned_abs() / 1000
     }
 
     /// Writes the series of the counter `id` as JSON.
@@ -167,7 +168,7 @@ mod tests {
             "hour,value,added\r\n2026-11-27T14:00:00Z,,\r\n2026-11-27T15:00:00Z,7,\r\n2026-11-27T16:00:00Z,7,0\r\n\
              2026-11-27T17:00:00Z,5,-2\r\n2026-11-27T18:00:00Z,5,0\r\n2026-11-27T19:00:00Z,26,21\r\n"
         );
-        assert_eq!(series.changes_at(), (NOW_HOUR + 1) * HOUR);
+        assert_eq!(series.changes_at, (NOW_HOUR + 1) * HOUR);
         let none = Series::of_hours(&[], 2, NOW, Zone::utc());
         assert_eq!(values(&none), [(None, None); 2]);
     }
@@ -199,7 +200,7 @@ mod tests {
         let starts: Vec<&str> = series.points().iter().map(|point| point.start.as_str()).collect();
         assert_eq!(starts, ["2026-11-25", "2026-11-26", "2026-11-27"]);
         assert_eq!(values(&series), [(None, None), (Some(1), None), (Some(11), Some(10))]);
-        assert_eq!(series.changes_at() - NOW, 12_600_000);
+        assert_eq!(series.changes_at - NOW, 12_600_000);
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! `/counters/{id}/badge.svg` and `/counters/{id}/badge.json`: a counter as a badge. Looking at a badge never counts.
 
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::HeaderValue;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::badge_query::BadgeLook;
-use super::caching::{client_has, content_etag};
 use super::context::WorkerContext;
 use super::counter_path::{check_known, id_segment};
 use super::error::ApiError;
@@ -92,16 +91,5 @@ fn answer(
     media_type: &HeaderValue,
     body: String,
 ) -> HttpResponse {
-    let etag = content_etag(&body);
-    let known = client_has(request.headers(), &etag);
-    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    let (cache, topic) = (&context.shared.cache, &found.topic);
-    match found.changes_in {
-        Some(seconds) => cache.past(&mut response, topic, etag, seconds),
-        None => cache.value(&mut response, std::slice::from_ref(topic), etag),
-    }
-    if known {
-        return response.finish();
-    }
-    response.insert_header((CONTENT_TYPE, media_type.clone())).body(body)
+    context.shared.cache.representation(request, &found.topic, media_type, body, found.changes_in)
 }

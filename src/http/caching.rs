@@ -6,10 +6,11 @@
 
 use std::time::Duration;
 
-use actix_web::HttpResponseBuilder;
 use actix_web::http::header::{
-    CACHE_CONTROL, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, PRAGMA, VARY,
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, PRAGMA,
+    VARY,
 };
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use ring::digest::{SHA256, digest};
 use smol_str::format_smolstr;
 
@@ -72,13 +73,7 @@ impl CacheTerms {
 
     /// Adds the headers of a representation of the past, or of the 304 in its place. The representation changes when the next
     /// hour or day begins, in `changes_in` seconds, even if the value does not change.
-    pub(super) fn past(
-        &self,
-        response: &mut HttpResponseBuilder,
-        topic: &Topic,
-        etag: HeaderValue,
-        changes_in: u64,
-    ) {
+    fn past(&self, response: &mut HttpResponseBuilder, topic: &Topic, etag: HeaderValue, changes_in: u64) {
         self.value(response, std::slice::from_ref(topic), etag);
         let (fresh, stale) = self.times;
         if self.surrogate_control.is_some()
@@ -86,6 +81,29 @@ impl CacheTerms {
         {
             response.insert_header((SURROGATE_CONTROL.clone(), control));
         }
+    }
+
+    /// Answers a representation of a topic that depends on more than the value; 304 if the client has it already. It changes in
+    /// `changes_in` seconds even if the value does not; `None` if it does not change.
+    pub(super) fn representation(
+        &self,
+        request: &HttpRequest,
+        topic: &Topic,
+        media_type: &HeaderValue,
+        body: String,
+        changes_in: Option<u64>,
+    ) -> HttpResponse {
+        let etag = content_etag(&body);
+        let known = client_has(request.headers(), &etag);
+        let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        match changes_in {
+            Some(seconds) => self.past(&mut response, topic, etag, seconds),
+            None => self.value(&mut response, std::slice::from_ref(topic), etag),
+        }
+        if known {
+            return response.finish();
+        }
+        response.insert_header((CONTENT_TYPE, media_type.clone())).body(body)
     }
 
     /// Adds the headers of a stream that a proxy holds. Only the purged CDN may keep the instruction to hold. Any other cache
@@ -156,7 +174,7 @@ pub(super) fn is_shared(headers: &HeaderMap) -> bool {
 }
 
 /// The validator of a representation that depends on more than a value: a hash of its bytes.
-pub(super) fn content_etag(body: &str) -> HeaderValue {
+fn content_etag(body: &str) -> HeaderValue {
     let hash = digest(&SHA256, body.as_bytes());
     quoted_etag(&hash.as_ref().iter().take(12).map(|byte| format!("{byte:02x}")).collect::<String>())
 }

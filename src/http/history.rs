@@ -1,11 +1,10 @@
 //! `/counters/{id}/history` and `/counters/{id}/chart.svg`: the past of a counter, for programs and as a picture.
 
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::HeaderValue;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::accept::negotiate;
-use super::caching::{client_has, content_etag};
 use super::context::WorkerContext;
 use super::counter_path::{check_known, id_segment};
 use super::error::ApiError;
@@ -135,7 +134,7 @@ pub(super) async fn today(context: &WorkerContext, topic: &Topic) -> Result<Toda
     Ok(Today {
         began_with: value.zip(added).map(|(value, added)| value - added),
         added,
-        ends_in: (series.changes_at() - now).max(1000).unsigned_abs() / 1000,
+        ends_in: series.changes_in(now),
     })
 }
 
@@ -173,13 +172,6 @@ fn answer(
     media_type: &HeaderValue,
     body: String,
 ) -> HttpResponse {
-    let etag = content_etag(&body);
-    let known = client_has(request.headers(), &etag);
-    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    let changes_in = (past.series.changes_at() - past.now).max(1000).unsigned_abs() / 1000;
-    context.shared.cache.past(&mut response, &Topic::counter(&past.id), etag, changes_in);
-    if known {
-        return response.finish();
-    }
-    response.insert_header((CONTENT_TYPE, media_type.clone())).body(body)
+    let changes_in = Some(past.series.changes_in(past.now));
+    context.shared.cache.representation(request, &Topic::counter(&past.id), media_type, body, changes_in)
 }
