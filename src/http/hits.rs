@@ -17,10 +17,11 @@ use super::pictures::{SVG, error_picture, restrict, share};
 use super::query::Query;
 use super::visitor::Visitor;
 use crate::access::Space;
-use crate::domain::Topic;
+use crate::domain::{PageAddress, Topic};
 
-/// How many hits a page has, and the cookie for a visitor who was just counted.
+/// A page, how many hits it has, and the cookie for a visitor who was just counted.
 struct Hits {
+    page: PageAddress,
     value: i64,
     cookie: Option<String>,
 }
@@ -58,7 +59,7 @@ pub(super) async fn count_tag(request: HttpRequest, context: Data<WorkerContext>
         // A badge that cannot be drawn must not count.
         let (look, shown) = tag(&request, &context)?;
         let hits = counted(&request, &context).await?;
-        draw(&request, &context, look, shown, hits).await
+        draw(&context, look, shown, hits).await
     };
     drawn.await.unwrap_or_else(error_picture)
 }
@@ -68,7 +69,7 @@ pub(super) async fn read_tag(request: HttpRequest, context: Data<WorkerContext>)
     let drawn = async {
         let (look, shown) = tag(&request, &context)?;
         let hits = present(&request, &context).await?;
-        draw(&request, &context, look, shown, hits).await
+        draw(&context, look, shown, hits).await
     };
     drawn.await.unwrap_or_else(error_picture)
 }
@@ -86,13 +87,14 @@ async fn counted(request: &HttpRequest, context: &WorkerContext) -> Result<Hits,
     let once = visitor.as_ref().and_then(Visitor::once);
     let counted = hit(request, context, &address, once.as_ref()).await?;
     let new = visitor.filter(|_| !counted.replayed);
-    Ok(Hits { value: counted.value, cookie: new.map(|visitor| visitor.cookie(request)) })
+    let cookie = new.map(|visitor| visitor.cookie(request));
+    Ok(Hits { page: address, value: counted.value, cookie })
 }
 
 async fn present(request: &HttpRequest, context: &WorkerContext) -> Result<Hits, ApiError> {
     let address = page(request, rules(context)?)?;
     let reading = context.live.read(Topic::page(&address)).await;
-    Ok(Hits { value: reading.map_err(ApiError::unread)?.value(), cookie: None })
+    Ok(Hits { value: reading.map_err(ApiError::unread)?.value(), page: address, cookie: None })
 }
 
 /// How the badge should look and which number it shows; 404 if no days are kept for the number. Parameters that say nothing about
@@ -115,22 +117,20 @@ fn tag(request: &HttpRequest, context: &WorkerContext) -> Result<(BadgeLook, Sho
 
 /// Draws the badge of a page that has these hits.
 async fn draw(
-    request: &HttpRequest,
     context: &WorkerContext,
     look: BadgeLook,
     shown: Shown,
     hits: Hits,
 ) -> Result<HttpResponse, ApiError> {
-    let address = page(request, rules(context)?)?;
     let number = match shown {
         Shown::Page => Some(hits.value),
         Shown::Site => {
-            let reading = context.live.read(Topic::site(&address)).await;
+            let reading = context.live.read(Topic::site(&hits.page)).await;
             Some(reading.map_err(ApiError::unread)?.value())
         }
         // What the history knows of today is late by an interval, so it would not show the hit that was just counted.
         Shown::Day => {
-            today(context, &Topic::page(&address)).await?.began_with.map(|start| hits.value - start)
+            today(context, &Topic::page(&hits.page)).await?.began_with.map(|start| hits.value - start)
         }
     };
     Ok(badge(look, number, hits))
