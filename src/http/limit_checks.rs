@@ -89,10 +89,8 @@ pub(super) async fn hit(
     let topics = [Topic::page(address), Topic::site(address)];
     let readings = context.live.read_all(&topics).await.map_err(ApiError::unread)?;
     let missing = readings.iter().filter(|reading| reading.body == Body::Gone).count();
-    if let (1.., Some(new_topics)) = (missing, &context.shared.limits.new_topics) {
-        check_rate(new_topics, request, context, RefusalReason::NewTopics, |exceeded| {
-            ExceededLimit::rate("new-topics", "requests that make something new", exceeded)
-        })?;
+    if missing > 0 {
+        check_new_topics(request, context)?;
     }
     let mut reservations = Vec::new();
     for _ in 0..missing {
@@ -143,11 +141,7 @@ async fn change_new_topic(
     context: &WorkerContext,
     change: impl AsyncFn(bool) -> Result<Counted, WriteError>,
 ) -> Result<i64, ApiError> {
-    if let Some(new_topics) = &context.shared.limits.new_topics {
-        check_rate(new_topics, request, context, RefusalReason::NewTopics, |exceeded| {
-            ExceededLimit::rate("new-topics", "requests that make something new", exceeded)
-        })?;
-    }
+    check_new_topics(request, context)?;
     let reservation = reserve_topic(context).await?;
     let answer = change(true).await;
     let created = match &answer {
@@ -159,6 +153,14 @@ async fn change_new_topic(
         reservation.cancel();
     }
     Ok(answer?.value)
+}
+
+/// Counts a request that needs a new topic; 429 if the client has used up `limits.new_topics`.
+fn check_new_topics(request: &HttpRequest, context: &WorkerContext) -> Result<(), ApiError> {
+    let Some(new_topics) = &context.shared.limits.new_topics else { return Ok(()) };
+    check_rate(new_topics, request, context, RefusalReason::NewTopics, |exceeded| {
+        ExceededLimit::rate("new-topics", "requests that make something new", exceeded)
+    })
 }
 
 /// Reserves a new topic; `None` if the number of topics is not limited, 507 if the store has as many as it may.
