@@ -28,7 +28,7 @@ struct Hits {
 
 /// Which number a badge shows.
 #[derive(Clone, Copy)]
-enum Shown {
+enum TagNumber {
     /// The hits of the page.
     Page,
     /// The hits of all pages of the site.
@@ -99,7 +99,7 @@ async fn present(request: &HttpRequest, context: &WorkerContext) -> Result<Hits,
 
 /// How the badge should look and which number it shows; 404 if no days are kept for the number. Parameters that say nothing about
 /// that are ignored: they may belong to an address that is not encoded.
-fn tag(request: &HttpRequest, context: &WorkerContext) -> Result<(BadgeLook, Shown), ApiError> {
+fn tag(request: &HttpRequest, context: &WorkerContext) -> Result<(BadgeLook, TagNumber), ApiError> {
     let parameters: Vec<&str> = BadgeLook::PARAMETERS.into_iter().chain(["of"]).collect();
     let mut known = form_urlencoded::Serializer::new(String::new());
     for (name, value) in form_urlencoded::parse(request.query_string().as_bytes()) {
@@ -108,8 +108,9 @@ fn tag(request: &HttpRequest, context: &WorkerContext) -> Result<(BadgeLook, Sho
         }
     }
     let query = Query::of(&known.finish(), &parameters)?;
-    let shown = query.one_of("of", &[("page", Shown::Page), ("site", Shown::Site), ("day", Shown::Day)])?;
-    if let Shown::Day = shown {
+    let shown = query
+        .one_of("of", &[("page", TagNumber::Page), ("site", TagNumber::Site), ("day", TagNumber::Day)])?;
+    if let TagNumber::Day = shown {
         check_days(context)?;
     }
     Ok((BadgeLook::of(&query)?, shown))
@@ -119,17 +120,17 @@ fn tag(request: &HttpRequest, context: &WorkerContext) -> Result<(BadgeLook, Sho
 async fn draw(
     context: &WorkerContext,
     look: BadgeLook,
-    shown: Shown,
+    shown: TagNumber,
     hits: Hits,
 ) -> Result<HttpResponse, ApiError> {
     let number = match shown {
-        Shown::Page => Some(hits.value),
-        Shown::Site => {
+        TagNumber::Page => Some(hits.value),
+        TagNumber::Site => {
             let reading = context.live.read(Topic::site(&hits.page)).await;
             Some(reading.map_err(ApiError::unread)?.value())
         }
         // What the history knows of today is late by an interval, so it would not show the hit that was just counted.
-        Shown::Day => {
+        TagNumber::Day => {
             today(context, &Topic::page(&hits.page)).await?.began_with.map(|start| hits.value - start)
         }
     };
