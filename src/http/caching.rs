@@ -174,7 +174,7 @@ pub(super) fn is_shared(headers: &HeaderMap) -> bool {
 }
 
 /// The validator of a representation that depends on more than a value: a hash of its bytes.
-fn content_etag(body: &str) -> HeaderValue {
+pub(super) fn content_etag(body: &str) -> HeaderValue {
     let hash = digest(&SHA256, body.as_bytes());
     quoted_etag(&hash.as_ref().iter().take(12).map(|byte| format!("{byte:02x}")).collect::<String>())
 }

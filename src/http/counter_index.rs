@@ -5,12 +5,11 @@ use std::cmp::Reverse;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, LINK};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use ring::digest::{SHA256, digest};
 use serde::Serialize;
 
 use super::accept::negotiate;
 use super::access_checks::require;
-use super::caching::{client_has, private, quoted_etag};
+use super::caching::{client_has, content_etag, private};
 use super::context::WorkerContext;
 use super::error::ApiError;
 use super::media::Media;
@@ -197,8 +196,7 @@ async fn known_counters(context: &WorkerContext, wanted: &Wanted) -> Result<Vec<
 /// The validator of a page. The validator covers the link to the next page, because lines of text do not tell whether more
 /// counters come after the page.
 fn etag(body: &str, next: Option<&str>) -> HeaderValue {
-    let digest = digest(&SHA256, [body, next.unwrap_or_default()].concat().as_bytes());
-    quoted_etag(&digest.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>())
+    content_etag(&[body, next.unwrap_or_default()].concat())
 }
 
 fn represent(mut response: HttpResponseBuilder, media: Media, body: String) -> HttpResponse {
