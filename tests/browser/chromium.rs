@@ -86,15 +86,16 @@ impl Chromium {
         self.client.execute(&format!("return ({expression});"), Vec::new()).await.expect(expression)
     }
 
-    /// Returns as soon as a change of the page makes the expression true.
+    /// Returns as soon as a change of the page, or a picture that has loaded, makes the expression true.
     pub(crate) async fn until(&self, expression: &str) {
         let script = format!(
             "const done = arguments[arguments.length - 1];
              const holds = () => {{ try {{ return {expression}; }} catch {{ return false; }} }};
              if (holds()) return done();
-             const changes = new MutationObserver(() => {{
-               if (holds()) {{ changes.disconnect(); done(); }}
-             }});
+             const look = () => {{ if (holds()) {{ changes.disconnect(); done(); }} }};
+             const changes = new MutationObserver(look);
+             // A picture that has loaded is no change of the document.
+             document.addEventListener('load', look, true);
              changes.observe(document, {{ subtree: true, childList: true, characterData: true, attributes: true }});"
         );
         if let Err(error) = self.client.execute_async(&script, Vec::new()).await {
