@@ -23,7 +23,7 @@ use tokio::sync::Semaphore;
 
 use crate::access::Access;
 use crate::announcer::{Announcer, Outlets, Running};
-use crate::http::{CacheTerms, HomePage, Metrics, Rankings, SharedContext};
+use crate::http::{CacheTerms, HomePage, Metrics, Rankings, SharedContext, TopHits};
 use crate::hub::Hub;
 use crate::limits::{self, Limits};
 use crate::settings::Settings;
@@ -148,6 +148,7 @@ fn shared_context(
         history: settings.history,
         hits: settings.hits.clone(),
         rankings: Rankings::default(),
+        top_hits: TopHits::default(),
         limits,
     }
 }

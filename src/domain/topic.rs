@@ -104,6 +104,11 @@ impl Topic {
         self.name.strip_prefix(COUNTER)?.parse().ok()
     }
 
+    /// The host of the site whose topic this is, with its port; `None` if it is the topic of something else.
+    pub fn site_host(&self) -> Option<&str> {
+        self.name.strip_prefix(SITE)
+    }
+
     /// The topic that records an import whose digest begins with these bytes, so that it can be repeated: `import-{hexadecimal digits}`.
     pub fn import(digest: &[u8; 16]) -> Self {
         Topic::named(format_smolstr!("{IMPORT}{:032x}", u128::from_be_bytes(*digest)))

@@ -160,6 +160,15 @@ pub(super) fn never_kept(response: &mut HttpResponseBuilder) {
         .insert_header((EXPIRES, HeaderValue::from_static("0")));
 }
 
+/// Adds the headers of an answer, or of the 304 in its place, that is the same for all clients but that no purge removes. Each cache
+/// must ask about the answer before each use.
+pub(super) fn unpurged(response: &mut HttpResponseBuilder, etag: HeaderValue) {
+    response
+        .insert_header((CACHE_CONTROL, NO_CACHE.clone()))
+        .insert_header((ETAG, etag))
+        .insert_header((VARY, HeaderValue::from_static("accept")));
+}
+
 /// Adds the headers of an answer, or of the 304 in its place, that only a client with a key gets. No shared cache may keep it.
 pub(super) fn private(response: &mut HttpResponseBuilder, etag: HeaderValue) {
     response

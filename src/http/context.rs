@@ -10,6 +10,7 @@ use super::caching::CacheTerms;
 use super::home::page::HomePage;
 use super::metrics::Metrics;
 use super::rankings::Rankings;
+use super::top_hits::TopHits;
 use crate::access::Access;
 use crate::announcer::Announcer;
 use crate::domain::{CounterId, Retention};
@@ -55,6 +56,8 @@ pub struct SharedContext {
     pub hits: Option<HitRules>,
     /// The rankings of counters.
     pub rankings: Rankings,
+    /// The pages and the sites with the most hits.
+    pub top_hits: TopHits,
     /// The limits of clients.
     pub limits: Arc<Limits>,
     /// The metrics: `/metrics` exports them, and the routes count their requests in them.

@@ -18,6 +18,7 @@ mod history;
 mod hit_request;
 mod hits;
 mod home;
+mod kept;
 mod limit_checks;
 mod media;
 mod metrics;
@@ -28,6 +29,8 @@ mod pictures;
 mod query;
 mod rankings;
 mod streams;
+mod top_hits;
+mod top_lists;
 mod visitor;
 
 use std::sync::Arc;
@@ -46,6 +49,7 @@ pub use exceeded_limit::ExceededLimit;
 pub use home::page::HomePage;
 pub use metrics::{Metrics, RequestMetrics};
 pub use rankings::Rankings;
+pub use top_hits::TopHits;
 
 use cors::CorsPolicy;
 use metrics::RouteMetrics;
@@ -83,6 +87,7 @@ pub fn routes(config: &mut ServiceConfig, requests: &Arc<RequestMetrics>, metric
         .service(readable(r, "/nocount", hits::read))
         .service(readable(r, "/count/tag.svg", hits::count_tag))
         .service(readable(r, "/nocount/tag.svg", hits::read_tag))
+        .service(readable(r, "/nocount/top", top_lists::get))
         .service(readable(r, "/", home::page))
         .service(readable(r, "/assets/{name}", home::asset))
         .service(readable(r, "/openapi.json", operations::openapi));

@@ -1,29 +1,24 @@
 //! The counters with the greatest values, kept for a while, since a store reads all values for a ranking.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
+use super::kept::Kept;
 use crate::domain::Topic;
 use crate::live::Live;
 use crate::store::StoreError;
 
-/// How long an answer is kept at least.
-const KEPT: Duration = Duration::from_secs(1);
-/// An answer is kept for this many times as long as the store took for it: so rankings take a twentieth of the store's time at most.
-const SHARE: u32 = 20;
 /// How many answers are kept, each for another prefix.
 const MOST: usize = 16;
 
 /// The rankings that one process keeps. One ranking at a time is read.
 #[derive(Default)]
-pub struct Rankings(Mutex<HashMap<String, KeptRanking>>);
+pub struct Rankings(Mutex<HashMap<String, Kept<Ranking>>>);
 
-struct KeptRanking {
+struct Ranking {
     topics: Vec<(Topic, i64)>,
     limit: usize,
-    fresh_until: Instant,
 }
 
 impl Rankings {
@@ -35,18 +30,18 @@ impl Rankings {
         limit: usize,
     ) -> Result<Vec<(Topic, i64)>, StoreError> {
         let mut kept = self.0.lock().await;
-        let asked = Instant::now();
-        let is_fresh = |ranking: &&KeptRanking| ranking.limit >= limit && asked < ranking.fresh_until;
-        if let Some(ranking) = kept.get(prefix).filter(is_fresh) {
-            return Ok(ranking.topics.iter().take(limit).cloned().collect());
+        let is_enough = |ranking: &&Kept<Ranking>| ranking.answer.limit >= limit && ranking.is_fresh();
+        if let Some(ranking) = kept.get(prefix).filter(is_enough) {
+            return Ok(ranking.answer.topics.iter().take(limit).cloned().collect());
         }
-        let topics = live.top(prefix, limit).await?;
-        let fresh_until = Instant::now() + KEPT.max(SHARE * asked.elapsed());
+        let read = async { Ok(Ranking { topics: live.top(prefix, limit).await?, limit }) };
+        let ranking = Kept::read(read).await?;
+        let topics = ranking.answer.topics.clone();
         if kept.len() >= MOST {
-            kept.retain(|_, ranking| asked < ranking.fresh_until);
+            kept.retain(|_, ranking| ranking.is_fresh());
         }
         if kept.len() < MOST || kept.contains_key(prefix) {
-            kept.insert(prefix.to_owned(), KeptRanking { topics: topics.clone(), limit, fresh_until });
+            kept.insert(prefix.to_owned(), ranking);
         }
         Ok(topics)
     }

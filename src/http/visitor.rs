@@ -107,7 +107,7 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
-    use crate::hits::{Bots, Patterns};
+    use crate::hits::{Bots, Listing, Patterns};
 
     const VALUE: &str = "abcdefghijklmnopqrstu_";
 
@@ -116,6 +116,7 @@ mod tests {
         HitRules {
             allow: none(),
             deny: none(),
+            listing: Listing { pages: 0, sites: 0, ignore: none() },
             bots: Bots::usual().expect("words"),
             window: Duration::from_secs(window),
         }

@@ -145,6 +145,11 @@ impl Live {
         self.store.top(prefix, limit).await
     }
 
+    /// The addresses of pages, in the order of their topics; `None` for a topic whose address the store does not have.
+    pub async fn addresses(&self, pages: &[Topic]) -> Result<Vec<Option<String>>, StoreError> {
+        self.store.addresses(pages).await
+    }
+
     /// The values of the topic in the last `last` hours or days, and in the latest hour or day before them in which the topic was
     /// announced; the oldest first. An hour or day in which the topic was not announced is left out.
     pub async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<History, StoreError> {

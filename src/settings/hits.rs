@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use super::error::SettingsError;
 use super::texts::Texts;
-use crate::hits::{Bots, HitRules, Patterns};
+use crate::hits::{Bots, HitRules, Listing, Patterns};
 
 /// The longest window. The store keeps an entry for each hit for so long.
 const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 3600);
+
+/// The longest list of pages or sites.
+const LONGEST_LIST: usize = 1000;
 
 /// Parses the rules for hits; returns `None` if hits are not counted.
 pub(super) fn hits(texts: &Texts) -> Result<Option<HitRules>, SettingsError> {
@@ -16,6 +19,11 @@ pub(super) fn hits(texts: &Texts) -> Result<Option<HitRules>, SettingsError> {
         allow: patterns(texts, "hits.allow")?,
         deny: patterns(texts, "hits.deny")?,
         bots: bots(texts, "hits.bots")?,
+        listing: Listing {
+            pages: list_length(texts, "hits.top_pages")?,
+            sites: list_length(texts, "hits.top_sites")?,
+            ignore: patterns(texts, "hits.top_ignore")?,
+        },
         window: window(texts, "hits.window")?,
     };
     Ok(Some(rules).filter(|_| enabled))
@@ -28,6 +36,15 @@ fn patterns(texts: &Texts, key: &str) -> Result<Patterns, SettingsError> {
         None => texts.list(key)?.unwrap_or_default(),
     };
     Patterns::parse(list.iter().map(String::as_str)).map_err(|error| SettingsError::new(key, error))
+}
+
+fn list_length(texts: &Texts, key: &str) -> Result<usize, SettingsError> {
+    let problem = "must be a whole number from 0 to 1000; 0 for no such list";
+    let length = texts.parse(key, problem)?;
+    if length > LONGEST_LIST {
+        return Err(SettingsError::new(key, problem));
+    }
+    Ok(length)
 }
 
 /// Parses the window. Cookies know whole seconds only.
@@ -104,6 +121,9 @@ mod tests {
             ("enabled = 'yes'", "hits.enabled: must be true or false"),
             ("window = '1500ms'", "hits.window: must be whole seconds, at most 1d; 0s counts each hit"),
             ("window = '2d'", "hits.window: must be whole seconds, at most 1d; 0s counts each hit"),
+            ("top_pages = 1001", "hits.top_pages: must be a whole number from 0 to 1000; 0 for no such list"),
+            ("top_sites = -1", "hits.top_sites: must be a whole number from 0 to 1000; 0 for no such list"),
+            ("top_ignore = ['(']", "hits.top_ignore: \"(\" is no regular expression: unclosed group"),
             ("window = '60'", "hits.window: must be a duration like 250ms, 1s, 10m (minutes), 2h or 1d"),
         ] {
             let error = load(&format!("[hits]\n{file}\n"), &[]).expect_err("a refusal");

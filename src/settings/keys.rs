@@ -31,6 +31,9 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("hits.bots", ""),
     ("hits.deny", ""),
     ("hits.enabled", "true"),
+    ("hits.top_ignore", ""),
+    ("hits.top_pages", "10"),
+    ("hits.top_sites", "10"),
     ("hits.window", "60s"),
     ("access.amounts", "-1000..1000"),
     ("access.ticket_key", ""),
@@ -46,8 +49,16 @@ pub(super) const KEYS: &[(&str, &str)] = &[
 ];
 
 /// The keys whose value may be a list.
-pub(super) const LIST_KEYS: [&str; 7] =
-    ["access.write", "counters.known", "hits.allow", "hits.bots", "hits.deny", "keys", "trusted_proxies"];
+pub(super) const LIST_KEYS: [&str; 8] = [
+    "access.write",
+    "counters.known",
+    "hits.allow",
+    "hits.bots",
+    "hits.deny",
+    "hits.top_ignore",
+    "keys",
+    "trusted_proxies",
+];
 
 /// Names of variables that operators already know, with the keys that they set. If `LIVECOUNTER__…` sets the same key, that variable wins.
 pub(super) const KNOWN_NAMES: [(&str, &str); 5] = [

@@ -46,6 +46,7 @@ mod store_away;
 mod stream_limits;
 mod streams;
 mod tags;
+mod top_lists;
 mod topic_limits;
 mod visitors;
 mod witness;

@@ -1,0 +1,83 @@
+//! `/nocount/top`: the pages or the sites with the most hits.
+
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+
+use super::accept::negotiate;
+use super::caching::{client_has, content_etag, unpurged};
+use super::context::WorkerContext;
+use super::error::ApiError;
+use super::hit_request::rules;
+use super::media::Media;
+use super::query::Query;
+use super::top_hits::{Top, TopEntry};
+
+/// An entry of a list as JSON: a page or a site, its topic, and how many hits it has.
+#[derive(Serialize)]
+struct Entry<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    site: Option<&'a str>,
+    topic: &'a str,
+    value: i64,
+}
+
+/// Answers the first `limit` pages or sites of the list, as JSON or as lines of text; 304 if the client has the answer already.
+pub(super) async fn get(
+    request: HttpRequest,
+    context: Data<WorkerContext>,
+) -> Result<HttpResponse, ApiError> {
+    let rules = rules(&context)?;
+    let query = Query::of(request.query_string(), &["of", "limit"])?;
+    let of = query.one_of("of", &[("pages", Top::Pages), ("sites", Top::Sites)])?;
+    let most = of.most(rules);
+    if most == 0 {
+        let key = if of == Top::Pages { "hits.top_pages" } else { "hits.top_sites" };
+        return Err(ApiError::NotFound(format!("there is no such list here: {key} is 0")));
+    }
+    let limit = query.get("limit").map_or(Ok(most), |text| limit(text, most))?;
+    let media = negotiate(request.headers(), &[Media::Json, Media::Plain])?;
+    let list = context.shared.top_hits.top(&context.live, rules, of).await.map_err(ApiError::unread)?;
+    let entries = &list[..limit.min(list.len())];
+    let (media_type, body) = match media {
+        Media::Plain => ("text/plain; charset=utf-8", lines(entries)),
+        _ => ("application/json", json(of, entries)),
+    };
+    let etag = content_etag(&body);
+    let known = client_has(request.headers(), &etag);
+    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    unpurged(&mut response, etag);
+    if known {
+        return Ok(response.finish());
+    }
+    Ok(response.insert_header((CONTENT_TYPE, HeaderValue::from_static(media_type))).body(body))
+}
+
+/// The number of entries that the request asks for. Only one spelling of each number is accepted, so that caches keep one answer
+/// for each number.
+fn limit(text: &str, most: usize) -> Result<usize, ApiError> {
+    let number = text.parse().ok().filter(|number: &usize| number.to_string() == text);
+    number.filter(|number| (1..=most).contains(number)).ok_or_else(|| {
+        ApiError::BadRequest(format!("limit must be a whole number from 1 to {most}, in plain digits"))
+    })
+}
+
+fn json<'a>(of: Top, entries: &'a [TopEntry]) -> String {
+    let of_kind = |address: &'a str, kind| Some(address).filter(|_| of == kind);
+    let entry = |TopEntry { address, topic, value }: &'a TopEntry| Entry {
+        page: of_kind(address, Top::Pages),
+        site: of_kind(address, Top::Sites),
+        topic: topic.name(),
+        value: *value,
+    };
+    let entries: Vec<Entry<'_>> = entries.iter().map(entry).collect();
+    // Writing texts and numbers as JSON cannot fail.
+    serde_json::to_string(&entries).unwrap_or_default()
+}
+
+fn lines(entries: &[TopEntry]) -> String {
+    entries.iter().map(|TopEntry { address, value, .. }| format!("{address} {value}\n")).collect()
+}
