@@ -1,13 +1,13 @@
-//! The work of `livecounter export`: writes all counters of the store as JSON, one counter per line.
+//! The work of `livecounter export`: writes all counters, pages and sites of the store as JSON, one per line.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use super::store_source::StoreSource;
-use crate::domain::{CounterId, Topic};
+use crate::domain::{CounterId, Kind, Topic};
 use crate::settings::{Settings, SettingsError};
 use crate::store::redis::RedisStore;
-use crate::store::{Body, Store, StoreError};
+use crate::store::{Body, Reading, Store, StoreError};
 
 /// The first line: the format and its version. The line has no time, so that equal counters give equal bytes.
 const FIRST_LINE: &str = r#"{"format":"livecounter","version":1}"#;
@@ -32,24 +32,43 @@ pub enum ExportError {
     Output(#[from] io::Error),
 }
 
-/// One counter, as a line contains it.
-#[derive(serde::Serialize)]
-struct ExportedCounter<'a> {
-    id: &'a CounterId,
-    value: i64,
+/// What an export has written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exported {
+    /// How many counters, pages and sites.
+    pub lines: u64,
+    /// How many pages were left out because the store does not have their addresses.
+    pub without_address: u64,
 }
 
-/// Writes a line that names the format, a line for each counter whose id begins with `prefix`, in the order of the ids, and a line with
-/// their number, which shows that the export is complete. Calls
-/// `progress` about once a second with the number of counters so far. Returns the number of counters.
+/// A counter, a page or a site, as a line contains it.
+#[derive(serde::Serialize)]
+#[serde(untagged)]
+enum ExportedLine<'a> {
+    Counter { id: CounterId, value: i64 },
+    Page { page: &'a str, value: i64 },
+    Site { site: &'a str, value: i64 },
+}
+
+/// Writes a line that names the format, a line for each counter, page and site, in the order of the names of their topics, and a line with
+/// their number, which shows that the export is complete. With a `prefix`, only the counters are written whose ids begin with it. Calls
+/// `progress` about once a second with the number of lines so far.
 pub async fn export(
     settings: &Settings,
     prefix: &str,
     output: &mut impl Write,
     progress: impl Fn(u64),
-) -> Result<u64, ExportError> {
+) -> Result<Exported, ExportError> {
     let source = open(settings).await?;
-    let written = write(&*source.open_connection(), &Topic::counter_prefix(prefix), output, progress).await;
+    let mut export = RunningExport {
+        store: &*source.open_connection(),
+        output,
+        progress,
+        reported: Instant::now(),
+        exported: Exported::default(),
+    };
+    let written = export.write(prefix).await;
+    drop(export);
     source.close().await;
     written
 }
@@ -69,32 +88,66 @@ async fn open(settings: &Settings) -> Result<StoreSource, ExportError> {
     Ok(StoreSource::open(settings).map_err(|error| settings.locate(error))?)
 }
 
-async fn write(
-    store: &dyn Store,
-    prefix: &str,
-    output: &mut impl Write,
-    progress: impl Fn(u64),
-) -> Result<u64, ExportError> {
-    writeln!(output, "{FIRST_LINE}")?;
-    let (mut last, mut count, mut reported) = (None::<Topic>, 0, Instant::now());
-    loop {
-        let page = store.list(prefix, last.as_ref(), PAGE).await?;
-        for (topic, reading) in &page {
-            if let (Some(id), Body::Number(value)) = (topic.counter_id(), reading.body) {
-                serde_json::to_writer(&mut *output, &ExportedCounter { id: &id, value })
-                    .map_err(io::Error::from)?;
-                output.write_all(b"\n")?;
-                count += 1;
+/// An export that is under way.
+struct RunningExport<'a, W, P> {
+    store: &'a dyn Store,
+    output: &'a mut W,
+    progress: P,
+    reported: Instant,
+    exported: Exported,
+}
+
+impl<W: Write, P: Fn(u64)> RunningExport<'_, W, P> {
+    async fn write(&mut self, prefix: &str) -> Result<Exported, ExportError> {
+        writeln!(self.output, "{FIRST_LINE}")?;
+        self.write_all(&Topic::counter_prefix(prefix)).await?;
+        if prefix.is_empty() {
+            self.write_all(Kind::Page.prefix()).await?;
+            self.write_all(Kind::Site.prefix()).await?;
+        }
+        writeln!(self.output, r#"{{"end":true,"counters":{}}}"#, self.exported.lines)?;
+        self.output.flush()?;
+        Ok(self.exported)
+    }
+
+    /// Writes the lines of all topics whose names begin with `prefix`.
+    async fn write_all(&mut self, prefix: &str) -> Result<(), ExportError> {
+        let mut last = None::<Topic>;
+        loop {
+            let listed = self.store.list(prefix, last.as_ref(), PAGE).await?;
+            self.write_some(&listed).await?;
+            if self.reported.elapsed() >= REPORT_EVERY {
+                self.reported = Instant::now();
+                (self.progress)(self.exported.lines);
+            }
+            let Some((topic, _)) = listed.into_iter().next_back() else { return Ok(()) };
+            last = Some(topic);
+        }
+    }
+
+    async fn write_some(&mut self, listed: &[(Topic, Reading)]) -> Result<(), ExportError> {
+        let is_page = |topic: &&Topic| topic.kind() == Some(Kind::Page);
+        let pages: Vec<Topic> = listed.iter().map(|(topic, _)| topic).filter(is_page).cloned().collect();
+        let mut addresses =
+            if pages.is_empty() { Vec::new() } else { self.store.addresses(&pages).await? }.into_iter();
+        for (topic, reading) in listed {
+            let address = if is_page(&topic) { addresses.next().flatten() } else { None };
+            let Body::Number(value) = reading.body else { continue };
+            let line = match topic.kind() {
+                Some(Kind::Counter) => topic.counter_id().map(|id| ExportedLine::Counter { id, value }),
+                Some(Kind::Page) => address.as_deref().map(|page| ExportedLine::Page { page, value }),
+                Some(Kind::Site) => topic.site_host().map(|site| ExportedLine::Site { site, value }),
+                None => None,
+            };
+            match line {
+                Some(line) => {
+                    serde_json::to_writer(&mut *self.output, &line).map_err(io::Error::from)?;
+                    self.output.write_all(b"\n")?;
+                    self.exported.lines += 1;
+                }
+                None => self.exported.without_address += u64::from(is_page(&topic)),
             }
         }
-        if reported.elapsed() >= REPORT_EVERY {
-            reported = Instant::now();
-            progress(count);
-        }
-        let Some((topic, _)) = page.into_iter().next_back() else { break };
-        last = Some(topic);
+        Ok(())
     }
-    writeln!(output, r#"{{"end":true,"counters":{count}}}"#)?;
-    output.flush()?;
-    Ok(count)
 }

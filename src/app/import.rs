@@ -199,7 +199,7 @@ impl RunningImport<'_> {
         batch: &[ImportLine],
         record: Option<&ImportRecord>,
     ) -> Result<(), ImportError> {
-        let items: Vec<_> = batch.iter().flat_map(|line| items(line, record)).collect();
+        let items: Vec<_> = batch.iter().flat_map(|line| self.items(line, record)).collect();
         let writes = items.iter().map(|(_, write)| write.clone()).collect();
         let (mut unavailable, mut last) = (None, 0);
         for ((line, _), written) in items.iter().zip(self.store.write(writes).await) {
@@ -228,7 +228,7 @@ impl RunningImport<'_> {
             Target::Page(address) => {
                 Some(async move { self.store.keep_address(&Topic::page(address), address.as_str()).await })
             }
-            Target::Counter(_) => None,
+            Target::Counter(_) | Target::Site(_) => None,
         });
         try_join_all(kept).await.map(|_| ())
     }
@@ -249,6 +249,19 @@ impl RunningImport<'_> {
         Ok(Some(batch).filter(|batch| !batch.is_empty()))
     }
 
+    /// The changes of a line: of what it names, and of the site of a page if the input has no line for that site.
+    fn items<'a>(&self, line: &'a ImportLine, record: Option<&ImportRecord>) -> Vec<(&'a ImportLine, Write)> {
+        let mut topics = vec![line.target.topic()];
+        if let Target::Page(address) = &line.target {
+            topics.extend(Some(Topic::site(address)).filter(|site| !self.checked.names_site(site)));
+        }
+        let write = |topic| match record {
+            Some(record) => Write::add(topic, line.value, Some(record.key(line.line))),
+            None => Write::new(topic, Change::Set(line.value)),
+        };
+        topics.into_iter().map(|topic| (line, write(topic))).collect()
+    }
+
     fn refuse(&mut self, line: &ImportLine, reason: &str) {
         self.failed += 1;
         if self.reasons.len() < NAMED {
@@ -267,24 +280,11 @@ impl RunningImport<'_> {
     }
 }
 
-/// The changes of a line: of the counter, or of the page and its site.
-fn items<'a>(line: &'a ImportLine, record: Option<&ImportRecord>) -> Vec<(&'a ImportLine, Write)> {
-    let mut topics = vec![line.target.topic()];
-    if let Target::Page(address) = &line.target {
-        topics.push(Topic::site(address));
-    }
-    let write = |topic| match record {
-        Some(record) => Write::add(topic, line.value, Some(record.key(line.line))),
-        None => Write::new(topic, Change::Set(line.value)),
-    };
-    topics.into_iter().map(|topic| (line, write(topic))).collect()
-}
-
 fn sentence(checked: &CheckedInput, mode: ImportMode, are: &str) -> String {
     let (lines, counters, zeros) = (checked.lines, checked.counters(), checked.zeros);
     let what = if checked.has_pages { "counters and pages" } else { "counters" };
     match mode {
-        ImportMode::Set => format!("{counters} counters {are} set"),
+        ImportMode::Set => format!("{counters} {what} {are} set"),
         ImportMode::Add if zeros > 0 => {
             let note = format!("values of 0, which change nothing: {zeros}");
             format!("{lines} values for {counters} {what} {are} added; {note}")

@@ -33,10 +33,10 @@ use servers::{Servers, Sockets};
 use store_source::StoreSource;
 use worker_factory::WorkerFactory;
 
-pub use crate::import::ImportMode;
+pub use crate::import::{HitCounterError, HitCounterPages, ImportMode, is_sqlite, write_hit_counter_pages};
 pub use checked::check;
 pub use error::StartError;
-pub use export::{ExportError, export};
+pub use export::{ExportError, Exported, export};
 pub use import::{ImportError, ImportOptions, import};
 pub use import_record::RecordError;
 pub use prune::{Day, ParseDayError, PruneError, prune};

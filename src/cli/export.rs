@@ -11,13 +11,13 @@ use livecounter::settings::Settings;
 use super::flags::Flags;
 use super::task::with_settings;
 
-/// Write all counters as lines of JSON
+/// Write all counters, pages and sites as lines of JSON
 ///
 /// The command reads from Redis while origins run, but from a database file only while no other process has it open.
 #[derive(clap::Args, Debug, PartialEq, Eq)]
 #[command(mut_arg("listen", |listen| listen.hide(true)))]
 pub(super) struct Export {
-    /// Export only the counters whose ids begin with this text
+    /// Export only the counters whose ids begin with this text, and no pages and sites
     #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
     pub(super) prefix: String,
     /// Write to this file instead of standard output
@@ -62,11 +62,20 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 async fn export(settings: &Settings, prefix: &str, output: &mut impl Write) -> anyhow::Result<()> {
     let progress = |count: u64| {
         if io::stderr().is_terminal() {
-            let _ = writeln!(io::stderr(), "{count} counters written");
+            let _ = writeln!(io::stderr(), "{count} lines written");
         }
     };
     match app::export(settings, prefix, output, progress).await {
-        Ok(_) => Ok(()),
+        Ok(exported) => {
+            let left_out = exported.without_address;
+            if left_out > 0 {
+                let _ = writeln!(
+                    io::stderr(),
+                    "livecounter: pages left out, as the store does not have their addresses before their next hit: {left_out}"
+                );
+            }
+            Ok(())
+        }
         Err(ExportError::Settings(error)) => Err(StartError::Settings(error).into()),
         Err(error) => Err(error.into()),
     }

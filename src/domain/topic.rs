@@ -239,6 +239,7 @@ mod tests {
         assert_eq!(page.name(), "page-JoDShKgqAQjUcOK_8rDqUg");
         assert_eq!(site.name(), "site-www.example.com");
         assert_eq!((page.kind(), site.kind()), (Some(Kind::Page), Some(Kind::Site)));
+        assert_eq!((page.site_host(), site.site_host()), (None, Some("www.example.com")));
         assert_eq!(page.stream_id(EventId::default()).to_string(), format!("{page}@0-0"));
         for address in ["[::1]:81/a", "example.com:8080"] {
             let address: PageAddress = address.parse().expect("an address");

@@ -1,7 +1,7 @@
 //! Reads the whole input before anything is stored.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::BufRead;
 
@@ -28,13 +28,15 @@ pub enum ImportMode {
 pub struct CheckedInput {
     /// The SHA-256 digest of all bytes.
     pub digest: Digest,
-    /// How many lines name a counter or a page.
+    /// How many lines name a counter, a page or a site.
     pub lines: u64,
     /// How many of these lines have the value 0.
     pub zeros: u64,
-    /// Whether one of these lines names a page.
+    /// Whether one of these lines names a page or a site.
     pub has_pages: bool,
     counters: HashMap<u64, SeenCounter>,
+    /// The hashes of the sites that have lines of their own.
+    sites: HashSet<u64>,
 }
 
 /// The reason why an input cannot be used.
@@ -62,43 +64,76 @@ struct SeenCounter {
 }
 
 impl CheckedInput {
-    /// How many counters and pages the input names.
+    /// How many counters, pages and sites the input names.
     pub fn counters(&self) -> usize {
         self.counters.len()
     }
 
-    /// The sum that [`ImportMode::Add`] adds to a counter or a page.
+    /// The sum that [`ImportMode::Add`] adds to a counter, a page or a site that the input names.
     pub fn sum(&self, topic: &Topic) -> i64 {
         self.counters.get(&hash(topic.name())).map_or(0, |counter| counter.number)
     }
+
+    /// Whether the input has a line for this site, so that its pages do not add to it.
+    pub fn names_site(&self, site: &Topic) -> bool {
+        self.sites.contains(&hash(site.name()))
+    }
 }
 
-/// Reads the input to its end. Refuses lines that are malformed, counters that are set twice or come from two names, and sums out of range.
+/// Reads the input to its end. Refuses lines that are malformed, counters that are set twice or come from two names, pages that are set
+/// without their site, and sums out of range.
 pub fn check(input: impl BufRead, mode: ImportMode) -> Result<CheckedInput, CheckError> {
     let mut input = CounterLines::new(input);
     let (mut lines, mut zeros, mut counters) = (0, 0, HashMap::new());
-    let (mut first, mut count, mut has_pages) = (Vec::new(), 0, false);
+    let (mut sites, mut set_pages, mut has_pages) = (HashSet::new(), Vec::new(), false);
+    let mut bad = BadLines::default();
     while let Some(read) = input.read_next()? {
         lines += 1;
-        let known = match read {
-            Ok(line) => {
-                zeros += u64::from(line.value == 0);
-                has_pages |= matches!(line.target, Target::Page(_));
-                note(&mut counters, &line, mode)
+        let known = read.and_then(|line| {
+            zeros += u64::from(line.value == 0);
+            match &line.target {
+                Target::Site(_) => drop(sites.insert(hash(line.target.topic().name()))),
+                Target::Page(address) if mode == ImportMode::Set => {
+                    set_pages.push((line.line, hash(Topic::site(address).name())));
+                }
+                Target::Page(_) | Target::Counter(_) => {}
             }
-            Err(bad) => Err(bad),
-        };
-        if let Err(bad) = known {
-            count += 1;
-            if first.len() < NAMED {
-                first.push(bad);
-            }
+            has_pages |= !matches!(line.target, Target::Counter(_));
+            note(&mut counters, &line, mode)
+        });
+        if let Err(line) = known {
+            bad.add(line);
         }
     }
-    if count > 0 {
-        return Err(CheckError::Lines { first, count });
+    for (line, _) in set_pages.into_iter().filter(|(_, site)| !sites.contains(site)) {
+        let reason = "a page cannot be set, only added, as its site counts along";
+        bad.add(BadLine { line, reason: reason.to_owned() });
     }
-    Ok(CheckedInput { digest: input.digest(), lines, zeros, has_pages, counters })
+    bad.refuse()?;
+    Ok(CheckedInput { digest: input.digest(), lines, zeros, has_pages, counters, sites })
+}
+
+/// The lines that cannot be used.
+#[derive(Default)]
+struct BadLines {
+    first: Vec<BadLine>,
+    count: u64,
+}
+
+impl BadLines {
+    fn add(&mut self, line: BadLine) {
+        self.count += 1;
+        let place = self.first.partition_point(|known| known.line <= line.line);
+        self.first.insert(place, line);
+        self.first.truncate(NAMED);
+    }
+
+    fn refuse(self) -> Result<(), CheckError> {
+        match self {
+            BadLines { count: 0, .. } => Ok(()),
+            BadLines { first, count } => Err(CheckError::Lines { first, count }),
+        }
+    }
 }
 
 fn note(
@@ -107,9 +142,6 @@ fn note(
     mode: ImportMode,
 ) -> Result<(), BadLine> {
     let bad = |reason| Err(BadLine { line: line.line, reason });
-    if mode == ImportMode::Set && matches!(line.target, Target::Page(_)) {
-        return bad("a page cannot be set, only added, as its site counts along".to_owned());
-    }
     let topic = line.target.topic();
     let number = if mode == ImportMode::Set { line.line as i64 } else { line.value };
     let name = hash(line.name.as_deref().unwrap_or(topic.name()));

@@ -5,7 +5,9 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::line::Target;
-use crate::domain::{CounterId, LIMIT, ParseAmountError, ParseCounterIdError, ParsePageAddressError};
+use crate::domain::{
+    CounterId, LIMIT, PageAddress, ParseAmountError, ParseCounterIdError, ParsePageAddressError,
+};
 
 /// What a line says.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,7 +16,7 @@ pub(super) enum JsonLine {
     First,
     /// The last line of an export: how many counters it has.
     Last(u64),
-    /// A counter or a page, and its value; the name of the counter in the input if the id was made from it.
+    /// A counter, a page or a site, and its value; the name of the counter in the input if the id was made from it.
     Number(Target, i64, Option<String>),
 }
 
@@ -30,6 +32,7 @@ struct Members {
     namespace: Option<String>,
     key: Option<String>,
     page: Option<String>,
+    site: Option<String>,
     value: Option<Value>,
     // What CountAPI's `/info` answers besides.
     #[serde(rename = "ttl")]
@@ -59,13 +62,12 @@ pub(super) fn parse(text: &str) -> Result<JsonLine, String> {
         return last(&members);
     }
     let value = number(members.value)?;
-    match (members.id, members.page, members.namespace, members.key) {
-        (Some(id), None, None, None) => Ok(JsonLine::Number(Target::Counter(id_of(&id)?), value, None)),
-        (None, Some(page), None, None) => {
-            let address = page.parse().map_err(|error: ParsePageAddressError| error.to_string())?;
-            Ok(JsonLine::Number(Target::Page(address), value, None))
-        }
-        (None, None, namespace, Some(key)) => {
+    let target = |target| Ok(JsonLine::Number(target, value, None));
+    match (members.id, members.page, members.site, members.namespace, members.key) {
+        (Some(id), None, None, None, None) => target(Target::Counter(id_of(&id)?)),
+        (None, Some(page), None, None, None) => target(Target::Page(address_of(&page)?)),
+        (None, None, Some(site), None, None) => target(Target::Site(site_of(&site)?)),
+        (None, None, None, namespace, Some(key)) => {
             // CountAPI calls a key without a namespace a key of this namespace.
             let namespace = namespace.as_deref().unwrap_or("default");
             let id = match namespace {
@@ -74,8 +76,8 @@ pub(super) fn parse(text: &str) -> Result<JsonLine, String> {
             };
             Ok(JsonLine::Number(Target::Counter(id), value, Some(format!("{namespace}/{key}"))))
         }
-        (None, None, _, None) => Err("has no id".to_owned()),
-        _ => Err("has more than one of an id, a page, and a key".to_owned()),
+        (None, None, None, _, None) => Err("has no id".to_owned()),
+        _ => Err("has more than one of an id, a page, a site, and a key".to_owned()),
     }
 }
 
@@ -98,6 +100,19 @@ fn last(members: &Members) -> Result<JsonLine, String> {
 
 fn id_of(text: &str) -> Result<CounterId, String> {
     text.parse().map_err(|error: ParseCounterIdError| error.to_string())
+}
+
+fn address_of(text: &str) -> Result<PageAddress, String> {
+    text.parse().map_err(|error: ParsePageAddressError| error.to_string())
+}
+
+fn site_of(text: &str) -> Result<PageAddress, String> {
+    let address = address_of(text)?;
+    if address.as_str() == address.site() {
+        Ok(address)
+    } else {
+        Err("a site is a host without a path, such as www.example.com".to_owned())
+    }
 }
 
 fn number(value: Option<Value>) -> Result<i64, String> {
@@ -132,6 +147,7 @@ mod tests {
                 3,
             ),
             (r#"{"page":"https://Example.com/a?b=c","value":4}"#, "page example.com/a", 4),
+            (r#"{"site":"https://Example.com/","value":5}"#, "site example.com", 5),
         ] {
             let read = parse(text).expect(text);
             assert!(
@@ -151,7 +167,14 @@ mod tests {
             ("2,26", like),
             ("{\"id\":\"2\"}", "has no value"),
             ("{\"value\":2}", "has no id"),
-            ("{\"id\":\"2\",\"key\":\"a\",\"value\":2}", "has more than one of an id, a page, and a key"),
+            (
+                "{\"id\":\"2\",\"key\":\"a\",\"value\":2}",
+                "has more than one of an id, a page, a site, and a key",
+            ),
+            (
+                "{\"site\":\"example.com/a\",\"value\":2}",
+                "a site is a host without a path, such as www.example.com",
+            ),
             ("{\"namespace\":\"a\",\"value\":2}", "has no id"),
             (
                 "{\"id\":\"a/b\",\"value\":2}",

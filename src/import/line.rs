@@ -10,16 +10,18 @@ use crate::domain::{CounterId, PageAddress, Topic};
 pub enum Target {
     /// A counter.
     Counter(CounterId),
-    /// A page. What is added to a page is added to its site, too.
+    /// A page. What is added to a page is added to its site, too, unless the input has a line for the site.
     Page(PageAddress),
+    /// A site: the address of the page at its root.
+    Site(PageAddress),
 }
 
-/// A counter or a page that the input names, with a value.
+/// A counter, a page or a site that the input names, with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportLine {
     /// The number of the line, counted from 1.
     pub line: u64,
-    /// The counter or the page.
+    /// The counter, the page or the site.
     pub target: Target,
     /// The value to set or to add, within ±[`LIMIT`](crate::domain::LIMIT).
     pub value: i64,
@@ -33,6 +35,7 @@ impl Target {
         match self {
             Target::Counter(id) => Topic::counter(id),
             Target::Page(address) => Topic::page(address),
+            Target::Site(address) => Topic::site(address),
         }
     }
 }
@@ -42,6 +45,7 @@ impl fmt::Display for Target {
         match self {
             Target::Counter(id) => write!(f, "counter {id}"),
             Target::Page(address) => write!(f, "page {}", address.as_str()),
+            Target::Site(address) => write!(f, "site {}", address.site()),
         }
     }
 }

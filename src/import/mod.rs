@@ -1,12 +1,14 @@
-//! Reads counters and pages with their values from lines of text: an export of this program, the same lines written by hand, and what CountAPI
-//! answers. Knows no store.
+//! Reads counters, pages and sites with their values from lines of text: an export of this program, the same lines written by hand, and what
+//! CountAPI answers; and pages from the SQLite file of the hit-counter. Knows no store.
 
 mod check;
 mod counter_lines;
+mod hit_counter;
 mod json_line;
 mod line;
 mod text_lines;
 
 pub use check::{CheckError, CheckedInput, ImportMode, check};
 pub use counter_lines::CounterLines;
+pub use hit_counter::{HitCounterError, HitCounterPages, is_sqlite, write_hit_counter_pages};
 pub use line::{BadLine, ImportLine, ReadError, Target};

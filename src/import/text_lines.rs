@@ -86,10 +86,14 @@ impl<R: BufRead> TextLines<R> {
 
 /// Refuses an input whose first bytes show that it is not text.
 fn refuse_other_forms(first: &[u8]) -> Result<(), ReadError> {
-    let forms: [(&[u8], &str); 5] = [
+    let forms: [(&[u8], &str); 6] = [
         (b"\x1f\x8b", "the input is compressed with gzip: unpack it first, as gunzip -c does"),
         (b"\x28\xb5\x2f\xfd", "the input is compressed with zstd: unpack it first, as zstd -dc does"),
         (b"PK\x03\x04", "the input is a ZIP file: unpack it first"),
+        (
+            b"SQLite format 3\0",
+            "the input is an SQLite database, which cannot be read from standard input: name its file",
+        ),
         (b"\xff\xfe", "the input is UTF-16; it must be UTF-8"),
         (b"\xfe\xff", "the input is UTF-16; it must be UTF-8"),
     ];
