@@ -67,6 +67,10 @@ sub vcl_recv {
     if (req.url ~ "(?i)^/((n|%6e)(o|%6f))?(c|%63)(o|%6f)(u|%75)(n|%6e)(t|%74)/?([/%?]|$)") {
         return (pass);
     }
+    # Other paths may belong to another service whose routes the origins answer (docs/moving.md), and a GET may count there.
+    if (req.url !~ "^/([?]|$)|^/(assets|counters)/|^/(healthz|openapi[.]json|readyz|robots[.]txt)/?([?]|$)") {
+        return (pass);
+    }
     # A public answer does not depend on the client, so a request with credentials passes the cache. Grip-Sig stays, as on a miss
     # the origin must see that a proxy holds the connection. No answer may vary by Grip-Sig, which changes every second.
     if (req.http.Authorization || req.http.X-Ocean-Key) {

@@ -17,6 +17,7 @@
 //! - [`log`]: when a line of the log is due, and what caused an error.
 //! - [`history`]: the past of a number as a series without gaps, and as a picture. No HTTP, no store.
 //! - [`badge`]: a number as a badge. No HTTP, no store.
+//! - [`compat`]: other services whose routes are answered, and on which hosts. No HTTP.
 //! - [`hits`]: which pages may be counted, and which programs are no visitors. No HTTP.
 //! - [`import`]: counters from lines of text. No store.
 //! - [`nearest`]: which known name a mistyped name was meant to be.
@@ -27,6 +28,7 @@ pub mod access;
 pub mod announcer;
 pub mod app;
 pub mod badge;
+pub mod compat;
 pub mod domain;
 pub mod fastly;
 pub mod grip;

@@ -63,6 +63,10 @@ impl RequestFacts<'_> {
         if is_hits(self.path) {
             return Plan::Pass;
         }
+        // Other paths may belong to another service whose routes the origin answers, and a GET may count there.
+        if !is_known(self.path) {
+            return Plan::Pass;
+        }
         if is_past(self.path) {
             return if self.private { Plan::Pass } else { Plan::Lookup(accept_of_past(self.accept)) };
         }
@@ -97,6 +101,12 @@ impl RequestFacts<'_> {
 fn is_hits(path: &str) -> bool {
     let rest = path.strip_prefix("/count").or_else(|| path.strip_prefix("/nocount"));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether the path is one of those whose answers do not count, so that the cache may be asked for them.
+fn is_known(path: &str) -> bool {
+    let pages = ["/", "/healthz", "/openapi.json", "/readyz", "/robots.txt"];
+    pages.contains(&path) || ["/assets/", "/counters/"].iter().any(|start| path.starts_with(start))
 }
 
 /// Whether the query of a read belongs to the cache's key. For a counter it does not, so that a client cannot bypass this cache
@@ -220,7 +230,20 @@ mod tests {
                 assert_eq!(facts(method, path, accept).plan(), Plan::Pass, "{method} {path} {accept}");
             }
         }
-        for path in ["/counters/2/", "/country", "/nocounts", "/counters/count/"] {
+        for path in ["/counters/2/", "/counters/count/"] {
+            assert_eq!(facts("GET", path, "*/*").plan(), Plan::Lookup("*/*"), "{path}");
+        }
+    }
+
+    #[test]
+    fn paths_of_other_services_pass_because_they_may_count() {
+        for path in ["/country", "/nocounts", "/hit/ns/key", "/user/repo.svg", "/busuanzi", "/count.svg", ""]
+        {
+            for accept in ["*/*", STREAM, "application/json"] {
+                assert_eq!(facts("GET", path, accept).plan(), Plan::Pass, "{path} {accept}");
+            }
+        }
+        for path in ["/", "/assets/home.js", "/openapi.json", "/healthz"] {
             assert_eq!(facts("GET", path, "*/*").plan(), Plan::Lookup("*/*"), "{path}");
         }
     }

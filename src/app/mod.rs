@@ -23,7 +23,7 @@ use tokio::sync::Semaphore;
 
 use crate::access::Access;
 use crate::announcer::{Announcer, Outlets, Running};
-use crate::http::{CacheTerms, HomePage, Metrics, Rankings, SharedContext, TopHits};
+use crate::http::{CacheTerms, CountApiStats, HomePage, Metrics, Rankings, SharedContext, TopHits};
 use crate::hub::Hub;
 use crate::limits::{self, Limits};
 use crate::settings::Settings;
@@ -147,6 +147,8 @@ fn shared_context(
         access: Arc::new(Access::new(settings.access.clone())),
         history: settings.history,
         hits: settings.hits.clone(),
+        compat: settings.compat.clone(),
+        countapi: CountApiStats::default(),
         rankings: Rankings::default(),
         top_hits: TopHits::default(),
         limits,

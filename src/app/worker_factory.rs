@@ -24,7 +24,7 @@ impl WorkerFactory {
     /// in its thread.
     pub(super) fn serve_public(&self, config: &mut ServiceConfig, metrics: bool) {
         config.app_data(Data::new(self.context(self.hub.as_ref().map(|hub| hub.worker()))));
-        routes(config, &self.shared.metrics.requests, metrics);
+        routes(config, &self.shared.metrics.requests, metrics, &self.shared.compat);
     }
 
     /// Adds the routes for operators to a worker. Must be called once per worker, in its thread.

@@ -32,6 +32,12 @@ impl CounterId {
     /// The greatest length, in characters.
     pub const MAX_LEN: usize = 64;
 
+    /// The id of a text that another type has checked: an id that is made from a name.
+    pub(super) fn of_checked(text: String) -> Self {
+        debug_assert!(text.parse::<CounterId>().is_ok(), "{text}");
+        CounterId(text.into())
+    }
+
     /// The id as written.
     pub fn as_str(&self) -> &str {
         &self.0

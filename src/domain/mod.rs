@@ -4,6 +4,7 @@
 //! surrogate key and its store keys.
 
 mod amount;
+mod countapi;
 mod counter;
 mod counter_set;
 mod event;
@@ -13,6 +14,7 @@ mod page;
 mod topic;
 
 pub use amount::{Amount, LIMIT, ParseAmountError, parse_value};
+pub use countapi::{CountApiName, CountApiWord, ParseCountApiWordError};
 pub use counter::{CounterId, ParseCounterIdError};
 pub use counter_set::{CounterSet, ParseCounterSetError};
 pub use event::{Epoch, EventId, ParseEventIdError};

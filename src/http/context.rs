@@ -7,12 +7,14 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::caching::CacheTerms;
+use super::compat::CountApiStats;
 use super::home::page::HomePage;
 use super::metrics::Metrics;
 use super::rankings::Rankings;
 use super::top_hits::TopHits;
 use crate::access::Access;
 use crate::announcer::Announcer;
+use crate::compat::CompatHosts;
 use crate::domain::{CounterId, Retention};
 use crate::grip::Verifier;
 use crate::hits::HitRules;
@@ -54,6 +56,10 @@ pub struct SharedContext {
     pub history: Retention,
     /// The rules for hits; `None` if hits are not counted here.
     pub hits: Option<HitRules>,
+    /// The hosts on which the routes of other services are answered.
+    pub compat: CompatHosts,
+    /// The counts of requests that were made for CountAPI.
+    pub countapi: CountApiStats,
     /// The rankings of counters.
     pub rankings: Rankings,
     /// The pages and the sites with the most hits.

@@ -51,7 +51,10 @@ pub(super) fn allow(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
         Some(origin) => {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
             headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, TRUE.clone());
-            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED.clone());
+            // The answers of some resources have further headers to expose.
+            if !headers.contains_key(ACCESS_CONTROL_EXPOSE_HEADERS) {
+                headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED.clone());
+            }
             headers.append(VARY, HeaderValue::from_static("origin"));
         }
     }

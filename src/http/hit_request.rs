@@ -47,7 +47,8 @@ pub(super) fn is_hit(request: &HttpRequest, rules: &HitRules) -> bool {
     request.method() == Method::GET && !is_preparation(headers) && !rules.bots.is_bot(agent)
 }
 
-fn is_preparation(headers: &HeaderMap) -> bool {
+/// Whether a browser only prepares for a visit, so that no visitor may ever see the answer.
+pub(super) fn is_preparation(headers: &HeaderMap) -> bool {
     let says = |word: &str| {
         let word = word.split(';').next().unwrap_or_default().trim();
         ["prefetch", "prerender", "preview"].iter().any(|known| word.eq_ignore_ascii_case(known))

@@ -6,6 +6,7 @@ mod amount;
 mod badge_query;
 mod badges;
 mod caching;
+mod compat;
 mod context;
 mod cors;
 mod counter_index;
@@ -28,6 +29,7 @@ mod operations;
 mod pictures;
 mod query;
 mod rankings;
+mod resource;
 mod streams;
 mod top_hits;
 mod top_lists;
@@ -35,14 +37,14 @@ mod visitor;
 
 use std::sync::Arc;
 
-use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
 use actix_web::http::header::ALLOW;
 use actix_web::middleware::from_fn;
-use actix_web::web::{ServiceConfig, delete, get, head, method, post, put, resource, to};
-use actix_web::{Handler, HttpRequest, HttpResponse, Resource, Responder};
+use actix_web::web::{ServiceConfig, delete, get, head, post, put, to};
+use actix_web::{HttpRequest, HttpResponse, web};
 
 pub use caching::CacheTerms;
+pub use compat::CountApiStats;
 pub use context::{SharedContext, WorkerContext};
 pub use error::ApiError;
 pub use exceeded_limit::ExceededLimit;
@@ -51,21 +53,25 @@ pub use metrics::{Metrics, RequestMetrics};
 pub use rankings::Rankings;
 pub use top_hits::TopHits;
 
+use crate::compat::CompatHosts;
 use cors::CorsPolicy;
 use metrics::RouteMetrics;
-
-/// The methods of a resource that is only read.
-const READ: &str = "GET, HEAD, OPTIONS";
-/// The methods of a resource that can also be written.
-const ALL: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
+use resource::{ALL, finish_resource, measurements, readable};
 
 /// The routes of the public listener. A path that is not in this table is 404; another method of a path is 405 with `Allow`.
 ///
 /// `metrics` says whether `/metrics` is among the routes. `metrics` is false if operators have a listener of their own.
-pub fn routes(config: &mut ServiceConfig, requests: &Arc<RequestMetrics>, metrics: bool) {
+///
+/// The routes of other services come last, so that they never stand in the way of the routes before them.
+pub fn routes(
+    config: &mut ServiceConfig,
+    requests: &Arc<RequestMetrics>,
+    metrics: bool,
+    compat: &CompatHosts,
+) {
     let r = requests;
     // The slash is optional in one pattern, because actix would search a set of two patterns one after the other.
-    let counter = resource("/counters/{id:[^/]*}{slash:/?}")
+    let counter = web::resource("/counters/{id:[^/]*}{slash:/?}")
         .route(get().to(counters::get))
         .route(head().to(counters::get))
         .route(post().to(counters::post))
@@ -95,6 +101,7 @@ pub fn routes(config: &mut ServiceConfig, requests: &Arc<RequestMetrics>, metric
         config.service(measurements(r));
     }
     health_routes(config, r);
+    compat::routes(config, r, compat);
 }
 
 /// The routes of the listener for operators.
@@ -113,49 +120,6 @@ fn health_routes(config: &mut ServiceConfig, r: &Arc<RequestMetrics>) {
         .service(readable(r, "/healthz", operations::healthz))
         .service(readable(r, "/readyz", operations::readyz))
         .default_service(to(no_resource).wrap(observed));
-}
-
-/// A resource that is only read, by GET and HEAD.
-fn readable<F, Args>(
-    requests: &Arc<RequestMetrics>,
-    template: &'static str,
-    handler: F,
-) -> impl HttpServiceFactory + use<F, Args>
-where
-    F: Handler<Args> + Clone,
-    Args: actix_web::FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    let resource = resource(template).route(get().to(handler.clone())).route(head().to(handler));
-    finish_resource(requests, template, READ, resource, CorsPolicy::Public)
-}
-
-/// `/metrics`, which pages of other origins may not read with credentials.
-fn measurements(requests: &Arc<RequestMetrics>) -> impl HttpServiceFactory + use<> {
-    let handler = operations::metrics;
-    let resource = resource("/metrics").route(get().to(handler)).route(head().to(handler));
-    finish_resource(requests, "/metrics", READ, resource, CorsPolicy::Operators)
-}
-
-/// Adds what every resource has: the answer to a preflight, 405 for other methods, and the middleware, which counts requests
-/// under the resource's template.
-fn finish_resource(
-    requests: &Arc<RequestMetrics>,
-    template: &'static str,
-    methods: &'static str,
-    resource: Resource,
-    cors: CorsPolicy,
-) -> impl HttpServiceFactory + use<> {
-    let route = Arc::new(RouteMetrics::new(template, requests));
-    let preflight = move |request: HttpRequest| cors::preflight(request, methods);
-    let resource = resource
-        .route(method(Method::OPTIONS).to(preflight))
-        .default_service(to(move || not_allowed(methods)));
-    resource.wrap(from_fn(move |request, next| middleware::observe(Arc::clone(&route), cors, request, next)))
-}
-
-async fn not_allowed(methods: &'static str) -> Result<HttpResponse, ApiError> {
-    Err(ApiError::MethodNotAllowed(methods))
 }
 
 /// Answers requests that are for no resource: for the server as a whole (`OPTIONS *`), for another host as if this were a

@@ -18,6 +18,16 @@ pub struct Amounts {
 pub struct ParseAmountsError;
 
 impl Amounts {
+    /// The least amount.
+    pub fn least(&self) -> i64 {
+        self.least
+    }
+
+    /// The greatest amount.
+    pub fn greatest(&self) -> i64 {
+        self.greatest
+    }
+
     /// Whether the amount is within the range.
     pub fn contain(&self, amount: Amount) -> bool {
         (self.least..=self.greatest).contains(&amount.get())

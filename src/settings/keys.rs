@@ -38,6 +38,12 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("access.amounts", "-1000..1000"),
     ("access.ticket_key", ""),
     ("access.write", "anyone"),
+    ("compat.busuanzi", ""),
+    ("compat.countapi", ""),
+    ("compat.dwyl", ""),
+    ("compat.komarev", ""),
+    ("compat.seeyoufarm", ""),
+    ("compat.visitor_badge", ""),
     ("keys", ""),
     ("limits.new_topics", ""),
     ("limits.streams", ""),
@@ -49,8 +55,14 @@ pub(super) const KEYS: &[(&str, &str)] = &[
 ];
 
 /// The keys whose value may be a list.
-pub(super) const LIST_KEYS: [&str; 8] = [
+pub(super) const LIST_KEYS: [&str; 14] = [
     "access.write",
+    "compat.busuanzi",
+    "compat.countapi",
+    "compat.dwyl",
+    "compat.komarev",
+    "compat.seeyoufarm",
+    "compat.visitor_badge",
     "counters.known",
     "hits.allow",
     "hits.bots",

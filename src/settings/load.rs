@@ -8,6 +8,7 @@ use std::path::Path;
 use super::Settings;
 use super::access::access;
 use super::check::check;
+use super::compat::compat;
 use super::error::SettingsError;
 use super::hits::hits;
 use super::sources::Sources;
@@ -63,6 +64,7 @@ impl Settings {
             counters_known: texts.counter_ids("counters.known")?,
             history: retention(&texts)?,
             hits: hits(&texts)?,
+            compat: compat(&texts)?,
             access: access(&texts)?,
             access_ticket_key: texts.secret("access.ticket_key"),
             limits: limits(&texts)?,

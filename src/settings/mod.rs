@@ -3,6 +3,7 @@
 
 mod access;
 mod check;
+mod compat;
 mod environment;
 mod error;
 mod hits;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::access::AccessOptions;
+use crate::compat::CompatHosts;
 use crate::domain::{CounterId, Retention};
 use crate::hits::HitRules;
 use crate::limits;
@@ -56,6 +58,7 @@ pub struct Settings {
     pub counters_known: Option<Vec<CounterId>>,
     pub history: Retention,
     pub hits: Option<HitRules>,
+    pub compat: CompatHosts,
     pub access: AccessOptions,
     pub access_ticket_key: Option<Secret>,
     pub limits: limits::Options,

@@ -5,10 +5,11 @@ use std::path::Path;
 
 use crate::source::SourceTree;
 
-/// Each module with those that it may use. `badge`, `domain`, `log`, `nearest` and `sse` use no other.
+/// Each module with those that it may use. `badge`, `compat`, `domain`, `log`, `nearest` and `sse` use no other.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("access", &["jwt", "nearest"]),
     ("badge", &[]),
+    ("compat", &[]),
     ("domain", &[]),
     ("jwt", &[]),
     ("log", &[]),
@@ -22,7 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("import", &["domain"]),
     ("store", &["domain", "nearest"]),
     ("limits", &["domain"]),
-    ("settings", &["access", "domain", "hits", "jwt", "limits", "nearest"]),
+    ("settings", &["access", "compat", "domain", "hits", "jwt", "limits", "nearest"]),
     ("telemetry", &["settings"]),
     ("announcer", &["domain", "fastly", "grip", "hub", "log", "sse", "store"]),
     ("live", &["announcer", "domain", "log", "store"]),
@@ -32,6 +33,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "access",
             "announcer",
             "badge",
+            "compat",
             "domain",
             "grip",
             "history",

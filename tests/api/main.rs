@@ -13,6 +13,7 @@ mod bad_amounts;
 mod bad_input;
 mod badges;
 mod combining;
+mod compat;
 mod compose;
 mod connections;
 mod cors;

@@ -1,0 +1,28 @@
+//! The routes of other counter services, for pages that still name such a service: one file per service, over the same topics as
+//! all other routes. A service that has no hosts in the settings has no routes.
+
+mod countapi;
+mod jsonp;
+mod service_routes;
+
+use std::sync::Arc;
+
+use actix_web::web::ServiceConfig;
+
+pub use countapi::CountApiStats;
+
+use super::metrics::RequestMetrics;
+use crate::compat::{CompatHosts, Service};
+use service_routes::ServiceRoutes;
+
+/// Adds the routes of the services that have hosts. Of two routes that fit a request, the first one answers it: the
+/// services whose paths fit almost everything come last.
+pub(super) fn routes(config: &mut ServiceConfig, requests: &Arc<RequestMetrics>, hosts: &CompatHosts) {
+    let mut add = |service: Service, routes: fn(&mut ServiceRoutes<'_>)| {
+        let hosts = hosts.of(service);
+        if !hosts.is_empty() {
+            routes(&mut ServiceRoutes { config: &mut *config, requests, hosts });
+        }
+    };
+    add(Service::CountApi, countapi::routes);
+}

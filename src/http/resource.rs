@@ -1,0 +1,62 @@
+//! What all resources have: GET and HEAD together, the answer to a preflight, 405 with `Allow`, and the middleware.
+
+use std::sync::Arc;
+
+use actix_web::dev::HttpServiceFactory;
+use actix_web::http::Method;
+use actix_web::middleware::from_fn;
+use actix_web::web::{get, head, method, resource, to};
+use actix_web::{Handler, HttpRequest, HttpResponse, Resource, Responder};
+
+use super::cors::{self, CorsPolicy};
+use super::error::ApiError;
+use super::metrics::{RequestMetrics, RouteMetrics};
+use super::{middleware, operations};
+
+/// The methods of a resource that is only read.
+pub(super) const READ: &str = "GET, HEAD, OPTIONS";
+/// The methods of a resource that can also be written.
+pub(super) const ALL: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
+
+/// A resource that is only read, by GET and HEAD.
+pub(super) fn readable<F, Args>(
+    requests: &Arc<RequestMetrics>,
+    template: &'static str,
+    handler: F,
+) -> impl HttpServiceFactory + use<F, Args>
+where
+    F: Handler<Args> + Clone,
+    Args: actix_web::FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let resource = resource(template).route(get().to(handler.clone())).route(head().to(handler));
+    finish_resource(requests, template, READ, resource, CorsPolicy::Public)
+}
+
+/// `/metrics`, which pages of other origins may not read with credentials.
+pub(super) fn measurements(requests: &Arc<RequestMetrics>) -> impl HttpServiceFactory + use<> {
+    let handler = operations::metrics;
+    let resource = resource("/metrics").route(get().to(handler)).route(head().to(handler));
+    finish_resource(requests, "/metrics", READ, resource, CorsPolicy::Operators)
+}
+
+/// Adds what every resource has: the answer to a preflight, 405 for other methods, and the middleware, which counts requests
+/// under the resource's template.
+pub(super) fn finish_resource(
+    requests: &Arc<RequestMetrics>,
+    template: &'static str,
+    methods: &'static str,
+    resource: Resource,
+    cors: CorsPolicy,
+) -> impl HttpServiceFactory + use<> {
+    let route = Arc::new(RouteMetrics::new(template, requests));
+    let preflight = move |request: HttpRequest| cors::preflight(request, methods);
+    let resource = resource
+        .route(method(Method::OPTIONS).to(preflight))
+        .default_service(to(move || not_allowed(methods)));
+    resource.wrap(from_fn(move |request, next| middleware::observe(Arc::clone(&route), cors, request, next)))
+}
+
+async fn not_allowed(methods: &'static str) -> Result<HttpResponse, ApiError> {
+    Err(ApiError::MethodNotAllowed(methods))
+}
