@@ -66,21 +66,26 @@ fn has_body(request: &HttpRequest) -> bool {
     headers.contains_key(TRANSFER_ENCODING) || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0")
 }
 
+/// The body of a request that has a short one; 408 if it does not arrive in time, 413 if it is too long, 415 if it is compressed.
+pub(super) async fn whole_body(request: &HttpRequest, payload: Payload) -> Result<Bytes, ApiError> {
+    let coded = |coding: &HeaderValue| !coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    if request.headers().get_all(CONTENT_ENCODING).any(coded) {
+        return Err(ApiError::UnsupportedEncoding);
+    }
+    match timeout(BODY_WITHIN, payload.to_bytes_limited(BODY_LIMIT)).await {
+        Ok(Ok(Ok(body))) => Ok(body),
+        Ok(Ok(Err(_))) => Err(ApiError::BadRequest("the body could not be read to its end".into())),
+        Ok(Err(_)) => Err(ApiError::BodyTooLarge(BODY_LIMIT)),
+        Err(_) => Err(ApiError::BodyTooSlow(BODY_WITHIN.as_secs())),
+    }
+}
+
 async fn number_of_body(
     request: &HttpRequest,
     payload: Payload,
     name: &'static str,
 ) -> Result<Option<String>, ApiError> {
-    let coded = |coding: &HeaderValue| !coding.as_bytes().eq_ignore_ascii_case(b"identity");
-    if request.headers().get_all(CONTENT_ENCODING).any(coded) {
-        return Err(ApiError::UnsupportedEncoding);
-    }
-    let body: Bytes = match timeout(BODY_WITHIN, payload.to_bytes_limited(BODY_LIMIT)).await {
-        Ok(Ok(Ok(body))) => body,
-        Ok(Ok(Err(_))) => return Err(ApiError::BadRequest("the body could not be read to its end".into())),
-        Ok(Err(_)) => return Err(ApiError::BodyTooLarge(BODY_LIMIT)),
-        Err(_) => return Err(ApiError::BodyTooSlow(BODY_WITHIN.as_secs())),
-    };
+    let body = whole_body(request, payload).await?;
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }

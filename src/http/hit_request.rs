@@ -42,9 +42,14 @@ pub(super) fn page(request: &HttpRequest, rules: &HitRules) -> Result<PageAddres
 /// Whether a visitor stands behind the request: not where only the headers are asked for, where a browser prepares for a visit,
 /// or where a bot asks.
 pub(super) fn is_hit(request: &HttpRequest, rules: &HitRules) -> bool {
+    request.method() == Method::GET && is_visit(request, rules)
+}
+
+/// Whether a visitor stands behind the request, whatever its method is.
+pub(super) fn is_visit(request: &HttpRequest, rules: &HitRules) -> bool {
     let headers = request.headers();
     let agent = headers.get(USER_AGENT).map(|agent| agent.as_bytes()).unwrap_or_default();
-    request.method() == Method::GET && !is_preparation(headers) && !rules.bots.is_bot(agent)
+    !is_preparation(headers) && !rules.bots.is_bot(agent)
 }
 
 /// Whether a browser only prepares for a visit, so that no visitor may ever see the answer.

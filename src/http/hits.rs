@@ -18,12 +18,13 @@ use super::query::Query;
 use super::visitor::Visitor;
 use crate::access::Space;
 use crate::domain::{PageAddress, Topic};
+use crate::hits::HitRules;
 
 /// A page, how many hits it has, and the cookie for a visitor who was just counted.
-struct Hits {
-    page: PageAddress,
-    value: i64,
-    cookie: Option<String>,
+pub(super) struct Hits {
+    pub(super) page: PageAddress,
+    pub(super) value: i64,
+    pub(super) cookie: Option<String>,
 }
 
 /// Which number a badge shows.
@@ -50,7 +51,8 @@ pub(super) async fn read(
     request: HttpRequest,
     context: Data<WorkerContext>,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(digits(present(&request, &context).await?))
+    let page = page(&request, rules(&context)?)?;
+    Ok(digits(present(&context, page).await?))
 }
 
 /// Counts a hit of the page and answers a number as a badge. An error is a picture, too.
@@ -68,7 +70,8 @@ pub(super) async fn count_tag(request: HttpRequest, context: Data<WorkerContext>
 pub(super) async fn read_tag(request: HttpRequest, context: Data<WorkerContext>) -> HttpResponse {
     let drawn = async {
         let (look, shown) = tag(&request, &context)?;
-        let hits = present(&request, &context).await?;
+        let page = page(&request, rules(&context)?)?;
+        let hits = present(&context, page).await?;
         draw(&context, look, shown, hits).await
     };
     drawn.await.unwrap_or_else(error_picture)
@@ -76,23 +79,35 @@ pub(super) async fn read_tag(request: HttpRequest, context: Data<WorkerContext>)
 
 /// Counts the request if it is a hit.
 async fn counted(request: &HttpRequest, context: &WorkerContext) -> Result<Hits, ApiError> {
+    let counts = is_hit(request, rules(context)?);
+    count_if(request, context, counts, "/count", |rules| page(request, rules)).await
+}
+
+/// Counts a hit of the page that `page` names; only reads how many there are unless the request `counts`. Browsers send the visitor's cookie
+/// with requests below `cookie_path`.
+pub(super) async fn count_if(
+    request: &HttpRequest,
+    context: &WorkerContext,
+    counts: bool,
+    cookie_path: &str,
+    page: impl FnOnce(&HitRules) -> Result<PageAddress, ApiError>,
+) -> Result<Hits, ApiError> {
     let rules = rules(context)?;
-    if !is_hit(request, rules) {
-        return present(request, context).await;
+    if !counts {
+        return present(context, page(rules)?).await;
     }
     check_write(request, context)?;
-    let address = page(request, rules)?;
+    let address = page(rules)?;
     check_writer(request, context, Space::Pages, address.as_str())?;
     let visitor = Visitor::of(request, rules, &Topic::page(&address));
     let once = visitor.as_ref().and_then(Visitor::once);
     let counted = hit(request, context, &address, once.as_ref()).await?;
     let new = visitor.filter(|_| !counted.replayed);
-    let cookie = new.map(|visitor| visitor.cookie(request));
+    let cookie = new.map(|visitor| visitor.cookie(request, cookie_path));
     Ok(Hits { page: address, value: counted.value, cookie })
 }
 
-async fn present(request: &HttpRequest, context: &WorkerContext) -> Result<Hits, ApiError> {
-    let address = page(request, rules(context)?)?;
+async fn present(context: &WorkerContext, address: PageAddress) -> Result<Hits, ApiError> {
     let reading = context.live.read(Topic::page(&address)).await;
     Ok(Hits { value: reading.map_err(ApiError::unread)?.value(), page: address, cookie: None })
 }

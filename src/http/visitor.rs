@@ -66,13 +66,13 @@ impl Visitor {
         Some(Once { key, lifetime: self.window, replay: Replay::Present })
     }
 
-    /// The value of `Set-Cookie` for a visitor who was just counted.
-    pub(super) fn cookie(&self, request: &HttpRequest) -> String {
+    /// The value of `Set-Cookie` for a visitor who was just counted. Browsers send the cookie with requests below `path`.
+    pub(super) fn cookie(&self, request: &HttpRequest, path: &str) -> String {
         let Visitor { name, value, window } = self;
         // A picture is mostly shown by a page of another site. Browsers send cookies to other sites only if these are `Secure`, and
         // keep such cookies only over https.
         let rest = if is_https(request) { "SameSite=None; Secure; Partitioned" } else { "SameSite=Lax" };
-        format!("{name}={value}; Max-Age={}; Path=/count; HttpOnly; {rest}", window.as_secs())
+        format!("{name}={value}; Max-Age={}; Path={path}; HttpOnly; {rest}", window.as_secs())
     }
 }
 
@@ -166,7 +166,7 @@ mod tests {
                 headers.iter().fold(TestRequest::get(), |request, header| request.append_header(*header));
             let visitor =
                 Visitor { name: "lc_a".into(), value: VALUE.into(), window: Duration::from_secs(60) };
-            visitor.cookie(&request.to_http_request())
+            visitor.cookie(&request.to_http_request(), "/count")
         };
         let secure =
             format!("lc_a={VALUE}; Max-Age=60; Path=/count; HttpOnly; SameSite=None; Secure; Partitioned");
