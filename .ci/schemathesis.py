@@ -19,6 +19,9 @@ def before_call(context, case, kwargs):
     last = str(case.query.get("last", "")) if case.method == "GET" and case.query else ""
     if last.isascii() and last.isdigit() and 1 < int(last) <= 124:
         case.query["last"] = 1  # How many hours and days are kept is a setting, and hours make fewer days of a time zone.
+    limit = str(case.query.get("limit", "")) if case.path == "/nocount/top" and case.query else ""
+    if limit.isascii() and limit.isdigit() and 10 < int(limit) <= 1000:
+        case.query["limit"] = 10  # How many pages and sites are listed is a setting.
     if case.query and isinstance(case.query.get("tz"), str):
         case.query["tz"] = "Europe/Berlin"  # Few texts name a time zone.
     if case.query and case.query.get("sort") == "-value":

@@ -146,6 +146,9 @@ sub keep_badge_parameters {
     if (req.url ~ "^[^?]*\?(.*&)?of=") {
         set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^[^?]*\?(.*&)?(of=[^&]*).*$", "\2");
     }
+    if (req.url ~ "^[^?]*\?(.*&)?tz=") {
+        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^[^?]*\?(.*&)?(tz=[^&]*).*$", "\2");
+    }
     if (req.url ~ "^[^?]*\?(.*&)?style=") {
         set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^[^?]*\?(.*&)?(style=[^&]*).*$", "\2");
     }

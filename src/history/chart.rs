@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::series::{Period, Series};
+use super::subject::Subject;
 
 /// The size of the picture, in pixels.
 const WIDTH: i64 = 360;
@@ -42,9 +43,9 @@ const DARK: [&str; 3] = ["#8b949e", "#58a6ff", "#f0f6fc"];
 
 /// A picture of a series.
 pub struct Chart<'a> {
-    /// The id of the counter.
-    pub id: &'a str,
-    /// The series of the counter.
+    /// What the series belongs to.
+    pub subject: Subject<'a>,
+    /// The series.
     pub series: &'a Series,
     /// The form of the picture.
     pub form: Form,
@@ -74,7 +75,7 @@ impl Chart<'_> {
 
     /// Returns the beginning of the picture: the title, the description, the colours and the texts.
     fn head(&self, points: &[Period], shown: &[Option<i64>]) -> String {
-        let (id, count) = (escaped(self.id), points.len());
+        let (subject, count) = (escaped(&self.subject.to_string()), points.len());
         let unit = self.series.unit().name();
         let span = match count {
             1 => format!("this {unit}"),
@@ -90,7 +91,7 @@ impl Chart<'_> {
         let zone = escaped(self.series.zone().name());
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{HEIGHT}\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
-             role=\"img\" aria-labelledby=\"t d\"><title id=\"t\">Counter {id}: {now}</title><desc id=\"d\">{what} in {span}, from \
+             role=\"img\" aria-labelledby=\"t d\"><title id=\"t\">{subject}: {now}</title><desc id=\"d\">{what} in {span}, from \
              {from} to {to} ({zone}): between {} and {}.</desc>",
             known(least.copied()),
             known(most.copied()),
@@ -237,7 +238,7 @@ mod tests {
 
     fn chart(entries: &[(i64, i64)], last: u16, form: Form, theme: Theme) -> String {
         let series = Series::of_hours(entries, last, NOW, Zone::utc());
-        Chart { id: "a~2", series: &series, form, theme }.svg()
+        Chart { subject: Subject::Counter("a~2"), series: &series, form, theme }.svg()
     }
 
     #[test]

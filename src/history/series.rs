@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 use serde::Serialize;
 
+use super::subject::Subject;
 use super::zone::Zone;
 use crate::domain::Unit;
 
@@ -34,7 +35,8 @@ pub struct Period {
 /// The series as JSON.
 #[derive(Serialize)]
 struct Document<'a> {
-    id: &'a str,
+    #[serde(flatten)]
+    subject: Subject<'a>,
     unit: &'a str,
     tz: &'a str,
     entries: &'a [Period],
@@ -114,9 +116,10 @@ impl Series {
         (self.changes_at - now).max(1000).unsigned_abs() / 1000
     }
 
-    /// Writes the series of the counter `id` as JSON.
-    pub fn json(&self, id: &str) -> String {
-        let document = Document { id, unit: self.unit.name(), tz: self.zone.name(), entries: &self.points };
+    /// Writes the series as JSON.
+    pub fn json(&self, subject: Subject<'_>) -> String {
+        let document =
+            Document { subject, unit: self.unit.name(), tz: self.zone.name(), entries: &self.points };
         serde_json::to_string(&document).unwrap_or_default() + "\n"
     }
 
@@ -177,7 +180,7 @@ mod tests {
     fn days_are_written_as_json() {
         let series = Series::of_days(&[(1, 0), (NOW_DAY - 1, 9)], 3, NOW);
         assert_eq!(
-            series.json("2"),
+            series.json(Subject::Counter("2")),
             "{\"id\":\"2\",\"unit\":\"day\",\"tz\":\"UTC\",\"entries\":[\
              {\"start\":\"2026-11-25\",\"value\":0,\"added\":0},{\"start\":\"2026-11-26\",\"value\":9,\"added\":9},\
              {\"start\":\"2026-11-27\",\"value\":9,\"added\":0}]}\n"

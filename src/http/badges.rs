@@ -8,7 +8,7 @@ use super::badge_query::BadgeLook;
 use super::context::WorkerContext;
 use super::counter_path::{check_known, id_segment};
 use super::error::ApiError;
-use super::history::today;
+use super::past::{today, zone};
 use super::pictures::{SVG, error_picture, restrict, share};
 use super::query::Query;
 use crate::badge::Badge;
@@ -21,7 +21,7 @@ static JSON: HeaderValue = HeaderValue::from_static("application/json");
 enum Shown {
     /// The value.
     Total,
-    /// What was added in the present day, in UTC.
+    /// What was added in the present day.
     Day,
 }
 
@@ -60,10 +60,11 @@ pub(super) async fn json(
 
 /// The badge that the request asks for.
 async fn find(request: &HttpRequest, context: &WorkerContext) -> Result<Found, ApiError> {
-    let known: Vec<&str> = BadgeLook::PARAMETERS.into_iter().chain(["of"]).collect();
+    let known: Vec<&str> = BadgeLook::PARAMETERS.into_iter().chain(["of", "tz"]).collect();
     let query = Query::of(request.query_string(), &known)?;
     let look = BadgeLook::of(&query)?;
     let shown = query.one_of("of", &[("total", Shown::Total), ("day", Shown::Day)])?;
+    let zone = zone(&query)?;
     let text = id_segment(request);
     if CounterSet::is_list(text) {
         return Err(ApiError::BadRequest("each counter has a badge of its own: ask for one".into()));
@@ -77,7 +78,7 @@ async fn find(request: &HttpRequest, context: &WorkerContext) -> Result<Found, A
             (Some(reading.value()), None)
         }
         Shown::Day => {
-            let today = today(context, &topic).await?;
+            let today = today(context, &topic, zone).await?;
             (today.added, Some(today.ends_in))
         }
     };

@@ -6,6 +6,7 @@ use actix_web::http::header::{HeaderMap, REFERER, USER_AGENT};
 
 use super::context::WorkerContext;
 use super::error::ApiError;
+use super::query::Query;
 use crate::domain::PageAddress;
 use crate::hits::HitRules;
 
@@ -37,6 +38,23 @@ pub(super) fn page(request: &HttpRequest, rules: &HitRules) -> Result<PageAddres
     let address: PageAddress = text.parse().map_err(|error| ApiError::BadRequest(format!("{error}")))?;
     rules.check(&address).map_err(|error| ApiError::Forbidden(error.to_string()))?;
     Ok(address)
+}
+
+/// Whether the query of the request names a page, so that the page that has sent the request does not matter.
+pub(super) fn is_named(request: &HttpRequest) -> bool {
+    form_urlencoded::parse(request.query_string().as_bytes()).any(|(name, _)| name == "url")
+}
+
+/// The parameters of the request that are `known`; 400 if one of them is given twice. All others are ignored: they may belong to an
+/// address that is not encoded.
+pub(super) fn known_parameters(request: &HttpRequest, known: &[&str]) -> Result<Query, ApiError> {
+    let mut parameters = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in form_urlencoded::parse(request.query_string().as_bytes()) {
+        if known.contains(&&*name) {
+            parameters.append_pair(&name, &value);
+        }
+    }
+    Query::of(&parameters.finish(), known)
 }
 
 /// Whether a visitor stands behind the request: not where only the headers are asked for, where a browser prepares for a visit,

@@ -16,6 +16,8 @@ mod counters;
 mod error;
 mod exceeded_limit;
 mod history;
+mod hit_answer;
+mod hit_history;
 mod hit_request;
 mod hits;
 mod home;
@@ -26,11 +28,13 @@ mod metrics;
 mod middleware;
 mod multipart;
 mod operations;
+mod past;
 mod pictures;
 mod query;
 mod rankings;
 mod resource;
 mod streams;
+mod tags;
 mod top_hits;
 mod top_lists;
 mod visitor;
@@ -91,8 +95,11 @@ pub fn routes(
         .service(readable(r, "/counters/{id}/badge.json", badges::json))
         .service(readable(r, "/count", hits::count))
         .service(readable(r, "/nocount", hits::read))
-        .service(readable(r, "/count/tag.svg", hits::count_tag))
-        .service(readable(r, "/nocount/tag.svg", hits::read_tag))
+        .service(readable(r, "/count/tag.svg", tags::count))
+        .service(readable(r, "/nocount/tag.svg", tags::read))
+        .service(readable(r, "/nocount/tag.json", tags::json))
+        .service(readable(r, "/nocount/history", hit_history::series))
+        .service(readable(r, "/nocount/chart.svg", hit_history::chart))
         .service(readable(r, "/nocount/top", top_lists::get))
         .service(readable(r, "/", home::page))
         .service(readable(r, "/assets/{name}", home::asset))

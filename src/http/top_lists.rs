@@ -13,14 +13,13 @@ use super::hit_request::rules;
 use super::media::Media;
 use super::query::Query;
 use super::top_hits::{Top, TopEntry};
+use crate::history::Subject;
 
 /// An entry of a list as JSON: a page or a site, its topic, and how many hits it has.
 #[derive(Serialize)]
 struct Entry<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    page: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    site: Option<&'a str>,
+    #[serde(flatten)]
+    subject: Subject<'a>,
     topic: &'a str,
     value: i64,
 }
@@ -65,15 +64,15 @@ fn limit(text: &str, most: usize) -> Result<usize, ApiError> {
     })
 }
 
-fn json<'a>(of: Top, entries: &'a [TopEntry]) -> String {
-    let of_kind = |address: &'a str, kind| Some(address).filter(|_| of == kind);
-    let entry = |TopEntry { address, topic, value }: &'a TopEntry| Entry {
-        page: of_kind(address, Top::Pages),
-        site: of_kind(address, Top::Sites),
-        topic: topic.name(),
-        value: *value,
+fn json(of: Top, list: &[TopEntry]) -> String {
+    let subject = match of {
+        Top::Pages => Subject::Page,
+        Top::Sites => Subject::Site,
     };
-    let entries: Vec<Entry<'_>> = entries.iter().map(entry).collect();
+    let mut entries = Vec::new();
+    for TopEntry { address, topic, value } in list {
+        entries.push(Entry { subject: subject(address), topic: topic.name(), value: *value });
+    }
     // Writing texts and numbers as JSON cannot fail.
     serde_json::to_string(&entries).unwrap_or_default()
 }

@@ -195,8 +195,8 @@ async fn an_invalid_past_is_refused_by_name() {
         ] {
             problem(&past(app, "2", query), 400, expected).await;
         }
-        problem(&chart(app, "2", "?theme=blue"), 400, "theme must be auto or light or dark").await;
-        problem(&chart(app, "2", "?form=pie"), 400, "form must be line or bars").await;
+        problem_picture(&chart(app, "2", "?theme=blue"), 400, "theme must be auto or light or dark").await;
+        problem_picture(&chart(app, "2", "?form=pie"), 400, "form must be line or bars").await;
         problem(&past(app, "1,2", ""), 400, "each counter has a history of its own: ask for one").await;
         problem(
             &past(app, "a%20b", ""),
@@ -217,7 +217,7 @@ async fn a_past_that_is_not_kept_is_not_there() {
         let hours = "no hours of the past are kept here: history.hours is 0";
         problem(&past(app, "2", ""), 404, hours).await;
         problem(&past(app, "2", "?unit=day&tz=Asia/Tokyo"), 404, hours).await;
-        problem(&chart(app, "2", ""), 404, hours).await;
+        problem_picture(&chart(app, "2", ""), 404, hours).await;
         problem(&past(app, "3", "?unit=day"), 404, "there is no counter 3 here").await;
         app.add("2").await;
         until_value(&past(app, "2", "?unit=day"), 1).await;
@@ -231,4 +231,17 @@ async fn problem(url: &str, status: u16, detail: &str) {
     assert_eq!(header(&answer, "cache-control"), "no-store");
     let problem: Value = answer.json().await.expect("a problem");
     assert_eq!(problem["detail"], detail, "{url}");
+}
+
+/// Checks that the error is a picture with this status that says what is wrong.
+async fn problem_picture(url: &str, status: u16, detail: &str) {
+    let answer = client().get(url).answer().await;
+    assert_eq!(
+        (answer.status().as_u16(), header(&answer, "content-type")),
+        (status, "image/svg+xml"),
+        "{url}"
+    );
+    assert_eq!(header(&answer, "cache-control"), "no-store");
+    let picture = answer.text().await.expect("a picture");
+    assert!(picture.contains(&format!("<title>error {status}: {detail}</title>")), "{url} {picture}");
 }

@@ -26,6 +26,7 @@ mod export;
 mod flood;
 mod grip;
 mod history;
+mod hit_history;
 mod hits;
 mod https;
 mod import;
