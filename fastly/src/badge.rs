@@ -3,7 +3,8 @@
 use crate::path::resource_of_counter;
 
 /// The parameters of a badge.
-pub(crate) const PARAMETERS: [&str; 8] = ["of", "tz", "style", "label", "color", "labelColor", "format", "base"];
+pub(crate) const PARAMETERS: [&str; 8] =
+    ["of", "tz", "style", "label", "color", "labelColor", "format", "base"];
 
 /// Whether this is the path of a badge. A counter may have one of these names itself.
 pub(crate) fn is_badge(path: &str) -> bool {

@@ -41,7 +41,10 @@ mod tests {
         ] {
             assert_eq!(known_query(query, &past::PARAMETERS).as_deref(), known, "{query}");
         }
-        let badge = known_query("tz=Asia/Tokyo&color=red&labelColor=blue&label=a%26b&of=day&unit=day", &badge::PARAMETERS);
+        let badge = known_query(
+            "tz=Asia/Tokyo&color=red&labelColor=blue&label=a%26b&of=day&unit=day",
+            &badge::PARAMETERS,
+        );
         assert_eq!(badge.as_deref(), Some("of=day&tz=Asia/Tokyo&label=a%26b&color=red&labelColor=blue"));
     }
 
