@@ -1,5 +1,6 @@
 //! A headless Chromium for one test: its own driver, port and profile, which end with this value.
 
+use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -25,15 +26,21 @@ pub(crate) struct Chromium {
 
 impl Chromium {
     pub(crate) async fn launch() -> Self {
-        Self::launch_with(false).await
+        Self::launch_with(false, "").await
     }
 
     /// A browser that accepts certificates of authorities that it does not know, as those of the tests are.
     pub(crate) async fn launch_trusting_all_certificates() -> Self {
-        Self::launch_with(true).await
+        Self::launch_with(true, "").await
     }
 
-    async fn launch_with(insecure_certificates: bool) -> Self {
+    /// The same, for which these hosts with ports are at these addresses of the machine.
+    pub(crate) async fn launch_with_hosts(hosts: &[(&str, SocketAddr)]) -> Self {
+        let rules: Vec<String> = hosts.iter().map(|(host, addr)| format!("MAP {host} {addr}")).collect();
+        Self::launch_with(true, &rules.join(", ")).await
+    }
+
+    async fn launch_with(insecure_certificates: bool, host_rules: &str) -> Self {
         let profile = tempfile::tempdir().expect("a directory for the profile");
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
@@ -55,6 +62,7 @@ impl Chromium {
                 "--disable-dev-shm-usage",
                 // Over a pipe, the browser ends with its driver, even when that is killed.
                 "--remote-debugging-pipe",
+                format!("--host-resolver-rules={host_rules}"),
                 format!("--user-data-dir={}", profile.path().display()),
             ] },
         });

@@ -39,6 +39,22 @@ async fn hits_pass_cache_and_edge_once_whatever_becomes_of_them() {
     }
 }
 
+/// The host is part of the request all the way, and decides at the origin.
+#[tokio::test]
+async fn routes_of_other_services_count_once_through_the_chain() {
+    let chain =
+        Chain::with(2, &[("LIVECOUNTER__COMPAT__COUNTAPI", "api.example.com")], Options::default()).await;
+    let http = client();
+    let hit = || http.get(chain.pushpin.url("/hit/example.com/visits"));
+    let hits = join_all((0..40).map(|_| hit().header("host", "api.example.com").text())).await;
+    let value = |text: &String| text.strip_prefix("{\"value\":")?.strip_suffix('}')?.parse().ok();
+    let mut values: Vec<u32> =
+        hits.iter().map(|text| value(text).unwrap_or_else(|| panic!("{text}"))).collect();
+    values.sort_unstable();
+    assert_eq!(values, (1..=40).collect::<Vec<_>>());
+    assert_eq!(hit().header("host", "example.com").answer().await.status().as_u16(), 404);
+}
+
 #[tokio::test]
 async fn hits_at_the_same_time_through_the_chain_are_all_counted() {
     let chain = Chain::with(2, &[], Options::default()).await;

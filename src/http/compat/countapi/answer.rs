@@ -1,11 +1,14 @@
 //! The forms of an answer: JSON, a script for JSONP, or a picture of one pixel.
 
+use std::error::Error;
+use std::time::Duration;
+
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde_json::{Map, Value};
 
 use crate::access::redacted;
@@ -14,6 +17,7 @@ use crate::http::caching::never_kept;
 use crate::http::compat::jsonp::{Callback, SCRIPT};
 use crate::http::error::ApiError;
 use crate::http::pictures::share;
+use crate::log::Throttle;
 
 static JSON: HeaderValue = HeaderValue::from_static("application/json");
 static GIF: HeaderValue = HeaderValue::from_static("image/gif");
@@ -22,6 +26,9 @@ static X_PATH: HeaderName = HeaderName::from_static("x-path");
 /// The headers that scripts of other origins may read.
 static EXPOSED: HeaderValue =
     HeaderValue::from_static("x-path, x-request-id, retry-after, ratelimit, ratelimit-policy");
+
+/// Requests for scripts that have failed. One line a minute is logged.
+static FAILED_SCRIPTS: Throttle = Throttle::new(Duration::from_secs(60));
 
 /// A transparent picture of one pixel.
 const PIXEL: &[u8; 43] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff!\xf9\x04\x01\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
@@ -79,7 +86,12 @@ impl Form {
                 }
                 (response.finish(), told.members)
             }
-            Err(error) => failure(error),
+            Err(error) => {
+                if let Form::Script(_) = self {
+                    log_failure(&error);
+                }
+                failure(error)
+            }
         };
         let (media_type, body) = match self {
             Form::Json => (&JSON, Value::Object(members).to_string().into_bytes()),
@@ -108,6 +120,21 @@ fn failure(error: ApiError) -> (HttpResponse, Map<String, Value>) {
         *response.status_mut() = StatusCode::FORBIDDEN;
     }
     (response, Map::from_iter([("error".to_owned(), text.into())]))
+}
+
+/// Logs an error that the middleware does not see, because a script has the status 200.
+fn log_failure(error: &ApiError) {
+    let status = error.status_code();
+    if status.is_server_error()
+        && let Some(failures) = FAILED_SCRIPTS.record()
+    {
+        let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        let cause = redacted(&cause);
+        tracing::warn!(
+            failures,
+            "a request for a script (callback) failed with {status}: {cause} ({failures} since the last message)"
+        );
+    }
 }
 
 fn expose(headers: &mut HeaderMap) {
