@@ -12,7 +12,8 @@ pub(super) const READ_AS: [Media; 3] = [Media::Plain, Media::Json, Media::Stream
 
 /// The part of the path that names the counter or the counters, decoded.
 pub(super) fn id_segment(request: &HttpRequest) -> &str {
-    request.match_info().get("id").unwrap_or_default()
+    let rest = request.match_info().as_str().strip_prefix("/counters/").unwrap_or_default();
+    rest.split_once('/').map_or(rest, |(id, _)| id)
 }
 
 /// The counter that the path names; 400 if the path names none or several, 404 if the service does not have that counter.

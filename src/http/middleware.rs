@@ -3,16 +3,15 @@
 
 use std::error::Error as _;
 use std::fmt::Write;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use actix_web::body::MessageBody;
+use actix_web::HttpResponse;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse};
+use futures_util::future::LocalBoxFuture;
 
 use super::caching::is_shared;
 use super::cors::{self, CorsPolicy};
@@ -36,18 +35,18 @@ static FULL: Throttle = Throttle::new(Duration::from_secs(60));
 /// Why an answer that is no [`ApiError`] is a 5xx. Handlers add it to the answer as an extension, for the log.
 pub(super) struct FailureCause(pub(super) String);
 
-/// The middleware of one route.
-pub(super) async fn observe<B: MessageBody + 'static>(
-    route: Arc<RouteMetrics>,
+/// Answers a request by `answer`, and does what all requests and answers go through.
+pub(super) async fn observe(
+    route: &RouteMetrics,
     cors: CorsPolicy,
     request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, Error> {
+    answer: impl FnOnce(ServiceRequest) -> LocalBoxFuture<'static, ServiceResponse>,
+) -> ServiceResponse {
     let started = Instant::now();
     let method = MethodLabel::of(request.method());
     let id = request_id(request.headers());
     let origin = cors.origin(request.headers());
-    let mut response = next.call(request).await?;
+    let mut response = answer(request).await;
     let status = response.status();
     route.observe(method, status.as_u16(), started.elapsed());
     // A 501 is no failure: this origin does not offer what the client asks for. If the origin has refused a signature,
@@ -64,7 +63,7 @@ pub(super) async fn observe<B: MessageBody + 'static>(
         cors::allow(headers, origin);
         headers.insert(REQUEST_ID.clone(), id);
     }
-    Ok(response)
+    response
 }
 
 /// Logs which request has failed and why. Failures that the throttle leaves out are logged at level debug.

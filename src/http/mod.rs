@@ -33,6 +33,7 @@ mod pictures;
 mod query;
 mod rankings;
 mod resource;
+mod routing;
 mod streams;
 mod tags;
 mod top_hits;
@@ -43,9 +44,8 @@ use std::sync::Arc;
 
 use actix_web::http::Method;
 use actix_web::http::header::ALLOW;
-use actix_web::middleware::from_fn;
-use actix_web::web::{ServiceConfig, delete, get, head, post, put, to};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::web::ServiceConfig;
+use actix_web::{HttpRequest, HttpResponse};
 
 pub use caching::CacheTerms;
 pub use compat::CountApiStats;
@@ -61,6 +61,7 @@ use crate::compat::CompatHosts;
 use cors::CorsPolicy;
 use metrics::RouteMetrics;
 use resource::{ALL, finish_resource, measurements, readable};
+use routing::{Below, FinishedResource, delete, get, head, post, put, resource};
 
 /// The routes of the public listener. A path that is not in this table is 404; another method of a path is 405 with `Allow`.
 ///
@@ -74,25 +75,24 @@ pub fn routes(
     compat: &CompatHosts,
 ) {
     let r = requests;
-    // The slash is optional in one pattern, because actix would search a set of two patterns one after the other.
-    let counter = web::resource("/counters/{id:[^/]*}{slash:/?}")
+    let counter = resource("/counters/{id}/")
         .route(get().to(counters::get))
         .route(head().to(counters::get))
         .route(post().to(counters::post))
         .route(put().to(counters::put))
         .route(delete().to(counters::delete));
+    let counters = vec![
+        finish_resource(r, "/counters/{id}/", ALL, counter, CorsPolicy::Public),
+        readable(r, "/counters/", counter_index::get),
+        readable(r, "/counters", counter_index::get),
+        readable(r, "/counters/{id}/recover", counters::recover),
+        readable(r, "/counters/{id}/history", history::series),
+        readable(r, "/counters/{id}/chart.svg", history::chart),
+        readable(r, "/counters/{id}/badge.svg", badges::svg),
+        readable(r, "/counters/{id}/badge.json", badges::json),
+    ];
     config
-        // The list has two resources with plain paths, because a pattern would cost each request for a counter another regular
-        // expression. `/counters/` comes before the pattern of a counter, because that pattern also fits `/counters/`, with an
-        // empty id.
-        .service(readable(r, "/counters/", counter_index::get))
-        .service(finish_resource(r, "/counters/{id}/", ALL, counter, CorsPolicy::Public))
-        .service(readable(r, "/counters", counter_index::get))
-        .service(readable(r, "/counters/{id}/recover", counters::recover))
-        .service(readable(r, "/counters/{id}/history", history::series))
-        .service(readable(r, "/counters/{id}/chart.svg", history::chart))
-        .service(readable(r, "/counters/{id}/badge.svg", badges::svg))
-        .service(readable(r, "/counters/{id}/badge.json", badges::json))
+        .service(Below { prefix: "/counters", resources: counters, missing: missing(r) })
         .service(readable(r, "/count", hits::count))
         .service(readable(r, "/nocount", hits::read))
         .service(readable(r, "/count/tag.svg", tags::count))
@@ -119,14 +119,15 @@ pub fn ops_routes(config: &mut ServiceConfig, requests: &Arc<RequestMetrics>) {
 
 /// The routes that both listeners have, and the answer to every other path.
 fn health_routes(config: &mut ServiceConfig, r: &Arc<RequestMetrics>) {
-    let route = Arc::new(RouteMetrics::new("", r));
-    let observed = from_fn(move |request, next| {
-        middleware::observe(Arc::clone(&route), CorsPolicy::Public, request, next)
-    });
     config
         .service(readable(r, "/healthz", operations::healthz))
         .service(readable(r, "/readyz", operations::readyz))
-        .default_service(to(no_resource).wrap(observed));
+        .default_service(missing(r).into_service());
+}
+
+/// The answer to every path that is in no table.
+fn missing(requests: &Arc<RequestMetrics>) -> FinishedResource {
+    resource("").finish(no_resource, RouteMetrics::new("", requests), CorsPolicy::Public)
 }
 
 /// Answers requests that are for no resource: for the server as a whole (`OPTIONS *`), for another host as if this were a

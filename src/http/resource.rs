@@ -1,17 +1,15 @@
-//! What all resources have: GET and HEAD together, the answer to a preflight, 405 with `Allow`, and the middleware.
+//! What all resources have: GET and HEAD together, the answer to a preflight, 405 with `Allow`, and the steps that all requests go through.
 
 use std::sync::Arc;
 
-use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
-use actix_web::middleware::from_fn;
-use actix_web::web::{get, head, method, resource, to};
-use actix_web::{Handler, HttpRequest, HttpResponse, Resource, Responder};
+use actix_web::{Handler, HttpRequest, HttpResponse, Responder};
 
 use super::cors::{self, CorsPolicy};
 use super::error::ApiError;
 use super::metrics::{RequestMetrics, RouteMetrics};
-use super::{middleware, operations};
+use super::operations;
+use super::routing::{FinishedResource, Resource, get, head, method, resource};
 
 /// The methods of a resource that is only read.
 pub(super) const READ: &str = "GET, HEAD, OPTIONS";
@@ -23,7 +21,7 @@ pub(super) fn readable<F, Args>(
     requests: &Arc<RequestMetrics>,
     template: &'static str,
     handler: F,
-) -> impl HttpServiceFactory + use<F, Args>
+) -> FinishedResource
 where
     F: Handler<Args> + Clone,
     Args: actix_web::FromRequest + 'static,
@@ -34,27 +32,24 @@ where
 }
 
 /// `/metrics`, which pages of other origins may not read with credentials.
-pub(super) fn measurements(requests: &Arc<RequestMetrics>) -> impl HttpServiceFactory + use<> {
+pub(super) fn measurements(requests: &Arc<RequestMetrics>) -> FinishedResource {
     let handler = operations::metrics;
     let resource = resource("/metrics").route(get().to(handler)).route(head().to(handler));
     finish_resource(requests, "/metrics", READ, resource, CorsPolicy::Operators)
 }
 
-/// Adds what every resource has: the answer to a preflight, 405 for other methods, and the middleware, which counts requests
-/// under the resource's template.
+/// Adds what every resource has: the answer to a preflight, 405 for other methods, and the steps that all requests go
+/// through, which count requests under the resource's template.
 pub(super) fn finish_resource(
     requests: &Arc<RequestMetrics>,
     template: &'static str,
     methods: &'static str,
     resource: Resource,
     cors: CorsPolicy,
-) -> impl HttpServiceFactory + use<> {
-    let route = Arc::new(RouteMetrics::new(template, requests));
+) -> FinishedResource {
     let preflight = move |request: HttpRequest| cors::preflight(request, methods);
-    let resource = resource
-        .route(method(Method::OPTIONS).to(preflight))
-        .default_service(to(move || not_allowed(methods)));
-    resource.wrap(from_fn(move |request, next| middleware::observe(Arc::clone(&route), cors, request, next)))
+    let resource = resource.route(method(Method::OPTIONS).to(preflight));
+    resource.finish(move || not_allowed(methods), RouteMetrics::new(template, requests), cors)
 }
 
 async fn not_allowed(methods: &'static str) -> Result<HttpResponse, ApiError> {

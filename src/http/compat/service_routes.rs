@@ -5,13 +5,14 @@ use std::sync::Arc;
 use actix_web::dev::RequestHead;
 use actix_web::guard::fn_guard;
 use actix_web::http::header::{HOST, HeaderValue};
-use actix_web::web::{self, ServiceConfig, get, head};
-use actix_web::{FromRequest, Handler, Resource, Responder};
+use actix_web::web::ServiceConfig;
+use actix_web::{FromRequest, Handler, Responder};
 
 use crate::compat::HostNames;
 use crate::http::cors::CorsPolicy;
 use crate::http::metrics::RequestMetrics;
 use crate::http::resource::{READ, finish_resource};
+use crate::http::routing::{Resource, get, head, resource};
 
 /// Adds the routes of one service.
 pub(super) struct ServiceRoutes<'a> {
@@ -31,7 +32,7 @@ impl ServiceRoutes<'_> {
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        let resource = web::resource(pattern).route(get().to(handler.clone())).route(head().to(handler));
+        let resource = resource(pattern).route(get().to(handler.clone())).route(head().to(handler));
         self.resource(template, READ, resource);
     }
 
