@@ -37,7 +37,10 @@ impl Live {
 
     /// The present state of the topic. The state contains every change that was acknowledged before the call.
     pub async fn read(&self, topic: Topic) -> Result<Reading, StoreError> {
-        self.combiner.read(topic).await
+        match self.store.recall(&topic) {
+            Some(reading) => Ok(reading),
+            None => self.combiner.read(topic).await,
+        }
     }
 
     /// The present states of several topics, in their order. The combiner may send several of the reads in one round trip.

@@ -48,6 +48,11 @@ pub trait Values: Send + Sync + 'static {
 
     /// The present state of topics. A topic that has never changed has the default reading.
     async fn read(&self, topics: Vec<Topic>) -> Vec<Result<Reading, StoreError>>;
+
+    /// The present state of a topic, if the store knows it without waiting.
+    fn recall(&self, _topic: &Topic) -> Option<Reading> {
+        None
+    }
 }
 
 /// The changes that still have to be announced.

@@ -1,5 +1,6 @@
 //! Committed topics in memory: those used recently, and the outbox. All threads read them; only the writer changes them, after
-//! its commit. So no reader sees an uncommitted change, and no reader waits for the disk.
+//! its commit. So no reader sees an uncommitted change, and no reader waits for the disk. The thread that reads the file adds topics
+//! that are missing here.
 //!
 //! Claims and acknowledgements come here before they are in the file: `unsaved` has the topics whose rows the writer still has
 //! to save.
@@ -16,6 +17,9 @@ use crate::store::Reading;
 
 /// How many topics without a mark are kept, about 200 bytes each. Topics with a mark are always kept.
 const KEPT: usize = 32_768;
+
+/// Topics that were only read are added up to this number, so that reading cannot make the writer forget what it has written.
+const KEPT_BY_READS: usize = KEPT / 2;
 
 /// See the top of the module.
 pub(super) struct CommittedTopics {
@@ -44,6 +48,8 @@ struct TopicCache {
     sweep_opens: Millis,
     /// How many topics there must be before some are removed from memory.
     crowded_at: usize,
+    /// How often topics were removed from memory.
+    times_forgotten: u64,
 }
 
 struct CachedTopic {
@@ -73,6 +79,21 @@ impl CommittedTopics {
     /// The state of a topic; `None` if it is not in memory.
     pub(super) fn recall(&self, topic: &Topic) -> Option<TopicState> {
         self.lock().topics.get(topic).map(|entry| entry.state)
+    }
+
+    /// How often topics were removed from memory.
+    pub(super) fn times_forgotten(&self) -> u64 {
+        self.lock().times_forgotten
+    }
+
+    /// Adds a topic as the file had it, unless the writer has put it here meanwhile. If topics were removed since `times_forgotten` was
+    /// taken, before the file was read, the writer may have put a newer state here that was removed: then nothing is added.
+    pub(super) fn add_read(&self, topic: &Topic, state: TopicState, times_forgotten: u64) {
+        let mut cache = self.lock();
+        let is_new = !cache.topics.contains_key(topic);
+        if is_new && cache.times_forgotten == times_forgotten && cache.topics.len() < KEPT_BY_READS {
+            cache.put(topic.clone(), state);
+        }
     }
 
     /// The readings of these topics; `None` for those that are not in memory.
@@ -186,6 +207,7 @@ impl TopicCache {
         if self.topics.len() <= self.crowded_at {
             return;
         }
+        self.times_forgotten += 1;
         let unsaved = &self.unsaved;
         self.topics.retain(|topic, entry| {
             entry.state.due.is_some() || entry.state.gate > now || unsaved.contains(topic)

@@ -2,7 +2,7 @@
 //!
 //! One thread writes ([`writer`]): all commands that wait, in one transaction with one wait for the disk. The topics that it has
 //! committed are also in memory ([`committed_topics`]), where reads find them without waiting. Other topics are read from the
-//! file by a second thread with its own connection.
+//! file by a second thread with its own connection, which puts them into memory, too.
 //!
 //! An acknowledged change is on the disk (`synchronous=FULL`). Gates, leases and the sweep are in memory only. So one process at a
 //! time has the file, and a second one is refused. Other programs may read the file meanwhile (backups, `sqlite3`), but this
@@ -85,9 +85,10 @@ impl SqliteStore {
         let reading = ReadOnlyFile::open(path)?;
 
         let (questions, asked) = channel::<ReadRequest>();
+        let known = Arc::clone(&committed);
         let reader = spawn("store-read", move || {
             for request in asked {
-                serve(&reading, request);
+                serve(&reading, &known, request);
             }
         });
         let reader = reader.map_err(thread_failed)?;
@@ -127,10 +128,10 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHan
 }
 
 /// Answers a request. The caller may have stopped waiting, so a failure to send is ignored.
-fn serve(file: &ReadOnlyFile, request: ReadRequest) {
+fn serve(file: &ReadOnlyFile, committed: &CommittedTopics, request: ReadRequest) {
     match request {
         ReadRequest::Read(topics, answer) => {
-            let _ = answer.send(topics.iter().map(|topic| read(file, topic)).collect());
+            let _ = answer.send(topics.iter().map(|topic| read(file, committed, topic)).collect());
         }
         ReadRequest::History(topic, unit, answer) => {
             // The state is read first: if the writer completes an hour between the two, the history has that hour.
@@ -152,9 +153,11 @@ fn serve(file: &ReadOnlyFile, request: ReadRequest) {
     }
 }
 
-fn read(file: &ReadOnlyFile, topic: &Topic) -> Result<Reading, StoreError> {
-    let state = file.load(topic).map_err(StoreError::new)?;
-    Ok(state.map(|state| state.reading()).unwrap_or_default())
+fn read(file: &ReadOnlyFile, committed: &CommittedTopics, topic: &Topic) -> Result<Reading, StoreError> {
+    let times_forgotten = committed.times_forgotten();
+    let state = file.load(topic).map_err(StoreError::new)?.unwrap_or_default();
+    committed.add_read(topic, state, times_forgotten);
+    Ok(state.reading())
 }
 
 #[async_trait]
@@ -187,6 +190,10 @@ impl Values for SqliteStore {
         let mut found = self.read_file(unknown).await.into_iter();
         let lost = || Err(StoreError::new("an answer is missing"));
         known.into_iter().map(|known| known.map(Ok).or_else(|| found.next()).unwrap_or_else(lost)).collect()
+    }
+
+    fn recall(&self, topic: &Topic) -> Option<Reading> {
+        self.committed.recall(topic).map(|state| state.reading())
     }
 }
 
