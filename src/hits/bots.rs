@@ -1,5 +1,7 @@
 //! Tells programs that read pages by themselves from visitors, by the header `User-Agent`.
 
+use std::sync::LazyLock;
+
 use regex::bytes::{Regex, RegexBuilder};
 
 /// Parts of the names of such programs, one in each line. Measured on 1,498 published patterns of crawlers and 19,897 names of
@@ -8,17 +10,24 @@ const USUAL: &str = include_str!("bots.txt");
 
 /// The programs that fetch pictures for the readers of mails and of GitHub's pages. A reader stands behind each of their requests,
 /// although lists of crawlers name these programs, too.
-const IMAGE_PROXIES: &str = "(?i-u)camo|imageproxy|yahoomailproxy|ggpht";
+const IMAGE_PROXIES: [&str; 4] = ["camo", "imageproxy", "yahoomailproxy", "ggpht"];
 
 /// The most bytes that the parts may take when they are compiled.
 const SIZE_LIMIT: usize = 1 << 20;
 
+/// The usual parts and the image proxies are compiled when the first hit comes: where no hits are counted, they take no memory.
+static USUAL_PARTS: LazyLock<Option<Regex>> = LazyLock::new(|| one_of(USUAL.lines()).ok().flatten());
+static IMAGE_PROXY: LazyLock<Option<Regex>> = LazyLock::new(|| one_of(IMAGE_PROXIES).ok().flatten());
+
 /// Parts of the names of programs that are no visitors.
 #[derive(Clone, Debug)]
-pub struct Bots {
+pub struct Bots(Parts);
+
+#[derive(Clone, Debug)]
+enum Parts {
+    Usual,
     /// `None` if there is no part, so that no program is such a program.
-    parts: Option<Regex>,
-    image_proxies: Option<Regex>,
+    Named(Option<Regex>),
 }
 
 /// The parts take too much memory, or one of them is empty.
@@ -30,42 +39,42 @@ pub struct BotsError;
 
 impl Bots {
     /// The programs whose names have one of the usual parts.
-    pub fn usual() -> Result<Self, BotsError> {
-        Bots::named(USUAL.lines())
+    pub fn usual() -> Self {
+        Bots(Parts::Usual)
     }
 
     /// The programs whose names have one of these parts, in capital or small letters.
     pub fn named<'a>(parts: impl IntoIterator<Item = &'a str>) -> Result<Self, BotsError> {
-        let parts: Vec<_> = parts.into_iter().map(regex::escape).collect();
-        if parts.iter().any(String::is_empty) {
-            return Err(BotsError);
-        }
-        let compile = |pattern: &str| {
-            let builder = &mut RegexBuilder::new(pattern);
-            builder
-                .unicode(false)
-                .case_insensitive(true)
-                .size_limit(SIZE_LIMIT)
-                .build()
-                .map_err(|_| BotsError)
-        };
-        let joined = parts.join("|");
-        Ok(Bots {
-            parts: Some(joined).filter(|_| !parts.is_empty()).map(|joined| compile(&joined)).transpose()?,
-            image_proxies: Some(compile(IMAGE_PROXIES)?),
-        })
+        Ok(Bots(Parts::Named(one_of(parts)?)))
     }
 
     /// Whether the program with this name fetches pictures for readers.
     pub fn is_image_proxy(&self, user_agent: &[u8]) -> bool {
-        self.image_proxies.as_ref().is_some_and(|proxies| proxies.is_match(user_agent))
+        IMAGE_PROXY.as_ref().is_some_and(|proxies| proxies.is_match(user_agent))
     }
 
     /// Whether the program with this name is no visitor. A request without a name may come from one.
     pub fn is_bot(&self, user_agent: &[u8]) -> bool {
-        let is_named = self.parts.as_ref().is_some_and(|parts| parts.is_match(user_agent));
-        is_named && !self.is_image_proxy(user_agent)
+        let parts = match &self.0 {
+            Parts::Usual => USUAL_PARTS.as_ref(),
+            Parts::Named(parts) => parts.as_ref(),
+        };
+        parts.is_some_and(|parts| parts.is_match(user_agent)) && !self.is_image_proxy(user_agent)
     }
+}
+
+/// Finds one of these parts, in capital or small letters; `None` if there is no part.
+fn one_of<'a>(parts: impl IntoIterator<Item = &'a str>) -> Result<Option<Regex>, BotsError> {
+    let parts: Vec<_> = parts.into_iter().map(regex::escape).collect();
+    if parts.iter().any(String::is_empty) {
+        return Err(BotsError);
+    }
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    let mut builder = RegexBuilder::new(&parts.join("|"));
+    let regex = builder.unicode(false).case_insensitive(true).size_limit(SIZE_LIMIT).build();
+    regex.map(Some).map_err(|_| BotsError)
 }
 
 #[cfg(test)]
@@ -74,7 +83,7 @@ mod tests {
 
     #[test]
     fn crawlers_are_found_and_visitors_are_not() {
-        let bots = Bots::usual().expect("the usual parts");
+        let bots = Bots::usual();
         for crawler in [
             "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
             "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/120.0 Safari/537.36",
@@ -97,6 +106,11 @@ mod tests {
             assert!(!bots.is_bot(visitor.as_bytes()), "{visitor}");
         }
         assert!(!bots.is_bot(b"\xff\xfe"));
+    }
+
+    #[test]
+    fn the_parts_of_the_program_itself_can_be_compiled() {
+        assert!(USUAL_PARTS.is_some() && IMAGE_PROXY.is_some());
     }
 
     #[test]

@@ -6,9 +6,10 @@ use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 /// pattern is written: it grows only with the length of the address.
 const SIZE_LIMIT: usize = 1 << 20;
 
-/// Regular expressions. An address fits if one of them fits any part of it.
+/// Regular expressions. An address fits if one of them fits any part of it. `None` if there is none: a set takes memory even if it
+/// is empty.
 #[derive(Clone, Debug)]
-pub struct Patterns(RegexSet);
+pub struct Patterns(Option<RegexSet>);
 
 /// Why texts are no patterns.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,19 +33,22 @@ pub enum ParsePatternsError {
 impl Patterns {
     /// Compiles patterns.
     pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str> + Clone) -> Result<Self, ParsePatternsError> {
+        if texts.clone().into_iter().next().is_none() {
+            return Ok(Patterns(None));
+        }
         texts.clone().into_iter().try_for_each(|text| check(text).map(drop))?;
         let set = RegexSetBuilder::new(texts).size_limit(SIZE_LIMIT).build();
-        set.map(Patterns).map_err(|_| ParsePatternsError::Large)
+        set.map(|set| Patterns(Some(set))).map_err(|_| ParsePatternsError::Large)
     }
 
     /// Whether there is no pattern.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 
     /// Whether a pattern fits a part of the address.
     pub fn fit(&self, address: &str) -> bool {
-        self.0.is_match(address)
+        self.0.as_ref().is_some_and(|set| set.is_match(address))
     }
 }
 

@@ -117,7 +117,7 @@ mod tests {
             allow: none(),
             deny: none(),
             listing: Listing { pages: 0, sites: 0, ignore: none() },
-            bots: Bots::usual().expect("words"),
+            bots: Bots::usual(),
             window: Duration::from_secs(window),
         }
     }

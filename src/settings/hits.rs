@@ -59,7 +59,7 @@ fn window(texts: &Texts, key: &str) -> Result<Duration, SettingsError> {
 fn bots(texts: &Texts, key: &str) -> Result<Bots, SettingsError> {
     let bots = match texts.list(key)? {
         Some(parts) => Bots::named(parts.iter().map(String::as_str)),
-        None => Bots::usual(),
+        None => Ok(Bots::usual()),
     };
     bots.map_err(|error| SettingsError::new(key, error))
 }
