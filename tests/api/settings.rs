@@ -89,6 +89,11 @@ fn unknown_and_unusable_settings_are_one_line_and_status_2() {
             &[],
             "fastly.service_id: the service id consists of A-Z a-z 0-9 _ -",
         ),
+        (
+            &[("LIVECOUNTER__COMPAT__COUNTAPI", "a.example https://b.example")],
+            &[],
+            "compat.countapi: \"https://b.example\" is no host name: write it without scheme, port and path",
+        ),
         (&[(FASTLY_URL, "here")], &[], "fastly.api_url: the API's address must be a URL of http or https"),
         (&[(FASTLY_URL, "https://hush@p/")], &[], "fastly.api_url: the API's address must be a URL"),
     ]);

@@ -24,13 +24,12 @@ pub(super) async fn hit(request: HttpRequest, context: Data<WorkerContext>) -> H
 }
 
 async fn count(request: &HttpRequest, context: &WorkerContext) -> Result<Told, ApiError> {
-    if !is_change(request) {
-        let name = name_in_path(request)?;
+    let changes = check_change(request, context)?;
+    let name = name_in_path(request)?;
+    if !changes {
         let value = present(context, &name).await?;
         return Ok(told(name, Some(value.unwrap_or(0))));
     }
-    check_write(request, context)?;
-    let name = name_in_path(request)?;
     check_may_add(request, context, &name)?;
     let id = name.counter_id();
     let added = async {
@@ -53,13 +52,13 @@ pub(super) async fn update(request: HttpRequest, context: Data<WorkerContext>) -
 }
 
 async fn add(request: &HttpRequest, context: &WorkerContext) -> Result<Told, ApiError> {
+    let changes = check_change(request, context)?;
     let name = name_in_path(request)?;
     let amount: Amount = number(request, "amount", str::parse)?.ok_or_else(|| missing("amount"))?;
-    if !is_change(request) {
+    if !changes {
         let value = present(context, &name).await?;
         return Ok(told(name, value));
     }
-    check_write(request, context)?;
     check_may_add(request, context, &name)?;
     let id = name.counter_id();
     if let Err(error) = check_amount(request, context, &id, amount) {
@@ -82,12 +81,9 @@ pub(super) async fn set(request: HttpRequest, context: Data<WorkerContext>) -> H
 }
 
 async fn replace(request: &HttpRequest, context: &WorkerContext) -> Result<Told, ApiError> {
+    let changes = check_change(request, context)?;
     let name = name_in_path(request)?;
     let value = number(request, "value", parse_value)?.ok_or_else(|| missing("value"))?;
-    let changes = is_change(request);
-    if changes {
-        check_write(request, context)?;
-    }
     let old = present(context, &name).await?;
     let told =
         |new: Option<i64>| Told::ok(Some(name.clone()), [("old_value", old.into()), ("value", new.into())]);
@@ -117,15 +113,15 @@ pub(super) async fn create(request: HttpRequest, context: Data<WorkerContext>) -
 }
 
 async fn make(request: &HttpRequest, context: &WorkerContext) -> Result<Told, ApiError> {
+    let changes = check_change(request, context)?;
     let namespace = parameter(request, "namespace");
     let key = parameter(request, "key").map_or_else(new_key, Ok)?;
     let name = name(request, namespace.as_deref(), &key)?;
     let value = number(request, "value", parse_value)?.unwrap_or(0);
     check_bounds(request)?;
-    if !is_change(request) {
+    if !changes {
         return Err(ApiError::Forbidden("only a GET of a visitor creates a counter".into()));
     }
-    check_write(request, context)?;
     check_may_add(request, context, &name)?;
     let id = name.counter_id();
     if present(context, &name).await?.is_some() {
@@ -149,10 +145,15 @@ async fn make(request: &HttpRequest, context: &WorkerContext) -> Result<Told, Ap
     Ok(Told::ok(Some(name), members))
 }
 
-/// Whether the request may change a counter: not if it only asks for the headers, or if a browser prepares for a visit. Unlike a hit of a
-/// page, a request of a program counts, as programs used CountAPI, too.
-fn is_change(request: &HttpRequest) -> bool {
-    request.method() == Method::GET && !is_preparation(request.headers())
+/// Whether the request changes something: not if it only asks for the headers, or if a browser prepares for a visit. Unlike a hit of
+/// a page, a request of a program counts, because programs used CountAPI, too. A request that changes something counts against
+/// `limits.writes`; 429 beyond that limit.
+fn check_change(request: &HttpRequest, context: &WorkerContext) -> Result<bool, ApiError> {
+    let changes = request.method() == Method::GET && !is_preparation(request.headers());
+    if changes {
+        check_write(request, context)?;
+    }
+    Ok(changes)
 }
 
 fn check_may_add(
