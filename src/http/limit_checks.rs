@@ -84,11 +84,7 @@ pub(super) async fn hit(
     if has_no_topic_limit(context) {
         return Ok(context.live.hit(address, once).await?);
     }
-    // The store cannot be asked for a hit that creates no topic, because the page may be new while its site is not. A topic that
-    // is removed between this read and the hit is created again without a check.
-    let topics = [Topic::page(address), Topic::site(address)];
-    let readings = context.live.read_all(&topics).await.map_err(ApiError::unread)?;
-    let missing = readings.iter().filter(|reading| reading.body == Body::Gone).count();
+    let missing = missing_topics(context, address).await?;
     if missing > 0 {
         check_new_topics(request, context)?;
     }
@@ -105,9 +101,26 @@ pub(super) async fn hit(
     let answer = context.live.hit(address, once).await;
     // Without an answer the store may have created the topics, so all reservations stay.
     if let Ok(counted) = &answer {
+        if let Some(topics) = &context.shared.limits.topics {
+            (reservations.len()..counted.created).for_each(|_| topics.add_created());
+        }
         reservations.into_iter().skip(counted.created).for_each(TopicReservation::cancel);
     }
     Ok(answer?)
+}
+
+/// How many topics a hit of the page has to create: none, the page, or the page and its site.
+///
+/// The store cannot be asked for a hit that creates no topic, because the page may be new while its site is not. So the store is read
+/// first, unless this worker has counted a hit of the page before. A topic that was removed since then, or is removed between the
+/// read and the hit, is created again without a check.
+async fn missing_topics(context: &WorkerContext, address: &PageAddress) -> Result<usize, ApiError> {
+    let topics = [Topic::page(address), Topic::site(address)];
+    if context.live.knows_page(&topics[0]) {
+        return Ok(0);
+    }
+    let readings = context.live.read_all(&topics).await.map_err(ApiError::unread)?;
+    Ok(readings.iter().filter(|reading| reading.body == Body::Gone).count())
 }
 
 fn has_no_topic_limit(context: &WorkerContext) -> bool {

@@ -45,6 +45,12 @@ impl HitCounter {
         HitCounter { combiner, store, known: Mutex::default(), hasher: RandomState::new() }
     }
 
+    /// Whether this worker has counted a hit of the page before. Then the page and its site exist, unless they were removed since.
+    pub(super) fn knows(&self, page: &Topic) -> bool {
+        let hash = self.hasher.hash_one(page);
+        self.with_known(|known| known.contains(&hash))
+    }
+
     /// Counts a hit of the page and of its site. The page decides the answer: if only the addition to the site fails, which can
     /// happen in a Cluster, the failure is logged.
     pub(super) async fn count(

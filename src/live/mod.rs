@@ -74,6 +74,12 @@ impl Live {
         self.hits.count(address, once).await
     }
 
+    /// Whether these use cases have counted a hit of the page before, so that the page and its site exist, unless they were removed
+    /// since. `false` says nothing: only some 65,000 pages are remembered.
+    pub fn knows_page(&self, page: &Topic) -> bool {
+        self.hits.knows(page)
+    }
+
     /// Sets the number of the topic. A number beyond ±[`LIMIT`](crate::domain::LIMIT) is refused. With a key, a repetition with
     /// the same number returns the first answer and changes nothing. If the topic would be new and the caller may not create it,
     /// the answer is [`WriteError::WouldBeNew`].

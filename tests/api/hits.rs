@@ -30,6 +30,29 @@ async fn counted(request: RequestBuilder, expected: i64) {
     assert_eq!(told(request).await, (200, expected.to_string()));
 }
 
+#[tokio::test]
+async fn a_page_that_a_worker_has_counted_is_not_looked_up_for_the_limits() {
+    let redis = RedisServer::start();
+    let settings = [
+        ("REDIS_URL", redis.url()),
+        ("GRIP_URL", GRIP_URL.to_owned()),
+        ("LIVECOUNTER__LIMITS__NEW_TOPICS", "1/h".to_owned()),
+        ("LIVECOUNTER__LIMITS__TOPICS", "9".to_owned()),
+        ("LIVECOUNTER__WORKERS", "1".to_owned()),
+    ];
+    let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let app = TestApp::with(&settings).await;
+    counted(get(&app, "/count?url=example.com/a"), 1).await;
+    let address: PageAddress = "example.com/a".parse().expect("an address");
+    for topic in [Topic::page(&address), Topic::site(&address)] {
+        redis.cli(&["DEL", &format!("lc:{{b{}}}:t:{}", topic.bucket(), topic.name())]);
+    }
+    // A lookup would find neither page nor site, and the client may not make anything new.
+    counted(get(&app, "/count?url=example.com/a"), 1).await;
+    counted(get(&app, "/count?url=example.com/a"), 2).await;
+    assert_eq!(told(get(&app, "/count?url=example.com/b")).await.0, 429);
+}
+
 /// The problem's detail.
 async fn detail(answer: Response) -> String {
     assert_eq!(header(&answer, "content-type"), "application/problem+json");

@@ -94,6 +94,49 @@ async fn redis_loses_only_old_announced_topics() {
     );
 }
 
+const PAGES: [(&str, &str); 2] = [("page-old", "example.com/old"), ("page-young", "example.com/young")];
+
+/// Creates two pages with their addresses. The caller makes one of them old.
+async fn fill_pages(store: &dyn Store) {
+    for (page, address) in PAGES {
+        assert!(store.write(vec![Write::add(topic(page), 1, None)]).await[0].is_ok());
+        store.keep_address(&topic(page), address).await.expect("kept");
+        announce(store, page).await;
+    }
+}
+
+/// Asserts that only the page that is left has an address.
+async fn assert_only_young_has_an_address(store: &dyn Store) {
+    let addresses = store.addresses(&PAGES.map(|(page, _)| topic(page))).await.expect("addresses");
+    assert_eq!(addresses, [None, Some("example.com/young".to_owned())]);
+}
+
+#[tokio::test]
+async fn the_address_of_a_page_is_pruned_with_it_in_redis() {
+    let server = RedisServer::start();
+    let store = RedisStore::connect(&server.url(), Duration::from_secs(2)).expect("a good address");
+    fill_pages(&store).await;
+    let hash = format!("lc:{{b{}}}:t:page-old", topic("page-old").bucket());
+    server.cli(&["HSET", &hash, "s", &millis_ago(2 * HOUR).to_string()]);
+    let pruned = store.prune(millis_ago(HOUR), true, |_| ()).await.expect("removed");
+    assert_eq!(pruned, Pruned { seen: 2, old: 1 });
+    assert_only_young_has_an_address(&store).await;
+}
+
+#[tokio::test]
+async fn the_address_of_a_page_is_pruned_with_it_in_a_file() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("livecounter.db");
+    let store = SqliteStore::open(&path).expect("a new file");
+    fill_pages(&store).await;
+    drop(store);
+    let sql = format!("UPDATE topic SET claimed = {} WHERE name = 'page-old'", millis_ago(2 * HOUR));
+    Connection::open(&path).and_then(|file| file.execute_batch(&sql)).expect("a change from outside");
+    let prune = async || sqlite::prune(&path, millis_ago(HOUR), true, |_| ()).ok();
+    assert_eq!(eventually("the file to be free", prune).await, Pruned { seen: 2, old: 1 });
+    assert_only_young_has_an_address(&opened_again(&path)).await;
+}
+
 #[tokio::test]
 async fn redis_keeps_topics_that_change_during_a_pruning() {
     let server = RedisServer::start();
