@@ -147,5 +147,6 @@ def measure(binary, name):
                 server.terminate()
 
 
-for store in ["Redis", "SQLite"]:
-    measure(str(Path(sys.argv[1]).resolve()), store)
+if __name__ == "__main__":
+    for store in ["Redis", "SQLite"]:
+        measure(str(Path(sys.argv[1]).resolve()), store)
