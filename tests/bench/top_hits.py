@@ -47,15 +47,15 @@ def measure(binary, name):
         process = None
         try:
             print(f"{name}: imported in {fill(binary, directory, environment):.0f} s", flush=True)
+            if not redis:
+                size = sum(file.stat().st_size for file in directory.iterdir() if ".db" in file.name)
+                print(f"{name}: {size / PAGES:.0f} bytes for each page")
             process, port, key = lists.start(binary, directory, redis)
             time.sleep(60 if redis else 5)
             if redis:
                 print(f"{name}: {(lists.redis_memory(redis) - empty) / PAGES:.0f} bytes for each page")
-            else:
-                size = sum(file.stat().st_size for file in directory.iterdir() if ".db" in file.name)
-                print(f"{name}: {size / PAGES:.0f} bytes for each page")
             for path in ["/nocount/top?of=pages", "/nocount/top?of=sites"]:
-                print(f"{name}: {path}: {lists.timed(port, key, path, pause=15)}", flush=True)
+                print(f"{name}: {path}: {lists.timed(port, key, path, pause=15 if redis else 2)}", flush=True)
                 print(f"{name}: {path}, kept: {lists.timed(port, key, path)}", flush=True)
         finally:
             if process:
