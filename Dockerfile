@@ -4,6 +4,7 @@ FROM rust:1.95.0-slim-bookworm AS build
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY src src
+COPY templates templates
 # Cargo goes by the times of files, and the cached target directory may be younger than a change: a file that was edited
 # during the build before, another checkout. Touched, our own sources are always compiled.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \

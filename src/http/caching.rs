@@ -21,8 +21,6 @@ use crate::domain::Topic;
 pub(super) static NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// For an answer that only a new version of the program changes.
 pub(super) static FIVE_MINUTES: HeaderValue = HeaderValue::from_static("max-age=300");
-/// For an answer that is meant for one client, and that only a new version of the program changes.
-pub(super) static PRIVATE_FIVE_MINUTES: HeaderValue = HeaderValue::from_static("private, max-age=300");
 
 /// For an answer whose URL has a hash of its content.
 pub(super) static FOR_EVER: HeaderValue = HeaderValue::from_static("max-age=31536000, immutable");
@@ -39,7 +37,7 @@ static STREAMED: HeaderValue = HeaderValue::from_static("no-store, no-transform"
 
 /// For an answer that is meant for one client, which has sent a key or a ticket. The cache of the client must ask about the
 /// answer before each use.
-static PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+pub(super) static PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 static SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control");
 static SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");

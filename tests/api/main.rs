@@ -28,6 +28,7 @@ mod grip;
 mod history;
 mod hit_history;
 mod hits;
+mod home;
 mod https;
 mod import;
 mod import_input;

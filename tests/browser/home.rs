@@ -186,7 +186,7 @@ async fn the_only_known_counter_is_shown_and_can_be_played_with() {
 }
 
 #[tokio::test]
-async fn without_javascript_the_page_says_so_and_its_examples_work() {
+async fn without_javascript_the_page_shows_its_numbers_and_buttons_work() {
     let app = TestApp::spawn().await;
     app.add_by("2", 26).await;
     let browser = Chromium::launch().await;
@@ -195,7 +195,11 @@ async fn without_javascript_the_page_says_so_and_its_examples_work() {
     let text = browser.client.find(fantoccini::Locator::Css("main")).await.expect("the page").text().await;
     let text = text.expect("its text");
     assert!(!text.contains("connecting"), "{text}");
-    assert!(text.contains("Without JavaScript this page cannot show the number itself."), "{text}");
-    assert!(text.contains("The values are there without: 2, 3, 4."), "{text}");
+    assert!(text.contains("Without JavaScript the numbers stand still"), "{text}");
+    assert!(text.contains("/counters/2/\n26\n"), "{text}");
     assert!(text.contains(&format!("curl {}/counters/2/\n", app.address)), "{text}");
+    browser.click(&button("2", "10")).await;
+    let answer: url::Url = app.counter("2").parse().expect("an address");
+    browser.client.wait().for_url(&answer).await.expect("the answer to the form");
+    assert_eq!(app.read("2").await, 36);
 }

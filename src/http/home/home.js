@@ -1,15 +1,22 @@
 // This file runs both in the page and as a shared worker. The shared worker listens for all tabs of this site: over HTTP/1.1 a
-// browser opens six connections to a host, so with four streams in each tab the second tab would wait for ever. The page
-// shows the values, and listens by itself only if the browser has no shared workers.
+// browser opens six connections to a host, so with a stream in each tab the seventh tab would wait for ever. The page shows the
+// values, and listens by itself only if the browser has no shared workers.
 "use strict";
 
-/** Listens to the counters at `url` and calls `tell` with {url, state, values, why} at each change; `values` has the value of
-    each counter by its id. Returns the present state as `now`, and functions that open and close the stream. */
-function watch(url, tell) {
-  const now = { url, state: "connecting", values: {}, why: "" };
+/** One stream carries at most 20 topics. */
+const MOST = 20;
+
+/** The address of the stream of these topics, which go by their names in the events. */
+const streamOf = (names) => `/counters/${names.map(encodeURIComponent).join(",")}/`;
+
+/** Listens to the topics with these names and calls `tell` with {state, values, why} at each change; `values` has the value of each
+    topic by its name. Returns the present state as `now`, and functions that open and close the stream. */
+function watch(names, values, tell) {
+  const url = streamOf(names);
+  const hasValues = () => names.some((name) => name in values);
+  const now = { names, values, state: hasValues() ? "live" : "connecting", why: "" };
   let source, timer, patience = 1000;
   const say = (news) => tell(Object.assign(now, news));
-  const hasValues = () => Object.keys(now.values).length > 0;
 
   const close = () => {
     clearTimeout(timer);
@@ -22,7 +29,7 @@ function watch(url, tell) {
     mine.onopen = () => hasValues() && say({ state: "live", why: "" });
     mine.onmessage = ({ data, lastEventId }) => {
       patience = 1000;
-      now.values[lastEventId.split("@")[0]] = Number(data);
+      values[lastEventId.split("@")[0]] = Number(data);
       say({ state: "live", why: "" });
     };
     mine.onerror = async () => {
@@ -37,6 +44,31 @@ function watch(url, tell) {
 
   open();
   return { now, open, close };
+}
+
+/** Listens to all topics that its users want, over one stream where 20 topics are enough. */
+function listener(tell) {
+  const values = {};
+  const wanted = new Map(); // For each user, the names of its topics.
+  let watches = [];
+  /** More than three streams would leave too few connections for requests. */
+  const names = () => [...new Set([...wanted.values()].flat())].slice(0, 3 * MOST);
+  return {
+    want(user, topics) {
+      wanted.set(user, topics);
+      const covered = watches.flatMap((each) => each.now.names);
+      if (topics.every((name) => covered.includes(name))) return;
+      for (const each of watches) each.close();
+      watches = [];
+      const all = names();
+      for (let first = 0; first < all.length; first += MOST) {
+        watches.push(watch(all.slice(first, first + MOST).sort(), values, tell));
+      }
+    },
+    leave: (user) => wanted.delete(user),
+    users: () => wanted.keys(),
+    watches: () => watches,
+  };
 }
 
 /** Why the server refuses a stream: the problem's `detail`, or "". EventSource does not tell. */
@@ -61,83 +93,85 @@ if (typeof document === "undefined") beWorker();
 else bePage();
 
 function beWorker() {
-  const tabs = new Set();
-  const watched = new Map();
+  const all = listener((news) => {
+    for (const tab of all.users()) tab.postMessage(news);
+  });
   onconnect = ({ ports: [tab] }) => {
-    tab.onmessage = ({ data: url }) => {
-      if (url === "bye") return tabs.delete(tab);
-      tabs.add(tab);
-      if (watched.has(url)) tab.postMessage(watched.get(url).now);
-      else watched.set(url, watch(url, (news) => tabs.forEach((each) => each.postMessage(news))));
+    tab.onmessage = ({ data: topics }) => {
+      if (topics === "bye") return all.leave(tab);
+      all.want(tab, topics);
+      for (const each of all.watches()) tab.postMessage(each.now);
     };
   };
 }
 
 function bePage() {
   const $ = (selector, root = document) => root.querySelector(selector);
+  const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
   const digits = new Intl.NumberFormat("en");
   /** The number with thin non-breaking spaces between groups of digits, and with a true minus sign. */
   const written = (number) => digits.format(number).replaceAll(",", "\u202f").replace("-", "\u2212");
 
-  for (const id of $("#tiles").dataset.counters.split(" ")) {
-    const tile = $("#tile").content.cloneNode(true).firstElementChild;
-    tile.dataset.counter = id;
-    $("h3", tile).textContent = `/counters/${id}/`;
-    for (const button of tile.querySelectorAll("button")) {
-      const by = Number(button.dataset.by);
-      button.setAttribute("aria-label", `${by < 0 ? "Take 1 from" : `Add ${by} to`} counter ${id}`);
-      button.addEventListener("click", () => press(button, id, by));
-    }
-    $("#tiles").append(tile);
-  }
+  // The server has written the numbers into the page. The page may show one topic in several places.
 
-  // The page may show one counter in two places.
-  const views = [];
-  for (const root of document.querySelectorAll("[data-counter]")) {
+  const numberIn = ({ dataset }) => (dataset.value ? Number(dataset.value) : null);
+  const views = $$("[data-counter]").map((root) => {
     root.dataset.state = "connecting";
-    views.push({ root, id: root.dataset.counter, value: null, changes: [] });
-  }
+    return { root, number: $(".value", root), name: root.dataset.counter, value: numberIn(root), changes: [] };
+  });
   const [hero] = views;
-
-  // One stream carries at most 20 counters.
-  const ids = [...new Set(views.map((view) => view.id))].sort();
-  const urls = [];
-  for (let first = 0; first < ids.length; first += 20) {
-    const together = ids.slice(first, first + 20);
-    const url = `/counters/${together.join(",")}/`;
-    for (const view of views) if (together.includes(view.id)) view.url = url;
-    urls.push(url);
-  }
+  const counters = views.length;
   $("#state").textContent = "connecting";
 
-  // Shows what the streams bring.
+  /** Finds the numbers of pages and sites, and listens to them. */
+  function findTopics() {
+    views.splice(counters);
+    for (const number of $$("#result [data-topic], #top [data-topic]")) {
+      views.push({ number, name: number.dataset.topic, value: numberIn(number) });
+    }
+    const listened = views.filter((view) => view.root);
+    listen([...new Set(listened.map((view) => view.name))].slice(0, MOST));
+  }
+
+  // Shows what the stream brings.
 
   function show(news) {
-    for (const view of views) if (view.url === news.url) showIn(view, news);
+    for (const view of views) if (news.names.includes(view.name)) showIn(view, news);
+    for (const list of $$("#top ol")) sort(list);
   }
 
   function showIn(view, { state, values, why }) {
-    const first = view.value === null;
-    const value = values[view.id];
-    if (value === undefined && state === "live") return; // The stream begins with other counters.
-    view.root.dataset.state = state;
-    if (view === hero && $("#state").textContent !== state) $("#state").textContent = state;
-    if (why) notify(`Counter ${view.id}: ${why}`, true);
-    if (value === undefined || value === view.value) return;
-
-    const number = $(".value", view.root);
-    view.value = value;
-    number.textContent = written(value);
-    number.style.setProperty("--length", number.textContent.length);
-    if (first) {
-      if (view === hero && "visits" in view.root.dataset) countVisit(`/counters/${view.id}/`);
-      return;
+    const value = values[view.name];
+    if (value === undefined && state === "live") return; // The stream begins with other topics.
+    if (view.root) {
+      view.root.dataset.state = state;
+      if (why) notify(`Counter ${view.name}: ${why}`, true);
     }
-    number.classList.remove("changed");
-    void number.offsetWidth; // Reading the layout restarts the highlight's animation.
-    number.classList.add("changed");
+    if (view === hero && $("#state").textContent !== state) $("#state").textContent = state;
+    if (value === undefined) return;
+    if (view === hero && !view.counted && "visits" in view.root.dataset) countVisit(view);
+    if (value === view.value) return;
+
+    const isChange = view.value !== null;
+    view.value = value;
+    view.number.textContent = written(value);
+    view.number.dataset.length = view.number.textContent.length;
+    if (!isChange) return;
+    view.number.classList.remove("changed");
+    void view.number.offsetWidth; // Reading the layout restarts the highlight's animation.
+    view.number.classList.add("changed");
+    if (!view.root) return;
     view.changes.push(performance.now());
     tally(view, true);
+  }
+
+  /** Puts the entries of a list into the order of their numbers, except while the visitor is in it. */
+  function sort(list) {
+    const valueOf = new Map(views.map((view) => [view.number, view.value]));
+    const entries = [...list.children];
+    const sorted = entries.toSorted((a, b) => valueOf.get($("b", b)) - valueOf.get($("b", a)));
+    if (list.matches(":hover, :focus-within") || sorted.every((entry, index) => entry === entries[index])) return;
+    list.append(...sorted);
   }
 
   /** Draws one stroke for each change of the last minute. Every fifth stroke crosses the four before it. */
@@ -169,7 +203,16 @@ function bePage() {
     svg.setAttribute("viewBox", `0 0 ${Math.max(width, 1)} 24`);
     $(".rate", view.root).textContent = count ? `${count}\u202f/\u202fmin` : "";
   }
-  setInterval(() => views.forEach((view) => tally(view, false)), 1000);
+  setInterval(() => views.forEach((view) => view.root && tally(view, false)), 1000);
+
+  // Tells a screen reader the first number now and then, as each change would be too much.
+
+  let spoken = hero.value;
+  setInterval(() => {
+    if (hero.value === spoken) return;
+    spoken = hero.value;
+    $("#spoken").textContent = `${$(".label span", hero.root).textContent}: ${spoken}`;
+  }, 30000);
 
   // Sends what the visitor does.
 
@@ -192,9 +235,11 @@ function bePage() {
     }
   }
 
-  async function countVisit(url) {
+  async function countVisit(view) {
+    view.counted = true;
     try {
-      $("#visit").textContent = `Your visit was number ${written(await add(url, 1))}. Every visit after yours moves it on.`;
+      const number = written(await add(`/counters/${view.name}/`, 1));
+      $("#visit").textContent = `Your visit was number ${number}.`;
     } catch (error) {
       $("#visit").textContent = `Your visit is not in it: ${error.message}.`;
     }
@@ -214,41 +259,93 @@ function bePage() {
     }
     hold(-1);
   }
+  for (const { root, name } of views) {
+    $("form", root)?.addEventListener("submit", (event) => {
+      event.preventDefault();
+      press(event.submitter, name, Number(event.submitter.value));
+    });
+  }
 
   function notify(text, bad = false) {
     $("#notice").textContent = text;
     $("#notice").classList.toggle("bad", bad);
   }
 
-  // Adds a copy button to each example.
+  // Adds a copy button to each piece of code.
 
-  for (const place of document.querySelectorAll("pre b")) place.textContent = location.origin;
-  for (const pre of document.querySelectorAll("pre")) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = "Copy";
-    button.setAttribute("aria-label", "Copy this example");
-    button.addEventListener("click", async () => {
-      const code = $("code", pre);
-      try {
-        await navigator.clipboard.writeText(code.textContent); // This throws unless the page comes from a secure context.
-        button.textContent = "Copied";
-        setTimeout(() => (button.textContent = "Copy"), 1500);
-      } catch {
-        getSelection().selectAllChildren(code);
-        button.textContent = "Selected";
-      }
-    });
-    pre.append(button);
+  function addCopyButtons(root) {
+    for (const place of $$("pre b", root)) place.textContent = location.origin;
+    for (const pre of $$("pre", root)) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = "Copy";
+      button.setAttribute("aria-label", `Copy: ${$$("h3", pre.parentNode).findLast((title) =>
+        title.compareDocumentPosition(pre) & Node.DOCUMENT_POSITION_FOLLOWING)?.textContent}`);
+      button.addEventListener("click", () => copy(button, $("code", pre)));
+      pre.append(button);
+    }
   }
 
-  // Receives the values, from the shared worker or from streams of the page itself.
+  async function copy(button, code) {
+    try {
+      await navigator.clipboard.writeText(code.textContent); // This throws unless the page comes from a secure context.
+      button.textContent = "Copied";
+      setTimeout(() => (button.textContent = "Copy"), 1500);
+    } catch {
+      getSelection().selectAllChildren(code);
+      button.textContent = "Selected";
+    }
+  }
+  addCopyButtons(document);
 
+  // Asks the server for the page that the form would bring, and takes the answer of the tool out of it. So what is wrong with an
+  // address, and the code for a badge, is decided in one place.
+
+  const form = $("#tool");
+  if (form) {
+    let timer, asked;
+    const ask = async (isFinished) => {
+      clearTimeout(timer);
+      asked?.abort();
+      const mine = (asked = new AbortController());
+      const url = `/?${new URLSearchParams(new FormData(form))}`;
+      const answer = await fetch(url, { signal: mine.signal }).then((answer) => answer.text()).catch(() => null);
+      if (mine.signal.aborted) return;
+      const page = answer && new DOMParser().parseFromString(answer, "text/html");
+      const result = page && $("#result", page);
+      const problem = result ? $("#problem", page).textContent : "The server gave no answer.";
+      // An address that is being written is often wrong until it is complete.
+      if (problem && !isFinished) return;
+      $("#problem").textContent = problem;
+      $("#url").setAttribute("aria-invalid", problem !== "");
+      if (problem) return;
+      history.replaceState(null, "", url);
+      $("#result").replaceWith(document.adoptNode(result));
+      $("#said").textContent = result.dataset.says;
+      addCopyButtons(result);
+      findTopics();
+    };
+    form.addEventListener("input", () => {
+      clearTimeout(timer);
+      timer = setTimeout(ask, 250, false);
+    });
+    form.addEventListener("change", () => ask(true));
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      ask(true);
+    });
+  }
+
+  // Receives the values, from the shared worker or from a stream of the page itself.
+
+  let listen;
   function listenAlone() {
-    const watches = urls.map((url) => watch(url, show));
+    const own = listener(show);
+    listen = (topics) => own.want("page", topics);
+    findTopics();
     // A hidden tab closes its streams, so that visible tabs can use the connections.
     document.addEventListener("visibilitychange", () => {
-      for (const each of watches) document.hidden ? each.close() : each.open();
+      for (const each of own.watches()) document.hidden ? each.close() : each.open();
     });
   }
 
@@ -256,10 +353,10 @@ function bePage() {
     const worker = new SharedWorker(document.currentScript.src, { name: "livecounter" });
     worker.onerror = listenAlone;
     worker.port.onmessage = ({ data }) => show(data);
-    const ask = () => urls.forEach((url) => worker.port.postMessage(url));
+    listen = (topics) => worker.port.postMessage(topics);
     addEventListener("pagehide", () => worker.port.postMessage("bye"));
-    addEventListener("pageshow", ({ persisted }) => persisted && ask());
-    ask();
+    addEventListener("pageshow", ({ persisted }) => persisted && findTopics());
+    findTopics();
   } catch {
     listenAlone();
   }

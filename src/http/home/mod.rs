@@ -1,8 +1,15 @@
 //! `/` and `/assets/{name}`: the page that shows what the service is. The binary contains all files of the page, and the page
 //! loads nothing from other hosts.
 
+mod answer;
 mod assets;
+mod entry;
+mod figures;
+mod number;
 pub(super) mod page;
+mod reading;
+mod tag_form;
+mod tool;
 
 use actix_web::http::header::{
     AcceptEncoding, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, Header,
@@ -11,23 +18,32 @@ use actix_web::http::header::{
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
-use super::caching::{PRIVATE_FIVE_MINUTES, client_has};
+use super::caching::{PRIVATE, client_has};
 use super::context::WorkerContext;
 use super::error::ApiError;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-                      img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+                      img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// The page. Only the client that asked may keep it, because it names the address that this client has used.
-pub(in crate::http) async fn page(request: HttpRequest, context: Data<WorkerContext>) -> HttpResponse {
-    let connection = request.connection_info();
-    let page = context.shared.home.at(connection.scheme(), connection.host());
-    let mut response = HttpResponse::Ok();
+/// The page, with what its tool says about the page in `url`. Only the client that asked may keep it, because it names the address
+/// that this client has used, and must ask again before each use, because it has numbers.
+pub(in crate::http) async fn page(
+    request: HttpRequest,
+    context: Data<WorkerContext>,
+) -> Result<HttpResponse, ApiError> {
+    let figures = reading::figures(&context).await;
+    let origin = {
+        let connection = request.connection_info();
+        page::origin(connection.scheme(), connection.host())
+    };
+    let (status, tool) = answer::tool(&context, request.query_string(), &origin).await;
+    let page = context.shared.home.fill(&origin, &figures, tool).map_err(|_| ApiError::Internal)?;
+    let mut response = HttpResponse::build(status);
     response
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
-        .insert_header((CACHE_CONTROL, PRIVATE_FIVE_MINUTES.clone()));
+        .insert_header((CACHE_CONTROL, PRIVATE.clone()));
     restrict(&mut response);
-    response.body(page)
+    Ok(response.body(page))
 }
 
 /// A file that the page loads, compressed if the client accepts that; 304 if the client has it already.

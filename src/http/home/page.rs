@@ -1,6 +1,14 @@
 //! The home page's HTML, filled in for the counters of this service.
 
+use std::sync::Arc;
+
+use askama::Template;
+
 use super::assets::hashed_name;
+use super::entry::TopList;
+use super::figures::{Figures, KeptFigures};
+use super::number::ShownNumber;
+use super::tool::Tool;
 use crate::domain::CounterId;
 
 /// The counter of the page's views, if the service has it.
@@ -10,78 +18,116 @@ const TILES: [&str; 3] = ["2", "3", "4"];
 
 /// The page for the counters of this service.
 pub struct HomePage {
-    /// The parts of the page between which the service's own address belongs.
-    parts: Vec<String>,
+    /// The counter that is shown first, and those that visitors can try out.
+    counters: Vec<CounterId>,
+    /// Those of the counters that visitors can try out: all but the first, or the only one.
+    tiles: std::ops::Range<usize>,
+    /// Whether a view of the page counts in the first counter.
+    counts_views: bool,
+    /// Whether any id is a counter.
+    any: bool,
+    /// The known counters that are only named.
+    others: Vec<CounterId>,
+    /// The counters in the examples.
+    sample: String,
+    views_sample: String,
+    orders_sample: String,
+    figures: Arc<KeptFigures>,
+}
+
+/// What the template is filled in with.
+#[derive(Template)]
+#[template(path = "home.html")]
+struct Filled<'a> {
+    page: &'a HomePage,
+    icon: String,
+    style: String,
+    script: String,
+    origin: &'a str,
+    hero: ShownCounter<'a>,
+    tiles: Vec<ShownCounter<'a>>,
+    tool: Option<Tool>,
+    lists: Vec<TopList<'a>>,
+}
+
+struct ShownCounter<'a> {
+    id: &'a CounterId,
+    number: ShownNumber,
 }
 
 impl HomePage {
     /// A page that shows the first of the known counters and names the others. Without a list of known counters, any id is one,
     /// and the page shows a few.
     pub fn new(known: Option<&[CounterId]>) -> Self {
-        let known: Option<Vec<&str>> = known.map(|ids| ids.iter().map(CounterId::as_str).collect());
-        let counters: Vec<&str> = known.clone().unwrap_or_else(|| [&[VIEWS], &TILES[..]].concat());
+        let usual = || [VIEWS].iter().chain(&TILES).filter_map(|id| id.parse().ok()).collect();
+        let mut counters = known.map_or_else(usual, <[CounterId]>::to_vec);
         // A view of the page counts only in the counter of views, because the other counters have a purpose of their own.
-        let views = counters.contains(&VIEWS);
-        let hero = counters.first().filter(|_| !views).copied().unwrap_or(VIEWS);
-        let rest: Vec<&str> = counters.iter().copied().filter(|id| *id != hero).collect();
-        // A browser opens six connections to a host for all its tabs. Four streams leave two for the requests of buttons.
-        let (tiles, others) = rest.split_at(rest.len().min(TILES.len()));
-        let tiles = if tiles.is_empty() { &[hero] } else { tiles };
-        let sample = tiles[0];
-        let others = match others {
-            [] => String::new(),
-            others => format!("<p class=\"others\">Also: {}.</p>\n      ", links(others)),
-        };
-        let (visit, rule, page, orders) = match &known {
-            None => (VISITS.to_owned(), ANY.to_owned(), "my-page", "orders"),
-            Some(_) if views => (VISITS.to_owned(), KNOWN.to_owned(), sample, sample),
-            Some(_) => {
-                (format!("The number above is the counter {hero}, live."), KNOWN.to_owned(), sample, sample)
-            }
-        };
-        let mut text = include_str!("index.html").to_owned();
-        for (name, value) in [
-            ("hero", hero),
-            ("counts", if views { " data-visits" } else { "" }),
-            ("label", if views { "Views" } else { hero }),
-            ("visit", &visit),
-            ("tiles", &tiles.join(" ")),
-            ("others", &others),
-            ("links", &links(tiles)),
-            ("rule", &rule),
-            ("sample", sample),
-            ("page", page),
-            ("orders", orders),
-            ("favicon.svg", &hashed_name("favicon.svg")),
-            ("home.css", &hashed_name("home.css")),
-            ("home.js", &hashed_name("home.js")),
-        ] {
-            text = text.replace(&format!("{{{{{name}}}}}"), value);
+        let views = counters.iter().position(|id| id.as_str() == VIEWS);
+        counters[..=views.unwrap_or_default()].rotate_right(1);
+        let shown = counters.len().min(1 + TILES.len());
+        let others = counters.split_off(shown);
+        let tiles = shown.min(2) - 1..shown;
+        let sample = counters[tiles.start].to_string();
+        let named = |name: &str| known.map_or_else(|| name.to_owned(), |_| sample.clone());
+        HomePage {
+            views_sample: named("my-page"),
+            orders_sample: named("orders"),
+            counters,
+            tiles,
+            counts_views: views.is_some(),
+            any: known.is_none(),
+            others,
+            sample,
+            figures: Arc::new(KeptFigures::new()),
         }
-        HomePage { parts: text.split("{{origin}}").map(str::to_owned).collect() }
     }
 
-    /// The page with the service's address in its examples. The client chooses the host, so a text that is no host is replaced.
-    pub(super) fn at(&self, scheme: &str, host: &str) -> String {
-        let scheme = if scheme == "https" { "https" } else { "http" };
-        let harmless =
-            |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']');
-        let usable = (1..=255).contains(&host.len()) && host.bytes().all(harmless);
-        let host = if usable { host } else { "localhost" };
-        self.parts.join(&format!("{scheme}://{host}"))
+    /// The counters of the page, in the order in which [`Figures::counters`] has their values.
+    pub(super) fn counters(&self) -> impl Iterator<Item = &CounterId> {
+        self.counters.iter()
+    }
+
+    /// The numbers of the page.
+    pub(super) fn figures(&self) -> Arc<KeptFigures> {
+        Arc::clone(&self.figures)
+    }
+
+    /// The page with these numbers, with the tool if pages are counted here, and with the service's address in its examples.
+    pub(super) fn fill(
+        &self,
+        origin: &str,
+        figures: &Figures,
+        tool: Option<Tool>,
+    ) -> Result<String, askama::Error> {
+        let shown = |index: usize| ShownCounter {
+            id: &self.counters[index],
+            number: ShownNumber(figures.counters.get(index).copied().flatten()),
+        };
+        let lists = [
+            TopList { id: "top-sites", title: "Sites", entries: &figures.sites },
+            TopList { id: "top-pages", title: "Pages", entries: &figures.pages },
+        ];
+        let filled = Filled {
+            page: self,
+            icon: hashed_name("favicon.svg"),
+            style: hashed_name("home.css"),
+            script: hashed_name("home.js"),
+            origin,
+            hero: shown(0),
+            tiles: self.tiles.clone().map(shown).collect(),
+            tool,
+            lists: lists.into_iter().filter(|list| !list.entries.is_empty()).collect(),
+        };
+        filled.render()
     }
 }
 
-const VISITS: &str = "The number above counts the views of this page, live.";
-const ANY: &str = "A counter is its address: <code>/counters/</code>, then any name of up to 64 letters, digits and \
-                   <code>. _ ~ -</code>. It starts at 0 by itself.";
-const KNOWN: &str = "A counter is its address: <code>/counters/</code>, then its name. This service has those above, and no \
-                     others.";
-
-/// Links to these counters. Ids consist of letters, digits and `. _ ~ -`, so they need no escaping.
-fn links(ids: &[&str]) -> String {
-    let links: Vec<String> = ids.iter().map(|id| format!("<a href=\"/counters/{id}/\">{id}</a>")).collect();
-    links.join(", ")
+/// The address under which a client has reached this service. The client chooses the host, so a text that is no host is replaced.
+pub(super) fn origin(scheme: &str, host: &str) -> String {
+    let scheme = if scheme == "https" { "https" } else { "http" };
+    let harmless = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+    let usable = (1..=255).contains(&host.len()) && host.bytes().all(harmless);
+    format!("{scheme}://{}", if usable { host } else { "localhost" })
 }
 
 #[cfg(test)]
@@ -91,7 +137,7 @@ mod tests {
     fn page(known: Option<&[&str]>) -> String {
         let ids =
             known.map(|ids| ids.iter().map(|id| id.parse().expect("an id")).collect::<Vec<CounterId>>());
-        HomePage::new(ids.as_deref()).at("http", "h:1")
+        HomePage::new(ids.as_deref()).fill("http://h:1", &Figures::default(), None).expect("a page")
     }
 
     #[test]
@@ -112,11 +158,11 @@ mod tests {
                 let id: String = rest.chars().take_while(|c| c.is_alphanumeric()).collect();
                 assert!(id.is_empty() || known.contains(&id.as_str()), "{id}: {known:?}");
             }
-            let of = |name: &str| {
-                let (_, rest) = page.split_once(&format!("{name}=\""))?;
-                Some(rest.split_once('"')?.0.to_owned())
-            };
-            (of("data-counter"), of("data-counters"), page.contains(" data-visits"))
+            let ids =
+                page.split("data-counter=\"").skip(1).map(|rest| rest.split('"').next().expect("an id"));
+            let mut ids: Vec<_> = ids.map(str::to_owned).collect();
+            let hero = ids.remove(0);
+            (Some(hero), Some(ids.join(" ")), page.contains(" data-visits"))
         };
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(shown(&["a"]), (some("a"), some("a"), false));
@@ -129,14 +175,31 @@ mod tests {
     #[test]
     fn the_examples_have_the_address_that_was_asked_for_and_no_other_text() {
         let home = HomePage::new(None);
-        let page = home.at("https", "count.example:8443");
+        let at = |scheme: &str, host: &str| {
+            home.fill(&origin(scheme, host), &Figures::default(), None).expect("a page")
+        };
+        let page = at("https", "count.example:8443");
         assert_eq!(page.matches("<b>https://count.example:8443</b>").count(), 6);
-        assert!(home.at("http", "[::1]:8000").contains("<b>http://[::1]:8000</b>/counters/2/"));
+        assert!(at("http", "[::1]:8000").contains("<b>http://[::1]:8000</b>/counters/2/"));
         for (scheme, host) in
             [("http", "<script>"), ("http", "a b"), ("javascript", ""), ("http", "x'; rm -rf")]
         {
-            let page = home.at(scheme, host);
+            let page = at(scheme, host);
             assert!(page.contains("<b>http://localhost</b>/counters/2/"), "{host}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_in_the_page() {
+        let figures = Figures { counters: vec![Some(48_211), None, Some(-7)], ..Figures::default() };
+        let page = HomePage::new(None).fill("http://h", &figures, None).expect("a page");
+        for expected in [
+            "data-counter=\"1\" data-value=\"48211\" data-visits>",
+            "id=\"views\" data-length=\"6\">48\u{202f}211</p>",
+            "data-counter=\"2\" data-value=\"\">",
+            "data-length=\"2\">\u{2212}7</p>",
+        ] {
+            assert!(page.contains(expected), "{expected}: {page}");
         }
     }
 }

@@ -1,0 +1,42 @@
+//! Looks up what the tool of the home page shows.
+
+use actix_web::ResponseError;
+use actix_web::http::StatusCode;
+
+use super::tag_form::TagForm;
+use super::tool::Tool;
+use crate::domain::{PageAddress, Topic};
+use crate::hits::HitRules;
+use crate::http::context::WorkerContext;
+use crate::http::error::ApiError;
+
+/// The tool for a request with this query, and the status of the answer; no tool if hits are not counted here. The page shows what is
+/// wrong with the form, and its status says that something is wrong. `origin` is the address of this service.
+pub(super) async fn tool(context: &WorkerContext, query: &str, origin: &str) -> (StatusCode, Option<Tool>) {
+    let Some(rules) = &context.shared.hits else { return (StatusCode::OK, None) };
+    let (form, checked) = TagForm::of(query, context.shared.history.days > 0);
+    match checked.and_then(|()| page(form.get("url"), rules)) {
+        Ok(None) => {
+            let example = page(origin, rules).ok().flatten();
+            (StatusCode::OK, Some(Tool::empty(form, example.as_ref())))
+        }
+        Ok(Some(page)) => {
+            let topics = [Topic::page(&page), Topic::site(&page)];
+            // The page is shown without numbers if the store does not answer.
+            let readings = context.live.read_all(&topics).await.unwrap_or_default();
+            let value = |index: usize| readings.get(index).map(|reading| reading.value());
+            (StatusCode::OK, Some(Tool::found(form, &page, [value(0), value(1)])))
+        }
+        Err(error) => (error.status_code(), Some(Tool::refused(form, &error.to_string()))),
+    }
+}
+
+/// The page with this address; `None` if no address is given.
+fn page(url: &str, rules: &HitRules) -> Result<Option<PageAddress>, ApiError> {
+    if url.trim().is_empty() {
+        return Ok(None);
+    }
+    let address: PageAddress = url.parse().map_err(|error| ApiError::BadRequest(format!("{error}")))?;
+    rules.check(&address).map_err(|error| ApiError::Forbidden(error.to_string()))?;
+    Ok(Some(address))
+}
