@@ -29,9 +29,16 @@ const WARM_UP: u32 = 1;
 
 const HOT: Path<'_> = Path::One(livecounter::HOT);
 const MANY: Path<'_> = Path::Many("/counters/c", "/");
+/// The badges of one page, and of the pages of one site.
+const PAGE: Path<'_> = Path::One("/count/tag.svg?url=www.example.com/page");
+const PAGES: Path<'_> = Path::Many("/count/tag.svg?url=www.example.com/page-", "");
+
+/// Values of `hits.window`. wrk keeps no cookies, so each of its requests is that of a new visitor.
+const EVERY_HIT: &str = "0s";
+const VISITORS: &str = "60s";
 
 /// In the order in which every round runs them: what is compared runs in succession.
-pub(crate) const CELLS: [Cell; 34] = [
+pub(crate) const CELLS: [Cell; 39] = [
     Cell { name: "post-hot/livecounter", run: |knobs| on_chain(knobs, "POST", HOT, false) },
     Cell { name: "post-hot/bare", run: |knobs| on_bare(knobs, "POST", HOT) },
     Cell { name: "post-hot/webdis", run: |knobs| on_webdis(knobs, Path::One("/INCR/hot")) },
@@ -42,6 +49,11 @@ pub(crate) const CELLS: [Cell; 34] = [
     Cell { name: "post-spread/webdis", run: |knobs| on_webdis(knobs, Path::Many("/INCR/c", "")) },
     Cell { name: "post-spread/redis-benchmark", run: |knobs| on_redis(knobs, true) },
     Cell { name: "post-spread/embedded", run: |knobs| on_embedded(knobs, MANY) },
+    Cell { name: "tag-hot/every-hit", run: |knobs| on_tags(knobs, PAGE, EVERY_HIT) },
+    Cell { name: "tag-hot/visitors", run: |knobs| on_tags(knobs, PAGE, VISITORS) },
+    Cell { name: "tag-spread/every-hit", run: |knobs| on_tags(knobs, PAGES, EVERY_HIT) },
+    Cell { name: "tag-spread/visitors", run: |knobs| on_tags(knobs, PAGES, VISITORS) },
+    Cell { name: "home/livecounter", run: |knobs| on_chain(knobs, "GET", Path::One("/"), false) },
     Cell { name: "get-plain/livecounter", run: |knobs| on_chain(knobs, "GET", HOT, false) },
     Cell { name: "get-hold/livecounter", run: |knobs| on_chain(knobs, "GET", HOT, true) },
     Cell { name: "get/bare", run: |knobs| on_bare(knobs, "GET", HOT) },
@@ -82,6 +94,12 @@ fn on_chain(knobs: &Knobs, method: &str, path: Path<'_>, hold: bool) -> Result<F
         counted(port, &figures)?;
     }
     Ok(figures)
+}
+
+fn on_tags(knobs: &Knobs, path: Path<'_>, window: &str) -> Result<Figures> {
+    let chain = livecounter::chain_with(INTERVAL, &[("LIVECOUNTER__HITS__WINDOW", window)])?;
+    let servers = [("origin cpu us", chain.livecounter.id()), ("redis cpu us", chain.redis.id())];
+    load(knobs, Load { port: chain.livecounter.port(), method: "GET", path, fields: &[] }, &servers)
 }
 
 fn on_embedded(knobs: &Knobs, path: Path<'_>) -> Result<Figures> {

@@ -8,10 +8,14 @@ request, as the service ends the connection behind a request that a proxy has si
 
 Counts repeat within 1 %, also on a busy machine; those of "POST spread" within 4 %, as timers of the announcer take part.
 
+"hit" is a page that is counted: its answer as digits, and as a badge ("tag") of one page or of many; with "visitors" each request is
+that of a new visitor, who is counted once in a minute.
+
 Usage: instructions.py [BINARY...]
 
 Without BINARY, the release binary is built and measured. With several, for example of the versions before and after a change, each
-gets a column. Environment: BENCH_REQUESTS, how many requests the second run sends in addition [2000].
+gets a column. Environment: BENCH_REQUESTS, how many requests the second run sends in addition [2000]; BENCH_KINDS, only kinds whose
+names contain one of these words, separated by commas.
 """
 
 import base64
@@ -49,20 +53,35 @@ def signature():
     return (signed + b"." + encoded(hmac.digest(KEY.encode(), signed, hashlib.sha256))).decode()
 
 
+def request(method, target, *fields):
+    return "\r\n".join([f"{method} {target} HTTP/1.1", "Host: localhost", *fields, "", ""]).encode()
+
+
 def message(method, counter, *fields):
-    return "\r\n".join([f"{method} /counters/{counter}/ HTTP/1.1", "Host: localhost", *fields, "", ""]).encode()
+    return request(method, f"/counters/{counter}/", *fields)
+
+
+def hit(path, page):
+    return request("GET", f"{path}?url=www.example.com/{page}")
 
 
 def kinds():
     """Each kind of request: name, settings of the service, messages that are sent in turn, a part that each answer contains."""
     # A GET publishes nothing, so that no proxy needs to listen at this address.
     proxy = {"GRIP_URL": f"http://127.0.0.1:9/?verify-iss=pushpin&verify-key={KEY}"}
+    every_hit = {"LIVECOUNTER__HITS__WINDOW": "0s"}
     held = ["Accept: text/event-stream", f"Grip-Sig: {signature()}"]
     return [
         ("POST hot", {}, [message("POST", "hot")], b"HTTP/1.1 200 OK\r\n"),
         ("POST spread", {}, [message("POST", f"c{number}") for number in range(COUNTERS)], b"HTTP/1.1 200 OK\r\n"),
         ("GET plain", {}, [message("GET", "hot")], b"\r\n\r\n0\n"),
         ("GET hold", proxy, [message("GET", "hot", *held)], b"\r\ngrip-hold: stream\r\n"),
+        ("hit", every_hit, [hit("/count", "hot")], b"HTTP/1.1 200 OK\r\n"),
+        ("hit, tag", every_hit, [hit("/count/tag.svg", "hot")], b"HTTP/1.1 200 OK\r\n"),
+        ("hit, tag, spread", every_hit, [hit("/count/tag.svg", number) for number in range(COUNTERS)], b"HTTP/1.1 200 OK\r\n"),
+        ("hit, tag, visitors", {}, [hit("/count/tag.svg", "hot")], b"\r\nset-cookie: "),
+        ("tag", {}, [hit("/nocount/tag.svg", "hot")], b"HTTP/1.1 200 OK\r\n"),
+        ("home", {}, [request("GET", "/")], b"HTTP/1.1 200 OK\r\n"),
     ]
 
 
@@ -150,9 +169,12 @@ def main():
     requests = int(os.environ.get("BENCH_REQUESTS") or 2000)
     binaries = [Path(name).resolve() for name in sys.argv[1:]] or [build()]
     (ROOT / "target").mkdir(exist_ok=True)
+    words = (os.environ.get("BENCH_KINDS") or "").split(",")
     print("| instructions per request |" + "".join(f" {binary.name} |" for binary in binaries))
     print("|---|" + "---|" * len(binaries))
     for name, *kind in kinds():
+        if not any(word in name for word in words):
+            continue
         print(f"| {name} |", end="", flush=True)
         for binary in binaries:
             additional = run(binary, *kind, BEFORE + requests) - run(binary, *kind, BEFORE)

@@ -78,7 +78,7 @@ const PUBLISHES: f64 = 1_000.0 / INTERVAL.as_millis() as f64 + 0.1;
 
 /// The rows in the order of the table.
 pub(crate) fn rows() -> Vec<Row> {
-    [post_rows(), get_and_embedded_rows(), stream_rows(), storm_rows(), origin_rows()]
+    [post_rows(), hit_rows(), get_and_embedded_rows(), stream_rows(), storm_rows(), origin_rows()]
         .into_iter()
         .flatten()
         .collect()
@@ -118,6 +118,21 @@ fn post_rows() -> Vec<Row> {
             .at_most(0.58, 0.50),
         row("post-spread-origin-cpu", Us, spread, "origin cpu us"),
         row("post-spread-redis-cpu", Us, spread, "redis cpu us"),
+    ]
+}
+
+/// Badges that count a hit, beside POSTs, and the home page.
+fn hit_rows() -> Vec<Row> {
+    use Unit::PerSecond as S;
+    let tag = |name, cell, post| {
+        Row::new(name, S, cell, "per second").against("our own POST", post).at_least(0.70, 0.85)
+    };
+    vec![
+        tag("tag-hot", "tag-hot/every-hit", HOT),
+        tag("tag-spread", "tag-spread/every-hit", SPREAD),
+        tag("tag-hot-visitors", "tag-hot/visitors", HOT),
+        tag("tag-spread-visitors", "tag-spread/visitors", SPREAD),
+        Row::new("home", S, "home/livecounter", "per second").at_least(5_000.0, 20_000.0),
     ]
 }
 

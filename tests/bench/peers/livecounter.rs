@@ -34,16 +34,22 @@ pub(crate) struct Chain {
 
 /// Starts Redis, Pushpin and livecounter.
 pub(crate) fn chain(interval: Duration) -> Result<Chain> {
+    chain_with(interval, &[])
+}
+
+/// The same with further settings of livecounter, as variables of its environment.
+pub(crate) fn chain_with(interval: Duration, settings: &[(&str, &str)]) -> Result<Chain> {
     let redis = redis::start()?;
     let port = free_port()?;
     let pushpin = pushpin::start(port)?;
-    let environment = [
+    let mut environment = vec![
         ("REDIS_URL", format!("redis://127.0.0.1:{}/", redis.port())),
         (
             "GRIP_URL",
             format!("http://127.0.0.1:{}/?verify-iss=pushpin&verify-key={}", pushpin.control, pushpin::KEY),
         ),
     ];
+    environment.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
     let livecounter = launch(port, tempfile::tempdir()?, interval, &environment)?;
     Ok(Chain { livecounter, pushpin, redis })
 }
