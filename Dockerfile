@@ -3,6 +3,7 @@
 FROM rust:1.95.0-slim-bookworm AS build
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
 COPY src src
 COPY templates templates
 # Cargo goes by the times of files, and the cached target directory may be younger than a change: a file that was edited
