@@ -55,7 +55,7 @@ sub vcl_recv {
         return (pass);
     }
     # The answer to a recovery must have the newest value. After a cached answer, the listeners would get no later event.
-    if (req.http.Grip-Last || req.url ~ "^/counters/[^/?]+/recover/?(\?|$)") {
+    if (req.http.Grip-Last || req.url ~ "^/(counters|topics)/[^/?]+/recover/?(\?|$)") {
         return (pass);
     }
     # Only clients with a key may read the list of counters, and the key may be in the query.
@@ -63,12 +63,14 @@ sub vcl_recv {
         return (pass);
     }
     # A request for hits counts, or its answer is for one client. A request that counts must not be sent twice, so it passes the
-    # cache. The rule matches encoded letters too, as origins decode them.
-    if (req.url ~ "(?i)^/((n|%6e)(o|%6f))?(c|%63)(o|%6f)(u|%75)(n|%6e)(t|%74)/?([/%?]|$)") {
+    # cache. The rule matches encoded letters too, as origins decode them. `/nocount` and `/nocount/site` only read. The cache keeps
+    # them if the query names the page: the header Referer, which names it otherwise, is not part of the hash.
+    if (req.url ~ "(?i)^/((n|%6e)(o|%6f))?(c|%63)(o|%6f)(u|%75)(n|%6e)(t|%74)/?([/%?]|$)" &&
+        req.url !~ "^/nocount(/site)?\?([^#]*&)?url=") {
         return (pass);
     }
     # Other paths may belong to another service whose routes the origins answer (docs/moving.md), and a GET may count there.
-    if (req.url !~ "^/([?]|$)|^/(assets|counters)/|^/(healthz|openapi[.]json|readyz|robots[.]txt)/?([?]|$)") {
+    if (req.url !~ "^/([?]|$)|^/(assets|counters|topics)/|^/(healthz|nocount|nocount/site|openapi[.]json|readyz|robots[.]txt)/?([?]|$)") {
         return (pass);
     }
     # A public answer does not depend on the client, so a request with credentials passes the cache. Grip-Sig stays, as on a miss
@@ -99,14 +101,18 @@ sub vcl_recv {
         call choose_freshness;
         return (hash);
     }
-    # Reading a counter needs no query, so a client cannot pass the cache by a query that it makes up.
-    if (req.url ~ "^/counters/") {
+    # Of the query of a read of hits only the addresses of pages count, in their order.
+    if (req.url ~ "^/nocount") {
+        set req.url = regsub(regsuball(regsub(req.url, "\?", "?&"), "&(?!url=)[^&]*", ""), "\?&", "?");
+    }
+    # Reading a counter or topics needs no query, so a client cannot pass the cache by a query that it makes up.
+    if (req.url ~ "^/(counters|topics)/") {
         set req.url = regsub(req.url, "\?.*$", "");
         set req.url = regsuball(req.url, "(?i)%2c", ",");
     }
-    # Several paths name the same counters in another order. The cache keeps one answer for all of them. As VCL cannot sort, the
+    # Several paths name the same counters or topics in another order. The cache keeps one answer for all of them. As VCL cannot sort, the
     # origin redirects to the sorted path. The cache keeps the redirection too, and follows it itself (see vcl_deliver).
-    if (req.url ~ "^/counters/[^/]*,") {
+    if (req.url ~ "^/counters/[^/]*,|^/topics/") {
         set req.http.X-Canonical-Path = "1";
     }
     call choose_variant;
@@ -332,7 +338,7 @@ sub part_requests {
 }
 
 sub vcl_deliver {
-    if (resp.status == 308 && req.http.X-Canonical-Path && resp.http.Location ~ "^/counters/" && req.restarts < 2) {
+    if (resp.status == 308 && req.http.X-Canonical-Path && resp.http.Location ~ "^/(counters|topics)/" && req.restarts < 2) {
         set req.url = resp.http.Location;
         return (restart);
     }

@@ -5,6 +5,7 @@
 
 mod accept;
 mod badge;
+mod hits;
 mod past;
 mod path;
 mod plan;
@@ -13,8 +14,8 @@ mod query;
 mod signature;
 
 pub use accept::Variant;
-pub use path::{normalize_path, sort_counters};
-pub use plan::{Plan, RequestFacts, is_grip, is_surrogate, query_counts};
+pub use path::{normalize_path, sort_names};
+pub use plan::{Plan, RequestFacts, is_grip, is_surrogate};
 pub use problem::Problem;
-pub use query::{known_parameters, known_query};
+pub use query::query_sent;
 pub use signature::{FASTLY_KEY, KeyError, SignatureError, Verifier, issuer_of};

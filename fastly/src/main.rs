@@ -10,8 +10,8 @@ use fastly::http::request::{SendError, SendErrorCause};
 use fastly::http::{HeaderName, HeaderValue, header};
 use fastly::{ConfigStore, Request, Response};
 use livecounter_edge::{
-    FASTLY_KEY, Plan, Problem, RequestFacts, Verifier, is_grip, is_surrogate, issuer_of, known_parameters,
-    known_query, normalize_path, query_counts, sort_counters,
+    FASTLY_KEY, Plan, Problem, RequestFacts, Verifier, is_grip, is_surrogate, issuer_of, normalize_path,
+    query_sent, sort_names,
 };
 
 /// The name of the backend with the origins.
@@ -35,7 +35,7 @@ static NOT_SENT_ON: [HeaderName; 3] = [header::CONNECTION, header::UPGRADE, head
 
 fn main() {
     let mut request = Request::from_client();
-    let path = sort_counters(normalize_path(request.get_path()));
+    let path = sort_names(normalize_path(request.get_path()));
     request.set_path(&path);
     let origin = request.get_header(header::ORIGIN).cloned();
     let signed = is_signed(&request);
@@ -79,6 +79,7 @@ fn plan(request: &Request, signed: bool) -> Plan {
     RequestFacts {
         method: request.get_method_str(),
         path: request.get_path(),
+        query: request.get_query_str().unwrap_or_default(),
         accept: &accept.join(","),
         signed,
         handed_off: request.contains_header(&CLIENT),
@@ -151,13 +152,10 @@ fn unmarked(mut request: Request) -> Request {
 fn look_up(request: Request, accept: &str) -> Result<Response, Problem> {
     // A cached answer is for all clients, so it must not depend on a body.
     let mut request = request.clone_without_body();
-    if let Some(known) = known_parameters(request.get_path()) {
-        match request.get_query_str().and_then(|query| known_query(query, known)) {
-            Some(query) => request.set_query_str(query),
-            None => request.remove_query(),
-        }
-    } else if !query_counts(request.get_path()) {
-        request.remove_query();
+    let query = request.get_query_str().and_then(|query| query_sent(request.get_path(), query));
+    match query {
+        Some(query) => request.set_query_str(query),
+        None => request.remove_query(),
     }
     request.set_header(header::ACCEPT, accept);
     // A public answer does not depend on the client. A held stream has no ranges, no 304 and no compression.

@@ -30,22 +30,36 @@ pub fn normalize_path(path: &str) -> String {
     spelt
 }
 
-/// The one spelling of a path that lists counters: `/counters/2,1,2/` is `/counters/1,2/`, so that the cache keeps one answer
-/// for all spellings. Any other path stays as it is; the origin refuses a list that names one counter only.
-pub fn sort_counters(path: String) -> String {
-    let Some(rest) = path.strip_prefix("/counters/") else { return path };
+/// The resources whose paths list names.
+const LISTS: [&str; 2] = ["/counters/", "/topics/"];
+
+/// Whether the path is below one of the resources whose paths list names. Such a path says all, so its query does not count.
+pub(crate) fn lists_names(path: &str) -> bool {
+    LISTS.iter().any(|resource| path.starts_with(resource))
+}
+
+/// The path of a recovery, `/counters/{id}/recover` or `/topics/{name}/recover`, and not that of the counter "recover".
+pub(crate) fn is_recovery(path: &str) -> bool {
+    path.trim_end_matches('/').strip_suffix("/recover").is_some_and(lists_names)
+}
+
+/// The one spelling of a path that lists counters or topics: `/counters/2,1,2/` is `/counters/1,2/`, so that the cache keeps one
+/// answer for all spellings. Any other path stays as it is; the origin refuses a list that names one counter only.
+pub fn sort_names(path: String) -> String {
+    let Some(resource) = LISTS.into_iter().find(|resource| path.starts_with(resource)) else { return path };
+    let rest = &path[resource.len()..];
     let (list, end) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let list = list.replace("%2C", ",").replace("%2c", ",");
     if !list.contains(',') {
         return path;
     }
-    let mut ids: Vec<&str> = list.split(',').collect();
-    ids.sort_unstable();
-    ids.dedup();
-    if ids.len() == 1 {
+    let mut names: Vec<&str> = list.split(',').collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.len() == 1 {
         return path;
     }
-    format!("/counters/{}{end}", ids.join(","))
+    format!("{resource}{}{end}", names.join(","))
 }
 
 /// The part of a path behind a counter, such as `history`; `None` if the path is the counter itself, or has more parts.
@@ -78,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_counters_has_one_spelling() {
+    fn a_list_has_one_spelling() {
         for (path, sorted) in [
             ("/counters/b,a,b/", "/counters/a,b/"),
             ("/counters/2%2c1%2C2", "/counters/1,2"),
@@ -87,8 +101,20 @@ mod tests {
             ("/counters/2/", "/counters/2/"),
             ("/counters/", "/counters/"),
             ("/assets/b,a", "/assets/b,a"),
+            ("/topics/site-b,page-a%2Csite-b/", "/topics/page-a,site-b/"),
+            ("/topics/counter-1,counter-1", "/topics/counter-1,counter-1"),
         ] {
-            assert_eq!(sort_counters(path.to_owned()), sorted);
+            assert_eq!(sort_names(path.to_owned()), sorted);
+        }
+    }
+
+    #[test]
+    fn a_recovery_is_known_by_its_path() {
+        for path in ["/counters/2/recover", "/counters/1+2/recover/", "/topics/counter-2+site-a/recover"] {
+            assert!(is_recovery(path), "{path}");
+        }
+        for path in ["/counters/recover", "/counters/recover/", "/topics/recover", "/nocount/recover"] {
+            assert!(!is_recovery(path), "{path}");
         }
     }
 

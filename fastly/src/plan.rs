@@ -2,7 +2,9 @@
 
 use crate::accept::Variant;
 use crate::badge::is_badge;
+use crate::hits::{is_hits, names_page, reads_hits};
 use crate::past::{accept_of_past, is_past};
+use crate::path::{is_recovery, lists_names};
 use crate::problem::Problem;
 
 /// The facts on which the decision depends.
@@ -12,6 +14,8 @@ pub struct RequestFacts<'a> {
     pub method: &'a str,
     /// The path without the query, [normalized](crate::normalize_path).
     pub path: &'a str,
+    /// The query; empty where there is none.
+    pub query: &'a str,
     /// All values of `Accept`, joined by commas; empty where there is none.
     pub accept: &'a str,
     /// Whether the request came through Fanout: its `Grip-Sig` is valid.
@@ -52,7 +56,7 @@ impl RequestFacts<'_> {
         }
         // A recovery needs the present value: with a cached answer the proxy's listeners would miss all later events. Only proxies
         // have a reason to ask here, so these requests are never handed over.
-        if self.is_recovery_path() || (self.signed && self.recovers) {
+        if is_recovery(self.path) || (self.signed && self.recovers) {
             return Plan::Pass;
         }
         // The list of counters is for clients with a key, which may stand in its query.
@@ -60,7 +64,8 @@ impl RequestFacts<'_> {
             return Plan::Pass;
         }
         // These requests count, or their answers are for one client. A request that counts must not be sent twice.
-        if is_hits(self.path) {
+        let reads_hits = reads_hits(self.path);
+        if is_hits(self.path) && !reads_hits {
             return Plan::Pass;
         }
         // Other paths may belong to another service whose routes the origin answers, and a GET may count there.
@@ -84,36 +89,19 @@ impl RequestFacts<'_> {
                 (_, false) => Plan::HandOff,
             };
         }
+        // The answer depends on a header that is not part of the cache's key.
+        let by_referer = reads_hits && !names_page(self.query);
         match variant.normal() {
-            Some(accept) if !self.private => Plan::Lookup(accept),
+            Some(accept) if !self.private && !by_referer => Plan::Lookup(accept),
             _ => Plan::Pass,
         }
     }
-
-    /// Whether the path is `/counters/{id}/recover`, and not that of the counter "recover".
-    fn is_recovery_path(&self) -> bool {
-        let counter = self.path.trim_end_matches('/').strip_suffix("/recover");
-        counter.is_some_and(|path| path.starts_with("/counters/"))
-    }
-}
-
-/// Whether the path is about the hits of a page: `/count`, `/nocount`, or one below them.
-fn is_hits(path: &str) -> bool {
-    let rest = path.strip_prefix("/count").or_else(|| path.strip_prefix("/nocount"));
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Whether the path is one of those whose answers do not count, so that the cache may be asked for them.
 fn is_known(path: &str) -> bool {
     let pages = ["/", "/healthz", "/openapi.json", "/readyz", "/robots.txt"];
-    pages.contains(&path) || ["/assets/", "/counters/"].iter().any(|start| path.starts_with(start))
-}
-
-/// Whether the query of a read belongs to the cache's key. For a counter it does not, so that a client cannot bypass this cache
-/// with a query.
-/// For its past and its badges, see [`known_query`](crate::known_query).
-pub fn query_counts(path: &str) -> bool {
-    !path.starts_with("/counters/")
+    pages.contains(&path) || path.starts_with("/assets/") || lists_names(path) || reads_hits(path)
 }
 
 /// Whether a header belongs to the protocol between origin and proxy. A client may neither send nor see it.
@@ -140,6 +128,7 @@ mod tests {
         RequestFacts {
             method,
             path,
+            query: "",
             accept,
             signed: false,
             handed_off: false,
@@ -191,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_recovery_is_never_looked_up_and_never_handed_over() {
-        for path in ["/counters/2/recover", "/counters/2/recover/"] {
+        for path in ["/counters/2/recover", "/counters/2/recover/", "/topics/counter-2+site-a/recover"] {
             for accept in ["*/*", STREAM] {
                 let recovery = facts("GET", path, accept);
                 assert_eq!(recovery.plan(), Plan::Pass, "{path}");
@@ -225,7 +214,7 @@ mod tests {
 
     #[test]
     fn hits_pass_whatever_their_accept_says() {
-        for path in ["/count", "/count/", "/nocount", "/count/tag.svg", "/nocount/tag.svg"] {
+        for path in ["/count", "/count/", "/nocount/", "/count/tag.svg", "/nocount/tag.svg", "/count/site"] {
             for (method, accept) in [("GET", "*/*"), ("GET", STREAM), ("HEAD", "image/*"), ("GET", "")] {
                 assert_eq!(facts(method, path, accept).plan(), Plan::Pass, "{method} {path} {accept}");
             }
@@ -246,6 +235,36 @@ mod tests {
         for path in ["/", "/assets/home.js", "/openapi.json", "/healthz"] {
             assert_eq!(facts("GET", path, "*/*").plan(), Plan::Lookup("*/*"), "{path}");
         }
+    }
+
+    #[test]
+    fn reads_of_hits_are_looked_up_if_the_query_names_the_page() {
+        for path in ["/nocount", "/nocount/site"] {
+            for (query, named) in [("", false), ("curl=a", false), ("url=a", true), ("x=y&url=a&url=b", true)]
+            {
+                let asked = |method, accept| RequestFacts { query, ..facts(method, path, accept) };
+                let looked_up = |accept| if named { Plan::Lookup(accept) } else { Plan::Pass };
+                for accept in ["*/*", "application/json"] {
+                    assert_eq!(asked("GET", accept).plan(), looked_up(accept), "{path}?{query}");
+                    let private = RequestFacts { private: true, ..asked("GET", accept) };
+                    assert_eq!(private.plan(), Plan::Pass, "{path}?{query}");
+                }
+                let listener = asked("GET", STREAM);
+                assert_eq!(listener.plan(), Plan::HandOff, "{path}?{query}");
+                let held = RequestFacts { signed: true, handed_off: true, ..listener };
+                assert_eq!(held.plan(), looked_up(STREAM), "{path}?{query}");
+                assert_eq!(asked("HEAD", STREAM).plan(), Plan::Pass);
+                assert_eq!(asked("POST", "*/*").plan(), Plan::Pass);
+            }
+        }
+    }
+
+    #[test]
+    fn topics_are_looked_up_and_handed_over_as_counters_are() {
+        let listener = facts("GET", "/topics/counter-2,site-a/", STREAM);
+        assert_eq!(listener.plan(), Plan::HandOff);
+        assert_eq!(RequestFacts { signed: true, ..listener }.plan(), Plan::Lookup(STREAM));
+        assert_eq!(RequestFacts { accept: "*/*", ..listener }.plan(), Plan::Lookup("*/*"));
     }
 
     #[test]
@@ -287,12 +306,6 @@ mod tests {
         for path in ["/metrics", "/metrics/"] {
             assert_eq!(facts("GET", path, "*/*").plan(), Plan::Refuse(Problem::NotFound));
         }
-    }
-
-    #[test]
-    fn a_counter_has_one_entry_whatever_is_appended() {
-        assert!(!query_counts("/counters/2/"));
-        assert!(query_counts("/nocount") && query_counts("/"));
     }
 
     #[test]

@@ -1,9 +1,23 @@
-//! Queries of the resources of a counter that have parameters: its past and its badges.
+//! Which part of a query the cache sees: what a client appends must not get past the cache.
 
-use crate::{badge, past};
+use crate::{badge, hits, past, path};
+
+/// The query with which the resource of this path is looked up; `None` for no query. The paths of counters and topics say all. Their
+/// past and their badges have parameters, and `/nocount` has the addresses of pages.
+pub fn query_sent(path: &str, query: &str) -> Option<String> {
+    if let Some(known) = known_parameters(path) {
+        known_query(query, known)
+    } else if hits::reads_hits(path) {
+        Some(hits::pages(query))
+    } else if path::lists_names(path) {
+        None
+    } else {
+        Some(query.to_owned())
+    }
+}
 
 /// The parameters of the resource with this path; `None` for a resource that is not one of a counter with parameters.
-pub fn known_parameters(path: &str) -> Option<&'static [&'static str]> {
+fn known_parameters(path: &str) -> Option<&'static [&'static str]> {
     if past::is_past(path) {
         Some(&past::PARAMETERS)
     } else if badge::is_badge(path) {
@@ -15,7 +29,7 @@ pub fn known_parameters(path: &str) -> Option<&'static [&'static str]> {
 
 /// The query with the known parameters alone, in one order: other parameters, which clients append to get past caches, must not get past this
 /// cache. `None` if nothing is left. Of a parameter that is given several times, the last one counts.
-pub fn known_query(query: &str, known: &[&str]) -> Option<String> {
+fn known_query(query: &str, known: &[&str]) -> Option<String> {
     let names = |part: &str, name: &str| part.split_once('=').is_some_and(|(own, _)| own == name);
     let given = |name: &&str| query.split('&').rfind(|part| names(part, name));
     let known: Vec<&str> = known.iter().filter_map(given).collect();
@@ -46,6 +60,20 @@ mod tests {
             &badge::PARAMETERS,
         );
         assert_eq!(badge.as_deref(), Some("of=day&tz=Asia/Tokyo&label=a%26b&color=red&labelColor=blue"));
+    }
+
+    #[test]
+    fn a_counter_has_one_entry_whatever_is_appended() {
+        for (path, query, sent) in [
+            ("/counters/2/", "_=1", None),
+            ("/topics/site-a/", "_=1", None),
+            ("/counters/2/history", "_=1&unit=day", Some("unit=day")),
+            ("/nocount", "_=1&url=a&url=b", Some("url=a&url=b")),
+            ("/nocount/site", "url=a&x=y", Some("url=a")),
+            ("/", "a=b", Some("a=b")),
+        ] {
+            assert_eq!(query_sent(path, query).as_deref(), sent, "{path}?{query}");
+        }
     }
 
     #[test]

@@ -6,19 +6,21 @@
 mod amount;
 mod countapi;
 mod counter;
-mod counter_set;
 mod event;
 mod history;
 mod idempotency;
 mod page;
+mod public_topic;
 mod topic;
+mod topic_set;
 
 pub use amount::{Amount, LIMIT, ParseAmountError, parse_value};
 pub use countapi::{CountApiName, CountApiWord, ParseCountApiWordError};
 pub use counter::{CounterId, ParseCounterIdError};
-pub use counter_set::{CounterSet, ParseCounterSetError};
 pub use event::{Epoch, EventId, ParseEventIdError};
 pub use history::{BEFORE_ALL, Point, Retention, Unit};
 pub use idempotency::{IdempotencyKey, ParseIdempotencyKeyError};
 pub use page::{PageAddress, ParsePageAddressError};
+pub use public_topic::{ParsePublicTopicError, public_topic};
 pub use topic::{BUCKETS, Kind, OUTBOX_PARTS, ParseTopicError, Topic};
+pub use topic_set::{SetTooLarge, TopicSet};

@@ -71,4 +71,9 @@ impl HitRules {
         let is_allowed = fits_allow(host) || fits_allow(&[host, "/"].concat());
         is_allowed && !self.deny.fit(host) && !self.listing.ignore.fit(host)
     }
+
+    /// Checks that `hits.deny` does not cover the whole site. `hits.allow` may cover some of its pages only.
+    pub fn check_site(&self, host: &str) -> Result<(), NotCounted> {
+        if self.deny.fit(host) { Err(NotCounted::Denied) } else { Ok(()) }
+    }
 }

@@ -6,13 +6,13 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::badge_query::BadgeLook;
 use super::context::WorkerContext;
-use super::counter_path::{check_known, id_segment};
+use super::counter_path::{check_known, id_segment, is_list};
 use super::error::ApiError;
 use super::past::{today, zone};
 use super::pictures::{SVG, error_picture, restrict, share};
 use super::query::Query;
 use crate::badge::Badge;
-use crate::domain::{CounterId, CounterSet, Topic};
+use crate::domain::{CounterId, Topic};
 
 static JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -66,7 +66,7 @@ async fn find(request: &HttpRequest, context: &WorkerContext) -> Result<Found, A
     let shown = query.one_of("of", &[("total", Shown::Total), ("day", Shown::Day)])?;
     let zone = zone(&query)?;
     let text = id_segment(request);
-    if CounterSet::is_list(text) {
+    if is_list(text) {
         return Err(ApiError::BadRequest("each counter has a badge of its own: ask for one".into()));
     }
     let id: CounterId = text.parse().map_err(|error| ApiError::BadRequest(format!("{error}")))?;

@@ -43,6 +43,15 @@ static SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-contro
 static SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
 static X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
+/// What in a request names the topics that are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NamedBy {
+    /// The URL, so a cache may repeat the answer to other requests for the same URL.
+    Url,
+    /// The header `Referer`. No cache looks at this header, so no cache may keep the answer.
+    Referer,
+}
+
 /// The terms on which caches may keep the answers about topics.
 pub struct CacheTerms {
     /// The value of `Surrogate-Control` for the purged CDN; `None` if no CDN is purged.
@@ -111,6 +120,15 @@ impl CacheTerms {
             .insert_header((CACHE_CONTROL, HELD.clone()))
             .insert_header((X_ACCEL_BUFFERING.clone(), HeaderValue::from_static("no")));
         self.shared(response, topics);
+    }
+
+    /// Adds the headers of an answer with the hits of pages or sites. Caches in browsers and image proxies keep no such answer; the
+    /// purged CDN may keep it if the URL names the pages.
+    pub(super) fn hits(&self, response: &mut HttpResponseBuilder, topics: &[Topic], named_by: NamedBy) {
+        never_kept(response);
+        if named_by == NamedBy::Url {
+            self.shared(response, topics);
+        }
     }
 
     /// Adds the headers of the answer that names the one spelling of an address. Only the purged CDN may keep it.

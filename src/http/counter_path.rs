@@ -4,16 +4,18 @@ use actix_web::HttpRequest;
 
 use super::context::WorkerContext;
 use super::error::ApiError;
-use super::media::Media;
-use crate::domain::{CounterId, CounterSet};
-
-/// The media types in which counters can be read, the preferred one first.
-pub(super) const READ_AS: [Media; 3] = [Media::Plain, Media::Json, Media::Stream];
+use super::routing::name_behind;
+use super::topic_list::{Naming, TopicList};
+use crate::domain::{CounterId, Topic};
 
 /// The part of the path that names the counter or the counters, decoded.
 pub(super) fn id_segment(request: &HttpRequest) -> &str {
-    let rest = request.match_info().as_str().strip_prefix("/counters/").unwrap_or_default();
-    rest.split_once('/').map_or(rest, |(id, _)| id)
+    name_behind("/counters/", request)
+}
+
+/// Whether a part of a path is meant to be a list of counters: the id of a counter has no comma.
+pub(super) fn is_list(segment: &str) -> bool {
+    segment.contains(',')
 }
 
 /// The counter that the path names; 400 if the path names none or several, 404 if the service does not have that counter.
@@ -26,7 +28,7 @@ pub(super) fn counter_id(request: &HttpRequest, context: &WorkerContext) -> Resu
 /// The counter that the path names; 400 if the path names none or several.
 pub(super) fn parse_id(request: &HttpRequest) -> Result<CounterId, ApiError> {
     let text = id_segment(request);
-    if CounterSet::is_list(text) {
+    if is_list(text) {
         return Err(ApiError::BadRequest("a list of counters can only be read".into()));
     }
     text.parse().map_err(|error| ApiError::BadRequest(format!("{error}")))
@@ -34,15 +36,23 @@ pub(super) fn parse_id(request: &HttpRequest) -> Result<CounterId, ApiError> {
 
 /// The counters that the path names, with `separator` between their ids; 400 if the path has no such list, 404 if the service
 /// does not have one of them.
-pub(super) fn counter_set(
+pub(super) fn counter_list(
     request: &HttpRequest,
     context: &WorkerContext,
     separator: char,
-) -> Result<CounterSet, ApiError> {
-    let set = CounterSet::parse(id_segment(request), separator);
-    let set = set.map_err(|error| ApiError::BadRequest(format!("{error}")))?;
-    set.ids().iter().try_for_each(|id| check_known(context, id))?;
-    Ok(set)
+) -> Result<TopicList, ApiError> {
+    let ids: Vec<&str> = id_segment(request).split(separator).collect();
+    let list = TopicList::parse(Naming::Counters, &ids, |text| {
+        let id: CounterId = text.parse().map_err(|error| ApiError::BadRequest(format!("{error}")))?;
+        check_known(context, &id)?;
+        Ok((text.into(), Topic::counter(&id)))
+    })?;
+    match list.topics() {
+        [_] => Err(ApiError::BadRequest(
+            "a list names at least 2 different counters; one counter is read by its own address".into(),
+        )),
+        _ => Ok(list),
+    }
 }
 
 /// Checks that the service has this counter; 404 if not. A handler that needs a key checks the key before it calls this function,
@@ -56,8 +66,7 @@ pub(super) fn check_known(context: &WorkerContext, id: &CounterId) -> Result<(),
     }
 }
 
-/// The path to which the proxy sends its requests for a recovery. The path must be the same for all listeners of a stream,
-/// because the proxy sends one request for all listeners that have the same path.
-pub(super) fn recovery_path(ids: &str) -> String {
-    format!("/counters/{ids}/recover")
+/// The path to which the proxy sends its requests for a recovery of the counter's stream.
+pub(super) fn recovery_path(id: &CounterId) -> String {
+    format!("/counters/{id}/recover")
 }

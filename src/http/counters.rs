@@ -7,30 +7,33 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use super::accept::negotiate;
 use super::access_checks::{check_writer, require};
 use super::amount::{amount, value};
-use super::caching::{NO_STORE, client_has, value_etag};
+use super::caching::{NO_STORE, NamedBy, client_has, value_etag};
 use super::context::WorkerContext;
-use super::counter_path::{READ_AS, check_known, counter_id, id_segment, parse_id, recovery_path};
+use super::counter_path::{
+    check_known, counter_id, counter_list, id_segment, is_list, parse_id, recovery_path,
+};
 use super::error::ApiError;
 use super::limit_checks::{add, check_amount, check_write, set};
-use super::media::Media;
+use super::media::{Media, READ_AS};
 use super::query::Query;
-use super::{counter_list, streams};
+use super::streams;
+use super::topic_list::RECOVERY_SEPARATOR;
 use crate::access::{Needed, Space, Verb};
-use crate::domain::{CounterId, CounterSet, IdempotencyKey, Topic};
+use crate::domain::{CounterId, IdempotencyKey, Topic};
 
 /// Answers the present value, or a stream that begins with this value; 304 if the client has the value already.
 pub(super) async fn get(
     request: HttpRequest,
     context: Data<WorkerContext>,
 ) -> Result<HttpResponse, ApiError> {
-    if CounterSet::is_list(id_segment(&request)) {
-        return counter_list::get(&request, &context).await;
+    if is_list(id_segment(&request)) {
+        return counter_list(&request, &context, ',')?.get(&request, &context).await;
     }
     let id = counter_id(&request, &context)?;
     let topics = [Topic::counter(&id)];
     let media = negotiate(request.headers(), &READ_AS)?;
     if media == Media::Stream {
-        return streams::open(&request, &context, &topics, &recovery_path(id.as_str())).await;
+        return streams::open(&request, &context, &topics, NamedBy::Url, &recovery_path(&id)).await;
     }
     let [topic] = &topics;
     let reading = context.live.read(topic.clone()).await.map_err(ApiError::unread)?;
@@ -104,11 +107,11 @@ pub(super) async fn recover(
     request: HttpRequest,
     context: Data<WorkerContext>,
 ) -> Result<HttpResponse, ApiError> {
-    if counter_list::is_recovery(id_segment(&request)) {
-        return counter_list::recover(&request, &context).await;
+    if id_segment(&request).contains(RECOVERY_SEPARATOR) {
+        return counter_list(&request, &context, RECOVERY_SEPARATOR)?.recover(&request, &context).await;
     }
     let id = counter_id(&request, &context)?;
-    streams::recover(&request, &context, &[Topic::counter(&id)], &recovery_path(id.as_str())).await
+    streams::recover(&request, &context, &[Topic::counter(&id)], &recovery_path(&id)).await
 }
 
 /// The value of `Idempotency-Key`; 400 if it is no key or is given twice.

@@ -92,6 +92,17 @@ impl ApiError {
         ApiError::Unavailable { detail: "the store does not answer; try again", source: Some(source) }
     }
 
+    /// The same error, with the position in a list, from 1, of the text that causes it.
+    pub(super) fn in_list(self, position: usize) -> Self {
+        let numbered = |text: String| format!("{text} (number {position} of the list)");
+        match self {
+            ApiError::BadRequest(text) => ApiError::BadRequest(numbered(text)),
+            ApiError::Forbidden(text) => ApiError::Forbidden(numbered(text)),
+            ApiError::NotFound(text) => ApiError::NotFound(numbered(text)),
+            other => other,
+        }
+    }
+
     /// The status of each error, the end of its type URN, and its title.
     fn table(&self) -> (StatusCode, &'static str, &'static str) {
         match self {

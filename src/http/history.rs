@@ -4,12 +4,12 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::context::WorkerContext;
-use super::counter_path::{check_known, id_segment};
+use super::counter_path::{check_known, id_segment, is_list};
 use super::error::ApiError;
 use super::past::{PICTURE, PastDocument, TABLE, picture, table};
 use super::pictures::{error_picture, restrict};
 use super::query::Query;
-use crate::domain::{CounterId, CounterSet, Topic};
+use crate::domain::{CounterId, Topic};
 use crate::history::Subject;
 
 /// Answers the values of the counter in the last hours or days, as JSON or CSV; 304 if the client has the answer already.
@@ -42,7 +42,7 @@ pub(super) async fn chart(request: HttpRequest, context: Data<WorkerContext>) ->
 /// The counter whose past the path names.
 fn id(request: &HttpRequest, context: &WorkerContext) -> Result<CounterId, ApiError> {
     let text = id_segment(request);
-    if CounterSet::is_list(text) {
+    if is_list(text) {
         return Err(ApiError::BadRequest("each counter has a history of its own: ask for one".into()));
     }
     let id: CounterId = text.parse().map_err(|error| ApiError::BadRequest(format!("{error}")))?;

@@ -10,7 +10,7 @@ use super::query::Query;
 use crate::domain::PageAddress;
 use crate::hits::HitRules;
 
-const NO_PAGE: &str = "which page is meant? Add its address to the query, as in ?url=www.example.com/page: the request has no \
+pub(super) const NO_PAGE: &str = "which page is meant? Add its address to the query, as in ?url=www.example.com/page: the request has no \
                        Referer that names the page";
 
 /// Headers by which a browser says that it only prepares for a visit.
@@ -28,10 +28,23 @@ pub(super) fn rules(context: &WorkerContext) -> Result<&HitRules, ApiError> {
 /// Other parameters are ignored, and so is a second `url`: a page that gives an address without encoding it has the parameters of
 /// that address in its query.
 pub(super) fn page(request: &HttpRequest, rules: &HitRules) -> Result<PageAddress, ApiError> {
-    let mut query = form_urlencoded::parse(request.query_string().as_bytes());
-    let given = query.find(|(name, _)| name == "url").map(|(_, url)| url.into_owned());
-    let referer = || Some(String::from_utf8_lossy(request.headers().get(REFERER)?.as_bytes()).into_owned());
-    let text = given.or_else(referer).unwrap_or_default();
+    let text = named_in_query(request).next().or_else(|| referer(request));
+    counted_page(&text.unwrap_or_default(), rules)
+}
+
+/// The texts of all `url` in the query.
+pub(super) fn named_in_query(request: &HttpRequest) -> impl Iterator<Item = String> {
+    let query = form_urlencoded::parse(request.query_string().as_bytes());
+    query.filter(|(name, _)| name == "url").map(|(_, url)| url.into_owned())
+}
+
+/// The text of the header `Referer`.
+pub(super) fn referer(request: &HttpRequest) -> Option<String> {
+    Some(String::from_utf8_lossy(request.headers().get(REFERER)?.as_bytes()).into_owned())
+}
+
+/// The page of this address; 404 if the text is empty, 400 if it is no address, 403 if the page is not counted here.
+pub(super) fn counted_page(text: &str, rules: &HitRules) -> Result<PageAddress, ApiError> {
     if text.trim().is_empty() {
         return Err(ApiError::NotFound(NO_PAGE.into()));
     }
@@ -42,7 +55,7 @@ pub(super) fn page(request: &HttpRequest, rules: &HitRules) -> Result<PageAddres
 
 /// Whether the query of the request names a page, so that the page that has sent the request does not matter.
 pub(super) fn is_named(request: &HttpRequest) -> bool {
-    form_urlencoded::parse(request.query_string().as_bytes()).any(|(name, _)| name == "url")
+    named_in_query(request).next().is_some()
 }
 
 /// The parameters of the request that are `known`; 400 if one of them is given twice. All others are ignored: they may belong to an

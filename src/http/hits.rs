@@ -1,5 +1,5 @@
-//! `/count` and `/nocount`: the hits of a page, in bare digits, as pages expect that were written for the hit-counter with these
-//! routes.
+//! `/count`: counts a hit of a page and answers the number in bare digits, as pages expect that were written for the hit-counter with
+//! this route.
 
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE};
 use actix_web::web::Data;
@@ -30,15 +30,6 @@ pub(super) async fn count(
     context: Data<WorkerContext>,
 ) -> Result<HttpResponse, ApiError> {
     Ok(digits(counted(&request, &context).await?))
-}
-
-/// Answers how many hits the page has.
-pub(super) async fn read(
-    request: HttpRequest,
-    context: Data<WorkerContext>,
-) -> Result<HttpResponse, ApiError> {
-    let page = page(&request, rules(&context)?)?;
-    Ok(digits(present(&context, page).await?))
 }
 
 /// Counts the request if it is a hit.

@@ -10,7 +10,6 @@ mod compat;
 mod context;
 mod cors;
 mod counter_index;
-mod counter_list;
 mod counter_path;
 mod counters;
 mod error;
@@ -27,6 +26,7 @@ mod media;
 mod metrics;
 mod middleware;
 mod multipart;
+mod nocount;
 mod operations;
 mod past;
 mod pictures;
@@ -38,6 +38,8 @@ mod streams;
 mod tags;
 mod top_hits;
 mod top_lists;
+mod topic_list;
+mod topics;
 mod visitor;
 
 use std::sync::Arc;
@@ -91,10 +93,16 @@ pub fn routes(
         readable(r, "/counters/{id}/badge.svg", badges::svg),
         readable(r, "/counters/{id}/badge.json", badges::json),
     ];
+    let topics = vec![
+        readable(r, "/topics/{names}/", topics::get),
+        readable(r, "/topics/{names}/recover", topics::recover),
+    ];
     config
         .service(Below { prefix: "/counters", resources: counters, missing: missing(r) })
+        .service(Below { prefix: "/topics", resources: topics, missing: missing(r) })
         .service(readable(r, "/count", hits::count))
-        .service(readable(r, "/nocount", hits::read))
+        .service(readable(r, "/nocount", nocount::page))
+        .service(readable(r, "/nocount/site", nocount::site))
         .service(readable(r, "/count/tag.svg", tags::count))
         .service(readable(r, "/nocount/tag.svg", tags::read))
         .service(readable(r, "/nocount/tag.json", tags::json))

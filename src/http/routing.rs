@@ -9,7 +9,7 @@ use actix_service::{ServiceFactory, fn_service};
 use actix_web::dev::{AppService, HttpServiceFactory, ResourceDef, ServiceRequest, ServiceResponse};
 use actix_web::guard::Guard;
 use actix_web::http::Method;
-use actix_web::{FromRequest, Handler, HttpResponse, Responder};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Responder};
 use futures_util::future::LocalBoxFuture;
 
 use super::cors::CorsPolicy;
@@ -202,6 +202,12 @@ impl HttpServiceFactory for Below {
         });
         config.register_service(ResourceDef::prefix(self.prefix), None, answer, None);
     }
+}
+
+/// The name in the path of a resource of [`Below`], decoded; `prefix` ends with a slash.
+pub(super) fn name_behind<'a>(prefix: &str, request: &'a HttpRequest) -> &'a str {
+    let rest = request.match_info().as_str().strip_prefix(prefix).unwrap_or_default();
+    rest.split_once('/').map_or(rest, |(name, _)| name)
 }
 
 /// Finds what fits the part of a path behind the prefix (see [`Below`]).

@@ -43,18 +43,23 @@ fn topic(id: &str) -> Topic {
 
 /// Adds to a counter as an origin would that claims, dies before it publishes, and has acknowledged all the same.
 pub(crate) async fn lose_a_publish(chain: &Chain, id: &str, amount: i64) {
+    lose_a_publish_of(chain, &topic(id), amount).await;
+}
+
+/// The same with any topic.
+pub(crate) async fn lose_a_publish_of(chain: &Chain, topic: &Topic, amount: i64) {
     let store = store(chain);
-    store.write(vec![Write::add(topic(id), amount, None)]).await.remove(0).expect("to add");
+    store.write(vec![Write::add(topic.clone(), amount, None)]).await.remove(0).expect("to add");
     let terms = ClaimTerms { interval: Duration::ZERO, lease: Duration::from_secs(60) };
     let mut poll = tokio::time::interval(Duration::from_millis(20));
     let claimed = loop {
-        match store.claim(vec![topic(id)], terms).await.remove(0).expect("the store to answer") {
+        match store.claim(vec![topic.clone()], terms).await.remove(0).expect("the store to answer") {
             Claim::Announce(announcement) => break announcement,
             Claim::Wait(_) => poll.tick().await,
             Claim::Nothing => panic!("another origin has claimed the topic"),
         };
     };
-    store.acknowledge(vec![(topic(id), claimed.id)]).await.expect("to acknowledge");
+    store.acknowledge(vec![(topic.clone(), claimed.id)]).await.expect("to acknowledge");
 }
 
 #[tokio::test]

@@ -12,11 +12,12 @@ use crate::support::pushpin::Options;
 use crate::support::raw::raw;
 use crate::support::varnish::Varnish;
 
-const PATHS: [&str; 7] = [
+const PATHS: [&str; 8] = [
     "/count?url=example.com/a",
     "/count/tag.svg?url=example.com/a",
     "/%63ount?url=example.com/a",
-    "/nocount?url=example.com/a",
+    "/nocount",
+    "/nocount/tag.svg?url=example.com/a",
     // Paths of other services.
     "/hit/example.com/visits",
     "/api/count/incr/badge.svg?url=example.com",

@@ -10,7 +10,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
-use super::caching::NO_STORE;
+use super::caching::{self, NO_STORE, NamedBy};
 use super::context::WorkerContext;
 use super::error::ApiError;
 use crate::domain::{EventId, Topic};
@@ -30,11 +30,12 @@ const RECOVER_NEW_AFTER: Duration = Duration::from_secs(3);
 static GRIP_LAST: HeaderName = HeaderName::from_static("grip-last");
 static GRIP_SIG: HeaderName = HeaderName::from_static("grip-sig");
 
-/// Opens a stream that begins with the present value of each topic.
+/// Opens a stream that begins with the present value of each topic. `named_by` says what in the request names the topics.
 pub(super) async fn open(
     request: &HttpRequest,
     context: &WorkerContext,
     topics: &[Topic],
+    named_by: NamedBy,
     recovery_path: &str,
 ) -> Result<HttpResponse, ApiError> {
     if let Some(answer) = answer_without_proxy(request, context, topics).await? {
@@ -42,7 +43,10 @@ pub(super) async fn open(
     }
     let readings = read(context, topics).await?;
     let mut response = HttpResponse::Ok();
-    context.shared.cache.held(&mut response, topics);
+    match named_by {
+        NamedBy::Url => context.shared.cache.held(&mut response, topics),
+        NamedBy::Referer => caching::streamed(&mut response),
+    }
     hold(&mut response, context, topics, &readings, recovery_path, RECOVER_NEW_AFTER)?;
     Ok(response.body(first_events(topics, &readings)))
 }

@@ -2,6 +2,7 @@
 
 mod badges;
 mod failures;
+mod hits;
 mod past;
 mod refusals;
 

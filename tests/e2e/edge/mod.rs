@@ -1,6 +1,7 @@
 //! The program of Fastly's edge, run in Viceroy, with a real Pushpin, cache and origin behind it.
 
 mod failures;
+mod live;
 mod requests;
 
 use std::time::Duration;
