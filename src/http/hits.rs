@@ -56,7 +56,7 @@ pub(super) async fn count_if(
     check_writer(request, context, Space::Pages, address.as_str())?;
     let visitor = Visitor::of(request, rules, &Topic::page(&address));
     let once = visitor.as_ref().and_then(Visitor::once);
-    let counted = hit(request, context, &address, once.as_ref()).await?;
+    let counted = hit(request, context, &address, once.as_ref(), None).await?;
     let new = visitor.filter(|_| !counted.replayed);
     let cookie = new.map(|visitor| visitor.cookie(request, cookie_path));
     Ok(Hits { page: address, value: counted.value, cookie })

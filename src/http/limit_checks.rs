@@ -13,7 +13,7 @@ use crate::access::{Needed, Space, Verb};
 use crate::domain::{Amount, CounterId, IdempotencyKey, PageAddress, Topic};
 use crate::limits::{Client, RateExceeded, RateLimit, RefusalReason, StreamSlot, TopicReservation};
 use crate::live::{Counted, CountedHit};
-use crate::store::{Body, Once, WriteError};
+use crate::store::{Body, Once, Visit, WriteError};
 
 /// Counts a request that writes; 429 if the client has used up `limits.writes`. Handlers call this before they read anything
 /// else of the request, in particular before its body.
@@ -74,15 +74,16 @@ pub(super) async fn set(
     within_topic_limits(request, context, set).await
 }
 
-/// Counts a hit, with `once` only if the visitor is not counted yet. If the page or its site is new, the limits of new topics must allow that.
+/// Counts a hit, with `once` only if the visitor is not counted yet, and the visitor of the site. If the page or its site is new, the limits of new topics must allow that.
 pub(super) async fn hit(
     request: &HttpRequest,
     context: &WorkerContext,
     address: &PageAddress,
     once: Option<&Once>,
+    visit: Option<Visit>,
 ) -> Result<CountedHit, ApiError> {
     if has_no_topic_limit(context) {
-        return Ok(context.live.hit(address, once).await?);
+        return Ok(context.live.hit(address, once, visit).await?);
     }
     let missing = missing_topics(context, address).await?;
     if missing > 0 {
@@ -98,7 +99,7 @@ pub(super) async fn hit(
             }
         }
     }
-    let answer = context.live.hit(address, once).await;
+    let answer = context.live.hit(address, once, visit).await;
     // Without an answer the store may have created the topics, so all reservations stay.
     if let Ok(counted) = &answer {
         if let Some(topics) = &context.shared.limits.topics {

@@ -14,7 +14,7 @@ use super::counted::Counted;
 use crate::announcer::Announcer;
 use crate::domain::{Amount, EventId, IdempotencyKey, LIMIT, Topic};
 use crate::store::{
-    Announcement, Body, Change, Once, Reading, Store, StoreError, Sum, Write, WriteError, Written,
+    Announcement, Body, Change, Once, Reading, Store, StoreError, Sum, Visit, Write, WriteError, Written,
 };
 
 type Reply<T> = oneshot::Sender<T>;
@@ -43,7 +43,7 @@ impl Waiting for ReadsWaiting {
 struct AddsWaiting {
     by_topic: HashMap<Topic, Group>,
     /// Groups of one caller that must not be combined: the caller has an idempotency key, the topic's group is full, or the store
-    /// has refused a combination that the caller was in.
+    /// has refused a combination that the caller was in, or the caller has a visit.
     alone: Vec<(Topic, Option<Once>, Group)>,
 }
 
@@ -64,12 +64,13 @@ impl AddsWaiting {
         topic: Topic,
         amount: i64,
         once: Option<Once>,
+        visit: Option<Visit>,
         may_create: bool,
     ) -> oneshot::Receiver<Result<Counted, WriteError>> {
         let (answer, counted) = oneshot::channel();
         let caller = (amount, answer);
-        if once.is_some() {
-            self.alone.push((topic, once, Group::of_one(caller, may_create)));
+        if once.is_some() || visit.is_some() {
+            self.alone.push((topic, once, Group { visit, ..Group::of_one(caller, may_create) }));
             return counted;
         }
         match self.by_topic.entry(topic) {
@@ -96,6 +97,8 @@ struct Group {
     highest: i64,
     /// Whether at least one caller may create the topic. If so, the addition of all callers creates it.
     may_create: bool,
+    /// The visit of a group of one caller.
+    visit: Option<Visit>,
     callers: SmallVec<[Caller; 1]>,
 }
 
@@ -124,9 +127,9 @@ impl Group {
 
     fn addition(&self, topic: Topic, claim: Option<Duration>, once: Option<Once>) -> Write {
         let changes = u32::try_from(self.callers.len()).unwrap_or(u32::MAX);
-        let Group { sum: total, lowest, highest, may_create, .. } = *self;
+        let Group { sum: total, lowest, highest, may_create, visit, .. } = *self;
         let change = Change::Add(Sum { total, lowest, highest, changes });
-        Write { topic, change, claim, once, may_create }
+        Write { topic, change, claim, once, may_create, visit }
     }
 }
 
@@ -144,7 +147,7 @@ impl Combiner {
     ) -> Result<Counted, WriteError> {
         let counted = {
             let mut queue = lock(&self.adds);
-            let counted = queue.waiting.push(topic, amount.get(), key.map(Once::from), may_create);
+            let counted = queue.waiting.push(topic, amount.get(), key.map(Once::from), None, may_create);
             self.start_adding(&mut queue);
             counted
         };
@@ -152,14 +155,20 @@ impl Combiner {
     }
 
     /// Adds 1 to each of two topics, of each `once` for its key. Both additions go to the store in the same batch, the first one before the second one.
+    /// The second topic is that of a site, whose `visit` is counted with the addition.
     pub(super) async fn add_to_both(
         self: &Arc<Self>,
         topics: [Topic; 2],
         once: Option<&Once>,
+        visit: Option<Visit>,
     ) -> [Result<Counted, WriteError>; 2] {
         let answers = {
             let mut queue = lock(&self.adds);
-            let answers = topics.map(|topic| queue.waiting.push(topic, 1, once.cloned(), true));
+            let [first, second] = topics;
+            let answers = [
+                queue.waiting.push(first, 1, once.cloned(), None, true),
+                queue.waiting.push(second, 1, once.cloned(), visit, true),
+            ];
             self.start_adding(&mut queue);
             answers
         };

@@ -11,7 +11,7 @@ use super::combiner::Combiner;
 use super::counted::Counted;
 use crate::domain::{PageAddress, Topic};
 use crate::log::Throttle;
-use crate::store::{Once, Store, StoreError, WriteError};
+use crate::store::{Once, Store, StoreError, Visit, WriteError};
 
 /// The number of pages whose addresses a worker knows to be in the store. When it knows as many, it forgets all of them.
 const KNOWN_PAGES: usize = 65_536;
@@ -51,17 +51,18 @@ impl HitCounter {
         self.with_known(|known| known.contains(&hash))
     }
 
-    /// Counts a hit of the page and of its site. The page decides the answer: if only the addition to the site fails, which can
+    /// Counts a hit of the page and of its site, and the visitor of the site. The page decides the answer: if only the addition to the site fails, which can
     /// happen in a Cluster, the failure is logged.
     pub(super) async fn count(
         &self,
         address: &PageAddress,
         once: Option<&Once>,
+        visit: Option<Visit>,
     ) -> Result<CountedHit, WriteError> {
         let (page, site) = (Topic::page(address), Topic::site(address));
         let hash = self.hasher.hash_one(&page);
         let is_known = self.with_known(|known| known.contains(&hash));
-        let counting = self.combiner.add_to_both([page.clone(), site], once);
+        let counting = self.combiner.add_to_both([page.clone(), site], once, visit);
         let (counted, kept) = if is_known {
             (counting.await, Ok(()))
         } else {

@@ -4,6 +4,7 @@ mod batch_queue;
 mod combiner;
 mod counted;
 mod hits;
+mod salts;
 
 use std::sync::Arc;
 
@@ -11,17 +12,21 @@ use futures_util::future::try_join_all;
 
 use crate::announcer::Announcer;
 use crate::domain::{Amount, IdempotencyKey, PageAddress, Topic, Unit};
-use crate::store::{Change, History, Once, Reading, Store, StoreError, Write, WriteError, Written};
+use crate::store::{
+    Change, DailySalt, History, Once, Reading, Store, StoreError, Uniques, Visit, Write, WriteError, Written,
+};
 use combiner::Combiner;
 pub use counted::Counted;
 pub use hits::CountedHit;
 use hits::HitCounter;
+use salts::SaltCache;
 
 /// The use cases on one store. Each worker has one: the calls that a worker's requests make while batches are under way to the
 /// store go out together in the next batch.
 pub struct Live {
     combiner: Arc<Combiner>,
     hits: HitCounter,
+    salts: SaltCache,
     store: Arc<dyn Store>,
     announcer: Announcer,
 }
@@ -32,7 +37,8 @@ impl Live {
         let combiner = Combiner::new(Arc::clone(&store), announcer.clone());
         let combiner = Arc::new(combiner);
         let hits = HitCounter::new(Arc::clone(&combiner), Arc::clone(&store));
-        Live { combiner, hits, store, announcer }
+        let salts = SaltCache::new(Arc::clone(&store));
+        Live { combiner, hits, salts, store, announcer }
     }
 
     /// The present state of the topic. The state contains every change that was acknowledged before the call.
@@ -69,9 +75,26 @@ impl Live {
     /// Counts a hit: adds 1 to the page and to its site. The two additions are one step of the store, except in a Cluster, where
     /// the page and its site can be on different nodes. A failed announcement does not fail the call.
     ///
-    /// With `once`, a repetition counts for neither of the two, and returns the present value.
-    pub async fn hit(&self, address: &PageAddress, once: Option<&Once>) -> Result<CountedHit, WriteError> {
-        self.hits.count(address, once).await
+    /// With `once`, a repetition counts for neither of the two, and returns the present value. With `visit`, the visitor is counted among the
+    /// [`uniques`](Self::uniques) of the site, in the same step.
+    pub async fn hit(
+        &self,
+        address: &PageAddress,
+        once: Option<&Once>,
+        visit: Option<Visit>,
+    ) -> Result<CountedHit, WriteError> {
+        self.hits.count(address, once, visit).await
+    }
+
+    /// The salt of the present day; `None` if the store does not give it. Whether the store is asked depends on when it was asked last.
+    pub async fn daily_salt(&self) -> Option<DailySalt> {
+        self.salts.present().await
+    }
+
+    /// How many different visitors a site had, where [`hit`](Self::hit) was called with visits of the site: see [`Uniques`]. A site that does not
+    /// exist has had none. `all` of the answer is the total that services call unique visitors.
+    pub async fn uniques(&self, site: &Topic) -> Result<Uniques, StoreError> {
+        self.store.uniques(site).await
     }
 
     /// Whether these use cases have counted a hit of the page before, so that the page and its site exist, unless they were removed

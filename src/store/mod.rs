@@ -1,4 +1,4 @@
-//! The interface of the stores: three small traits, and one of all of them. A method that is called often takes a batch.
+//! The interface of the stores: four small traits, and one of all of them. A method that is called often takes a batch.
 //!
 //! Batches make a store fast: one round trip to Redis, or one commit to disk, for all items that wait. Each item has its own
 //! answer, in the order of the items, since a store may lose a part of itself (a node of a Cluster).
@@ -12,6 +12,7 @@ mod key_lifetime;
 mod random;
 pub mod redis;
 pub mod sqlite;
+mod visits;
 mod write;
 
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub use claim::{Announcement, Claim, ClaimTerms};
 pub use error::StoreError;
 pub use history::History;
 pub use key_lifetime::KEY_LIFETIME;
+pub use visits::{DailySalt, SALT_LEN, Uniques, Visit};
 pub use write::{Change, KeyUse, Once, Replay, Sum, Write, WriteError, Written};
 
 use crate::domain::{EventId, Topic, Unit};
@@ -33,7 +35,7 @@ use crate::domain::{EventId, Topic, Unit};
 /// Each item of [`write`](Values::write) and [`claim`](Outbox::claim) is one atomic step for all processes that use the store. Only the
 /// clock of the store measures times (gate, lease, grace).
 #[async_trait]
-pub trait Store: Values + Outbox + Catalog {
+pub trait Store: Values + Outbox + Catalog + Visitors {
     /// Whether the store answers.
     async fn ping(&self) -> Result<(), StoreError>;
 }
@@ -105,6 +107,17 @@ pub trait Catalog: Send + Sync + 'static {
     /// announced; the oldest first. An hour or day in which the topic was not announced is left out. Claims write the history, so
     /// the present value may be missing while the gate is shut.
     async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<History, StoreError>;
+}
+
+/// What is known of visitors, which is as little as counting them needs. A [`Visit`] is part of a [`Write`].
+#[async_trait]
+pub trait Visitors: Send + Sync + 'static {
+    /// The salt of the present day. The first of all callers makes the salt, and all get the same. Callers may keep it for a while, but not
+    /// when the day is over.
+    async fn daily_salt(&self) -> Result<DailySalt, StoreError>;
+
+    /// How many different visitors the site had. A topic that is no site, or whose visitors were never counted, has had none.
+    async fn uniques(&self, site: &Topic) -> Result<Uniques, StoreError>;
 }
 
 /// How long after a change its mark becomes overdue. Within this time the origin that has changed the topic announces it, and

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::claim::Announcement;
 use super::error::StoreError;
 use super::key_lifetime::KEY_LIFETIME;
+use super::visits::Visit;
 use crate::domain::{IdempotencyKey, Topic};
 
 /// One change of one topic, as a store applies it in one atomic step.
@@ -23,6 +24,9 @@ pub struct Write {
     /// Whether the change may create the topic. If it may not, and the topic does not exist, the answer is
     /// [`WriteError::WouldBeNew`]. A deletion never creates a topic.
     pub may_create: bool,
+    /// If given, the topic is a site, and the visitor is counted in the same step, unless the change is refused. A repetition of the change counts
+    /// its visitor, too. A combination of several amounts has no visit.
+    pub visit: Option<Visit>,
 }
 
 /// What makes a repeated change apply once: the same key on the same topic applies once within the lifetime.
@@ -93,7 +97,7 @@ impl Write {
 
     /// Changes a topic that may be new.
     pub fn new(topic: Topic, change: Change) -> Self {
-        Write { topic, change, claim: None, once: None, may_create: true }
+        Write { topic, change, claim: None, once: None, may_create: true, visit: None }
     }
 }
 

@@ -6,6 +6,7 @@ mod history;
 mod keys;
 mod pruning;
 mod pruning_past;
+mod pruning_visitors;
 mod redis_clock;
 mod redis_cluster;
 mod redis_foreign;

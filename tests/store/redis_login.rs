@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use livecounter::domain::{Topic, Unit};
 use livecounter::store::redis::RedisStore;
-use livecounter::store::{Catalog, Change, Claim, ClaimTerms, Outbox, Store, Values, Write, WriteError};
+use livecounter::store::{
+    Catalog, Change, Claim, ClaimTerms, Outbox, Store, Values, Visit, Visitors, Write, WriteError,
+};
 
 use crate::contract::eventually;
 use crate::support::redis::{RedisServer, free_port};
@@ -67,11 +69,26 @@ fn adds() -> Vec<Write> {
     topics().into_iter().map(|topic| Write::add(topic, 1, None)).collect()
 }
 
+async fn counting_visitors_works(store: &RedisStore) {
+    let (day, site) = (store.daily_salt().await.expect("a salt").day, "site-example.com");
+    let site: Topic = site.parse().expect("a topic");
+    for day in [day - 400, day - 1, day] {
+        let visit = Some(Visit { day, visitor: 7 });
+        let written = store.write(vec![Write { visit, ..Write::add(site.clone(), 1, None) }]).await;
+        assert!(written.iter().all(Result::is_ok), "{written:?}");
+    }
+    let uniques = store.uniques(&site).await.expect("a number");
+    assert_eq!((uniques.today, uniques.all, uniques.days.len()), (1, 3, 1));
+    let deleted = store.write(vec![Write::new(site, Change::Delete)]).await;
+    assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
+}
+
 /// Calls every method of the store.
 async fn everything_works(store: &RedisStore) {
     writing_works(store).await;
     announcing_works(store).await;
     listing_and_deleting_work(store).await;
+    counting_visitors_works(store).await;
     store.prune(u64::MAX >> 12, true, |_| ()).await.expect("removed");
 }
 

@@ -72,6 +72,6 @@ impl OpenHour {
 }
 
 /// The fields of a hash, which come as a map with RESP3, and as a list from a script.
-fn pairs(fields: &Value) -> RedisResult<HashMap<String, String>> {
+pub(super) fn pairs(fields: &Value) -> RedisResult<HashMap<String, String>> {
     redis::from_redis_value_ref(fields).map_err(|_| reply::unexpected())
 }

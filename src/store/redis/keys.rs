@@ -46,6 +46,11 @@ pub(super) fn migrating() -> String {
     [PREFIXES[0].as_str(), "migrating"].concat()
 }
 
+/// The key of the salt of the day.
+pub(super) fn salt() -> String {
+    [PREFIXES[0].as_str(), "salt"].concat()
+}
+
 /// The topic whose hash has this key.
 pub(super) fn topic_of(key: &[u8]) -> Option<Topic> {
     let (bucket, name) = std::str::from_utf8(key).ok()?.strip_prefix("lc:{b")?.split_once("}:t:")?;
@@ -100,6 +105,12 @@ impl KeyWriter {
     /// The history of a topic.
     pub(super) fn history(&mut self, command: &mut Cmd, topic: &Topic) {
         self.write(command, topic.bucket(), &["h:", topic.name()]);
+    }
+
+    /// The visitors of a site, and the sketch of those of the present day.
+    pub(super) fn visitors(&mut self, command: &mut Cmd, site: &Topic) {
+        self.write(command, site.bucket(), &["v:", site.name()]);
+        self.write(command, site.bucket(), &["s:", site.name()]);
     }
 
     /// The address of a page.

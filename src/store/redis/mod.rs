@@ -14,10 +14,13 @@
 //! | `lc:{bN}:d:<topic>` | hash | the topic, after its deletion is acknowledged; expires after a minute |
 //! | `lc:{bN}:h:<topic>` | hash | the history of the topic: `h` or `d` with the number of an hour or day since 1970 that is over, and the value claimed last in it |
 //! | `lc:{bN}:u:<topic>` | string | the address of a page |
+//! | `lc:{bN}:v:<site>` | hash | the different visitors of a site: `d` is the number of the day since 1970 whose visitors are in the sketch, `a` how many the days before had, added up, and the number of each of these days has how many that day had |
+//! | `lc:{bN}:s:<site>` | string | the sketch (HyperLogLog) of the visitors of one day |
 //! | `lc:{bN}:i:<topic>:<key>` | string | the first use of an idempotency key: the change as `write.lua` takes it, and the value, or `*` where a repetition gets the present value; expires after its lifetime |
 //! | `lc:{b0}:schema` | string | the version of this schema, see [`schema`] |
 //! | `lc:{b0}:migrated` | string | the version to which all topics were complete at the last migration, see [`migration`] |
 //! | `lc:{b0}:migrating` | string | held by the one process that brings what an older version has written to this version |
+//! | `lc:{b0}:salt` | string | the number of the present day, and the secret with which its visitors are recognised; expires at the end of the day |
 //! | `lc:{b0}:sweep` | string | until when the sweep is shut for all callers; if the node of `{b0}` does not answer in a Cluster, the same in another bucket |
 //!
 //! | field | holds |
@@ -70,6 +73,7 @@ mod topics;
 mod topology;
 mod uncounted;
 mod url_error;
+mod visitors;
 mod wait;
 mod write;
 

@@ -30,7 +30,7 @@ macro_rules! script {
 }
 
 pub(super) static WRITE: LazyLock<Script> =
-    script!(ONCE, "shared.lua", "counting.lua", "recording.lua", "writing.lua", "write.lua");
+    script!(ONCE, "shared.lua", "counting.lua", "recording.lua", "visiting.lua", "writing.lua", "write.lua");
 pub(super) static ADD_PLAIN: LazyLock<Script> =
     script!(ONCE, "add_plain.lua", "shared.lua", "counting.lua", "writing.lua", "add_marks.lua");
 pub(super) static CLAIM: LazyLock<Script> =
@@ -45,6 +45,8 @@ pub(super) static NAMES: LazyLock<Script> = script!(REPEATABLE, "names.lua");
 pub(super) static NAME_COUNT: LazyLock<Script> = script!(REPEATABLE, "name_count.lua");
 pub(super) static TOP: LazyLock<Script> = script!(REPEATABLE, "top.lua");
 pub(super) static HISTORY: LazyLock<Script> = script!(REPEATABLE, "history.lua");
+pub(super) static SALT: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "salt.lua");
+pub(super) static UNIQUES: LazyLock<Script> = script!(REPEATABLE, "uniques.lua");
 pub(super) static COUNT: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "count.lua");
 pub(super) static PRUNE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "prune.lua");
 

@@ -28,6 +28,12 @@ local function address_of(topic, outbox)
   return string.sub(topic, 1, #outbox - 2) .. 'u:' .. name_of(topic, outbox)
 end
 
+-- The keys of the visitors of a site.
+local function visitors_of(topic, outbox)
+  local bucket, name = string.sub(topic, 1, #outbox - 2), name_of(topic, outbox)
+  return bucket .. 'v:' .. name, bucket .. 's:' .. name
+end
+
 -- When a mark without a lease becomes overdue: a grace after now, or after the gate opens, since no origin can announce the
 -- topic before. A gate that was shut in the future is from before the clock was set back. The mark must not be due later
 -- than the longest lease, or it would count as one from before the clock was set back, too.

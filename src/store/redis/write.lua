@@ -1,10 +1,11 @@
 -- Changes topics, one item after the other. An item may add, set or delete, and may have bounds, a lease and an idempotency key.
 --
 -- KEYS    per item: topic hash, outbox part; of an item with a lease, the history, if one is kept; of an item with an idempotency
---         key, the record of that key
+--         key, the record of that key; of a visit of a site, its visitors and their sketch
 -- ARGV    1 to 4 as in writing.lua; 5 and 6 how many hours and days of history are kept; per item: change, changes, least and
 --         greatest allowed new value, lease in ms or "", lifetime of the idempotency key in ms or ""; "*" before it if a repetition
---         is answered with the present value. The change is a number to add, "=" and a number to set, or "x" to delete
+--         is answered with the present value. The change is a number to add, "=" and a number to set, or "x" to delete;
+--         7 "v" if items have one argument more: the visit, as in visiting.lua, or ""
 -- returns per item: value                      changed; after a deletion 1, or 0 if there was no topic
 --                   {value, 1, 1}              changed, the topic is new
 --                   {}                         the topic would be new, nothing changed
@@ -15,10 +16,16 @@
 --                   {value}                    the idempotency key was used for this change
 --                   {change, 0}                the idempotency key was used for this other change
 --                   error                      its key holds no topic, nothing changed
-local replies, key, arg, item = {}, 1, 7, 0
+local replies, key, arg, item = {}, 1, 8, 0
+local arguments = ARGV[7] == 'v' and 7 or 6
 
 local function is_failure(reply)
   return type(reply) == 'table' and reply.err
+end
+
+-- Whether the reply says that the item has changed its topic, now or when its key was used first.
+local function is_applied(reply)
+  return type(reply) == 'number' or reply and not reply.err and #reply ~= 0 and #reply ~= 2
 end
 
 -- The key of the history of the item that is being written, if the item has a lease and a history is kept.
@@ -106,6 +113,7 @@ local function delete(topic, outbox, lease)
   call('HSET', topic, 'v', 0, 'r', revision, 'c', 0, 'd', revision, 'h', '')
   discount(topic, outbox, before[5])
   call('DEL', history_of(topic, outbox))
+  call('DEL', visitors_of(topic, outbox))
   call('ZADD', outbox, 'NX', due(before[6], before[7], ARGV[2], ARGV[3]), name_of(topic, outbox))
   if lease ~= '' then
     return claim(topic, outbox, 0, lease)
@@ -159,7 +167,8 @@ while key <= #KEYS do
   local topic, outbox, change, changes = KEYS[key], KEYS[key + 1], ARGV[arg], ARGV[arg + 1]
   local least, greatest = tonumber(ARGV[arg + 2]), tonumber(ARGV[arg + 3])
   local lease, lifetime = ARGV[arg + 4], ARGV[arg + 5]
-  key, arg, item = key + 2, arg + 6, item + 1
+  local visit = arguments == 7 and ARGV[arg + 6] or ''
+  key, arg, item = key + 2, arg + arguments, item + 1
   if lease ~= '' and keeps_history(ARGV[5], ARGV[6]) then
     history, key = KEYS[key], key + 1
   end
@@ -172,6 +181,12 @@ while key <= #KEYS do
   end
   if is_failure(reply) and not is_of_one(reply) then
     return reply
+  end
+  if visit ~= '' then
+    if is_applied(reply) then
+      count_visitor(KEYS[key], KEYS[key + 1], visit, ARGV[6])
+    end
+    key = key + 2
   end
   replies[#replies + 1] = reply
 end

@@ -10,7 +10,7 @@ use super::runner::ScriptRunner;
 use super::{reply, script};
 use crate::domain::{Epoch, LIMIT, Retention};
 use crate::store::{
-    Change, GRACE, LONGEST_LEASE, Once, Replay, StoreError, Write, WriteError, Written, bounds, random,
+    Change, GRACE, LONGEST_LEASE, Once, Replay, StoreError, Visit, Write, WriteError, Written, bounds, random,
 };
 
 /// A change on its way to Redis.
@@ -50,7 +50,7 @@ async fn write_group(
             Change::Delete => (Some(-LIMIT..=LIMIT), false),
         };
         if let Some(bounds) = bounds {
-            let alone = write.claim.is_none() && write.once.is_none();
+            let alone = write.claim.is_none() && write.once.is_none() && write.visit.is_none();
             let plain = addition && alone && bounds::are_trivial(&bounds);
             items.push(WriteItem { write, position, least: *bounds.start(), greatest: *bounds.end(), plain });
         }
@@ -114,7 +114,8 @@ async fn write_any(
     let retention = runner.retention;
     let histories = items.iter().filter(|item| writes_history(item, retention)).count();
     let records = items.iter().filter(|item| item.write.once.is_some()).count();
-    let keys = 2 * items.len() + histories + records;
+    let visits = items.iter().filter(|item| item.write.visit.is_some()).count();
+    let keys = 2 * items.len() + histories + records + 2 * visits;
     runner.run_change(bucket, &script::WRITE, keys, |command| append(command, items, epoch, retention)).await
 }
 
@@ -174,9 +175,14 @@ fn append(command: &mut Cmd, items: &[WriteItem<'_>], epoch: Epoch, retention: R
         if let Some(once) = &write.once {
             keys.record(command, &write.topic, &once.key);
         }
+        if write.visit.is_some() {
+            keys.visitors(command, &write.topic);
+        }
     }
     append_terms(command, items, epoch);
     command.arg(retention.hours).arg(retention.days);
+    let has_visits = items.iter().any(|item| item.write.visit.is_some());
+    command.arg(if has_visits { "v" } else { "" });
     for WriteItem { write, least, greatest, .. } in items {
         append_change(command, write.change);
         command.arg(*least).arg(*greatest);
@@ -193,6 +199,11 @@ fn append(command: &mut Cmd, items: &[WriteItem<'_>], epoch: Epoch, retention: R
             }
             None => command.arg(""),
         };
+        match write.visit {
+            Some(Visit { day, visitor }) => _ = command.arg(format!("{day} {visitor:016x}")),
+            None if has_visits => _ = command.arg(""),
+            None => {}
+        }
     }
 }
 

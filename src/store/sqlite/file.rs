@@ -10,6 +10,7 @@ use super::complete_hour::CompleteHour;
 use super::millis::Millis;
 use super::open::{self, OpenError, SCHEMA_VERSION};
 use super::rows::{self, signed, state_columns, unit_column};
+use super::site_visitors::SiteVisitors;
 use super::topic::TopicState;
 use crate::domain::{BEFORE_ALL, IdempotencyKey, Point, Retention, Topic, Unit};
 use crate::store::{KeyUse, Written};
@@ -161,6 +162,7 @@ impl StoreFile {
 
     /// Removes a topic.
     pub(super) fn remove(&self, name: &str) -> rusqlite::Result<()> {
+        SiteVisitors::delete(&self.connection, name)?;
         self.connection.prepare_cached("DELETE FROM address WHERE topic = ?1")?.execute([name])?;
         self.connection.prepare_cached("DELETE FROM history WHERE topic = ?1")?.execute([name])?;
         self.connection.prepare_cached("DELETE FROM topic WHERE name = ?1")?.execute([name]).map(|_| ())
@@ -196,10 +198,26 @@ impl StoreFile {
         Ok(())
     }
 
-    /// Deletes the history of a topic.
-    pub(super) fn delete_history(&self, topic: &Topic) -> rusqlite::Result<()> {
+    /// Deletes the history of a topic, and of a site its visitors.
+    pub(super) fn delete_past(&self, topic: &Topic) -> rusqlite::Result<()> {
+        SiteVisitors::delete(&self.connection, topic.name())?;
         let sql = "DELETE FROM history WHERE topic = ?1";
         self.connection.prepare_cached(sql)?.execute([topic.name()]).map(|_| ())
+    }
+
+    /// The visitors of a site.
+    pub(super) fn visitors(&self, site: &Topic) -> rusqlite::Result<SiteVisitors> {
+        SiteVisitors::load(&self.connection, site)
+    }
+
+    /// Saves the visitors of a site.
+    pub(super) fn save_visitors(
+        &self,
+        site: &Topic,
+        visitors: &SiteVisitors,
+        retention: Retention,
+    ) -> rusqlite::Result<()> {
+        visitors.save(&self.connection, site, retention.days)
     }
 
     /// The first use of a key, if the file still has it.

@@ -17,7 +17,11 @@ mod open;
 mod private;
 mod prune;
 mod read_only_file;
+mod reading;
 mod rows;
+mod salt;
+mod site_visitors;
+mod sketch;
 mod topic;
 mod write_batch;
 mod writer;
@@ -37,35 +41,22 @@ use file::StoreFile;
 pub use open::OpenError;
 pub use prune::prune;
 use read_only_file::ReadOnlyFile;
-use topic::TopicState;
+use reading::{Listed, Ranking, ReadRequest, Readings, serve};
+use salt::SaltInMemory;
 use writer::{WriteCommand, Writer};
 
 use super::{
-    Catalog, Claim, ClaimTerms, History, Outbox, Reading, Store, StoreError, Values, Write, WriteError,
-    Written,
+    Catalog, Claim, ClaimTerms, DailySalt, History, Outbox, Reading, Store, StoreError, Uniques, Values,
+    Visitors, Write, WriteError, Written,
 };
-use crate::domain::{EventId, Point, Retention, Topic, Unit};
+use crate::domain::{EventId, Retention, Topic, Unit};
 
 /// One SQLite file. All worker threads of the process share it. Dropping it finishes the queued commands and closes the file.
 pub struct SqliteStore {
     committed: Arc<CommittedTopics>,
+    salt: SaltInMemory,
     reader: Option<(Sender<ReadRequest>, JoinHandle<()>)>,
     writer: Option<(Sender<WriteCommand>, JoinHandle<()>)>,
-}
-
-type Readings = Vec<Result<Reading, StoreError>>;
-/// The state of a topic, and the points of its history, as the file has them.
-type SavedHistory = Result<(Option<TopicState>, Vec<Point>), StoreError>;
-type Ranking = Result<Vec<(Topic, i64)>, StoreError>;
-type Listed = Result<Vec<(Topic, Reading)>, StoreError>;
-
-/// A command for the thread that reads, with the sender of its answer.
-enum ReadRequest {
-    Read(Vec<Topic>, oneshot::Sender<Readings>),
-    History(Topic, Unit, oneshot::Sender<SavedHistory>),
-    Addresses(Vec<Topic>, oneshot::Sender<Result<Vec<Option<String>>, StoreError>>),
-    Top(String, usize, oneshot::Sender<Ranking>),
-    List { prefix: String, after: String, limit: usize, answer: oneshot::Sender<Listed> },
 }
 
 impl SqliteStore {
@@ -95,7 +86,12 @@ impl SqliteStore {
         let writing = Writer::new(file, Arc::clone(&committed));
         let (commands, given) = channel();
         let writer = spawn("store-write", move || writing.run(&given)).map_err(thread_failed)?;
-        Ok(SqliteStore { committed, reader: Some((questions, reader)), writer: Some((commands, writer)) })
+        Ok(SqliteStore {
+            committed,
+            salt: SaltInMemory::default(),
+            reader: Some((questions, reader)),
+            writer: Some((commands, writer)),
+        })
     }
 
     async fn order<T>(
@@ -125,39 +121,6 @@ impl SqliteStore {
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name(name.to_owned()).spawn(work)
-}
-
-/// Answers a request. The caller may have stopped waiting, so a failure to send is ignored.
-fn serve(file: &ReadOnlyFile, committed: &CommittedTopics, request: ReadRequest) {
-    match request {
-        ReadRequest::Read(topics, answer) => {
-            let _ = answer.send(topics.iter().map(|topic| read(file, committed, topic)).collect());
-        }
-        ReadRequest::History(topic, unit, answer) => {
-            // The state is read first: if the writer completes an hour between the two, the history has that hour.
-            let saved = file.load(&topic).and_then(|state| Ok((state, file.history(&topic, unit)?)));
-            let _ = answer.send(saved.map_err(StoreError::new));
-        }
-        ReadRequest::Addresses(pages, answer) => {
-            let found: rusqlite::Result<_> = pages.iter().map(|page| file.address(page)).collect();
-            let _ = answer.send(found.map_err(StoreError::new));
-        }
-        ReadRequest::Top(prefix, limit, answer) => {
-            let _ = answer.send(file.top(&prefix, limit).map_err(StoreError::new));
-        }
-        ReadRequest::List { prefix, after, limit, answer } => {
-            let listed = file.list(&prefix, &after, limit).map_err(StoreError::new);
-            let reading = |(topic, state): (Topic, TopicState)| (topic, state.reading());
-            let _ = answer.send(listed.map(|listed| listed.into_iter().map(reading).collect()));
-        }
-    }
-}
-
-fn read(file: &ReadOnlyFile, committed: &CommittedTopics, topic: &Topic) -> Result<Reading, StoreError> {
-    let times_forgotten = committed.times_forgotten();
-    let state = file.load(topic).map_err(StoreError::new)?.unwrap_or_default();
-    committed.add_read(topic, state, times_forgotten);
-    Ok(state.reading())
 }
 
 #[async_trait]
@@ -266,6 +229,22 @@ impl Catalog for SqliteStore {
         let points = history::all_points(points, state.as_ref(), unit, self.committed.retention());
         let now = self.committed.now();
         Ok(History { now, points: super::history::last(points, unit.number(now), last) })
+    }
+}
+
+#[async_trait]
+impl Visitors for SqliteStore {
+    async fn daily_salt(&self) -> Result<DailySalt, StoreError> {
+        self.salt.at(self.committed.now())
+    }
+
+    async fn uniques(&self, site: &Topic) -> Result<Uniques, StoreError> {
+        let day = Unit::Day.number(self.committed.now());
+        let (answer, answered) = oneshot::channel();
+        if let Some((requests, _)) = &self.reader {
+            let _ = requests.send(ReadRequest::Uniques(site.clone(), day, answer));
+        }
+        answered.await.unwrap_or_else(|_| Err(StoreError::new("the reading thread has ended")))
     }
 }
 

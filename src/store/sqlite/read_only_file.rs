@@ -6,8 +6,10 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::open::{self, OpenError};
 use super::rows::{self, state_columns, unit_column};
+use super::site_visitors::SiteVisitors;
 use super::topic::TopicState;
 use crate::domain::{Point, Topic, Unit};
+use crate::store::Uniques;
 
 /// A second connection, which can read while the writer works.
 pub(super) struct ReadOnlyFile(Connection);
@@ -35,6 +37,11 @@ impl ReadOnlyFile {
         let point = |row: &Row<'_>| Ok(Point { number: row.get(0)?, value: row.get(1)? });
         let mut statement = self.0.prepare_cached(sql)?;
         statement.query_map(params![topic.name(), unit_column(unit)], point)?.collect()
+    }
+
+    /// How many different visitors a site had; `day` is the number of the present day, and `kept` how many days are kept.
+    pub(super) fn uniques(&self, site: &Topic, day: i64, kept: u16) -> rusqlite::Result<Uniques> {
+        SiteVisitors::uniques(&self.0, site, day, kept)
     }
 
     /// The topics with the greatest values among those whose names begin with `prefix`. SQLite reads all of these topics: an index of the

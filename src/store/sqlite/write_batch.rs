@@ -6,11 +6,12 @@ use std::collections::hash_map::Entry;
 use super::committed_topics::CommittedTopics;
 use super::file::{KeyRecord, StoreFile};
 use super::millis::{Millis, millis};
+use super::site_visitors::SiteVisitors;
 use super::topic::Draft;
 use crate::domain::{Epoch, EventId, Topic};
 use crate::store::{
-    Change, Claim, ClaimTerms, KeyUse, Once, Replay, StoreError, TOMBSTONE_LIFETIME, Write, WriteError,
-    Written, random,
+    Change, Claim, ClaimTerms, KeyUse, Once, Replay, StoreError, TOMBSTONE_LIFETIME, Visit, Write,
+    WriteError, Written, random,
 };
 
 /// See the top of the module.
@@ -19,6 +20,8 @@ pub(super) struct WriteBatch<'a> {
     committed: &'a CommittedTopics,
     now: Millis,
     topics: HashMap<Topic, Draft>,
+    /// The visitors of the sites that were visited in this batch.
+    visitors: HashMap<Topic, SiteVisitors>,
     /// The answers must wait until the disk has the changes.
     must_write: bool,
     /// How many idempotency keys the batch has written.
@@ -29,16 +32,38 @@ pub(super) struct WriteBatch<'a> {
 
 impl<'a> WriteBatch<'a> {
     pub(super) fn new(file: &'a StoreFile, committed: &'a CommittedTopics) -> Self {
-        let (now, topics) = (committed.now(), HashMap::new());
-        WriteBatch { file, committed, now, topics, must_write: false, remembered: 0, begun: false }
+        WriteBatch {
+            file,
+            committed,
+            now: committed.now(),
+            topics: HashMap::new(),
+            visitors: HashMap::new(),
+            must_write: false,
+            remembered: 0,
+            begun: false,
+        }
     }
 
     /// Changes a topic. The outer error is that of the disk.
     pub(super) fn write(&mut self, write: &Write) -> Result<Result<Written, WriteError>, StoreError> {
-        match &write.once {
-            Some(once) => self.write_once(write, once),
-            None => self.write_now(write),
+        let written = match &write.once {
+            Some(once) => self.write_once(write, once)?,
+            None => self.write_now(write)?,
+        };
+        if let (Some(visit), true) = (write.visit, written.is_ok()) {
+            self.visit(&write.topic, visit)?;
         }
+        Ok(written)
+    }
+
+    /// Counts a visitor of a site.
+    fn visit(&mut self, site: &Topic, visit: Visit) -> Result<(), StoreError> {
+        let visitors = match self.visitors.entry(site.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(self.file.visitors(site).map_err(StoreError::new)?),
+        };
+        self.must_write |= visitors.visit(visit);
+        Ok(())
     }
 
     fn write_now(&mut self, write: &Write) -> Result<Result<Written, WriteError>, StoreError> {
@@ -62,7 +87,8 @@ impl<'a> WriteBatch<'a> {
         self.must_write = true;
         if removed {
             self.begin()?;
-            self.file.delete_history(&write.topic).map_err(StoreError::new)?;
+            self.file.delete_past(&write.topic).map_err(StoreError::new)?;
+            self.visitors.remove(&write.topic);
         }
         Ok(Ok(Written { value, created, removed, claimed, replayed: false }))
     }
@@ -160,6 +186,9 @@ impl<'a> WriteBatch<'a> {
             for (topic, draft) in changed {
                 self.file.save(topic, &draft.state, retention).map_err(StoreError::new)?;
                 draft.state.complete = None;
+            }
+            for (site, visitors) in &self.visitors {
+                self.file.save_visitors(site, visitors, retention).map_err(StoreError::new)?;
             }
         }
         if self.begun {

@@ -9,6 +9,7 @@ mod deleting;
 mod history;
 mod listing;
 mod sweeping;
+mod visitors;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,7 @@ use livecounter::store::{
 
 pub(crate) use {
     adding::*, addresses::*, announcing::*, claiming::*, creating::*, deleting::*, history::*, listing::*,
-    sweeping::*,
+    sweeping::*, visitors::*,
 };
 
 /// A store under test, with the servers that it needs.
@@ -114,6 +115,12 @@ macro_rules! every_sentence {
             a_deleted_topic_has_no_history,
             a_new_topic_stood_at_zero_before_its_first_claim,
             a_topic_created_again_before_a_claim_begins_at_zero,
+            all_callers_get_the_same_salt,
+            a_visitor_is_counted_once_in_a_day,
+            visitors_are_counted_within_two_percent,
+            a_day_that_is_over_leaves_its_number_of_visitors,
+            a_repeated_hit_counts_its_visitor_and_a_refused_one_does_not,
+            a_deleted_site_has_had_no_visitors,
             a_store_in_order_answers_a_ping,
         }
     };
