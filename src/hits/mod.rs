@@ -23,6 +23,10 @@ pub struct HitRules {
     pub bots: Bots,
     /// How long a visitor who was counted on a page is not counted there again; zero if each hit counts.
     pub window: Duration,
+    /// Whether the window holds for visitors without cookies, too, who are recognised by address and `User-Agent`.
+    pub window_without_cookies: bool,
+    /// Whether the different visitors of each site are counted.
+    pub uniques: bool,
 }
 
 /// Which pages and sites the lists of those with the most hits have.

@@ -25,6 +25,11 @@ impl BadgeLook {
     /// Reads the parameters; 400 if one of them has no meaning. Without any of them the badge looks like that of the hit counter
     /// which made such badges known: `hits`, and the number on green.
     pub(super) fn of(query: &Query) -> Result<BadgeLook, ApiError> {
+        BadgeLook::with_label(query, "hits")
+    }
+
+    /// The same with this label, unless the query gives one.
+    pub(super) fn with_label(query: &Query, usual: &str) -> Result<BadgeLook, ApiError> {
         let formats = [
             ("plain", NumberFormat::Plain),
             ("commas", NumberFormat::Commas),
@@ -32,7 +37,7 @@ impl BadgeLook {
         ];
         Ok(BadgeLook {
             style: query.one_of("style", &Style::NAMED)?,
-            label: query.get("label").unwrap_or("hits").parse().map_err(|error| refused("label", error))?,
+            label: query.get("label").unwrap_or(usual).parse().map_err(|error| refused("label", error))?,
             color: color(query, "color", Color::BRIGHT_GREEN)?,
             label_color: color(query, "labelColor", Color::GREY)?,
             format: query.one_of("format", &formats)?,

@@ -12,7 +12,7 @@ use super::error::ApiError;
 use super::hit_request::{is_hit, page, rules};
 use super::limit_checks::{check_write, hit};
 use super::pictures::share;
-use super::visitor::Visitor;
+use super::visitor::{Recognition, Visitor};
 use crate::access::Space;
 use crate::domain::{PageAddress, Topic};
 use crate::hits::HitRules;
@@ -54,9 +54,9 @@ pub(super) async fn count_if(
     check_write(request, context)?;
     let address = page(rules)?;
     check_writer(request, context, Space::Pages, address.as_str())?;
-    let visitor = Visitor::of(request, rules, &Topic::page(&address));
+    let Recognition { visitor, visit } = Recognition::of(request, context, rules, &address).await;
     let once = visitor.as_ref().and_then(Visitor::once);
-    let counted = hit(request, context, &address, once.as_ref(), None).await?;
+    let counted = hit(request, context, &address, once.as_ref(), visit).await?;
     let new = visitor.filter(|_| !counted.replayed);
     let cookie = new.map(|visitor| visitor.cookie(request, cookie_path));
     Ok(Hits { page: address, value: counted.value, cookie })

@@ -221,7 +221,7 @@ fn check_rate(
 }
 
 /// The client that sent the request.
-fn client(request: &HttpRequest, context: &WorkerContext) -> Client {
+pub(super) fn client(request: &HttpRequest, context: &WorkerContext) -> Client {
     // Only a request over a Unix socket has no peer address; all such requests count as one client's.
     let peer = request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
     let forwarded_for = request.headers().get_all(X_FORWARDED_FOR);

@@ -40,7 +40,9 @@ mod top_hits;
 mod top_lists;
 mod topic_list;
 mod topics;
+mod uniques;
 mod visitor;
+mod visitor_digest;
 
 use std::sync::Arc;
 
@@ -109,6 +111,7 @@ pub fn routes(
         .service(readable(r, "/nocount/history", hit_history::series))
         .service(readable(r, "/nocount/chart.svg", hit_history::chart))
         .service(readable(r, "/nocount/top", top_lists::get))
+        .service(readable(r, "/nocount/uniques", uniques::get))
         .service(readable(r, "/", home::page))
         .service(readable(r, "/assets/{name}", home::asset))
         .service(readable(r, "/openapi.json", operations::openapi));

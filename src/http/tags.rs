@@ -12,6 +12,7 @@ use super::hit_request::{known_parameters, page, rules};
 use super::hits::{Hits, answer, counted};
 use super::past::{check_days, today, zone};
 use super::pictures::{SVG, error_picture, restrict, share};
+use super::uniques::{check_enabled, uniques};
 use crate::domain::{PageAddress, Topic};
 use crate::history::Zone;
 
@@ -26,6 +27,8 @@ enum TagNumber {
     Site,
     /// The hits of the page in the present day.
     Day,
+    /// The different visitors of the site in each day, added up.
+    Visitors,
 }
 
 /// How a badge should look, and which number it shows.
@@ -86,12 +89,23 @@ impl Tag {
     /// All other parameters are ignored.
     fn of(request: &HttpRequest, context: &WorkerContext) -> Result<Tag, ApiError> {
         let query = known_parameters(request, &[&BadgeLook::PARAMETERS[..], &["of", "tz"]].concat())?;
-        let numbers = [("page", TagNumber::Page), ("site", TagNumber::Site), ("day", TagNumber::Day)];
+        let numbers = [
+            ("page", TagNumber::Page),
+            ("site", TagNumber::Site),
+            ("day", TagNumber::Day),
+            ("visitors", TagNumber::Visitors),
+        ];
         let (number, zone) = (query.one_of("of", &numbers)?, zone(&query)?);
-        if let TagNumber::Day = number {
-            check_days(context, &zone)?;
+        let label = match number {
+            TagNumber::Visitors => "visitors",
+            _ => "hits",
+        };
+        match number {
+            TagNumber::Day => check_days(context, &zone)?,
+            TagNumber::Visitors => check_enabled(context)?,
+            TagNumber::Page | TagNumber::Site => {}
         }
-        Ok(Tag { look: BadgeLook::of(&query)?, number, zone })
+        Ok(Tag { look: BadgeLook::with_label(&query, label)?, number, zone })
     }
 }
 
@@ -103,6 +117,11 @@ async fn shown(
     counted: Option<i64>,
 ) -> Result<Shown, ApiError> {
     let (topic, counted) = match tag.number {
+        TagNumber::Visitors => {
+            let site = Topic::site(page);
+            let number = Some(uniques(context, &site).await?.all);
+            return Ok(Shown { number, topic: site, changes_in: None });
+        }
         TagNumber::Site => (Topic::site(page), None),
         TagNumber::Page | TagNumber::Day => (Topic::page(page), counted),
     };

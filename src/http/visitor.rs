@@ -1,4 +1,5 @@
-//! Recognises a visitor who was counted on a page a short while ago, by a cookie with a random value that the store keeps, too.
+//! Recognises a visitor who was counted on a page a short while ago: by a cookie with a value that the store keeps, too, and where
+//! `hits.window_without_cookies` is set, a visitor who sends no cookie by the digest of address and `User-Agent`, which is that value.
 
 use std::time::Duration;
 
@@ -7,16 +8,19 @@ use actix_web::http::header::{COOKIE, HOST, HeaderName, HeaderValue, USER_AGENT}
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::domain::{Kind, Topic};
+use super::context::WorkerContext;
+use super::limit_checks::client;
+use super::visitor_digest::{PAGE_BYTES, VisitorDigest};
+use crate::domain::{Kind, PageAddress, Topic};
 use crate::hits::HitRules;
-use crate::store::{Once, Replay};
+use crate::store::{Once, Replay, Visit};
 
 /// The beginning of the names of all cookies.
 const PREFIX: &str = "lc_";
 /// How many characters of a page's digest are in the name of its cookie.
 const NAME_LEN: usize = 8;
-/// How many random bytes a value has. Two visitors get the same value as good as never.
-const VALUE_BYTES: usize = 16;
+/// How many bytes a value has. Two visitors get the same random value as good as never.
+const VALUE_BYTES: usize = PAGE_BYTES;
 /// The length of a value as text.
 const VALUE_LEN: usize = 22;
 /// A client that sends this many of our cookies gets no further one. A browser keeps a bounded number of cookies for each host, and would
@@ -25,7 +29,41 @@ const MOST_COOKIES: usize = 50;
 
 static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// A visitor of a page, as a cookie tells it.
+/// What a hit has to do with its visitor.
+pub(super) struct Recognition {
+    /// The visitor of the page; `None` if no visitor is recognised here.
+    pub(super) visitor: Option<Visitor>,
+    /// The visit of the site; `None` if different visitors are not counted.
+    pub(super) visit: Option<Visit>,
+}
+
+impl Recognition {
+    /// Recognises who has sent the request, as far as the settings ask for it. An image proxy is no visitor, because all readers of a picture
+    /// stand behind it.
+    pub(super) async fn of(
+        request: &HttpRequest,
+        context: &WorkerContext,
+        rules: &HitRules,
+        address: &PageAddress,
+    ) -> Self {
+        let agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+        if rules.bots.is_image_proxy(agent) {
+            return Recognition { visitor: None, visit: None };
+        }
+        let without_cookies = rules.window_without_cookies && !rules.window.is_zero();
+        let salt = match without_cookies || rules.uniques {
+            true => context.live.daily_salt().await,
+            false => None,
+        };
+        let digest = salt.map(|salt| VisitorDigest::new(&salt, client(request, context), agent));
+        let by_digest = digest.as_ref().filter(|_| without_cookies);
+        let visitor = Visitor::of(request, rules.window, &Topic::page(address), by_digest);
+        let visit = digest.as_ref().filter(|_| rules.uniques);
+        Recognition { visitor, visit: visit.map(|digest| digest.visit(&Topic::site(address))) }
+    }
+}
+
+/// A visitor of a page, as a cookie or a digest tells it.
 pub(super) struct Visitor {
     name: String,
     value: String,
@@ -33,15 +71,19 @@ pub(super) struct Visitor {
 }
 
 impl Visitor {
-    /// The visitor of the page that has sent the request. `None` if no visitor is recognised here, or if the request comes from an
-    /// image proxy, which would count as one visitor although all readers of a picture stand behind it.
-    pub(super) fn of(request: &HttpRequest, rules: &HitRules, page: &Topic) -> Option<Self> {
-        let agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
-        if rules.window.is_zero() || rules.bots.is_image_proxy(agent) {
+    /// The visitor of the page that has sent the request. `None` if no visitor is recognised here. Without any of our cookies, the visitor is
+    /// recognised by the digest, if it is given.
+    fn of(
+        request: &HttpRequest,
+        window: Duration,
+        page: &Topic,
+        digest: Option<&VisitorDigest<'_>>,
+    ) -> Option<Self> {
+        if window.is_zero() {
             return None;
         }
-        let digest = page.name().strip_prefix(Kind::Page.prefix())?.get(..NAME_LEN)?;
-        let name = format!("{PREFIX}{digest}");
+        let beginning = page.name().strip_prefix(Kind::Page.prefix())?.get(..NAME_LEN)?;
+        let name = format!("{PREFIX}{beginning}");
         let cookies = request.headers().get_all(COOKIE).filter_map(|value| value.to_str().ok());
         let ours =
             cookies.flat_map(|text| text.split(';')).filter(|pair| pair.trim_start().starts_with(PREFIX));
@@ -55,9 +97,12 @@ impl Visitor {
         let value = match known {
             Some(value) => value,
             None if sent >= MOST_COOKIES => return None,
-            None => new_value()?,
+            None => match digest.filter(|_| sent == 0) {
+                Some(digest) => URL_SAFE_NO_PAD.encode(digest.on_page(page)),
+                None => new_value()?,
+            },
         };
-        Some(Visitor { name, value, window: rules.window })
+        Some(Visitor { name, value, window })
     }
 
     /// What counts the visitor once within the window.
@@ -106,30 +151,25 @@ fn is_https(request: &HttpRequest) -> bool {
 mod tests {
     use actix_web::test::TestRequest;
 
+    use std::net::{IpAddr, Ipv4Addr};
+
     use super::*;
-    use crate::hits::{Bots, Listing, Patterns};
+    use crate::store::{DailySalt, SALT_LEN};
 
     const VALUE: &str = "abcdefghijklmnopqrstu_";
-
-    fn rules(window: u64) -> HitRules {
-        let none = || Patterns::parse([]).expect("no patterns");
-        HitRules {
-            allow: none(),
-            deny: none(),
-            listing: Listing { pages: 0, sites: 0, ignore: none() },
-            bots: Bots::usual(),
-            window: Duration::from_secs(window),
-        }
-    }
 
     fn page() -> Topic {
         Topic::page(&"www.example.com/a".parse().expect("an address"))
     }
 
     fn visitor(cookies: &[&str]) -> Option<Visitor> {
+        visitor_with(cookies, None)
+    }
+
+    fn visitor_with(cookies: &[&str], digest: Option<&VisitorDigest<'_>>) -> Option<Visitor> {
         let request =
             cookies.iter().fold(TestRequest::get(), |request, text| request.append_header((COOKIE, *text)));
-        Visitor::of(&request.to_http_request(), &rules(60), &page())
+        Visitor::of(&request.to_http_request(), Duration::from_secs(60), &page(), digest)
     }
 
     #[test]
@@ -149,6 +189,20 @@ mod tests {
             let new = visitor(&[cookie]).expect("a new visitor");
             assert!(is_value(&new.value) && new.value != VALUE, "{cookie}");
         }
+    }
+
+    #[test]
+    fn only_a_client_without_any_of_our_cookies_is_known_by_its_digest() {
+        let salt = DailySalt { day: 7, secret: [3; SALT_LEN], left: Duration::from_secs(9) };
+        let client = IpAddr::from(Ipv4Addr::LOCALHOST).into();
+        let digest = VisitorDigest::new(&salt, client, b"agent");
+        let known = visitor_with(&[], Some(&digest)).expect("a visitor");
+        assert!(is_value(&known.value));
+        assert_eq!(visitor_with(&["a=b; xlc_c=d"], Some(&digest)).expect("a visitor").value, known.value);
+        let own = format!("{}={VALUE}", known.name);
+        assert_eq!(visitor_with(&[&own], Some(&digest)).expect("a visitor").value, VALUE);
+        let other = visitor_with(&["lc_other=x"], Some(&digest)).expect("a visitor").value;
+        assert!(is_value(&other) && other != known.value);
     }
 
     #[test]

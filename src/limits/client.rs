@@ -22,6 +22,16 @@ impl From<IpAddr> for Client {
     }
 }
 
+impl Client {
+    /// The address as an IPv6 address, which an IPv4 address can be written as.
+    pub fn to_bytes(self) -> [u8; 16] {
+        match self.0 {
+            IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+            IpAddr::V6(address) => address.octets(),
+        }
+    }
+}
+
 /// The addresses of the proxies whose `X-Forwarded-For` is believed. An IPv4 address written as IPv6 (`::ffff:10.0.0.1`) is
 /// treated as that IPv4 address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

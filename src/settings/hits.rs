@@ -25,6 +25,8 @@ pub(super) fn hits(texts: &Texts) -> Result<Option<HitRules>, SettingsError> {
             ignore: patterns(texts, "hits.top_ignore")?,
         },
         window: window(texts, "hits.window")?,
+        window_without_cookies: texts.parse("hits.window_without_cookies", "must be true or false")?,
+        uniques: texts.parse("hits.uniques", "must be true or false")?,
     };
     Ok(Some(rules).filter(|_| enabled))
 }
@@ -119,6 +121,8 @@ mod tests {
             ("allow = ['(']", "hits.allow: \"(\" is no regular expression: unclosed group"),
             ("deny = ['a', '']", "hits.deny: a pattern is empty, so it would fit every address"),
             ("enabled = 'yes'", "hits.enabled: must be true or false"),
+            ("uniques = 'yes'", "hits.uniques: must be true or false"),
+            ("window_without_cookies = 60", "hits.window_without_cookies: must be true or false"),
             ("window = '1500ms'", "hits.window: must be whole seconds, at most 1d; 0s counts each hit"),
             ("window = '2d'", "hits.window: must be whole seconds, at most 1d; 0s counts each hit"),
             ("top_pages = 1001", "hits.top_pages: must be a whole number from 0 to 1000; 0 for no such list"),

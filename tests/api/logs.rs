@@ -17,13 +17,13 @@ use crate::witness::{SAID, Witness};
 const GRIP_URL: &str = "http://127.0.0.1:9/?iss=pushpin&key=hunter2hunter2hunter2";
 
 /// The program with the default filter of its log.
-struct Origin {
+pub(crate) struct Origin {
     process: Process,
     port: Port,
 }
 
 impl Origin {
-    async fn start(environment: &[(&str, &str)]) -> Origin {
+    pub(crate) async fn start(environment: &[(&str, &str)]) -> Origin {
         let port = Port::reserve();
         let mut command = Command::new(env!("CARGO_BIN_EXE_livecounter"));
         command.env_clear().args(["--listen", &port.addr().to_string()]);
@@ -35,7 +35,7 @@ impl Origin {
         origin
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.port.addr())
     }
 
@@ -47,7 +47,7 @@ impl Origin {
     }
 
     /// The lines so far that contain a text.
-    fn lines(&self, part: &str) -> Vec<String> {
+    pub(crate) fn lines(&self, part: &str) -> Vec<String> {
         self.process.log().lines().filter(|line| line.contains(part)).map(str::to_owned).collect()
     }
 

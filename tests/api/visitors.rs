@@ -12,12 +12,12 @@ use crate::support::http::{Ask, client, header};
 use crate::support::redis::RedisServer;
 use crate::support::wait::until;
 
-fn count(app: &TestApp, page: &str) -> RequestBuilder {
+pub(crate) fn count(app: &TestApp, page: &str) -> RequestBuilder {
     client().get(format!("{}/count?url={page}", app.address))
 }
 
 /// The number, and the cookie that is set, without its attributes.
-async fn counted(request: RequestBuilder) -> (String, String) {
+pub(crate) async fn counted(request: RequestBuilder) -> (String, String) {
     let answer = request.answer().await;
     assert_eq!(answer.status(), 200);
     let cookie = header(&answer, "set-cookie").split(';').next().unwrap_or_default().to_owned();
