@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use livecounter::store::redis::RedisStore;
 use livecounter::store::sqlite::{self, SqliteStore};
-use livecounter::store::{Store, Visit, Write};
+use livecounter::store::{Change, Store, Values, Visit, Visitors, Write};
 use rusqlite::Connection;
 
 use crate::contract::{Backend, eventually};
@@ -109,4 +109,31 @@ async fn what_other_programs_write_as_visitors_fails_no_hit() {
         assert_eq!(server.cli(&["GET", foreign]), "foreign");
         server.cli(&["DEL", foreign]);
     }
+}
+
+#[tokio::test]
+async fn a_file_has_the_visitors_of_many_sites_after_another_start() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("livecounter.db");
+    let store = SqliteStore::open(&path).expect("a new file");
+    let day = store.daily_salt().await.expect("a salt").day;
+    let site = |number: u64| topic(&format!("site-{number}.example.com"));
+    // More sites than the writer keeps in memory, some of them visited again, and one deleted.
+    for visitor in [1_u64 << 50, 2 << 50, 2 << 50] {
+        let visits = (0..150).map(|number| Write {
+            visit: Some(Visit { day, visitor: visitor + number }),
+            ..Write::add(site(number), 1, None)
+        });
+        assert!(store.write(visits.collect()).await.iter().all(Result::is_ok));
+    }
+    let deletion = Write::new(site(7), Change::Delete);
+    assert!(store.write(vec![deletion]).await.iter().all(Result::is_ok));
+    drop(store);
+    let store = opened_again(&path);
+    for number in 0..150 {
+        let expected = if number == 7 { 0 } else { 2 };
+        let told = store.uniques(&site(number)).await.expect("a number").today;
+        assert_eq!(told, expected, "{number}");
+    }
+    assert_ne!(store.daily_salt().await.expect("another salt").left, Duration::ZERO);
 }

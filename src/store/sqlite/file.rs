@@ -214,7 +214,7 @@ impl StoreFile {
     pub(super) fn save_visitors(
         &self,
         site: &Topic,
-        visitors: &SiteVisitors,
+        visitors: &mut SiteVisitors,
         retention: Retention,
     ) -> rusqlite::Result<()> {
         visitors.save(&self.connection, site, retention.days)

@@ -23,6 +23,7 @@ mod salt;
 mod site_visitors;
 mod sketch;
 mod topic;
+mod visited_sites;
 mod write_batch;
 mod writer;
 

@@ -14,7 +14,7 @@ pub(super) struct SiteVisitors {
     sketch: Sketch,
     /// The different visitors of all days before, added up.
     over: i64,
-    /// The days that have ended since the site was loaded.
+    /// The days that have ended since the site was loaded or saved.
     ended: Vec<Point>,
     changed: bool,
 }
@@ -38,7 +38,7 @@ impl SiteVisitors {
         }))
     }
 
-    /// Counts a visitor. Returns whether anything has changed since the site was loaded.
+    /// Counts a visitor. Returns whether anything has changed since the site was loaded or saved.
     pub(super) fn visit(&mut self, visit: Visit) -> bool {
         if begins_new_day(self.day, visit.day) {
             let value = self.sketch.count();
@@ -53,7 +53,7 @@ impl SiteVisitors {
     }
 
     /// Saves the visitors if they have changed, and deletes days before the last `kept` ones.
-    pub(super) fn save(&self, connection: &Connection, site: &Topic, kept: u16) -> rusqlite::Result<()> {
+    pub(super) fn save(&mut self, connection: &Connection, site: &Topic, kept: u16) -> rusqlite::Result<()> {
         if !self.changed {
             return Ok(());
         }
@@ -61,13 +61,14 @@ impl SiteVisitors {
                    ON CONFLICT DO UPDATE SET day = ?2, total = ?3, sketch = ?4";
         let values = params![site.name(), self.day, self.over, self.sketch.to_bytes()];
         connection.prepare_cached(sql)?.execute(values)?;
+        self.changed = false;
         if self.ended.is_empty() {
             return Ok(());
         }
         // A day can end twice if the clock is set back.
         let sql = "INSERT INTO visitors_of_day (topic, day, visitors) VALUES (?1, ?2, ?3) \
                    ON CONFLICT DO UPDATE SET visitors = visitors + ?3";
-        for ended in &self.ended {
+        for ended in self.ended.drain(..) {
             connection.prepare_cached(sql)?.execute(params![site.name(), ended.number, ended.value])?;
         }
         let sql = "DELETE FROM visitors_of_day WHERE topic = ?1 AND day < ?2";

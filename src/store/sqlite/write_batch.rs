@@ -6,8 +6,8 @@ use std::collections::hash_map::Entry;
 use super::committed_topics::CommittedTopics;
 use super::file::{KeyRecord, StoreFile};
 use super::millis::{Millis, millis};
-use super::site_visitors::SiteVisitors;
 use super::topic::Draft;
+use super::visited_sites::VisitedSites;
 use crate::domain::{Epoch, EventId, Topic};
 use crate::store::{
     Change, Claim, ClaimTerms, KeyUse, Once, Replay, StoreError, TOMBSTONE_LIFETIME, Visit, Write,
@@ -20,8 +20,7 @@ pub(super) struct WriteBatch<'a> {
     committed: &'a CommittedTopics,
     now: Millis,
     topics: HashMap<Topic, Draft>,
-    /// The visitors of the sites that were visited in this batch.
-    visitors: HashMap<Topic, SiteVisitors>,
+    visitors: &'a mut VisitedSites,
     /// The answers must wait until the disk has the changes.
     must_write: bool,
     /// How many idempotency keys the batch has written.
@@ -31,13 +30,17 @@ pub(super) struct WriteBatch<'a> {
 }
 
 impl<'a> WriteBatch<'a> {
-    pub(super) fn new(file: &'a StoreFile, committed: &'a CommittedTopics) -> Self {
+    pub(super) fn new(
+        file: &'a StoreFile,
+        committed: &'a CommittedTopics,
+        visitors: &'a mut VisitedSites,
+    ) -> Self {
         WriteBatch {
             file,
             committed,
             now: committed.now(),
             topics: HashMap::new(),
-            visitors: HashMap::new(),
+            visitors,
             must_write: false,
             remembered: 0,
             begun: false,
@@ -58,11 +61,7 @@ impl<'a> WriteBatch<'a> {
 
     /// Counts a visitor of a site.
     fn visit(&mut self, site: &Topic, visit: Visit) -> Result<(), StoreError> {
-        let visitors = match self.visitors.entry(site.clone()) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(self.file.visitors(site).map_err(StoreError::new)?),
-        };
-        self.must_write |= visitors.visit(visit);
+        self.must_write |= self.visitors.visit(site, visit, self.file).map_err(StoreError::new)?;
         Ok(())
     }
 
@@ -88,7 +87,7 @@ impl<'a> WriteBatch<'a> {
         if removed {
             self.begin()?;
             self.file.delete_past(&write.topic).map_err(StoreError::new)?;
-            self.visitors.remove(&write.topic);
+            self.visitors.forget(&write.topic);
         }
         Ok(Ok(Written { value, created, removed, claimed, replayed: false }))
     }
@@ -187,9 +186,7 @@ impl<'a> WriteBatch<'a> {
                 self.file.save(topic, &draft.state, retention).map_err(StoreError::new)?;
                 draft.state.complete = None;
             }
-            for (site, visitors) in &self.visitors {
-                self.file.save_visitors(site, visitors, retention).map_err(StoreError::new)?;
-            }
+            self.visitors.save(self.file, retention).map_err(StoreError::new)?;
         }
         if self.begun {
             self.file.commit().map_err(StoreError::new)?;

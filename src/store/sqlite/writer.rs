@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::committed_topics::CommittedTopics;
 use super::file::StoreFile;
+use super::visited_sites::VisitedSites;
 use super::write_batch::WriteBatch;
 use crate::domain::{EventId, Topic};
 use crate::store::{Claim, ClaimTerms, StoreError, Write, WriteError, Written};
@@ -56,6 +57,7 @@ enum PendingAnswer {
 pub(super) struct Writer {
     file: StoreFile,
     committed: Arc<CommittedTopics>,
+    visitors: VisitedSites,
     /// The last batch that used the disk has failed, so a ping must try the disk.
     failing: bool,
     /// The last attempt to save claims has failed, and that has been logged.
@@ -76,6 +78,7 @@ impl Writer {
         Writer {
             file,
             committed,
+            visitors: VisitedSites::default(),
             failing: false,
             saving_fails: false,
             purges: KeyPurge { at: Instant::now(), behind: false },
@@ -107,7 +110,7 @@ impl Writer {
     }
 
     fn batch(&mut self, commands: impl Iterator<Item = WriteCommand>) {
-        let mut batch = WriteBatch::new(&self.file, &self.committed);
+        let mut batch = WriteBatch::new(&self.file, &self.committed, &mut self.visitors);
         let mut failure = None;
         let pending: Vec<_> =
             commands.map(|command| take(&mut batch, command, &mut failure, self.failing)).collect();
@@ -119,6 +122,9 @@ impl Writer {
         };
         if end.is_err() {
             self.file.roll_back();
+            self.visitors.forget_all();
+        } else {
+            self.visitors.bound();
         }
         self.failing = end.is_err() || self.failing && !tried_disk;
         let failure = end.err();
