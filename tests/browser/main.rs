@@ -18,3 +18,4 @@ mod relay;
 mod screenshots;
 mod site;
 mod tls;
+mod tool;

@@ -3,6 +3,7 @@
 use actix_web::ResponseError;
 use actix_web::http::StatusCode;
 
+use super::entry::Entry;
 use super::tag_form::TagForm;
 use super::tool::Tool;
 use crate::domain::{PageAddress, Topic};
@@ -21,11 +22,16 @@ pub(super) async fn tool(context: &WorkerContext, query: &str, origin: &str) -> 
             (StatusCode::OK, Some(Tool::empty(form, example.as_ref())))
         }
         Ok(Some(page)) => {
+            let is_site_shown = rules.check_site(page.site()).is_ok();
             let topics = [Topic::page(&page), Topic::site(&page)];
             // The page is shown without numbers if the store does not answer.
             let readings = context.live.read_all(&topics).await.unwrap_or_default();
             let value = |index: usize| readings.get(index).map(|reading| reading.value());
-            (StatusCode::OK, Some(Tool::found(form, &page, [value(0), value(1)])))
+            let found = [
+                Some(Entry { title: "The page", ..Entry::page(&page, value(0)) }),
+                is_site_shown.then(|| Entry { title: "Its site", ..Entry::site(&page, value(1)) }),
+            ];
+            (StatusCode::OK, Some(Tool::found(form, &page, found.into_iter().flatten().collect())))
         }
         Err(error) => (error.status_code(), Some(Tool::refused(form, &error.to_string()))),
     }

@@ -6,15 +6,15 @@
 /** One stream carries at most 20 topics. */
 const MOST = 20;
 
-/** The address of the stream of these topics, which go by their names in the events. */
-const streamOf = (names) => `/counters/${names.map(encodeURIComponent).join(",")}/`;
+/** The address of the stream of these topics. */
+const streamOf = (topics) => `/topics/${topics.map(encodeURIComponent).join(",").replaceAll("%3A", ":")}/`;
 
-/** Listens to the topics with these names and calls `tell` with {state, values, why} at each change; `values` has the value of each
-    topic by its name. Returns the present state as `now`, and functions that open and close the stream. */
-function watch(names, values, tell) {
-  const url = streamOf(names);
-  const hasValues = () => names.some((name) => name in values);
-  const now = { names, values, state: hasValues() ? "live" : "connecting", why: "" };
+/** Listens to these topics and calls `tell` with {topics, state, values, why} at each change; `values` has the value of each topic by
+    its name. Returns the present state as `now`, and functions that open and close the stream. */
+function watch(topics, values, tell) {
+  const url = streamOf(topics);
+  const hasValues = () => topics.some((topic) => topic in values);
+  const now = { topics, values, state: hasValues() ? "live" : "connecting", why: "" };
   let source, timer, patience = 1000;
   const say = (news) => tell(Object.assign(now, news));
 
@@ -29,7 +29,8 @@ function watch(names, values, tell) {
     mine.onopen = () => hasValues() && say({ state: "live", why: "" });
     mine.onmessage = ({ data, lastEventId }) => {
       patience = 1000;
-      values[lastEventId.split("@")[0]] = Number(data);
+      const name = lastEventId.split("@")[0]; // That of a counter is its id.
+      values[topics.includes(name) ? name : `counter-${name}`] = Number(data);
       say({ state: "live", why: "" });
     };
     mine.onerror = async () => {
@@ -49,20 +50,20 @@ function watch(names, values, tell) {
 /** Listens to all topics that its users want, over one stream where 20 topics are enough. */
 function listener(tell) {
   const values = {};
-  const wanted = new Map(); // For each user, the names of its topics.
+  const wanted = new Map(); // For each user, its topics.
   let watches = [];
   /** More than three streams would leave too few connections for requests. */
-  const names = () => [...new Set([...wanted.values()].flat())].slice(0, 3 * MOST);
+  const all = () => [...new Set([...wanted.values()].flat())].slice(0, 3 * MOST);
   return {
     want(user, topics) {
       wanted.set(user, topics);
-      const covered = watches.flatMap((each) => each.now.names);
-      if (topics.every((name) => covered.includes(name))) return;
+      const covered = watches.flatMap((each) => each.now.topics);
+      if (topics.every((topic) => covered.includes(topic))) return;
       for (const each of watches) each.close();
       watches = [];
-      const all = names();
-      for (let first = 0; first < all.length; first += MOST) {
-        watches.push(watch(all.slice(first, first + MOST).sort(), values, tell));
+      const next = all();
+      for (let first = 0; first < next.length; first += MOST) {
+        watches.push(watch(next.slice(first, first + MOST).sort(), values, tell));
       }
     },
     leave: (user) => wanted.delete(user),
@@ -117,7 +118,8 @@ function bePage() {
   const numberIn = ({ dataset }) => (dataset.value ? Number(dataset.value) : null);
   const views = $$("[data-counter]").map((root) => {
     root.dataset.state = "connecting";
-    return { root, number: $(".value", root), name: root.dataset.counter, value: numberIn(root), changes: [] };
+    const name = root.dataset.counter;
+    return { root, number: $(".value", root), name, topic: `counter-${name}`, value: numberIn(root), changes: [] };
   });
   const [hero] = views;
   const counters = views.length;
@@ -127,21 +129,20 @@ function bePage() {
   function findTopics() {
     views.splice(counters);
     for (const number of $$("#result [data-topic], #top [data-topic]")) {
-      views.push({ number, name: number.dataset.topic, value: numberIn(number) });
+      views.push({ number, topic: number.dataset.topic, value: numberIn(number) });
     }
-    const listened = views.filter((view) => view.root);
-    listen([...new Set(listened.map((view) => view.name))].slice(0, MOST));
+    listen([...new Set(views.map((view) => view.topic))].slice(0, MOST));
   }
 
   // Shows what the stream brings.
 
   function show(news) {
-    for (const view of views) if (news.names.includes(view.name)) showIn(view, news);
+    for (const view of views) if (news.topics.includes(view.topic)) showIn(view, news);
     for (const list of $$("#top ol")) sort(list);
   }
 
   function showIn(view, { state, values, why }) {
-    const value = values[view.name];
+    const value = values[view.topic];
     if (value === undefined && state === "live") return; // The stream begins with other topics.
     if (view.root) {
       view.root.dataset.state = state;

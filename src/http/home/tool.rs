@@ -44,15 +44,15 @@ impl Tool {
         Tool { form, problem: None, preview, found: Vec::new(), snippets }
     }
 
-    /// The tool for a page. The values are those of the page and of its site; `None` if the store did not answer.
-    pub(super) fn found(form: TagForm, page: &PageAddress, values: [Option<i64>; 2]) -> Self {
-        let [page_value, site_value] = values;
-        let found = vec![
-            Entry { title: "The page", ..Entry::page(page, page_value) },
-            Entry { title: "Its site", ..Entry::site(page, site_value) },
+    /// The tool for a page. `found` is the page and its site, with their numbers.
+    pub(super) fn found(form: TagForm, page: &PageAddress, found: Vec<Entry>) -> Self {
+        let snippets = vec![
+            image(&form, page),
+            markdown(&form, page),
+            on_every_page(&form),
+            script(&form, Some(page)),
+            live(page),
         ];
-        let snippets =
-            vec![image(&form, page), markdown(&form, page), on_every_page(&form), script(&form, Some(page))];
         Tool { problem: None, preview: Some(preview(&form, page)), found, snippets, form }
     }
 
@@ -134,6 +134,19 @@ fn script(form: &TagForm, page: Option<&PageAddress>) -> Snippet {
     Snippet { title: "JavaScript", text: "The bare number, in an element of your own.", before, after }
 }
 
+/// Listening never counts.
+fn live(page: &PageAddress) -> Snippet {
+    Snippet {
+        title: "JavaScript, live",
+        text: "The number as it grows, while the page is open. Listening does not count.",
+        before: "new EventSource(\"".to_owned(),
+        after: format!(
+            "/nocount?url={}\").onmessage =\n  ({{ data }}) => document.querySelector(\"#hits\").textContent = data;",
+            readable(page.as_str())
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,7 +155,8 @@ mod tests {
         let (form, checked) = TagForm::of(query, true);
         assert!(checked.is_ok(), "{query}");
         let page = form.get("url").parse().expect("an address");
-        Tool::found(form, &page, [Some(1234), None])
+        let found = vec![Entry::page(&page, Some(1234)), Entry::site(&page, None)];
+        Tool::found(form, &page, found)
     }
 
     #[test]
