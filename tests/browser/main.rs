@@ -4,6 +4,7 @@
 mod support;
 
 mod badges;
+mod busuanzi;
 mod chain;
 mod charts;
 mod chromium;

@@ -40,6 +40,13 @@ impl Callback {
         let json = json.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
         format!("/**/typeof {name}===\"function\"&&{name}({json});\n")
     }
+
+    /// A script that calls the function with this value, as busuanzi writes it: nothing happens if the page has no such function. `json` must
+    /// be numbers only.
+    pub(super) fn try_call(&self, json: &str) -> String {
+        let Callback(name) = self;
+        format!("try{{{name}({json});}}catch(e){{}}")
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,15 @@
 //! The routes of other counter services, for pages that still name such a service: one file per service, over the same topics as
 //! all other routes. A service that has no hosts in the settings has no routes.
 
+mod badge_parts;
+mod busuanzi;
 mod countapi;
+mod dwyl;
 mod jsonp;
+mod komarev;
+mod seeyoufarm;
 mod service_routes;
+mod visitor_badge;
 
 use std::sync::Arc;
 
@@ -25,4 +31,9 @@ pub(super) fn routes(config: &mut ServiceConfig, requests: &Arc<RequestMetrics>,
         }
     };
     add(Service::CountApi, countapi::routes);
+    add(Service::SeeYouFarm, seeyoufarm::routes);
+    add(Service::Busuanzi, busuanzi::routes);
+    add(Service::VisitorBadge, visitor_badge::routes);
+    add(Service::Komarev, komarev::routes);
+    add(Service::Dwyl, dwyl::routes);
 }

@@ -1,5 +1,8 @@
 //! The routes of other services, which are answered only on the hosts of the settings.
 
+mod badge_rules;
+mod badges;
+mod busuanzi;
 mod countapi;
 mod countapi_writes;
 mod hosts;
