@@ -59,7 +59,7 @@ impl SiteVisitors {
         }
         let sql = "INSERT INTO visitors (topic, day, total, sketch) VALUES (?1, ?2, ?3, ?4) \
                    ON CONFLICT DO UPDATE SET day = ?2, total = ?3, sketch = ?4";
-        let values = params![site.name(), self.day, self.over, self.sketch.to_bytes()];
+        let values = params![site.name(), self.day, self.over, self.sketch.as_bytes()];
         connection.prepare_cached(sql)?.execute(values)?;
         self.changed = false;
         if self.ended.is_empty() {

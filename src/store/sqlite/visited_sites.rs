@@ -1,4 +1,4 @@
-//! The visitors of the sites that were visited last, in the memory of the writer: to load and to unpack a sketch takes as long as several
+//! The visitors of the sites that were visited last, in the memory of the writer: to load a sketch takes as long as some
 //! additions.
 
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use super::site_visitors::SiteVisitors;
 use crate::domain::{Retention, Topic};
 use crate::store::Visit;
 
-/// How many sites are kept after a batch, 16 KiB each. If there are more, all are forgotten.
+/// How many sites are kept after a batch, at most 12 KiB each. If there are more, all are forgotten.
 const KEPT: usize = 64;
 
 /// See the top of the module. After a batch that has failed, the sites must be forgotten, because they have changes that the file does
