@@ -65,6 +65,8 @@ async fn what_is_wrong_with_a_form_is_on_the_page() {
     let denied = ("LIVECOUNTER__HITS__DENY", "secret");
     let app = TestApp::with(&[denied, ("LIVECOUNTER__HISTORY__DAYS", "0")]).await;
     let long = format!("example.com/{}", "a".repeat(10_000));
+    // Its beginning is an address.
+    let zeros = "0".repeat(4097);
     let (url, good) = ("url", "example.com");
     for (fields, status, expected) in [
         (
@@ -72,6 +74,7 @@ async fn what_is_wrong_with_a_form_is_on_the_page() {
             400,
             "An address may have at most 4096 bytes, and 2048 without its query.",
         ),
+        (&[(url, zeros.as_str())], 400, "An address may have at most"),
         (
             &[(url, "javascript:alert(1)")],
             400,

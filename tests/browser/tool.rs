@@ -176,3 +176,14 @@ async fn everything_can_be_reached_by_keyboard_and_fits_a_phone() {
     let controls = browser.value("document.querySelectorAll('a, input, select, button').length").await;
     assert!(controls.as_i64().is_some_and(|controls| reached >= controls), "{reached} of {controls}");
 }
+
+#[tokio::test]
+async fn without_hits_the_counters_are_live_and_the_tool_is_absent() {
+    let app = TestApp::with(&[("LIVECOUNTER__HITS__ENABLED", "false")]).await;
+    let browser = Chromium::launch().await;
+    browser.open(&format!("{}/?url={PAGE}", app.address)).await;
+    browser.until(LIVE).await;
+    assert_eq!(browser.value("document.querySelector('#tag, #top, #result')").await, json!(null));
+    browser.until_text("#views", "1").await;
+    assert_eq!(browser.console().await, Vec::<String>::new());
+}

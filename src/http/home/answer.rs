@@ -15,7 +15,9 @@ use crate::http::error::ApiError;
 /// wrong with the form, and its status says that something is wrong. `origin` is the address of this service.
 pub(super) async fn tool(context: &WorkerContext, query: &str, origin: &str) -> (StatusCode, Option<Tool>) {
     let Some(rules) = &context.shared.hits else { return (StatusCode::OK, None) };
-    let (form, checked) = TagForm::of(query, context.shared.history.days > 0);
+    let unknown = [("day", context.shared.history.days == 0), ("visitors", !rules.uniques)];
+    let without = unknown.into_iter().filter(|(_, is_unknown)| *is_unknown).map(|(word, _)| word);
+    let (form, checked) = TagForm::of(query, without.collect());
     match checked.and_then(|()| page(form.get("url"), rules)) {
         Ok(None) => {
             let example = page(origin, rules).ok().flatten();

@@ -25,12 +25,22 @@ type Word = (&'static str, &'static str);
 /// The lists of the form: the name of each, its title, and its words with what they mean.
 const LISTS: [(&str, &str, &[Word]); 3] = [
     ("count", "Who sees the badge", &[("yes", "is counted"), ("no", "is not counted")]),
-    ("of", "Views of", &[("page", "the page"), ("site", "the whole site"), ("day", "the page today")]),
+    (
+        "of",
+        "The badge shows",
+        &[
+            ("page", "the page"),
+            ("site", "the whole site"),
+            ("day", "the page today"),
+            ("visitors", "visitors of the site"),
+        ],
+    ),
     ("format", "Written as", &[("plain", "1234567"), ("commas", "1,234,567"), ("short", "1.2M")]),
 ];
 
-/// The most bytes of a field that the page repeats: as many as an address may have.
-const LONGEST_REPEATED: usize = 4096;
+/// The most bytes of a field that are read and repeated: a little more than an address may have, so that a longer address stays too
+/// long.
+const LONGEST_REPEATED: usize = 4100;
 
 /// What is encoded of an address.
 const ENCODED: &AsciiSet =
@@ -39,8 +49,8 @@ const ENCODED: &AsciiSet =
 /// What a visitor has filled in.
 pub(super) struct TagForm {
     values: [String; FIELDS.len()],
-    /// Whether the service knows the views of a day.
-    has_days: bool,
+    /// The words that the lists do not have, as this service does not know such numbers.
+    without: Vec<&'static str>,
 }
 
 /// A list of the form, of which one word is chosen.
@@ -59,8 +69,8 @@ pub(super) struct Choice {
 
 impl TagForm {
     /// Reads the form from the query of a request; 400 if a field has no meaning, with the form as it was filled in. Parameters that
-    /// the form does not have are ignored, as people append such parameters to links.
-    pub(super) fn of(query: &str, has_days: bool) -> (TagForm, Result<(), ApiError>) {
+    /// the form does not have are ignored, as people append such parameters to links. `without` are words that the lists do not have.
+    pub(super) fn of(query: &str, without: Vec<&'static str>) -> (TagForm, Result<(), ApiError>) {
         let mut known = form_urlencoded::Serializer::new(String::new());
         let mut values = FIELDS.map(|(_, usual)| usual.to_owned());
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -69,7 +79,7 @@ impl TagForm {
                 values[index] = cut(&value).to_owned();
             }
         }
-        let mut form = TagForm { values, has_days };
+        let mut form = TagForm { values, without };
         let checked =
             Query::of(&known.finish(), &FIELDS.map(|(name, _)| name)).and_then(|query| form.check(&query));
         for (name, usual) in [("color", "#44cc11"), ("labelColor", "#555555")] {
@@ -101,9 +111,8 @@ impl TagForm {
 
     /// The words of each list.
     fn words(&self) -> impl Iterator<Item = (&'static str, Vec<Word>)> {
-        let has_days = self.has_days;
         LISTS.into_iter().map(move |(name, _, words)| {
-            (name, words.iter().copied().filter(|(word, _)| has_days || *word != "day").collect())
+            (name, words.iter().copied().filter(|(word, _)| !self.without.contains(word)).collect())
         })
     }
 
@@ -171,7 +180,7 @@ mod tests {
     use super::*;
 
     fn form(query: &str) -> TagForm {
-        let (form, checked) = TagForm::of(query, true);
+        let (form, checked) = TagForm::of(query, Vec::new());
         assert!(checked.is_ok(), "{query}: {checked:?}");
         form
     }
@@ -214,13 +223,13 @@ mod tests {
                 "#44cc11",
                 "color must be 3 or 6 hex digits, or the name of a colour in CSS or at shields.io, such as brightgreen",
             ),
-            (&long, "label", &"\u{e9}".repeat(2048), "label must have at most 100 characters"),
+            (&long, "label", &"\u{e9}".repeat(2050), "label must have at most 100 characters"),
         ] {
-            let (form, checked) = TagForm::of(query, true);
+            let (form, checked) = TagForm::of(query, Vec::new());
             assert_eq!(checked.err().map(|error| error.to_string()).as_deref(), Some(expected));
             assert_eq!(form.get(name), kept, "{query:.60}");
         }
-        let (without_days, checked) = TagForm::of("of=day", false);
+        let (without_days, checked) = TagForm::of("of=day", vec!["day", "visitors"]);
         assert_eq!(checked.err().map(|error| error.to_string()).as_deref(), Some("of must be page or site"));
         assert!(
             without_days.lists().iter().all(|list| list.choices.iter().all(|choice| choice.word != "day"))

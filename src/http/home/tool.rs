@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     fn tool(query: &str) -> Tool {
-        let (form, checked) = TagForm::of(query, true);
+        let (form, checked) = TagForm::of(query, Vec::new());
         assert!(checked.is_ok(), "{query}");
         let page = form.get("url").parse().expect("an address");
         let found = vec![Entry::page(&page, Some(1234)), Entry::site(&page, None)];
@@ -182,7 +182,7 @@ mod tests {
         for snippet in tool("url=example.com&count=no").snippets {
             assert!(snippet.after.starts_with("/nocount"), "{}", snippet.after);
         }
-        let empty = Tool::empty(TagForm::of("", true).0, None);
+        let empty = Tool::empty(TagForm::of("", Vec::new()).0, None);
         assert_eq!((empty.snippets.len(), empty.preview), (2, None));
     }
 }
