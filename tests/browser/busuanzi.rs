@@ -23,8 +23,8 @@ async fn the_snippet_of_busuanzi_shows_the_page_and_the_site() {
     let settings = [("LIVECOUNTER__COMPAT__BUSUANZI", HOST), ("LIVECOUNTER__HITS__BOTS", "crawler")];
     let app = TestApp::with(&settings).await;
     let page = SNIPPET.as_bytes().to_vec();
-    let site =
-        site::serve(HashMap::from([("/a?x=1".to_owned(), page.clone()), ("/b".to_owned(), page)])).await;
+    let files = [("/a?x=1", page.clone()), ("/b", page), ("/favicon.ico", Vec::new())];
+    let site = site::serve(files.map(|(path, file)| (path.to_owned(), file)).into()).await;
     let browser = Chromium::launch_with_hosts(&[(HOST, app.addr)]).await;
     let shown = async |page: &str, site: &str| {
         browser.until_text("#busuanzi_value_page_pv", page).await;
