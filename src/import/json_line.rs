@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::line::Target;
 use crate::domain::{
-    CounterId, LIMIT, PageAddress, ParseAmountError, ParseCounterIdError, ParsePageAddressError,
+    CountApiName, CountApiWord, CounterId, LIMIT, PageAddress, ParseAmountError, ParseCountApiWordError,
+    ParseCounterIdError, ParsePageAddressError,
 };
 
 /// What a line says.
@@ -68,13 +69,14 @@ pub(super) fn parse(text: &str) -> Result<JsonLine, String> {
         (None, Some(page), None, None, None) => target(Target::Page(address_of(&page)?)),
         (None, None, Some(site), None, None) => target(Target::Site(site_of(&site)?)),
         (None, None, None, namespace, Some(key)) => {
-            // CountAPI calls a key without a namespace a key of this namespace.
-            let namespace = namespace.as_deref().unwrap_or("default");
-            let id = match namespace {
-                "default" => id_of(&key)?,
-                _ => id_of(&[namespace, ".", &key].concat())?,
+            let name = CountApiName {
+                namespace: match namespace {
+                    Some(namespace) => word_of(&namespace)?,
+                    None => CountApiWord::default_namespace(),
+                },
+                key: word_of(&key)?,
             };
-            Ok(JsonLine::Number(Target::Counter(id), value, Some(format!("{namespace}/{key}"))))
+            Ok(JsonLine::Number(Target::Counter(name.counter_id()), value, Some(name.to_string())))
         }
         (None, None, None, _, None) => Err("has no id".to_owned()),
         _ => Err("has more than one of an id, a page, a site, and a key".to_owned()),
@@ -100,6 +102,10 @@ fn last(members: &Members) -> Result<JsonLine, String> {
 
 fn id_of(text: &str) -> Result<CounterId, String> {
     text.parse().map_err(|error: ParseCounterIdError| error.to_string())
+}
+
+fn word_of(text: &str) -> Result<CountApiWord, String> {
+    text.parse().map_err(|error: ParseCountApiWordError| error.to_string())
 }
 
 fn address_of(text: &str) -> Result<PageAddress, String> {
@@ -138,12 +144,12 @@ mod tests {
         for (text, id, value) in [
             (r#"{"id":"2","value":26}"#, "counter 2", 26),
             (r#" {"value":-9007199254740991,"id":"\u0061"} "#, "counter a", -LIMIT),
-            (r#"{"namespace":"site","key":"visits","value":0}"#, "counter site.visits", 0),
-            (r#"{"namespace":"default","key":"visits","value":1}"#, "counter visits", 1),
-            (r#"{"key":"visits","value":1}"#, "counter visits", 1),
+            (r#"{"namespace":"site","key":"visits","value":0}"#, "counter site~visits", 0),
+            (r#"{"namespace":"default","key":"visits","value":1}"#, "counter default~visits", 1),
+            (r#"{"key":"visits","value":1}"#, "counter default~visits", 1),
             (
-                r#"{"namespace":"a","key":"bcd","ttl":1,"created":2,"update_lowerbound":-1,"update_upperbound":1,"enable_reset":false,"value":3}"#,
-                "counter a.bcd",
+                r#"{"namespace":"abc","key":"bcd","ttl":1,"created":2,"update_lowerbound":-1,"update_upperbound":1,"enable_reset":false,"value":3}"#,
+                "counter abc~bcd",
                 3,
             ),
             (r#"{"page":"https://Example.com/a?b=c","value":4}"#, "page example.com/a", 4),
@@ -167,6 +173,10 @@ mod tests {
             ("2,26", like),
             ("{\"id\":\"2\"}", "has no value"),
             ("{\"value\":2}", "has no id"),
+            (
+                "{\"key\":\"a/b\",\"value\":2}",
+                "a namespace or a key of CountAPI has 3 to 64 characters of A-Z a-z 0-9 _ - .",
+            ),
             (
                 "{\"id\":\"2\",\"key\":\"a\",\"value\":2}",
                 "has more than one of an id, a page, a site, and a key",

@@ -33,13 +33,16 @@ fn lines_may_be_written_in_several_ways() {
         "{\"id\":\"b\",\"value\":2}\n{\"id\":\"a\",\"value\":1}\n",
         "\u{feff}{\"id\":\"b\",\"value\":2}\r\n\r\n  \n{\"value\": 1, \"id\": \"\\u0061\"}",
         "{\"format\":\"livecounter\",\"version\":1}\r\n{\"id\":\"a\",\"value\":1}\r\n\n{\"id\":\"b\",\"value\":2}\n{\"end\":true,\"counters\":2}",
-        "{\"key\":\"a\",\"value\":1}\n{\"namespace\":\"default\",\"key\":\"b\",\"value\":2}\n",
     ] {
         assert_eq!(stored(input.as_bytes()), two, "{input}");
     }
     assert_eq!(
         stored(b"{\"namespace\":\"site.org\",\"key\":\"visits\",\"value\":42,\"ttl\":1,\"created\":2}"),
-        ["{\"id\":\"site.org.visits\",\"value\":42}"]
+        ["{\"id\":\"site.org~visits\",\"value\":42}"]
+    );
+    assert_eq!(
+        stored(b"{\"key\":\"aaa\",\"value\":1}\n{\"namespace\":\"default\",\"key\":\"bbb\",\"value\":2}\n"),
+        ["{\"id\":\"default~aaa\",\"value\":1}", "{\"id\":\"default~bbb\",\"value\":2}"]
     );
     let long = format!("{{\"id\":\"a\",\"value\":1{}}}\n{{\"id\":\"b\",\"value\":2}}", " ".repeat(4_000));
     assert_eq!(stored(long.as_bytes()), two);
@@ -80,8 +83,9 @@ fn bad_lines_are_named_by_number_and_nothing_is_stored() {
         (long, "line 2: has 10020 bytes; a line has at most 4096".to_owned()),
         ("{\"id\":\"b\",\"value\":1}\n".repeat(2), "line 3: line 2 sets the counter b already".to_owned()),
         (
-            "{\"id\":\"a.b\",\"value\":1}\n{\"namespace\":\"a\",\"key\":\"b\",\"value\":1}".to_owned(),
-            "line 3: another name of the input is the counter a.b as well".to_owned(),
+            "{\"id\":\"aaa~bbb\",\"value\":1}\n{\"namespace\":\"aaa\",\"key\":\"bbb\",\"value\":1}"
+                .to_owned(),
+            "line 3: another name of the input is the counter aaa~bbb as well".to_owned(),
         ),
         (
             "{\"page\":\"example.com/a\",\"value\":1}".to_owned(),
