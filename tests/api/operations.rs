@@ -88,13 +88,17 @@ async fn a_request_id_comes_back_or_is_made() {
 
 #[tokio::test]
 async fn the_interface_describes_itself_and_every_path_in_it_exists() {
-    let app = TestApp::spawn().await;
+    let app = TestApp::with(&[("LIVECOUNTER__HITS__UNIQUES", "true")]).await;
     let answer = app.get("/openapi.json").await;
     let document: Value = answer.json().await.expect("JSON");
     let paths = document["paths"].as_object().expect("paths");
     assert!(paths.contains_key("/counters/{id}/"));
     for path in paths.keys() {
-        let url = format!("{}{}", app.address, path.replace("{id}", "2").replace("{name}", "home.css"));
+        let url = format!(
+            "{}{}",
+            app.address,
+            path.replace("{id}", "2").replace("{name}", "home.css").replace("{names}", "counter-2")
+        );
         // A hit is of the page that the header names.
         let request = client().head(&url).header("referer", "https://example.com/");
         let status = request.answer().await.status();
