@@ -9,7 +9,8 @@ request, as the service ends the connection behind a request that a proxy has si
 Counts repeat within 1 %, also on a busy machine; those of "POST spread" within 4 %, as timers of the announcer take part.
 
 "hit" is a page that is counted: its answer as digits, and as a badge ("tag") of one page or of many; with "visitors" each request is
-that of a new visitor, who is counted once in a minute.
+that of a new visitor, who is counted once in a minute; with "uniques" the different visitors of the site are counted, too: the same
+visitor each time, or a new one each time ("new").
 
 Usage: instructions.py [BINARY...]
 
@@ -70,6 +71,10 @@ def kinds():
     # A GET publishes nothing, so that no proxy needs to listen at this address.
     proxy = {"GRIP_URL": f"http://127.0.0.1:9/?verify-iss=pushpin&verify-key={KEY}"}
     every_hit = {"LIVECOUNTER__HITS__WINDOW": "0s"}
+    uniques = {**every_hit, "LIVECOUNTER__HITS__UNIQUES": "true"}
+    uniques["LIVECOUNTER__TRUSTED_PROXIES"] = "127.0.0.1"
+    addresses = [f"X-Forwarded-For: 10.0.{number // 200}.{number % 200}" for number in range(10000)]
+    visitors = [request("GET", "/count?url=www.example.com/hot", address) for address in addresses]
     held = ["Accept: text/event-stream", f"Grip-Sig: {signature()}"]
     return [
         ("POST hot", {}, [message("POST", "hot")], b"HTTP/1.1 200 OK\r\n"),
@@ -80,6 +85,8 @@ def kinds():
         ("hit, tag", every_hit, [hit("/count/tag.svg", "hot")], b"HTTP/1.1 200 OK\r\n"),
         ("hit, tag, spread", every_hit, [hit("/count/tag.svg", number) for number in range(COUNTERS)], b"HTTP/1.1 200 OK\r\n"),
         ("hit, tag, visitors", {}, [hit("/count/tag.svg", "hot")], b"\r\nset-cookie: "),
+        ("hit, uniques", uniques, [hit("/count", "hot")], b"HTTP/1.1 200 OK\r\n"),
+        ("hit, uniques, new", uniques, visitors, b"HTTP/1.1 200 OK\r\n"),
         ("tag", {}, [hit("/nocount/tag.svg", "hot")], b"HTTP/1.1 200 OK\r\n"),
         ("home", {}, [request("GET", "/")], b"HTTP/1.1 200 OK\r\n"),
     ]
