@@ -14,7 +14,7 @@ async fn of_a_badge_only_known_parameters_count_in_one_order() {
         ("/counters/2/badge.json?label=a&label=b", "/counters/2/badge.json?label=b"),
         (
             "/counters/2/badge.svg?base=5&format=short&labelColor=red&color=fff&label=%3Fx&style=social&of=day&tz=UTC",
-            "/counters/2/badge.svg?of=day&style=social&label=%3Fx&color=fff&labelColor=red&format=short&base=5",
+            "/counters/2/badge.svg?of=day&tz=UTC&style=social&label=%3Fx&color=fff&labelColor=red&format=short&base=5",
         ),
         ("/counters/2/badge.svg?labelColor=red", "/counters/2/badge.svg?labelColor=red"),
         // Only the first question mark begins the query.
