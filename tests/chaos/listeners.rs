@@ -112,7 +112,14 @@ impl Listeners {
             (Arc::<ListenerRecords>::default(), JoinSet::new(), Vec::new());
         for (number, counters) in streams.into_iter().enumerate() {
             let proxy = number % proxies.len();
-            let url = format!("http://{}/counters/{}/", proxies[proxy], counters.join(","));
+            // Every other listener of a proxy names the topics of its counters.
+            let (resource, prefix) = if (number / proxies.len()).is_multiple_of(2) {
+                ("counters", "")
+            } else {
+                ("topics", "counter-")
+            };
+            let names: Vec<String> = counters.iter().map(|id| format!("{prefix}{id}")).collect();
+            let url = format!("http://{}/{resource}/{}/", proxies[proxy], names.join(","));
             let seen = |counter: String| {
                 let managed = managed.contains(&counter);
                 Arc::new(Mutex::new(Seen { counter, proxy, managed, ..Seen::default() }))
