@@ -28,10 +28,12 @@ local function address_of(topic, outbox)
   return string.sub(topic, 1, #outbox - 2) .. 'u:' .. name_of(topic, outbox)
 end
 
--- The keys of the visitors of a site.
-local function visitors_of(topic, outbox)
+-- Deletes the visitors of a site. While a slot moves from one node of a Cluster to another, Redis refuses a command with several keys
+-- some of which are not at this node, so each key has a command of its own.
+local function delete_visitors(topic, outbox)
   local bucket, name = string.sub(topic, 1, #outbox - 2), name_of(topic, outbox)
-  return bucket .. 'v:' .. name, bucket .. 's:' .. name
+  call('DEL', bucket .. 'v:' .. name)
+  call('DEL', bucket .. 's:' .. name)
 end
 
 -- When a mark without a lease becomes overdue: a grace after now, or after the gate opens, since no origin can announce the

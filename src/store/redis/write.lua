@@ -113,7 +113,7 @@ local function delete(topic, outbox, lease)
   call('HSET', topic, 'v', 0, 'r', revision, 'c', 0, 'd', revision, 'h', '')
   discount(topic, outbox, before[5])
   call('DEL', history_of(topic, outbox))
-  call('DEL', visitors_of(topic, outbox))
+  delete_visitors(topic, outbox)
   call('ZADD', outbox, 'NX', due(before[6], before[7], ARGV[2], ARGV[3]), name_of(topic, outbox))
   if lease ~= '' then
     return claim(topic, outbox, 0, lease)
