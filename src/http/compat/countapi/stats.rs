@@ -1,23 +1,20 @@
 //! What `/stats` tells.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
+use crate::http::kept::Kept;
 use crate::live::Live;
 use crate::store::StoreError;
 
-/// How often the store is asked how many numbers it has, because it has to visit all its buckets to count.
-const COUNT_EVERY: Duration = Duration::from_secs(1);
-
 /// The counts of this process since its start, and the number of topics.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct CountApiStats {
     requests: AtomicU64,
     updates: AtomicU64,
-    /// When the store has counted its topics, and how many there were.
-    topics: Mutex<Option<(Instant, u64)>>,
+    /// How many topics there were when the store counted them. It has to visit all its buckets for that, so the number is kept.
+    topics: Mutex<Option<Kept<u64>>>,
 }
 
 impl CountApiStats {
@@ -41,14 +38,15 @@ impl CountApiStats {
         self.updates.load(Ordering::Relaxed)
     }
 
-    /// How many topics there are. However often clients ask, the store is asked at most once in [`COUNT_EVERY`].
+    /// How many topics there are, as the store has counted them a moment ago.
     pub(super) async fn topics(&self, live: &Live) -> Result<u64, StoreError> {
         let mut known = self.topics.lock().await;
-        if let Some((_, topics)) = known.filter(|(asked, _)| asked.elapsed() < COUNT_EVERY) {
-            return Ok(topics);
+        match &*known {
+            Some(kept) if kept.is_fresh() => Ok(kept.answer),
+            _ => {
+                let counted = Kept::read(live.topic_count()).await?;
+                Ok(known.insert(counted).answer)
+            }
         }
-        let topics = live.topic_count().await?;
-        *known = Some((Instant::now(), topics));
-        Ok(topics)
     }
 }
