@@ -48,6 +48,11 @@ pub(super) fn counted_page(text: &str, rules: &HitRules) -> Result<PageAddress, 
     if text.trim().is_empty() {
         return Err(ApiError::NotFound(NO_PAGE.into()));
     }
+    page_at(text, rules)
+}
+
+/// The page of this address; 400 if the text is no address, 403 if the page is not counted here.
+pub(super) fn page_at(text: &str, rules: &HitRules) -> Result<PageAddress, ApiError> {
     let address: PageAddress = text.parse().map_err(|error| ApiError::BadRequest(format!("{error}")))?;
     rules.check(&address).map_err(|error| ApiError::Forbidden(error.to_string()))?;
     Ok(address)

@@ -1,10 +1,8 @@
-//! What the badges of other services have in common: how their parameters are read, which page a request is about, and the answer.
+//! What the badges of other services have in common: how their parameters are read, and the answer.
 
 use actix_web::HttpResponse;
 
 use crate::badge::{Badge, BadgeText, Color, Style};
-use crate::domain::{PageAddress, ParsePageAddressError};
-use crate::hits::HitRules;
 use crate::http::error::ApiError;
 use crate::http::hits::answer;
 use crate::http::pictures::{SVG, restrict};
@@ -29,14 +27,6 @@ pub(super) fn color(query: &Query, name: &str, usual: &str) -> Result<Color, Api
 pub(super) fn style(query: &Query, usual: Style) -> Style {
     let given = query.get("style").unwrap_or_default();
     Style::NAMED.into_iter().find(|(name, _)| *name == given).map_or(usual, |(_, style)| style)
-}
-
-/// The page of this address; 400 if the text is no address, 403 if the page is not counted here.
-pub(super) fn page(text: &str, rules: &HitRules) -> Result<PageAddress, ApiError> {
-    let address: PageAddress =
-        text.parse().map_err(|error: ParsePageAddressError| ApiError::BadRequest(error.to_string()))?;
-    rules.check(&address).map_err(|error| ApiError::Forbidden(error.to_string()))?;
-    Ok(address)
 }
 
 /// The answer with a badge, and with the cookie for a visitor who was just counted.

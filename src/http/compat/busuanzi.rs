@@ -7,7 +7,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 
-use super::badge_parts::{self, COOKIE_PATH};
+use super::badge_parts::COOKIE_PATH;
 use super::jsonp::{Callback, SCRIPT};
 use super::service_routes::ServiceRoutes;
 use crate::domain::{PageAddress, Topic};
@@ -16,7 +16,7 @@ use crate::http::amount::whole_body;
 use crate::http::caching::{FIVE_MINUTES, client_has, content_etag};
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
-use crate::http::hit_request::{is_hit, is_visit, page, rules};
+use crate::http::hit_request::{is_hit, is_visit, page, page_at, rules};
 use crate::http::hits::{Hits, answer, count_if};
 use crate::http::pictures::share;
 use crate::http::routing::{get, head, post, resource};
@@ -118,7 +118,7 @@ async fn log_as(
     let sent = if is_post { Some(visited(&request, payload).await?) } else { None };
     let named = |rules: &HitRules| -> Result<PageAddress, ApiError> {
         match &sent {
-            Some(Visited { url }) => badge_parts::page(url, rules),
+            Some(Visited { url }) => page_at(url, rules),
             None => page(&request, rules),
         }
     };

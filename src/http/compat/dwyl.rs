@@ -7,14 +7,14 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
-use super::badge_parts::{COOKIE_PATH, page, picture, style};
+use super::badge_parts::{COOKIE_PATH, picture, style};
 use super::service_routes::ServiceRoutes;
 use crate::badge::{Badge, BadgeText, Color, Style};
 use crate::http::accept::negotiate;
 use crate::http::caching::never_kept;
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
-use crate::http::hit_request::{is_hit, known_parameters, rules};
+use crate::http::hit_request::{is_hit, known_parameters, page_at, rules};
 use crate::http::hits::{Hits, answer, count_if};
 use crate::http::media::Media;
 use crate::http::pictures::{SVG, error_picture, restrict, share};
@@ -64,7 +64,7 @@ async fn count(request: HttpRequest, context: Data<WorkerContext>) -> Result<Htt
         let query = known_parameters(&request, &["style", "color"])?;
         let look = Look::of(&query)?;
         let counts = is_hit(&request, rules(&context)?);
-        let hits = count_if(&request, &context, counts, COOKIE_PATH, |rules| page(address, rules)).await?;
+        let hits = count_if(&request, &context, counts, COOKIE_PATH, |rules| page_at(address, rules)).await?;
         Ok(counted(form, &look, hits))
     };
     match (answered.await, form) {

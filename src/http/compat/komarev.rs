@@ -5,14 +5,14 @@ use actix_web::http::header::USER_AGENT;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::badge_parts::{COOKIE_PATH, color, page, picture, required, style, text};
+use super::badge_parts::{COOKIE_PATH, color, picture, required, style, text};
 use super::service_routes::ServiceRoutes;
 use crate::badge::{Badge, BadgeText, Color, NumberFormat, Style};
 use crate::domain::{LIMIT, PageAddress};
 use crate::hits::HitRules;
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
-use crate::http::hit_request::{is_hit, known_parameters, rules};
+use crate::http::hit_request::{is_hit, known_parameters, page_at, rules};
 use crate::http::hits::{answer, count_if};
 use crate::http::pictures::{SVG, error_picture, restrict};
 use crate::http::query::Query;
@@ -91,7 +91,7 @@ fn profile(query: &Query, rules: &HitRules) -> Result<PageAddress, ApiError> {
         let problem = format!("username must be 1 to {LONGEST} letters, digits and hyphens, as at GitHub");
         return Err(ApiError::BadRequest(problem));
     }
-    page(&format!("github.com/{name}"), rules)
+    page_at(&format!("github.com/{name}"), rules)
 }
 
 fn base(text: &str) -> Result<i64, ApiError> {

@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::badge_parts::{COOKIE_PATH, color, page, picture, required, text};
+use super::badge_parts::{COOKIE_PATH, color, picture, required, text};
 use super::service_routes::ServiceRoutes;
 use crate::badge::{Badge, BadgeText, Style};
 use crate::domain::{PageAddress, Topic};
@@ -11,7 +11,7 @@ use crate::history::{Subject, Zone};
 use crate::hits::HitRules;
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
-use crate::http::hit_request::{is_hit, known_parameters, rules};
+use crate::http::hit_request::{is_hit, known_parameters, page_at, rules};
 use crate::http::hits::{answer, count_if};
 use crate::http::past::{picture as chart_of, today};
 use crate::http::pictures::{SVG, error_picture, restrict};
@@ -92,7 +92,7 @@ async fn chart(request: HttpRequest, context: Data<WorkerContext>) -> HttpRespon
 
 /// The page that `url` names.
 fn named(query: &Query, rules: &HitRules) -> Result<PageAddress, ApiError> {
-    page(required(query, "url", "https://github.com/user/repo")?, rules)
+    page_at(required(query, "url", "https://github.com/user/repo")?, rules)
 }
 
 /// How many of these hits of the page are of the present day, in UTC; `None` if that is not known: no days are kept, or the hits are older

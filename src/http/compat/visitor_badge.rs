@@ -5,14 +5,14 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::badge_parts::{COOKIE_PATH, color, page, picture, required, text};
+use super::badge_parts::{COOKIE_PATH, color, picture, required, text};
 use super::service_routes::ServiceRoutes;
 use crate::badge::{Badge, BadgeText, Style};
 use crate::domain::PageAddress;
 use crate::hits::HitRules;
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
-use crate::http::hit_request::{is_hit, known_parameters, rules};
+use crate::http::hit_request::{is_hit, known_parameters, page_at, rules};
 use crate::http::hits::count_if;
 use crate::http::pictures::error_picture;
 
@@ -50,5 +50,5 @@ fn page_of(id: &str, rules: &HitRules) -> Result<PageAddress, ApiError> {
     if id.split('/').any(|part| part == "." || part == "..") {
         return Err(ApiError::BadRequest("page_id must have no . or .. between slashes".into()));
     }
-    page(&format!("{HOST}/{}", utf8_percent_encode(id, ENCODED)), rules)
+    page_at(&format!("{HOST}/{}", utf8_percent_encode(id, ENCODED)), rules)
 }

@@ -10,6 +10,7 @@ use crate::domain::{PageAddress, Topic};
 use crate::hits::HitRules;
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
+use crate::http::hit_request::page_at;
 
 /// The tool for a request with this query, and the status of the answer; no tool if hits are not counted here. The page shows what is
 /// wrong with the form, and its status says that something is wrong. `origin` is the address of this service.
@@ -44,7 +45,5 @@ fn page(url: &str, rules: &HitRules) -> Result<Option<PageAddress>, ApiError> {
     if url.trim().is_empty() {
         return Ok(None);
     }
-    let address: PageAddress = url.parse().map_err(|error| ApiError::BadRequest(format!("{error}")))?;
-    rules.check(&address).map_err(|error| ApiError::Forbidden(error.to_string()))?;
-    Ok(Some(address))
+    page_at(url, rules).map(Some)
 }
