@@ -25,9 +25,14 @@ async fn requests_count_as_open_while_their_bodies_come() {
         stream.write_all(unfinished.as_bytes()).await.expect("to send");
         slow.push(stream);
     }
-    // The sixth is refused as soon as the front has read the five, which the test can only find out by asking.
-    let refused = async || raw_head(front.addr(), unfinished.as_bytes()).await.0 == 429;
+    // The sixth is refused as soon as the front has read the five, which the test can only find out by asking. It asks with
+    // whole requests: an unfinished one that is not refused would stay open until the front cuts it.
+    let whole = format!("GET {COUNTER} HTTP/1.1\r\nHost: x\r\n\r\n");
+    let refused = async || raw_head(front.addr(), whole.as_bytes()).await.0 == 429;
     wait::until("a sixth is refused", refused).await;
+    while let Ok(asked) = to_cache.try_recv() {
+        assert!(asked.starts_with("GET "), "{asked}");
+    }
     for stream in &mut slow {
         stream.write_all(b"\"by\":1}").await.expect("to send");
         let mut answer = [0; 12];
