@@ -137,7 +137,7 @@ impl<W: Write, P: Fn(u64)> RunningExport<'_, W, P> {
                 Some(Kind::Counter) => topic.counter_id().map(|id| ExportedLine::Counter { id, value }),
                 Some(Kind::Page) => address.as_deref().map(|page| ExportedLine::Page { page, value }),
                 Some(Kind::Site) => topic.site_host().map(|site| ExportedLine::Site { site, value }),
-                None => None,
+                Some(Kind::Entity | Kind::Feed) | None => None,
             };
             match line {
                 Some(line) => {

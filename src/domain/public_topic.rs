@@ -27,9 +27,11 @@ pub enum ParsePublicTopicError {
 /// The topic of this name, which must be that of a counter, a page or a site.
 pub fn public_topic(name: &str) -> Result<Topic, ParsePublicTopicError> {
     use ParsePublicTopicError as Error;
-    let kind = Kind::ALL.into_iter().find(|kind| name.starts_with(kind.prefix())).ok_or(Error::Kind)?;
+    let kind = Kind::ALL.into_iter().find(|kind| name.starts_with(kind.prefix()));
+    let kind = kind.ok_or(Error::Kind)?;
     let rest = &name[kind.prefix().len()..];
     match kind {
+        Kind::Entity | Kind::Feed => Err(Error::Kind),
         Kind::Counter => Ok(Topic::counter(&rest.parse::<CounterId>().map_err(Error::Counter)?)),
         Kind::Page => {
             let is_digest = URL_SAFE_NO_PAD.decode(rest).is_ok_and(|digest| digest.len() == 16);
@@ -75,6 +77,8 @@ mod tests {
             ("2", Error::Kind),
             ("import-0123456789abcdef0123456789abcdef", Error::Kind),
             ("entity-1", Error::Kind),
+            ("entity-a/1", Error::Kind),
+            ("feed-a", Error::Kind),
             ("Counter-2", Error::Kind),
             ("counter-", Error::Counter(ParseCounterIdError::Empty)),
             ("counter-a b", Error::Counter(ParseCounterIdError::BadCharacter(1))),

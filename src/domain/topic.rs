@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use smol_str::{SmolStr, format_smolstr};
 
-use super::{CounterId, EventId, PageAddress};
+use super::{CounterId, EntityKey, EventId, PageAddress, Route};
 
 /// How many buckets the topics of a store are spread over. Stored keys depend on it: if it changed, they would no longer be found.
 pub const BUCKETS: u16 = 128;
@@ -26,12 +26,16 @@ const COUNTER: &str = "counter-";
 const PAGE: &str = "page-";
 /// The beginning of the names of sites' topics.
 const SITE: &str = "site-";
+/// The beginning of the names of entities' topics.
+const ENTITY: &str = "entity-";
+/// The beginning of the names of feeds' topics.
+const FEED: &str = "feed-";
 
 /// How many bytes of the digest of a page's address are in the name of its topic. 128 bits are enough: two addresses of the same
 /// name would have to be searched for with 2^64 attempts.
 const DIGEST_LEN: usize = 16;
 
-/// What a topic is the number of.
+/// What a topic is the number, the fields or the events of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// A counter: `counter-{id}`.
@@ -40,11 +44,23 @@ pub enum Kind {
     Page,
     /// The hits of all pages of a site: `site-{host}`.
     Site,
+    /// The fields of an entity: `entity-{route}/{key}`.
+    Entity,
+    /// The events of a route: `feed-{route}`.
+    Feed,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 3] = [Kind::Counter, Kind::Page, Kind::Site];
+    pub const ALL: [Kind; 5] = [Kind::Counter, Kind::Page, Kind::Site, Kind::Entity, Kind::Feed];
+
+    /// Whether every client may read the topics of this kind. Those of other kinds are read where a key or a setting allows it.
+    pub fn is_public(self) -> bool {
+        match self {
+            Kind::Counter | Kind::Page | Kind::Site => true,
+            Kind::Entity | Kind::Feed => false,
+        }
+    }
 
     /// How the names of the topics of this kind begin.
     pub fn prefix(self) -> &'static str {
@@ -52,6 +68,8 @@ impl Kind {
             Kind::Counter => COUNTER,
             Kind::Page => PAGE,
             Kind::Site => SITE,
+            Kind::Entity => ENTITY,
+            Kind::Feed => FEED,
         }
     }
 }
@@ -89,7 +107,17 @@ impl Topic {
         Topic::named(format_smolstr!("{SITE}{}", address.site()))
     }
 
-    /// What the topic is the number of; `None` if the name is of no kind that this version knows.
+    /// The topic of an entity: `entity-{route}/{key}`. A key has no slash, so each name belongs to one entity.
+    pub fn entity(route: &Route, key: &EntityKey) -> Self {
+        Topic::named(format_smolstr!("{ENTITY}{route}/{key}"))
+    }
+
+    /// The topic of the events of a route: `feed-{route}`.
+    pub fn feed(route: &Route) -> Self {
+        Topic::named(format_smolstr!("{FEED}{route}"))
+    }
+
+    /// What the topic is the number, the fields or the events of; `None` if the name is of no kind that this version knows.
     pub fn kind(&self) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| self.name.starts_with(kind.prefix()))
     }
@@ -107,6 +135,22 @@ impl Topic {
     /// The host of the site whose topic this is, with its port; `None` if it is the topic of something else.
     pub fn site_host(&self) -> Option<&str> {
         self.name.strip_prefix(SITE)
+    }
+
+    /// How the names of the topics of a route's entities begin whose keys begin with `prefix`.
+    pub fn entity_prefix(route: &Route, prefix: &str) -> String {
+        [ENTITY, route.as_str(), "/", prefix].concat()
+    }
+
+    /// The route and the key of the entity whose topic this is; `None` if it is the topic of something else.
+    pub fn entity_name(&self) -> Option<(Route, EntityKey)> {
+        let (route, key) = self.name.strip_prefix(ENTITY)?.rsplit_once('/')?;
+        Some((route.parse().ok()?, key.parse().ok()?))
+    }
+
+    /// The route whose events these are; `None` if it is the topic of something else.
+    pub fn feed_route(&self) -> Option<Route> {
+        self.name.strip_prefix(FEED)?.parse().ok()
     }
 
     /// The topic that records an import whose digest begins with these bytes, so that it can be repeated: `import-{hexadecimal digits}`.
@@ -245,7 +289,26 @@ mod tests {
             let address: PageAddress = address.parse().expect("an address");
             assert_eq!(Topic::site(&address).name().parse(), Ok(Topic::site(&address)));
         }
-        assert_eq!("entity-1".parse::<Topic>().expect("a topic").kind(), None);
+        assert_eq!("import-1".parse::<Topic>().expect("a topic").kind(), None);
+    }
+
+    #[test]
+    fn the_names_of_an_entity_and_a_feed_are_read_back() {
+        let (route, key): (Route, EntityKey) =
+            ("analytics/daily".parse().expect("a route"), "2026-02-10".parse().expect("a key"));
+        let (entity, feed) = (Topic::entity(&route, &key), Topic::feed(&route));
+        assert_eq!(entity.name(), "entity-analytics/daily/2026-02-10");
+        assert_eq!(feed.name(), "feed-analytics/daily");
+        assert_eq!((entity.kind(), feed.kind()), (Some(Kind::Entity), Some(Kind::Feed)));
+        assert_eq!(entity.entity_name(), Some((route.clone(), key)));
+        assert_eq!((entity.feed_route(), feed.feed_route()), (None, Some(route.clone())));
+        assert!(entity.name().starts_with(&Topic::entity_prefix(&route, "2026")));
+        assert!(
+            Kind::ALL.into_iter().all(|kind| kind.is_public() != matches!(kind, Kind::Entity | Kind::Feed))
+        );
+        let longest: Route = [["a"; 9].join("/"), "b".repeat(494)].join("/").parse().expect("a route");
+        let longest = Topic::entity(&longest, &"k".repeat(256).parse().expect("a key"));
+        assert_eq!(longest.name().parse(), Ok(longest));
     }
 
     #[test]
