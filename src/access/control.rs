@@ -3,11 +3,13 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::denied::Denied;
+use super::grant::{Grant, Pass};
 use super::keys::Keys;
 use super::needed::Needed;
 use super::prefix::Space;
 use super::presented::Presented;
-use super::ticket::TicketVerifier;
+use super::public_routes::PublicRoutes;
+use super::ticket::{TicketVerifier, unix_time};
 use super::verb::Verb;
 use super::write_rules::{WriteRules, Writers};
 
@@ -20,6 +22,8 @@ pub struct AccessOptions {
     pub tickets: Option<TicketVerifier>,
     /// The rules that decide which clients may write.
     pub write: WriteRules,
+    /// The routes that every client may read.
+    pub public: PublicRoutes,
 }
 
 /// Decides which requests are allowed; all workers share one `Access`.
@@ -28,12 +32,14 @@ pub struct Access {
     keys: RwLock<Arc<Keys>>,
     tickets: Option<TicketVerifier>,
     write: WriteRules,
+    public: PublicRoutes,
 }
 
 impl Access {
     /// Makes an `Access` that decides by these settings.
     pub fn new(options: AccessOptions) -> Self {
-        Access { keys: RwLock::new(Arc::new(options.keys)), tickets: options.tickets, write: options.write }
+        let AccessOptions { keys, tickets, write, public } = options;
+        Access { keys: RwLock::new(Arc::new(keys)), tickets, write, public }
     }
 
     /// Replaces all keys. Requests that are checked later need one of the new keys.
@@ -51,26 +57,107 @@ impl Access {
 
     /// Returns whether the service has no keys and accepts no tickets, so that it must refuse every request that needs one.
     fn has_no_keys(&self) -> bool {
-        self.tickets.is_none() && self.keys.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+        self.tickets.is_none() && self.keys().is_empty()
+    }
+
+    fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Refuses a request whose key or ticket does not cover what the request needs.
     pub fn require(&self, presented: &Presented<'_>, needed: &Needed<'_>) -> Result<(), Denied> {
         match presented {
             Presented::Nothing | Presented::Key(_) if self.has_no_keys() => Err(Denied::no_keys(needed)),
-            Presented::Nothing => Err(Denied::missing(needed)),
-            Presented::Key(secret) => {
-                let keys = Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner));
-                match keys.find(secret) {
-                    None => Err(Denied::unknown(needed, "the key is not known here")),
-                    Some(key) if key.allows(needed) => Ok(()),
-                    Some(key) => Err(Denied::lacking(needed, format!("the key {}", key.name()))),
-                }
+            _ => self.grant(presented, needed).map(drop),
+        }
+    }
+
+    /// Returns what allows a request that uses something private: the setting `public`, a key or a ticket. Without any keys, `is_local` allows
+    /// everything: it says that the request came straight from the machine of the service.
+    pub fn admit(
+        &self,
+        presented: &Presented<'_>,
+        needed: &Needed<'_>,
+        is_local: bool,
+    ) -> Result<Grant, Denied> {
+        if self.is_public(needed) {
+            return Ok(Grant::Public);
+        }
+        match self.has_no_keys() {
+            true if is_local => Ok(Grant::Local),
+            true => Err(Denied::not_local(needed)),
+            false => self.grant(presented, needed),
+        }
+    }
+
+    /// Returns whether what allowed a stream still allows it.
+    pub fn still_allows(&self, grant: &Grant, needed: &Needed<'_>) -> bool {
+        match grant {
+            Grant::Public => self.is_public(needed),
+            Grant::Local => self.has_no_keys(),
+            Grant::Key { id, sha256 } => {
+                self.keys().of_id(id).is_some_and(|key| key.sha256() == sha256 && key.allows(needed))
             }
-            Presented::Ticket(ticket) => match self.tickets.as_ref().map(|tickets| tickets.verify(ticket)) {
+            Grant::Ticket { until } => unix_time() < *until,
+        }
+    }
+
+    /// Returns the text with which a proxy may ask for recoveries of a stream. `None` if no text can prove what allowed the stream: it was a
+    /// ticket, and the key of tickets is public, or it was the stream's way straight from the machine of the service.
+    pub fn pass(&self, grant: &Grant, needed: &Needed<'_>) -> Option<String> {
+        match grant {
+            Grant::Public => Some(Pass::Public.signed(b"", needed)),
+            Grant::Local => None,
+            Grant::Key { id, sha256 } => Some(Pass::Key(id).signed(sha256, needed)),
+            Grant::Ticket { until } => {
+                let secret = self.tickets.as_ref()?.secret()?;
+                Some(Pass::Ticket(*until).signed(secret, needed))
+            }
+        }
+    }
+
+    /// Returns what allowed the stream for which [`Access::pass`] has made this text, if it still allows the stream.
+    pub fn of_pass(&self, pass: &str, needed: &Needed<'_>) -> Option<Grant> {
+        let (pass, signature) = Pass::parse(pass)?;
+        let (grant, is_signed) = match pass {
+            Pass::Public => (Grant::Public, true),
+            Pass::Key(id) => {
+                let sha256 = *self.keys().of_id(id)?.sha256();
+                (Grant::Key { id: id.to_owned(), sha256 }, pass.is_signed(signature, &sha256, needed))
+            }
+            Pass::Ticket(until) => {
+                let secret = self.tickets.as_ref()?.secret()?;
+                (Grant::Ticket { until }, pass.is_signed(signature, secret, needed))
+            }
+        };
+        (is_signed && self.still_allows(&grant, needed)).then_some(grant)
+    }
+
+    fn is_public(&self, needed: &Needed<'_>) -> bool {
+        match needed {
+            Needed::One(Verb::Read, Space::Routes, route) => self.public.covers(route),
+            Needed::Beginning(Verb::Read, Space::Routes, begin) => self.public.covers_all(begin),
+            _ => false,
+        }
+    }
+
+    /// Returns the key or the ticket of a request, if it covers what the request needs.
+    fn grant(&self, presented: &Presented<'_>, needed: &Needed<'_>) -> Result<Grant, Denied> {
+        match presented {
+            Presented::Nothing => Err(Denied::missing(needed)),
+            Presented::Key(secret) => match self.keys().find(secret) {
+                None => Err(Denied::unknown(needed, "the key is not known here")),
+                Some(key) if key.allows(needed) => {
+                    Ok(Grant::Key { id: key.id().to_owned(), sha256: *key.sha256() })
+                }
+                Some(key) => Err(Denied::lacking(needed, format!("the key {}", key.name()))),
+            },
+            Presented::Ticket(ticket) => match self.tickets.as_ref().map(|tickets| tickets.open(ticket)) {
                 None => Err(Denied::unknown(needed, "tickets are not taken here")),
                 Some(Err(error)) => Err(Denied::unknown(needed, error)),
-                Some(Ok(scopes)) if scopes.iter().any(|scope| scope.covers(needed)) => Ok(()),
+                Some(Ok(ticket)) if ticket.scopes.iter().any(|scope| scope.covers(needed)) => {
+                    Ok(Grant::of_ticket(ticket.exp))
+                }
                 Some(Ok(_)) => Err(Denied::lacking(needed, "the ticket".to_owned())),
             },
         }
@@ -99,6 +186,7 @@ mod tests {
             keys: Keys::new(keys).expect("keys"),
             tickets: None,
             write: WriteRules::parse(write.iter().copied()).expect("rules"),
+            ..AccessOptions::default()
         })
     }
 
@@ -211,5 +299,96 @@ mod tests {
             Err(Denied::Unknown { .. })
         ));
         assert_eq!(access.require(&presented(new.expose()), &Needed::Admin), Ok(()));
+    }
+
+    fn routes(keys: Vec<AccessKey>, public: &[&str]) -> Access {
+        Access::new(AccessOptions {
+            keys: Keys::new(keys).expect("keys"),
+            public: PublicRoutes::parse(public.iter().copied()).expect("rules"),
+            ..AccessOptions::default()
+        })
+    }
+
+    const READ: Needed<'static> = Needed::One(Verb::Read, Space::Routes, "a/b");
+    const WRITE: Needed<'static> = Needed::One(Verb::Write, Space::Routes, "a/b");
+
+    #[test]
+    fn without_keys_only_the_machine_itself_uses_what_is_private() {
+        let none = routes(Vec::new(), &[]);
+        for presented in [Presented::Nothing, presented("lc_wrong")] {
+            for needed in [READ, WRITE, Needed::Sql, Needed::Admin] {
+                assert!(none.admit(&presented, &needed, true).is_ok_and(|grant| grant == Grant::Local));
+                let denied = none.admit(&presented, &needed, false).err().expect("a refusal");
+                assert_eq!(denied, Denied::NotLocal { needed: needed.to_string() });
+            }
+        }
+        // As soon as there is a key, the machine itself needs one, too.
+        none.replace_keys(Keys::new(vec![key("a", &secret(), "admin")]).expect("keys"));
+        assert!(matches!(none.admit(&Presented::Nothing, &READ, true), Err(Denied::Missing { .. })));
+        assert!(!none.still_allows(&Grant::Local, &READ));
+    }
+
+    #[test]
+    fn a_public_route_is_read_by_every_client_and_not_written() {
+        let access = routes(vec![key("a", &secret(), "admin")], &["a/*"]);
+        let admit = |needed: &Needed<'_>| access.admit(&Presented::Nothing, needed, false);
+        assert!(admit(&READ).is_ok_and(|grant| grant == Grant::Public));
+        assert!(admit(&Needed::Beginning(Verb::Read, Space::Routes, "a/")).is_ok());
+        for needed in [
+            WRITE,
+            Needed::One(Verb::Manage, Space::Routes, "a/b"),
+            Needed::One(Verb::Read, Space::Routes, "a"),
+            Needed::Beginning(Verb::Read, Space::Routes, ""),
+            Needed::One(Verb::Read, Space::Counters, "a/b"),
+            Needed::Sql,
+        ] {
+            assert!(matches!(admit(&needed), Err(Denied::Missing { .. })), "{needed}");
+        }
+    }
+
+    #[test]
+    fn a_pass_is_good_as_long_as_what_it_stands_for() {
+        let (one, other) = (secret(), secret());
+        let access = routes(vec![key("a", &one, "read:routes/a/")], &[]);
+        let grant = access.admit(&presented(one.expose()), &READ, false).expect("a grant");
+        let pass = access.pass(&grant, &READ).expect("a pass");
+        assert!(access.of_pass(&pass, &READ).is_some_and(|found| found == grant));
+        assert!(!pass.contains(&one.expose()[12..]) && !pass.contains(&one.sha256()));
+        let elsewhere = Needed::One(Verb::Read, Space::Routes, "a/c");
+        for (pass, needed) in [
+            (&*pass, &elsewhere),
+            ("public", &READ),
+            ("", &READ),
+            (&pass[..pass.len() - 1], &READ),
+            (&format!("k.{}.{}", other.id(), &pass[11..]), &READ),
+        ] {
+            assert!(access.of_pass(pass, needed).is_none(), "{pass}");
+        }
+        // Neither another secret nor another scope under the same name lets the stream go on.
+        for keys in [vec![key("a", &other, "read:routes/a/")], vec![key("a", &one, "read:routes/b/")], vec![]]
+        {
+            access.replace_keys(Keys::new(keys).expect("keys"));
+            assert!(access.of_pass(&pass, &READ).is_none() && !access.still_allows(&grant, &READ));
+        }
+    }
+
+    #[test]
+    fn the_pass_of_a_ticket_ends_with_the_ticket_and_needs_a_secret() {
+        let key: SigningKey = "a-secret-of-18-byt".parse().expect("a key");
+        let access = Access::new(AccessOptions {
+            tickets: key.verify_key().map(TicketVerifier::new),
+            ..AccessOptions::default()
+        });
+        let ticket = new_ticket(&key, &["read:".parse().expect("a scope")], Duration::from_secs(60));
+        let ticket = Presented::Ticket(ticket.expect("a ticket").into());
+        let grant = access.admit(&ticket, &READ, false).expect("a grant");
+        let pass = access.pass(&grant, &READ).expect("a pass");
+        assert!(access.of_pass(&pass, &READ).is_some_and(|found| found == grant));
+        let over = access.pass(&Grant::Ticket { until: 60 }, &READ).expect("a pass");
+        assert!(access.of_pass(&over, &READ).is_none());
+        let public = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEl5Y6UhIro3dmFgZVn022h1/BHwPmdwrIg2BfgI7m7VgqNe6YLO59Bo/7DtIxf8iN7dPgqL6jUywGQHpVLU7uJQ==";
+        let tickets = Some(TicketVerifier::new(public.parse().expect("a key")));
+        let public = Access::new(AccessOptions { tickets, ..AccessOptions::default() });
+        assert!(public.pass(&grant, &READ).is_none() && public.of_pass(&pass, &READ).is_none());
     }
 }

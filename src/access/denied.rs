@@ -23,6 +23,16 @@ pub enum Denied {
         /// The least scope that would suffice.
         needed: String,
     },
+    /// The service has no keys, and answers requests of this kind only if they come straight from its own machine. The HTTP status is 403.
+    #[error(
+        "without keys this is answered only to requests that come straight from the machine of the service, while it \
+         listens on a loopback address: `livecounter key new NAME --scope {needed}` makes a key and prints the lines for the \
+         configuration"
+    )]
+    NotLocal {
+        /// The least scope that would suffice.
+        needed: String,
+    },
     /// The request presents an unknown key or a ticket that the service does not accept. The HTTP status is 401.
     #[error("{reason}; this needs one with the scope {needed}")]
     Unknown {
@@ -50,6 +60,10 @@ impl Denied {
         Denied::NoKeys { needed: needed.to_string() }
     }
 
+    pub(super) fn not_local(needed: &Needed<'_>) -> Self {
+        Denied::NotLocal { needed: needed.to_string() }
+    }
+
     pub(super) fn unknown(needed: &Needed<'_>, reason: impl ToString) -> Self {
         Denied::Unknown { needed: needed.to_string(), reason: reason.to_string() }
     }
@@ -61,7 +75,9 @@ impl Denied {
     /// Returns the value of the header `WWW-Authenticate` (RFC 6750, section 3).
     pub fn challenge(&self) -> String {
         let (needed, error) = match self {
-            Denied::Missing { needed } | Denied::NoKeys { needed } => (needed, ""),
+            Denied::Missing { needed } | Denied::NoKeys { needed } | Denied::NotLocal { needed } => {
+                (needed, "")
+            }
             Denied::Unknown { needed, .. } => (needed, ", error=\"invalid_token\""),
             Denied::Lacking { needed, .. } => (needed, ", error=\"insufficient_scope\""),
         };

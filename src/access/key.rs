@@ -74,6 +74,11 @@ impl AccessKey {
         self.sha256.ct_eq(&sha256_of(secret)).into()
     }
 
+    /// The digest of the secret.
+    pub(super) fn sha256(&self) -> &[u8; 32] {
+        &self.sha256
+    }
+
     /// Returns whether one of the key's scopes covers what a request needs.
     pub fn allows(&self, needed: &Needed<'_>) -> bool {
         self.scopes.iter().any(|scope| scope.covers(needed))

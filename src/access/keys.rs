@@ -49,6 +49,11 @@ impl Keys {
         }
     }
 
+    /// Returns the key that has this id.
+    pub(super) fn of_id(&self, id: &str) -> Option<&AccessKey> {
+        self.0.get(id)
+    }
+
     /// Returns the number of keys.
     pub fn len(&self) -> usize {
         self.0.len()

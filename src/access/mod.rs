@@ -5,16 +5,20 @@
 //! - [`TicketVerifier`], [`new_ticket`]: tickets for browsers, which are good for an hour at most.
 //! - [`Presented`]: the key or the ticket that a request carries.
 //! - [`WriteRules`]: the names to which every client may write, and those that need a key.
+//! - [`PublicRoutes`]: the routes that every client may read.
+//! - [`Grant`]: what allowed a stream, so that the service can end the stream when it is not allowed any more.
 //! - [`Access`]: decides with all of these whether a request is allowed.
 //! - [`redacted`]: removes the secrets that a text quotes.
 
 mod control;
 mod denied;
+mod grant;
 mod key;
 mod keys;
 mod needed;
 mod prefix;
 mod presented;
+mod public_routes;
 mod redact;
 mod scope;
 mod secret;
@@ -24,11 +28,13 @@ mod write_rules;
 
 pub use control::{Access, AccessOptions};
 pub use denied::Denied;
+pub use grant::Grant;
 pub use key::{AccessKey, KeyError};
 pub use keys::{DuplicateKey, Keys};
 pub use needed::Needed;
 pub use prefix::{ParsePrefixError, Prefix, Space};
 pub use presented::{Presented, SeveralCredentials};
+pub use public_routes::{ParsePublicRoutesError, PublicRoutes};
 pub use redact::redacted;
 pub use scope::{ParseScopeError, Scope};
 pub use secret::NewSecret;

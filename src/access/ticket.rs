@@ -17,6 +17,15 @@ const AUDIENCE: &str = "livecounter";
 #[derive(Clone, Debug)]
 pub struct TicketVerifier(TokenVerifier);
 
+/// The contents of a ticket that is good now.
+#[derive(Debug, PartialEq)]
+pub(super) struct GoodTicket {
+    /// What the ticket allows.
+    pub(super) scopes: Vec<Scope>,
+    /// The second since 1970 in which the ticket expires.
+    pub(super) exp: u64,
+}
+
 /// The reason for refusing a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TicketError {
@@ -80,18 +89,24 @@ impl TicketVerifier {
         TicketVerifier(TokenVerifier::new(key).for_any_audience())
     }
 
-    /// Returns the scopes of the ticket if it is good now.
-    pub fn verify(&self, ticket: &str) -> Result<Vec<Scope>, TicketError> {
+    /// Returns the contents of the ticket if it is good now.
+    pub(super) fn open(&self, ticket: &str) -> Result<GoodTicket, TicketError> {
         self.verify_at(ticket, unix_time())
     }
 
-    fn verify_at(&self, ticket: &str, now: u64) -> Result<Vec<Scope>, TicketError> {
+    /// The secret that signs and checks tickets; `None` if the key is public, so that it is no secret.
+    pub(super) fn secret(&self) -> Option<&[u8]> {
+        self.0.secret()
+    }
+
+    fn verify_at(&self, ticket: &str, now: u64) -> Result<GoodTicket, TicketError> {
         let claims: TicketClaims = self.0.claims(ticket).map_err(|_| TicketError::Invalid)?;
         claims.check_times(now)?;
         if claims.aud.as_ref().is_some_and(|audience| !audience.is_ours()) {
             return Err(TicketError::Audience);
         }
-        claims.scopes.iter().map(|scope| scope.parse().map_err(|_| TicketError::Scope)).collect()
+        let scopes = claims.scopes.iter().map(|scope| scope.parse().map_err(|_| TicketError::Scope));
+        Ok(GoodTicket { scopes: scopes.collect::<Result<_, _>>()?, exp: claims.exp.ceil() as u64 })
     }
 }
 
@@ -137,7 +152,7 @@ pub fn new_ticket(
 }
 
 /// Returns the present time in seconds since 1970.
-fn unix_time() -> u64 {
+pub(super) fn unix_time() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
@@ -174,7 +189,7 @@ mod tests {
     }
 
     fn ticket(claims: Value) -> Result<Vec<Scope>, TicketError> {
-        hs256().verify_at(&signed(SECRET, &claims), NOW)
+        hs256().verify_at(&signed(SECRET, &claims), NOW).map(|ticket| ticket.scopes)
     }
 
     fn scopes(texts: &[&str]) -> Vec<Scope> {
@@ -184,9 +199,9 @@ mod tests {
     #[test]
     fn a_ticket_carries_its_scopes_whichever_kind_of_key_signed_it() {
         let claims = json!({"exp": NOW + 600, "scopes": ["write:counters/1/", "read:"]});
-        let expected = Ok(scopes(&["write:counters/1/", "read:"]));
-        assert_eq!(hs256().verify_at(&signed(SECRET, &claims), NOW), expected);
-        assert_eq!(es256().verify_at(&signed(PRIVATE_JWK, &claims), NOW), expected);
+        let expected = GoodTicket { scopes: scopes(&["write:counters/1/", "read:"]), exp: NOW + 600 };
+        assert_eq!(hs256().verify_at(&signed(SECRET, &claims), NOW).as_ref(), Ok(&expected));
+        assert_eq!(es256().verify_at(&signed(PRIVATE_JWK, &claims), NOW).as_ref(), Ok(&expected));
         assert_eq!(ticket(json!({"exp": NOW + 600, "scopes": []})), Ok(Vec::new()));
     }
 
@@ -197,7 +212,11 @@ mod tests {
             let key: SigningKey = key.parse().expect("a key");
             for good_for in [1, 3600, 999_999] {
                 let ticket = new_ticket(&key, &scopes, Duration::from_secs(good_for)).expect("a ticket");
-                assert_eq!(verifier.verify(&ticket), Ok(scopes.clone()), "{good_for}");
+                assert_eq!(
+                    verifier.open(&ticket).map(|ticket| ticket.scopes),
+                    Ok(scopes.clone()),
+                    "{good_for}"
+                );
             }
         }
     }
@@ -315,7 +334,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_is_accepted_or_makes_it_panic(text in "\\PC{0,80}|[A-Za-z0-9_-]{0,40}\\.[A-Za-z0-9_-]{0,40}\\.[A-Za-z0-9_-]{0,40}") {
-            prop_assert!(hs256().verify(&text).is_err());
+            prop_assert!(hs256().open(&text).is_err());
         }
     }
 }

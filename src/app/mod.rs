@@ -145,6 +145,8 @@ fn shared_context(
         known: settings.counters_known.clone().map(|ids| ids.into_iter().collect()),
         streams: Arc::new(Semaphore::new(parts.capacity.streams)),
         access: Arc::new(Access::new(settings.access.clone())),
+        trusts_local: settings.listen.ip().to_canonical().is_loopback()
+            && settings.limits.trusted_proxies.is_empty(),
         history: settings.history,
         hits: settings.hits.clone(),
         compat: settings.compat.clone(),

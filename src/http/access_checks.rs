@@ -54,7 +54,8 @@ pub(super) fn presents_something(request: &HttpRequest) -> Result<bool, ApiError
     Ok(presented(request)? != Presented::Nothing)
 }
 
-fn presented(request: &HttpRequest) -> Result<Presented<'_>, ApiError> {
+/// The key or the ticket of the request; 400 if it has several.
+pub(super) fn presented(request: &HttpRequest) -> Result<Presented<'_>, ApiError> {
     let texts = |name| {
         // No key of this service has bytes beyond ASCII. A value with such bytes becomes U+FFFD, which is an unknown key.
         request.headers().get_all(name).map(|value| value.to_str().unwrap_or("\u{fffd}"))

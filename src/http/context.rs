@@ -52,6 +52,9 @@ pub struct SharedContext {
     pub streams: Arc<Semaphore>,
     /// The keys and the rules for writing.
     pub access: Arc<Access>,
+    /// Whether requests straight from this machine may do everything as long as there are no keys: the service listens on a loopback address, and no
+    /// proxy in front of it is known.
+    pub trusts_local: bool,
     /// How much of the past of counters is kept.
     pub history: Retention,
     /// The rules for hits; `None` if hits are not counted here.

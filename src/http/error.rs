@@ -109,7 +109,9 @@ impl ApiError {
             ApiError::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad-request", "Bad request"),
             ApiError::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden", "Forbidden"),
             ApiError::Denied(denied) => match **denied {
-                Denied::Lacking { .. } => (StatusCode::FORBIDDEN, "forbidden", "Forbidden"),
+                Denied::Lacking { .. } | Denied::NotLocal { .. } => {
+                    (StatusCode::FORBIDDEN, "forbidden", "Forbidden")
+                }
                 Denied::Missing { .. } | Denied::NoKeys { .. } | Denied::Unknown { .. } => {
                     (StatusCode::UNAUTHORIZED, "unauthorized", "Unauthorized")
                 }

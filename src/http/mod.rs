@@ -22,6 +22,8 @@ mod hits;
 mod home;
 mod kept;
 mod limit_checks;
+#[allow(dead_code)] // for the routes of entities and feeds
+mod local;
 mod media;
 mod metrics;
 mod middleware;
@@ -33,6 +35,8 @@ mod pictures;
 mod query;
 mod rankings;
 mod resource;
+#[allow(dead_code)] // for the routes of entities and feeds
+mod route_access;
 mod routing;
 mod streams;
 mod tags;

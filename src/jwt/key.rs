@@ -71,6 +71,11 @@ impl VerifyKey {
         &self.key
     }
 
+    /// The secret; `None` if the key is public.
+    pub fn secret(&self) -> Option<&[u8]> {
+        if self.algorithm == Algorithm::HS256 { self.key.try_get_as_bytes().ok() } else { None }
+    }
+
     fn of_secret(secret: &[u8]) -> Self {
         VerifyKey { algorithm: Algorithm::HS256, key: DecodingKey::from_secret(secret) }
     }

@@ -37,6 +37,11 @@ impl TokenVerifier {
         self
     }
 
+    /// The secret that signs the tokens; `None` if the key is public.
+    pub fn secret(&self) -> Option<&[u8]> {
+        self.key.secret()
+    }
+
     /// The claims of a token that the key has signed.
     pub fn claims<C: DeserializeOwned>(&self, token: &str) -> Result<C, InvalidToken> {
         if token.len() > LONGEST_TOKEN {

@@ -1,4 +1,4 @@
-//! Parses the settings that decide which requests are allowed: `[[keys]]`, `access.write` and `access.ticket_key`.
+//! Parses the settings that decide which requests are allowed: `[[keys]]`, `access.write`, `access.ticket_key` and `public`.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use config::{Config, File, FileFormat, Value, ValueKind};
 
 use super::error::SettingsError;
 use super::texts::Texts;
-use crate::access::{AccessKey, AccessOptions, Keys, Scope, TicketVerifier, WriteRules};
+use crate::access::{AccessKey, AccessOptions, Keys, PublicRoutes, Scope, TicketVerifier, WriteRules};
 use crate::jwt::VerifyKey;
 
 /// The problem with a value of `keys` that is not a list of tables.
@@ -16,7 +16,12 @@ const FIELDS: [&str; 4] = ["name", "id", "sha256", "scopes"];
 
 /// Parses the settings of access.
 pub(super) fn access(texts: &Texts) -> Result<AccessOptions, SettingsError> {
-    Ok(AccessOptions { keys: keys(texts)?, tickets: tickets(texts)?, write: write_rules(texts)? })
+    Ok(AccessOptions {
+        keys: keys(texts)?,
+        tickets: tickets(texts)?,
+        write: write_rules(texts)?,
+        public: public_routes(texts)?,
+    })
 }
 
 fn tickets(texts: &Texts) -> Result<Option<TicketVerifier>, SettingsError> {
@@ -29,6 +34,12 @@ fn write_rules(texts: &Texts) -> Result<WriteRules, SettingsError> {
     let key = "access.write";
     let rules = texts.list(key)?.unwrap_or_default();
     WriteRules::parse(rules.iter().map(String::as_str)).map_err(|error| SettingsError::new(key, error))
+}
+
+fn public_routes(texts: &Texts) -> Result<PublicRoutes, SettingsError> {
+    let key = "public";
+    let rules = texts.list(key)?.unwrap_or_default();
+    PublicRoutes::parse(rules.iter().map(String::as_str)).map_err(|error| SettingsError::new(key, error))
 }
 
 fn keys(texts: &Texts) -> Result<Keys, SettingsError> {
@@ -222,6 +233,10 @@ mod tests {
                 "access.write = \"nobody\"".to_owned(),
                 "access.write: must be anyone or key, or a list of these with prefixes such as anyone and \
                  key:counters/shop-; \"nobody\" is another",
+            ),
+            (
+                "public = [\"analytics/*\", \"a b\"]".to_owned(),
+                "public: \"a b\" must be a route such as analytics/daily, the routes below one such as analytics/*, or * for all",
             ),
             (
                 "access.ticket_key = \"short\"".to_owned(),

@@ -51,13 +51,14 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("limits.streams", ""),
     ("limits.topics", ""),
     ("limits.writes", ""),
+    ("public", ""),
     ("trusted_proxies", ""),
     ("log.format", "text"),
     ("ops.listen", ""),
 ];
 
 /// The keys whose value may be a list.
-pub(super) const LIST_KEYS: [&str; 14] = [
+pub(super) const LIST_KEYS: [&str; 15] = [
     "access.write",
     "compat.busuanzi",
     "compat.countapi",
@@ -71,6 +72,7 @@ pub(super) const LIST_KEYS: [&str; 14] = [
     "hits.deny",
     "hits.top_ignore",
     "keys",
+    "public",
     "trusted_proxies",
 ];
 
