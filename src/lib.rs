@@ -20,6 +20,7 @@
 //! - [`compat`]: other services whose routes are answered, and on which hosts. No HTTP.
 //! - [`hits`]: which pages may be counted, and which programs are no visitors. No HTTP.
 //! - [`import`]: counters from lines of text. No store.
+//! - [`sql`]: one statement in SQL that can read entities and nothing else. No HTTP, no store.
 //! - [`nearest`]: which known name a mistyped name was meant to be.
 //! - [`domain`]: ids, amounts, topics, revisions.
 //! - [`settings`] and [`telemetry`]: for the binary and [`app`].
@@ -43,6 +44,7 @@ pub mod live;
 pub mod log;
 pub mod nearest;
 pub mod settings;
+pub mod sql;
 pub mod sse;
 pub mod store;
 pub mod telemetry;

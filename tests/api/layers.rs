@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("jwt", &[]),
     ("log", &[]),
     ("nearest", &[]),
+    ("sql", &["nearest"]),
     ("sse", &[]),
     ("fastly", &["test_server"]),
     ("grip", &["jwt", "log", "test_server"]),
