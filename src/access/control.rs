@@ -9,6 +9,7 @@ use super::needed::Needed;
 use super::prefix::Space;
 use super::presented::Presented;
 use super::public_routes::PublicRoutes;
+use super::session::{self, NewSession, Session};
 use super::ticket::{TicketVerifier, unix_time};
 use super::verb::Verb;
 use super::write_rules::{WriteRules, Writers};
@@ -56,8 +57,19 @@ impl Access {
     }
 
     /// Returns whether the service has no keys and accepts no tickets, so that it must refuse every request that needs one.
-    fn has_no_keys(&self) -> bool {
+    pub fn has_no_keys(&self) -> bool {
         self.tickets.is_none() && self.keys().is_empty()
+    }
+
+    /// Begins the session of an administrator at this time, in seconds since 1970; `None` if this is not the secret of a key with the
+    /// scope `admin`.
+    pub fn begin_session(&self, secret: &str, now: u64) -> Option<NewSession> {
+        session::begin(&self.keys(), secret, now)
+    }
+
+    /// Returns the session that a cookie holds, if it is good at this time and its key still has the scope `admin`.
+    pub fn session(&self, text: &str, now: u64) -> Option<Session> {
+        session::find(&self.keys(), text, now)
     }
 
     fn keys(&self) -> Arc<Keys> {

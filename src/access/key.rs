@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use ring::hmac;
 use subtle::ConstantTimeEq;
 
 use super::needed::Needed;
@@ -77,6 +78,20 @@ impl AccessKey {
     /// The digest of the secret.
     pub(super) fn sha256(&self) -> &[u8; 32] {
         &self.sha256
+    }
+
+    /// Signs a text with the digest of the secret, which all origins know.
+    pub(super) fn sign(&self, text: &str) -> Vec<u8> {
+        hmac::sign(&self.signing_key(), text.as_bytes()).as_ref().to_vec()
+    }
+
+    /// Returns whether [`sign`](Self::sign) has made this signature of the text. The time of the comparison does not depend on the signature.
+    pub(super) fn has_signed(&self, text: &str, signature: &[u8]) -> bool {
+        hmac::verify(&self.signing_key(), text.as_bytes(), signature).is_ok()
+    }
+
+    fn signing_key(&self) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, &self.sha256)
     }
 
     /// Returns whether one of the key's scopes covers what a request needs.

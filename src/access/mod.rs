@@ -3,6 +3,7 @@
 //! - [`Scope`]: one thing that a key or a ticket allows; [`Needed`]: what a request needs.
 //! - [`AccessKey`], [`Keys`], [`NewSecret`]: the keys of the settings, and the secret of a new key.
 //! - [`TicketVerifier`], [`new_ticket`]: tickets for browsers, which are good for an hour at most.
+//! - [`Session`]: what the cookie of an administrator's browser holds after a login.
 //! - [`Presented`]: the key or the ticket that a request carries.
 //! - [`WriteRules`]: the names to which every client may write, and those that need a key.
 //! - [`PublicRoutes`]: the routes that every client may read.
@@ -22,6 +23,7 @@ mod public_routes;
 mod redact;
 mod scope;
 mod secret;
+mod session;
 mod ticket;
 mod verb;
 mod write_rules;
@@ -38,6 +40,7 @@ pub use public_routes::{ParsePublicRoutesError, PublicRoutes};
 pub use redact::redacted;
 pub use scope::{ParseScopeError, Scope};
 pub use secret::NewSecret;
+pub use session::{NewSession, Session};
 pub use ticket::{LONGEST_TICKET, TicketError, TicketVerifier, new_ticket};
 pub use verb::Verb;
 pub use write_rules::{ParseWriteRulesError, WriteRules, Writers};

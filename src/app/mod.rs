@@ -17,6 +17,7 @@ mod worker_factory;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -50,6 +51,7 @@ pub struct App {
     servers: Servers,
     mode: String,
     access: Arc<Access>,
+    stopping: Arc<AtomicBool>,
     hub: Option<Arc<Hub>>,
     announcer: Running,
     store: StoreSource,
@@ -82,10 +84,10 @@ impl App {
         warn_of_missing_limits(settings, sockets.address());
         warn_of_missing_keys(settings);
         let shared = Arc::new(shared_context(settings, &parts, cache, &announcer, hub.clone()));
-        let access = Arc::clone(&shared.access);
+        let (access, stopping) = (Arc::clone(&shared.access), Arc::clone(&shared.stopping));
         let worker = WorkerFactory { store: store.clone(), announcer, hub: hub.clone(), shared };
         let servers = sockets.serve(worker, ServerOptions::of(settings, parts.capacity))?;
-        Ok(App { servers, mode, access, hub, announcer: running, store })
+        Ok(App { servers, mode, access, stopping, hub, announcer: running, store })
     }
 
     /// The address on which the service listens. If the settings have port 0, the system has chosen the port.
@@ -110,7 +112,7 @@ impl App {
 
     /// The handle with which another task stops the service; see [`Stop::now`].
     pub fn stop_handle(&self) -> Stop {
-        Stop { server: self.servers.handle(), hub: self.hub.clone() }
+        Stop { server: self.servers.handle(), stopping: Arc::clone(&self.stopping), hub: self.hub.clone() }
     }
 
     /// Serves until the service is stopped, then makes the pending announcements as far as time allows, and closes the store. Returns
@@ -144,6 +146,7 @@ fn shared_context(
         home: HomePage::new(settings.counters_known.as_deref()),
         known: settings.counters_known.clone().map(|ids| ids.into_iter().collect()),
         streams: Arc::new(Semaphore::new(parts.capacity.streams)),
+        stopping: Arc::default(),
         access: Arc::new(Access::new(settings.access.clone())),
         trusts_local: settings.listen.ip().to_canonical().is_loopback()
             && settings.limits.trusted_proxies.is_empty(),

@@ -1,6 +1,7 @@
 //! Stops the service from another task.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_server::ServerHandle;
 
@@ -10,6 +11,7 @@ use crate::hub::Hub;
 #[derive(Clone)]
 pub struct Stop {
     pub(super) server: ServerHandle,
+    pub(super) stopping: Arc<AtomicBool>,
     pub(super) hub: Option<Arc<Hub>>,
 }
 
@@ -17,6 +19,7 @@ impl Stop {
     /// Stops accepting connections, ends the streams that this process holds, and returns when all requests have finished.
     /// [`App::run`](super::App::run) returns later, after the pending announcements.
     pub async fn now(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
         if let Some(hub) = &self.hub {
             hub.close();
         }

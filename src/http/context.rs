@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -50,6 +51,8 @@ pub struct SharedContext {
     pub home: HomePage,
     /// One permit for each stream that this process may hold. Their number leaves connections for other requests.
     pub streams: Arc<Semaphore>,
+    /// Whether the service is about to stop, so that streams must end.
+    pub stopping: Arc<AtomicBool>,
     /// The keys and the rules for writing.
     pub access: Arc<Access>,
     /// Whether requests straight from this machine may do everything as long as there are no keys: the service listens on a loopback address, and no

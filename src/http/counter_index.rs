@@ -129,6 +129,19 @@ impl Page {
     }
 }
 
+/// The counters whose ids begin with `prefix` and come after `after`, at most `limit` of them, with their values; and the last of them, if
+/// more counters come after it.
+pub(super) async fn counters(
+    context: &WorkerContext,
+    prefix: &str,
+    after: Option<CounterId>,
+    limit: usize,
+) -> Result<(Vec<(CounterId, i64)>, Option<CounterId>), StoreError> {
+    let wanted = Wanted { prefix: prefix.to_owned(), after, limit, by_value: false };
+    let Page { counters, after } = page(context, &wanted).await?;
+    Ok((counters.into_iter().map(|counter| (counter.id, counter.value)).collect(), after))
+}
+
 /// Reads a page. The function reads one counter more than the page may have, which tells whether more counters come after the
 /// page.
 async fn page(context: &WorkerContext, wanted: &Wanted) -> Result<Page, StoreError> {

@@ -60,7 +60,9 @@ pub(super) async fn observe(
     if is_shared(headers) {
         cors::allow(headers, None);
     } else {
-        cors::allow(headers, origin);
+        if cors != CorsPolicy::Own {
+            cors::allow(headers, origin);
+        }
         headers.insert(REQUEST_ID.clone(), id);
     }
     response

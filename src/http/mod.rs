@@ -2,6 +2,7 @@
 
 mod accept;
 mod access_checks;
+mod admin;
 mod amount;
 mod badge_query;
 mod badges;
@@ -106,6 +107,7 @@ pub fn routes(
     config
         .service(Below { prefix: "/counters", resources: counters, missing: missing(r) })
         .service(Below { prefix: "/topics", resources: topics, missing: missing(r) })
+        .service(Below { prefix: admin::PREFIX, resources: admin::resources(r), missing: missing(r) })
         .service(readable(r, "/count", hits::count))
         .service(readable(r, "/nocount", nocount::page))
         .service(readable(r, "/nocount/site", nocount::site))

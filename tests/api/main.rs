@@ -6,6 +6,7 @@ mod support;
 mod accept;
 mod access;
 mod access_commands;
+mod admin;
 mod announcements;
 mod assets;
 mod backlog;

@@ -1,4 +1,4 @@
-//! The files that the home page loads, and their names. Each file is compressed once.
+//! The files that pages load, and their names. Each file is compressed once.
 //!
 //! The page refers to each file by a name with a hash of its content, such as `home-0123456789abcdef.js`, so that caches may keep
 //! the file for ever. The plain name, `home.js`, stands for the file of the present version.
@@ -17,10 +17,12 @@ use crate::http::caching::{FIVE_MINUTES, FOR_EVER, NO_CACHE, quoted_etag};
 /// How many hexadecimal digits of the hash a name has.
 const HASH_DIGITS: usize = 16;
 
-static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
     [
         Asset::new("home", "css", "text/css; charset=utf-8", include_str!("home.css")),
         Asset::new("home", "js", "text/javascript; charset=utf-8", include_str!("home.js")),
+        Asset::new("admin", "css", "text/css; charset=utf-8", include_str!("../admin/admin.css")),
+        Asset::new("admin", "js", "text/javascript; charset=utf-8", include_str!("../admin/admin.js")),
         Asset::new("favicon", "svg", "image/svg+xml", include_str!("favicon.svg")),
     ]
 });
@@ -53,7 +55,7 @@ pub(super) fn find(name: &str) -> Option<(&'static Asset, &'static HeaderValue)>
 }
 
 /// The name with the hash, for the plain name of an asset.
-pub(super) fn hashed_name(plain_name: &str) -> String {
+pub(in crate::http) fn hashed_name(plain_name: &str) -> String {
     let asset = ASSETS.iter().find(|asset| asset.has_plain_name(plain_name));
     asset.map_or_else(
         || plain_name.to_owned(),

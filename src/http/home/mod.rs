@@ -2,10 +2,10 @@
 //! loads nothing from other hosts.
 
 mod answer;
-mod assets;
+pub(super) mod assets;
 mod entry;
 mod figures;
-mod number;
+pub(super) mod number;
 pub(super) mod page;
 mod reading;
 mod tag_form;
@@ -74,6 +74,6 @@ pub(in crate::http) async fn asset(
 }
 
 /// Adds the headers that keep the page and its scripts from loading or sending anything elsewhere.
-fn restrict(response: &mut HttpResponseBuilder) {
+pub(super) fn restrict(response: &mut HttpResponseBuilder) {
     response.insert_header((CONTENT_SECURITY_POLICY, POLICY)).insert_header((REFERRER_POLICY, "same-origin"));
 }

@@ -9,17 +9,17 @@ const SHOWN_END: usize = 18;
 
 /// A number of the page; `None` if it is not known, as the store did not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ShownNumber(pub(super) Option<i64>);
+pub(in crate::http) struct ShownNumber(pub(in crate::http) Option<i64>);
 
 impl ShownNumber {
     /// The number in plain digits, for the page's script; nothing for a number that is not known.
-    pub(super) fn recorded(&self) -> String {
+    pub(in crate::http) fn recorded(&self) -> String {
         self.0.map(|value| value.to_string()).unwrap_or_default()
     }
 
     /// The number with thin spaces between groups of three digits and with a true minus sign, as the page's script writes it; a dash
     /// for a number that is not known.
-    pub(super) fn text(&self) -> String {
+    pub(in crate::http) fn text(&self) -> String {
         let Some(value) = self.0 else { return "\u{2013}".to_owned() };
         let digits = value.unsigned_abs().to_string();
         let mut text = String::from(if value < 0 { "\u{2212}" } else { "" });
@@ -33,7 +33,7 @@ impl ShownNumber {
     }
 
     /// How many characters the text has.
-    pub(super) fn length(&self) -> usize {
+    pub(in crate::http) fn length(&self) -> usize {
         self.text().chars().count()
     }
 }

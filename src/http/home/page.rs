@@ -123,7 +123,7 @@ impl HomePage {
 }
 
 /// The address under which a client has reached this service. The client chooses the host, so a text that is no host is replaced.
-pub(super) fn origin(scheme: &str, host: &str) -> String {
+pub(in crate::http) fn origin(scheme: &str, host: &str) -> String {
     let scheme = if scheme == "https" { "https" } else { "http" };
     let harmless = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']');
     let usable = (1..=255).contains(&host.len()) && host.bytes().all(harmless);

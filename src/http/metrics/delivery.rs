@@ -15,6 +15,7 @@ use crate::grip::{EndpointState, Publisher, Refused, Verifier};
 use crate::hub::Hub;
 
 /// Reads the counts of the announcer, the proxies and the listeners when `/metrics` is read.
+#[derive(Clone)]
 pub(super) struct DeliveryCollector {
     pub(super) announcer: Announcer,
     pub(super) publisher: Option<Arc<Publisher>>,

@@ -3,9 +3,11 @@
 
 mod delivery;
 mod limits;
+mod now;
 mod registry;
 mod requests;
 
+pub(super) use now::Now;
 pub use registry::Metrics;
 pub use requests::RequestMetrics;
 pub(super) use requests::{MethodLabel, RouteMetrics};

@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 
 use super::delivery::DeliveryCollector;
 use super::limits::LimitsCollector;
+use super::now::Now;
 use super::requests::RequestMetrics;
 use crate::announcer::Announcer;
 use crate::grip::{Publisher, Verifier};
@@ -28,6 +29,7 @@ pub struct Metrics {
     outbox: Gauge<f64, AtomicU64>,
     /// When the store was last asked for the length of its outboxes.
     outbox_asked: Mutex<Option<Instant>>,
+    delivery: DeliveryCollector,
     /// The counts that the routes update.
     pub requests: Arc<RequestMetrics>,
 }
@@ -47,23 +49,36 @@ impl Metrics {
         let help =
             "Topics changed and not yet acknowledged as announced, in the whole store; NaN while it is away";
         registry.register("outbox_topics", help, outbox.clone());
-        registry.register_collector(Box::new(DeliveryCollector { announcer, publisher, hub, verifier }));
+        let delivery = DeliveryCollector { announcer, publisher, hub, verifier };
+        registry.register_collector(Box::new(delivery.clone()));
         registry.register_collector(Box::new(LimitsCollector(limits)));
-        Metrics { registry, outbox, outbox_asked: Mutex::default(), requests }
+        Metrics { registry, outbox, outbox_asked: Mutex::default(), delivery, requests }
     }
 
-    /// The text of `/metrics`. However often `/metrics` is read, the store is asked at most once in [`OUTBOX_EVERY`],
-    /// because it has to visit all of its outboxes to answer.
+    /// The text of `/metrics`.
     pub(in crate::http) async fn encode(&self, live: &Live) -> Result<String, fmt::Error> {
+        self.ask_for_outbox(live).await;
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+
+    /// What the process does now.
+    pub(in crate::http) async fn now(&self, live: &Live) -> Now {
+        self.ask_for_outbox(live).await;
+        let outbox = Some(self.outbox.get()).filter(|topics| !topics.is_nan()).map(|topics| topics as u64);
+        let (requests, failures) = self.requests.answered();
+        Now::of(&self.delivery, outbox, requests, failures)
+    }
+
+    /// Reads the length of the outboxes. However often the function is called, the store is asked at most once in [`OUTBOX_EVERY`],
+    /// because it has to visit all of its outboxes to answer.
+    async fn ask_for_outbox(&self, live: &Live) {
         let mut asked = self.outbox_asked.lock().await;
         if asked.is_none_or(|asked| asked.elapsed() >= OUTBOX_EVERY) {
             let topics = live.outbox_len().await;
             self.outbox.set(topics.map_or(f64::NAN, |topics| topics as f64));
             *asked = Some(Instant::now());
         }
-        drop(asked);
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
-        Ok(text)
     }
 }

@@ -1,7 +1,8 @@
 //! Counts and durations of requests, by route, method and status.
 
+use std::collections::HashMap;
 use std::fmt::{self, Write};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -68,11 +69,16 @@ struct DurationLabels {
     method: MethodLabel,
 }
 
+/// The beginning of the routes of pages for administrators.
+const ADMIN: &str = "/admin";
+
 /// The counts and durations of all requests.
 #[derive(Debug)]
 pub struct RequestMetrics {
     total: Family<CountLabels, Counter>,
     seconds: Family<DurationLabels, Histogram>,
+    /// All counters by their labels, which a family does not list.
+    known: Mutex<HashMap<CountLabels, (Counter, Histogram)>>,
 }
 
 impl RequestMetrics {
@@ -81,6 +87,7 @@ impl RequestMetrics {
         let requests = RequestMetrics {
             total: Family::default(),
             seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.0001, 4.0, 9))),
+            known: Mutex::default(),
         };
         registry.register("http_requests", "Requests answered", requests.total.clone());
         registry.register("http_request_seconds", "Until the head of the answer", requests.seconds.clone());
@@ -88,9 +95,25 @@ impl RequestMetrics {
     }
 
     fn labelled(&self, route: &'static str, method: MethodLabel, status: u16) -> (Counter, Histogram) {
-        let count = self.total.get_or_create(&CountLabels { route, method, status }).clone();
+        let labels = CountLabels { route, method, status };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.get(&labels) {
+            return found.clone();
+        }
+        let count = self.total.get_or_create(&labels).clone();
         let histogram = self.seconds.get_or_create(&DurationLabels { route, method }).clone();
+        known.insert(labels, (count.clone(), histogram.clone()));
         (count, histogram)
+    }
+
+    /// How many requests were answered, and how many of them with a status of 500 and above; without those of pages for administrators.
+    pub(super) fn answered(&self) -> (u64, u64) {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_clients = known.iter().filter(|(labels, _)| !labels.route.starts_with(ADMIN));
+        of_clients.fold((0, 0), |(requests, failures), (labels, (count, _))| {
+            let count = count.get();
+            (requests + count, failures + if labels.status >= 500 { count } else { 0 })
+        })
     }
 }
 

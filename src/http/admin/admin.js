@@ -1,0 +1,113 @@
+// The pages for administrators work without this script. It keeps their numbers live, over one stream.
+"use strict";
+(() => {
+  const $ = (selector, root = document) => root.querySelector(selector);
+  const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const digits = new Intl.NumberFormat("en");
+  /** The number as the server writes it: with thin spaces between groups of digits, and with a true minus sign. */
+  const written = (number) =>
+    number === null ? "\u2013" : digits.format(number).replaceAll(",", "\u202f").replace("-", "\u2212");
+
+  function put(element, number) {
+    const text = written(number);
+    if (element.textContent === text) return;
+    element.textContent = text;
+    element.classList.remove("changed");
+    void element.offsetWidth; // Reading the layout restarts the highlight's animation.
+    element.classList.add("changed");
+  }
+
+  /** Says whether the numbers are live. */
+  function state(text) {
+    const pill = $("#state");
+    if (!pill) return;
+    pill.parentNode.dataset.state = text;
+    if (pill.textContent !== text) pill.textContent = text;
+  }
+
+  /** Listens, and connects again if the server has closed the stream. */
+  function listen(url, take) {
+    let source, timer, patience = 1000;
+    const close = () => {
+      clearTimeout(timer);
+      source?.close();
+    };
+    const open = () => {
+      close();
+      const mine = (source = new EventSource(url));
+      mine.onmessage = (event) => {
+        patience = 1000;
+        state("live");
+        take(event);
+      };
+      mine.onerror = () => {
+        state("reconnecting");
+        if (mine.readyState !== EventSource.CLOSED) return; // The browser reconnects by itself.
+        timer = setTimeout(open, patience);
+        patience = Math.min(patience * 2, 30000);
+      };
+    };
+    open();
+    // A hidden page needs no numbers, and its connection may be of use elsewhere.
+    document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+  }
+
+  // The overview.
+
+  let before;
+  function showNow(now) {
+    for (const element of $$("[data-now]")) put(element, now[element.dataset.now] ?? null);
+    const at = performance.now();
+    for (const element of $$("[data-rate]")) {
+      const name = element.dataset.rate;
+      const grown = before ? now[name] - before.now[name] : -1;
+      const rate = grown / ((at - before?.at) / 1000);
+      element.textContent = grown >= 0 ? `${rate < 10 ? rate.toFixed(1) : written(Math.round(rate))} a second` : "";
+    }
+    before = { now, at };
+    const proxies = $("#proxies");
+    now.proxies.forEach((proxy, index) => {
+      const [name, up, pending, published] = proxies?.rows[index]?.cells ?? [];
+      if (name?.textContent !== proxy.name) return;
+      up.textContent = proxy.up ? "up" : "down";
+      up.classList.toggle("bad", !proxy.up);
+      pending.textContent = written(proxy.pending);
+      published.textContent = written(proxy.published);
+    });
+  }
+  const stream = $("[data-stream]")?.dataset.stream;
+  if (stream) {
+    state("connecting");
+    listen(stream, ({ data }) => showNow(JSON.parse(data)));
+  }
+
+  // The list of counters: one stream for all of its numbers.
+
+  const numbers = $$(".rows [data-topic]");
+  if (numbers.length) {
+    const names = numbers.map((number) => number.dataset.topic).sort();
+    listen(`/topics/${names.map(encodeURIComponent).join(",")}/`, ({ data, lastEventId }) => {
+      const topic = `counter-${lastEventId.split("@")[0]}`;
+      for (const number of numbers) if (number.dataset.topic === topic) put(number, Number(data));
+    });
+  }
+
+  // Copy buttons.
+
+  for (const pre of $$("pre")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Copy";
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText($("code", pre).textContent); // This throws unless the page comes from a secure context.
+        button.textContent = "Copied";
+        setTimeout(() => (button.textContent = "Copy"), 1500);
+      } catch {
+        getSelection().selectAllChildren($("code", pre));
+        button.textContent = "Selected";
+      }
+    });
+    pre.append(button);
+  }
+})();

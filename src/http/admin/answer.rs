@@ -1,0 +1,85 @@
+//! Answers with pages for administrators.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, SET_COOKIE, VARY, WWW_AUTHENTICATE,
+    X_FRAME_OPTIONS,
+};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use askama::Template;
+
+use super::guard::{Administrator, set_cookie};
+use crate::http::caching::NO_STORE;
+use crate::http::error::ApiError;
+use crate::http::home::assets::hashed_name;
+use crate::http::home::restrict;
+
+static CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// What all pages have.
+pub(super) struct Frame {
+    /// The names of the files that the page loads.
+    pub(super) icon: String,
+    pub(super) base: String,
+    pub(super) style: String,
+    pub(super) script: String,
+    /// The name of the key with which the browser has logged in; `None` on a service without keys.
+    pub(super) key: Option<String>,
+    /// Whether the page is for administrators, and has their menu.
+    pub(super) has_menu: bool,
+}
+
+impl Frame {
+    /// The frame of a page for this administrator; `None` for a page that others see, too.
+    pub(super) fn of(administrator: Option<&Administrator>) -> Self {
+        let key = match administrator {
+            Some(Administrator::LoggedIn(session, _)) => Some(session.key.clone()),
+            _ => None,
+        };
+        Frame {
+            icon: hashed_name("favicon.svg"),
+            base: hashed_name("home.css"),
+            style: hashed_name("admin.css"),
+            script: hashed_name("admin.js"),
+            key,
+            has_menu: administrator.is_some(),
+        }
+    }
+}
+
+/// Answers a page.
+pub(super) fn page(status: StatusCode, page: &impl Template) -> Result<HttpResponse, ApiError> {
+    let text = page.render().map_err(|_| ApiError::Internal)?;
+    let mut response = builder(status);
+    if status == StatusCode::UNAUTHORIZED {
+        response.insert_header((WWW_AUTHENTICATE, "Bearer realm=\"livecounter\", scope=\"admin\""));
+    }
+    Ok(response.insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).body(text))
+}
+
+/// Leads the browser to another page, after a form.
+pub(super) fn see_other(location: &str) -> HttpResponse {
+    builder(StatusCode::SEE_OTHER).insert_header((LOCATION, location)).finish()
+}
+
+/// Renews the session of the administrator if that is due.
+pub(super) fn renew(request: &HttpRequest, response: &mut HttpResponse, administrator: &Administrator) {
+    if let Administrator::LoggedIn(session, _) = administrator
+        && let Some(renewed) = &session.renewed
+        && let Ok(cookie) = HeaderValue::try_from(set_cookie(request, renewed))
+    {
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+}
+
+/// An answer that no cache keeps, and that no other site can show or load.
+pub(super) fn builder(status: StatusCode) -> HttpResponseBuilder {
+    let mut response = HttpResponse::build(status);
+    response
+        .insert_header((CACHE_CONTROL, NO_STORE.clone()))
+        .insert_header((VARY, HeaderValue::from_static("cookie")))
+        .insert_header((X_FRAME_OPTIONS, HeaderValue::from_static("DENY")))
+        .insert_header((CROSS_ORIGIN_RESOURCE_POLICY.clone(), HeaderValue::from_static("same-origin")));
+    restrict(&mut response);
+    response
+}

@@ -1,0 +1,53 @@
+//! `/admin`: pages for administrators, which work without JavaScript. A browser logs in with a key and gets a session in a cookie.
+
+mod answer;
+mod counters;
+mod form;
+mod guard;
+mod login;
+mod overview;
+mod stream;
+
+use std::sync::Arc;
+
+use super::cors::CorsPolicy;
+use super::metrics::RequestMetrics;
+use super::resource::{READ, finish_resource};
+use super::routing::{FinishedResource, get, head, post, resource};
+
+/// The methods of a resource that takes a form.
+const FORM: &str = "POST, OPTIONS";
+/// The methods of a page with a form.
+const PAGE_WITH_FORM: &str = "GET, HEAD, POST, OPTIONS";
+
+/// The beginning of the paths of all these resources.
+pub(super) const PREFIX: &str = "/admin";
+
+/// The resources for administrators.
+pub(super) fn resources(requests: &Arc<RequestMetrics>) -> Vec<FinishedResource> {
+    let pages = [
+        ("/admin", resource("/admin").route(get().to(overview::get)).route(head().to(overview::get)), READ),
+        ("/admin/", resource("/admin/").route(get().to(overview::get)).route(head().to(overview::get)), READ),
+        (
+            "/admin/counters",
+            resource("/admin/counters")
+                .route(get().to(counters::get))
+                .route(head().to(counters::get))
+                .route(post().to(counters::post)),
+            PAGE_WITH_FORM,
+        ),
+        (
+            "/admin/login",
+            resource("/admin/login")
+                .route(get().to(login::get))
+                .route(head().to(login::get))
+                .route(post().to(login::post)),
+            PAGE_WITH_FORM,
+        ),
+        ("/admin/logout", resource("/admin/logout").route(post().to(login::log_out)), FORM),
+        ("/admin/stream", resource("/admin/stream").route(get().to(stream::get)), "GET, OPTIONS"),
+    ];
+    let finish =
+        |(path, resource, methods)| finish_resource(requests, path, methods, resource, CorsPolicy::Own);
+    pages.into_iter().map(finish).collect()
+}

@@ -1,0 +1,55 @@
+//! The overview and its stream.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::{log_in, owner, page};
+use crate::support::app::TestApp;
+use crate::support::deployment::on_each_deployment;
+use crate::support::http::Ask;
+use crate::support::server::Server;
+use crate::support::sse::Listener;
+
+/// How long the next numbers may take.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+#[tokio::test]
+async fn the_overview_counts_requests_of_clients_and_not_its_own() {
+    let (secret, keys) = owner();
+    on_each_deployment(&[("LIVECOUNTER__KEYS", &keys)], async |app| {
+        let cookie = log_in(app, &secret).await;
+        for _ in 0..2 {
+            let text = page(app, "/admin").header("cookie", &cookie).text().await;
+            assert!(text.contains("data-now=\"requests\">0</b>"), "{text}");
+        }
+        for _ in 0..6 {
+            app.add("1").await;
+        }
+        let text = page(app, "/admin").header("cookie", &cookie).text().await;
+        let each = if app.holds_streams() { 6 } else { 3 };
+        assert!(text.contains(&format!("data-now=\"requests\">{each}</b>")), "{text}");
+        assert_eq!(text.contains("id=\"proxies\""), !app.holds_streams(), "{text}");
+        assert!(!text.contains("key="), "{text}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_stream_brings_the_numbers_and_ends_when_the_service_stops() {
+    let app = TestApp::spawn().await;
+    let mut listener = Listener::connect(app.addr, "/admin/stream").await;
+    assert_eq!(listener.status(), 200);
+    let first: Value = serde_json::from_str(&listener.next(PATIENCE).await.data).expect("JSON");
+    assert_eq!((&first["requests"], &first["outbox"]), (&0.into(), &0.into()));
+    app.add("1").await;
+    loop {
+        let now: Value = serde_json::from_str(&listener.next(PATIENCE).await.data).expect("JSON");
+        if now["requests"] == 1 {
+            break;
+        }
+    }
+    let begun = Instant::now();
+    app.stop().await;
+    assert!(begun.elapsed().as_secs() < 8, "the stream has held up the end");
+}
