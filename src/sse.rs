@@ -1,8 +1,11 @@
-//! The only encoder of Server-Sent Events (WHATWG HTML, section 9.2).
+//! The only encoder of Server-Sent Events (WHATWG HTML, section 9.2). Knows the domain, and what topics of a store hold.
 
 use std::fmt::{Display, Write};
 use std::sync::LazyLock;
 use std::time::Duration;
+
+use crate::domain::{EventId, Kind, Topic};
+use crate::store::Body;
 
 /// The media type of a stream.
 pub const CONTENT_TYPE: &str = "text/event-stream";
@@ -45,9 +48,30 @@ pub fn render(retry: Option<Duration>, id: impl Display, data: &str) -> String {
     out
 }
 
+/// What listeners of a topic get of a body that the topic has at `id`: one event, and for a feed one event for each of the feed's events.
+/// The first event has `retry`, see [`render`]. A topic that is gone shows 0, an entity `null`, and a feed nothing.
+pub fn render_body(retry: Option<Duration>, topic: &Topic, body: &Body, id: EventId) -> String {
+    let one = |data: &str| render(retry, topic.stream_id(id), data);
+    match body {
+        Body::Number(number) => one(&number.to_string()),
+        Body::Document(document) => one(&document.to_json()),
+        Body::Events(events) => {
+            let mut retry = retry;
+            let events = events.iter();
+            events.map(|event| render(retry.take(), topic.stream_id(event.id), event.data.as_str())).collect()
+        }
+        Body::Gone => match topic.kind() {
+            Some(Kind::Entity) => one("null"),
+            Some(Kind::Feed) => String::new(),
+            _ => one("0"),
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{Document, Epoch, FeedEvent, JsonText};
     use proptest::prelude::*;
 
     #[test]
@@ -60,6 +84,25 @@ mod tests {
         let text = render(Some(Duration::from_millis(1789)), "2@a1-7", "26");
         let padding = " ".repeat(2048);
         assert_eq!(text, format!(":{padding}\nretry: 1789\nid: 2@a1-7\nevent: message\ndata: 26\n\n"));
+    }
+
+    #[test]
+    fn each_kind_of_body_has_its_events() {
+        let topic = |name: &str| name.parse::<Topic>().expect("a topic");
+        let id = |revision| EventId { epoch: Epoch::new(9), revision };
+        let rendered = |name: &str, body: Body| render_body(None, &topic(name), &body, id(7));
+        let event = |id: String, data: &str| format!("id: {id}\nevent: message\ndata: {data}\n\n");
+        let one = |name: &str, data: &str| event(topic(name).stream_id(id(7)).to_string(), data);
+        assert_eq!(rendered("counter-2", Body::Number(26)), one("counter-2", "26"));
+        assert_eq!(rendered("counter-2", Body::Gone), one("counter-2", "0"));
+        let document = Document::of(vec![("a".into(), JsonText::number(1))]);
+        assert_eq!(rendered("entity-r/k", Body::Document(document.into())), one("entity-r/k", "{\"a\":1}"));
+        assert_eq!(rendered("entity-r/k", Body::Gone), one("entity-r/k", "null"));
+        let feed = |revision| FeedEvent { id: id(revision), at: 0, data: JsonText::number(5) };
+        let events: String =
+            [6, 7].map(|at| event(topic("feed-r").stream_id(id(at)).to_string(), "5")).concat();
+        assert_eq!(rendered("feed-r", Body::Events([feed(6), feed(7)].into())), events);
+        assert_eq!(rendered("feed-r", Body::Gone), "");
     }
 
     #[test]

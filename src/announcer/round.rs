@@ -121,7 +121,7 @@ impl Round {
         let purged = self.purge_first(&claims).await;
         let mut items = Vec::new();
         for (topic, Announcement { body, id, prev }) in claimed {
-            let content = sse::render(None, topic.stream_id(id), &body.to_string());
+            let content = sse::render_body(None, &topic, &body, id);
             if self.outlets.publisher.is_some() {
                 let channel = topic.channel(&self.outlets.prefix);
                 let (first, id, prev_id) =

@@ -122,6 +122,13 @@ impl Topic {
         Kind::ALL.into_iter().find(|kind| self.name.starts_with(kind.prefix()))
     }
 
+    /// Whether the topic holds a number: it is neither an entity nor a feed.
+    pub fn holds_number(&self) -> bool {
+        // Nearly all topics are told by their first byte.
+        !matches!(self.name.as_bytes(), [b'e' | b'f', ..])
+            || !matches!(self.kind(), Some(Kind::Entity | Kind::Feed))
+    }
+
     /// How the names of the topics of counters begin whose ids begin with `prefix`.
     pub fn counter_prefix(prefix: &str) -> String {
         [COUNTER, prefix].concat()

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::caching::NO_STORE;
 use super::exceeded_limit::ExceededLimit;
 use crate::access::{Denied, redacted};
+use crate::domain::MergeError;
 use crate::grip::HoldError;
 use crate::store::{KeyUse, StoreError, WriteError};
 
@@ -41,6 +42,9 @@ pub enum ApiError {
     /// The value would leave ±(2^53-1).
     #[error("the value would leave ±9007199254740991; nothing was changed")]
     OutOfRange,
+    /// The fields of the entity do not allow the change.
+    #[error("{0}; nothing was changed")]
+    Conflict(MergeError),
     /// The body is longer than this many bytes.
     #[error("the body may have at most {0} bytes")]
     BodyTooLarge(usize),
@@ -125,6 +129,7 @@ impl ApiError {
             }
             ApiError::NotAcceptable(_) => (StatusCode::NOT_ACCEPTABLE, "not-acceptable", "Not acceptable"),
             ApiError::OutOfRange => (StatusCode::CONFLICT, "out-of-range", "Value out of range"),
+            ApiError::Conflict(_) => (StatusCode::CONFLICT, "conflict", "Change does not fit"),
             ApiError::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large"),
             ApiError::BodyTooSlow(_) => (StatusCode::REQUEST_TIMEOUT, "body-too-slow", "Body too slow"),
             ApiError::UnsupportedMediaType | ApiError::UnsupportedEncoding => {
@@ -160,6 +165,7 @@ impl From<WriteError> for ApiError {
     fn from(error: WriteError) -> Self {
         match error {
             WriteError::OutOfRange => ApiError::OutOfRange,
+            WriteError::Merge(error) => ApiError::Conflict(error),
             WriteError::KeyReused(first) => ApiError::KeyReused(first),
             // The store answers this only to a change that must not create a topic; `limit_checks` handles it.
             WriteError::WouldBeNew => ApiError::Internal,

@@ -238,17 +238,18 @@ impl Combiner {
     ) -> Option<(Topic, bool)> {
         match answer {
             Ok(added) => {
-                if let Some(claimed) = added.claimed {
-                    self.announcer.announce(topic.clone(), every_value(claimed, &group));
+                let Written { value, created, replayed, claimed, .. } = added;
+                let is_claimed = claimed.is_some();
+                if let Some(claimed) = claimed {
+                    self.announcer.announce(topic.clone(), every_value(&claimed, &group));
                 }
-                let Written { created, replayed, .. } = added;
-                let mut counted = Counted { value: added.value - group.sum, created, replayed };
+                let mut counted = Counted { value: value - group.sum, created, replayed };
                 for (amount, caller) in group.callers {
                     counted.value += amount;
                     let _ = caller.send(Ok(counted)); // a caller that has gone needs no answer
                     counted.created = false;
                 }
-                (added.claimed.is_none() && !added.replayed).then_some((topic, added.created))
+                (!is_claimed && !replayed).then_some((topic, created))
             }
             Err(WriteError::OutOfRange) if group.callers.len() > 1 => {
                 // Some of the amounts may fit, so each is sent on its own, in their order. The calling worker takes them from the
@@ -274,7 +275,7 @@ impl Combiner {
 }
 
 /// The announcements of all values of the group up to `last`, for the setting that publishes every value.
-fn every_value(last: Announcement, group: &Group) -> Vec<Announcement> {
+fn every_value(last: &Announcement, group: &Group) -> Vec<Announcement> {
     let mut id = EventId { revision: last.id.revision - group.callers.len() as u64, ..last.id };
     let mut value = last.value() - group.sum;
     let mut prev = last.prev;

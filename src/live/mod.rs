@@ -132,12 +132,12 @@ impl Live {
     async fn write(&self, write: Write) -> Result<Written, WriteError> {
         let (store, announcer) = (Arc::clone(&self.store), self.announcer.clone());
         let task = tokio::spawn(async move {
-            let (topic, is_deletion) = (write.topic.clone(), write.change == Change::Delete);
+            let (topic, is_deletion) = (write.topic.clone(), matches!(write.change, Change::Delete));
             let claim = announcer.claim_at_once();
             let missing = || Err(WriteError::Unavailable(StoreError::new("an answer is missing")));
             let written = store.write(vec![Write { claim, ..write }]).await.pop().unwrap_or_else(missing)?;
-            match written.claimed {
-                Some(claimed) => announcer.announce(topic, vec![claimed]),
+            match &written.claimed {
+                Some(claimed) => announcer.announce(topic, vec![claimed.clone()]),
                 None if written.replayed || is_deletion && !written.removed => {}
                 None if written.created => announcer.created(vec![topic]),
                 None => announcer.changed(vec![topic]),

@@ -1,38 +1,35 @@
 //! What a topic holds, and its present state.
 
-use std::fmt;
+use std::sync::Arc;
 
-use crate::domain::EventId;
+use crate::domain::{Document, EventId, FeedEvent};
 
 /// What a topic holds at a revision.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Body {
     /// The topic holds this number.
     Number(i64),
-    /// The topic does not exist: it has never changed, or it was deleted. Streams show 0.
+    /// The topic is an entity with these fields.
+    Document(Arc<Document>),
+    /// The topic is a feed. A claim of a feed has the events since the claim before it, the oldest first; a reading of a feed has none.
+    Events(Arc<[FeedEvent]>),
+    /// The topic does not exist: it has never changed, or it was deleted. Streams show 0, and those of an entity `null`.
     #[default]
     Gone,
 }
 
 impl Body {
-    /// The number that is shown: 0 if there is no topic.
-    pub fn number(self) -> i64 {
+    /// The number that is shown: 0 if there is no topic, and for a topic that holds no number.
+    pub fn number(&self) -> i64 {
         match self {
-            Body::Number(number) => number,
-            Body::Gone => 0,
+            Body::Number(number) => *number,
+            Body::Document(_) | Body::Events(_) | Body::Gone => 0,
         }
     }
 }
 
-/// The text that streams show.
-impl fmt::Display for Body {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.number().fmt(f)
-    }
-}
-
 /// The present state of a topic. A topic that has never changed has the default reading.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
     /// What the topic holds now.
     pub body: Body,

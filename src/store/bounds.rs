@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::write::Sum;
+use super::change::Sum;
 use crate::domain::LIMIT;
 
 /// The new values that are allowed; `None` if no value is allowed. Bounds lie within ±[`LIMIT`], which every store and its

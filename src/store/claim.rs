@@ -16,7 +16,7 @@ pub struct ClaimTerms {
 }
 
 /// The answer to a claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// The caller must announce this. A claim whose lease has run out without an acknowledgement is given again with the same ids
     /// and body, so that a proxy that has seen these ids drops the repetition.
@@ -28,7 +28,7 @@ pub enum Claim {
 }
 
 /// A state of a topic that is to be published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
     /// What the topic holds at `id`.
     pub body: Body,

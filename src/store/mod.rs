@@ -5,6 +5,7 @@
 
 mod body;
 mod bounds;
+mod change;
 mod claim;
 mod error;
 mod history;
@@ -20,12 +21,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use body::{Body, Reading};
+pub use change::{Change, KeyUse, Merge, Sum};
 pub use claim::{Announcement, Claim, ClaimTerms};
 pub use error::StoreError;
 pub use history::History;
 pub use key_lifetime::KEY_LIFETIME;
 pub use visits::{DailySalt, SALT_LEN, Uniques, Visit};
-pub use write::{Change, KeyUse, Once, Replay, Sum, Write, WriteError, Written};
+pub use write::{Once, Replay, Stamp, Write, WriteError, Written};
 
 use crate::domain::{EventId, Topic, Unit};
 

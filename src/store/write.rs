@@ -1,13 +1,14 @@
 //! Changes of topics.
 
-use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::change::{Change, KeyUse};
 use super::claim::Announcement;
 use super::error::StoreError;
 use super::key_lifetime::KEY_LIFETIME;
 use super::visits::Visit;
-use crate::domain::{IdempotencyKey, Topic};
+use crate::domain::{EventId, FieldChanges, IdempotencyKey, MergeError, Topic};
 
 /// One change of one topic, as a store applies it in one atomic step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub struct Write {
     /// How to change the topic.
     pub change: Change,
     /// If given, the change is claimed in the same step with this lease, even if the gate is shut: an origin that publishes every
-    /// value must not lose a value to another claimant. The gate stays as it is.
+    /// value must not lose a value to another claimant. The gate stays as it is. Only a number is claimed in this step.
     pub claim: Option<Duration>,
     /// If given, the change is applied once for its key. A combination of several amounts has no key.
     pub once: Option<Once>,
@@ -56,43 +57,15 @@ impl From<IdempotencyKey> for Once {
     }
 }
 
-/// How a topic changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Adds amounts to the topic's number. A topic that does not exist counts as 0.
-    Add(Sum),
-    /// Sets the topic's number. A number beyond ±[`LIMIT`](crate::domain::LIMIT) is [`WriteError::OutOfRange`].
-    Set(i64),
-    /// Deletes the topic. The deletion is announced like any other change. If the topic does not exist, nothing changes.
-    Delete,
-}
-
-/// Amounts that are added to one topic as one change. The amounts of several callers may be combined: then `total` is their sum,
-/// and `lowest`/`highest` the least and greatest running total on the way, so that the store can refuse a combination in which
-/// the value of some caller would be out of range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sum {
-    /// The change of the value.
-    pub total: i64,
-    /// The least running total; at most `total`, and `total` for a single amount.
-    pub lowest: i64,
-    /// The greatest running total; at least `total`, and `total` for a single amount.
-    pub highest: i64,
-    /// The number of amounts. The revision grows by this number.
-    pub changes: u32,
-}
-
-impl From<i64> for Sum {
-    /// A single amount.
-    fn from(amount: i64) -> Self {
-        Sum { total: amount, lowest: amount, highest: amount, changes: 1 }
-    }
-}
-
 impl Write {
     /// Adds a single amount to a topic that may be new.
     pub fn add(topic: Topic, amount: i64, key: Option<IdempotencyKey>) -> Self {
         Write { once: key.map(Once::from), ..Write::new(topic, Change::Add(amount.into())) }
+    }
+
+    /// Changes the fields of an entity that may be new.
+    pub fn merge(topic: Topic, fields: FieldChanges) -> Self {
+        Write::new(topic, Change::Merge(Arc::new(fields.into())))
     }
 
     /// Changes a topic that may be new.
@@ -102,9 +75,9 @@ impl Write {
 }
 
 /// The answer to a [`Write`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {
-    /// The value after the change, 0 after a deletion; if the key is replayed, see [`Replay`].
+    /// The number after the change, 0 after a deletion and for a topic that holds no number; if the key is replayed, see [`Replay`].
     pub value: i64,
     /// An earlier call has used the key for the same change, so this call has changed nothing.
     pub replayed: bool,
@@ -116,6 +89,18 @@ pub struct Written {
     /// The announcement, if the [`Write`] asked for a claim and has changed the topic. Its `id` is that of the last of the
     /// combined changes; the changes before that one have the revisions before.
     pub claimed: Option<Announcement>,
+    /// When and as what the store took a [`Change::Merge`] or a [`Change::Append`]. If the key is replayed, this is as in the answer to
+    /// its first use.
+    pub stamp: Option<Stamp>,
+}
+
+/// When and as what a store took a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// The revision of the change; of several events, that of the last one.
+    pub id: EventId,
+    /// The time of the store, in milliseconds since 1970.
+    pub at: u64,
 }
 
 /// Why a [`Write`] was not applied, or may not have been applied.
@@ -124,6 +109,9 @@ pub enum WriteError {
     /// A value on the way would leave ±(2^53-1); nothing was changed.
     #[error("the value would leave ±9007199254740991")]
     OutOfRange,
+    /// The fields of the entity do not allow the change; nothing was changed.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
     /// The idempotency key was used for another change; nothing was changed.
     #[error("the idempotency key was used with {0}")]
     KeyReused(KeyUse),
@@ -133,36 +121,4 @@ pub enum WriteError {
     /// The store has not answered. The change may have been applied.
     #[error(transparent)]
     Unavailable(#[from] StoreError),
-}
-
-/// The change for which an idempotency key was used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyUse {
-    /// The key was used to add this amount.
-    Add(i64),
-    /// The key was used to set this value.
-    Set(i64),
-    /// The key was used to delete the topic.
-    Delete,
-}
-
-impl KeyUse {
-    /// The use of a key that a caller gives with this change.
-    pub fn of(change: Change) -> Self {
-        match change {
-            Change::Add(sum) => KeyUse::Add(sum.total),
-            Change::Set(value) => KeyUse::Set(value),
-            Change::Delete => KeyUse::Delete,
-        }
-    }
-}
-
-impl fmt::Display for KeyUse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            KeyUse::Add(amount) => write!(f, "the amount {amount}"),
-            KeyUse::Set(value) => write!(f, "the value {value}"),
-            KeyUse::Delete => f.write_str("a deletion"),
-        }
-    }
 }

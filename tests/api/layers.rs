@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("log", &[]),
     ("nearest", &[]),
     ("sql", &["nearest"]),
-    ("sse", &[]),
+    ("sse", &["domain", "store"]),
     ("fastly", &["test_server"]),
     ("grip", &["jwt", "log", "test_server"]),
     ("history", &["domain"]),

@@ -41,7 +41,7 @@ pub(crate) enum Change {
 }
 
 /// What a change comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// One of the amounts alone would be refused.
     OutOfRange,
@@ -106,7 +106,7 @@ impl Topic {
 
     /// Whether a change waits to be announced that no origin has claimed yet.
     pub(crate) fn is_unpublished(&self) -> bool {
-        self.last.map_or(0, |last| last.id.revision) != self.revision
+        self.last.as_ref().map_or(0, |last| last.id.revision) != self.revision
     }
 
     pub(crate) fn claim(&mut self, terms: ClaimTerms, now: Now) -> Claim {
@@ -114,7 +114,7 @@ impl Topic {
         // But of an acknowledged deletion there is nothing left to claim.
         let lost = self.revision > 0 && self.history != now.history && self.forgotten_at.is_none();
         let news = self.is_unpublished() || lost;
-        match self.last {
+        match self.last.clone() {
             _ if news && self.gate > now.time => {
                 self.due = Some(self.unclaimed_until(now.time));
                 Claim::Wait(Duration::from_millis(self.gate - now.time))
@@ -132,7 +132,7 @@ impl Topic {
     }
 
     pub(crate) fn acknowledge(&mut self, id: EventId, time: Time) {
-        if self.acknowledged || self.last.is_none_or(|last| last.id != id) {
+        if self.acknowledged || self.last.as_ref().is_none_or(|last| last.id != id) {
             return;
         }
         self.acknowledged = true;
@@ -144,7 +144,11 @@ impl Topic {
 
     pub(crate) fn reading(&self) -> Reading {
         let id = if self.revision == 0 { EventId::default() } else { self.id() };
-        Reading { body: self.body(), id, published: self.last.map(|last| last.id).unwrap_or_default() }
+        Reading {
+            body: self.body(),
+            id,
+            published: self.last.as_ref().map(|last| last.id).unwrap_or_default(),
+        }
     }
 
     /// When the mark of an unclaimed change becomes overdue: not before the gate opens, as no origin can claim it until then.
@@ -156,9 +160,9 @@ impl Topic {
         if self.history != now.history {
             (self.epoch, self.history) = (now.epoch, now.history);
         }
-        let prev = self.last.map(|last| last.id).unwrap_or_default();
+        let prev = self.last.as_ref().map(|last| last.id).unwrap_or_default();
         let announcement = Announcement { body: self.body(), id: self.id(), prev };
-        (self.last, self.acknowledged) = (Some(announcement), false);
+        (self.last, self.acknowledged) = (Some(announcement.clone()), false);
         self.due = Some(now.time + millis(lease));
         announcement
     }

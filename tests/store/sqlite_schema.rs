@@ -67,7 +67,8 @@ async fn a_file_of_version_2_goes_on_where_it_was() {
     let store = SqliteStore::open(&path).expect("a file of this version");
     assert_eq!(store.topic_count().await.expect("a number"), 2);
     let listed = store.list("", None, 9).await.expect("a list");
-    let told: Vec<_> = listed.iter().map(|(topic, it)| (topic.name(), it.body, it.id.revision)).collect();
+    let told: Vec<_> =
+        listed.iter().map(|(topic, it)| (topic.name(), it.body.clone(), it.id.revision)).collect();
     assert_eq!(told, [("a", Body::Number(7), 3), ("b", Body::Number(5), 2)]);
     let replay = Write::add(topic("a"), 7, Some("k".parse().expect("a key")));
     assert!(store.write(vec![replay]).await.remove(0).expect("replayed").replayed);

@@ -32,7 +32,7 @@ pub(super) fn first_events(topics: &[Topic], readings: &[Reading]) -> String {
 
 /// The event that shows a topic's present value.
 pub(super) fn event(retry: Option<Duration>, topic: &Topic, reading: &Reading) -> String {
-    sse::render(retry, topic.stream_id(reading.id), &reading.body.to_string())
+    sse::render_body(retry, topic, &reading.body, reading.id)
 }
 
 /// How long the client of the next stream waits before it reconnects. The delays differ so that listeners that a restart

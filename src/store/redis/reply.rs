@@ -32,8 +32,8 @@ pub(super) fn items(reply: Value, asked: usize) -> RedisResult<Vec<Value>> {
 }
 
 /// Decodes an item of the answer of `write.lua` or `add_plain.lua` to this change.
-pub(super) fn written(change: Change, item: &Value) -> RedisResult<Result<Written, WriteError>> {
-    let deleted = change == Change::Delete;
+pub(super) fn written(change: &Change, item: &Value) -> RedisResult<Result<Written, WriteError>> {
+    let deleted = matches!(change, Change::Delete);
     let value_or_removed = |number: &i64| match deleted {
         true => Written { removed: *number != 0, ..Written::default() },
         false => Written { value: *number, ..Written::default() },
@@ -53,7 +53,7 @@ pub(super) fn written(change: Change, item: &Value) -> RedisResult<Result<Writte
                 if deleted {
                     claimed.body = Body::Gone;
                 }
-                Ok(Written { value, created, removed: deleted, claimed: Some(claimed), replayed: false })
+                Ok(Written { value, created, removed: deleted, claimed: Some(claimed), ..Written::default() })
             }
         },
         _ => return Err(unexpected()),

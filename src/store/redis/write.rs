@@ -10,7 +10,8 @@ use super::runner::ScriptRunner;
 use super::{reply, script};
 use crate::domain::{Epoch, LIMIT, Retention};
 use crate::store::{
-    Change, GRACE, LONGEST_LEASE, Once, Replay, StoreError, Visit, Write, WriteError, Written, bounds, random,
+    Change, GRACE, LONGEST_LEASE, Once, Replay, StoreError, Sum, Visit, Write, WriteError, Written, bounds,
+    random,
 };
 
 /// A change on its way to Redis.
@@ -44,10 +45,14 @@ async fn write_group(
     let mut items = Vec::with_capacity(group.len());
     for (position, &index) in group.iter().enumerate() {
         let write = &writes[index];
-        let (bounds, addition) = match write.change {
-            Change::Add(sum) => (bounds::of(&sum), true),
-            Change::Set(value) => (Some(-LIMIT..=LIMIT).filter(|range| range.contains(&value)), false),
+        let (bounds, addition) = match &write.change {
+            Change::Add(sum) => (bounds::of(sum), true),
+            Change::Set(value) => (Some(-LIMIT..=LIMIT).filter(|range| range.contains(value)), false),
             Change::Delete => (Some(-LIMIT..=LIMIT), false),
+            Change::Merge(_) | Change::Append(_) => {
+                answers[position] = Err(WriteError::Unavailable(StoreError::new("only numbers are kept")));
+                continue;
+            }
         };
         if let Some(bounds) = bounds {
             let alone = write.claim.is_none() && write.once.is_none() && write.visit.is_none();
@@ -99,7 +104,7 @@ async fn send(
     };
     let replies = reply::items(reply, items.len())?;
     for (item, reply) in items.iter().zip(&replies) {
-        answers[item.position] = reply::written(item.write.change, reply)?;
+        answers[item.position] = reply::written(&item.write.change, reply)?;
     }
     Ok(())
 }
@@ -159,8 +164,9 @@ fn append_plain(command: &mut Cmd, items: &[WriteItem<'_>], epoch: Epoch, is_one
     let digit = |item: &WriteItem<'_>| char::from_digit(item.write.topic.outbox_part().into(), 10);
     let parts: String = items.iter().filter(|_| is_one).filter_map(digit).collect();
     command.arg(parts);
-    if items.iter().any(|WriteItem { write, .. }| write.change != Change::Add(1.into())) {
-        items.iter().for_each(|item| append_change(command, item.write.change));
+    let is_one = |change: &Change| matches!(change, Change::Add(sum) if *sum == Sum::from(1));
+    if items.iter().any(|WriteItem { write, .. }| !is_one(&write.change)) {
+        items.iter().for_each(|item| append_change(command, &item.write.change));
     }
 }
 
@@ -184,7 +190,7 @@ fn append(command: &mut Cmd, items: &[WriteItem<'_>], epoch: Epoch, retention: R
     let has_visits = items.iter().any(|item| item.write.visit.is_some());
     command.arg(if has_visits { "v" } else { "" });
     for WriteItem { write, least, greatest, .. } in items {
-        append_change(command, write.change);
+        append_change(command, &write.change);
         command.arg(*least).arg(*greatest);
         match write.claim {
             Some(lease) => command.arg(lease.as_millis() as u64),
@@ -213,10 +219,12 @@ fn append_terms(command: &mut Cmd, items: &[WriteItem<'_>], epoch: Epoch) {
     command.arg(creators(items));
 }
 
-fn append_change(command: &mut Cmd, change: Change) {
+fn append_change(command: &mut Cmd, change: &Change) {
     match change {
         Change::Add(sum) => command.arg(sum.total).arg(sum.changes),
         Change::Set(value) => command.arg(format!("={value}")).arg(1),
         Change::Delete => command.arg("x").arg(1),
+        // These are refused before.
+        Change::Merge(_) | Change::Append(_) => command.arg(0).arg(0),
     };
 }

@@ -257,6 +257,8 @@ impl StoreFile {
             KeyUse::Add(amount) => (ADDED, amount),
             KeyUse::Set(value) => (SET, value),
             KeyUse::Delete => (DELETED, i64::from(record.removed)),
+            // Changes of this kind are refused before.
+            KeyUse::Merge(_) | KeyUse::Append(_) => return Ok(()),
         };
         let values = params![topic.name(), key.as_str(), kind, amount, record.value, expires];
         self.connection.prepare_cached(sql)?.execute(values)?;

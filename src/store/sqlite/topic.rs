@@ -6,7 +6,8 @@ use super::complete_hour::CompleteHour;
 use super::millis::{Millis, millis};
 use crate::domain::{Epoch, EventId, LIMIT, Unit};
 use crate::store::{
-    Announcement, Body, Change, Claim, ClaimTerms, GRACE, LONGEST_LEASE, Reading, Write, WriteError, bounds,
+    Announcement, Body, Change, Claim, ClaimTerms, GRACE, LONGEST_LEASE, Reading, StoreError, Write,
+    WriteError, bounds,
 };
 
 /// The table `topic` describes the fields that are kept in the file.
@@ -59,19 +60,22 @@ impl TopicState {
         now: Millis,
         keeps_history: bool,
     ) -> Result<Option<Option<Announcement>>, WriteError> {
-        let (value, changes) = match write.change {
+        let (value, changes) = match &write.change {
             Change::Add(sum) => {
-                let bounds = bounds::of(&sum).ok_or(WriteError::OutOfRange)?;
+                let bounds = bounds::of(sum).ok_or(WriteError::OutOfRange)?;
                 let value = self.value.checked_add(sum.total).ok_or(WriteError::OutOfRange)?;
                 if !bounds.contains(&value) {
                     return Err(WriteError::OutOfRange);
                 }
                 (value, u64::from(sum.changes))
             }
-            Change::Set(value) if !(-LIMIT..=LIMIT).contains(&value) => return Err(WriteError::OutOfRange),
-            Change::Set(value) => (value, 1),
+            Change::Set(value) if !(-LIMIT..=LIMIT).contains(value) => return Err(WriteError::OutOfRange),
+            Change::Set(value) => (*value, 1),
             Change::Delete if self.exists() => (0, 1),
             Change::Delete => return Ok(None),
+            Change::Merge(_) | Change::Append(_) => {
+                return Err(WriteError::Unavailable(StoreError::new("only numbers are kept")));
+            }
         };
         if !self.exists() && !write.may_create {
             return Err(WriteError::WouldBeNew);
@@ -79,7 +83,7 @@ impl TopicState {
         if self.revision == 0 {
             self.epoch = epoch;
         }
-        let is_deletion = write.change == Change::Delete;
+        let is_deletion = matches!(write.change, Change::Delete);
         if is_deletion || !self.exists() {
             (self.claimed_value, self.is_new, self.complete) = (None, !is_deletion, None);
         }

@@ -78,7 +78,7 @@ impl<'a> WriteBatch<'a> {
             Ok(None) => return Ok(Ok(Written::default())),
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let removed = write.change == Change::Delete;
+        let removed = matches!(write.change, Change::Delete);
         let created = !existed && !removed;
         draft.changed = true;
         draft.count += i64::from(created) - i64::from(removed);
@@ -89,13 +89,13 @@ impl<'a> WriteBatch<'a> {
             self.file.delete_past(&write.topic).map_err(StoreError::new)?;
             self.visitors.forget(&write.topic);
         }
-        Ok(Ok(Written { value, created, removed, claimed, replayed: false }))
+        Ok(Ok(Written { value, created, removed, claimed, ..Written::default() }))
     }
 
     fn write_once(&mut self, write: &Write, once: &Once) -> Result<Result<Written, WriteError>, StoreError> {
         // The transaction must have begun, so that keys used earlier in the batch are found.
         self.begin()?;
-        let key_use = KeyUse::of(write.change);
+        let key_use = KeyUse::of(&write.change);
         if let Some(first) = self.file.key(&write.topic, &once.key, self.now).map_err(StoreError::new)? {
             if first.key_use != key_use {
                 return Ok(Err(WriteError::KeyReused(first.key_use)));

@@ -57,9 +57,9 @@ impl Chain {
         let terms = ClaimTerms { interval: Duration::from_millis(shut), lease: Duration::from_millis(LEASE) };
         let moment = self.moment();
         let topic = torn.as_mut().unwrap_or(&mut self.topic);
-        let before = topic.last.map(|last| last.id);
+        let before = topic.last.as_ref().map(|last| last.id);
         let claim = topic.claim(terms, moment);
-        let first = topic.last.map(|last| last.id) != before;
+        let first = topic.last.as_ref().map(|last| last.id) != before;
         if let Some(torn) = torn {
             (self.topic.last, self.topic.acknowledged) = (torn.last, torn.acknowledged);
             (self.topic.gate, self.topic.due) = (torn.gate, torn.due);

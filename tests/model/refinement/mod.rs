@@ -97,7 +97,7 @@ impl<S: Subject> Pair<S> {
                 return Ok(());
             }
             (Outcome::Nothing, Ok(written)) => {
-                prop_assert_eq!(written, Written::default());
+                prop_assert_eq!(&written, &Written::default());
                 written
             }
             (Outcome::Changed(claimed), Ok(written)) if *may_create || exists => {
@@ -105,7 +105,7 @@ impl<S: Subject> Pair<S> {
                 prop_assert_eq!((written.value, written.replayed), (value, false));
                 let (created, removed) = (!exists && !is_deletion, is_deletion);
                 prop_assert_eq!((written.created, written.removed), (created, removed));
-                self.same_announcement(claimed, written.claimed)?;
+                self.same_announcement(claimed.clone(), written.claimed.clone())?;
                 self.claims[*topic].extend(claimed.map(|claimed| claimed.id));
                 written
             }
@@ -130,7 +130,7 @@ impl<S: Subject> Pair<S> {
             let expected = self.topics[*topic].claim(terms, now);
             match (expected, answer.expect("the store to answer")) {
                 (Claim::Announce(expected), Claim::Announce(found)) => {
-                    self.same_announcement(Some(expected), Some(found))?;
+                    self.same_announcement(Some(expected.clone()), Some(found))?;
                     self.claims[*topic].push(expected.id);
                 }
                 (Claim::Wait(most), Claim::Wait(rest)) => prop_assert!(rest > Duration::ZERO && rest <= most),
@@ -195,11 +195,11 @@ impl<S: Subject> Pair<S> {
         expected: Option<Announcement>,
         found: Option<Announcement>,
     ) -> Result<(), TestCaseError> {
-        let (Some(expected), Some(found)) = (expected, found) else {
+        let (Some(expected), Some(found)) = (&expected, &found) else {
             prop_assert_eq!(expected, found);
             return Ok(());
         };
-        prop_assert_eq!(found.body, expected.body);
+        prop_assert_eq!(&found.body, &expected.body);
         self.same_id(expected.id, found.id)?;
         self.same_id(expected.prev, found.prev)
     }
@@ -228,7 +228,7 @@ fn replayed(
     answer: Result<Written, WriteError>,
 ) -> Result<(), TestCaseError> {
     match answer {
-        Ok(Written { value: again, replayed: true, created: false, removed, claimed: None }) => {
+        Ok(Written { value: again, replayed: true, created: false, removed, claimed: None, .. }) => {
             prop_assert_eq!((&item.change, again, removed), (first, *value, *gone));
         }
         Err(WriteError::KeyReused(used)) => {

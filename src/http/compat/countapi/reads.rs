@@ -70,7 +70,7 @@ pub(super) async fn present(context: &WorkerContext, name: &CountApiName) -> Res
     let reading = context.live.read(Topic::counter(&id)).await.map_err(ApiError::unread)?;
     Ok(match reading.body {
         Body::Number(value) => Some(value),
-        Body::Gone => None,
+        Body::Gone | Body::Document(_) | Body::Events(_) => None,
     })
 }
 
