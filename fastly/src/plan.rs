@@ -68,6 +68,14 @@ impl RequestFacts<'_> {
         if is_hits(self.path) && !reads_hits {
             return Plan::Pass;
         }
+        // Entities and feeds are private, so the cache has no part in them. Fanout holds their streams.
+        if let Some(may_stream) = self.private_stream() {
+            return match (may_stream && self.method == "GET" && !self.signed, self.handed_off) {
+                (true, true) => Plan::Refuse(Problem::Unverified),
+                (true, false) => Plan::HandOff,
+                (false, _) => Plan::Pass,
+            };
+        }
         // Other paths may belong to another service whose routes the origin answers, and a GET may count there.
         if !is_known(self.path) {
             return Plan::Pass;
@@ -95,6 +103,16 @@ impl RequestFacts<'_> {
             Some(accept) if !self.private && !by_referer => Plan::Lookup(accept),
             _ => Plan::Pass,
         }
+    }
+}
+
+impl RequestFacts<'_> {
+    /// Whether the answer may be a stream, if the path is that of an entity or of the events of a feed.
+    fn private_stream(&self) -> Option<bool> {
+        if self.path.starts_with("/live/") {
+            return Some(true);
+        }
+        self.path.starts_with("/entity/").then(|| Variant::of(self.accept).may_stream())
     }
 }
 
@@ -200,6 +218,33 @@ mod tests {
             assert_eq!(facts("GET", path, "*/*").plan(), Plan::Lookup("*/*"), "{path}");
         }
         assert_eq!(facts("GET", "/counters/recover/recover", STREAM).plan(), Plan::Pass);
+    }
+
+    #[test]
+    fn private_streams_are_handed_over_and_all_else_of_entities_passes() {
+        for (path, accept) in
+            [("/entity/a/b/k", STREAM), ("/live/a/b", STREAM), ("/live/a", "*/*"), ("/live/*", "")]
+        {
+            let listener = facts("GET", path, accept);
+            assert_eq!(listener.plan(), Plan::HandOff, "{path}");
+            assert_eq!(RequestFacts { private: true, ..listener }.plan(), Plan::HandOff, "{path}");
+            assert_eq!(
+                RequestFacts { signed: true, handed_off: true, ..listener }.plan(),
+                Plan::Pass,
+                "{path}"
+            );
+            let back = RequestFacts { handed_off: true, ..listener };
+            assert_eq!(back.plan(), Plan::Refuse(Problem::Unverified), "{path}");
+            assert_eq!(facts("HEAD", path, accept).plan(), Plan::Pass, "{path}");
+        }
+        for path in
+            ["/entity/a/k", "/entity/a/", "/drop", "/feed/a", "/sql", "/exec", "/recover/public/entity-a/k"]
+        {
+            for method in ["GET", "POST", "DELETE"] {
+                assert_eq!(facts(method, path, "application/json").plan(), Plan::Pass, "{method} {path}");
+            }
+        }
+        assert_eq!(facts("GET", "/recover/public/entity-a/k", STREAM).plan(), Plan::Pass);
     }
 
     #[test]

@@ -39,6 +39,9 @@ static STREAMED: HeaderValue = HeaderValue::from_static("no-store, no-transform"
 /// answer before each use.
 pub(super) static PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
+/// For an answer about something that is private.
+pub(super) static PRIVATE_NO_STORE: HeaderValue = HeaderValue::from_static("private, no-store");
+
 static SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control");
 static SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
 static X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -191,6 +194,18 @@ pub(super) fn private(response: &mut HttpResponseBuilder, etag: HeaderValue) {
         .insert_header((CACHE_CONTROL, PRIVATE.clone()))
         .insert_header((ETAG, etag))
         .insert_header((VARY, HeaderValue::from_static("accept, authorization, x-ocean-key")));
+}
+
+/// Adds the headers of an answer about something that is private, which no cache may keep.
+pub(super) fn secret(response: &mut HttpResponseBuilder) {
+    response.insert_header((CACHE_CONTROL, PRIVATE_NO_STORE.clone()));
+}
+
+/// Adds the headers of a stream of something that is private.
+pub(super) fn private_stream(response: &mut HttpResponseBuilder) {
+    response
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("private, no-store, no-transform")))
+        .insert_header((X_ACCEL_BUFFERING.clone(), HeaderValue::from_static("no")));
 }
 
 /// Whether the purged CDN may repeat this answer to other clients.

@@ -13,13 +13,14 @@ use super::counter_path::{
     check_known, counter_id, counter_list, id_segment, is_list, parse_id, recovery_path,
 };
 use super::error::ApiError;
+use super::idempotency::idempotency_key;
 use super::limit_checks::{add, check_amount, check_write, set};
 use super::media::{Media, READ_AS};
 use super::query::Query;
 use super::streams;
 use super::topic_list::RECOVERY_SEPARATOR;
 use crate::access::{Needed, Space, Verb};
-use crate::domain::{CounterId, IdempotencyKey, Topic};
+use crate::domain::{CounterId, Topic};
 
 /// Answers the present value, or a stream that begins with this value; 304 if the client has the value already.
 pub(super) async fn get(
@@ -112,18 +113,6 @@ pub(super) async fn recover(
     }
     let id = counter_id(&request, &context)?;
     streams::recover(&request, &context, &[Topic::counter(&id)], &recovery_path(&id)).await
-}
-
-/// The value of `Idempotency-Key`; 400 if it is no key or is given twice.
-fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, ApiError> {
-    let mut headers = request.headers().get_all("idempotency-key");
-    let Some(header) = headers.next() else { return Ok(None) };
-    if headers.next().is_some() {
-        return Err(ApiError::BadRequest("Idempotency-Key is given twice".into()));
-    }
-    // The parser refuses U+FFFD, as it would refuse any character beyond ASCII.
-    let text = header.to_str().unwrap_or("\u{fffd}");
-    text.parse().map(Some).map_err(|error| ApiError::BadRequest(format!("{error}")))
 }
 
 /// Finishes the answer with the value as its body.

@@ -56,6 +56,9 @@ pub enum ApiError {
         "the body must be JSON (application/json or text/plain) or a form (application/x-www-form-urlencoded or multipart/form-data)"
     )]
     UnsupportedMediaType,
+    /// The body has a media type other than JSON.
+    #[error("the body must be JSON (Content-Type: application/json)")]
+    NoJson,
     /// The body is compressed. The service does not decompress, because a number is short enough.
     #[error("the body must come without a Content-Encoding")]
     UnsupportedEncoding,
@@ -132,7 +135,7 @@ impl ApiError {
             ApiError::Conflict(_) => (StatusCode::CONFLICT, "conflict", "Change does not fit"),
             ApiError::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large"),
             ApiError::BodyTooSlow(_) => (StatusCode::REQUEST_TIMEOUT, "body-too-slow", "Body too slow"),
-            ApiError::UnsupportedMediaType | ApiError::UnsupportedEncoding => {
+            ApiError::UnsupportedMediaType | ApiError::NoJson | ApiError::UnsupportedEncoding => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type")
             }
             ApiError::KeyReused(_) => {

@@ -1,6 +1,7 @@
 //! Checks the limits of a client before the service works for it. A limit that is not set costs nothing.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::X_FORWARDED_FOR;
@@ -10,10 +11,10 @@ use super::context::WorkerContext;
 use super::error::ApiError;
 use super::exceeded_limit::ExceededLimit;
 use crate::access::{Needed, Space, Verb};
-use crate::domain::{Amount, CounterId, IdempotencyKey, PageAddress, Topic};
+use crate::domain::{Amount, CounterId, IdempotencyKey, JsonText, PageAddress, Route, Topic};
 use crate::limits::{Client, RateExceeded, RateLimit, RefusalReason, StreamSlot, TopicReservation};
-use crate::live::{Counted, CountedHit};
-use crate::store::{Body, Once, Visit, WriteError};
+use crate::live::{Counted, CountedHit, Stamped};
+use crate::store::{Body, Merge, Once, Visit, WriteError};
 
 /// Counts a request that writes; 429 if the client has used up `limits.writes`. Handlers call this before they read anything
 /// else of the request, in particular before its body.
@@ -56,7 +57,7 @@ pub(super) async fn add(
         return Ok(context.live.add(topic, amount, key, true).await?.value);
     }
     let add = async |may_create| context.live.add(topic.clone(), amount, key.clone(), may_create).await;
-    within_topic_limits(request, context, add).await
+    within_topic_limits(request, context, add).await.map(|counted| counted.value)
 }
 
 /// Sets the value and returns the new value. If the change has to create a topic, the limits of new topics must allow one more.
@@ -71,7 +72,42 @@ pub(super) async fn set(
         return Ok(context.live.set(topic, value, key, true).await?.value);
     }
     let set = async |may_create| context.live.set(topic.clone(), value, key.clone(), may_create).await;
-    within_topic_limits(request, context, set).await
+    within_topic_limits(request, context, set).await.map(|counted| counted.value)
+}
+
+/// Changes fields of an entity. If the change has to create the entity, the limits of new topics must allow one more.
+pub(super) async fn merge(
+    request: &HttpRequest,
+    context: &WorkerContext,
+    entity: Topic,
+    merge: Merge,
+    key: Option<IdempotencyKey>,
+) -> Result<Stamped, ApiError> {
+    if has_no_topic_limit(context) {
+        return Ok(context.live.merge(entity, Arc::new(merge), key, true).await?);
+    }
+    let merge = Arc::new(merge);
+    let change = async |may_create| {
+        context.live.merge(entity.clone(), Arc::clone(&merge), key.clone(), may_create).await
+    };
+    within_topic_limits(request, context, change).await
+}
+
+/// Appends an event to the feed of a route. If the feed has to be created, the limits of new topics must allow one more.
+pub(super) async fn append(
+    request: &HttpRequest,
+    context: &WorkerContext,
+    route: &Route,
+    event: JsonText,
+    key: Option<IdempotencyKey>,
+) -> Result<Stamped, ApiError> {
+    let events: Arc<[JsonText]> = [event].into();
+    if has_no_topic_limit(context) {
+        return Ok(context.live.append(route, events, key, true).await?);
+    }
+    let change =
+        async |may_create| context.live.append(route, Arc::clone(&events), key.clone(), may_create).await;
+    within_topic_limits(request, context, change).await
 }
 
 /// Counts a hit, with `once` only if the visitor is not counted yet, and the visitor of the site. If the page or its site is new, the limits of new topics must allow that.
@@ -131,42 +167,60 @@ fn has_no_topic_limit(context: &WorkerContext) -> bool {
 
 /// Asks the store first for a change that does not create a topic. Only a change that needs a new topic counts against the limits
 /// and is sent to the store again.
-async fn within_topic_limits(
+async fn within_topic_limits<T: TopicChange>(
     request: &HttpRequest,
     context: &WorkerContext,
-    change: impl AsyncFn(bool) -> Result<Counted, WriteError>,
-) -> Result<i64, ApiError> {
+    change: impl AsyncFn(bool) -> Result<T, WriteError>,
+) -> Result<T, ApiError> {
     match change(false).await {
         Err(WriteError::WouldBeNew) => change_new_topic(request, context, change).await,
         answer => {
-            let counted = answer?;
-            if let (true, Some(topics)) = (counted.created, &context.shared.limits.topics) {
+            let changed = answer?;
+            if let (true, Some(topics)) = (changed.has_created(), &context.shared.limits.topics) {
                 // `Live` has combined this addition with another addition, which was allowed to create the topic.
                 topics.add_created();
             }
-            Ok(counted.value)
+            Ok(changed)
         }
     }
 }
 
+/// The answer to a change of one topic.
+trait TopicChange {
+    /// Whether the change has created the topic.
+    fn has_created(&self) -> bool;
+}
+
+impl TopicChange for Counted {
+    fn has_created(&self) -> bool {
+        self.created
+    }
+}
+
+impl TopicChange for Stamped {
+    fn has_created(&self) -> bool {
+        self.created
+    }
+}
+
 /// Sends a change of a topic that does not exist yet, if the limits of new topics allow one more.
-async fn change_new_topic(
+async fn change_new_topic<T: TopicChange>(
     request: &HttpRequest,
     context: &WorkerContext,
-    change: impl AsyncFn(bool) -> Result<Counted, WriteError>,
-) -> Result<i64, ApiError> {
+    change: impl AsyncFn(bool) -> Result<T, WriteError>,
+) -> Result<T, ApiError> {
     check_new_topics(request, context)?;
     let reservation = reserve_topic(context).await?;
     let answer = change(true).await;
     let created = match &answer {
-        Ok(counted) => counted.created,
+        Ok(changed) => changed.has_created(),
         // Without an answer the store may have created the topic, so the reservation stays.
         Err(error) => matches!(error, WriteError::Unavailable(_)),
     };
     if let (false, Some(reservation)) = (created, reservation) {
         reservation.cancel();
     }
-    Ok(answer?.value)
+    Ok(answer?)
 }
 
 /// Counts a request that needs a new topic; 429 if the client has used up `limits.new_topics`.

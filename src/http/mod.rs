@@ -6,6 +6,7 @@ mod admin;
 mod amount;
 mod badge_query;
 mod badges;
+mod body;
 mod caching;
 mod compat;
 mod context;
@@ -13,6 +14,11 @@ mod cors;
 mod counter_index;
 mod counter_path;
 mod counters;
+mod drop_body;
+mod drops;
+mod entities;
+mod entity_list;
+mod entity_path;
 mod error;
 mod exceeded_limit;
 mod history;
@@ -21,9 +27,10 @@ mod hit_history;
 mod hit_request;
 mod hits;
 mod home;
+mod idempotency;
+mod json_body;
 mod kept;
 mod limit_checks;
-#[allow(dead_code)] // for the routes of entities and feeds
 mod local;
 mod media;
 mod metrics;
@@ -35,8 +42,8 @@ mod past;
 mod pictures;
 mod query;
 mod rankings;
+mod recoveries;
 mod resource;
-#[allow(dead_code)] // for the routes of entities and feeds
 mod route_access;
 mod routing;
 mod streams;
@@ -48,6 +55,7 @@ mod topics;
 mod uniques;
 mod visitor;
 mod visitor_digest;
+mod written_drop;
 
 use std::sync::Arc;
 
@@ -69,8 +77,8 @@ pub use top_hits::TopHits;
 use crate::compat::CompatHosts;
 use cors::CorsPolicy;
 use metrics::RouteMetrics;
-use resource::{ALL, finish_resource, measurements, readable};
-use routing::{Below, FinishedResource, delete, get, head, post, put, resource};
+use resource::{ALL, ENTITY, WRITE, finish_resource, measurements, readable};
+use routing::{Below, FinishedResource, Tail, delete, get, head, post, put, resource};
 
 /// The routes of the public listener. A path that is not in this table is 404; another method of a path is 405 with `Allow`.
 ///
@@ -104,10 +112,21 @@ pub fn routes(
         readable(r, "/topics/{names}/", topics::get),
         readable(r, "/topics/{names}/recover", topics::recover),
     ];
+    let entity = resource("/entity/{type}/{key}")
+        .route(get().to(entities::get))
+        .route(head().to(entities::get))
+        .route(post().to(entities::post))
+        .route(delete().to(entities::delete));
+    let entity = finish_resource(r, "/entity/{type}/{key}", ENTITY, entity, CorsPolicy::Public);
+    let drop = resource("/drop").route(post().to(drops::post));
+    let recovery = readable(r, "/recover/{pass}/{topic}", recoveries::get);
     config
         .service(Below { prefix: "/counters", resources: counters, missing: missing(r) })
         .service(Below { prefix: "/topics", resources: topics, missing: missing(r) })
         .service(Below { prefix: admin::PREFIX, resources: admin::resources(r), missing: missing(r) })
+        .service(Tail { prefix: "/entity", resource: entity })
+        .service(Tail { prefix: "/recover", resource: recovery })
+        .service(finish_resource(r, "/drop", WRITE, drop, CorsPolicy::Public))
         .service(readable(r, "/count", hits::count))
         .service(readable(r, "/nocount", nocount::page))
         .service(readable(r, "/nocount/site", nocount::site))

@@ -13,7 +13,11 @@ use super::routing::{FinishedResource, Resource, get, head, method, resource};
 
 /// The methods of a resource that is only read.
 pub(super) const READ: &str = "GET, HEAD, OPTIONS";
-/// The methods of a resource that can also be written.
+/// The methods of a resource that is only written.
+pub(super) const WRITE: &str = "POST, OPTIONS";
+/// The methods of an entity.
+pub(super) const ENTITY: &str = "GET, HEAD, POST, DELETE, OPTIONS";
+/// The methods of a counter.
 pub(super) const ALL: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
 
 /// A resource that is only read, by GET and HEAD.

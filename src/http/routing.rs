@@ -204,6 +204,19 @@ impl HttpServiceFactory for Below {
     }
 }
 
+/// A resource at a path and at all paths below it, of which the handler reads the rest.
+pub(super) struct Tail {
+    pub(super) prefix: &'static str,
+    pub(super) resource: FinishedResource,
+}
+
+impl HttpServiceFactory for Tail {
+    fn register(self, config: &mut AppService) {
+        let resource = self.resource.into_service();
+        config.register_service(ResourceDef::prefix(self.prefix), None, resource, None);
+    }
+}
+
 /// The name in the path of a resource of [`Below`], decoded; `prefix` ends with a slash.
 pub(super) fn name_behind<'a>(prefix: &str, request: &'a HttpRequest) -> &'a str {
     let rest = request.match_info().as_str().strip_prefix(prefix).unwrap_or_default();

@@ -1,8 +1,10 @@
 //! The use cases: read a topic, add to it, set it, delete it. This module knows neither HTTP nor Redis nor the kinds of topics.
 
 mod batch_queue;
+mod changes;
 mod combiner;
 mod counted;
+mod entity_list;
 mod hits;
 mod salts;
 
@@ -11,12 +13,16 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 
 use crate::announcer::Announcer;
-use crate::domain::{Amount, IdempotencyKey, PageAddress, Topic, Unit};
+use crate::domain::{Amount, IdempotencyKey, JsonText, PageAddress, Route, Topic, Unit};
 use crate::store::{
-    Change, DailySalt, History, Once, Reading, Store, StoreError, Uniques, Visit, Write, WriteError, Written,
+    Change, DailySalt, History, Merge, Once, Reading, Store, StoreError, Uniques, Visit, Write, WriteError,
+    Written,
 };
+use changes::ChangeBatcher;
+pub use changes::Stamped;
 use combiner::Combiner;
 pub use counted::Counted;
+pub use entity_list::EntityPage;
 pub use hits::CountedHit;
 use hits::HitCounter;
 use salts::SaltCache;
@@ -25,6 +31,7 @@ use salts::SaltCache;
 /// store go out together in the next batch.
 pub struct Live {
     combiner: Arc<Combiner>,
+    changes: Arc<ChangeBatcher>,
     hits: HitCounter,
     salts: SaltCache,
     store: Arc<dyn Store>,
@@ -36,9 +43,10 @@ impl Live {
     pub fn new(store: Arc<dyn Store>, announcer: Announcer) -> Self {
         let combiner = Combiner::new(Arc::clone(&store), announcer.clone());
         let combiner = Arc::new(combiner);
+        let changes = Arc::new(ChangeBatcher::new(Arc::clone(&store), announcer.clone()));
         let hits = HitCounter::new(Arc::clone(&combiner), Arc::clone(&store));
         let salts = SaltCache::new(Arc::clone(&store));
-        Live { combiner, hits, salts, store, announcer }
+        Live { combiner, changes, hits, salts, store, announcer }
     }
 
     /// The present state of the topic. The state contains every change that was acknowledged before the call.
@@ -118,6 +126,47 @@ impl Live {
             .await?;
         let Written { value, created, replayed, .. } = written;
         Ok(Counted { value, created, replayed })
+    }
+
+    /// Changes fields of an entity, all of them or none. A failed announcement does not fail the call. With a key, a repetition with the same changes returns the
+    /// first answer and changes nothing. If the entity would be new and the caller may not create it, the answer is
+    /// [`WriteError::WouldBeNew`].
+    pub async fn merge(
+        &self,
+        entity: Topic,
+        merge: Arc<Merge>,
+        key: Option<IdempotencyKey>,
+        may_create: bool,
+    ) -> Result<Stamped, WriteError> {
+        let change = Change::Merge(merge);
+        let once = key.map(Once::from);
+        self.changes.write(Write { once, may_create, ..Write::new(entity, change) }).await
+    }
+
+    /// Appends events, at least one, to the feed of a route, in this order and next to each other. The answer has the id of the last of them. A key and
+    /// `may_create` mean the same as for [`Live::merge`].
+    pub async fn append(
+        &self,
+        route: &Route,
+        events: Arc<[JsonText]>,
+        key: Option<IdempotencyKey>,
+        may_create: bool,
+    ) -> Result<Stamped, WriteError> {
+        let change = Change::Append(events);
+        let once = key.map(Once::from);
+        self.changes.write(Write { once, may_create, ..Write::new(Topic::feed(route), change) }).await
+    }
+
+    /// The first `limit` entities of the route whose keys begin with `prefix` and come after `after`, in the order of their keys. Entities of routes below
+    /// are left out.
+    pub async fn entities(
+        &self,
+        route: &Route,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<EntityPage, StoreError> {
+        entity_list::list(&*self.store, route, prefix, after, limit).await
     }
 
     /// Deletes the topic, and returns whether the topic existed. The streams of its listeners show 0. With a key, a repetition

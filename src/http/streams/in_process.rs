@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use actix_web::http::{ConnectionType, Version};
 use actix_web::{HttpRequest, HttpResponse};
@@ -14,7 +15,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::answers::{first_events, read, uncached_stream};
+use super::guard::{CHECK_EVERY, StreamGuard};
 use crate::domain::Topic;
+use crate::http::caching;
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
 use crate::http::limit_checks::take_stream_slot;
@@ -25,11 +28,12 @@ use crate::sse;
 const TOO_MANY_STREAMS: &str = "this server holds as many streams as it can; try again later";
 const STOPPING: &str = "this server is stopping; connect again";
 
-/// Opens a stream that this process holds; 501 if this process holds none.
+/// Opens a stream that this process holds; 501 if this process holds none. The stream ends when `guard` does not allow it any more.
 pub(super) async fn open(
     request: &HttpRequest,
     worker: &WorkerContext,
     topics: &[Topic],
+    guard: Option<StreamGuard>,
 ) -> Result<HttpResponse, ApiError> {
     let listeners = worker.streams.as_ref().ok_or(ApiError::NoProxy)?;
     let slot = take_stream_slot(request, worker)?;
@@ -41,18 +45,30 @@ pub(super) async fn open(
     let readings = read(worker, topics).await?;
     joined.iter_mut().zip(&readings).for_each(|(listener, reading)| listener.skip_to(reading.id));
     let silence = worker.shared.keep_alive;
-    let mut keep_alive = interval_at(Instant::now() + silence, silence);
-    keep_alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let is_private = guard.is_some();
+    let checks = guard.map(|guard| (guard, every(CHECK_EVERY)));
     let first = Some(first_events(topics, &readings).into());
     let listener = TopicEvents::of(joined);
-    let events = EventStream { first, listener, keep_alive, _permit: permit, _slot: slot };
-    let mut response = uncached_stream().streaming(events);
+    let events =
+        EventStream { first, listener, keep_alive: every(silence), checks, _permit: permit, _slot: slot };
+    let mut response = uncached_stream();
+    if is_private {
+        caching::private_stream(&mut response);
+    }
+    let mut response = response.streaming(events);
     if request.version() < Version::HTTP_11 {
         // A client of HTTP/1.0 would take the sizes of chunks for data. Its stream has no chunks and ends with the connection.
         response.head_mut().no_chunking(true);
         response.head_mut().set_connection_type(ConnectionType::Close);
     }
     Ok(response)
+}
+
+/// Ticks in this interval, for the first time when it is over.
+fn every(period: Duration) -> Interval {
+    let mut interval = interval_at(Instant::now() + period, period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
 }
 
 /// The new events of a stream's topics: of each topic the latest. [`SelectAll`] asks only the listeners that have been woken,
@@ -79,11 +95,13 @@ impl TopicEvents {
 }
 
 /// The body of a stream: the first events, then each new event, and a keep-alive comment after each silence. The body ends when
-/// the hub closes. Dropping the body gives its permit and its slot back.
+/// the hub closes, or when its guard does not allow the stream any more. Dropping the body gives its permit and its slot back.
 struct EventStream {
     first: Option<Bytes>,
     listener: TopicEvents,
     keep_alive: Interval,
+    /// What a private stream is checked by, and when.
+    checks: Option<(StreamGuard, Interval)>,
     _permit: OwnedSemaphorePermit,
     _slot: Option<StreamSlot>,
 }
@@ -92,6 +110,15 @@ impl Stream for EventStream {
     type Item = Result<Bytes, Infallible>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some((guard, interval)) = &mut self.checks
+            && interval.poll_tick(context).is_ready()
+        {
+            if !guard.still_allows() {
+                return Poll::Ready(None);
+            }
+            // The next tick must wake this stream, too.
+            let _ = interval.poll_tick(context);
+        }
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(Ok(first)));
         }

@@ -2,7 +2,9 @@
 //! stream, if it can.
 
 mod answers;
+mod guard;
 mod in_process;
+mod proxy;
 
 use std::time::Duration;
 
@@ -14,10 +16,12 @@ use super::caching::{self, NO_STORE, NamedBy};
 use super::context::WorkerContext;
 use super::error::ApiError;
 use crate::domain::{EventId, Topic};
-use crate::grip::{Hold, HoldError, LastSeen};
+use crate::grip::{Hold, HoldError};
 use crate::sse;
 use crate::store::Reading;
-use answers::{event, first_events, head, read};
+use answers::{event, first_events, head, read, uncached_stream};
+pub(super) use guard::{StreamGuard, StreamSubject, guard_of_pass};
+use proxy::{is_proxied, last_seen};
 
 /// How often the proxy asks for a recovery while its listeners hear nothing. A lost publish that no other one follows heals
 /// within twice this time, because Pushpin does not restart its timer at each publish.
@@ -26,9 +30,6 @@ const RECOVER_AFTER: Duration = Duration::from_secs(15);
 /// from a cache. Pushpin compares the hold with the message it published last, but only until it has found one difference. A
 /// later listener that is opened with the same stale copy would otherwise wait for the next publish.
 const RECOVER_NEW_AFTER: Duration = Duration::from_secs(3);
-
-static GRIP_LAST: HeaderName = HeaderName::from_static("grip-last");
-static GRIP_SIG: HeaderName = HeaderName::from_static("grip-sig");
 
 /// Opens a stream that begins with the present value of each topic. `named_by` says what in the request names the topics.
 pub(super) async fn open(
@@ -63,6 +64,61 @@ pub(super) async fn recover(
     if let Some(answer) = answer_without_proxy(request, context, topics).await? {
         return Ok(answer);
     }
+    recover_held(request, context, topics, recovery_path).await
+}
+
+/// Opens a stream of one topic that begins with its present state, and ends within a minute after `guard` does not allow it any more.
+pub(super) async fn open_private(
+    request: &HttpRequest,
+    context: &WorkerContext,
+    topic: &Topic,
+    guard: StreamGuard,
+) -> Result<HttpResponse, ApiError> {
+    let topics = std::slice::from_ref(topic);
+    if request.method() == Method::HEAD {
+        return head(context, topics).await;
+    }
+    let Some(pass) = guard.pass(request, context)? else {
+        return in_process::open(request, context, topics, Some(guard)).await;
+    };
+    let readings = read(context, topics).await?;
+    let mut response = HttpResponse::Ok();
+    caching::private_stream(&mut response);
+    let recovery_path = private_recovery_path(&pass, topic);
+    hold(&mut response, context, topics, &readings, &recovery_path, RECOVER_NEW_AFTER)?;
+    Ok(response.body(first_events(topics, &readings)))
+}
+
+/// Answers a proxy that asks whether the listeners of a private stream have missed an event. If the stream is not allowed any more, the answer is no hold, so
+/// that the proxy ends the stream.
+pub(super) async fn recover_private(
+    request: &HttpRequest,
+    context: &WorkerContext,
+    pass: &str,
+    topic: &Topic,
+    subject: StreamSubject,
+) -> Result<HttpResponse, ApiError> {
+    match guard_of_pass(request, context, pass, subject)? {
+        Some(_) => {
+            let path = private_recovery_path(pass, topic);
+            recover_held(request, context, std::slice::from_ref(topic), &path).await
+        }
+        None => Ok(uncached_stream().body("")),
+    }
+}
+
+/// The path of the recoveries of a private stream. Proxies share the answers of one path, so everything that an answer depends on is in it.
+fn private_recovery_path(pass: &str, topic: &Topic) -> String {
+    format!("/recover/{pass}/{topic}")
+}
+
+/// Answers what the listeners of a held stream have missed, and holds the stream again.
+async fn recover_held(
+    request: &HttpRequest,
+    context: &WorkerContext,
+    topics: &[Topic],
+    recovery_path: &str,
+) -> Result<HttpResponse, ApiError> {
     let seen = last_seen(request);
     let readings = read(context, topics).await?;
     let mut missed = String::new();
@@ -96,19 +152,7 @@ async fn answer_without_proxy(
     if is_proxied(request, context) {
         return Ok(None);
     }
-    in_process::open(request, context, topics).await.map(Some)
-}
-
-/// Whether the request came through a GRIP proxy whose signature is valid.
-fn is_proxied(request: &HttpRequest, context: &WorkerContext) -> bool {
-    let Some(verifier) = &context.shared.verifier else { return false };
-    let signature = request.headers().get(&GRIP_SIG).map(|value| value.to_str().unwrap_or_default());
-    verifier.accepts(signature, context.streams.is_none())
-}
-
-/// The ids of the last events that the proxy's listeners have seen, by channel.
-fn last_seen(request: &HttpRequest) -> LastSeen {
-    LastSeen::parse(request.headers().get_all(&GRIP_LAST).filter_map(|value| value.to_str().ok()))
+    in_process::open(request, context, topics, None).await.map(Some)
 }
 
 /// Adds the headers that tell the proxy to hold the stream, with a channel for each topic. A channel's prev-id is the id that
