@@ -21,6 +21,7 @@
 //! - [`hits`]: which pages may be counted, and which programs are no visitors. No HTTP.
 //! - [`import`]: counters from lines of text. No store.
 //! - [`sql`]: one statement in SQL that can read entities and nothing else. No HTTP, no store.
+//! - [`exec`]: the command language: its syntax tree and its parser. No HTTP, no store.
 //! - [`nearest`]: which known name a mistyped name was meant to be.
 //! - [`domain`]: ids, amounts, topics, revisions.
 //! - [`settings`] and [`telemetry`]: for the binary and [`app`].
@@ -31,6 +32,7 @@ pub mod app;
 pub mod badge;
 pub mod compat;
 pub mod domain;
+pub mod exec;
 pub mod fastly;
 pub mod grip;
 pub mod history;

@@ -16,6 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("nearest", &[]),
     ("sql", &["nearest"]),
     ("sse", &["domain", "store"]),
+    ("exec", &["domain", "nearest"]),
     ("fastly", &["test_server"]),
     ("grip", &["jwt", "log", "test_server"]),
     ("history", &["domain"]),
