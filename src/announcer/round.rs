@@ -14,7 +14,7 @@ use super::outlets::Outlets;
 use super::stats::Stats;
 use crate::domain::{EventId, Topic};
 use crate::fastly::PurgeError;
-use crate::grip::{Item, PublishError};
+use crate::grip::{Item, PublishError, Retain};
 use crate::log::with_causes;
 use crate::sse;
 use crate::store::{Announcement, Claim, ClaimTerms, Outbox};
@@ -126,7 +126,7 @@ impl Round {
                 let channel = topic.channel(&self.outlets.prefix);
                 let (first, id, prev_id) =
                     (prev == EventId::default(), id.to_string(), Some(prev.to_string()));
-                items.push(Item { channel, id, prev_id, content: content.clone(), first });
+                items.push(Item { channel, id, prev_id, content: content.clone(), first, retain: Retain::Latest });
             }
             if let Some(hub) = &self.outlets.hub {
                 hub.publish(&topic, id, content);

@@ -20,6 +20,18 @@ pub struct Item {
     /// Whether this is the first item of the channel. If an endpoint is too slow for all items, first items wait for the items of
     /// other channels.
     pub first: bool,
+    /// What becomes of the item if a newer one of its channel comes before an endpoint has got it.
+    pub retain: Retain,
+}
+
+/// Which items of a channel wait for an endpoint that is busy or down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Retain {
+    /// Only the newest: its content replaces that of the items before it.
+    #[default]
+    Latest,
+    /// All of them, in order, as far as the publisher has room. If an item is dropped, the `prev_id` of the next one tells the proxy so.
+    All,
 }
 
 /// An item as it is posted, with the `prev-id` of the item that the receiver has got before.
@@ -102,7 +114,7 @@ mod tests {
 
     fn item(id: &str, prev_id: Option<&str>, content: &str) -> Item {
         let (id, prev_id) = (id.to_owned(), prev_id.map(str::to_owned));
-        Item { channel: "counter-2".into(), id, prev_id, content: content.into(), first: false }
+        Item { channel: "counter-2".into(), id, prev_id, content: content.into(), first: false, retain: Retain::Latest }
     }
 
     fn posted(item: &Item) -> Posted<'_> {

@@ -21,7 +21,7 @@ mod signature_error;
 
 pub use endpoint::{Endpoint, ParseEndpointError, ParseEndpointsError, endpoints_from};
 pub use instruct::{Hold, HoldError};
-pub use item::Item;
+pub use item::{Item, Retain};
 pub use last::LastSeen;
 pub use publisher::{EndpointState, PublishError, Publisher, PublisherError, PublisherOptions, Refusal};
 pub use refused::Refused;

@@ -10,7 +10,8 @@ use futures_util::Stream;
 use tokio::sync::Notify;
 
 use super::event::EncodedEvent;
-use super::topic_listeners::{AT_ONCE, TopicListeners, Waiter};
+use super::ring::Link;
+use super::topic_listeners::{AT_ONCE, ListenerTable, TopicListeners, Waiter};
 use crate::domain::{EventId, Topic};
 
 /// The listeners of one worker thread, by topic.
@@ -32,11 +33,17 @@ struct TopicMap {
 /// stream ends when the hub has closed. A dropped listener has left the topic.
 #[derive(Debug)]
 pub struct Listener {
+    place: Place,
+    seen: EventId,
+}
+
+/// The place of one listener among those of its topic. When it is dropped, the listener has left the topic.
+#[derive(Debug)]
+pub(super) struct Place {
     worker: Arc<WorkerListeners>,
     topic: Topic,
     listeners: Arc<TopicListeners>,
     place: usize,
-    seen: EventId,
 }
 
 impl WorkerListeners {
@@ -50,6 +57,11 @@ impl WorkerListeners {
     /// Joins a topic; `None` if the hub has closed. Callers must join first, then read the value, then call [`Listener::skip_to`]
     /// with the id of the value: then the listener misses no event in between.
     pub fn listen(self: &Arc<Self>, topic: &Topic) -> Option<Listener> {
+        self.join(topic).map(|(place, seen)| Listener { place, seen })
+    }
+
+    /// A place among the listeners of a topic, and the id of the topic's last event.
+    pub(super) fn join(self: &Arc<Self>, topic: &Topic) -> Option<(Place, EventId)> {
         let mut topics = self.topics();
         if topics.closed {
             return None;
@@ -57,13 +69,23 @@ impl WorkerListeners {
         let listeners = Arc::clone(topics.by_topic.entry(topic.clone()).or_default());
         // Joining and leaving both hold the lock of all topics, as a listener must not join a topic that is being removed.
         let (place, seen) = listeners.lock().join();
-        Some(Listener { worker: Arc::clone(self), topic: topic.clone(), listeners, place, seen })
+        Some((Place { worker: Arc::clone(self), topic: topic.clone(), listeners, place }, seen))
     }
 
     pub(super) fn publish(&self, topic: &Topic, event: &EncodedEvent) {
+        self.offer(topic, |table| table.offer(event));
+    }
+
+    /// Keeps events of a feed; `link` makes them of the id of the last event.
+    pub(super) fn append(&self, feed: &Topic, link: impl FnOnce(EventId) -> Link) {
+        self.offer(feed, |table| table.append(link));
+    }
+
+    /// Gives the listeners of a topic something; `offer` returns whether the worker must be woken for the topic.
+    fn offer(&self, topic: &Topic, offer: impl FnOnce(&mut ListenerTable) -> bool) {
         let mut topics = self.topics();
         let Some(listeners) = topics.by_topic.get(topic) else { return };
-        if listeners.lock().offer(event) {
+        if offer(&mut listeners.lock()) {
             let listeners = Arc::clone(listeners);
             topics.to_wake.push(listeners);
             self.wake_up.notify_one();
@@ -132,8 +154,8 @@ impl Stream for Listener {
     type Item = Bytes;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let Listener { listeners, place, seen, .. } = &mut *self;
-        let mut state = listeners.lock();
+        let Listener { place, seen } = &mut *self;
+        let mut state = place.lock();
         if let Some(event) = state.after(*seen) {
             *seen = event.id;
             return Poll::Ready(Some(event.bytes.clone()));
@@ -141,13 +163,24 @@ impl Stream for Listener {
         if state.closed {
             return Poll::Ready(None);
         }
-        let at = state.places[*place];
-        state.entries[at].waiter = Some(Waiter { waker: context.waker().clone(), seen: *seen });
+        place.wait(&mut state, context, *seen);
         Poll::Pending
     }
 }
 
-impl Drop for Listener {
+impl Place {
+    pub(super) fn lock(&self) -> MutexGuard<'_, ListenerTable> {
+        self.listeners.lock()
+    }
+
+    /// Keeps the waker of the listener's task until there is an event that is newer than `seen`.
+    pub(super) fn wait(&self, table: &mut ListenerTable, context: &Context<'_>, seen: EventId) {
+        let at = table.places[self.place];
+        table.entries[at].waiter = Some(Waiter { waker: context.waker().clone(), seen });
+    }
+}
+
+impl Drop for Place {
     fn drop(&mut self) {
         self.worker.leave(&self.topic, &self.listeners, self.place);
     }
@@ -254,7 +287,7 @@ mod tests {
         let mut listeners: Vec<_> = (0..10_000).filter_map(|_| worker.listen(&topic())).collect();
         let mut last = listeners.swap_remove(5_000);
         drop(listeners);
-        assert_eq!(last.listeners.lock().entries.len(), 1);
+        assert_eq!(last.place.lock().entries.len(), 1);
         let heard = tokio::spawn(async move { last.next().await });
         tokio::task::yield_now().await;
         hub.publish(&topic(), id(1), "one");

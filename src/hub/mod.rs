@@ -3,22 +3,28 @@
 //! A listener that is too slow for one event gets the newest event when it polls next, so it delays no other listener and needs
 //! no queue. An event of a topic without listeners costs no more than a look-up.
 //!
+//! A listener of a feed gets every event: each topic keeps a ring of the last ones, and a listener that has missed more reads the store.
+//!
 //! Every worker thread has its own [`WorkerListeners`]. A publish stores the event with the topic's listeners of all workers at
 //! once, where a listener that polls finds the event. Then each worker's task wakes its own listeners. To wake a task on another
 //! thread costs many times what it costs on the same thread, so a publish wakes one task for each worker, not each listener.
 
 mod event;
+mod feed_listener;
 mod listeners;
+mod ring;
 mod topic_listeners;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
+pub use feed_listener::{FeedListener, FeedNews};
 pub use listeners::{Listener, WorkerListeners};
 
 use crate::domain::{EventId, Topic};
 use event::EncodedEvent;
+use ring::Link;
 
 /// The listeners of this process.
 #[derive(Debug, Default)]
@@ -31,6 +37,20 @@ impl Hub {
     pub fn publish(&self, topic: &Topic, id: EventId, bytes: impl Into<Bytes>) {
         let event = EncodedEvent { id, bytes: bytes.into() };
         self.workers().iter().for_each(|worker| worker.publish(topic, &event));
+    }
+
+    /// Gives encoded events to the listeners of a feed. The events follow on `prev`, and `id` is that of the last one.
+    pub fn append(&self, feed: &Topic, prev: EventId, id: EventId, bytes: impl Into<Bytes>) {
+        let link = Link { prev, id, bytes: bytes.into() };
+        self.workers().iter().for_each(|worker| worker.append(feed, |_| link.clone()));
+    }
+
+    /// Gives encoded events to the listeners of a topic whose events have no order of their own.
+    pub fn append_unchained(&self, topic: &Topic, bytes: impl Into<Bytes>) {
+        let bytes = bytes.into();
+        let behind = |last: EventId| EventId { revision: last.revision + 1, ..last };
+        let link = |last| Link { prev: last, id: behind(last), bytes: bytes.clone() };
+        self.workers().iter().for_each(|worker| worker.append(topic, link));
     }
 
     /// A new set for the listeners that the calling thread serves. Callers must be within the thread's tokio runtime.

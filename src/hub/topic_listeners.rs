@@ -6,6 +6,7 @@ use std::task::Waker;
 use slab::Slab;
 
 use super::event::EncodedEvent;
+use super::ring::{Link, Ring};
 use crate::domain::EventId;
 
 /// How many listeners are woken before the worker turns to its other tasks: requests, and newer events.
@@ -18,6 +19,8 @@ pub(super) struct TopicListeners(Mutex<ListenerTable>);
 #[derive(Debug, Default)]
 pub(super) struct ListenerTable {
     pub(super) last: Option<EncodedEvent>,
+    /// The last events, if the topic is a feed.
+    pub(super) ring: Ring,
     /// The listeners, in any order. Each event is compared with all of them.
     pub(super) entries: Vec<TopicListener>,
     /// The index of each listener in `entries`.
@@ -82,6 +85,12 @@ impl ListenerTable {
         news && !std::mem::replace(&mut self.to_wake, true)
     }
 
+    /// Keeps events of a feed. Returns whether the worker must be woken for this topic.
+    pub(super) fn append(&mut self, link: impl FnOnce(EventId) -> Link) -> bool {
+        let link = link(self.ring.last().unwrap_or_default());
+        self.ring.push(link) && !std::mem::replace(&mut self.to_wake, true)
+    }
+
     /// The last event, if it is newer than the event `seen` of a listener.
     pub(super) fn after(&self, seen: EventId) -> Option<&EncodedEvent> {
         self.last.as_ref().filter(|last| seen.is_older_than(last.id))
@@ -90,8 +99,8 @@ impl ListenerTable {
     /// Takes the wakers of some tasks to wake out of the first `left` entries, and lowers `left` by the number of entries that
     /// were checked. A listener that has polled in the meantime has the event already and is not woken. Empty at the end.
     pub(super) fn some_to_wake(&mut self, left: &mut usize) -> Vec<Waker> {
-        let ListenerTable { last, entries, closed, .. } = self;
-        let last = last.as_ref().map(|event| event.id).unwrap_or_default();
+        let ListenerTable { last, ring, entries, closed, .. } = self;
+        let last = ring.last().or(last.as_ref().map(|event| event.id)).unwrap_or_default();
         let mut wakers = Vec::new();
         *left = entries.len().min(*left);
         while *left > 0 && wakers.len() < AT_ONCE {

@@ -77,7 +77,7 @@ impl EndpointPublisher {
     pub(super) fn push(&self, items: impl Iterator<Item = (Arc<Item>, OutcomeSender)>) {
         let mut queue = self.queue();
         for (item, waiter) in items {
-            if let Some(oldest) = queue.push(QueuedItem::new(item, waiter)) {
+            for oldest in queue.push(QueuedItem::new(item, waiter)) {
                 self.refused.fetch_add(1, Relaxed);
                 oldest.settle(Err(Refusal::Overflow));
             }

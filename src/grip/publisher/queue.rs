@@ -1,7 +1,8 @@
 //! The items that one endpoint must still get, in order. With merging, each channel is queued once, and the first items of channels
-//! come after all others: many new channels must not delay the channels that have listeners.
+//! come after all others: many new channels must not delay the channels that have listeners. Channels whose items are all kept
+//! ([`Retain::All`](crate::grip::Retain)) are queued item by item, within a bound of their own.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::queued_item::QueuedItem;
 use crate::grip::item::PublishBody;
@@ -17,11 +18,17 @@ const FIRST: u64 = 1 << 63;
 /// If first items wait, one part in so many of each request is for them.
 const SHARE_OF_FIRST: usize = 4;
 
+/// How much memory the items may take that are all kept, in bytes. Beyond it the oldest are dropped.
+const MOST_KEPT: usize = 8 << 20;
+
 /// The entries of one endpoint.
 pub(super) struct ItemQueue {
     entries: BTreeMap<u64, QueuedItem>,
-    /// The place of each channel's entry, if entries are merged.
+    /// The place of each channel's newest entry, if entries are merged.
     places: Option<HashMap<String, u64>>,
+    /// The places of the entries that newer ones do not replace.
+    kept: BTreeSet<u64>,
+    kept_bytes: usize,
     next_place: u64,
     max_pending: usize,
     /// The number of entries in the request that is under way.
@@ -31,7 +38,15 @@ pub(super) struct ItemQueue {
 impl ItemQueue {
     pub(super) fn new(merge: bool, max_pending: usize) -> Self {
         let places = merge.then(HashMap::new);
-        ItemQueue { entries: BTreeMap::new(), places, next_place: 0, max_pending, taken: 0 }
+        ItemQueue {
+            entries: BTreeMap::new(),
+            places,
+            kept: BTreeSet::new(),
+            kept_bytes: 0,
+            next_place: 0,
+            max_pending,
+            taken: 0,
+        }
     }
 
     /// The number of entries that wait or are in the request under way.
@@ -39,27 +54,33 @@ impl ItemQueue {
         self.entries.len() + self.taken
     }
 
-    /// Adds the entry. If the queue was full, returns the entry that was removed for it.
-    pub(super) fn push(&mut self, entry: QueuedItem) -> Option<QueuedItem> {
+    /// Adds the entry. Returns the entries that were removed since the queue was full.
+    pub(super) fn push(&mut self, entry: QueuedItem) -> Vec<QueuedItem> {
         self.next_place += 1;
-        match self.place_of(&entry).and_then(|place| Some((place, self.entries.remove(&place)?))) {
+        match self.replaced_by(&entry).and_then(|place| Some((place, self.remove(place)?))) {
             Some((place, older)) => self.insert(place, older.merge(entry)),
-            // Without merging a channel has several entries, and they must stay in their order.
-            None if self.places.is_some() && entry.item.first => self.insert(self.next_place | FIRST, entry),
+            // Without merging, a channel has several entries, and they must stay in their order; so must entries that are all kept.
+            None if self.places.is_some() && entry.item.first && !entry.is_kept() => {
+                self.insert(self.next_place | FIRST, entry);
+            }
             None => self.insert(self.next_place, entry),
+        }
+        let mut removed = Vec::new();
+        while let Some(place) = self.place_beyond_bounds() {
+            removed.extend(self.remove(place));
+        }
+        removed
+    }
+
+    /// The place of the entry that must go next; `None` if the queue is within its bounds.
+    fn place_beyond_bounds(&self) -> Option<u64> {
+        if self.kept_bytes > MOST_KEPT && self.kept.len() > 1 {
+            return self.kept.first().copied();
         }
         if self.entries.len() <= self.max_pending {
             return None;
         }
-        let goes = self
-            .entries
-            .range(FIRST..)
-            .next()
-            .or_else(|| self.entries.iter().next())
-            .map(|(place, _)| *place)?;
-        let oldest = self.entries.remove(&goes)?;
-        self.forget_place(&oldest);
-        Some(oldest)
+        self.entries.range(FIRST..).next().or_else(|| self.entries.iter().next()).map(|(place, _)| *place)
     }
 
     /// Takes the next entries out, within both limits; `None` if no entries wait.
@@ -71,9 +92,8 @@ impl ItemQueue {
             while entries.len() < most
                 && let Some((&place, entry)) = self.entries.range(from..).next()
                 && body.push(entry.posted(), max_bytes)
-                && let Some(entry) = self.entries.remove(&place)
+                && let Some(entry) = self.remove(place)
             {
-                self.forget_place(&entry);
                 entries.push((place, entry));
             }
         }
@@ -86,7 +106,10 @@ impl ItemQueue {
         self.taken = 0;
         for (place, mut entry) in entries {
             entry.doubtful |= doubtful;
-            if let Some(newer) = self.place_of(&entry).and_then(|place| self.entries.remove(&place)) {
+            let newer = self.place_of(&entry).filter(|place| {
+                self.entries.get(place).is_some_and(|newer| entry.is_replaced_by(newer))
+            });
+            if let Some(newer) = newer.and_then(|place| self.remove(place)) {
                 entry = entry.merge(newer);
             }
             self.insert(place, entry);
@@ -98,21 +121,40 @@ impl ItemQueue {
         self.taken = 0;
     }
 
+    /// The place of the newest entry of the channel.
     fn place_of(&self, entry: &QueuedItem) -> Option<u64> {
         self.places.as_ref()?.get(&entry.item.channel).copied()
     }
 
+    /// The place of the entry that a newer one replaces.
+    fn replaced_by(&self, newer: &QueuedItem) -> Option<u64> {
+        self.place_of(newer)
+            .filter(|place| self.entries.get(place).is_some_and(|older| older.is_replaced_by(newer)))
+    }
+
     fn insert(&mut self, place: u64, entry: QueuedItem) {
         if let Some(places) = &mut self.places {
-            places.insert(entry.item.channel.clone(), place);
+            let newest = places.entry(entry.item.channel.clone()).or_insert(place);
+            *newest = if entry.is_kept() { place.max(*newest) } else { place };
+        }
+        if entry.is_kept() {
+            self.kept.insert(place);
+            self.kept_bytes += entry.bytes();
         }
         self.entries.insert(place, entry);
     }
 
-    fn forget_place(&mut self, entry: &QueuedItem) {
-        if let Some(places) = &mut self.places {
+    fn remove(&mut self, place: u64) -> Option<QueuedItem> {
+        let entry = self.entries.remove(&place)?;
+        if let Some(places) = &mut self.places
+            && places.get(&entry.item.channel) == Some(&place)
+        {
             places.remove(&entry.item.channel);
         }
+        if self.kept.remove(&place) {
+            self.kept_bytes -= entry.bytes();
+        }
+        Some(entry)
     }
 }
 
@@ -124,13 +166,13 @@ mod tests {
 
     use super::super::error::Refusal;
     use super::*;
-    use crate::grip::Item;
+    use crate::grip::{Item, Retain};
     use proptest::prelude::*;
 
     fn entry(channel: &str, id: u64, prev: u64) -> (QueuedItem, oneshot::Receiver<Result<(), Refusal>>) {
         let (sender, receiver) = oneshot::channel();
         let (id, prev_id) = (id.to_string(), Some(prev.to_string()));
-        let item = Item { channel: channel.into(), id, prev_id, content: String::new(), first: false };
+        let item = Item { channel: channel.into(), id, prev_id, content: String::new(), first: false, retain: Retain::Latest };
         (QueuedItem::new(Arc::new(item), sender), receiver)
     }
 
@@ -141,7 +183,7 @@ mod tests {
         prev: u64,
     ) -> oneshot::Receiver<Result<(), Refusal>> {
         let (entry, receiver) = entry(channel, id, prev);
-        assert!(queue.push(entry).is_none());
+        assert!(queue.push(entry).is_empty());
         receiver
     }
 
@@ -225,7 +267,7 @@ mod tests {
             let mut queue = ItemQueue::new(merge, 2);
             let _w = (push(&mut queue, "a", 1, 0), push(&mut queue, "b", 1, 0));
             let (newest, _w3) = entry("c", 1, 0);
-            assert_eq!(queue.push(newest).map(|entry| entry.item.channel.clone()), Some("a".into()));
+            assert_eq!(queue.push(newest).first().map(|entry| entry.item.channel.clone()), Some("a".into()));
             assert_eq!(sent(&take(&mut queue)), ["b 1<0", "c 1<0"]);
             let _w = push(&mut queue, "a", 2, 1);
             assert_eq!(queue.pending(), 3, "one waits, two are out");
@@ -239,9 +281,10 @@ mod tests {
             prev_id: Some("0".into()),
             content: String::new(),
             first: true,
+            retain: Retain::Latest,
         };
         let refused = queue.push(QueuedItem::new(Arc::new(item), oneshot::channel().0));
-        refused.map(|entry| entry.item.channel.clone())
+        refused.first().map(|entry| entry.item.channel.clone())
     }
 
     #[test]
@@ -266,7 +309,7 @@ mod tests {
         assert_eq!(push_first(&mut queue, "a"), None);
         assert_eq!(push_first(&mut queue, "b"), Some("a".into()));
         let (known, _waiter) = entry("other", 2, 1);
-        assert_eq!(queue.push(known).map(|entry| entry.item.channel.clone()), Some("b".into()));
+        assert_eq!(queue.push(known).first().map(|entry| entry.item.channel.clone()), Some("b".into()));
         assert_eq!(sent(&take(&mut queue)), ["known 2<1", "other 2<1"]);
     }
 
@@ -300,6 +343,49 @@ mod tests {
         assert_eq!(sent(&queue.take(9, 100).expect("a batch")), ["a 1<0"]);
         assert_eq!(sent(&queue.take(9, 100).expect("a batch")), ["b 1<0"]);
         assert!(queue.take(9, 100).is_none());
+    }
+
+    fn push_kept(queue: &mut ItemQueue, id: u64, len: usize) -> Vec<String> {
+        let (id, prev_id) = (id.to_string(), Some((id - 1).to_string()));
+        let content = "x".repeat(len);
+        let item = Item { channel: "feed".into(), id, prev_id, content, first: false, retain: Retain::All };
+        let removed = queue.push(QueuedItem::new(Arc::new(item), oneshot::channel().0));
+        removed.iter().map(|entry| entry.item.id.clone()).collect()
+    }
+
+    #[test]
+    fn kept_items_stay_in_order_around_a_failed_request() {
+        let mut queue = ItemQueue::new(true, 10);
+        push_kept(&mut queue, 1, 1);
+        push_kept(&mut queue, 2, 1);
+        let _w = push(&mut queue, "a", 5, 4);
+        let batch = take(&mut queue);
+        push_kept(&mut queue, 3, 1);
+        push_kept(&mut queue, 3, 1);
+        let _w2 = push(&mut queue, "a", 6, 5);
+        queue.put_back(batch.entries, false);
+        assert_eq!(sent(&take(&mut queue)), ["feed 1<0", "feed 2<1", "a 6<4", "feed 3<2"]);
+    }
+
+    #[test]
+    fn a_kept_item_that_is_announced_again_during_a_request_is_sent_once_more() {
+        let mut queue = ItemQueue::new(true, 10);
+        push_kept(&mut queue, 1, 1);
+        let batch = take(&mut queue);
+        push_kept(&mut queue, 1, 1);
+        queue.put_back(batch.entries, true);
+        assert_eq!(sent(&take(&mut queue)), ["feed 1<0"]);
+    }
+
+    #[test]
+    fn kept_items_are_bounded_by_their_bytes() {
+        let mut queue = ItemQueue::new(true, 1000);
+        let _w = push(&mut queue, "a", 5, 4);
+        assert!(push_kept(&mut queue, 1, MOST_KEPT / 2).is_empty());
+        assert_eq!(push_kept(&mut queue, 2, MOST_KEPT / 2), ["1"]);
+        assert_eq!(push_kept(&mut queue, 3, 2 * MOST_KEPT), ["2"], "the newest stays");
+        assert_eq!(sent(&take(&mut queue)), ["a 5<4", "feed 3<2"], "3 after 2 tells the proxy what it has missed");
+        assert_eq!((queue.kept_bytes, queue.kept.len()), (0, 0));
     }
 
     proptest! {

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::error::Refusal;
-use crate::grip::Item;
+use crate::grip::{Item, Retain};
 use crate::grip::item::Posted;
 
 /// Tells the publisher whether the endpoint has accepted the item or a newer item of its channel.
 pub(super) type OutcomeSender = oneshot::Sender<Result<(), Refusal>>;
+
+/// What an item takes besides its texts, in bytes.
+const OVERHEAD: usize = 400;
 
 /// An item that waits for one endpoint.
 #[derive(Debug)]
@@ -30,6 +33,21 @@ impl QueuedItem {
 
     pub(super) fn item(&self) -> &Item {
         &self.item
+    }
+
+    /// Whether the item stays in the queue when a newer one of its channel comes.
+    pub(super) fn is_kept(&self) -> bool {
+        self.item.retain == Retain::All
+    }
+
+    /// How much memory the item takes, roughly.
+    pub(super) fn bytes(&self) -> usize {
+        self.item.content.len() + self.item.channel.len() + OVERHEAD
+    }
+
+    /// Whether `newer` takes the place of this item: it is the same item again, or only the newest item of the channel waits.
+    pub(super) fn is_replaced_by(&self, newer: &QueuedItem) -> bool {
+        !self.is_kept() || self.item.id == newer.item.id
     }
 
     /// Sends the outcome to every waiter. A waiter that has given up has closed its end, so nothing is sent to it.

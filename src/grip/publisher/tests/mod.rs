@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::*;
+use crate::grip::Retain;
 use crate::test_server::{Answer, Request, TestServer};
 
 const OK: Answer = Answer::Status(200, "", "Published\n");
@@ -15,7 +16,7 @@ const OK: Answer = Answer::Status(200, "", "Published\n");
 fn item(channel: &str, id: u64) -> Item {
     let prev_id = Some((id - 1).to_string());
     let content = format!("data: {id}\n\n");
-    Item { channel: channel.into(), id: id.to_string(), prev_id, content, first: false }
+    Item { channel: channel.into(), id: id.to_string(), prev_id, content, first: false, retain: Retain::Latest }
 }
 
 fn publisher_with(addresses: &[String], options: PublisherOptions) -> Publisher {
