@@ -4,7 +4,7 @@ use std::fmt::{Display, Write};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::domain::{EventId, Kind, Topic};
+use crate::domain::{EventId, GapReason, Kind, Topic};
 use crate::store::Body;
 
 /// The media type of a stream.
@@ -46,6 +46,37 @@ pub fn render(retry: Option<Duration>, id: impl Display, data: &str) -> String {
     }
     out.push('\n');
     out
+}
+
+/// The beginning of a stream without an event: the comment of spaces and the delay before a client reconnects. The next event ends the block.
+pub fn opening(retry: Duration) -> String {
+    format!("{}retry: {}\n", *PADDING, retry.as_millis())
+}
+
+/// An event `gap`: a listener may have missed events between `from` and `to` that it will not get. `from` is `None` if it is unknown what the listener has
+/// seen. With `retry`, see [`render`].
+pub fn gap(
+    retry: Option<Duration>,
+    feed: &Topic,
+    from: Option<EventId>,
+    to: EventId,
+    reason: GapReason,
+) -> String {
+    // No name of a topic has a character that JSON escapes.
+    let quoted = |id| format!("\"{}\"", feed.stream_id(id));
+    let from = from.map_or("null".to_owned(), quoted);
+    let id = format!("id: {}\n", feed.stream_id(to));
+    gap_event(retry, &id, &from, &quoted(to), reason)
+}
+
+/// An event `gap` of a stream whose events have no order, so that it is unknown from where and to where the gap goes. Clients keep the id that they have.
+pub fn gap_without_id(retry: Option<Duration>, reason: GapReason) -> String {
+    gap_event(retry, "", "null", "null", reason)
+}
+
+fn gap_event(retry: Option<Duration>, id: &str, from: &str, to: &str, reason: GapReason) -> String {
+    let (beginning, reason) = (retry.map(opening).unwrap_or_default(), reason.word());
+    format!("{beginning}{id}event: gap\ndata: {{\"from\":{from},\"to\":{to},\"reason\":\"{reason}\"}}\n\n")
 }
 
 /// What listeners of a topic get of a body that the topic has at `id`: one event, and for a feed one event for each of the feed's events.
@@ -103,6 +134,19 @@ mod tests {
             [6, 7].map(|at| event(topic("feed-r").stream_id(id(at)).to_string(), "5")).concat();
         assert_eq!(rendered("feed-r", Body::Events([feed(6), feed(7)].into())), events);
         assert_eq!(rendered("feed-r", Body::Gone), "");
+    }
+
+    #[test]
+    fn a_gap_is_these_bytes() {
+        let feed: Topic = "feed-app/chat".parse().expect("a topic");
+        let id = |revision| EventId { epoch: Epoch::new(9), revision };
+        let gap = gap(None, &feed, Some(id(3)), id(7), GapReason::Expired);
+        let data = r#"{"from":"feed-app/chat@9-3","to":"feed-app/chat@9-7","reason":"expired"}"#;
+        assert_eq!(gap, format!("id: feed-app/chat@9-7\nevent: gap\ndata: {data}\n\n"));
+        let begun = gap_without_id(Some(Duration::from_millis(1789)), GapReason::Prefix);
+        let data = r#"{"from":null,"to":null,"reason":"prefix"}"#;
+        assert_eq!(begun, format!("{}event: gap\ndata: {data}\n\n", opening(Duration::from_millis(1789))));
+        assert_eq!(opening(Duration::from_millis(1789)), format!(":{}\nretry: 1789\n", " ".repeat(2048)));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //!
 //! This module uses the store, the purger, the publisher and the hub, and does not know HTTP.
 
+mod feed_items;
 mod handle;
 mod newest;
 mod outage;

@@ -2,9 +2,15 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
+use super::feed_items::{FeedItem, listened_below};
+use crate::domain::{EventId, Topic};
 use crate::fastly::Purger;
-use crate::grip::Publisher;
+use crate::grip::{Item, Publisher, Retain};
 use crate::hub::Hub;
+use crate::sse;
+use crate::store::Announcement;
 
 /// The outlets of announcements. An absent outlet is switched off.
 pub struct Outlets {
@@ -16,4 +22,53 @@ pub struct Outlets {
     pub prefix: String,
     /// The CDN's cache.
     pub purger: Option<Purger>,
+}
+
+impl Outlets {
+    /// Gives the state of a topic to the listeners of this process. Returns the item for the proxies.
+    pub(super) fn deliver_state(&self, topic: &Topic, announcement: &Announcement) -> Option<Item> {
+        let Announcement { body, id, prev } = announcement;
+        let content = sse::render_body(None, topic, body, *id);
+        let item = self.publisher.is_some().then(|| Item {
+            channel: topic.channel(&self.prefix),
+            id: id.to_string(),
+            prev_id: Some(prev.to_string()),
+            content: content.clone(),
+            first: *prev == EventId::default(),
+            retain: Retain::Latest,
+        });
+        if let Some(hub) = &self.hub {
+            hub.publish(topic, *id, content);
+        }
+        item
+    }
+
+    /// Gives the events of a feed to the listeners of this process. Returns the item for the proxies, and those for the listeners of all feeds below the
+    /// routes above it. These have no order among each other, so their items form no chain.
+    pub(super) fn deliver_events(
+        &self,
+        feed: &Topic,
+        announcement: &Announcement,
+    ) -> (Option<Item>, Vec<Item>) {
+        let FeedItem { prev, id, content } = FeedItem::of(feed, announcement);
+        let below = listened_below(feed);
+        if let Some(hub) = &self.hub {
+            let bytes = Bytes::from(content.clone());
+            below.iter().for_each(|topic| hub.append_unchained(topic, bytes.clone()));
+            hub.append(feed, prev, id, bytes);
+        }
+        if self.publisher.is_none() {
+            return (None, Vec::new());
+        }
+        let item = |topic: &Topic, id: String, prev_id| Item {
+            channel: topic.channel(&self.prefix),
+            id,
+            prev_id,
+            content: content.clone(),
+            first: false,
+            retain: Retain::All,
+        };
+        let below = below.iter().map(|topic| item(topic, feed.stream_id(id).to_string(), None));
+        (Some(item(feed, id.to_string(), Some(prev.to_string()))), below.collect())
+    }
 }

@@ -12,11 +12,10 @@ use super::newest::Newest;
 use super::outage::Outages;
 use super::outlets::Outlets;
 use super::stats::Stats;
-use crate::domain::{EventId, Topic};
+use crate::domain::{EventId, Kind, Topic};
 use crate::fastly::PurgeError;
-use crate::grip::{Item, PublishError, Retain};
+use crate::grip::PublishError;
 use crate::log::with_causes;
-use crate::sse;
 use crate::store::{Announcement, Claim, ClaimTerms, Outbox};
 
 /// A fetch that is under way during the purge can put the old value back into the cache. Therefore every key is purged again
@@ -119,19 +118,18 @@ impl Round {
         Stats::bump(&self.stats.claimed, claimed.len());
         let claims: Vec<_> = claimed.iter().map(|(topic, value)| (topic.clone(), value.id)).collect();
         let purged = self.purge_first(&claims).await;
-        let mut items = Vec::new();
-        for (topic, Announcement { body, id, prev }) in claimed {
-            let content = sse::render_body(None, &topic, &body, id);
-            if self.outlets.publisher.is_some() {
-                let channel = topic.channel(&self.outlets.prefix);
-                let (first, id, prev_id) =
-                    (prev == EventId::default(), id.to_string(), Some(prev.to_string()));
-                items.push(Item { channel, id, prev_id, content: content.clone(), first, retain: Retain::Latest });
-            }
-            if let Some(hub) = &self.outlets.hub {
-                hub.publish(&topic, id, content);
+        let (mut items, mut below) = (Vec::new(), Vec::new());
+        for (topic, announcement) in &claimed {
+            if topic.kind() == Some(Kind::Feed) {
+                let (item, others) = self.outlets.deliver_events(topic, announcement);
+                items.extend(item);
+                below.extend(others);
+            } else {
+                items.extend(self.outlets.deliver_state(topic, announcement));
             }
         }
+        // The items of claims come first, in the order of the claims, so that refusals tell by their index which claims were refused.
+        items.append(&mut below);
         let published: BoxFuture<'static, Result<(), PublishError>> = match &self.outlets.publisher {
             Some(publisher) => Box::pin(publisher.publish(items)),
             None => Box::pin(ready(Ok(()))),
@@ -157,7 +155,12 @@ impl Round {
     /// Purges the topics' surrogate keys. Returns whether the purge API has confirmed all of them.
     async fn purge(&self, claims: &[(Topic, EventId)]) -> bool {
         let Some(purger) = &self.outlets.purger else { return true };
-        let mut keys: Vec<&str> = claims.iter().map(|(topic, _)| topic.surrogate_key()).collect();
+        // No cache keeps what is private.
+        let public = claims.iter().filter(|(topic, _)| topic.kind().is_none_or(Kind::is_public));
+        let mut keys: Vec<&str> = public.map(|(topic, _)| topic.surrogate_key()).collect();
+        if keys.is_empty() {
+            return true;
+        }
         keys.sort_unstable();
         keys.dedup();
         match purger.purge(&keys).await {
@@ -184,7 +187,9 @@ impl Round {
         let Delivery { claims, published, purged } = delivery;
         let (published, mut purged) = tokio::join!(published, purged);
         let error = published.err();
-        let refused = error.as_ref().map(PublishError::unaccepted).unwrap_or_default();
+        let mut refused = error.as_ref().map(PublishError::unaccepted).unwrap_or_default();
+        // Behind the items of the claims are those for listeners of several feeds, who get no event for the second time on purpose.
+        refused.retain(|index| *index < claims.len());
         let refusal = error.and_then(|error| error.refusals.into_iter().next());
         let mut given_up = refused.len();
         let (mut claims, lost) = split(claims, &refused);

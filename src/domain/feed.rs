@@ -50,6 +50,31 @@ impl Default for FeedRetention {
     }
 }
 
+/// Why a stream has a gap: a listener may have missed events that it will not get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GapReason {
+    /// Some of the events are no longer kept.
+    Expired,
+    /// The service does not know the event that the listener has seen last: it has lost it, or the id is of another feed.
+    Unknown,
+    /// The feed was deleted.
+    Deleted,
+    /// A stream of all feeds below a route has no past.
+    Prefix,
+}
+
+impl GapReason {
+    /// The word by which clients know the reason.
+    pub fn word(self) -> &'static str {
+        match self {
+            GapReason::Expired => "expired",
+            GapReason::Unknown => "unknown",
+            GapReason::Deleted => "deleted",
+            GapReason::Prefix => "prefix",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

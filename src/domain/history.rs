@@ -1,5 +1,7 @@
 //! The history of a topic: its last value in each hour and each day.
 
+use super::FeedRetention;
+
 /// A unit of the history. Hours and days are those of UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unit {
@@ -32,13 +34,15 @@ impl Unit {
     }
 }
 
-/// The length of the history that the store keeps of each topic.
+/// How much of the past of each topic the store keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// The number of hours that the store keeps; 0 for none.
     pub hours: u16,
     /// The number of days that the store keeps; 0 for none.
     pub days: u16,
+    /// How many events of each feed the store keeps.
+    pub feeds: FeedRetention,
 }
 
 impl Retention {
@@ -62,7 +66,7 @@ impl Retention {
 
 impl Default for Retention {
     fn default() -> Self {
-        Retention { hours: 48, days: 60 }
+        Retention { hours: 48, days: 60, feeds: FeedRetention::default() }
     }
 }
 

@@ -27,7 +27,7 @@ pub use counter::{CounterId, ParseCounterIdError};
 pub use document::{Document, MergeError};
 pub use entity_key::{EntityKey, ParseEntityKeyError};
 pub use event::{Epoch, EventId, ParseEventIdError};
-pub use feed::{FeedEvent, FeedRetention, MAX_EVENT_BYTES};
+pub use feed::{FeedEvent, FeedRetention, GapReason, MAX_EVENT_BYTES};
 pub use field_changes::{FieldChange, FieldChanges, ParseFieldChangesError};
 pub use history::{BEFORE_ALL, Point, Retention, Unit};
 pub use idempotency::{IdempotencyKey, ParseIdempotencyKeyError};

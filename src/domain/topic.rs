@@ -117,6 +117,15 @@ impl Topic {
         Topic::named(format_smolstr!("{FEED}{route}"))
     }
 
+    /// What those listen to that listen to all feeds below a route, or to all feeds: `feed-{route}/*` or `feed-*`. No route has such a name, so
+    /// no store keeps anything under it.
+    pub fn feeds_below(route: Option<&Route>) -> Self {
+        Topic::named(match route {
+            Some(route) => format_smolstr!("{FEED}{route}/*"),
+            None => format_smolstr!("{FEED}*"),
+        })
+    }
+
     /// What the topic is the number, the fields or the events of; `None` if the name is of no kind that this version knows.
     pub fn kind(&self) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| self.name.starts_with(kind.prefix()))

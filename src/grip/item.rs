@@ -114,7 +114,14 @@ mod tests {
 
     fn item(id: &str, prev_id: Option<&str>, content: &str) -> Item {
         let (id, prev_id) = (id.to_owned(), prev_id.map(str::to_owned));
-        Item { channel: "counter-2".into(), id, prev_id, content: content.into(), first: false, retain: Retain::Latest }
+        Item {
+            channel: "counter-2".into(),
+            id,
+            prev_id,
+            content: content.into(),
+            first: false,
+            retain: Retain::Latest,
+        }
     }
 
     fn posted(item: &Item) -> Posted<'_> {

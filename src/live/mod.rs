@@ -13,10 +13,10 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 
 use crate::announcer::Announcer;
-use crate::domain::{Amount, IdempotencyKey, JsonText, PageAddress, Route, Topic, Unit};
+use crate::domain::{Amount, EventId, IdempotencyKey, JsonText, PageAddress, Route, Topic, Unit};
 use crate::store::{
-    Change, DailySalt, History, Merge, Once, Reading, Store, StoreError, Uniques, Visit, Write, WriteError,
-    Written,
+    Change, DailySalt, FeedPage, History, Merge, Missed, Once, Reading, Store, StoreError, Uniques, Visit,
+    Write, WriteError, Written,
 };
 use changes::ChangeBatcher;
 pub use changes::Stamped;
@@ -216,6 +216,23 @@ impl Live {
         limit: usize,
     ) -> Result<Vec<(Topic, Reading)>, StoreError> {
         self.store.list(prefix, after, limit).await
+    }
+
+    /// All events of a feed behind the one that a listener has seen, or why the store cannot tell them: see [`Feeds::after`].
+    ///
+    /// [`Feeds::after`]: crate::store::Feeds::after
+    pub async fn missed(&self, feed: &Topic, seen: EventId) -> Result<Missed, StoreError> {
+        self.store.after(feed, seen).await
+    }
+
+    /// The last `limit` events that a feed keeps, or the last ones before a revision.
+    pub async fn feed_page(
+        &self,
+        feed: &Topic,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<FeedPage, StoreError> {
+        self.store.before(feed, before, limit).await
     }
 
     /// The `limit` topics with the greatest values among those whose names begin with `prefix`: see [`Catalog::top`]. Callers must

@@ -4,7 +4,12 @@ use std::time::Duration;
 
 use super::Settings;
 use super::error::SettingsError;
-use crate::domain::Retention;
+use crate::domain::{MAX_EVENT_BYTES, Retention};
+
+/// The most events that a feed may keep: a listener that returns gets all of them in one answer.
+const MOST_EVENTS: u32 = 10_000;
+/// The greatest length of the events that a feed may keep, in bytes, for the same reason.
+const MOST_EVENT_BYTES: u64 = 1 << 20;
 
 /// Refuses settings that do not fit together or lie outside of their bounds.
 pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
@@ -14,6 +19,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     check_ops_listen(settings)?;
     check_grip_prefix(settings)?;
     check_history(settings)?;
+    check_feeds(settings)?;
     check_durations(settings)
 }
 
@@ -76,10 +82,27 @@ fn check_grip_prefix(settings: &Settings) -> Result<(), SettingsError> {
 }
 
 fn check_history(settings: &Settings) -> Result<(), SettingsError> {
-    let Retention { hours, days } = settings.history;
+    let Retention { hours, days, .. } = settings.history;
     if hours.saturating_add(days) > Retention::MOST {
         let problem = format_args!("with history.days must be at most {} together", Retention::MOST);
         return Err(SettingsError::new("history.hours", problem));
+    }
+    Ok(())
+}
+
+fn check_feeds(settings: &Settings) -> Result<(), SettingsError> {
+    let feeds = settings.history.feeds;
+    if !(1..=MOST_EVENTS).contains(&feeds.events) {
+        let problem = format_args!("must be between 1 and {MOST_EVENTS}");
+        return Err(SettingsError::new("feeds.events", problem));
+    }
+    let bytes = MAX_EVENT_BYTES as u64..=MOST_EVENT_BYTES;
+    if !bytes.contains(&feeds.bytes) {
+        let problem = format_args!("must be between {} and {} (bytes)", bytes.start(), bytes.end());
+        return Err(SettingsError::new("feeds.bytes", problem));
+    }
+    if feeds.age < Duration::from_secs(1) {
+        return Err(SettingsError::new("feeds.age", "must be at least 1s"));
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use super::error::SettingsError;
 use super::hits::hits;
 use super::sources::Sources;
 use super::texts::Texts;
-use crate::domain::Retention;
+use crate::domain::{FeedRetention, Retention};
 use crate::limits;
 
 impl Settings {
@@ -107,10 +107,15 @@ fn workers(texts: &Texts) -> Result<NonZeroUsize, SettingsError> {
     Ok(set.unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)))
 }
 
-/// Parses how much of the history of counters is kept.
+/// Parses how much of the history of counters and of the events of feeds is kept.
 fn retention(texts: &Texts) -> Result<Retention, SettingsError> {
     let hours = texts.parse("history.hours", NUMBER_OR_0)?;
-    Ok(Retention { hours, days: texts.parse("history.days", NUMBER_OR_0)? })
+    let feeds = FeedRetention {
+        events: texts.parse("feeds.events", AT_LEAST_1)?,
+        bytes: texts.parse("feeds.bytes", "must be a whole number of bytes, such as 262144")?,
+        age: texts.duration("feeds.age")?,
+    };
+    Ok(Retention { hours, days: texts.parse("history.days", NUMBER_OR_0)?, feeds })
 }
 
 /// Parses the limits of one client and the addresses of the proxies that name the client.

@@ -1,4 +1,4 @@
-//! The interface of the stores: four small traits, and one of all of them. A method that is called often takes a batch.
+//! The interface of the stores: five small traits, and one of all of them. A method that is called often takes a batch.
 //!
 //! Batches make a store fast: one round trip to Redis, or one commit to disk, for all items that wait. Each item has its own
 //! answer, in the order of the items, since a store may lose a part of itself (a node of a Cluster).
@@ -8,6 +8,7 @@ mod bounds;
 mod change;
 mod claim;
 mod error;
+mod feeds;
 mod history;
 mod key_lifetime;
 mod random;
@@ -24,6 +25,7 @@ pub use body::{Body, Reading};
 pub use change::{Change, KeyUse, Merge, Sum};
 pub use claim::{Announcement, Claim, ClaimTerms};
 pub use error::StoreError;
+pub use feeds::{FeedPage, Missed};
 pub use history::History;
 pub use key_lifetime::KEY_LIFETIME;
 pub use visits::{DailySalt, SALT_LEN, Uniques, Visit};
@@ -31,13 +33,13 @@ pub use write::{Once, Replay, Stamp, Write, WriteError, Written};
 
 use crate::domain::{EventId, Topic, Unit};
 
-/// A store: values, the outbox, and the catalog of the topics. Code that uses one part takes only the trait of that part, such as
+/// A store: values, the outbox, the events of feeds, and the catalog of the topics. Code that uses one part takes only the trait of that part, such as
 /// `Arc<dyn Outbox>`.
 ///
 /// Each item of [`write`](Values::write) and [`claim`](Outbox::claim) is one atomic step for all processes that use the store. Only the
 /// clock of the store measures times (gate, lease, grace).
 #[async_trait]
-pub trait Store: Values + Outbox + Catalog + Visitors {
+pub trait Store: Values + Outbox + Feeds + Catalog + Visitors {
     /// Whether the store answers.
     async fn ping(&self) -> Result<(), StoreError>;
 }
@@ -76,6 +78,18 @@ pub trait Outbox: Send + Sync + 'static {
 
     /// How many topics have a mark in the outbox.
     async fn outbox_len(&self) -> Result<u64, StoreError>;
+}
+
+/// The events of feeds, as far as they are claimed: later ones reach listeners with the next announcements.
+#[async_trait]
+pub trait Feeds: Send + Sync + 'static {
+    /// All events behind the one that a listener has seen, or why the store cannot tell them. A listener of a feed that has no event has
+    /// seen [`EventId::default`].
+    async fn after(&self, feed: &Topic, seen: EventId) -> Result<Missed, StoreError>;
+
+    /// The last `limit` events that the store keeps, or the last ones before a revision.
+    async fn before(&self, feed: &Topic, revision: Option<u64>, limit: usize)
+    -> Result<FeedPage, StoreError>;
 }
 
 /// Which topics there are, and their history.

@@ -95,7 +95,7 @@ pub struct Written {
 }
 
 /// When and as what a store took a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stamp {
     /// The revision of the change; of several events, that of the last one.
     pub id: EventId,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use livecounter::domain::{Retention, Topic, Unit};
+use livecounter::domain::{FeedRetention, Retention, Topic, Unit};
 use livecounter::store::redis::RedisStore;
 use livecounter::store::sqlite::SqliteStore;
 use livecounter::store::{Claim, ClaimTerms, LONGEST_LEASE, Outbox, Store, Values, Write};
@@ -11,8 +11,8 @@ use rusqlite::{Connection, params};
 use crate::support::redis::RedisServer;
 
 const TERMS: ClaimTerms = ClaimTerms { interval: Duration::ZERO, lease: LONGEST_LEASE };
-const OFF: Retention = Retention { hours: 0, days: 0 };
-const LIMITS: Retention = Retention { hours: 3, days: 2 };
+const OFF: Retention = Retention { hours: 0, days: 0, feeds: FeedRetention::DEFAULT };
+const LIMITS: Retention = Retention { hours: 3, days: 2, feeds: FeedRetention::DEFAULT };
 
 fn counter() -> Topic {
     "counter-2".parse().expect("a topic")
@@ -129,7 +129,7 @@ async fn redis_keeps_nothing_where_that_is_off_and_pruning_takes_the_past_along(
     let store = connected(&server).with_retention(OFF);
     change(&store).await;
     assert_eq!(server.cli(&["EXISTS", &key("h")]), "0");
-    let days_only = connected(&server).with_retention(Retention { hours: 0, days: 5 });
+    let days_only = connected(&server).with_retention(Retention { hours: 0, days: 5, ..OFF });
     change(&days_only).await;
     // What it stood at before is not known.
     assert_eq!(past(&days_only, Unit::Hour).await.1, []);

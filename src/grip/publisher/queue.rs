@@ -106,9 +106,9 @@ impl ItemQueue {
         self.taken = 0;
         for (place, mut entry) in entries {
             entry.doubtful |= doubtful;
-            let newer = self.place_of(&entry).filter(|place| {
-                self.entries.get(place).is_some_and(|newer| entry.is_replaced_by(newer))
-            });
+            let newer = self
+                .place_of(&entry)
+                .filter(|place| self.entries.get(place).is_some_and(|newer| entry.is_replaced_by(newer)));
             if let Some(newer) = newer.and_then(|place| self.remove(place)) {
                 entry = entry.merge(newer);
             }
@@ -172,7 +172,14 @@ mod tests {
     fn entry(channel: &str, id: u64, prev: u64) -> (QueuedItem, oneshot::Receiver<Result<(), Refusal>>) {
         let (sender, receiver) = oneshot::channel();
         let (id, prev_id) = (id.to_string(), Some(prev.to_string()));
-        let item = Item { channel: channel.into(), id, prev_id, content: String::new(), first: false, retain: Retain::Latest };
+        let item = Item {
+            channel: channel.into(),
+            id,
+            prev_id,
+            content: String::new(),
+            first: false,
+            retain: Retain::Latest,
+        };
         (QueuedItem::new(Arc::new(item), sender), receiver)
     }
 
@@ -384,7 +391,11 @@ mod tests {
         assert!(push_kept(&mut queue, 1, MOST_KEPT / 2).is_empty());
         assert_eq!(push_kept(&mut queue, 2, MOST_KEPT / 2), ["1"]);
         assert_eq!(push_kept(&mut queue, 3, 2 * MOST_KEPT), ["2"], "the newest stays");
-        assert_eq!(sent(&take(&mut queue)), ["a 5<4", "feed 3<2"], "3 after 2 tells the proxy what it has missed");
+        assert_eq!(
+            sent(&take(&mut queue)),
+            ["a 5<4", "feed 3<2"],
+            "3 after 2 tells the proxy what it has missed"
+        );
         assert_eq!((queue.kept_bytes, queue.kept.len()), (0, 0));
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::error::Refusal;
-use crate::grip::{Item, Retain};
 use crate::grip::item::Posted;
+use crate::grip::{Item, Retain};
 
 /// Tells the publisher whether the endpoint has accepted the item or a newer item of its channel.
 pub(super) type OutcomeSender = oneshot::Sender<Result<(), Refusal>>;

@@ -113,6 +113,11 @@ impl KeyWriter {
         self.write(command, site.bucket(), &["s:", site.name()]);
     }
 
+    /// The stream of a feed's events.
+    pub(super) fn events(&mut self, command: &mut Cmd, feed: &Topic) {
+        self.write(command, feed.bucket(), &["x:", feed.name()]);
+    }
+
     /// The address of a page.
     pub(super) fn address(&mut self, command: &mut Cmd, page: &Topic) {
         self.write(command, page.bucket(), &["u:", page.name()]);
@@ -120,7 +125,14 @@ impl KeyWriter {
 
     /// The record of an idempotency key.
     pub(super) fn record(&mut self, command: &mut Cmd, topic: &Topic, key: &IdempotencyKey) {
-        self.write(command, topic.bucket(), &["i:", topic.name(), ":", key.as_str()]);
+        match topic.holds_number() {
+            true => self.write(command, topic.bucket(), &["i:", topic.name(), ":", key.as_str()]),
+            // The names of entities have colons, so the length of the name comes first.
+            false => {
+                let len = topic.name().len().to_string();
+                self.write(command, topic.bucket(), &["i:", &len, ":", topic.name(), ":", key.as_str()]);
+            }
+        }
     }
 
     fn write(&mut self, command: &mut Cmd, bucket: u16, parts: &[&str]) {

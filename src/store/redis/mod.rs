@@ -13,6 +13,7 @@
 //! | `lc:{bN}:nM` | sorted set | part `M` of the names of the bucket's topics, all with the score 0 |
 //! | `lc:{bN}:d:<topic>` | hash | the topic, after its deletion is acknowledged; expires after a minute |
 //! | `lc:{bN}:h:<topic>` | hash | the history of the topic: `h` or `d` with the number of an hour or day since 1970 that is over, and the value claimed last in it |
+//! | `lc:{bN}:x:<topic>` | stream | the events of a feed, with the id `revision-0`: `e` is the epoch in which the event was appended, `t` when, `d` its data |
 //! | `lc:{bN}:u:<topic>` | string | the address of a page |
 //! | `lc:{bN}:v:<site>` | hash | the different visitors of a site: `d` is the number of the day since 1970 whose visitors are in the sketch, `a` how many the days before had, added up, and the number of each of these days has how many that day had |
 //! | `lc:{bN}:s:<site>` | string | the sketch (HyperLogLog) of the visitors of one day |
@@ -35,6 +36,9 @@
 //! | `d` | the revision of the deletion; the topic is deleted if it equals the revision |
 //! | `b` | the revision of the deletion after which the topic was created again: its history begins behind it |
 //! | `h` | the hour of the last claim and the claimed value: see `recording.lua`; empty if the topic is deleted |
+//! | `l` | of a feed: the id claimed last, `epoch-revision` |
+//! | `k` | of a feed: the epochs before `e`, the last one first, each as `epoch:revision` with the last revision that belongs to it |
+//! | `y` | of a feed: how long the data of its events are together |
 //! | `m` | the master, by its replication id, under which `e` was drawn |
 //!
 //! Times are Redis's own (`TIME`), in milliseconds since 1970.
@@ -56,8 +60,10 @@ mod call;
 mod cluster;
 mod connection;
 mod counting;
+mod feeds;
 mod history;
 mod keys;
+mod kinds;
 mod migration;
 mod names;
 mod outbox;
@@ -81,6 +87,7 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::join;
 use redis::Cmd;
 
 pub use address::describe;
@@ -92,9 +99,10 @@ use uncounted::Uncounted;
 pub use url_error::ParseRedisUrlError;
 pub use wait::Wait;
 
+use super::feeds::reading_of;
 use super::{
-    Body, Catalog, Claim, ClaimTerms, GRACE, History, LONGEST_LEASE, Outbox, Pruned, Reading, Store,
-    StoreError, Values, Write, WriteError, Written, random,
+    Body, Catalog, Claim, ClaimTerms, FeedPage, Feeds, GRACE, History, LONGEST_LEASE, Missed, Outbox, Pruned,
+    Reading, Store, StoreError, Values, Write, WriteError, Written, random,
 };
 use crate::domain::{EventId, Retention, Topic, Unit};
 
@@ -159,7 +167,7 @@ impl Store for RedisStore {
 #[async_trait]
 impl Values for RedisStore {
     async fn write(&self, writes: Vec<Write>) -> Vec<Result<Written, WriteError>> {
-        let answers = write::write(&self.0, &writes).await;
+        let answers = kinds::write_all(&self.0, &writes).await;
         if !self.0.topology.is_one() {
             let counts = |answer: &Result<Written, _>| {
                 answer.as_ref().is_ok_and(|written| !written.replayed && (written.created || written.removed))
@@ -176,13 +184,21 @@ impl Values for RedisStore {
             let mut keys = KeyWriter::default();
             chunk.iter().for_each(|&index| keys.topic(command, &topics[index]));
         };
-        query.ask(&self.0, &topics, write).await
+        let readings = query.ask(&self.0, &topics, write).await;
+        let of = |(topic, reading): (&Topic, Result<Reading, StoreError>)| {
+            reading.map(|reading| reading_of(topic, reading))
+        };
+        topics.iter().zip(readings).map(of).collect()
     }
 }
 
-#[async_trait]
-impl Outbox for RedisStore {
-    async fn claim(&self, topics: Vec<Topic>, terms: ClaimTerms) -> Vec<Result<Claim, StoreError>> {
+impl RedisStore {
+    /// Claims the changes of topics that hold numbers. The second part of an answer says whether `count.lua` must count the topic.
+    async fn claim_numbers(
+        &self,
+        topics: &[Topic],
+        terms: ClaimTerms,
+    ) -> Vec<Result<(Claim, bool), StoreError>> {
         let retention = self.0.retention;
         let keys_per_topic = if retention.keeps_any() { 3 } else { 2 };
         let query = BatchQuery { script: &script::CLAIM, keys_per_topic, decode: reply::claim };
@@ -202,7 +218,24 @@ impl Outbox for RedisStore {
             command.arg(epoch).arg(LONGEST_LEASE.as_millis() as u64).arg(GRACE.as_millis() as u64);
             command.arg(retention.hours).arg(retention.days);
         };
-        let answers = query.ask(&self.0, &topics, write).await;
+        query.ask(&self.0, topics, write).await
+    }
+}
+
+#[async_trait]
+impl Outbox for RedisStore {
+    async fn claim(&self, topics: Vec<Topic>, terms: ClaimTerms) -> Vec<Result<Claim, StoreError>> {
+        let (feeds, numbers) = kinds::split(topics.iter());
+        let answers = match feeds.as_slice() {
+            [] => self.claim_numbers(&topics, terms).await,
+            _ => {
+                let of = |indexes: &[usize]| indexes.iter().map(|&index| topics[index].clone()).collect();
+                let (some, rest): (Vec<Topic>, Vec<Topic>) = (of(&feeds), of(&numbers));
+                let (some, rest) =
+                    join(feeds::claim(&self.0, &some, terms), self.claim_numbers(&rest, terms)).await;
+                kinds::in_order(feeds.into_iter().zip(some), numbers.into_iter().zip(rest))
+            }
+        };
         let uncounted = topics.into_iter().zip(&answers);
         let uncounted = uncounted.filter(|(_, answer)| matches!(answer, Ok((_, true))));
         counting::count(&self.0, uncounted.map(|(topic, _)| topic).collect()).await;
@@ -222,6 +255,22 @@ impl Outbox for RedisStore {
 
     async fn outbox_len(&self) -> Result<u64, StoreError> {
         outbox::len(&self.0).await.map_err(StoreError::new)
+    }
+}
+
+#[async_trait]
+impl Feeds for RedisStore {
+    async fn after(&self, feed: &Topic, seen: EventId) -> Result<Missed, StoreError> {
+        feeds::after(&self.0, feed, seen).await.map_err(StoreError::new)
+    }
+
+    async fn before(
+        &self,
+        feed: &Topic,
+        revision: Option<u64>,
+        limit: usize,
+    ) -> Result<FeedPage, StoreError> {
+        feeds::before(&self.0, feed, revision, limit).await.map_err(StoreError::new)
     }
 }
 

@@ -17,6 +17,7 @@ for key = 1, #KEYS, 4 do
         call('DEL', topic)
         call('DEL', history_of(topic, outbox))
         call('DEL', address_of(topic, outbox))
+        call('DEL', events_of(topic, outbox))
         delete_visitors(topic, outbox)
         if state[7] and state[7] ~= '0' then
           pcall('DECR', KEYS[key + 2])

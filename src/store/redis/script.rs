@@ -35,6 +35,11 @@ pub(super) static ADD_PLAIN: LazyLock<Script> =
     script!(ONCE, "add_plain.lua", "shared.lua", "counting.lua", "writing.lua", "add_marks.lua");
 pub(super) static CLAIM: LazyLock<Script> =
     script!(ONCE, "shared.lua", "counting.lua", "recording.lua", "claim.lua");
+pub(super) static APPEND: LazyLock<Script> =
+    script!(ONCE, "shared.lua", "counting.lua", "writing.lua", "append.lua");
+pub(super) static CLAIM_FEED: LazyLock<Script> =
+    script!(ONCE, "shared.lua", "counting.lua", "claim_feed.lua");
+pub(super) static FEED: LazyLock<Script> = script!(REPEATABLE, "feed.lua");
 pub(super) static ACKNOWLEDGE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "acknowledge.lua");
 pub(super) static OVERDUE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "overdue.lua");
 pub(super) static SHUT_SWEEP: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "shut_sweep.lua");

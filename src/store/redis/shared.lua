@@ -28,6 +28,11 @@ local function address_of(topic, outbox)
   return string.sub(topic, 1, #outbox - 2) .. 'u:' .. name_of(topic, outbox)
 end
 
+-- The key of the events of a feed.
+local function events_of(topic, outbox)
+  return string.sub(topic, 1, #outbox - 2) .. 'x:' .. name_of(topic, outbox)
+end
+
 -- Deletes the visitors of a site. While a slot moves from one node of a Cluster to another, Redis refuses a command with several keys
 -- some of which are not at this node, so each key has a command of its own.
 local function delete_visitors(topic, outbox)

@@ -14,6 +14,7 @@ use super::millis::{Millis, millis};
 use super::topic::{Draft, TopicState};
 use crate::domain::{Retention, Topic};
 use crate::store::Reading;
+use crate::store::feeds::reading_of;
 
 /// How many topics without a mark are kept, about 200 bytes each. Topics with a mark are always kept.
 const KEPT: usize = 32_768;
@@ -99,7 +100,9 @@ impl CommittedTopics {
     /// The readings of these topics; `None` for those that are not in memory.
     pub(super) fn readings(&self, topics: &[Topic]) -> Vec<Option<Reading>> {
         let cache = self.lock();
-        topics.iter().map(|topic| cache.topics.get(topic).map(|entry| entry.state.reading())).collect()
+        let reading =
+            |topic: &Topic| cache.topics.get(topic).map(|entry| reading_of(topic, entry.state.reading()));
+        topics.iter().map(reading).collect()
     }
 
     /// Replaces topics by what a batch has made of them. `saved` says whether the changes are in the file.

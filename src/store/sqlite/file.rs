@@ -7,13 +7,14 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::complete_hour::CompleteHour;
+use super::feed_rows::FeedRows;
 use super::millis::Millis;
 use super::open::{self, OpenError, SCHEMA_VERSION};
 use super::rows::{self, signed, state_columns, unit_column};
 use super::site_visitors::SiteVisitors;
 use super::topic::TopicState;
-use crate::domain::{BEFORE_ALL, IdempotencyKey, Point, Retention, Topic, Unit};
-use crate::store::{KeyUse, Written};
+use crate::domain::{BEFORE_ALL, Epoch, EventId, IdempotencyKey, Point, Retention, Topic, Unit};
+use crate::store::{KeyUse, Stamp, Written};
 
 /// How many topics one step of pruning looks at and removes.
 const PRUNE_STEP: u32 = 5000;
@@ -35,18 +36,21 @@ pub(super) struct StoreFile {
 const ADDED: i64 = 0;
 const SET: i64 = 1;
 const DELETED: i64 = 2;
+const APPENDED: i64 = 4;
 
 /// The first use of an idempotency key.
 pub(super) struct KeyRecord {
     pub(super) key_use: KeyUse,
     pub(super) value: i64,
     pub(super) removed: bool,
+    pub(super) stamp: Option<Stamp>,
 }
 
 impl KeyRecord {
     /// The answer to a repetition.
     pub(super) fn answer(&self) -> Written {
-        Written { value: self.value, removed: self.removed, replayed: true, ..Written::default() }
+        let KeyRecord { value, removed, stamp, .. } = *self;
+        Written { value, removed, stamp, replayed: true, ..Written::default() }
     }
 }
 
@@ -103,6 +107,11 @@ impl StoreFile {
     /// The state of a topic; `None` if it has never changed.
     pub(super) fn load(&self, topic: &Topic) -> rusqlite::Result<Option<TopicState>> {
         rows::load(&self.connection, topic)
+    }
+
+    /// The events of feeds.
+    pub(super) fn feeds(&self) -> FeedRows<'_> {
+        FeedRows(&self.connection)
     }
 
     /// Writes the state of a topic, and into the history the hour that is complete.
@@ -163,6 +172,7 @@ impl StoreFile {
     /// Removes a topic.
     pub(super) fn remove(&self, name: &str) -> rusqlite::Result<()> {
         SiteVisitors::delete(&self.connection, name)?;
+        self.feeds().delete(name)?;
         self.connection.prepare_cached("DELETE FROM address WHERE topic = ?1")?.execute([name])?;
         self.connection.prepare_cached("DELETE FROM history WHERE topic = ?1")?.execute([name])?;
         self.connection.prepare_cached("DELETE FROM topic WHERE name = ?1")?.execute([name]).map(|_| ())
@@ -198,9 +208,10 @@ impl StoreFile {
         Ok(())
     }
 
-    /// Deletes the history of a topic, and of a site its visitors.
+    /// Deletes the history of a topic, of a site its visitors, and of a feed its events.
     pub(super) fn delete_past(&self, topic: &Topic) -> rusqlite::Result<()> {
         SiteVisitors::delete(&self.connection, topic.name())?;
+        self.feeds().delete(topic.name())?;
         let sql = "DELETE FROM history WHERE topic = ?1";
         self.connection.prepare_cached(sql)?.execute([topic.name()]).map(|_| ())
     }
@@ -227,14 +238,17 @@ impl StoreFile {
         key: &IdempotencyKey,
         now: Millis,
     ) -> rusqlite::Result<Option<KeyRecord>> {
-        let sql =
-            "SELECT kind, amount, value FROM idempotency WHERE topic = ?1 AND key = ?2 AND expires > ?3";
+        let sql = "SELECT kind, amount, value, epoch, revision, at FROM idempotency WHERE topic = ?1 AND key = ?2 AND expires > ?3";
         let record = |row: &Row<'_>| {
             let (kind, amount, value): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let of = |key_use| KeyRecord { key_use, value, removed: false, stamp: None };
             Ok(match kind {
-                ADDED => KeyRecord { key_use: KeyUse::Add(amount), value, removed: false },
-                SET => KeyRecord { key_use: KeyUse::Set(amount), value, removed: false },
-                _ => KeyRecord { key_use: KeyUse::Delete, value, removed: amount != 0 },
+                ADDED => of(KeyUse::Add(amount)),
+                SET => of(KeyUse::Set(amount)),
+                APPENDED => {
+                    KeyRecord { stamp: Some(stamp(row)?), ..of(KeyUse::Append(amount.cast_unsigned())) }
+                }
+                _ => KeyRecord { removed: amount != 0, ..of(KeyUse::Delete) },
             })
         };
         self.connection
@@ -251,16 +265,20 @@ impl StoreFile {
         record: &KeyRecord,
         expires: Millis,
     ) -> rusqlite::Result<()> {
-        let sql = "INSERT OR REPLACE INTO idempotency (topic, key, kind, amount, value, expires) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let sql = "INSERT OR REPLACE INTO idempotency (topic, key, kind, amount, value, expires, epoch, revision, at) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         let (kind, amount) = match record.key_use {
             KeyUse::Add(amount) => (ADDED, amount),
             KeyUse::Set(value) => (SET, value),
             KeyUse::Delete => (DELETED, i64::from(record.removed)),
+            KeyUse::Append(digest) => (APPENDED, digest.cast_signed()),
             // Changes of this kind are refused before.
-            KeyUse::Merge(_) | KeyUse::Append(_) => return Ok(()),
+            KeyUse::Merge(_) => return Ok(()),
         };
-        let values = params![topic.name(), key.as_str(), kind, amount, record.value, expires];
+        let Stamp { id, at } = record.stamp.unwrap_or_default();
+        let (epoch, revision, at) = (signed(id.epoch.get()), signed(id.revision), signed(at));
+        let values =
+            params![topic.name(), key.as_str(), kind, amount, record.value, expires, epoch, revision, at];
         self.connection.prepare_cached(sql)?.execute(values)?;
         Ok(())
     }
@@ -278,6 +296,13 @@ impl StoreFile {
         let deleted = self.connection.prepare_cached(sql)?.execute(params![now, most as i64])?;
         Ok(deleted == most)
     }
+}
+
+/// The stamp in a row of the table `idempotency`.
+fn stamp(row: &Row<'_>) -> rusqlite::Result<Stamp> {
+    let unsigned = |column: usize| row.get::<_, i64>(column).map(i64::unsigned_abs);
+    let id = EventId { epoch: Epoch::new(unsigned(3)?), revision: unsigned(4)? };
+    Ok(Stamp { id, at: unsigned(5)? })
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@
 
 mod committed_topics;
 mod complete_hour;
+mod feed_rows;
+mod feed_sizes;
 mod file;
 mod history;
 mod millis;
@@ -42,15 +44,16 @@ use file::StoreFile;
 pub use open::OpenError;
 pub use prune::prune;
 use read_only_file::ReadOnlyFile;
-use reading::{Listed, Ranking, ReadRequest, Readings, serve};
+use reading::{FeedPart, FeedRequest, Listed, Ranking, ReadRequest, Readings, serve};
 use salt::SaltInMemory;
 use writer::{WriteCommand, Writer};
 
+use super::feeds::{FeedState, reading_of};
 use super::{
-    Catalog, Claim, ClaimTerms, DailySalt, History, Outbox, Reading, Store, StoreError, Uniques, Values,
-    Visitors, Write, WriteError, Written,
+    Catalog, Claim, ClaimTerms, DailySalt, FeedPage, Feeds, History, Missed, Outbox, Reading, Store,
+    StoreError, Uniques, Values, Visitors, Write, WriteError, Written,
 };
-use crate::domain::{EventId, Retention, Topic, Unit};
+use crate::domain::{EventId, FeedEvent, Retention, Topic, Unit};
 
 /// One SQLite file. All worker threads of the process share it. Dropping it finishes the queued commands and closes the file.
 pub struct SqliteStore {
@@ -157,7 +160,7 @@ impl Values for SqliteStore {
     }
 
     fn recall(&self, topic: &Topic) -> Option<Reading> {
-        self.committed.recall(topic).map(|state| state.reading())
+        self.committed.recall(topic).map(|state| reading_of(topic, state.reading()))
     }
 }
 
@@ -179,6 +182,38 @@ impl Outbox for SqliteStore {
 
     async fn outbox_len(&self) -> Result<u64, StoreError> {
         Ok(self.committed.outbox_len() as u64)
+    }
+}
+
+impl SqliteStore {
+    async fn read_feed(
+        &self,
+        feed: &Topic,
+        part: FeedPart,
+    ) -> Result<(FeedState, Vec<FeedEvent>), StoreError> {
+        let (answer, answered) = oneshot::channel();
+        if let Some((requests, _)) = &self.reader {
+            let _ = requests.send(ReadRequest::Feed(FeedRequest { feed: feed.clone(), part }, answer));
+        }
+        answered.await.unwrap_or_else(|_| Err(StoreError::new("the reading thread has ended")))
+    }
+}
+
+#[async_trait]
+impl Feeds for SqliteStore {
+    async fn after(&self, feed: &Topic, seen: EventId) -> Result<Missed, StoreError> {
+        let (state, events) = self.read_feed(feed, FeedPart::After(seen.revision)).await?;
+        Ok(state.missed(seen, events, self.committed.retention().feeds))
+    }
+
+    async fn before(
+        &self,
+        feed: &Topic,
+        revision: Option<u64>,
+        limit: usize,
+    ) -> Result<FeedPage, StoreError> {
+        let (state, events) = self.read_feed(feed, FeedPart::Before(revision, limit)).await?;
+        Ok(state.page(events, self.committed.retention().feeds))
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::feed_rows::FeedRows;
 use super::open::{self, OpenError};
 use super::rows::{self, state_columns, unit_column};
 use super::site_visitors::SiteVisitors;
@@ -23,6 +24,11 @@ impl ReadOnlyFile {
     /// The state of a topic; `None` if it has never changed.
     pub(super) fn load(&self, topic: &Topic) -> rusqlite::Result<Option<TopicState>> {
         rows::load(&self.0, topic)
+    }
+
+    /// The events of feeds.
+    pub(super) fn feeds(&self) -> FeedRows<'_> {
+        FeedRows(&self.0)
     }
 
     /// The address of a page.

@@ -5,7 +5,8 @@ use tokio::sync::oneshot;
 use super::committed_topics::CommittedTopics;
 use super::read_only_file::ReadOnlyFile;
 use super::topic::TopicState;
-use crate::domain::{Point, Topic, Unit};
+use crate::domain::{FeedEvent, Point, Topic, Unit};
+use crate::store::feeds::{FeedState, reading_of};
 use crate::store::{Reading, StoreError, Uniques};
 
 pub(super) type Readings = Vec<Result<Reading, StoreError>>;
@@ -19,6 +20,7 @@ pub(super) enum ReadRequest {
     Read(Vec<Topic>, oneshot::Sender<Readings>),
     History(Topic, Unit, oneshot::Sender<SavedHistory>),
     Addresses(Vec<Topic>, oneshot::Sender<Result<Vec<Option<String>>, StoreError>>),
+    Feed(FeedRequest, oneshot::Sender<FeedAnswer>),
     Top(String, usize, oneshot::Sender<Ranking>),
     /// The number is that of the present day.
     Uniques(Topic, i64, oneshot::Sender<Result<Uniques, StoreError>>),
@@ -29,6 +31,24 @@ pub(super) enum ReadRequest {
         answer: oneshot::Sender<Listed>,
     },
 }
+
+/// Which events of a feed are read.
+pub(super) struct FeedRequest {
+    pub(super) feed: Topic,
+    pub(super) part: FeedPart,
+}
+
+/// A part of the events of a feed up to its last claim.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum FeedPart {
+    /// All events behind this revision, the oldest first.
+    After(u64),
+    /// So many of the last events before a revision, the newest first.
+    Before(Option<u64>, usize),
+}
+
+/// The state of a feed, and the events.
+pub(super) type FeedAnswer = Result<(FeedState, Vec<FeedEvent>), StoreError>;
 
 /// Answers a request. The caller may have stopped waiting, so a failure to send is ignored.
 pub(super) fn serve(file: &ReadOnlyFile, committed: &CommittedTopics, request: ReadRequest) {
@@ -45,6 +65,9 @@ pub(super) fn serve(file: &ReadOnlyFile, committed: &CommittedTopics, request: R
             let found: rusqlite::Result<_> = pages.iter().map(|page| file.address(page)).collect();
             let _ = answer.send(found.map_err(StoreError::new));
         }
+        ReadRequest::Feed(request, answer) => {
+            let _ = answer.send(read_feed(file, committed, &request).map_err(StoreError::new));
+        }
         ReadRequest::Top(prefix, limit, answer) => {
             let _ = answer.send(file.top(&prefix, limit).map_err(StoreError::new));
         }
@@ -60,9 +83,33 @@ pub(super) fn serve(file: &ReadOnlyFile, committed: &CommittedTopics, request: R
     }
 }
 
+fn read_feed(
+    file: &ReadOnlyFile,
+    committed: &CommittedTopics,
+    request: &FeedRequest,
+) -> rusqlite::Result<(FeedState, Vec<FeedEvent>)> {
+    let FeedRequest { feed, part } = request;
+    // The file has all events that the state counts, as the writer commits them before it changes the state in memory.
+    let state = match committed.recall(feed) {
+        Some(state) => state,
+        None => file.load(feed)?.unwrap_or_default(),
+    };
+    let Reading { id, published, .. } = state.reading();
+    let events = match *part {
+        FeedPart::After(seen) => file.feeds().after(feed, id.epoch, seen, published.revision)?,
+        FeedPart::Before(revision, limit) => {
+            let end = revision.unwrap_or(u64::MAX).min(published.revision + 1);
+            file.feeds().before(feed, id.epoch, end, limit)?
+        }
+    };
+    let now = committed.now().unsigned_abs();
+    let state = FeedState { now, epoch: id.epoch, revision: id.revision, published, former: Vec::new() };
+    Ok((state, events))
+}
+
 fn read(file: &ReadOnlyFile, committed: &CommittedTopics, topic: &Topic) -> Result<Reading, StoreError> {
     let times_forgotten = committed.times_forgotten();
     let state = file.load(topic).map_err(StoreError::new)?.unwrap_or_default();
     committed.add_read(topic, state, times_forgotten);
-    Ok(state.reading())
+    Ok(reading_of(topic, state.reading()))
 }

@@ -73,7 +73,11 @@ impl TopicState {
             Change::Set(value) => (*value, 1),
             Change::Delete if self.exists() => (0, 1),
             Change::Delete => return Ok(None),
-            Change::Merge(_) | Change::Append(_) => {
+            Change::Append(events) => {
+                let count = events.len() as u64;
+                (self.value.saturating_add_unsigned(count), count)
+            }
+            Change::Merge(_) => {
                 return Err(WriteError::Unavailable(StoreError::new("only numbers are kept")));
             }
         };
@@ -90,7 +94,7 @@ impl TopicState {
         self.deleted = if is_deletion { now } else { 0 };
         self.value = value;
         self.revision += changes;
-        if let Some(lease) = write.claim {
+        if let Some(lease) = write.claim.filter(|_| write.topic.holds_number()) {
             return Ok(Some(Some(self.publish(lease, now, keeps_history))));
         }
         // A mark with a lease keeps its lease.

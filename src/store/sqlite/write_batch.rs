@@ -4,14 +4,16 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::committed_topics::CommittedTopics;
+use super::feed_rows::FeedBounds;
+use super::feed_sizes::FeedSizes;
 use super::file::{KeyRecord, StoreFile};
 use super::millis::{Millis, millis};
 use super::topic::Draft;
 use super::visited_sites::VisitedSites;
-use crate::domain::{Epoch, EventId, Topic};
+use crate::domain::{Epoch, EventId, JsonText, Kind, Topic};
 use crate::store::{
-    Change, Claim, ClaimTerms, KeyUse, Once, Replay, StoreError, TOMBSTONE_LIFETIME, Visit, Write,
-    WriteError, Written, random,
+    Announcement, Body, Change, Claim, ClaimTerms, KeyUse, Once, Replay, Stamp, StoreError,
+    TOMBSTONE_LIFETIME, Visit, Write, WriteError, Written, random,
 };
 
 /// See the top of the module.
@@ -21,6 +23,7 @@ pub(super) struct WriteBatch<'a> {
     now: Millis,
     topics: HashMap<Topic, Draft>,
     visitors: &'a mut VisitedSites,
+    feeds: &'a mut FeedSizes,
     /// The answers must wait until the disk has the changes.
     must_write: bool,
     /// How many idempotency keys the batch has written.
@@ -34,6 +37,7 @@ impl<'a> WriteBatch<'a> {
         file: &'a StoreFile,
         committed: &'a CommittedTopics,
         visitors: &'a mut VisitedSites,
+        feeds: &'a mut FeedSizes,
     ) -> Self {
         WriteBatch {
             file,
@@ -41,6 +45,7 @@ impl<'a> WriteBatch<'a> {
             now: committed.now(),
             topics: HashMap::new(),
             visitors,
+            feeds,
             must_write: false,
             remembered: 0,
             begun: false,
@@ -88,8 +93,14 @@ impl<'a> WriteBatch<'a> {
             self.begin()?;
             self.file.delete_past(&write.topic).map_err(StoreError::new)?;
             self.visitors.forget(&write.topic);
+            self.feeds.forget(&write.topic);
         }
-        Ok(Ok(Written { value, created, removed, claimed, ..Written::default() }))
+        let stamp = match &write.change {
+            Change::Append(events) => Some(self.append(&write.topic, events, created)?),
+            _ => None,
+        };
+        let value = if stamp.is_some() { 0 } else { value };
+        Ok(Ok(Written { value, created, removed, claimed, stamp, ..Written::default() }))
     }
 
     fn write_once(&mut self, write: &Write, once: &Once) -> Result<Result<Written, WriteError>, StoreError> {
@@ -108,7 +119,8 @@ impl<'a> WriteBatch<'a> {
         }
         let written = self.write_now(write)?;
         if let Ok(written) = &written {
-            let record = KeyRecord { key_use, value: written.value, removed: written.removed };
+            let Written { value, removed, stamp, .. } = *written;
+            let record = KeyRecord { key_use, value, removed, stamp };
             let expires = self.now + millis(once.lifetime);
             self.file.remember_key(&write.topic, &once.key, &record, expires).map_err(StoreError::new)?;
             self.remembered += 1;
@@ -118,13 +130,53 @@ impl<'a> WriteBatch<'a> {
         Ok(written)
     }
 
+    /// Appends events to a feed whose revision is that of the last one already, and drops those that are too many or too old.
+    fn append(&mut self, feed: &Topic, events: &[JsonText], created: bool) -> Result<Stamp, StoreError> {
+        self.begin()?;
+        let (now, retention) = (self.now, self.committed.retention().feeds);
+        let state = self.draft(feed)?.state;
+        let revision = state.revision;
+        let rows = self.file.feeds();
+        let appended = (|| {
+            if created {
+                // Another feed of the same name may have left events.
+                rows.delete(feed.name())?;
+                self.feeds.forget(feed);
+            }
+            let size = self.feeds.of(feed, self.file)?;
+            rows.append(feed, revision + 1 - events.len() as u64, now, events)?;
+            size.events += events.len() as u64;
+            size.bytes += events.iter().map(|event| event.as_str().len() as u64).sum::<u64>();
+            rows.trim(feed, size, FeedBounds { retention, claimed: state.published, revision, now })
+        })();
+        appended.map_err(StoreError::new)?;
+        let id = EventId { epoch: state.epoch, revision };
+        Ok(Stamp { id, at: now.unsigned_abs() })
+    }
+
     /// Answers a claim.
     pub(super) fn claim(&mut self, topic: &Topic, terms: ClaimTerms) -> Result<Claim, StoreError> {
         let (now, keeps_history) = (self.now, self.committed.retention().keeps_any());
         let draft = self.draft(topic)?;
-        let claim = draft.state.claim(terms, now, keeps_history);
+        let claim = draft.state.claim(terms, now, keeps_history && topic.holds_number());
         draft.changed |= matches!(claim, Claim::Announce(_));
-        Ok(claim)
+        match claim {
+            Claim::Announce(announcement) if topic.kind() == Some(Kind::Feed) => {
+                self.with_events(topic, announcement).map(Claim::Announce)
+            }
+            claim => Ok(claim),
+        }
+    }
+
+    /// The announcement of a feed, with the events since the claim before it.
+    fn with_events(&self, feed: &Topic, announcement: Announcement) -> Result<Announcement, StoreError> {
+        let Announcement { body, id, prev } = announcement;
+        if body == Body::Gone {
+            return Ok(Announcement { body, id, prev });
+        }
+        let events = self.file.feeds().after(feed, id.epoch, prev.revision, id.revision);
+        let body = Body::Events(events.map_err(StoreError::new)?.into());
+        Ok(Announcement { body, id, prev })
     }
 
     /// Applies the acknowledgement of a claim.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::committed_topics::CommittedTopics;
+use super::feed_sizes::FeedSizes;
 use super::file::StoreFile;
 use super::visited_sites::VisitedSites;
 use super::write_batch::WriteBatch;
@@ -58,6 +59,7 @@ pub(super) struct Writer {
     file: StoreFile,
     committed: Arc<CommittedTopics>,
     visitors: VisitedSites,
+    feeds: FeedSizes,
     /// The last batch that used the disk has failed, so a ping must try the disk.
     failing: bool,
     /// The last attempt to save claims has failed, and that has been logged.
@@ -79,6 +81,7 @@ impl Writer {
             file,
             committed,
             visitors: VisitedSites::default(),
+            feeds: FeedSizes::default(),
             failing: false,
             saving_fails: false,
             purges: KeyPurge { at: Instant::now(), behind: false },
@@ -110,7 +113,7 @@ impl Writer {
     }
 
     fn batch(&mut self, commands: impl Iterator<Item = WriteCommand>) {
-        let mut batch = WriteBatch::new(&self.file, &self.committed, &mut self.visitors);
+        let mut batch = WriteBatch::new(&self.file, &self.committed, &mut self.visitors, &mut self.feeds);
         let mut failure = None;
         let pending: Vec<_> =
             commands.map(|command| take(&mut batch, command, &mut failure, self.failing)).collect();
@@ -123,6 +126,7 @@ impl Writer {
         if end.is_err() {
             self.file.roll_back();
             self.visitors.forget_all();
+            self.feeds.forget_all();
         } else {
             self.visitors.bound();
         }

@@ -6,6 +6,7 @@ mod announcing;
 mod claiming;
 mod creating;
 mod deleting;
+mod feeds;
 mod history;
 mod listing;
 mod sweeping;
@@ -22,8 +23,8 @@ use livecounter::store::{
 };
 
 pub(crate) use {
-    adding::*, addresses::*, announcing::*, claiming::*, creating::*, deleting::*, history::*, listing::*,
-    sweeping::*, visitors::*,
+    adding::*, addresses::*, announcing::*, claiming::*, creating::*, deleting::*, feeds::*, history::*,
+    listing::*, sweeping::*, visitors::*,
 };
 
 /// A store under test, with the servers that it needs.
@@ -115,6 +116,19 @@ macro_rules! every_sentence {
             a_deleted_topic_has_no_history,
             a_new_topic_stood_at_zero_before_its_first_claim,
             a_topic_created_again_before_a_claim_begins_at_zero,
+            a_claim_of_a_feed_has_all_events_since_the_claim_before,
+            a_shut_gate_makes_claimants_of_a_feed_wait,
+            an_unacknowledged_claim_of_a_feed_has_the_same_events_again,
+            a_listener_is_told_exactly_what_it_has_missed,
+            a_page_of_a_feed_has_the_last_events_before_a_revision,
+            a_feed_keeps_so_many_events_and_the_rest_is_a_gap,
+            a_feed_keeps_so_many_bytes_and_always_the_newest_event,
+            events_that_wait_for_their_claim_stay_longer,
+            a_repeated_append_is_answered_as_the_first_one,
+            a_feed_is_created_only_by_an_append_that_may,
+            a_deleted_feed_has_no_events_and_begins_again_behind_them,
+            numbers_and_events_of_a_batch_are_answered_in_order,
+            concurrent_appends_lose_no_event_and_repeat_none,
             all_callers_get_the_same_salt,
             a_visitor_is_counted_once_in_a_day,
             visitors_are_counted_within_two_percent,

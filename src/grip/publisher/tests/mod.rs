@@ -16,7 +16,14 @@ const OK: Answer = Answer::Status(200, "", "Published\n");
 fn item(channel: &str, id: u64) -> Item {
     let prev_id = Some((id - 1).to_string());
     let content = format!("data: {id}\n\n");
-    Item { channel: channel.into(), id: id.to_string(), prev_id, content, first: false, retain: Retain::Latest }
+    Item {
+        channel: channel.into(),
+        id: id.to_string(),
+        prev_id,
+        content,
+        first: false,
+        retain: Retain::Latest,
+    }
 }
 
 fn publisher_with(addresses: &[String], options: PublisherOptions) -> Publisher {

@@ -1,0 +1,26 @@
+-- Reads the events of a feed up to its last claim.
+--
+-- KEYS    1 topic hash, 2 stream of the events
+-- ARGV    1 "after" or "before"; 2 a revision; 3 the most events
+-- returns {time, epoch, revision, published, former, events}: the time in ms; epoch is "" if there is no feed, and published is
+--         "0" if it was never claimed, else `epoch-revision`; former has the epochs before, the last one first, as `epoch:revision`
+--         with commas between them; events are those behind the revision, the first ones, or those before the revision, the last ones
+--         and the newest of them first, as XRANGE answers them
+local time = redis.call('TIME')
+local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
+local state = redis.call('HMGET', KEYS[1], 'e', 'r', 'c', 'p', 'l', 'k', 'd')
+local revision = string.format('%.0f', (state[2] or 0) + (state[3] or 0))
+if not state[1] or state[7] == revision then
+  return {now, state[1] or '', revision, state[5] or '0', state[6] or '', {}}
+end
+local events, last = {}, state[4] or '0'
+local number = tonumber(ARGV[2])
+if ARGV[3] ~= '0' then
+  if ARGV[1] == 'after' then
+    events = redis.call('XRANGE', KEYS[2], string.format('%.0f', number + 1), last, 'COUNT', ARGV[3])
+  else
+    local newest = string.format('%.0f', math.max(math.min(number - 1, tonumber(last)), 0))
+    events = redis.call('XREVRANGE', KEYS[2], newest, '-', 'COUNT', ARGV[3])
+  end
+end
+return {now, state[1], revision, state[5] or '0', state[6] or '', events}
