@@ -1,4 +1,4 @@
-//! One client creates counters without end at two origins, while other clients count: a change of a counter that existed before is
+//! One client creates counters or pages without end at two origins, while other clients count: a change of a counter that existed before is
 //! shown within a second in the median, and within three at worst.
 
 use std::sync::Arc;
@@ -90,27 +90,30 @@ async fn known_counters_pass_new_ones_that_wait_to_be_announced() {
     assert_soon(delays);
 }
 
-#[tokio::test]
-async fn known_counters_pass_new_ones_that_wait_for_a_slow_proxy() {
+/// While requests for these paths come (GET where the path has a query, POST elsewhere), each of which changes topics that were not announced before,
+/// adds to known counters; returns how long it takes to show each change. The proxy takes 500 items a second from each of the two
+/// origins, which is less than the requests change.
+async fn delays_beside(paths: impl Iterator<Item = String>, changed_topics: usize) -> Vec<Duration> {
     let (redis, proxy) = (RedisServer::start(), Witness::start().await);
     let settings = [("REDIS_URL", redis.url()), ("GRIP_URL", proxy.grip_url())];
     let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
     let apps = [TestApp::with(&settings).await, TestApp::with(&settings).await];
     let client = client();
-    let post = async |app: &TestApp, id: &str| {
-        let answer = client.post(app.counter(id)).answer().await;
-        assert_eq!(answer.status(), 200, "{id}");
+    let ask = async |app: &TestApp, path: &str| {
+        let url = format!("{}{path}", app.address);
+        let request = if path.contains('?') { client.get(url) } else { client.post(url) };
+        let answer = request.answer().await;
+        assert_eq!(answer.status(), 200, "{path}");
     };
     let known: Vec<String> = (0..5).map(|n| format!("known-{n}")).collect();
     for id in &known {
-        post(&apps[0], id).await;
+        ask(&apps[0], &format!("/counters/{id}/")).await;
         shown(&proxy, id, 1).await;
     }
-    // The proxy takes 500 items a second from each origin: fewer than the counters that are created.
     proxy.answer_after(Duration::from_millis(200));
-    let flood = 5_000;
-    let new = (0..flood).map(|n| (&apps[n % 2], format!("new-{n}")));
-    let flooding = stream::iter(new).for_each_concurrent(40, |(app, id)| async move { post(app, &id).await });
+    let asked = paths.enumerate().map(|(n, path)| (&apps[n % 2], path));
+    let flooding =
+        stream::iter(asked).for_each_concurrent(40, |(app, path)| async move { ask(app, &path).await });
     let counting = async {
         // The counting begins when the proxy is behind.
         let mut poll = tokio::time::interval(Duration::from_millis(20));
@@ -119,12 +122,25 @@ async fn known_counters_pass_new_ones_that_wait_for_a_slow_proxy() {
         }
         let mut delays = Vec::new();
         for (number, id) in known.iter().enumerate() {
-            post(&apps[number % 2], id).await;
+            ask(&apps[number % 2], &format!("/counters/{id}/")).await;
             delays.push(shown(&proxy, id, 2).await);
         }
         (delays, proxy.told().len())
     };
     let ((delays, told), ()) = tokio::join!(counting, flooding);
-    assert!(told < flood * 4 / 5, "the flood is over: this has shown nothing");
-    assert_soon(delays);
+    assert!(told < changed_topics * 4 / 5, "the flood is over: this has shown nothing");
+    delays
+}
+
+#[tokio::test]
+async fn known_counters_pass_new_ones_that_wait_for_a_slow_proxy() {
+    assert_soon(delays_beside((0..5_000).map(|n| format!("/counters/new-{n}/")), 5_000).await);
+}
+
+#[tokio::test]
+async fn known_counters_pass_hits_on_new_pages_and_on_a_busy_one() {
+    // Of four hits, one is on the same page.
+    let page = |n| if n % 4 == 0 { "busy".to_owned() } else { format!("new-{n}") };
+    let paths = (0..5_000).map(|n| format!("/count?url=example.com/{}", page(n)));
+    assert_soon(delays_beside(paths, 3_750).await);
 }
