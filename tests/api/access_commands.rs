@@ -110,7 +110,17 @@ async fn no_line_of_the_log_repeats_a_key_even_at_the_finest_level() {
 #[tokio::test]
 async fn without_a_file_sighup_ends_the_program_as_a_closed_terminal_does() {
     let directory = tempfile::tempdir().expect("a directory");
-    let program = Program::start(directory.path(), &[]);
+    // A process that was started by nohup ignores the signal, and so do the programs that it starts.
+    let mut command = Command::new("env");
+    command.args([
+        "--default-signal=HUP",
+        env!("CARGO_BIN_EXE_livecounter"),
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+    ]);
+    command.current_dir(directory.path()).env_clear().env("RUST_LOG", "info");
+    let program = Program::run(command);
     program.signal("-HUP");
     assert_eq!(program.exit_code(), None);
 }
