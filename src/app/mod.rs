@@ -24,7 +24,7 @@ use tokio::sync::Semaphore;
 
 use crate::access::Access;
 use crate::announcer::{Announcer, Outlets, Running};
-use crate::http::{CacheTerms, CountApiStats, HomePage, Metrics, Rankings, SharedContext, TopHits};
+use crate::http::{CacheTerms, CountApiStats, HomePage, Metrics, Rankings, SharedContext, TopHits, Traffic};
 use crate::hub::Hub;
 use crate::limits::{self, Limits};
 use crate::settings::Settings;
@@ -137,8 +137,11 @@ fn shared_context(
     let limits = start_limits(settings);
     let publisher = parts.publisher.clone();
     let metrics = Metrics::new(announcer.clone(), publisher, hub, verifier.clone(), Arc::clone(&limits));
+    let traffic = Arc::new(Traffic::new(Arc::clone(&metrics.requests)));
+    tokio::spawn(Traffic::watch(Arc::downgrade(&traffic)));
     SharedContext {
         metrics,
+        traffic,
         verifier,
         prefix: settings.grip_prefix.clone(),
         keep_alive: settings.streams_keep_alive,

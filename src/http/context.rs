@@ -13,6 +13,7 @@ use super::home::page::HomePage;
 use super::metrics::Metrics;
 use super::rankings::Rankings;
 use super::top_hits::TopHits;
+use super::traffic::Traffic;
 use crate::access::Access;
 use crate::announcer::Announcer;
 use crate::compat::CompatHosts;
@@ -72,6 +73,8 @@ pub struct SharedContext {
     pub top_hits: TopHits,
     /// The limits of clients.
     pub limits: Arc<Limits>,
+    /// The traffic of the service, as the pages for administrators show it.
+    pub traffic: Arc<Traffic>,
     /// The metrics: `/metrics` exports them, and the routes count their requests in them.
     pub metrics: Metrics,
 }

@@ -52,6 +52,7 @@ mod top_hits;
 mod top_lists;
 mod topic_list;
 mod topics;
+mod traffic;
 mod uniques;
 mod visitor;
 mod visitor_digest;
@@ -73,6 +74,7 @@ pub use home::page::HomePage;
 pub use metrics::{Metrics, RequestMetrics};
 pub use rankings::Rankings;
 pub use top_hits::TopHits;
+pub use traffic::Traffic;
 
 use crate::compat::CompatHosts;
 use cors::CorsPolicy;

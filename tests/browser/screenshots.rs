@@ -34,7 +34,7 @@ async fn the_home_page_has_a_light_and_a_dark_face() {
 }
 
 /// Takes a picture of the window, and keeps it if that is wanted.
-async fn take(browser: &Chromium, file: &str) {
+pub(crate) async fn take(browser: &Chromium, file: &str) {
     let picture = browser.devtools("Page.captureScreenshot", json!({ "format": "png" })).await;
     let picture = STANDARD.decode(picture["data"].as_str().expect("a picture")).expect("base64");
     assert!(picture.starts_with(b"\x89PNG"));

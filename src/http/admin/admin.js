@@ -65,6 +65,8 @@
       element.textContent = grown >= 0 ? `${rate < 10 ? rate.toFixed(1) : written(Math.round(rate))} a second` : "";
     }
     before = { now, at };
+    showMinute(now.seconds);
+    showLatest(now.latest);
     const proxies = $("#proxies");
     now.proxies.forEach((proxy, index) => {
       const [name, up, pending, published] = proxies?.rows[index]?.cells ?? [];
@@ -75,6 +77,48 @@
       published.textContent = written(proxy.published);
     });
   }
+  /** Draws the bars of the last minute anew. */
+  function showMinute(seconds) {
+    const chart = $("#minute");
+    const most = Math.max(...seconds);
+    $$("g", chart).forEach((bar, index) => {
+      const requests = seconds[index];
+      const height = requests ? Math.max(1, (requests / most) * 100) : 0;
+      $("rect", bar).setAttribute("height", height);
+      $("rect", bar).setAttribute("y", 100 - height);
+      $("title", bar).textContent = `${seconds.length - index} s ago: ${requests} requests`;
+    });
+    $("[data-most]", chart).textContent = written(most);
+    $("[data-total]", chart).textContent = written(seconds.reduce((sum, requests) => sum + requests, 0));
+  }
+
+  let newest = 0;
+  function showLatest(latest) {
+    const body = $("#latest");
+    if (!body || !latest.length || latest[0].at === newest || body.matches(":hover")) return;
+    newest = latest[0].at;
+    body.replaceChildren(...latest.map((request) => {
+      const row = document.createElement("tr");
+      const cell = (text, tag = "td", kind = "") => {
+        const element = document.createElement(tag);
+        element.className = kind;
+        element.append(text);
+        row.append(element);
+        return element;
+      };
+      cell(new Date(request.at).toISOString().slice(11, 19));
+      const name = cell(` ${request.path}`, "th");
+      name.scope = "row";
+      const method = document.createElement("span");
+      method.className = "method";
+      method.textContent = request.method;
+      name.prepend(method);
+      cell(String(request.status), "td", request.status >= 500 ? "n bad" : "n");
+      cell(request.ms.toFixed(1), "td", "n");
+      return row;
+    }));
+  }
+
   const stream = $("[data-stream]")?.dataset.stream;
   if (stream) {
     state("connecting");

@@ -1,6 +1,7 @@
 //! `/admin`: pages for administrators, which work without JavaScript. A browser logs in with a key and gets a session in a cookie.
 
 mod answer;
+mod bar_chart;
 mod counters;
 mod form;
 mod guard;

@@ -4,21 +4,44 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
+use serde::Serialize;
 
 use super::answer::{Frame, page, renew};
+use super::bar_chart::BarChart;
 use super::guard::administrator;
 use super::login;
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
 use crate::http::home::number::ShownNumber;
-use crate::http::metrics::Now;
+use crate::http::metrics::{Now, SeenRequest};
+use crate::http::traffic::clock;
+
+/// What the page shows, and what its stream brings.
+#[derive(Serialize)]
+pub(super) struct Figures {
+    #[serde(flatten)]
+    now: Now,
+    /// The requests of each second of the last minute, the oldest first.
+    seconds: Vec<u64>,
+    /// The latest requests, the latest first.
+    latest: Vec<SeenRequest>,
+}
+
+impl Figures {
+    pub(super) async fn read(context: &WorkerContext) -> Self {
+        let shared = &context.shared;
+        let now = shared.metrics.now(&context.live).await;
+        Figures { now, seconds: shared.traffic.seconds(), latest: shared.traffic.latest() }
+    }
+}
 
 /// The page.
 #[derive(Template)]
 #[template(path = "admin-overview.html")]
 struct OverviewPage {
     frame: Frame,
-    now: Now,
+    figures: Figures,
+    minute: BarChart,
 }
 
 impl OverviewPage {
@@ -28,6 +51,14 @@ impl OverviewPage {
 
     fn number(&self, number: &u64) -> String {
         self.shown(&Some(*number))
+    }
+
+    fn clock(&self, millis: &u64) -> String {
+        clock(*millis)
+    }
+
+    fn duration(&self, ms: &f64) -> String {
+        format!("{ms:.1}")
     }
 }
 
@@ -40,8 +71,10 @@ pub(in crate::http) async fn get(
         Ok(administrator) => administrator,
         Err(error) => return login::instead_of(&context, error),
     };
-    let now = context.shared.metrics.now(&context.live).await;
-    let mut response = page(StatusCode::OK, &OverviewPage { frame: Frame::of(Some(&administrator)), now })?;
+    let figures = Figures::read(&context).await;
+    let minute = BarChart::of_seconds(&figures.seconds);
+    let shown = OverviewPage { frame: Frame::of(Some(&administrator)), figures, minute };
+    let mut response = page(StatusCode::OK, &shown)?;
     renew(&request, &mut response, &administrator);
     Ok(response)
 }

@@ -16,6 +16,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::answer::{builder, renew};
 use super::guard::{Administrator, administrator, may_go_on};
+use super::overview::Figures;
 use crate::http::caching::streamed;
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
@@ -61,8 +62,7 @@ async fn next(mut numbers: Numbers) -> Option<(Result<Bytes, Infallible>, Number
     if context.shared.stopping.load(Ordering::Relaxed) || !may_go_on(&numbers.administrator, context) {
         return None;
     }
-    let now = context.shared.metrics.now(&context.live).await;
-    let data = serde_json::to_string(&now).unwrap_or_default();
+    let data = serde_json::to_string(&Figures::read(context).await).unwrap_or_default();
     numbers.sent += 1;
     let retry = (numbers.sent == 1).then_some(RETRY);
     Some((Ok(sse::render(retry, numbers.sent, &data).into()), numbers))

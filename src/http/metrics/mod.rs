@@ -4,10 +4,12 @@
 mod delivery;
 mod limits;
 mod now;
+mod recent;
 mod registry;
 mod requests;
 
 pub(super) use now::Now;
+pub(super) use recent::SeenRequest;
 pub use registry::Metrics;
 pub use requests::RequestMetrics;
-pub(super) use requests::{MethodLabel, RouteMetrics};
+pub(super) use requests::{CountedRequests, MethodLabel, RequestLabels, RouteMetrics};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::{self, Write};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -10,6 +10,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+
+use super::recent::RecentRequests;
 
 /// The methods that the labels tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,12 +41,10 @@ impl MethodLabel {
             _ => MethodLabel::Other,
         }
     }
-}
 
-/// Methods are written as in requests.
-impl EncodeLabelValue for MethodLabel {
-    fn encode(&self, encoder: &mut LabelValueEncoder) -> fmt::Result {
-        encoder.write_str(match self {
+    /// The method as in requests.
+    pub(super) fn name(self) -> &'static str {
+        match self {
             MethodLabel::Get => "GET",
             MethodLabel::Head => "HEAD",
             MethodLabel::Post => "POST",
@@ -52,12 +52,20 @@ impl EncodeLabelValue for MethodLabel {
             MethodLabel::Delete => "DELETE",
             MethodLabel::Options => "OPTIONS",
             MethodLabel::Other => "other",
-        })
+        }
     }
 }
 
+/// Methods are written as in requests.
+impl EncodeLabelValue for MethodLabel {
+    fn encode(&self, encoder: &mut LabelValueEncoder) -> fmt::Result {
+        encoder.write_str(self.name())
+    }
+}
+
+/// The labels of a count.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CountLabels {
+pub(in crate::http) struct RequestLabels {
     route: &'static str,
     method: MethodLabel,
     status: u16,
@@ -69,16 +77,30 @@ struct DurationLabels {
     method: MethodLabel,
 }
 
-/// The beginning of the routes of pages for administrators.
-const ADMIN: &str = "/admin";
+/// How many requests with the same labels were answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::http) struct CountedRequests {
+    /// The template of the route; empty for paths that do not exist.
+    pub(in crate::http) route: &'static str,
+    pub(in crate::http) method: &'static str,
+    pub(in crate::http) status: u16,
+    pub(in crate::http) requests: u64,
+}
+
+/// Whether requests for this route are those of clients: not those of administrators and of programs that watch the service, and not the
+/// files that pages load.
+fn is_for_clients(route: &str) -> bool {
+    !route.starts_with("/admin") && !["/assets/{name}", "/healthz", "/readyz", "/metrics"].contains(&route)
+}
 
 /// The counts and durations of all requests.
 #[derive(Debug)]
 pub struct RequestMetrics {
-    total: Family<CountLabels, Counter>,
+    total: Family<RequestLabels, Counter>,
     seconds: Family<DurationLabels, Histogram>,
     /// All counters by their labels, which a family does not list.
-    known: Mutex<HashMap<CountLabels, (Counter, Histogram)>>,
+    known: Mutex<HashMap<RequestLabels, (Counter, Histogram)>>,
+    recent: RecentRequests,
 }
 
 impl RequestMetrics {
@@ -88,6 +110,7 @@ impl RequestMetrics {
             total: Family::default(),
             seconds: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.0001, 4.0, 9))),
             known: Mutex::default(),
+            recent: RecentRequests::default(),
         };
         registry.register("http_requests", "Requests answered", requests.total.clone());
         registry.register("http_request_seconds", "Until the head of the answer", requests.seconds.clone());
@@ -95,8 +118,8 @@ impl RequestMetrics {
     }
 
     fn labelled(&self, route: &'static str, method: MethodLabel, status: u16) -> (Counter, Histogram) {
-        let labels = CountLabels { route, method, status };
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let labels = RequestLabels { route, method, status };
+        let mut known = self.known();
         if let Some(found) = known.get(&labels) {
             return found.clone();
         }
@@ -106,14 +129,40 @@ impl RequestMetrics {
         (count, histogram)
     }
 
-    /// How many requests were answered, and how many of them with a status of 500 and above; without those of pages for administrators.
+    /// How many requests of clients were answered, and how many of them with a status of 500 and above.
     pub(super) fn answered(&self) -> (u64, u64) {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_clients = known.iter().filter(|(labels, _)| !labels.route.starts_with(ADMIN));
+        let known = self.known();
+        let of_clients = known.iter().filter(|(labels, _)| is_for_clients(labels.route));
         of_clients.fold((0, 0), |(requests, failures), (labels, (count, _))| {
             let count = count.get();
             (requests + count, failures + if labels.status >= 500 { count } else { 0 })
         })
+    }
+
+    /// How many requests of clients were answered since `before` was counted, which becomes what is counted now.
+    pub(in crate::http) fn counted_since(
+        &self,
+        before: &mut HashMap<RequestLabels, u64>,
+    ) -> Vec<CountedRequests> {
+        let mut counted = Vec::new();
+        for (labels, (count, _)) in self.known().iter().filter(|(labels, _)| is_for_clients(labels.route)) {
+            let (now, RequestLabels { route, method, status }) = (count.get(), labels.clone());
+            let known = before.entry(labels.clone()).or_default();
+            let requests = now - std::mem::replace(known, now);
+            if requests > 0 {
+                counted.push(CountedRequests { route, method: method.name(), status, requests });
+            }
+        }
+        counted
+    }
+
+    /// The requests of the present second.
+    pub(in crate::http) fn recent(&self) -> &RecentRequests {
+        &self.recent
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<RequestLabels, (Counter, Histogram)>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -131,12 +180,15 @@ impl RouteMetrics {
         RouteMetrics { template, requests: Arc::clone(requests), successes: Default::default() }
     }
 
-    /// Counts one answered request.
-    pub(in crate::http) fn observe(&self, method: MethodLabel, status: u16, took: Duration) {
+    /// Counts one answered request. `path` is the path of the request.
+    pub(in crate::http) fn observe(&self, method: MethodLabel, path: &str, status: u16, took: Duration) {
         let look_up = || self.requests.labelled(self.template, method, status);
         let (count, histogram) =
             if status == 200 { self.successes[method as usize].get_or_init(look_up) } else { &look_up() };
         count.inc();
         histogram.observe(took.as_secs_f64());
+        if self.requests.recent.wants_more() && is_for_clients(self.template) {
+            self.requests.recent.keep(method.name(), path, self.template, status, took);
+        }
     }
 }

@@ -36,6 +36,25 @@ async fn the_overview_counts_requests_of_clients_and_not_its_own() {
 }
 
 #[tokio::test]
+async fn the_latest_requests_are_listed_without_their_queries() {
+    let app = TestApp::spawn().await;
+    let deadline = Instant::now() + PATIENCE;
+    let mut text = String::new();
+    // Requests before the first second begins are counted, and not kept.
+    while !text.contains("</span> /counters/1/</th>") && Instant::now() < deadline {
+        for path in ["/counters/1/?_key=lc_hush&a=hush", "/<script>hush", "/healthz", "/assets/home.css"] {
+            app.get(path).await;
+        }
+        text = page(&app, "/admin").text().await;
+    }
+    let (_, list) = text.split_once("id=\"latest\"").expect("the list");
+    assert!(list.contains("</span> /counters/1/</th><td class=\"n\">200</td>"), "{list}");
+    for absent in ["lc_hush", "a=hush", "<script>hush", "/healthz", "/assets", "/admin"] {
+        assert!(!list.contains(absent), "{absent}: {list}");
+    }
+}
+
+#[tokio::test]
 async fn the_stream_brings_the_numbers_and_ends_when_the_service_stops() {
     let app = TestApp::spawn().await;
     let mut listener = Listener::connect(app.addr, "/admin/stream").await;

@@ -1,0 +1,120 @@
+//! The pages for administrators, as a browser shows them.
+
+use std::time::{Duration, Instant};
+
+use fantoccini::Locator;
+use livecounter::access::NewSecret;
+use serde_json::json;
+
+use crate::chromium::Chromium;
+use crate::screenshots::take;
+use crate::support::app::{ANY_AMOUNT, TestApp};
+use crate::support::server::Server;
+
+async fn with_a_key() -> (TestApp, NewSecret) {
+    let secret = NewSecret::generate().expect("random numbers");
+    let (id, digest) = (secret.id(), secret.sha256());
+    let keys =
+        format!("[[keys]]\nname = \"owner\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [\"admin\"]\n");
+    (TestApp::with(&[("LIVECOUNTER__KEYS", &keys), ANY_AMOUNT]).await, secret)
+}
+
+async fn fill_in(browser: &Chromium, css: &str, text: &str) {
+    let field = browser.client.find(Locator::Css(css)).await.expect(css);
+    field.clear().await.expect(css);
+    field.send_keys(text).await.expect(css);
+}
+
+/// Returns as soon as the expression is true in the page that a form leads to. A script that waits in a page would end with it.
+async fn leads_to(browser: &Chromium, expression: &str) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let script = format!("try {{ return !!({expression}); }} catch {{ return false; }}");
+    while browser.client.execute(&script, Vec::new()).await.ok() != Some(true.into()) {
+        assert!(Instant::now() < deadline, "never true: {expression}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn log_in(browser: &Chromium, app: &TestApp, secret: &NewSecret) {
+    browser.open(&format!("{}/admin", app.address)).await;
+    fill_in(browser, "#key", secret.expose()).await;
+    browser.click("main form button").await;
+    leads_to(browser, "location.pathname === '/admin' && document.querySelector('[data-now=requests]')")
+        .await;
+}
+
+#[tokio::test]
+async fn an_administrator_logs_in_and_sees_numbers_change() {
+    let (app, secret) = with_a_key().await;
+    let browser = Chromium::launch().await;
+    log_in(&browser, &app, &secret).await;
+    browser.until_text("#state", "live").await;
+    assert_eq!(browser.value("document.cookie").await, "", "no script can read the session");
+    app.add("1").await;
+    browser.until_text("[data-now=requests]", "1").await;
+    browser.until("[...document.querySelectorAll('#latest tr')].some((row) => row.textContent.includes('POST /counters/1/200'))").await;
+    browser.until_text("#minute [data-total]", "1").await;
+
+    browser.open(&format!("{}/admin/counters", app.address)).await;
+    fill_in(&browser, "#id", "shop").await;
+    fill_in(&browser, "#value", "1234").await;
+    browser.click(".forms [value=set]").await;
+    leads_to(&browser, "document.querySelector('.notice').textContent === 'shop is now 1\u{202f}234.'").await;
+    assert_eq!(app.read("shop").await, 1234);
+    app.add("shop").await;
+    browser.until_text("[data-topic=counter-shop]", "1\u{202f}235").await;
+
+    browser.click("nav form button").await;
+    leads_to(&browser, "document.querySelector('#key')").await;
+    // The login page is a 401, which a browser logs as an error.
+    let errors: Vec<_> = browser.console().await.into_iter().filter(|line| !line.contains("401")).collect();
+    assert_eq!(errors, Vec::<String>::new());
+    let own = format!("{}/", app.address);
+    let requested = browser.requested().await;
+    assert!(
+        requested.iter().all(|url| url.starts_with(&own) && !url.contains(secret.expose())),
+        "{requested:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_pages_fit_a_phone_and_both_schemes() {
+    let (app, secret) = with_a_key().await;
+    let browser = Chromium::launch().await;
+    browser.devtools("Emulation.setScrollbarsHidden", json!({ "hidden": true })).await;
+    for (id, value) in [("1", 48_211), ("downloads", 1_093_430), ("shop-orders", 512), ("shop-returns", -7)] {
+        app.add_by(id, value).await;
+    }
+    log_in(&browser, &app, &secret).await;
+    for second in 0..6 {
+        for _ in 0..(second * 5) % 11 + 2 {
+            app.add("1").await;
+        }
+        let before = browser.value("document.querySelector('#minute [data-total]').textContent").await;
+        browser
+            .until(&format!("document.querySelector('#minute [data-total]').textContent !== {before}"))
+            .await;
+    }
+    let mut grounds = Vec::new();
+    for (scheme, width, suffix) in
+        [("light", 1280, ""), ("dark", 1280, "-dark"), ("light", 360, "-phone"), ("dark", 360, "-phone-dark")]
+    {
+        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        browser.devtools("Emulation.setEmulatedMedia", media).await;
+        let screen = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500 });
+        browser.devtools("Emulation.setDeviceMetricsOverride", screen).await;
+        for (path, name) in [("/admin", "admin"), ("/admin/counters", "admin-counters")] {
+            browser.open(&format!("{}{path}", app.address)).await;
+            if path.ends_with("counters") {
+                browser.click("details:last-of-type summary").await;
+            } else {
+                browser.until_text("#state", "live").await;
+            }
+            let width = "document.documentElement.scrollWidth - innerWidth";
+            assert_eq!(browser.value(width).await, 0, "{path} {scheme} {suffix}");
+            take(&browser, &format!("{name}{suffix}.png")).await;
+        }
+        grounds.push(browser.value("getComputedStyle(document.body).backgroundColor").await);
+    }
+    assert_ne!(grounds[0], grounds[1]);
+}
