@@ -2,26 +2,21 @@
 //! `?by=N`, JSON `{"by":N}`, or `by=N` in a form.
 
 use std::fmt;
-use std::time::Duration;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{
-    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING,
-};
-use actix_web::web::{Bytes, Payload};
+use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use actix_web::web::Payload;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
-use tokio::time::timeout;
 
+use super::body::{content_type, media_type, whole_body};
 use super::error::ApiError;
 use super::multipart;
 use super::query::Query;
 use crate::domain::{Amount, parse_value};
 
 /// The longest body, in bytes. Every amount fits, also with white space around it.
-const BODY_LIMIT: usize = 4096;
-/// How long a body may take to arrive after its head.
-const BODY_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const BODY_LIMIT: usize = 4096;
 
 /// The amount that a POST adds; 1 if the request gives no amount.
 pub(super) async fn amount(request: &HttpRequest, payload: Payload) -> Result<Amount, ApiError> {
@@ -66,33 +61,17 @@ fn has_body(request: &HttpRequest) -> bool {
     headers.contains_key(TRANSFER_ENCODING) || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0")
 }
 
-/// The body of a request that has a short one; 408 if it does not arrive in time, 413 if it is too long, 415 if it is compressed.
-pub(super) async fn whole_body(request: &HttpRequest, payload: Payload) -> Result<Bytes, ApiError> {
-    let coded = |coding: &HeaderValue| !coding.as_bytes().eq_ignore_ascii_case(b"identity");
-    if request.headers().get_all(CONTENT_ENCODING).any(coded) {
-        return Err(ApiError::UnsupportedEncoding);
-    }
-    match timeout(BODY_WITHIN, payload.to_bytes_limited(BODY_LIMIT)).await {
-        Ok(Ok(Ok(body))) => Ok(body),
-        Ok(Ok(Err(_))) => Err(ApiError::BadRequest("the body could not be read to its end".into())),
-        Ok(Err(_)) => Err(ApiError::BodyTooLarge(BODY_LIMIT)),
-        Err(_) => Err(ApiError::BodyTooSlow(BODY_WITHIN.as_secs())),
-    }
-}
-
 async fn number_of_body(
     request: &HttpRequest,
     payload: Payload,
     name: &'static str,
 ) -> Result<Option<String>, ApiError> {
-    let body = whole_body(request, payload).await?;
+    let body = whole_body(request, payload, BODY_LIMIT).await?;
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    let content_type =
-        request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let essence = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-    match essence.as_str() {
+    let content_type = content_type(request);
+    match media_type(request).as_str() {
         // `navigator.sendBeacon` sends a string as `text/plain`, and a Blob without a type without `Content-Type`.
         "application/json" | "text/plain" | "" => number_of_json(&body, name),
         "application/x-www-form-urlencoded" => {

@@ -12,7 +12,8 @@ use super::jsonp::{Callback, SCRIPT};
 use super::service_routes::ServiceRoutes;
 use crate::domain::{PageAddress, Topic};
 use crate::hits::HitRules;
-use crate::http::amount::whole_body;
+use crate::http::amount::BODY_LIMIT;
+use crate::http::body::whole_body;
 use crate::http::caching::{FIVE_MINUTES, client_has, content_etag};
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
@@ -130,7 +131,7 @@ async fn log_as(
 }
 
 async fn visited(request: &HttpRequest, payload: Payload) -> Result<Visited, ApiError> {
-    let body = whole_body(request, payload).await?;
+    let body = whole_body(request, payload, BODY_LIMIT).await?;
     serde_json::from_slice(&body).map_err(|error| {
         ApiError::BadRequest(format!(
             "the body must be JSON like {{\"url\":\"https://example.com/a\"}}: {error}"
