@@ -28,6 +28,7 @@ use crate::http::{CacheTerms, CountApiStats, HomePage, Metrics, Rankings, Shared
 use crate::hub::Hub;
 use crate::limits::{self, Limits};
 use crate::settings::Settings;
+use crate::sql::Runner;
 use checked::{CheckedParts, warn_of_missing_keys, warn_of_missing_limits};
 use server::ServerOptions;
 use servers::{Servers, Sockets};
@@ -159,6 +160,7 @@ fn shared_context(
         countapi: CountApiStats::default(),
         rankings: Rankings::default(),
         top_hits: TopHits::default(),
+        sql: Runner::default(),
         limits,
     }
 }

@@ -23,6 +23,7 @@ use crate::hits::HitRules;
 use crate::hub::WorkerListeners;
 use crate::limits::Limits;
 use crate::live::Live;
+use crate::sql::Runner;
 
 /// The parts that one worker has of its own, with those that it shares.
 pub struct WorkerContext {
@@ -71,6 +72,8 @@ pub struct SharedContext {
     pub rankings: Rankings,
     /// The pages and the sites with the most hits.
     pub top_hits: TopHits,
+    /// Runs statements in SQL.
+    pub sql: Runner,
     /// The limits of clients.
     pub limits: Arc<Limits>,
     /// The traffic of the service, as the pages for administrators show it.

@@ -13,6 +13,7 @@ use super::exceeded_limit::ExceededLimit;
 use crate::access::{Denied, redacted};
 use crate::domain::MergeError;
 use crate::grip::HoldError;
+use crate::sql::SqlError;
 use crate::store::{KeyUse, StoreError, WriteError};
 
 /// Why a request was refused or failed.
@@ -85,6 +86,9 @@ pub enum ApiError {
         /// The store's own error, if there is one. Only the log gets it.
         source: Option<StoreError>,
     },
+    /// The statement in SQL is refused, or was stopped.
+    #[error(transparent)]
+    Statement(Box<SqlError>),
     /// The service has a fault.
     #[error("the server has made a mistake; its log says more")]
     Internal,
@@ -148,6 +152,9 @@ impl ApiError {
                 (StatusCode::INSUFFICIENT_STORAGE, "too-many-topics", "Too many topics")
             }
             ApiError::NoProxy => (StatusCode::NOT_IMPLEMENTED, "no-proxy", "No GRIP proxy"),
+            ApiError::Statement(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "statement-refused", "Statement refused")
+            }
             ApiError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable"),
             ApiError::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
         }
@@ -178,6 +185,16 @@ impl From<WriteError> for ApiError {
                 source: Some(source),
             },
         }
+    }
+}
+
+impl From<SqlError> for ApiError {
+    fn from(error: SqlError) -> Self {
+        if !error.is_of_the_service() {
+            return ApiError::Statement(Box::new(error));
+        }
+        tracing::warn!("a statement in SQL failed: {error}");
+        ApiError::Unavailable { detail: "the statement could not be run now; try again", source: None }
     }
 }
 

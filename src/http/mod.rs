@@ -46,6 +46,7 @@ mod recoveries;
 mod resource;
 mod route_access;
 mod routing;
+mod sql;
 mod streams;
 mod tags;
 mod top_hits;
@@ -141,12 +142,20 @@ pub fn routes(
         .service(readable(r, "/nocount/uniques", uniques::get))
         .service(readable(r, "/", home::page))
         .service(readable(r, "/assets/{name}", home::asset))
+        .service(statements(r))
         .service(readable(r, "/openapi.json", operations::openapi));
     if metrics {
         config.service(measurements(r));
     }
     health_routes(config, r);
     compat::routes(config, r, compat);
+}
+
+/// `/sql`
+fn statements(requests: &Arc<RequestMetrics>) -> FinishedResource {
+    let resource =
+        resource("/sql").route(get().to(sql::get)).route(head().to(sql::get)).route(post().to(sql::post));
+    finish_resource(requests, "/sql", "GET, HEAD, POST, OPTIONS", resource, CorsPolicy::Public)
 }
 
 /// The routes of the listener for operators.

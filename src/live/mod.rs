@@ -5,6 +5,7 @@ mod changes;
 mod combiner;
 mod counted;
 mod entity_list;
+mod entity_tables;
 mod hits;
 mod salts;
 
@@ -13,16 +14,19 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 
 use crate::announcer::Announcer;
-use crate::domain::{Amount, EventId, IdempotencyKey, JsonText, PageAddress, Route, Topic, Unit};
+use crate::domain::{
+    Amount, Document, EntityKey, EventId, IdempotencyKey, JsonText, PageAddress, Route, Topic, Unit,
+};
 use crate::store::{
-    Change, DailySalt, FeedPage, History, Merge, Missed, Once, Reading, Store, StoreError, Uniques, Visit,
-    Write, WriteError, Written,
+    Change, DailySalt, EntityQuery, FeedPage, History, Merge, Missed, Once, Reading, Store, StoreError,
+    Uniques, Visit, Write, WriteError, Written,
 };
 use changes::ChangeBatcher;
 pub use changes::Stamped;
 use combiner::Combiner;
 pub use counted::Counted;
 pub use entity_list::EntityPage;
+pub use entity_tables::{EntityTableError, EntityTables};
 pub use hits::CountedHit;
 use hits::HitCounter;
 use salts::SaltCache;
@@ -233,6 +237,11 @@ impl Live {
         limit: usize,
     ) -> Result<FeedPage, StoreError> {
         self.store.before(feed, before, limit).await
+    }
+
+    /// The entities of a route in a range of keys, in the order of their keys, with the fields that the caller needs.
+    pub async fn entities_in(&self, query: &EntityQuery) -> Result<Vec<(EntityKey, Document)>, StoreError> {
+        self.store.entities(query).await
     }
 
     /// The `limit` topics with the greatest values among those whose names begin with `prefix`: see [`Catalog::top`]. Callers must

@@ -39,6 +39,8 @@ pub enum QueryError<E> {
     Statement(SqlError),
     /// A table could not be read.
     Source(E),
+    /// Too many statements run already; the statement may be tried again.
+    Busy,
 }
 
 impl<E> From<SqlError> for QueryError<E> {

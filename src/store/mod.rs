@@ -7,6 +7,7 @@ mod body;
 mod bounds;
 mod change;
 mod claim;
+mod entity_query;
 mod error;
 mod feeds;
 mod history;
@@ -24,6 +25,7 @@ use async_trait::async_trait;
 pub use body::{Body, Reading};
 pub use change::{Change, KeyUse, Merge, Sum};
 pub use claim::{Announcement, Claim, ClaimTerms};
+pub use entity_query::EntityQuery;
 pub use error::StoreError;
 pub use feeds::{FeedPage, Missed};
 pub use history::History;
@@ -31,7 +33,7 @@ pub use key_lifetime::KEY_LIFETIME;
 pub use visits::{DailySalt, SALT_LEN, Uniques, Visit};
 pub use write::{Once, Replay, Stamp, Write, WriteError, Written};
 
-use crate::domain::{EventId, Topic, Unit};
+use crate::domain::{Document, EntityKey, EventId, Topic, Unit};
 
 /// A store: values, the outbox, the events of feeds, and the catalog of the topics. Code that uses one part takes only the trait of that part, such as
 /// `Arc<dyn Outbox>`.
@@ -108,6 +110,26 @@ pub trait Catalog: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<(Topic, Reading)>, StoreError>;
 
+    /// The entities of a route in a range of keys, in the order of their keys, with the fields that the caller needs. An entity that is
+    /// created or deleted during the call may be missing or not.
+    async fn entities(&self, query: &EntityQuery) -> Result<Vec<(EntityKey, Document)>, StoreError> {
+        let prefix = Topic::entity_prefix(&query.route, "");
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let listed = self.list(&prefix, after.as_ref(), LIST_STEP).await?;
+            found.extend(listed.iter().filter_map(|(topic, reading)| query.entity(topic, &reading.body)));
+            if listed.len() < LIST_STEP || !query.descending && found.len() >= query.limit {
+                break;
+            }
+            after = listed.into_iter().last().map(|(topic, _)| topic);
+        }
+        if query.descending {
+            found.reverse();
+        }
+        found.truncate(query.limit);
+        Ok(found)
+    }
+
     /// Keeps the address of a page beside the page's topic, whose name does not tell the address. Keeping it again changes nothing.
     async fn keep_address(&self, page: &Topic, address: &str) -> Result<(), StoreError>;
 
@@ -135,6 +157,9 @@ pub trait Visitors: Send + Sync + 'static {
     /// How many different visitors the site had. A topic that is no site, or whose visitors were never counted, has had none.
     async fn uniques(&self, site: &Topic) -> Result<Uniques, StoreError>;
 }
+
+/// How many topics are listed in one step where all entities of a route are looked through.
+const LIST_STEP: usize = 1000;
 
 /// How long after a change its mark becomes overdue. Within this time the origin that has changed the topic announces it, and
 /// sweeps leave it alone.

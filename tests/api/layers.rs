@@ -28,7 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("settings", &["access", "compat", "domain", "hits", "jwt", "limits", "nearest"]),
     ("telemetry", &["settings"]),
     ("announcer", &["domain", "fastly", "grip", "hub", "log", "sse", "store"]),
-    ("live", &["announcer", "domain", "log", "store"]),
+    ("live", &["announcer", "domain", "log", "sql", "store"]),
     (
         "http",
         &[
@@ -45,6 +45,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "live",
             "log",
             "nearest",
+            "sql",
             "sse",
             "store",
         ],
@@ -64,6 +65,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "limits",
             "live",
             "settings",
+            "sql",
             "store",
             "telemetry",
         ],

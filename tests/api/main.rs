@@ -48,6 +48,7 @@ mod purging;
 mod raw_bytes;
 mod settings;
 mod source;
+mod sql;
 mod store_away;
 mod stream_limits;
 mod streams;

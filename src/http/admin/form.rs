@@ -4,7 +4,8 @@ use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Payload;
 
-use crate::http::amount::whole_body;
+use crate::http::amount::BODY_LIMIT;
+use crate::http::body::whole_body;
 use crate::http::error::ApiError;
 
 /// The fields of a form.
@@ -18,7 +19,7 @@ impl Form {
         if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Err(ApiError::UnsupportedMediaType);
         }
-        let body = whole_body(request, payload).await?;
+        let body = whole_body(request, payload, BODY_LIMIT).await?;
         Ok(Form(form_urlencoded::parse(&body).into_owned().collect()))
     }
 

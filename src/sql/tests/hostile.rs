@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::sql::Runner;
 
 /// Time enough for a statement that is stopped after a second, on a machine that is busy.
 const AT_MOST: Duration = Duration::from_secs(20);
@@ -266,6 +267,22 @@ async fn statements_that_are_hard_to_prepare_are_refused_in_time() {
         assert!(refused.len() < 400, "{shown}: {refused}");
         assert!(begun.elapsed() < AT_MOST, "{shown}: {:?}", begun.elapsed());
     }
+}
+
+#[tokio::test]
+async fn two_statements_run_at_once_and_others_wait_for_a_second() {
+    let (tables, runner) = (many(), Runner::default());
+    let slow =
+        || Query::parse("SELECT count(*) FROM t a, t b, t c, t d", Parameters::default()).expect("a query");
+    let answers = futures_util::future::join_all((0..40).map(|_| runner.answer(slow(), &tables))).await;
+    let count = |is: fn(&QueryError<Infallible>) -> bool| {
+        answers.iter().filter(|answer| answer.as_ref().err().is_some_and(is)).count()
+    };
+    let stopped = count(|error| matches!(error, QueryError::Statement(SqlError::OutOfTime(_))));
+    let busy = count(|error| matches!(error, QueryError::Busy));
+    assert!((2..=6).contains(&stopped) && stopped + busy == 40, "{stopped} {busy}");
+    let quick = Query::parse("SELECT 1", Parameters::default()).expect("a query");
+    assert!(runner.answer(quick, &tables).await.is_ok());
 }
 
 #[tokio::test]

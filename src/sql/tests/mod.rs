@@ -49,6 +49,7 @@ impl Tables {
         query.answer(self).await.map_err(|error| match error {
             QueryError::Statement(error) => error,
             QueryError::Source(never) => match never {},
+            QueryError::Busy => panic!("nothing else runs"),
         })
     }
 

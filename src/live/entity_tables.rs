@@ -1,0 +1,81 @@
+//! The entities of routes as the tables of a statement in SQL.
+
+use smol_str::SmolStr;
+
+use super::Live;
+use crate::domain::Route;
+use crate::sql::{Fields, KeyRange, MOST_ENTITIES, QueryError, SqlError, Table, TableSource, WantedTable};
+use crate::store::{EntityQuery, StoreError};
+
+/// The entities of the routes that a client may read. `may_read` says why the client may not read a route.
+pub struct EntityTables<'a, F> {
+    /// The use cases.
+    pub live: &'a Live,
+    /// Checks whether the client may read the route.
+    pub may_read: F,
+}
+
+/// Why entities cannot be read.
+#[derive(Debug)]
+pub enum EntityTableError<E> {
+    /// The client may not read the route.
+    Denied(E),
+    /// The store does not answer.
+    Store(StoreError),
+}
+
+impl<E, F: Fn(&Route) -> Result<(), E>> EntityTables<'_, F> {
+    /// The route of this name, if the client may read it.
+    fn route(&self, table: &str) -> Result<Route, QueryError<EntityTableError<E>>> {
+        let route: Route = table.parse().map_err(|error| {
+            SqlError::Refused(format!("there is no table {table:?}: {error}; write a route in double quotes"))
+        })?;
+        (self.may_read)(&route).map_err(|error| QueryError::Source(EntityTableError::Denied(error)))?;
+        Ok(route)
+    }
+
+    async fn rows(
+        &self,
+        query: EntityQuery,
+        table: &mut Table,
+    ) -> Result<(), QueryError<EntityTableError<E>>> {
+        let found = self.live.entities_in(&query).await;
+        let found = found.map_err(|error| QueryError::Source(EntityTableError::Store(error)))?;
+        for (key, document) in found {
+            table.push(key.as_str(), document.iter().map(|(name, json)| (name, json.as_str())))?;
+        }
+        Ok(())
+    }
+}
+
+impl<E, F: Fn(&Route) -> Result<(), E>> TableSource for EntityTables<'_, F> {
+    type Error = EntityTableError<E>;
+
+    async fn read(&self, wanted: &WantedTable) -> Result<Table, QueryError<Self::Error>> {
+        let mut table = Table::new(wanted);
+        let KeyRange { low, high, descending, rows } = wanted.keys.clone();
+        let names = match &wanted.fields {
+            Fields::Named(names) if !wanted.payload => Some(names.iter().map(SmolStr::from).collect()),
+            _ => None,
+        };
+        // One entity more than a table may have tells that there are too many.
+        let limit = rows.unwrap_or(usize::MAX).min(MOST_ENTITIES + 1);
+        let route = self.route(&wanted.name)?;
+        let query = EntityQuery { route, low, high, descending, limit, fields: names };
+        self.rows(query, &mut table).await?;
+        Ok(table)
+    }
+
+    async fn field_names(&self, table: &str) -> Result<Vec<String>, QueryError<Self::Error>> {
+        let KeyRange { low, high, descending, .. } = KeyRange::ALL;
+        let route = self.route(table)?;
+        let query = EntityQuery { route, low, high, descending, limit: MOST_ENTITIES, fields: None };
+        let found = self.live.entities_in(&query).await;
+        let found = found.map_err(|error| QueryError::Source(EntityTableError::Store(error)))?;
+        let names = found.iter().flat_map(|(_, document)| document.iter().map(|(name, _)| name.to_owned()));
+        let mut names: Vec<String> = names.collect();
+        names.sort_unstable();
+        names.dedup();
+        Ok(names)
+    }
+}
