@@ -124,11 +124,21 @@ async fn answer(
     form: Form,
 ) -> Result<HttpResponse, ApiError> {
     let parameters = given.params.as_ref().map(Parameters::from_json).transpose()?.unwrap_or_default();
-    let query = Query::parse(&given.query, parameters)?;
+    Ok(represent(&run(request, context, &given.query, parameters).await?, &form))
+}
+
+/// Runs a statement, if the request may run statements and read the routes that the statement names.
+pub(super) async fn run(
+    request: &HttpRequest,
+    context: &WorkerContext,
+    statement: &str,
+    parameters: Parameters,
+) -> Result<Answer, ApiError> {
+    admit(request, context, &Needed::Sql)?;
+    let query = Query::parse(statement, parameters)?;
     let may_read = |route: &_| admit_reader(request, context, route).map(drop);
     let tables = EntityTables { live: &context.live, may_read };
-    let answer = context.shared.sql.answer(query, &tables).await.map_err(refusal)?;
-    Ok(represent(&answer, &form))
+    context.shared.sql.answer(query, &tables).await.map_err(refusal)
 }
 
 fn refusal(error: QueryError<EntityTableError<ApiError>>) -> ApiError {
