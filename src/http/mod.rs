@@ -21,6 +21,7 @@ mod entity_list;
 mod entity_path;
 mod error;
 mod exceeded_limit;
+mod feeds;
 mod history;
 mod hit_answer;
 mod hit_history;
@@ -128,6 +129,8 @@ pub fn routes(
         .service(Below { prefix: "/topics", resources: topics, missing: missing(r) })
         .service(Below { prefix: admin::PREFIX, resources: admin::resources(r), missing: missing(r) })
         .service(Tail { prefix: "/entity", resource: entity })
+        .service(Tail { prefix: "/live", resource: readable(r, "/live/{route}", feeds::live) })
+        .service(Tail { prefix: "/feed", resource: readable(r, "/feed/{route}", feeds::history) })
         .service(Tail { prefix: "/recover", resource: recovery })
         .service(finish_resource(r, "/drop", WRITE, drop, CorsPolicy::Public))
         .service(readable(r, "/count", hits::count))

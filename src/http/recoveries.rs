@@ -5,10 +5,11 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::context::WorkerContext;
 use super::error::ApiError;
+use super::feeds::Listened;
 use super::streams::{self, StreamSubject};
 use crate::domain::{Kind, Topic};
 
-/// Answers only a proxy whose signature is good, and only for the topics of entities.
+/// Answers only a proxy whose signature is good, and only for the topics of entities and feeds.
 pub(super) async fn get(
     request: HttpRequest,
     context: Data<WorkerContext>,
@@ -22,6 +23,10 @@ pub(super) async fn get(
             let (route, _) = topic.entity_name().ok_or_else(missing)?;
             let subject = StreamSubject::Route(route);
             streams::recover_private(&request, &context, pass, &topic, subject).await
+        }
+        Some(Kind::Feed) => {
+            let listened = Listened::of_topic(&topic).ok_or_else(missing)?;
+            streams::recover_feed(&request, &context, pass, &topic, listened.subject()).await
         }
         _ => Err(missing()),
     }

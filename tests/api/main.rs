@@ -25,6 +25,7 @@ mod crowd;
 mod documents;
 mod ending;
 mod export;
+mod feeds;
 mod flood;
 mod grip;
 mod history;

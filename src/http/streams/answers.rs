@@ -8,7 +8,7 @@ use actix_web::body;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
-use crate::domain::Topic;
+use crate::domain::{FeedEvent, Topic};
 use crate::http::caching;
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
@@ -35,9 +35,20 @@ pub(super) fn event(retry: Option<Duration>, topic: &Topic, reading: &Reading) -
     sse::render_body(retry, topic, &reading.body, reading.id)
 }
 
+/// The events of a feed as listeners get them; with `retry`, as the beginning of a stream.
+pub(super) fn rendered(feed: &Topic, events: &[FeedEvent], mut retry: Option<Duration>) -> String {
+    match (events, retry) {
+        ([], Some(retry)) => sse::opening(retry),
+        _ => events
+            .iter()
+            .map(|event| sse::render(retry.take(), feed.stream_id(event.id), event.data.as_str()))
+            .collect(),
+    }
+}
+
 /// How long the client of the next stream waits before it reconnects. The delays differ so that listeners that a restart
 /// cuts off at the same time do not return at the same time. Steps of the golden ratio spread any sequence of delays evenly.
-fn reconnect_delay() -> Duration {
+pub(super) fn reconnect_delay() -> Duration {
     static NEXT: LazyLock<AtomicU32> = LazyLock::new(|| getrandom::u32().unwrap_or_default().into());
     const STEP: u32 = 0x9e37_79b9;
     let share = u64::from(NEXT.fetch_add(STEP, Ordering::Relaxed));

@@ -25,8 +25,8 @@ use crate::hub::Listener;
 use crate::limits::StreamSlot;
 use crate::sse;
 
-const TOO_MANY_STREAMS: &str = "this server holds as many streams as it can; try again later";
-const STOPPING: &str = "this server is stopping; connect again";
+pub(super) const TOO_MANY_STREAMS: &str = "this server holds as many streams as it can; try again later";
+pub(super) const STOPPING: &str = "this server is stopping; connect again";
 
 /// Opens a stream that this process holds; 501 if this process holds none. The stream ends when `guard` does not allow it any more.
 pub(super) async fn open(
@@ -65,7 +65,7 @@ pub(super) async fn open(
 }
 
 /// Ticks in this interval, for the first time when it is over.
-fn every(period: Duration) -> Interval {
+pub(super) fn every(period: Duration) -> Interval {
     let mut interval = interval_at(Instant::now() + period, period);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval

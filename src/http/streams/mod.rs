@@ -2,6 +2,8 @@
 //! stream, if it can.
 
 mod answers;
+mod feed;
+mod feed_in_process;
 mod guard;
 mod in_process;
 mod proxy;
@@ -20,6 +22,7 @@ use crate::grip::{Hold, HoldError};
 use crate::sse;
 use crate::store::Reading;
 use answers::{event, first_events, head, read, uncached_stream};
+pub(super) use feed::{Beginning, open as open_feed, open_below, recover as recover_feed};
 pub(super) use guard::{StreamGuard, StreamSubject, guard_of_pass};
 use proxy::{is_proxied, last_seen};
 
@@ -165,15 +168,28 @@ fn hold(
     recovery_path: &str,
     recover_after: Duration,
 ) -> Result<(), HoldError> {
-    response.insert_header((CONTENT_TYPE, HeaderValue::from_static(sse::CONTENT_TYPE)));
-    let mut channels = topics
+    let channels = topics
         .iter()
         .zip(readings)
-        .map(|(topic, reading)| (topic.channel(&context.shared.prefix), reading.published.to_string()));
-    let (channel, published) = channels.next().unwrap_or_default();
-    let first = Hold::stream(&channel, Some(&published))?;
+        .map(|(topic, reading)| (topic.channel(&context.shared.prefix), Some(reading.published.to_string())));
+    hold_channels(response, context, channels, recovery_path, recover_after)
+}
+
+/// Adds the headers that tell the proxy to hold the stream on these channels, each with the id that its next item follows. Items of a channel without an id
+/// follow no other item.
+fn hold_channels(
+    response: &mut HttpResponseBuilder,
+    context: &WorkerContext,
+    channels: impl IntoIterator<Item = (String, Option<String>)>,
+    recovery_path: &str,
+    recover_after: Duration,
+) -> Result<(), HoldError> {
+    response.insert_header((CONTENT_TYPE, HeaderValue::from_static(sse::CONTENT_TYPE)));
+    let mut channels = channels.into_iter();
+    let (channel, prev_id) = channels.next().unwrap_or_default();
+    let first = Hold::stream(&channel, prev_id.as_deref())?;
     let hold = channels
-        .try_fold(first, |hold, (channel, published)| hold.and(&channel, Some(&published)))?
+        .try_fold(first, |hold, (channel, prev_id)| hold.and(&channel, prev_id.as_deref()))?
         .keep_alive(sse::KEEP_ALIVE, context.shared.keep_alive)?
         .next(recovery_path, recover_after)?;
     for (name, value) in hold.into_headers() {
