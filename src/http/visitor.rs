@@ -1,6 +1,7 @@
 //! Recognises a visitor who was counted on a page a short while ago: by a cookie with a value that the store keeps, too, and where
 //! `hits.window_without_cookies` is set, a visitor who sends no cookie by the digest of address and `User-Agent`, which is that value.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
@@ -26,6 +27,14 @@ const VALUE_LEN: usize = 22;
 /// A client that sends this many of our cookies gets no further one. A browser keeps a bounded number of cookies for each host, and would
 /// drop others.
 const MOST_COOKIES: usize = 50;
+
+/// How many random values the system is asked for at once: a call of the system takes longer than all else that a value needs.
+const VALUES_AT_ONCE: usize = 64;
+
+thread_local! {
+    /// Random bytes of which no value was made yet.
+    static UNUSED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
@@ -127,9 +136,17 @@ fn is_value(text: &str) -> bool {
 
 /// A new random value; `None` if the system has no random numbers, so that the hit is counted without a cookie.
 fn new_value() -> Option<String> {
-    let mut bytes = [0; VALUE_BYTES];
-    getrandom::fill(&mut bytes).ok()?;
-    Some(URL_SAFE_NO_PAD.encode(bytes))
+    UNUSED.with_borrow_mut(|unused| {
+        if unused.is_empty() {
+            let mut bytes = vec![0; VALUES_AT_ONCE * VALUE_BYTES];
+            getrandom::fill(&mut bytes).ok()?;
+            *unused = bytes;
+        }
+        let rest = unused.len() - VALUE_BYTES;
+        let value = URL_SAFE_NO_PAD.encode(&unused[rest..]);
+        unused.truncate(rest);
+        Some(value)
+    })
 }
 
 /// Whether the visitor uses https. A proxy in front says so in `X-Forwarded-Proto`. Where no proxy says anything, only a service
@@ -151,6 +168,7 @@ fn is_https(request: &HttpRequest) -> bool {
 mod tests {
     use actix_web::test::TestRequest;
 
+    use std::collections::HashSet;
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
@@ -189,6 +207,14 @@ mod tests {
             let new = visitor(&[cookie]).expect("a new visitor");
             assert!(is_value(&new.value) && new.value != VALUE, "{cookie}");
         }
+    }
+
+    #[test]
+    fn no_two_new_visitors_get_the_same_value() {
+        let values: HashSet<_> =
+            (0..3 * VALUES_AT_ONCE).map(|_| new_value().expect("random numbers")).collect();
+        assert_eq!(values.len(), 3 * VALUES_AT_ONCE);
+        assert!(values.iter().all(|value| is_value(value)));
     }
 
     #[test]

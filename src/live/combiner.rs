@@ -154,28 +154,26 @@ impl Combiner {
         counted.await.unwrap_or_else(|_| Err(WriteError::Unavailable(abandoned())))
     }
 
-    /// Adds 1 to each of two topics, of each `once` for its key. Both additions go to the store in the same batch, the first one before the second one.
-    /// The second topic is that of a site, whose `visit` is counted with the addition.
+    /// Adds 1 to a page and to its site. Both additions go to the store in the same batch, the page first. The visit is counted with the addition to
+    /// the site.
     pub(super) async fn add_to_both(
         self: &Arc<Self>,
-        topics: [Topic; 2],
-        once: Option<&Once>,
+        [page, site]: [Topic; 2],
         visit: Option<Visit>,
     ) -> [Result<Counted, WriteError>; 2] {
         let answers = {
             let mut queue = lock(&self.adds);
-            let [first, second] = topics;
             let answers = [
-                queue.waiting.push(first, 1, once.cloned(), None, true),
-                queue.waiting.push(second, 1, once.cloned(), visit, true),
+                queue.waiting.push(page, 1, None, None, true),
+                queue.waiting.push(site, 1, None, visit, true),
             ];
             self.start_adding(&mut queue);
             answers
         };
-        let [first, second] = answers.map(|answer| async {
+        let [page, site] = answers.map(|answer| async {
             answer.await.unwrap_or_else(|_| Err(WriteError::Unavailable(abandoned())))
         });
-        [first.await, second.await]
+        [page.await, site.await]
     }
 
     /// Counts a call, and starts one more worker for the additions that wait, if one is needed.
@@ -290,6 +288,6 @@ fn every_value(last: &Announcement, group: &Group) -> Vec<Announcement> {
 }
 
 /// The error of a call if its batch ended without an answer: the runtime has dropped the task, for instance as the worker stops.
-fn abandoned() -> StoreError {
+pub(super) fn abandoned() -> StoreError {
     StoreError::new("the request was abandoned while the worker stopped")
 }

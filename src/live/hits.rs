@@ -9,9 +9,11 @@ use futures_util::future::join;
 
 use super::combiner::Combiner;
 use super::counted::Counted;
+use super::hit_combiner::HitCombiner;
+use crate::announcer::Announcer;
 use crate::domain::{PageAddress, Topic};
 use crate::log::Throttle;
-use crate::store::{Once, Store, StoreError, Visit, WriteError};
+use crate::store::{Hit, Once, Store, StoreError, Visit, WriteError};
 
 /// The number of pages whose addresses a worker knows to be in the store. When it knows as many, it forgets all of them.
 const KNOWN_PAGES: usize = 65_536;
@@ -33,6 +35,7 @@ pub struct CountedHit {
 /// Counts hits.
 pub(super) struct HitCounter {
     combiner: Arc<Combiner>,
+    keyed: Arc<HitCombiner>,
     store: Arc<dyn Store>,
     /// Hashes of the pages whose addresses are in the store. Hashes take less memory than names. If two pages had the same hash,
     /// which is unlikely, the address of one of them might be missing.
@@ -41,8 +44,9 @@ pub(super) struct HitCounter {
 }
 
 impl HitCounter {
-    pub(super) fn new(combiner: Arc<Combiner>, store: Arc<dyn Store>) -> Self {
-        HitCounter { combiner, store, known: Mutex::default(), hasher: RandomState::new() }
+    pub(super) fn new(combiner: Arc<Combiner>, store: Arc<dyn Store>, announcer: Announcer) -> Self {
+        let keyed = Arc::new(HitCombiner::new(Arc::clone(&store), announcer));
+        HitCounter { combiner, keyed, store, known: Mutex::default(), hasher: RandomState::new() }
     }
 
     /// Whether this worker has counted a hit of the page before. Then the page and its site exist, unless they were removed since.
@@ -62,7 +66,7 @@ impl HitCounter {
         let (page, site) = (Topic::page(address), Topic::site(address));
         let hash = self.hasher.hash_one(&page);
         let is_known = self.with_known(|known| known.contains(&hash));
-        let counting = self.combiner.add_to_both([page.clone(), site], once, visit);
+        let counting = self.count_both(page.clone(), site, once, visit);
         let (counted, kept) = if is_known {
             (counting.await, Ok(()))
         } else {
@@ -89,6 +93,23 @@ impl HitCounter {
         let created = [page_counted.created, site_counted.is_ok_and(|counted| counted.created)];
         let Counted { value, replayed, .. } = page_counted;
         Ok(CountedHit { value, replayed, created: created.into_iter().map(usize::from).sum() })
+    }
+
+    /// Adds 1 to the page and to the site, and counts the visitor of the site.
+    async fn count_both(
+        &self,
+        page: Topic,
+        site: Topic,
+        once: Option<&Once>,
+        visit: Option<Visit>,
+    ) -> [Result<Counted, WriteError>; 2] {
+        match once {
+            Some(Once { key, lifetime, .. }) => {
+                let (key, lifetime) = (key.clone(), *lifetime);
+                self.keyed.hit(Hit { page, site, key, lifetime, visit, claim: None }).await
+            }
+            None => self.combiner.add_to_both([page, site], visit).await,
+        }
     }
 
     /// Remembers whether the address of the page is in the store. If it is not, the next hit of the page keeps it.

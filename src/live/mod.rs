@@ -6,6 +6,7 @@ mod combiner;
 mod counted;
 mod entity_list;
 mod entity_tables;
+mod hit_combiner;
 mod hits;
 mod salts;
 
@@ -48,7 +49,7 @@ impl Live {
         let combiner = Combiner::new(Arc::clone(&store), announcer.clone());
         let combiner = Arc::new(combiner);
         let changes = Arc::new(ChangeBatcher::new(Arc::clone(&store), announcer.clone()));
-        let hits = HitCounter::new(Arc::clone(&combiner), Arc::clone(&store));
+        let hits = HitCounter::new(Arc::clone(&combiner), Arc::clone(&store), announcer.clone());
         let salts = SaltCache::new(Arc::clone(&store));
         Live { combiner, changes, hits, salts, store, announcer }
     }
@@ -277,6 +278,7 @@ mod tests {
 
     use super::*;
     use crate::announcer::Outlets;
+    use crate::store::Replay;
     use crate::store::sqlite::SqliteStore;
 
     #[tokio::test]
@@ -298,5 +300,31 @@ mod tests {
         assert_eq!(counted.iter().filter(|counted| counted.created).count(), 1);
         let values: Vec<_> = counted.iter().map(|counted| counted.value).collect();
         assert_eq!(values, [1, 2, 3, 4]);
+    }
+
+    #[tokio::test]
+    async fn visitors_at_the_same_time_are_counted_once_each() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store: Arc<dyn Store> =
+            Arc::new(SqliteStore::open(directory.path().join("livecounter.db")).expect("a new file"));
+        let outlets = Outlets { hub: None, publisher: None, prefix: String::new(), purger: None };
+        let running = Announcer::start(Arc::<dyn Store>::clone(&store), outlets, Duration::from_millis(250));
+        let live = Live::new(store, running.announcer().clone());
+        let page: PageAddress = "www.example.com/a".parse().expect("an address");
+        let visit = async |visitor: usize| {
+            let key = format!("visitor-{visitor}").parse().expect("a key");
+            let once = Once { key, lifetime: Duration::from_secs(60), replay: Replay::Present };
+            live.hit(&page, Some(&once), None).await.expect("an answer")
+        };
+        // Every third visitor comes twice.
+        let first = join_all((0..150).chain((0..150).step_by(3)).map(visit)).await;
+        let mut values: Vec<i64> = first.iter().filter(|hit| !hit.replayed).map(|hit| hit.value).collect();
+        values.sort_unstable();
+        assert_eq!(values, (1..=150).collect::<Vec<_>>());
+        assert_eq!(first.iter().map(|hit| hit.created).sum::<usize>(), 2, "the page and its site");
+        let again = join_all((0..150).map(visit)).await;
+        assert!(again.iter().all(|hit| hit.replayed && hit.value == 150));
+        let site = live.read(Topic::site(&page)).await.expect("a reading");
+        assert_eq!(site.value(), 150);
     }
 }

@@ -11,6 +11,7 @@ mod entity_query;
 mod error;
 mod feeds;
 mod history;
+mod hit;
 mod key_lifetime;
 mod random;
 pub mod redis;
@@ -29,6 +30,7 @@ pub use entity_query::EntityQuery;
 pub use error::StoreError;
 pub use feeds::{FeedPage, Missed};
 pub use history::History;
+pub use hit::{Hit, HitWritten};
 pub use key_lifetime::KEY_LIFETIME;
 pub use visits::{DailySalt, SALT_LEN, Uniques, Visit};
 pub use write::{Once, Replay, Stamp, Write, WriteError, Written};
@@ -53,6 +55,10 @@ pub trait Values: Send + Sync + 'static {
     /// its gate can be open, at most [`LONGEST_LEASE`] ahead). The items are applied in order. After a
     /// [`WriteError::Unavailable`] the item may have been applied or not.
     async fn write(&self, writes: Vec<Write>) -> Vec<Result<Written, WriteError>>;
+
+    /// Counts hits, each in one atomic step, in their order; where page and site can be on different nodes, each of the two is a step of its
+    /// own, which is applied once for the key. After a [`WriteError::Unavailable`] the hit may have been counted or not.
+    async fn hit(&self, hits: Vec<Hit>) -> Vec<HitWritten>;
 
     /// The present state of topics. A topic that has never changed has the default reading.
     async fn read(&self, topics: Vec<Topic>) -> Vec<Result<Reading, StoreError>>;

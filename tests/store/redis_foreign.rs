@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use livecounter::domain::Topic;
-use livecounter::store::{Claim, ClaimTerms, Write, WriteError};
+use livecounter::store::{Claim, ClaimTerms, Hit, HitWritten, Write, WriteError};
 
 use crate::contract::{Backend, eventually};
 use crate::support::redis::RedisServer;
@@ -60,4 +60,37 @@ async fn a_foreign_key_instead_of_a_topic_or_its_value_fails_that_topic_alone() 
         Err(_) => None,
     });
     assert_eq!(claimed.collect::<Vec<_>>(), [Some(3), None, Some(3), None, Some(3)]);
+}
+
+#[tokio::test]
+async fn a_foreign_key_instead_of_a_page_or_a_site_fails_its_hits_alone() {
+    let server = RedisServer::start();
+    let store = server.store();
+    let hit = |page: &str, site: &str| Hit {
+        page: topic(page),
+        site: topic(site),
+        key: "visitor".parse().expect("a key"),
+        lifetime: Duration::from_secs(60),
+        visit: None,
+        claim: None,
+    };
+    let hits = || {
+        vec![
+            hit("page-a", "site-a"),
+            hit("page-b", "site-b"),
+            hit("page-c", "site-c"),
+            hit("page-d", "site-a"),
+        ]
+    };
+    for name in ["page-b", "site-c"] {
+        server.cli(&["SET", &format!("lc:{{b{}}}:t:{name}", topic(name).bucket()), "no hash"]);
+    }
+    let is_counted = |answer: HitWritten| (answer.page.is_ok(), answer.site.is_ok());
+    let counted: Vec<_> = store.hit(hits()).await.into_iter().map(is_counted).collect();
+    assert_eq!(counted, [(true, true), (false, false), (true, false), (true, true)]);
+    // The page that was not counted has not used up the key.
+    server.cli(&["DEL", &format!("lc:{{b{}}}:t:page-b", topic("page-b").bucket())]);
+    let replayed = store.hit(hits()).await.into_iter().map(|answer| answer.page.expect("an answer").replayed);
+    assert_eq!(replayed.collect::<Vec<_>>(), [true, false, true, true]);
+    assert_eq!(store.read(vec![topic("site-a")]).await.remove(0).expect("a reading").value(), 2);
 }

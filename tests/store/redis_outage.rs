@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
 use livecounter::store::{
-    Announcement, Claim, ClaimTerms, LONGEST_LEASE, Outbox, Store, Values, Write, WriteError,
+    Announcement, Claim, ClaimTerms, Hit, LONGEST_LEASE, Outbox, Store, Values, Write, WriteError,
 };
 
 use crate::contract::eventually;
@@ -138,6 +138,32 @@ async fn a_keyed_add_whose_answer_is_lost_is_sent_again_and_counts_once() {
     assert_eq!((added.value, added.replayed), (7, false), "still to be announced");
     assert!(matches!(answers.pop().expect("two answers"), Err(WriteError::Unavailable(_))));
     assert_eq!(value(&store).await, 7);
+}
+
+#[tokio::test]
+async fn hits_whose_answer_is_lost_are_sent_again_and_count_once() {
+    let server = RedisServer::on_port(free_port(), &[]);
+    let cut = Cut::before(server.port()).await;
+    let store = connect(&cut.url());
+    let site: Topic = "site-www.example.com".parse().expect("a topic");
+    let hit = |key: &str| Hit {
+        page: topic(),
+        site: site.clone(),
+        key: key.parse().expect("a key"),
+        lifetime: Duration::from_secs(60),
+        visit: None,
+        claim: None,
+    };
+    // The first call loads the script: otherwise the lost answer would be NOSCRIPT.
+    store.hit(vec![hit("before")]).await.remove(0).page.expect("counted");
+    cut.arm();
+    for answer in store.hit(vec![hit("a"), hit("b")]).await {
+        let (page, site) = (answer.page.expect("counted"), answer.site.expect("counted"));
+        assert_eq!((page.value, page.replayed, site.replayed), (3, false, false), "still to be announced");
+    }
+    let values = store.read(vec![topic(), site.clone()]).await;
+    assert!(values.into_iter().all(|reading| reading.expect("a reading").value() == 3));
+    assert!(store.hit(vec![hit("b")]).await.remove(0).page.expect("an answer").replayed);
 }
 
 #[tokio::test]

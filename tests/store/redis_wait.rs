@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::{RedisStore, Wait};
-use livecounter::store::{Values, Write, WriteError, Written};
+use livecounter::store::{Hit, Values, Write, WriteError, Written};
 
 use crate::contract::eventually;
 use crate::support::redis::{FOLLOWER, RedisServer, free_port, part_with_replicas};
@@ -194,4 +194,26 @@ async fn a_change_on_one_of_two_replicas_is_lost_if_the_other_takes_over() {
         store_value(&one).await.filter(|_| watched.servers[2].cli(&["ROLE"]).starts_with("master"))
     });
     assert_eq!(left.await, 1, "what was acknowledged with one of two is lost, what was with both is not");
+}
+
+#[tokio::test]
+async fn hits_and_their_repetitions_are_waited_for() {
+    let pair = Pair::start().await;
+    let (one, two) = (pair.connect(1), pair.connect(2));
+    let hit = |key: &str| Hit {
+        page: topic(),
+        site: "site-www.example.com".parse().expect("a topic"),
+        key: key.parse().expect("a key"),
+        lifetime: Duration::from_secs(60),
+        visit: None,
+        claim: None,
+    };
+    let answer = one.hit(vec![hit("a"), hit("b")]).await.remove(1);
+    assert_eq!(answer.page.expect("one has it").value, 2);
+    // A repetition is not acknowledged either before two replicas have its key, and there is one only.
+    for key in ["c", "c", "a"] {
+        let error = two.hit(vec![hit(key)]).await.remove(0).page.expect_err("there is one only");
+        assert!(error.to_string().contains("on too few replicas"), "{error}");
+    }
+    assert_eq!(value(&one).await, 3);
 }

@@ -62,6 +62,7 @@ mod connection;
 mod counting;
 mod feeds;
 mod history;
+mod hits;
 mod keys;
 mod kinds;
 mod migration;
@@ -101,8 +102,8 @@ pub use wait::Wait;
 
 use super::feeds::reading_of;
 use super::{
-    Body, Catalog, Claim, ClaimTerms, FeedPage, Feeds, GRACE, History, LONGEST_LEASE, Missed, Outbox, Pruned,
-    Reading, Store, StoreError, Values, Write, WriteError, Written, random,
+    Body, Catalog, Claim, ClaimTerms, FeedPage, Feeds, GRACE, History, Hit, HitWritten, LONGEST_LEASE,
+    Missed, Outbox, Pruned, Reading, Store, StoreError, Values, Write, WriteError, Written, random,
 };
 use crate::domain::{EventId, Retention, Topic, Unit};
 
@@ -176,6 +177,10 @@ impl Values for RedisStore {
             counting::count(&self.0, changed.map(|(write, _)| write.topic).collect()).await;
         }
         answers
+    }
+
+    async fn hit(&self, hits: Vec<Hit>) -> Vec<HitWritten> {
+        hits::hit(&self.0, self, &hits).await
     }
 
     async fn read(&self, topics: Vec<Topic>) -> Vec<Result<Reading, StoreError>> {

@@ -206,11 +206,16 @@ fn append(command: &mut Cmd, items: &[WriteItem<'_>], epoch: Epoch, retention: R
             None => command.arg(""),
         };
         match write.visit {
-            Some(Visit { day, visitor }) => _ = command.arg(format!("{day} {visitor:016x}")),
+            Some(visit) => _ = command.arg(visit_argument(visit)),
             None if has_visits => _ = command.arg(""),
             None => {}
         }
     }
+}
+
+/// A visit, as `visiting.lua` takes it.
+pub(super) fn visit_argument(Visit { day, visitor }: Visit) -> String {
+    format!("{day} {visitor:016x}")
 }
 
 /// Appends the arguments that `writing.lua` lists.

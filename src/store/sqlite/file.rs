@@ -283,6 +283,27 @@ impl StoreFile {
         Ok(())
     }
 
+    /// Writes the use of a key for an addition unless the key was used before and is not expired. Returns whether this is its first use.
+    pub(super) fn use_key(
+        &self,
+        topic: &Topic,
+        key: &IdempotencyKey,
+        (amount, value): (i64, i64),
+        now: Millis,
+        expires: Millis,
+    ) -> rusqlite::Result<bool> {
+        let sql = "INSERT INTO idempotency (topic, key, kind, amount, value, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+                   ON CONFLICT DO UPDATE SET kind = ?3, amount = ?4, value = ?5, expires = ?6 WHERE expires <= ?7";
+        let values = params![topic.name(), key.as_str(), ADDED, amount, value, expires, now];
+        self.connection.prepare_cached(sql)?.execute(values).map(|rows| rows > 0)
+    }
+
+    /// Removes the use of a key.
+    pub(super) fn forget_key(&self, topic: &Topic, key: &IdempotencyKey) -> rusqlite::Result<()> {
+        let sql = "DELETE FROM idempotency WHERE topic = ?1 AND key = ?2";
+        self.connection.prepare_cached(sql)?.execute(params![topic.name(), key.as_str()]).map(|_| ())
+    }
+
     /// Deletes the tombstones that were acknowledged before `before`.
     pub(super) fn purge_tombstones(&self, before: Millis) -> rusqlite::Result<()> {
         let sql = "DELETE FROM topic WHERE deleted > 0 AND deleted <= ?1 AND acknowledged = revision";

@@ -50,8 +50,8 @@ use writer::{WriteCommand, Writer};
 
 use super::feeds::{FeedState, reading_of};
 use super::{
-    Catalog, Claim, ClaimTerms, DailySalt, FeedPage, Feeds, History, Missed, Outbox, Reading, Store,
-    StoreError, Uniques, Values, Visitors, Write, WriteError, Written,
+    Catalog, Claim, ClaimTerms, DailySalt, FeedPage, Feeds, History, Hit, HitWritten, Missed, Outbox,
+    Reading, Store, StoreError, Uniques, Values, Visitors, Write, WriteError, Written,
 };
 use crate::domain::{EventId, FeedEvent, Retention, Topic, Unit};
 
@@ -141,6 +141,13 @@ impl Values for SqliteStore {
         let written = self.order(|answer| WriteCommand::Write(writes, answer)).await;
         written
             .unwrap_or_else(|error| (0..count).map(|_| Err(WriteError::Unavailable(error.clone()))).collect())
+    }
+
+    async fn hit(&self, hits: Vec<Hit>) -> Vec<HitWritten> {
+        let count = hits.len();
+        let written = self.order(|answer| WriteCommand::Hit(hits, answer)).await;
+        let failed = |error: StoreError| HitWritten::failed(WriteError::Unavailable(error));
+        written.unwrap_or_else(|error| (0..count).map(|_| failed(error.clone())).collect())
     }
 
     async fn read(&self, topics: Vec<Topic>) -> Readings {

@@ -16,7 +16,7 @@ use super::file::StoreFile;
 use super::visited_sites::VisitedSites;
 use super::write_batch::WriteBatch;
 use crate::domain::{EventId, Topic};
-use crate::store::{Claim, ClaimTerms, StoreError, Write, WriteError, Written};
+use crate::store::{Claim, ClaimTerms, Hit, HitWritten, StoreError, Write, WriteError, Written};
 
 /// How long claims and acknowledgements stay in memory only.
 const SAVE_AFTER: Duration = Duration::from_secs(1);
@@ -40,6 +40,7 @@ type AnswerSender<T> = oneshot::Sender<T>;
 /// A command for the writer, with the sender of its answer.
 pub(super) enum WriteCommand {
     Write(Vec<Write>, AnswerSender<Vec<Result<Written, WriteError>>>),
+    Hit(Vec<Hit>, AnswerSender<Vec<HitWritten>>),
     Claim(Vec<Topic>, ClaimTerms, AnswerSender<Vec<Result<Claim, StoreError>>>),
     Acknowledge(Vec<(Topic, EventId)>, AnswerSender<Result<(), StoreError>>),
     KeepAddress(Topic, String, AnswerSender<Result<(), StoreError>>),
@@ -50,6 +51,7 @@ pub(super) enum WriteCommand {
 /// the command had.
 enum PendingAnswer {
     Write(usize, Option<Vec<Result<Written, WriteError>>>, AnswerSender<Vec<Result<Written, WriteError>>>),
+    Hit(usize, Option<Vec<HitWritten>>, AnswerSender<Vec<HitWritten>>),
     Claim(usize, Option<Vec<Claim>>, AnswerSender<Vec<Result<Claim, StoreError>>>),
     Done(AnswerSender<Result<(), StoreError>>),
 }
@@ -197,6 +199,10 @@ fn take(
             let written = attempt(failure, || writes.iter().map(|write| batch.write(write)).collect());
             PendingAnswer::Write(writes.len(), written, answer)
         }
+        WriteCommand::Hit(hits, answer) => {
+            let written = attempt(failure, || hits.iter().map(|hit| batch.hit(hit)).collect());
+            PendingAnswer::Hit(hits.len(), written, answer)
+        }
         WriteCommand::Claim(topics, terms, answer) => {
             let claims = attempt(failure, || topics.iter().map(|topic| batch.claim(topic, terms)).collect());
             PendingAnswer::Claim(topics.len(), claims, answer)
@@ -233,6 +239,11 @@ impl PendingAnswer {
                 let _ = answer.send(written.unwrap_or_else(|| {
                     (0..len).map(|_| Err(WriteError::Unavailable(lost(failure)))).collect()
                 }));
+            }
+            PendingAnswer::Hit(len, written, answer) => {
+                let written = written.filter(|_| failure.is_none());
+                let failed = || HitWritten::failed(WriteError::Unavailable(lost(failure)));
+                let _ = answer.send(written.unwrap_or_else(|| (0..len).map(|_| failed()).collect()));
             }
             PendingAnswer::Claim(len, claims, answer) => {
                 let claims = claims.filter(|_| failure.is_none());

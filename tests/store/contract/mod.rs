@@ -8,6 +8,7 @@ mod creating;
 mod deleting;
 mod feeds;
 mod history;
+mod hits;
 mod listing;
 mod sweeping;
 mod visitors;
@@ -24,7 +25,7 @@ use livecounter::store::{
 
 pub(crate) use {
     adding::*, addresses::*, announcing::*, claiming::*, creating::*, deleting::*, feeds::*, history::*,
-    listing::*, sweeping::*, visitors::*,
+    hits::*, listing::*, sweeping::*, visitors::*,
 };
 
 /// A store under test, with the servers that it needs.
@@ -60,6 +61,14 @@ macro_rules! every_sentence {
             concurrent_uses_of_a_key_count_once,
             keyed_and_plain_items_of_a_batch_keep_their_order,
             a_store_that_lost_its_memory_starts_a_new_epoch,
+            a_hit_counts_for_page_and_site_once_for_its_key,
+            a_hit_s_key_is_forgotten_after_its_lifetime,
+            a_refused_hit_uses_up_no_key,
+            a_site_at_the_limit_keeps_no_page_from_counting,
+            a_hit_may_claim_page_and_site,
+            hits_count_their_visitors,
+            many_hits_are_answered_in_their_order,
+            concurrent_hits_of_one_visitor_count_once,
             the_first_change_of_a_topic_creates_it_and_no_other,
             every_way_to_add_tells_that_a_topic_is_new,
             a_topic_that_must_not_be_new_is_not_created,
