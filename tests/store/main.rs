@@ -9,6 +9,7 @@ mod pruning_past;
 mod pruning_visitors;
 mod redis_clock;
 mod redis_cluster;
+mod redis_feeds;
 mod redis_foreign;
 mod redis_history;
 mod redis_login;
