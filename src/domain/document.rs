@@ -42,6 +42,12 @@ impl Document {
         Document(fields)
     }
 
+    /// The document that [`to_json`](Self::to_json) has written; `None` if the text is no JSON object.
+    pub fn of_json(text: &str) -> Option<Self> {
+        let members = JsonText::members(text.as_bytes()).ok()??;
+        Some(Document::of(members.into_iter().map(|(name, value)| (name.into(), value)).collect()))
+    }
+
     /// The value of a field.
     pub fn get(&self, name: &str) -> Option<&JsonText> {
         self.place(name).ok().map(|at| &self.0[at].1)
@@ -140,6 +146,7 @@ mod tests {
         assert_eq!(document.get("views"), Some(&JsonText::number(42)));
         assert_eq!((document.get("b"), document.len(), document.bytes()), (None, 3, 2 + 1 + 5 + 3 + 5 + 2));
         let read = FieldChanges::parse(document.to_json().as_bytes()).expect("a payload");
+        assert_eq!(Document::of_json(&document.to_json()), Some(document.clone()));
         assert_eq!(Document::default().merged(&read), Ok(document));
     }
 

@@ -138,6 +138,11 @@ impl Topic {
             || !matches!(self.kind(), Some(Kind::Entity | Kind::Feed))
     }
 
+    /// Whether the topic is an entity.
+    pub fn is_entity(&self) -> bool {
+        self.name.starts_with(ENTITY)
+    }
+
     /// How the names of the topics of counters begin whose ids begin with `prefix`.
     pub fn counter_prefix(prefix: &str) -> String {
         [COUNTER, prefix].concat()

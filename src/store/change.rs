@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use ring::digest::{Context, SHA256};
 
-use crate::domain::{FieldChange, FieldChanges, JsonText};
+use super::error::StoreError;
+use crate::domain::{FieldChange, FieldChanges, JsonText, Kind, Topic};
 
 /// How a topic changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,23 @@ pub enum Change {
     Append(Arc<[JsonText]>),
     /// Deletes the topic. The deletion is announced like any other change. If the topic does not exist, nothing changes.
     Delete,
+}
+
+impl Change {
+    /// Whether topics of this kind change in this form. A topic of any kind can be deleted.
+    pub(super) fn fits(&self, topic: &Topic) -> bool {
+        match self {
+            Change::Add(_) | Change::Set(_) => topic.holds_number(),
+            Change::Merge(_) => topic.kind() == Some(Kind::Entity),
+            Change::Append(_) => topic.kind() == Some(Kind::Feed),
+            Change::Delete => true,
+        }
+    }
+}
+
+/// The error for a change whose form does not fit its topic.
+pub(super) fn misfit() -> StoreError {
+    StoreError::new("a change of this form does not fit the topic")
 }
 
 /// What is merged into an entity.

@@ -83,7 +83,7 @@ async fn only_their_owner_may_open_the_file_and_those_beside_it() {
     drop(store);
     // The files are as an earlier version left them when it was killed.
     let other = Connection::open(&path).expect("a database");
-    other.execute_batch("PRAGMA user_version = 1; PRAGMA user_version = 7").expect("a log beside it");
+    other.execute_batch("PRAGMA user_version = 1; PRAGMA user_version = 8").expect("a log beside it");
     for suffix in ALL {
         let path = format!("{}{suffix}", path.display());
         std::fs::set_permissions(path, Permissions::from_mode(0o644)).expect("to open it to all");
@@ -145,9 +145,9 @@ async fn a_file_of_another_program_or_a_newer_version_is_left_alone() {
 
     let (_directory, path) = place();
     drop(SqliteStore::open(&path).expect("a new file"));
-    change(&path, "PRAGMA user_version = 8");
+    change(&path, "PRAGMA user_version = 9");
     let error = SqliteStore::open(&path).err().expect("newer");
-    assert!(matches!(error, OpenError::Newer { found: 8, .. }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 9, .. }), "{error}");
 }
 
 #[tokio::test]

@@ -123,6 +123,16 @@ impl KeyWriter {
         self.write(command, page.bucket(), &["u:", page.name()]);
     }
 
+    /// The fields of an entity.
+    pub(super) fn fields(&mut self, command: &mut Cmd, entity: &Topic) {
+        self.write(command, entity.bucket(), &["f:", entity.name()]);
+    }
+
+    /// The ends of the lives of the entities in a bucket.
+    pub(super) fn lives(&mut self, command: &mut Cmd, bucket: u16) {
+        self.write(command, bucket, &["lives"]);
+    }
+
     /// The record of an idempotency key.
     pub(super) fn record(&mut self, command: &mut Cmd, topic: &Topic, key: &IdempotencyKey) {
         match topic.holds_number() {

@@ -1,38 +1,56 @@
-//! Splits batches by what their topics hold, as each kind has scripts of its own. The answers are in the order of the items.
+//! Sorts the topics of a batch by what they hold, since each kind has scripts of its own.
 
-use futures_util::future::join;
-
-use super::runner::ScriptRunner;
-use super::{feeds, write};
 use crate::domain::{Kind, Topic};
-use crate::store::{Write, WriteError, Written};
 
-/// Changes topics of all kinds.
-pub(super) async fn write_all(runner: &ScriptRunner, writes: &[Write]) -> Vec<Result<Written, WriteError>> {
-    if writes.iter().all(|write| write.topic.holds_number()) {
-        return write::write(runner, writes).await;
+/// The indices of the items of a batch, by what their topics hold.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct ByKind {
+    pub(super) numbers: Vec<usize>,
+    pub(super) documents: Vec<usize>,
+    pub(super) feeds: Vec<usize>,
+}
+
+impl ByKind {
+    /// Sorts topics; `None` if all of them hold numbers, as nearly always.
+    pub(super) fn of<'a>(topics: impl Iterator<Item = &'a Topic> + Clone) -> Option<Self> {
+        if topics.clone().all(Topic::holds_number) {
+            return None;
+        }
+        let mut sorted = ByKind::default();
+        for (index, topic) in topics.enumerate() {
+            match topic.kind() {
+                Some(Kind::Entity) => sorted.documents.push(index),
+                Some(Kind::Feed) => sorted.feeds.push(index),
+                _ => sorted.numbers.push(index),
+            }
+        }
+        Some(sorted)
     }
-    let (of_feeds, others) = split(writes.iter().map(|write| &write.topic));
-    let feeds: Vec<&Write> = of_feeds.iter().map(|&index| &writes[index]).collect();
-    let rest: Vec<Write> = others.iter().map(|&index| writes[index].clone()).collect();
-    let (feeds, rest) = join(feeds::write(runner, &feeds), write::write(runner, &rest)).await;
-    in_order(of_feeds.into_iter().zip(feeds), others.into_iter().zip(rest))
+
+    /// The items with these indices.
+    pub(super) fn pick<T: Clone>(items: &[T], indices: &[usize]) -> Vec<T> {
+        indices.iter().map(|&index| items[index].clone()).collect()
+    }
+
+    /// Puts the answers for numbers, documents and feeds into the order of the items.
+    pub(super) fn ordered<T>(self, numbers: Vec<T>, documents: Vec<T>, feeds: Vec<T>) -> Vec<T> {
+        let indices = [self.numbers, self.documents, self.feeds];
+        super::batch::ungroup(&indices, vec![numbers, documents, feeds])
+    }
 }
 
-/// The indexes of feeds, and those of the other topics.
-pub(super) fn split<'a>(topics: impl Iterator<Item = &'a Topic>) -> (Vec<usize>, Vec<usize>) {
-    let indexes = topics.enumerate().map(|(index, topic)| (index, topic.kind() == Some(Kind::Feed)));
-    let (feeds, others): (Vec<_>, Vec<_>) = indexes.partition(|(_, is_feed)| *is_feed);
-    let index = |list: Vec<(usize, bool)>| list.into_iter().map(|(index, _)| index).collect();
-    (index(feeds), index(others))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The answers in the order of their indexes.
-pub(super) fn in_order<T>(
-    some: impl Iterator<Item = (usize, T)>,
-    others: impl Iterator<Item = (usize, T)>,
-) -> Vec<T> {
-    let mut all: Vec<(usize, T)> = some.chain(others).collect();
-    all.sort_by_key(|(index, _)| *index);
-    all.into_iter().map(|(_, answer)| answer).collect()
+    #[test]
+    fn items_are_sorted_and_their_answers_come_in_the_first_order() {
+        let names = ["feed-a", "counter-1", "entity-a/b", "counter-2", "entities"];
+        let topics = names.map(|name| name.parse::<Topic>().expect("a topic"));
+        assert_eq!(ByKind::of(topics[3..].iter()), None);
+        let sorted = ByKind::of(topics.iter()).expect("kinds");
+        assert_eq!(ByKind::pick(&names, &sorted.numbers), ["counter-1", "counter-2", "entities"]);
+        assert_eq!((&sorted.documents, &sorted.feeds), (&vec![2], &vec![0]));
+        assert_eq!(sorted.ordered(vec![1, 3, 4], vec![2], vec![0]), [0, 1, 2, 3, 4]);
+    }
 }

@@ -15,9 +15,11 @@
 //! | `lc:{bN}:h:<topic>` | hash | the history of the topic: `h` or `d` with the number of an hour or day since 1970 that is over, and the value claimed last in it |
 //! | `lc:{bN}:x:<topic>` | stream | the events of a feed, with the id `revision-0`: `e` is the epoch in which the event was appended, `t` when, `d` its data |
 //! | `lc:{bN}:u:<topic>` | string | the address of a page |
+//! | `lc:{bN}:f:<topic>` | hash | the fields of an entity, each with its value as JSON text |
+//! | `lc:{bN}:lives` | sorted set | the names of entities that are to be deleted, scored by the time |
 //! | `lc:{bN}:v:<site>` | hash | the different visitors of a site: `d` is the number of the day since 1970 whose visitors are in the sketch, `a` how many the days before had, added up, and the number of each of these days has how many that day had |
 //! | `lc:{bN}:s:<site>` | string | the sketch (HyperLogLog) of the visitors of one day |
-//! | `lc:{bN}:i:<topic>:<key>` | string | the first use of an idempotency key: the change as `write.lua` takes it, and the value, or `*` where a repetition gets the present value; expires after its lifetime |
+//! | `lc:{bN}:i:<topic>:<key>` | string | the first use of an idempotency key: the change as `write.lua` takes it, and the value, or `*` where a repetition gets the present value; expires after its lifetime. Of entities and feeds the key is `lc:{bN}:i:<length>:<topic>:<key>`, with the length of the topic's name; the record of an entity has a digest of the changes, and the epoch, the revision and the time of the change |
 //! | `lc:{b0}:schema` | string | the version of this schema, see [`schema`] |
 //! | `lc:{b0}:migrated` | string | the version to which all topics were complete at the last migration, see [`migration`] |
 //! | `lc:{b0}:migrating` | string | held by the one process that brings what an older version has written to this version |
@@ -26,7 +28,7 @@
 //!
 //! | field | holds |
 //! |---|---|
-//! | `v` `e` | value, epoch |
+//! | `v` `e` | value, epoch; of an entity, how many bytes the names and values of its fields have together |
 //! | `r` `c` | revision up to which everything is acknowledged, and changes since: the revision is their sum |
 //! | `p` | revision claimed last |
 //! | `q` | revision claimed before `p`; 0 when there was none; `epoch-revision` when the epoch was another |
@@ -60,6 +62,7 @@ mod call;
 mod cluster;
 mod connection;
 mod counting;
+mod documents;
 mod feeds;
 mod history;
 mod hits;
@@ -88,12 +91,12 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::join;
 use redis::Cmd;
 
 pub use address::describe;
 use batch::BatchQuery;
 use keys::KeyWriter;
+use kinds::ByKind;
 use runner::ScriptRunner;
 use schema::SchemaCheck;
 use uncounted::Uncounted;
@@ -105,7 +108,7 @@ use super::{
     Body, Catalog, Claim, ClaimTerms, FeedPage, Feeds, GRACE, History, Hit, HitWritten, LONGEST_LEASE,
     Missed, Outbox, Pruned, Reading, Store, StoreError, Values, Write, WriteError, Written, random,
 };
-use crate::domain::{EventId, Retention, Topic, Unit};
+use crate::domain::{Epoch, EventId, Retention, Topic, Unit};
 
 /// A Redis, or several behind Sentinels or as a Cluster. Each worker thread has its own store, with its own connection.
 pub struct RedisStore(ScriptRunner);
@@ -168,7 +171,7 @@ impl Store for RedisStore {
 #[async_trait]
 impl Values for RedisStore {
     async fn write(&self, writes: Vec<Write>) -> Vec<Result<Written, WriteError>> {
-        let answers = kinds::write_all(&self.0, &writes).await;
+        let answers = self.write_all(&writes).await;
         if !self.0.topology.is_one() {
             let counts = |answer: &Result<Written, _>| {
                 answer.as_ref().is_ok_and(|written| !written.replayed && (written.created || written.removed))
@@ -184,33 +187,59 @@ impl Values for RedisStore {
     }
 
     async fn read(&self, topics: Vec<Topic>) -> Vec<Result<Reading, StoreError>> {
+        let Some(sorted) = ByKind::of(topics.iter()) else { return self.read_numbers(&topics).await };
+        let pick = |indices: &[usize]| ByKind::pick(&topics, indices);
+        let (numbers, entities, feeds) =
+            (pick(&sorted.numbers), pick(&sorted.documents), pick(&sorted.feeds));
+        // The state of a feed is read like that of a number; its events are read by `after` and `before`.
+        let (numbers, documents, states) = tokio::join!(
+            self.read_numbers(&numbers),
+            documents::read(&self.0, &entities),
+            self.read_numbers(&feeds)
+        );
+        let of_feed =
+            |(feed, state): (&Topic, Result<Reading, _>)| state.map(|state| reading_of(feed, state));
+        let feeds = feeds.iter().zip(states).map(of_feed).collect();
+        sorted.ordered(numbers, documents, feeds)
+    }
+}
+
+impl RedisStore {
+    async fn read_numbers(&self, topics: &[Topic]) -> Vec<Result<Reading, StoreError>> {
         let query = BatchQuery { script: &script::READ, keys_per_topic: 1, decode: reply::reading };
         let write = |command: &mut Cmd, chunk: &[usize]| {
             let mut keys = KeyWriter::default();
             chunk.iter().for_each(|&index| keys.topic(command, &topics[index]));
         };
-        let readings = query.ask(&self.0, &topics, write).await;
-        let of = |(topic, reading): (&Topic, Result<Reading, StoreError>)| {
-            reading.map(|reading| reading_of(topic, reading))
-        };
-        topics.iter().zip(readings).map(of).collect()
+        query.ask(&self.0, topics, write).await
     }
-}
 
-impl RedisStore {
+    /// Changes topics of all kinds.
+    async fn write_all(&self, writes: &[Write]) -> Vec<Result<Written, WriteError>> {
+        let Some(sorted) = ByKind::of(writes.iter().map(|write| &write.topic)) else {
+            return write::write(&self.0, writes).await;
+        };
+        let numbers = ByKind::pick(writes, &sorted.numbers);
+        let entities = ByKind::pick(writes, &sorted.documents);
+        let feeds: Vec<&Write> = sorted.feeds.iter().map(|&index| &writes[index]).collect();
+        let (numbers, documents, feeds) = tokio::join!(
+            write::write(&self.0, &numbers),
+            documents::write(&self.0, &entities),
+            feeds::write(&self.0, &feeds)
+        );
+        sorted.ordered(numbers, documents, feeds)
+    }
+
     /// Claims the changes of topics that hold numbers. The second part of an answer says whether `count.lua` must count the topic.
     async fn claim_numbers(
         &self,
         topics: &[Topic],
         terms: ClaimTerms,
+        epoch: Epoch,
     ) -> Vec<Result<(Claim, bool), StoreError>> {
         let retention = self.0.retention;
         let keys_per_topic = if retention.keeps_any() { 3 } else { 2 };
         let query = BatchQuery { script: &script::CLAIM, keys_per_topic, decode: reply::claim };
-        let epoch = match random::epoch() {
-            Ok(epoch) => epoch.get(),
-            Err(error) => return vec![Err(StoreError::new(error)); topics.len()],
-        };
         let write = |command: &mut Cmd, chunk: &[usize]| {
             let mut keys = KeyWriter::default();
             for &index in chunk {
@@ -220,27 +249,42 @@ impl RedisStore {
                 }
             }
             command.arg(terms.interval.as_millis() as u64).arg(terms.lease.as_millis() as u64);
-            command.arg(epoch).arg(LONGEST_LEASE.as_millis() as u64).arg(GRACE.as_millis() as u64);
+            command.arg(epoch.get()).arg(LONGEST_LEASE.as_millis() as u64).arg(GRACE.as_millis() as u64);
             command.arg(retention.hours).arg(retention.days);
         };
         query.ask(&self.0, topics, write).await
+    }
+
+    /// Claims the changes of topics of all kinds.
+    async fn claim_all(
+        &self,
+        topics: &[Topic],
+        terms: ClaimTerms,
+        epoch: Epoch,
+    ) -> Vec<Result<(Claim, bool), StoreError>> {
+        let Some(sorted) = ByKind::of(topics.iter()) else {
+            return self.claim_numbers(topics, terms, epoch).await;
+        };
+        let numbers = ByKind::pick(topics, &sorted.numbers);
+        let entities = ByKind::pick(topics, &sorted.documents);
+        let feeds = ByKind::pick(topics, &sorted.feeds);
+        let (numbers, documents, feeds) = tokio::join!(
+            self.claim_numbers(&numbers, terms, epoch),
+            documents::claim(&self.0, &entities, terms, epoch),
+            feeds::claim(&self.0, &feeds, terms)
+        );
+        sorted.ordered(numbers, documents, feeds)
     }
 }
 
 #[async_trait]
 impl Outbox for RedisStore {
     async fn claim(&self, topics: Vec<Topic>, terms: ClaimTerms) -> Vec<Result<Claim, StoreError>> {
-        let (feeds, numbers) = kinds::split(topics.iter());
-        let answers = match feeds.as_slice() {
-            [] => self.claim_numbers(&topics, terms).await,
-            _ => {
-                let of = |indexes: &[usize]| indexes.iter().map(|&index| topics[index].clone()).collect();
-                let (some, rest): (Vec<Topic>, Vec<Topic>) = (of(&feeds), of(&numbers));
-                let (some, rest) =
-                    join(feeds::claim(&self.0, &some, terms), self.claim_numbers(&rest, terms)).await;
-                kinds::in_order(feeds.into_iter().zip(some), numbers.into_iter().zip(rest))
-            }
+        let epoch = match random::epoch() {
+            Ok(epoch) => epoch,
+            Err(error) => return vec![Err(StoreError::new(error)); topics.len()],
         };
+        let answers = self.claim_all(&topics, terms, epoch).await;
         let uncounted = topics.into_iter().zip(&answers);
         let uncounted = uncounted.filter(|(_, answer)| matches!(answer, Ok((_, true))));
         counting::count(&self.0, uncounted.map(|(topic, _)| topic).collect()).await;
@@ -255,7 +299,13 @@ impl Outbox for RedisStore {
         if !outbox::open_sweep(&self.0, pause).await.map_err(StoreError::new)? {
             return Ok(Vec::new());
         }
-        outbox::overdue(&self.0, limit).await.map_err(StoreError::new)
+        let mut topics = documents::end_lives(&self.0, limit).await.map_err(StoreError::new)?;
+        if !self.0.topology.is_one() {
+            counting::count(&self.0, topics.clone()).await;
+        }
+        topics.extend(outbox::overdue(&self.0, limit).await.map_err(StoreError::new)?);
+        topics.truncate(limit);
+        Ok(topics)
     }
 
     async fn outbox_len(&self) -> Result<u64, StoreError> {

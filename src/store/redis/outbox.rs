@@ -46,7 +46,7 @@ pub(super) async fn overdue(runner: &ScriptRunner, limit: usize) -> RedisResult<
     let mut topics = Vec::new();
     let mut failure = None;
     for reply in ask_outboxes(runner, &script::OVERDUE, limit).await? {
-        match reply.and_then(names) {
+        match reply.and_then(reply::topics) {
             Ok(found) => topics.extend(found),
             Err(error) => failure = Some(error),
         }
@@ -84,14 +84,4 @@ async fn ask_outboxes(
         })
     });
     Ok(join_all(calls).await)
-}
-
-/// Topics by their names. A member that is no name was written by another program, and is left out.
-fn names(reply: Value) -> RedisResult<Vec<Topic>> {
-    let Value::Array(names) = reply else { return Err(reply::unexpected()) };
-    let topic = |name: Value| match name {
-        Value::BulkString(name) => std::str::from_utf8(&name).ok().and_then(|name| name.parse().ok()),
-        _ => None,
-    };
-    Ok(names.into_iter().filter_map(topic).collect())
 }

@@ -18,6 +18,9 @@ for key = 1, #KEYS, 4 do
         call('DEL', history_of(topic, outbox))
         call('DEL', address_of(topic, outbox))
         call('DEL', events_of(topic, outbox))
+        -- The fields and the end of the life, if the topic is an entity.
+        call('DEL', string.sub(topic, 1, #outbox - 2) .. 'f:' .. name)
+        pcall('ZREM', string.sub(topic, 1, #outbox - 2) .. 'lives', name)
         delete_visitors(topic, outbox)
         if state[7] and state[7] ~= '0' then
           pcall('DECR', KEYS[key + 2])

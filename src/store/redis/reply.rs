@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, RedisResult, Value};
 
-use crate::domain::{Epoch, EventId};
+use crate::domain::{Epoch, EventId, Topic};
 use crate::store::{Announcement, Body, Change, Claim, KeyUse, Reading, StoreError, WriteError, Written};
 
 /// Returns an error if the answer is an error. An error within an array concerns one item, and stays in the array.
@@ -48,7 +48,7 @@ pub(super) fn written(change: &Change, item: &Value) -> RedisResult<Result<Writt
             [first, _] => Err(WriteError::KeyReused(key_use(first)?)),
             [Value::Int(value), _, _] => Ok(Written { value: *value, created: true, ..Written::default() }),
             parts => {
-                let mut claimed = announcement(&parts[..parts.len().min(4)])?;
+                let mut claimed = announcement(&parts[..parts.len().min(4)], number_body)?;
                 let (value, created) = (claimed.value(), parts.len() > 4);
                 if deleted {
                     claimed.body = Body::Gone;
@@ -74,13 +74,18 @@ fn key_use(first: &Value) -> RedisResult<KeyUse> {
 
 /// Decodes an item of the answer of `claim.lua`. The second part says whether `count.lua` must count the topic.
 pub(super) fn claim(item: &Value) -> RedisResult<(Claim, bool)> {
+    claim_of(item, number_body)
+}
+
+/// Decodes a claim like [`claim`]. `decode` decodes what is in the place of the value.
+pub(super) fn claim_of(item: &Value, decode: fn(&Value) -> RedisResult<Body>) -> RedisResult<(Claim, bool)> {
     Ok(match refused(item)? {
         Value::Int(0) => (Claim::Nothing, false),
         Value::Int(ms) => (Claim::Wait(Duration::from_millis(ms.unsigned_abs())), false),
         Value::Array(parts) => {
             let marks = parts.get(4).map_or(Ok(0), number::<i64>)?;
             let parts = if marks & 1 == 0 { &parts[..parts.len().min(4)] } else { parts };
-            (Claim::Announce(announcement(parts)?), marks & 2 != 0)
+            (Claim::Announce(announcement(parts, decode)?), marks & 2 != 0)
         }
         _ => return Err(unexpected()),
     })
@@ -88,6 +93,11 @@ pub(super) fn claim(item: &Value) -> RedisResult<(Claim, bool)> {
 
 /// Decodes an item of the answer of `read.lua`.
 pub(super) fn reading(item: &Value) -> RedisResult<Reading> {
+    reading_of(item, number_body)
+}
+
+/// Decodes a state like [`reading`]. `decode` decodes what is in the place of the value.
+pub(super) fn reading_of(item: &Value, decode: fn(&Value) -> RedisResult<Body>) -> RedisResult<Reading> {
     let Value::Array(parts) = refused(item)? else { return Err(unexpected()) };
     let [value, epoch, revision, published, gone @ ..] = parts.as_slice() else { return Err(unexpected()) };
     if *epoch == Value::Nil {
@@ -95,7 +105,7 @@ pub(super) fn reading(item: &Value) -> RedisResult<Reading> {
     }
     let epoch = Epoch::new(number(epoch)?);
     Ok(Reading {
-        body: body(value, gone)?,
+        body: body(value, gone, decode)?,
         id: EventId { epoch, revision: number(revision)? },
         published: match published {
             Value::Nil => EventId::default(),
@@ -112,7 +122,7 @@ fn refused(item: &Value) -> RedisResult<&Value> {
     }
 }
 
-fn announcement(parts: &[Value]) -> RedisResult<Announcement> {
+fn announcement(parts: &[Value], decode: fn(&Value) -> RedisResult<Body>) -> RedisResult<Announcement> {
     let [value, epoch, id, prev, gone @ ..] = parts else { return Err(unexpected()) };
     let epoch = Epoch::new(number(epoch)?);
     let prev = match former(prev) {
@@ -122,12 +132,27 @@ fn announcement(parts: &[Value]) -> RedisResult<Announcement> {
             revision => EventId { epoch, revision },
         },
     };
-    Ok(Announcement { body: body(value, gone)?, id: EventId { epoch, revision: number(id)? }, prev })
+    Ok(Announcement { body: body(value, gone, decode)?, id: EventId { epoch, revision: number(id)? }, prev })
 }
 
 /// The body of a topic. The topic is deleted if `gone` has a part.
-fn body(value: &Value, gone: &[Value]) -> RedisResult<Body> {
-    if gone.is_empty() { number(value).map(Body::Number) } else { Ok(Body::Gone) }
+fn body(value: &Value, gone: &[Value], decode: fn(&Value) -> RedisResult<Body>) -> RedisResult<Body> {
+    if gone.is_empty() { decode(value) } else { Ok(Body::Gone) }
+}
+
+/// The body of a topic that holds a number.
+fn number_body(value: &Value) -> RedisResult<Body> {
+    number(value).map(Body::Number)
+}
+
+/// Topics by their names. A member that is no name was written by another program, and is left out.
+pub(super) fn topics(reply: Value) -> RedisResult<Vec<Topic>> {
+    let Value::Array(names) = reply else { return Err(unexpected()) };
+    let topic = |name: Value| match name {
+        Value::BulkString(name) => std::str::from_utf8(&name).ok().and_then(|name| name.parse().ok()),
+        _ => None,
+    };
+    Ok(names.into_iter().filter_map(topic).collect())
 }
 
 /// An id of another epoch, which Redis keeps as `epoch-revision`.

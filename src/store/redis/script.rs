@@ -36,12 +36,18 @@ pub(super) static HITS: LazyLock<Script> =
 pub(super) static ADD_PLAIN: LazyLock<Script> =
     script!(ONCE, "add_plain.lua", "shared.lua", "counting.lua", "writing.lua", "add_marks.lua");
 pub(super) static CLAIM: LazyLock<Script> =
-    script!(ONCE, "shared.lua", "counting.lua", "recording.lua", "claim.lua");
+    script!(ONCE, "shared.lua", "counting.lua", "recording.lua", "claiming.lua", "claim.lua");
 pub(super) static APPEND: LazyLock<Script> =
     script!(ONCE, "shared.lua", "counting.lua", "writing.lua", "append.lua");
 pub(super) static CLAIM_FEED: LazyLock<Script> =
     script!(ONCE, "shared.lua", "counting.lua", "claim_feed.lua");
 pub(super) static FEED: LazyLock<Script> = script!(REPEATABLE, "feed.lua");
+pub(super) static MERGE: LazyLock<Script> =
+    script!(ONCE, "shared.lua", "counting.lua", "writing.lua", "merge.lua");
+pub(super) static CLAIM_DOCUMENTS: LazyLock<Script> =
+    script!(ONCE, "shared.lua", "counting.lua", "recording.lua", "claiming.lua", "claim_documents.lua");
+pub(super) static READ_DOCUMENTS: LazyLock<Script> = script!(REPEATABLE, "read_documents.lua");
+pub(super) static LIVES: LazyLock<Script> = script!(REPEATABLE, "lives.lua");
 pub(super) static ACKNOWLEDGE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "acknowledge.lua");
 pub(super) static OVERDUE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "overdue.lua");
 pub(super) static SHUT_SWEEP: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "shut_sweep.lua");

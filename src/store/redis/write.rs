@@ -11,7 +11,7 @@ use super::{reply, script};
 use crate::domain::{Epoch, LIMIT, Retention};
 use crate::store::{
     Change, GRACE, LONGEST_LEASE, Once, Replay, StoreError, Sum, Visit, Write, WriteError, Written, bounds,
-    random,
+    change, random,
 };
 
 /// A change on its way to Redis.
@@ -50,7 +50,7 @@ async fn write_group(
             Change::Set(value) => (Some(-LIMIT..=LIMIT).filter(|range| range.contains(value)), false),
             Change::Delete => (Some(-LIMIT..=LIMIT), false),
             Change::Merge(_) | Change::Append(_) => {
-                answers[position] = Err(WriteError::Unavailable(StoreError::new("only numbers are kept")));
+                answers[position] = Err(change::misfit().into());
                 continue;
             }
         };

@@ -10,11 +10,12 @@ use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::documents::CommittedDocuments;
 use super::millis::{Millis, millis};
 use super::topic::{Draft, TopicState};
 use crate::domain::{Retention, Topic};
-use crate::store::Reading;
 use crate::store::feeds::reading_of;
+use crate::store::{Body, Reading};
 
 /// How many topics without a mark are kept, about 200 bytes each. Topics with a mark are always kept.
 const KEPT: usize = 32_768;
@@ -27,6 +28,8 @@ pub(super) struct CommittedTopics {
     clock: StoreClock,
     retention: Retention,
     cache: Mutex<TopicCache>,
+    /// The fields of entities.
+    pub(super) documents: CommittedDocuments,
 }
 
 /// The time of day at the start, and the time since then. So the clock of the store runs evenly even if the clock of the system
@@ -64,7 +67,12 @@ impl CommittedTopics {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let clock = StoreClock { started: Instant::now(), started_at: millis(since_epoch) };
         let cache = TopicCache { crowded_at: KEPT, ..TopicCache::default() };
-        CommittedTopics { clock, retention, cache: Mutex::new(cache) }
+        CommittedTopics {
+            clock,
+            retention,
+            cache: Mutex::new(cache),
+            documents: CommittedDocuments::default(),
+        }
     }
 
     /// How much of the history of each topic is kept.
@@ -100,9 +108,23 @@ impl CommittedTopics {
     /// The readings of these topics; `None` for those that are not in memory.
     pub(super) fn readings(&self, topics: &[Topic]) -> Vec<Option<Reading>> {
         let cache = self.lock();
-        let reading =
-            |topic: &Topic| cache.topics.get(topic).map(|entry| reading_of(topic, entry.state.reading()));
+        let reading = |topic| cache.topics.get(topic).and_then(|entry| self.complete(topic, &entry.state));
         topics.iter().map(reading).collect()
+    }
+
+    /// The reading of a topic; `None` if it is not in memory.
+    pub(super) fn reading(&self, topic: &Topic) -> Option<Reading> {
+        let state = self.recall(topic)?;
+        self.complete(topic, &state)
+    }
+
+    /// The reading of a topic in this state, with the fields of an entity; `None` if these are not in memory.
+    fn complete(&self, topic: &Topic, state: &TopicState) -> Option<Reading> {
+        let mut reading = reading_of(topic, state.reading());
+        if topic.is_entity() && reading.body != Body::Gone {
+            reading.body = Body::Document(self.documents.get(topic, reading.id)?);
+        }
+        Some(reading)
     }
 
     /// Replaces topics by what a batch has made of them. `saved` says whether the changes are in the file.
@@ -115,6 +137,16 @@ impl CommittedTopics {
                 continue;
             }
             cache.count = cache.count.saturating_add_signed(draft.count);
+            match draft.document {
+                Some(document) if draft.state.exists() => {
+                    if let Some(ends) = document.ends {
+                        self.documents.note_end(ends);
+                    }
+                    self.documents.put(&topic, draft.state.reading().id, document.document);
+                }
+                _ if topic.holds_number() || draft.state.exists() => {}
+                _ => self.documents.forget(&topic),
+            }
             if draft.changed && saved {
                 cache.unsaved.remove(&topic);
             } else if draft.changed {

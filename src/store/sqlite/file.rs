@@ -3,17 +3,19 @@
 use std::cell::Cell;
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::complete_hour::CompleteHour;
+use super::documents;
 use super::feed_rows::FeedRows;
 use super::millis::Millis;
 use super::open::{self, OpenError, SCHEMA_VERSION};
 use super::rows::{self, signed, state_columns, unit_column};
 use super::site_visitors::SiteVisitors;
 use super::topic::TopicState;
-use crate::domain::{BEFORE_ALL, Epoch, EventId, IdempotencyKey, Point, Retention, Topic, Unit};
+use crate::domain::{BEFORE_ALL, Document, Epoch, EventId, IdempotencyKey, Point, Retention, Topic, Unit};
 use crate::store::{KeyUse, Stamp, Written};
 
 /// How many topics one step of pruning looks at and removes.
@@ -36,6 +38,7 @@ pub(super) struct StoreFile {
 const ADDED: i64 = 0;
 const SET: i64 = 1;
 const DELETED: i64 = 2;
+const MERGED: i64 = 3;
 const APPENDED: i64 = 4;
 
 /// The first use of an idempotency key.
@@ -169,8 +172,34 @@ impl StoreFile {
         self.connection.prepare_cached(sql)?.execute(params![page.name(), address]).map(|_| ())
     }
 
+    /// The fields of an entity.
+    pub(super) fn document(&self, topic: &Topic) -> rusqlite::Result<Arc<Document>> {
+        documents::load(&self.connection, topic)
+    }
+
+    /// Writes the fields of an entity. Without a time in `ends`, the end of its life stays.
+    pub(super) fn save_document(
+        &self,
+        topic: &Topic,
+        document: &Document,
+        ends: Option<Millis>,
+    ) -> rusqlite::Result<()> {
+        documents::save(&self.connection, topic, document, ends)
+    }
+
+    /// Some entities whose lives end at `now` or before.
+    pub(super) fn ended_documents(&self, now: Millis, limit: usize) -> rusqlite::Result<Vec<Topic>> {
+        documents::ended(&self.connection, now, limit)
+    }
+
+    /// When the next entity is to be deleted; `None` if none is.
+    pub(super) fn next_end(&self) -> rusqlite::Result<Option<Millis>> {
+        documents::next_end(&self.connection)
+    }
+
     /// Removes a topic.
     pub(super) fn remove(&self, name: &str) -> rusqlite::Result<()> {
+        documents::delete(&self.connection, name)?;
         SiteVisitors::delete(&self.connection, name)?;
         self.feeds().delete(name)?;
         self.connection.prepare_cached("DELETE FROM address WHERE topic = ?1")?.execute([name])?;
@@ -208,8 +237,11 @@ impl StoreFile {
         Ok(())
     }
 
-    /// Deletes the history of a topic, of a site its visitors, and of a feed its events.
+    /// Deletes the history of a topic, of a site its visitors, of an entity its fields, and of a feed its events.
     pub(super) fn delete_past(&self, topic: &Topic) -> rusqlite::Result<()> {
+        if topic.is_entity() {
+            return documents::delete(&self.connection, topic.name());
+        }
         SiteVisitors::delete(&self.connection, topic.name())?;
         self.feeds().delete(topic.name())?;
         let sql = "DELETE FROM history WHERE topic = ?1";
@@ -245,6 +277,7 @@ impl StoreFile {
             Ok(match kind {
                 ADDED => of(KeyUse::Add(amount)),
                 SET => of(KeyUse::Set(amount)),
+                MERGED => KeyRecord { stamp: Some(stamp(row)?), ..of(KeyUse::Merge(amount.cast_unsigned())) },
                 APPENDED => {
                     KeyRecord { stamp: Some(stamp(row)?), ..of(KeyUse::Append(amount.cast_unsigned())) }
                 }
@@ -271,9 +304,8 @@ impl StoreFile {
             KeyUse::Add(amount) => (ADDED, amount),
             KeyUse::Set(value) => (SET, value),
             KeyUse::Delete => (DELETED, i64::from(record.removed)),
+            KeyUse::Merge(digest) => (MERGED, digest.cast_signed()),
             KeyUse::Append(digest) => (APPENDED, digest.cast_signed()),
-            // Changes of this kind are refused before.
-            KeyUse::Merge(_) => return Ok(()),
         };
         let Stamp { id, at } = record.stamp.unwrap_or_default();
         let (epoch, revision, at) = (signed(id.epoch.get()), signed(id.revision), signed(at));

@@ -10,6 +10,7 @@
 
 mod committed_topics;
 mod complete_hour;
+mod documents;
 mod feed_rows;
 mod feed_sizes;
 mod file;
@@ -48,7 +49,7 @@ use reading::{FeedPart, FeedRequest, Listed, Ranking, ReadRequest, Readings, ser
 use salt::SaltInMemory;
 use writer::{WriteCommand, Writer};
 
-use super::feeds::{FeedState, reading_of};
+use super::feeds::FeedState;
 use super::{
     Catalog, Claim, ClaimTerms, DailySalt, FeedPage, Feeds, History, Hit, HitWritten, Missed, Outbox,
     Reading, Store, StoreError, Uniques, Values, Visitors, Write, WriteError, Written,
@@ -167,7 +168,7 @@ impl Values for SqliteStore {
     }
 
     fn recall(&self, topic: &Topic) -> Option<Reading> {
-        self.committed.recall(topic).map(|state| reading_of(topic, state.reading()))
+        self.committed.reading(topic)
     }
 }
 
@@ -184,7 +185,13 @@ impl Outbox for SqliteStore {
     }
 
     async fn overdue(&self, limit: usize, pause: Duration) -> Result<Vec<Topic>, StoreError> {
-        Ok(self.committed.overdue(limit, pause))
+        let mut topics = Vec::new();
+        if self.committed.documents.may_end(self.committed.now()) {
+            topics = self.order(|answer| WriteCommand::EndLives(limit, answer)).await??;
+        }
+        topics.extend(self.committed.overdue(limit, pause));
+        topics.truncate(limit);
+        Ok(topics)
     }
 
     async fn outbox_len(&self) -> Result<u64, StoreError> {

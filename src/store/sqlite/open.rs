@@ -11,7 +11,7 @@ use super::private;
 
 /// Each step turns a file of one version into one of the next version; the first one starts with an empty file. The `user_version`
 /// of the file is its version. A step that has been released never changes: a new step is added instead.
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 8] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
@@ -19,6 +19,7 @@ const STEPS: [&str; 7] = [
     include_str!("schema/5.sql"),
     include_str!("schema/6.sql"),
     include_str!("schema/7.sql"),
+    include_str!("schema/8.sql"),
 ];
 
 /// The version that this program works with.

@@ -1,15 +1,17 @@
 //! The connection that reads while the writer works.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::documents;
 use super::feed_rows::FeedRows;
 use super::open::{self, OpenError};
 use super::rows::{self, state_columns, unit_column};
 use super::site_visitors::SiteVisitors;
 use super::topic::TopicState;
-use crate::domain::{Point, Topic, Unit};
+use crate::domain::{Document, Point, Topic, Unit};
 use crate::store::Uniques;
 
 /// A second connection, which can read while the writer works.
@@ -29,6 +31,15 @@ impl ReadOnlyFile {
     /// The events of feeds.
     pub(super) fn feeds(&self) -> FeedRows<'_> {
         FeedRows(&self.0)
+    }
+
+    /// The state of an entity, and its fields at that state.
+    pub(super) fn load_document(&self, topic: &Topic) -> rusqlite::Result<(TopicState, Arc<Document>)> {
+        let snapshot = self.0.unchecked_transaction()?;
+        let state = rows::load(&snapshot, topic)?.unwrap_or_default();
+        let document = if state.exists() { documents::load(&snapshot, topic)? } else { Arc::default() };
+        snapshot.finish()?;
+        Ok((state, document))
     }
 
     /// The address of a page.

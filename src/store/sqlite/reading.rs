@@ -1,5 +1,7 @@
 //! What the thread that reads is asked, and how it answers.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use super::committed_topics::CommittedTopics;
@@ -7,7 +9,7 @@ use super::read_only_file::ReadOnlyFile;
 use super::topic::TopicState;
 use crate::domain::{FeedEvent, Point, Topic, Unit};
 use crate::store::feeds::{FeedState, reading_of};
-use crate::store::{Reading, StoreError, Uniques};
+use crate::store::{Body, Reading, StoreError, Uniques};
 
 pub(super) type Readings = Vec<Result<Reading, StoreError>>;
 /// The state of a topic, and the points of its history, as the file has them.
@@ -76,9 +78,7 @@ pub(super) fn serve(file: &ReadOnlyFile, committed: &CommittedTopics, request: R
             let _ = answer.send(file.uniques(&site, day, kept).map_err(StoreError::new));
         }
         ReadRequest::List { prefix, after, limit, answer } => {
-            let listed = file.list(&prefix, &after, limit).map_err(StoreError::new);
-            let reading = |(topic, state): (Topic, TopicState)| (topic, state.reading());
-            let _ = answer.send(listed.map(|listed| listed.into_iter().map(reading).collect()));
+            let _ = answer.send(list(file, committed, &prefix, &after, limit));
         }
     }
 }
@@ -107,7 +107,57 @@ fn read_feed(
     Ok((state, events))
 }
 
+/// The topics of the file with their readings. The fields of entities are as committed last, so they may be newer than the list.
+fn list(file: &ReadOnlyFile, committed: &CommittedTopics, prefix: &str, after: &str, limit: usize) -> Listed {
+    let (mut listed, mut after) = (Vec::new(), after.to_owned());
+    loop {
+        let missing = limit - listed.len();
+        let found = file.list(prefix, &after, missing).map_err(StoreError::new)?;
+        let is_end = found.len() < missing;
+        for (topic, state) in found {
+            let recalled = || committed.reading(&topic);
+            let reading =
+                match (!topic.is_entity()).then(|| reading_of(&topic, state.reading())).or_else(recalled) {
+                    Some(reading) => reading,
+                    None => read_document(file, committed, &topic)?,
+                };
+            topic.name().clone_into(&mut after);
+            // An entity can be deleted between the two steps.
+            if reading.body != Body::Gone {
+                listed.push((topic, reading));
+            }
+        }
+        if is_end || listed.len() >= limit {
+            return Ok(listed);
+        }
+    }
+}
+
+/// Reads an entity from the file, in which claims may be missing that are in memory.
+fn read_document(
+    file: &ReadOnlyFile,
+    committed: &CommittedTopics,
+    topic: &Topic,
+) -> Result<Reading, StoreError> {
+    // The state in memory is taken first, so that the file is not older than that.
+    let (recalled, times_forgotten) = (committed.recall(topic), committed.times_forgotten());
+    let (state, document) = file.load_document(topic).map_err(StoreError::new)?;
+    let mut reading = state.reading();
+    if reading.body != Body::Gone {
+        committed.documents.put(topic, reading.id, Arc::clone(&document));
+        reading.body = Body::Document(document);
+    }
+    match recalled {
+        Some(recalled) => reading.published = recalled.reading().published,
+        None => committed.add_read(topic, state, times_forgotten),
+    }
+    Ok(reading)
+}
+
 fn read(file: &ReadOnlyFile, committed: &CommittedTopics, topic: &Topic) -> Result<Reading, StoreError> {
+    if topic.is_entity() {
+        return read_document(file, committed, topic);
+    }
     let times_forgotten = committed.times_forgotten();
     let state = file.load(topic).map_err(StoreError::new)?.unwrap_or_default();
     committed.add_read(topic, state, times_forgotten);

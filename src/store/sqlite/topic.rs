@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::complete_hour::CompleteHour;
+use super::documents::DocumentDraft;
 use super::millis::{Millis, millis};
 use crate::domain::{Epoch, EventId, LIMIT, Unit};
 use crate::store::{
-    Announcement, Body, Change, Claim, ClaimTerms, GRACE, LONGEST_LEASE, Reading, StoreError, Write,
-    WriteError, bounds,
+    Announcement, Body, Change, Claim, ClaimTerms, GRACE, LONGEST_LEASE, Reading, Write, WriteError, bounds,
 };
 
 /// The table `topic` describes the fields that are kept in the file.
@@ -40,6 +40,8 @@ pub(super) struct TopicState {
 pub(super) struct Draft {
     pub(super) state: TopicState,
     pub(super) changed: bool,
+    /// The fields, if the topic is an entity whose fields the batch has read or changed.
+    pub(super) document: Option<DocumentDraft>,
     /// By how much the batch has changed the number of topics: 1 if it has created the topic, -1 if it has deleted it.
     pub(super) count: i64,
 }
@@ -77,9 +79,8 @@ impl TopicState {
                 let count = events.len() as u64;
                 (self.value.saturating_add_unsigned(count), count)
             }
-            Change::Merge(_) => {
-                return Err(WriteError::Unavailable(StoreError::new("only numbers are kept")));
-            }
+            // The fields are kept apart from the state.
+            Change::Merge(_) => (self.value, 1),
         };
         if !self.exists() && !write.may_create {
             return Err(WriteError::WouldBeNew);

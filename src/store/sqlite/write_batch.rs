@@ -4,18 +4,20 @@ mod hits;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use super::committed_topics::CommittedTopics;
+use super::documents::DocumentDraft;
 use super::feed_rows::FeedBounds;
 use super::feed_sizes::FeedSizes;
 use super::file::{KeyRecord, StoreFile};
 use super::millis::{Millis, millis};
 use super::topic::Draft;
 use super::visited_sites::VisitedSites;
-use crate::domain::{Epoch, EventId, JsonText, Kind, Topic};
+use crate::domain::{Document, Epoch, EventId, JsonText, Kind, Topic};
 use crate::store::{
-    Announcement, Body, Change, Claim, ClaimTerms, KeyUse, Once, Replay, Stamp, StoreError,
-    TOMBSTONE_LIFETIME, Visit, Write, WriteError, Written, random,
+    Announcement, Body, Change, Claim, ClaimTerms, KeyUse, Merge, Once, Replay, Stamp, StoreError,
+    TOMBSTONE_LIFETIME, Visit, Write, WriteError, Written, change, random,
 };
 
 /// See the top of the module.
@@ -28,6 +30,8 @@ pub(super) struct WriteBatch<'a> {
     feeds: &'a mut FeedSizes,
     /// The answers must wait until the disk has the changes.
     must_write: bool,
+    /// The batch has deleted entities whose lives were over, so it must find out which life ends next.
+    ends_lives: bool,
     /// How many idempotency keys the batch has written.
     remembered: usize,
     /// A transaction is open.
@@ -49,6 +53,7 @@ impl<'a> WriteBatch<'a> {
             visitors,
             feeds,
             must_write: false,
+            ends_lives: false,
             remembered: 0,
             begun: false,
         }
@@ -73,7 +78,17 @@ impl<'a> WriteBatch<'a> {
     }
 
     fn write_now(&mut self, write: &Write) -> Result<Result<Written, WriteError>, StoreError> {
-        let (now, keeps_history) = (self.now, self.committed.retention().keeps_any());
+        if !write.change.fits(&write.topic) {
+            return Ok(Err(change::misfit().into()));
+        }
+        let merged = match &write.change {
+            Change::Merge(merge) => match self.merged(write, merge)? {
+                Ok(merged) => Some(merged),
+                Err(refusal) => return Ok(Err(refusal)),
+            },
+            _ => None,
+        };
+        let (now, keeps_history) = (self.now, self.keeps_history(&write.topic));
         let draft = self.draft(&write.topic)?;
         let existed = draft.state.exists();
         let epoch = match draft.state.revision {
@@ -88,6 +103,11 @@ impl<'a> WriteBatch<'a> {
         let removed = matches!(write.change, Change::Delete);
         let created = !existed && !removed;
         draft.changed = true;
+        let merge_stamp =
+            merged.is_some().then(|| Stamp { id: draft.state.reading().id, at: now.unsigned_abs() });
+        if removed || merged.is_some() {
+            draft.document = merged;
+        }
         draft.count += i64::from(created) - i64::from(removed);
         let value = draft.state.value;
         self.must_write = true;
@@ -99,7 +119,7 @@ impl<'a> WriteBatch<'a> {
         }
         let stamp = match &write.change {
             Change::Append(events) => Some(self.append(&write.topic, events, created)?),
-            _ => None,
+            _ => merge_stamp,
         };
         let value = if stamp.is_some() { 0 } else { value };
         Ok(Ok(Written { value, created, removed, claimed, stamp, ..Written::default() }))
@@ -158,13 +178,21 @@ impl<'a> WriteBatch<'a> {
 
     /// Answers a claim.
     pub(super) fn claim(&mut self, topic: &Topic, terms: ClaimTerms) -> Result<Claim, StoreError> {
-        let (now, keeps_history) = (self.now, self.committed.retention().keeps_any());
+        let (now, keeps_history) = (self.now, self.keeps_history(topic));
         let draft = self.draft(topic)?;
-        let claim = draft.state.claim(terms, now, keeps_history && topic.holds_number());
+        let claim = draft.state.claim(terms, now, keeps_history);
         draft.changed |= matches!(claim, Claim::Announce(_));
         match claim {
+            Claim::Announce(announcement) if announcement.body == Body::Gone => {
+                Ok(Claim::Announce(announcement))
+            }
             Claim::Announce(announcement) if topic.kind() == Some(Kind::Feed) => {
                 self.with_events(topic, announcement).map(Claim::Announce)
+            }
+            Claim::Announce(announcement) if topic.is_entity() => {
+                // A claim is repeated only if the topic has not changed since, so the fields are the present ones.
+                let body = Body::Document(self.document(topic)?);
+                Ok(Claim::Announce(Announcement { body, ..announcement }))
             }
             claim => Ok(claim),
         }
@@ -172,13 +200,79 @@ impl<'a> WriteBatch<'a> {
 
     /// The announcement of a feed, with the events since the claim before it.
     fn with_events(&self, feed: &Topic, announcement: Announcement) -> Result<Announcement, StoreError> {
-        let Announcement { body, id, prev } = announcement;
-        if body == Body::Gone {
-            return Ok(Announcement { body, id, prev });
-        }
+        let Announcement { id, prev, .. } = announcement;
         let events = self.file.feeds().after(feed, id.epoch, prev.revision, id.revision);
         let body = Body::Events(events.map_err(StoreError::new)?.into());
         Ok(Announcement { body, id, prev })
+    }
+
+    /// Deletes entities whose lives are over, up to `limit`, and returns them.
+    pub(super) fn end_lives(&mut self, limit: usize) -> Result<Vec<Topic>, StoreError> {
+        // The transaction must have begun, so that lives that the batch has changed are found.
+        self.begin()?;
+        self.save_documents()?;
+        let ended = self.file.ended_documents(self.now, limit).map_err(StoreError::new)?;
+        for topic in &ended {
+            // A row without a topic was written by another program.
+            if self.write_now(&Write::new(topic.clone(), Change::Delete))?.is_ok_and(|done| !done.removed) {
+                self.file.delete_past(topic).map_err(StoreError::new)?;
+            }
+        }
+        (self.must_write, self.ends_lives) = (self.must_write || !ended.is_empty(), true);
+        Ok(ended)
+    }
+
+    /// Histories are kept of numbers.
+    fn keeps_history(&self, topic: &Topic) -> bool {
+        topic.holds_number() && self.committed.retention().keeps_any()
+    }
+
+    /// What a merge makes of the fields of an entity.
+    fn merged(
+        &mut self,
+        write: &Write,
+        merge: &Merge,
+    ) -> Result<Result<DocumentDraft, WriteError>, StoreError> {
+        let exists = self.draft(&write.topic)?.state.exists();
+        if !exists && !write.may_create {
+            return Ok(Err(WriteError::WouldBeNew));
+        }
+        let before = if exists { self.document(&write.topic)? } else { Arc::default() };
+        let document = match before.merged(&merge.fields) {
+            Ok(document) => Arc::new(document),
+            Err(refusal) => return Ok(Err(refusal.into())),
+        };
+        let before = self.draft(&write.topic)?.document.as_ref().filter(|_| exists);
+        let before = before.and_then(|before| before.ends);
+        let ends = merge.keep.map(|keep| self.now.saturating_add(millis(keep))).or(before);
+        Ok(Ok(DocumentDraft { document, ends, changed: true }))
+    }
+
+    /// The fields of an entity that exists.
+    fn document(&mut self, topic: &Topic) -> Result<Arc<Document>, StoreError> {
+        let draft = self.draft(topic)?;
+        if let Some(known) = &draft.document {
+            return Ok(Arc::clone(&known.document));
+        }
+        let id = draft.state.reading().id;
+        let document = match self.committed.documents.get(topic, id) {
+            Some(document) => document,
+            None => self.file.document(topic).map_err(StoreError::new)?,
+        };
+        let known = DocumentDraft { document: Arc::clone(&document), ends: None, changed: false };
+        self.draft(topic)?.document = Some(known);
+        Ok(document)
+    }
+
+    /// Writes the changed fields of entities into the open transaction.
+    fn save_documents(&mut self) -> Result<(), StoreError> {
+        for (topic, draft) in &mut self.topics {
+            if let Some(draft) = draft.document.as_mut().filter(|document| document.changed) {
+                self.file.save_document(topic, &draft.document, draft.ends).map_err(StoreError::new)?;
+                draft.changed = false;
+            }
+        }
+        Ok(())
     }
 
     /// Applies the acknowledgement of a claim.
@@ -234,6 +328,7 @@ impl<'a> WriteBatch<'a> {
     pub(super) fn commit(mut self) -> Result<(), StoreError> {
         if self.must_write {
             self.begin()?;
+            self.save_documents()?;
             let retention = self.committed.retention();
             let changed = self.topics.iter_mut().filter(|(_, draft)| draft.changed);
             for (topic, draft) in changed {
@@ -242,8 +337,13 @@ impl<'a> WriteBatch<'a> {
             }
             self.visitors.save(self.file, retention).map_err(StoreError::new)?;
         }
+        let next_end =
+            if self.ends_lives { Some(self.file.next_end().map_err(StoreError::new)?) } else { None };
         if self.begun {
             self.file.commit().map_err(StoreError::new)?;
+        }
+        if let Some(next_end) = next_end {
+            self.committed.documents.set_next_end(next_end);
         }
         self.committed.commit(self.topics, self.must_write);
         Ok(())
@@ -265,7 +365,7 @@ impl<'a> WriteBatch<'a> {
                     Some(state) => state,
                     None => self.file.load(topic).map_err(StoreError::new)?.unwrap_or_default(),
                 };
-                Ok(new.insert(Draft { state, changed: false, count: 0 }))
+                Ok(new.insert(Draft { state, changed: false, document: None, count: 0 }))
             }
         }
     }

@@ -44,6 +44,8 @@ pub(super) enum WriteCommand {
     Claim(Vec<Topic>, ClaimTerms, AnswerSender<Vec<Result<Claim, StoreError>>>),
     Acknowledge(Vec<(Topic, EventId)>, AnswerSender<Result<(), StoreError>>),
     KeepAddress(Topic, String, AnswerSender<Result<(), StoreError>>),
+    /// Deletes entities whose lives are over, up to so many, and answers which.
+    EndLives(usize, AnswerSender<Result<Vec<Topic>, StoreError>>),
     Ping(AnswerSender<Result<(), StoreError>>),
 }
 
@@ -53,6 +55,7 @@ enum PendingAnswer {
     Write(usize, Option<Vec<Result<Written, WriteError>>>, AnswerSender<Vec<Result<Written, WriteError>>>),
     Hit(usize, Option<Vec<HitWritten>>, AnswerSender<Vec<HitWritten>>),
     Claim(usize, Option<Vec<Claim>>, AnswerSender<Vec<Result<Claim, StoreError>>>),
+    Ended(Option<Vec<Topic>>, AnswerSender<Result<Vec<Topic>, StoreError>>),
     Done(AnswerSender<Result<(), StoreError>>),
 }
 
@@ -215,6 +218,9 @@ fn take(
             attempt(failure, || batch.keep_address(&page, &address));
             PendingAnswer::Done(answer)
         }
+        WriteCommand::EndLives(limit, answer) => {
+            PendingAnswer::Ended(attempt(failure, || batch.end_lives(limit)), answer)
+        }
         WriteCommand::Ping(answer) => {
             attempt(failure, || if failing { batch.touch_disk() } else { Ok(()) });
             PendingAnswer::Done(answer)
@@ -251,6 +257,10 @@ impl PendingAnswer {
                     Some(claims) => claims.into_iter().map(Ok).collect(),
                     None => (0..len).map(|_| Err(lost(failure))).collect(),
                 });
+            }
+            PendingAnswer::Ended(ended, answer) => {
+                let ended = ended.filter(|_| failure.is_none());
+                let _ = answer.send(ended.ok_or_else(|| lost(failure)));
             }
             PendingAnswer::Done(answer) => {
                 let _ = answer.send(failure.map_or(Ok(()), |error| Err(error.clone())));

@@ -6,6 +6,7 @@ mod announcing;
 mod claiming;
 mod creating;
 mod deleting;
+mod documents;
 mod feeds;
 mod history;
 mod hits;
@@ -24,8 +25,8 @@ use livecounter::store::{
 };
 
 pub(crate) use {
-    adding::*, addresses::*, announcing::*, claiming::*, creating::*, deleting::*, feeds::*, history::*,
-    hits::*, listing::*, sweeping::*, visitors::*,
+    adding::*, addresses::*, announcing::*, claiming::*, creating::*, deleting::*, documents::*, feeds::*,
+    history::*, hits::*, listing::*, sweeping::*, visitors::*,
 };
 
 /// A store under test, with the servers that it needs.
@@ -144,6 +145,18 @@ macro_rules! every_sentence {
             a_day_that_is_over_leaves_its_number_of_visitors,
             a_repeated_hit_counts_its_visitor_and_a_refused_one_does_not,
             a_deleted_site_has_had_no_visitors,
+            changes_of_fields_are_made_together,
+            an_addition_to_a_text_changes_nothing,
+            an_entity_has_bounds_that_a_merge_cannot_cross,
+            concurrent_additions_to_fields_lose_nothing,
+            an_entity_is_announced_with_all_its_fields,
+            a_deleted_entity_is_gone_and_begins_empty_again,
+            a_repeated_merge_gets_the_first_answer,
+            an_entity_that_must_not_be_new_is_not_created,
+            entities_are_listed_and_counted_among_numbers,
+            a_change_of_another_form_is_refused,
+            an_entity_is_deleted_when_its_life_is_over,
+            merges_agree_with_the_domain,
             a_store_in_order_answers_a_ping,
         }
     };
