@@ -63,14 +63,15 @@ sub vcl_recv {
         return (pass);
     }
     # A request for hits counts, or its answer is for one client. A request that counts must not be sent twice, so it passes the
-    # cache. The rule matches encoded letters too, as origins decode them. `/nocount` and `/nocount/site` only read. The cache keeps
-    # them if the query names the page: the header Referer, which names it otherwise, is not part of the hash.
+    # cache. The rule matches encoded letters too, as origins decode them. `/nocount`, `/nocount/site`, the past of hits and their badge for
+    # shields.io only read. The cache keeps them if the query names the page: the header Referer, which names it otherwise, is not part of
+    # the hash.
     if (req.url ~ "(?i)^/((n|%6e)(o|%6f))?(c|%63)(o|%6f)(u|%75)(n|%6e)(t|%74)/?([/%?]|$)" &&
-        req.url !~ "^/nocount(/site)?\?([^#]*&)?url=") {
+        req.url !~ "^/nocount(/(site|history|chart[.]svg|tag[.]json))?\?([^#]*&)?url=") {
         return (pass);
     }
     # Other paths may belong to another service whose routes the origins answer (docs/moving.md), and a GET may count there.
-    if (req.url !~ "^/([?]|$)|^/(assets|counters|topics)/|^/(healthz|nocount|nocount/site|openapi[.]json|readyz|robots[.]txt)/?([?]|$)") {
+    if (req.url !~ "^/([?]|$)|^/(assets|counters|topics)/|^/(healthz|nocount|nocount/(site|history|chart[.]svg|tag[.]json)|openapi[.]json|readyz|robots[.]txt)/?([?]|$)") {
         return (pass);
     }
     # A public answer does not depend on the client, so a request with credentials passes the cache. Grip-Sig stays, as on a miss
@@ -81,11 +82,11 @@ sub vcl_recv {
     unset req.http.Cookie;
     # A held stream has no ranges.
     unset req.http.Range;
-    # For the past of a counter only its known parameters count.
-    if (req.url ~ "^/counters/[^/?]+/(history|chart\.svg)(\?|$)") {
+    # For the past of a counter, a page or a site only its known parameters count.
+    if (req.url ~ "^/(counters/[^/?]+|nocount)/(history|chart\.svg)(\?|$)") {
         call keep_known_parameters;
         std.collect(req.http.Accept, ", ");
-        # A client that names tables gets the past of a counter as a table; the query decides for all other clients.
+        # A client that names tables gets the past as a table; the query decides for all other clients.
         if (req.http.Accept ~ "(?i)(^|[ ,])text/csv *(;|,|$)") {
             set req.http.Accept = "text/csv";
         } else {
@@ -95,7 +96,7 @@ sub vcl_recv {
         return (hash);
     }
     # A badge has one form for all clients, and of its query only its known parameters count.
-    if (req.url ~ "^/counters/[^/?]+/badge\.(svg|json)(\?|$)") {
+    if (req.url ~ "^/counters/[^/?]+/badge\.(svg|json)(\?|$)|^/nocount/tag\.json\?") {
         call keep_badge_parameters;
         set req.http.Accept = "*/*";
         call choose_freshness;
@@ -120,10 +121,14 @@ sub vcl_recv {
     return (hash);
 }
 
-# Leaves in the query what the past of counters has as parameters, in one order. Of a parameter that is given several times, the
-# last one counts.
+# Leaves in the query what the past of counters, pages and sites has as parameters, in one order. Of a parameter that is given several
+# times, the last one counts; of the addresses of pages, the first.
 sub keep_known_parameters {
     set req.http.X-Query = "";
+    call keep_page;
+    if (req.url ~ "^/nocount/[^?]*\?(.*&)?of=") {
+        set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^[^?]*\?(.*&)?(of=[^&]*).*$", "\2");
+    }
     if (req.url ~ "^[^?]*\?(.*&)?unit=") {
         set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^[^?]*\?(.*&)?(unit=[^&]*).*$", "\2");
     }
@@ -146,9 +151,17 @@ sub keep_known_parameters {
     unset req.http.X-Query;
 }
 
+# Begins the query with the first address of a page, if this is a path of hits.
+sub keep_page {
+    if (req.url ~ "^/nocount/[^?]*\?(.*&)?url=") {
+        set req.http.X-Query = "&" + regsub(req.url, "^[^?]*\?(.*?&)??(url=[^&]*).*$", "\2");
+    }
+}
+
 # The same for badges.
 sub keep_badge_parameters {
     set req.http.X-Query = "";
+    call keep_page;
     if (req.url ~ "^[^?]*\?(.*&)?of=") {
         set req.http.X-Query = req.http.X-Query + "&" + regsub(req.url, "^[^?]*\?(.*&)?(of=[^&]*).*$", "\2");
     }

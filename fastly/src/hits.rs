@@ -1,5 +1,7 @@
 //! The hits of pages: `/count` and `/nocount`, and what is below them.
 
+use crate::{badge, past};
+
 /// Whether the path is about the hits of a page: `/count`, `/nocount`, or one below them.
 pub(crate) fn is_hits(path: &str) -> bool {
     let rest = path.strip_prefix("/count").or_else(|| path.strip_prefix("/nocount"));
@@ -9,6 +11,27 @@ pub(crate) fn is_hits(path: &str) -> bool {
 /// Whether the path only reads the hits of pages or sites, which can also be a stream.
 pub(crate) fn reads_hits(path: &str) -> bool {
     matches!(path, "/nocount" | "/nocount/site")
+}
+
+/// The parameters of what is known about the hits of one page or site besides the number: its past, and the badge for shields.io. `None` for
+/// any other path. Of the addresses of pages in such a query, only the first counts.
+pub(crate) fn parameters(path: &str) -> Option<&'static [&'static str]> {
+    match path {
+        "/nocount/history" | "/nocount/chart.svg" => Some(&PAST_PARAMETERS),
+        "/nocount/tag.json" => Some(&badge::PARAMETERS),
+        _ => None,
+    }
+}
+
+/// The parameters of the past of hits.
+const PAST_PARAMETERS: [&str; past::PARAMETERS.len() + 1] = {
+    let [unit, last, tz, format, form, theme] = past::PARAMETERS;
+    ["of", unit, last, tz, format, form, theme]
+};
+
+/// The first address of a page in the query, as `url=…`.
+pub(crate) fn first_page(query: &str) -> Option<&str> {
+    query.split('&').find(|part| is_url(part))
 }
 
 /// Whether the query names a page. Where it does not, the header `Referer` names the page, which is not part of the cache's key.
@@ -52,6 +75,16 @@ mod tests {
             assert!(!is_hits(path), "{path}");
         }
         assert!(reads_hits("/nocount") && reads_hits("/nocount/site"));
+        for path in [
+            "/nocount",
+            "/nocount/site",
+            "/nocount/tag.svg",
+            "/nocount/top",
+            "/nocount/uniques",
+            "/count/history",
+        ] {
+            assert_eq!(parameters(path), None, "{path}");
+        }
         assert!(!reads_hits("/count") && !reads_hits("/nocount/") && !reads_hits("/nocount/tag.svg"));
     }
 }

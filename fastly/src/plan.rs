@@ -2,7 +2,7 @@
 
 use crate::accept::Variant;
 use crate::badge::is_badge;
-use crate::hits::{is_hits, names_page, reads_hits};
+use crate::hits::{self, is_hits, names_page, reads_hits};
 use crate::past::{accept_of_past, is_past};
 use crate::path::{is_recovery, lists_names};
 use crate::problem::Problem;
@@ -62,6 +62,12 @@ impl RequestFacts<'_> {
         // The list of counters is for clients with a key, which may stand in its query.
         if self.path.trim_end_matches('/') == "/counters" {
             return Plan::Pass;
+        }
+        // The past of hits, and their badge for shields.io: where the query names no page, a header that is not part of the cache's key does.
+        if hits::parameters(self.path).is_some() {
+            let kept = names_page(self.query) && !self.private;
+            let accept = if self.path == "/nocount/history" { accept_of_past(self.accept) } else { "*/*" };
+            return if kept { Plan::Lookup(accept) } else { Plan::Pass };
         }
         // These requests count, or their answers are for one client. A request that counts must not be sent twice.
         let reads_hits = reads_hits(self.path);
@@ -301,6 +307,22 @@ mod tests {
                 assert_eq!(asked("HEAD", STREAM).plan(), Plan::Pass);
                 assert_eq!(asked("POST", "*/*").plan(), Plan::Pass);
             }
+        }
+    }
+
+    #[test]
+    fn the_past_of_hits_is_looked_up_if_the_query_names_the_page() {
+        for (path, accept, sent) in [
+            ("/nocount/history", "text/csv, */*;q=0.1", "text/csv"),
+            ("/nocount/history", STREAM, "*/*"),
+            ("/nocount/chart.svg", "image/*", "*/*"),
+            ("/nocount/tag.json", "application/json;q=0.5", "*/*"),
+        ] {
+            let named = RequestFacts { query: "x=y&url=a", ..facts("GET", path, accept) };
+            assert_eq!(named.plan(), Plan::Lookup(sent), "{path} {accept}");
+            assert_eq!(RequestFacts { private: true, ..named }.plan(), Plan::Pass, "{path}");
+            assert_eq!(RequestFacts { query: "curl=a", ..named }.plan(), Plan::Pass, "{path}");
+            assert_eq!(RequestFacts { method: "POST", ..named }.plan(), Plan::Pass, "{path}");
         }
     }
 

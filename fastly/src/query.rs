@@ -3,9 +3,13 @@
 use crate::{badge, hits, past, path};
 
 /// The query with which the resource of this path is looked up; `None` for no query. The paths of counters and topics say all. Their
-/// past and their badges have parameters, and `/nocount` has the addresses of pages.
+/// past and their badges have parameters, and `/nocount` has the addresses of pages. The past of hits has both.
 pub fn query_sent(path: &str, query: &str) -> Option<String> {
-    if let Some(known) = known_parameters(path) {
+    if let Some(known) = hits::parameters(path) {
+        let page = hits::first_page(query).map(str::to_owned);
+        let parts: Vec<String> = page.into_iter().chain(known_query(query, known)).collect();
+        (!parts.is_empty()).then(|| parts.join("&"))
+    } else if let Some(known) = known_parameters(path) {
         known_query(query, known)
     } else if hits::reads_hits(path) {
         Some(hits::pages(query))
@@ -70,6 +74,11 @@ mod tests {
             ("/counters/2/history", "_=1&unit=day", Some("unit=day")),
             ("/nocount", "_=1&url=a&url=b", Some("url=a&url=b")),
             ("/nocount/site", "url=a&x=y", Some("url=a")),
+            ("/nocount/history", "_=1&of=site&url=a&unit=day&url=b&label=c", Some("url=a&of=site&unit=day")),
+            ("/nocount/chart.svg", "theme=dark&last=7&last=8&url=a", Some("url=a&last=8&theme=dark")),
+            ("/nocount/tag.json", "unit=day&base=5&of=day&x&url=a%26b", Some("url=a%26b&of=day&base=5")),
+            ("/nocount/tag.json", "x", None),
+            ("/nocount/tag.svg", "x&url=a", Some("x&url=a")),
             ("/", "a=b", Some("a=b")),
         ] {
             assert_eq!(query_sent(path, query).as_deref(), sent, "{path}?{query}");

@@ -126,3 +126,29 @@ async fn a_hit_purges_the_numbers_of_its_page_and_its_site() {
         wait::until("the number is purged", async || read(path, accept).await.0 == expected).await;
     }
 }
+
+#[tokio::test]
+async fn a_hit_purges_the_past_of_its_page_and_its_site() {
+    let chain = Chain::start(1).await;
+    let read = async |path: &str| {
+        let answer = client().get(chain.pushpin.url(path)).answer().await;
+        assert_eq!((answer.status().as_u16(), header(&answer, "surrogate-key")), (200, ""), "{path}");
+        let cached = header(&answer, "x-cache").to_owned();
+        (answer.text().await.expect("a text"), cached)
+    };
+    let paths =
+        ["history?last=1&format=csv", "history?last=1&of=site", "chart.svg?last=1", "tag.json?of=site"];
+    let paths = paths.map(|path| format!("/nocount/{path}&{URL}"));
+    let mut kept = Vec::new();
+    for path in &paths {
+        let (before, cached) = read(path).await;
+        assert_eq!(cached, "MISS", "{path}");
+        assert_eq!(read(path).await.0, before, "{path}");
+        wait::until("the answer is kept", async || read(path).await.1 == "HIT").await;
+        kept.push(before);
+    }
+    count(&chain).await;
+    for (path, before) in paths.iter().zip(kept) {
+        wait::until("the answer is purged", async || read(path).await.0 != before).await;
+    }
+}
