@@ -179,6 +179,68 @@ async fn a_request_goes_on_without_cookies_and_with_the_clients_address() {
 }
 
 #[tokio::test]
+async fn of_the_cookies_only_the_services_own_go_on() {
+    let (front, mut to_pushpin, mut to_cache) = front_of_noting(Options::default()).await;
+    let long = format!("x={}; lc_abcdefgh=1", "a".repeat(8500));
+    for (sent, passed) in [
+        ("lc_abcdefgh=1", "lc_abcdefgh=1"),
+        ("a=b; lc_abcdefgh=1; c", "lc_abcdefgh=1"),
+        (
+            "lc_ab-d_fg9=1;  a=b;livecounter_admin=x.y; lc_ABCDEFGH=2",
+            "lc_ab-d_fg9=1;livecounter_admin=x.y; lc_ABCDEFGH=2",
+        ),
+        (&long, "lc_abcdefgh=1"),
+        ("a=lc_abcdefgh=1; xlc_abcdefgh=1; lc_abcdefghi=1; lc_abc=1; livecounter_admins=1", ""),
+        ("; ;;", ""),
+    ] {
+        for (accept, to) in [("text/event-stream", &mut to_pushpin), ("*/*", &mut to_cache)] {
+            let request = client().get(front.url("/count")).header("accept", accept).header("cookie", sent);
+            assert_eq!(request.answer().await.status(), 200);
+            let head = to.recv().await.expect("a request");
+            assert_eq!(raw::header(&head, "cookie"), passed, "{sent:.80}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn hits_and_their_streams_go_through_the_front() {
+    let chain = Chain::start(1).await;
+    let environment = &[("FRONT_OPEN", "5")];
+    let options = Options { environment, ..Options::default() };
+    let front = Front::with(chain.pushpin.addr(), chain.cache.addr(), options).await;
+    let mut listeners = Vec::new();
+    for path in [
+        "/nocount?url=example.org",
+        "/nocount/site?url=example.org",
+        "/nocount?url=example.org&url=example.net",
+    ] {
+        listeners.push(Listener::connect(front.addr(), path).await);
+    }
+    for path in ["/nocount", "/nocount/site"] {
+        let headers = [("Referer", "https://example.org/")];
+        listeners.push(Listener::connect_with(front.addr(), path, &headers).await);
+    }
+    for listener in &mut listeners {
+        assert_eq!((listener.status(), listener.next(SOON).await.data.as_str()), (200, "0"));
+    }
+    // Streams of hits count as open requests of the client, as those of counters do.
+    assert_eq!(Listener::connect(front.addr(), "/nocount?url=example.com").await.status(), 429);
+    // A visitor who sends the cookie of the first answer along is not counted again, whatever other cookies the site has.
+    let visitor = client_at(9);
+    let hit =
+        visitor.get(front.url("/count?url=example.org")).header("x-forwarded-proto", "http").answer().await;
+    let cookie = header(&hit, "set-cookie").split(';').next().expect("a cookie").to_owned();
+    assert!(cookie.starts_with("lc_"), "{cookie}");
+    for (cookie, value) in [(format!("a=b; {cookie}"), "1"), ("a=b".to_owned(), "2")] {
+        let hit = visitor.get(front.url("/count?url=example.org")).header("cookie", cookie).answer().await;
+        assert_eq!(hit.text().await.expect("a number"), value);
+    }
+    for listener in &mut listeners {
+        listener.until_data("2", SOON).await;
+    }
+}
+
+#[tokio::test]
 async fn a_stream_survives_more_than_a_minute_of_silence() {
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
