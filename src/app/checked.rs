@@ -40,6 +40,7 @@ pub fn check(settings: &Settings) -> Result<String, StartError> {
     verifier(&endpoints);
     warn_of_missing_limits(settings, settings.listen);
     warn_of_missing_keys(settings);
+    warn_of_unknown_visitors(settings);
     Ok(mode(settings, &endpoints, purger.as_ref()))
 }
 
@@ -60,6 +61,24 @@ pub(super) fn warn_of_missing_keys(settings: &Settings) {
         tracing::warn!(
             "access.write asks for a key, but there are neither keys nor access.ticket_key: no client may write there; \
              make a key with livecounter key new"
+        );
+    }
+}
+
+/// Logs a warning if visitors are told by their addresses, but all requests through the proxy seem to come from the proxy's address.
+pub(super) fn warn_of_unknown_visitors(settings: &Settings) {
+    let Some(hits) = &settings.hits else { return };
+    let by_address = [
+        ("hits.window_without_cookies", hits.window_without_cookies && !hits.window.is_zero()),
+        ("hits.uniques", hits.uniques),
+    ];
+    let on: Vec<&str> = by_address.iter().filter(|(_, on)| *on).map(|(key, _)| *key).collect();
+    let has_proxy = settings.grip_url.is_some() || settings.fastly_service_id.is_some();
+    if !on.is_empty() && has_proxy && settings.limits.trusted_proxies.is_empty() {
+        tracing::warn!(
+            "visitors are told by their addresses ({}), but trusted_proxies is not set, so all visitors behind a proxy have the proxy's \
+             address: name the proxies (docs/your-site.md)",
+            on.join(" and ")
         );
     }
 }

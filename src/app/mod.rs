@@ -29,7 +29,7 @@ use crate::hub::Hub;
 use crate::limits::{self, Limits};
 use crate::settings::Settings;
 use crate::sql::Runner;
-use checked::{CheckedParts, warn_of_missing_keys, warn_of_missing_limits};
+use checked::{CheckedParts, warn_of_missing_keys, warn_of_missing_limits, warn_of_unknown_visitors};
 use server::ServerOptions;
 use servers::{Servers, Sockets};
 use store_source::StoreSource;
@@ -84,6 +84,7 @@ impl App {
         let announcer = running.announcer().clone();
         warn_of_missing_limits(settings, sockets.address());
         warn_of_missing_keys(settings);
+        warn_of_unknown_visitors(settings);
         let shared = Arc::new(shared_context(settings, &parts, cache, &announcer, hub.clone()));
         let (access, stopping) = (Arc::clone(&shared.access), Arc::clone(&shared.stopping));
         let worker = WorkerFactory { store: store.clone(), announcer, hub: hub.clone(), shared };

@@ -171,6 +171,42 @@ fn check_says_which_way_the_service_would_run_and_opens_nothing() {
 }
 
 #[test]
+fn visitors_told_by_the_address_of_a_proxy_are_warned_of() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let grip = ("GRIP_URL", "http://127.0.0.1:2/");
+    let (window, uniques) =
+        (("LIVECOUNTER__HITS__WINDOW_WITHOUT_COOKIES", "true"), ("LIVECOUNTER__HITS__UNIQUES", "true"));
+    let warnings = |environment: &[(&str, &str)]| {
+        let mut command = program(directory.path());
+        let output = command.args(["check", "--listen", "127.0.0.1:0"]).envs(environment.iter().copied());
+        let output = output.output().expect("the program to run");
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    for (environment, named) in [
+        (&[grip, window][..], "(hits.window_without_cookies)"),
+        (&[grip, uniques], "(hits.uniques)"),
+        (&[grip, window, uniques], "(hits.window_without_cookies and hits.uniques)"),
+    ] {
+        let warned = warnings(environment);
+        assert!(warned.contains(named) && warned.contains("trusted_proxies is not set"), "{warned}");
+    }
+    let trusted = ("LIVECOUNTER__TRUSTED_PROXIES", "127.0.0.1");
+    let no_window = ("LIVECOUNTER__HITS__WINDOW", "0s");
+    let no_hits = ("LIVECOUNTER__HITS__ENABLED", "false");
+    for environment in [
+        &[grip][..],
+        &[window, uniques],
+        &[grip, uniques, trusted],
+        &[grip, window, no_window],
+        &[grip, uniques, no_hits],
+    ] {
+        let warned = warnings(environment);
+        assert!(!warned.contains("trusted_proxies"), "{environment:?}: {warned}");
+    }
+}
+
+#[test]
 fn an_address_in_use_is_said_with_status_1() {
     let (_listener, address) = taken();
     let output = output(&[], &["--listen", &address]);
