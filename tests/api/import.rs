@@ -214,6 +214,23 @@ async fn what_is_added_to_pages_is_added_to_their_sites() {
     }
 }
 
+#[test]
+fn limits_and_patterns_for_clients_do_not_hold_for_an_import() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let environment = [
+        ("LIVECOUNTER__LIMITS__TOPICS", "1"),
+        ("LIVECOUNTER__HITS__ALLOW", "^allowed"),
+        ("LIVECOUNTER__HITS__DENY", "^denied"),
+    ];
+    let input = "{\"page\":\"denied.example/a\",\"value\":1}\n{\"page\":\"other.example/b\",\"value\":2}\n{\"id\":\"c\",\"value\":3}\n";
+    let told = done(directory.path(), &environment, &["import", "--add"], input);
+    assert_eq!(told, "3 values for 3 counters and pages are added\n");
+    let export = done(directory.path(), &environment, &["export"], "");
+    for line in ["denied.example/a", "other.example/b", "\"id\":\"c\",\"value\":3"] {
+        assert!(export.contains(line), "{line}: {export}");
+    }
+}
+
 #[tokio::test]
 async fn a_running_origin_streams_what_is_imported() {
     let directory = tempfile::tempdir().expect("a directory");
