@@ -12,6 +12,7 @@ mod server;
 mod servers;
 mod stop;
 mod store_source;
+mod tally;
 mod worker_factory;
 
 use std::io;
@@ -33,6 +34,7 @@ use checked::{CheckedParts, warn_of_missing_keys, warn_of_missing_limits, warn_o
 use server::ServerOptions;
 use servers::{Servers, Sockets};
 use store_source::StoreSource;
+use tally::TallyWriter;
 use worker_factory::WorkerFactory;
 
 pub use crate::import::{HitCounterError, HitCounterPages, ImportMode, is_sqlite, write_hit_counter_pages};
@@ -55,6 +57,7 @@ pub struct App {
     stopping: Arc<AtomicBool>,
     hub: Option<Arc<Hub>>,
     announcer: Running,
+    tally: Option<TallyWriter>,
     store: StoreSource,
 }
 
@@ -87,9 +90,10 @@ impl App {
         warn_of_unknown_visitors(settings);
         let shared = Arc::new(shared_context(settings, &parts, cache, &announcer, hub.clone()));
         let (access, stopping) = (Arc::clone(&shared.access), Arc::clone(&shared.stopping));
+        let tally = tally::is_on(settings).then(|| TallyWriter::start(&store, &announcer, &shared.traffic));
         let worker = WorkerFactory { store: store.clone(), announcer, hub: hub.clone(), shared };
         let servers = sockets.serve(worker, ServerOptions::of(settings, parts.capacity))?;
-        Ok(App { servers, mode, access, stopping, hub, announcer: running, store })
+        Ok(App { servers, mode, access, stopping, hub, announcer: running, tally, store })
     }
 
     /// The address on which the service listens. If the settings have port 0, the system has chosen the port.
@@ -121,6 +125,9 @@ impl App {
     /// whether all pending announcements were made.
     pub async fn run(self) -> io::Result<bool> {
         self.servers.run().await?;
+        if let Some(tally) = &self.tally {
+            tally.finish().await;
+        }
         let all_announced = self.announcer.drain(DRAIN_WITHIN).await;
         self.store.close().await;
         Ok(all_announced)
@@ -139,7 +146,7 @@ fn shared_context(
     let limits = start_limits(settings);
     let publisher = parts.publisher.clone();
     let metrics = Metrics::new(announcer.clone(), publisher, hub, verifier.clone(), Arc::clone(&limits));
-    let traffic = Arc::new(Traffic::new(Arc::clone(&metrics.requests)));
+    let traffic = Arc::new(Traffic::new(Arc::clone(&metrics.requests), tally::is_on(settings)));
     tokio::spawn(Traffic::watch(Arc::downgrade(&traffic)));
     SharedContext {
         metrics,
@@ -153,6 +160,7 @@ fn shared_context(
         streams: Arc::new(Semaphore::new(parts.capacity.streams)),
         stopping: Arc::default(),
         access: Arc::new(Access::new(settings.access.clone())),
+        has_public_page: settings.admin_public,
         trusts_local: settings.listen.ip().to_canonical().is_loopback()
             && settings.limits.trusted_proxies.is_empty(),
         history: settings.history,

@@ -76,6 +76,8 @@ pub struct SharedContext {
     pub sql: Runner,
     /// The limits of clients.
     pub limits: Arc<Limits>,
+    /// Whether every client may see a page with the numbers of the service.
+    pub has_public_page: bool,
     /// The traffic of the service, as the pages for administrators show it.
     pub traffic: Arc<Traffic>,
     /// The metrics: `/metrics` exports them, and the routes count their requests in them.

@@ -48,7 +48,11 @@ pub(super) async fn observe(
     let origin = cors.origin(request.headers());
     let mut response = answer(request).await;
     let status = response.status();
-    route.observe(method, response.request().path(), status.as_u16(), started.elapsed());
+    let took = started.elapsed();
+    route.observe(method, status.as_u16(), took);
+    if route.keeps_more() {
+        route.keep(method, response.request().path(), status.as_u16(), took);
+    }
     // A 501 is no failure: this origin does not offer what the client asks for. If the origin has refused a signature,
     // `Verifier` logs that at a limited rate, because clients can cause any number of 501.
     if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED {

@@ -76,7 +76,7 @@ pub use home::page::HomePage;
 pub use metrics::{Metrics, RequestMetrics};
 pub use rankings::Rankings;
 pub use top_hits::TopHits;
-pub use traffic::Traffic;
+pub use traffic::{Traffic, write, write_tally};
 
 use crate::compat::CompatHosts;
 use cors::CorsPolicy;

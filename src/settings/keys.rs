@@ -43,6 +43,8 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("access.amounts", "-1000..1000"),
     ("access.ticket_key", ""),
     ("access.write", "anyone"),
+    ("admin.public", "false"),
+    ("admin.tally", ""),
     ("compat.busuanzi", ""),
     ("compat.countapi", ""),
     ("compat.dwyl", ""),

@@ -56,7 +56,7 @@ impl Settings {
             fastly_service_id: texts.get("fastly.service_id").map(str::to_owned),
             fastly_api_key: texts.secret("fastly.api_key"),
             fastly_api_url: texts.get("fastly.api_url").unwrap_or_default().to_owned(),
-            fastly_soft_purge: texts.parse("fastly.soft_purge", "must be true or false")?,
+            fastly_soft_purge: texts.parse("fastly.soft_purge", TRUE_OR_FALSE)?,
             publish_interval: texts.duration("publish.interval")?,
             streams_keep_alive: texts.duration("streams.keep_alive")?,
             cache_max_age: texts.duration("cache.max_age")?,
@@ -67,6 +67,8 @@ impl Settings {
             compat: compat(&texts)?,
             access: access(&texts)?,
             access_ticket_key: texts.secret("access.ticket_key"),
+            admin_public: texts.parse("admin.public", TRUE_OR_FALSE)?,
+            admin_tally: texts.parse_optional("admin.tally", TRUE_OR_FALSE)?,
             limits: limits(&texts)?,
             log_format: texts.parse("log.format", "must be text or json")?,
             ops_listen: texts.parse_optional("ops.listen", ADDRESS)?,
@@ -86,6 +88,8 @@ impl Settings {
 const AT_LEAST_1: &str = "must be a whole number of at least 1";
 /// The problem with a text that is no whole number, where 0 is allowed.
 const NUMBER_OR_0: &str = "must be a whole number, 0 for none";
+/// The problem with a text that is neither of the two.
+const TRUE_OR_FALSE: &str = "must be true or false";
 /// The problem with a text that is no address.
 const ADDRESS: &str = "must be ADDRESS:PORT, such as 127.0.0.1:8000 or [::1]:8000; names are not looked up";
 

@@ -61,6 +61,8 @@ pub struct Settings {
     pub compat: CompatHosts,
     pub access: AccessOptions,
     pub access_ticket_key: Option<Secret>,
+    pub admin_public: bool,
+    pub admin_tally: Option<bool>,
     pub limits: limits::Options,
     pub log_format: LogFormat,
     pub ops_listen: Option<SocketAddr>,

@@ -11,12 +11,24 @@ use crate::screenshots::take;
 use crate::support::app::{ANY_AMOUNT, TestApp};
 use crate::support::server::Server;
 
+/// The pages with the names of their pictures.
+const PAGES: [(&str, &str); 4] = [
+    ("/admin", "admin"),
+    ("/admin/counters", "admin-counters"),
+    ("/admin/console", "admin-console"),
+    ("/admin/public", "admin-public"),
+];
+/// A statement for the console.
+const STATEMENT: &str =
+    "SELECT key AS hour, requests, failed FROM \"_admin/hourly\" ORDER BY key DESC LIMIT 24";
+
 async fn with_a_key() -> (TestApp, NewSecret) {
     let secret = NewSecret::generate().expect("random numbers");
     let (id, digest) = (secret.id(), secret.sha256());
     let keys =
         format!("[[keys]]\nname = \"owner\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [\"admin\"]\n");
-    (TestApp::with(&[("LIVECOUNTER__KEYS", &keys), ANY_AMOUNT]).await, secret)
+    let (tally, public) = (("LIVECOUNTER__ADMIN__TALLY", "true"), ("LIVECOUNTER__ADMIN__PUBLIC", "true"));
+    (TestApp::with(&[("LIVECOUNTER__KEYS", &keys), ANY_AMOUNT, tally, public]).await, secret)
 }
 
 async fn fill_in(browser: &Chromium, css: &str, text: &str) {
@@ -78,6 +90,25 @@ async fn an_administrator_logs_in_and_sees_numbers_change() {
 }
 
 #[tokio::test]
+async fn the_console_keeps_the_results_of_before() {
+    let (app, secret) = with_a_key().await;
+    let browser = Chromium::launch().await;
+    log_in(&browser, &app, &secret).await;
+    browser.open(&format!("{}/admin/console", app.address)).await;
+    for (statement, count) in [("SELECT 6 * 7 AS answer", 1), ("SELECT nothing", 2)] {
+        fill_in(&browser, "#text", statement).await;
+        browser.click("#console button").await;
+        browser.until(&format!("document.querySelectorAll('.result').length === {count}")).await;
+    }
+    let results = browser.value("[...document.querySelectorAll('.result')].map((one) => one.querySelector('td')?.textContent ?? '')").await;
+    assert_eq!(results, json!(["", "42"]));
+    browser.until("document.querySelector('.result .problem').textContent.includes('nothing')").await;
+    browser.click(".result:last-child .again").await;
+    assert_eq!(browser.value("document.querySelector('#text').value").await, "SELECT 6 * 7 AS answer");
+    assert_eq!(browser.value("location.pathname").await, "/admin/console");
+}
+
+#[tokio::test]
 async fn the_pages_fit_a_phone_and_both_schemes() {
     let (app, secret) = with_a_key().await;
     let browser = Chromium::launch().await;
@@ -103,12 +134,16 @@ async fn the_pages_fit_a_phone_and_both_schemes() {
         browser.devtools("Emulation.setEmulatedMedia", media).await;
         let screen = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500 });
         browser.devtools("Emulation.setDeviceMetricsOverride", screen).await;
-        for (path, name) in [("/admin", "admin"), ("/admin/counters", "admin-counters")] {
+        for (path, name) in PAGES {
             browser.open(&format!("{}{path}", app.address)).await;
-            if path.ends_with("counters") {
-                browser.click("details:last-of-type summary").await;
-            } else {
-                browser.until_text("#state", "live").await;
+            match path {
+                "/admin/counters" => browser.click("details:last-of-type summary").await,
+                "/admin/console" => {
+                    fill_in(&browser, "#text", STATEMENT).await;
+                    browser.click("#console button").await;
+                    browser.until("document.querySelector('.result tbody tr')").await;
+                }
+                _ => browser.until_text("#state", "live").await,
             }
             let width = "document.documentElement.scrollWidth - innerWidth";
             assert_eq!(browser.value(width).await, 0, "{path} {scheme} {suffix}");

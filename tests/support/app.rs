@@ -48,6 +48,8 @@ impl TestApp {
             ("LIVECOUNTER__SQLITE__PATH".to_owned(), path),
             ("LIVECOUNTER__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("LIVECOUNTER__WORKERS".to_owned(), "2".to_owned()),
+            // Without the tally, nothing changes but what a test changes.
+            ("LIVECOUNTER__ADMIN__TALLY".to_owned(), "false".to_owned()),
         ]);
         variables.extend(environment.iter().map(|(name, value)| (name.to_string(), value.to_string())));
         let settings = Settings::load(None, variables, None).expect("settings");

@@ -68,7 +68,7 @@
     showMinute(now.seconds);
     showLatest(now.latest);
     const proxies = $("#proxies");
-    now.proxies.forEach((proxy, index) => {
+    now.proxies?.forEach((proxy, index) => {
       const [name, up, pending, published] = proxies?.rows[index]?.cells ?? [];
       if (name?.textContent !== proxy.name) return;
       up.textContent = proxy.up ? "up" : "down";
@@ -95,7 +95,7 @@
   let newest = 0;
   function showLatest(latest) {
     const body = $("#latest");
-    if (!body || !latest.length || latest[0].at === newest || body.matches(":hover")) return;
+    if (!body || !latest?.length || latest[0].at === newest || body.matches(":hover")) return;
     newest = latest[0].at;
     body.replaceChildren(...latest.map((request) => {
       const row = document.createElement("tr");
@@ -125,6 +125,18 @@
     listen(stream, ({ data }) => showNow(JSON.parse(data)));
   }
 
+  // The public page can fill the screen, as on a wall.
+
+  const full = $("#full");
+  if (full && document.fullscreenEnabled) {
+    full.hidden = false;
+    full.addEventListener("click", () => document.fullscreenElement
+      ? document.exitFullscreen()
+      : document.body.requestFullscreen().catch(() => (full.hidden = true)));
+    document.addEventListener("fullscreenchange", () =>
+      (full.textContent = document.fullscreenElement ? "Leave full screen" : "Full screen"));
+  }
+
   // The list of counters: one stream for all of its numbers.
 
   const numbers = $$(".rows [data-topic]");
@@ -138,20 +150,73 @@
 
   // Copy buttons.
 
-  for (const pre of $$("pre")) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = "Copy";
-    button.addEventListener("click", async () => {
-      try {
-        await navigator.clipboard.writeText($("code", pre).textContent); // This throws unless the page comes from a secure context.
-        button.textContent = "Copied";
-        setTimeout(() => (button.textContent = "Copy"), 1500);
-      } catch {
-        getSelection().selectAllChildren($("code", pre));
-        button.textContent = "Selected";
+  function addCopyButtons(root) {
+    for (const pre of $$("pre", root)) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = "Copy";
+      button.addEventListener("click", async () => {
+        try {
+          await navigator.clipboard.writeText($("code", pre).textContent); // This throws unless the page comes from a secure context.
+          button.textContent = "Copied";
+          setTimeout(() => (button.textContent = "Copy"), 1500);
+        } catch {
+          getSelection().selectAllChildren($("code", pre));
+          button.textContent = "Selected";
+        }
+      });
+      pre.append(button);
+    }
+  }
+  addCopyButtons(document);
+
+  // The console: asks for the page that the form would bring, and puts its result above those from before. So what is wrong with a
+  // statement is said in one place, and the results of before stay.
+
+  const form = $("#console");
+  if (form) {
+    const text = $("#text");
+    /** Lets the statement of a result be run again. */
+    const addAgain = (result) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "again";
+      button.textContent = "Edit";
+      button.addEventListener("click", () => {
+        text.value = $("code", result).textContent;
+        text.focus();
+      });
+      $("pre", result).append(button);
+    };
+    $$(".result").forEach(addAgain);
+    let isRunning = false;
+    const run = async () => {
+      if (isRunning || !form.reportValidity()) return;
+      isRunning = true;
+      $("button", form).setAttribute("aria-busy", "true");
+      const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) })
+        .then((answer) => answer.text()).catch(() => "");
+      isRunning = false;
+      $("button", form).removeAttribute("aria-busy");
+      const result = $(".result", new DOMParser().parseFromString(answer, "text/html"));
+      if (!result) {
+        $("#said").textContent = "The server gave no answer; log in again if this stays so.";
+        return $("#said").classList.remove("unseen");
       }
+      $("#said").classList.add("unseen");
+      $("#results").prepend(document.adoptNode(result));
+      addCopyButtons(result);
+      addAgain(result);
+      $("#said").textContent = $("[data-says]", result)?.dataset.says ?? "";
+    };
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      run();
     });
-    pre.append(button);
+    text.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      run();
+    });
   }
 })();

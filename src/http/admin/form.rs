@@ -14,12 +14,21 @@ pub(super) struct Form(Vec<(String, String)>);
 impl Form {
     /// Reads the body of the request; 415 if it is no form, 413 if it is too long.
     pub(super) async fn read(request: &HttpRequest, payload: Payload) -> Result<Form, ApiError> {
+        Form::read_up_to(BODY_LIMIT, request, payload).await
+    }
+
+    /// The same for a form that has another greatest length, in bytes.
+    pub(super) async fn read_up_to(
+        most: usize,
+        request: &HttpRequest,
+        payload: Payload,
+    ) -> Result<Form, ApiError> {
         let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
         if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Err(ApiError::UnsupportedMediaType);
         }
-        let body = whole_body(request, payload, BODY_LIMIT).await?;
+        let body = whole_body(request, payload, most).await?;
         Ok(Form(form_urlencoded::parse(&body).into_owned().collect()))
     }
 

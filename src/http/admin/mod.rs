@@ -2,12 +2,15 @@
 
 mod answer;
 mod bar_chart;
+mod console;
 mod counters;
 mod form;
 mod guard;
 mod login;
 mod overview;
+mod public;
 mod stream;
+mod traffic;
 
 use std::sync::Arc;
 
@@ -30,6 +33,14 @@ pub(super) fn resources(requests: &Arc<RequestMetrics>) -> Vec<FinishedResource>
         ("/admin", resource("/admin").route(get().to(overview::get)).route(head().to(overview::get)), READ),
         ("/admin/", resource("/admin/").route(get().to(overview::get)).route(head().to(overview::get)), READ),
         (
+            "/admin/console",
+            resource("/admin/console")
+                .route(get().to(console::get))
+                .route(head().to(console::get))
+                .route(post().to(console::post)),
+            PAGE_WITH_FORM,
+        ),
+        (
             "/admin/counters",
             resource("/admin/counters")
                 .route(get().to(counters::get))
@@ -46,6 +57,16 @@ pub(super) fn resources(requests: &Arc<RequestMetrics>) -> Vec<FinishedResource>
             PAGE_WITH_FORM,
         ),
         ("/admin/logout", resource("/admin/logout").route(post().to(login::log_out)), FORM),
+        (
+            "/admin/public",
+            resource("/admin/public").route(get().to(public::get)).route(head().to(public::get)),
+            READ,
+        ),
+        (
+            "/admin/public/stream",
+            resource("/admin/public/stream").route(get().to(public::stream)),
+            "GET, OPTIONS",
+        ),
         ("/admin/stream", resource("/admin/stream").route(get().to(stream::get)), "GET, OPTIONS"),
     ];
     let finish =

@@ -10,6 +10,7 @@ use super::answer::{Frame, page, renew};
 use super::bar_chart::BarChart;
 use super::guard::administrator;
 use super::login;
+use super::traffic::ShownPast;
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
 use crate::http::home::number::ShownNumber;
@@ -42,6 +43,7 @@ struct OverviewPage {
     frame: Frame,
     figures: Figures,
     minute: BarChart,
+    past: ShownPast,
 }
 
 impl OverviewPage {
@@ -73,7 +75,8 @@ pub(in crate::http) async fn get(
     };
     let figures = Figures::read(&context).await;
     let minute = BarChart::of_seconds(&figures.seconds);
-    let shown = OverviewPage { frame: Frame::of(Some(&administrator)), figures, minute };
+    let past = ShownPast::read(&context).await;
+    let shown = OverviewPage { frame: Frame::of(Some(&administrator)), figures, minute, past };
     let mut response = page(StatusCode::OK, &shown)?;
     renew(&request, &mut response, &administrator);
     Ok(response)

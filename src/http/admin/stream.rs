@@ -1,4 +1,4 @@
-//! `/admin/stream`: the numbers of the overview, once a second, in one stream that this process holds.
+//! Streams of the pages: their numbers, once a second. The process holds these streams itself.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::answer::{builder, renew};
-use super::guard::{Administrator, administrator, may_go_on};
+use super::guard::{administrator, may_go_on};
 use super::overview::Figures;
 use crate::http::caching::streamed;
 use crate::http::context::WorkerContext;
@@ -27,21 +27,26 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How long a client waits before it connects again.
 const RETRY: Duration = Duration::from_secs(2);
 
-struct Numbers {
-    administrator: Administrator,
-    context: Data<WorkerContext>,
-    ticks: Interval,
-    sent: u64,
-    _permit: OwnedSemaphorePermit,
-}
-
-/// Opens the stream. It ends within a second when the session has ended or needs to be renewed, when the key was removed, and when
-/// the service stops.
+/// Opens the stream of the overview. It ends within a second when the session has ended or needs to be renewed, and when the key was removed.
 pub(in crate::http) async fn get(
     request: HttpRequest,
     context: Data<WorkerContext>,
 ) -> Result<HttpResponse, ApiError> {
     let administrator = administrator(&request, &context)?;
+    let holder = administrator.clone();
+    let mut response = open(context, async move |context| {
+        let figures = if may_go_on(&holder, context) { Some(Figures::read(context).await) } else { None };
+        serde_json::to_string(&figures?).ok()
+    })?;
+    renew(&request, &mut response, &administrator);
+    Ok(response)
+}
+
+/// Opens a stream of what `read` returns each second. The stream ends when that is nothing, and when the service stops.
+pub(super) fn open(
+    context: Data<WorkerContext>,
+    read: impl AsyncFn(&WorkerContext) -> Option<String> + 'static,
+) -> Result<HttpResponse, ApiError> {
     let permit = Arc::clone(&context.shared.streams).try_acquire_owned();
     let detail = "this server holds as many streams as it can; try again later";
     let permit = permit.map_err(|_| ApiError::Unavailable { detail, source: None })?;
@@ -50,20 +55,31 @@ pub(in crate::http) async fn get(
     let mut response = builder(StatusCode::OK);
     streamed(&mut response);
     response.insert_header((CONTENT_TYPE, sse::CONTENT_TYPE));
-    let numbers = Numbers { administrator: administrator.clone(), context, ticks, sent: 0, _permit: permit };
-    let mut response = response.streaming(stream::unfold(numbers, next));
-    renew(&request, &mut response, &administrator);
-    Ok(response)
+    let first = Numbers { read, context, ticks, number: 1, _permit: permit };
+    let events = stream::unfold(first, next);
+    Ok(response.streaming(events))
 }
 
-async fn next(mut numbers: Numbers) -> Option<(Result<Bytes, Infallible>, Numbers)> {
+/// What a stream needs for its next event.
+struct Numbers<F> {
+    read: F,
+    context: Data<WorkerContext>,
+    ticks: Interval,
+    number: u64,
+    _permit: OwnedSemaphorePermit,
+}
+
+async fn next<F>(mut numbers: Numbers<F>) -> Option<(Result<Bytes, Infallible>, Numbers<F>)>
+where
+    F: AsyncFn(&WorkerContext) -> Option<String>,
+{
     numbers.ticks.tick().await;
-    let context = &numbers.context;
-    if context.shared.stopping.load(Ordering::Relaxed) || !may_go_on(&numbers.administrator, context) {
+    if numbers.context.shared.stopping.load(Ordering::Relaxed) {
         return None;
     }
-    let data = serde_json::to_string(&Figures::read(context).await).unwrap_or_default();
-    numbers.sent += 1;
-    let retry = (numbers.sent == 1).then_some(RETRY);
-    Some((Ok(sse::render(retry, numbers.sent, &data).into()), numbers))
+    let data = (numbers.read)(&numbers.context).await?;
+    let retry = (numbers.number == 1).then_some(RETRY);
+    let event = sse::render(retry, numbers.number, &data);
+    numbers.number += 1;
+    Some((Ok(event.into()), numbers))
 }

@@ -180,14 +180,23 @@ impl RouteMetrics {
         RouteMetrics { template, requests: Arc::clone(requests), successes: Default::default() }
     }
 
-    /// Counts one answered request. `path` is the path of the request.
-    pub(in crate::http) fn observe(&self, method: MethodLabel, path: &str, status: u16, took: Duration) {
+    /// Counts one answered request.
+    pub(in crate::http) fn observe(&self, method: MethodLabel, status: u16, took: Duration) {
         let look_up = || self.requests.labelled(self.template, method, status);
         let (count, histogram) =
             if status == 200 { self.successes[method as usize].get_or_init(look_up) } else { &look_up() };
         count.inc();
         histogram.observe(took.as_secs_f64());
-        if self.requests.recent.wants_more() && is_for_clients(self.template) {
+    }
+
+    /// Whether the next request of the present second is kept.
+    pub(in crate::http) fn keeps_more(&self) -> bool {
+        self.requests.recent.wants_more()
+    }
+
+    /// Keeps a request with this path, if it is one of a client.
+    pub(in crate::http) fn keep(&self, method: MethodLabel, path: &str, status: u16, took: Duration) {
+        if is_for_clients(self.template) {
             self.requests.recent.keep(method.name(), path, self.template, status, took);
         }
     }

@@ -7,16 +7,24 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::minute::Minute;
+use super::past::{self, Past};
+use super::tally::Tally;
+use super::times::unix_seconds;
+use crate::http::kept::Kept;
 use crate::http::metrics::{CountedRequests, RequestLabels, RequestMetrics, SeenRequest};
+use crate::live::Live;
+use crate::store::StoreError;
 
 /// How many requests of a second are kept.
 const KEPT: u32 = 20;
 
 /// The traffic of a process.
-#[derive(Debug)]
 pub struct Traffic {
     requests: Arc<RequestMetrics>,
+    /// Whether the tally is written into the store.
+    is_recorded: bool,
     state: Mutex<State>,
+    past: tokio::sync::Mutex<Option<Kept<Past>>>,
 }
 
 #[derive(Debug, Default)]
@@ -24,12 +32,13 @@ struct State {
     /// How many requests were counted before this second.
     before: HashMap<RequestLabels, u64>,
     minute: Minute,
+    tally: Tally,
 }
 
 impl Traffic {
-    /// The traffic that these metrics count.
-    pub fn new(requests: Arc<RequestMetrics>) -> Self {
-        Traffic { requests, state: Mutex::default() }
+    /// The traffic that these metrics count. `is_recorded` says whether [`write_tally`](super::write_tally) is called.
+    pub fn new(requests: Arc<RequestMetrics>, is_recorded: bool) -> Self {
+        Traffic { requests, is_recorded, state: Mutex::default(), past: tokio::sync::Mutex::default() }
     }
 
     /// Reads the metrics once a second, until the traffic is dropped.
@@ -53,10 +62,35 @@ impl Traffic {
         self.state().minute.latest()
     }
 
-    fn end_second(&self) {
+    /// The last hours and days, as they were a moment ago; `None` if the tally is not written.
+    pub(in crate::http) async fn past(&self, live: &Live) -> Option<Result<Past, StoreError>> {
+        if !self.is_recorded {
+            return None;
+        }
+        let mut kept = self.past.lock().await;
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.is_fresh()) {
+            return Some(Ok(kept.answer.clone()));
+        }
+        match Kept::read(past::read(live, unix_seconds())).await {
+            Ok(read) => Some(Ok(kept.insert(read).answer.clone())),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// Uses the tally.
+    pub(super) fn with_tally<T>(&self, used: impl FnOnce(&mut Tally) -> T) -> T {
+        used(&mut self.state().tally)
+    }
+
+    /// Ends the second: what was counted in it becomes a part of the last minute and of the tally.
+    pub fn end_second(&self) {
         let seen = self.requests.recent().next_period(KEPT);
         let mut state = self.state();
         let counted = self.requests.counted_since(&mut state.before);
+        if self.is_recorded {
+            state.tally.count(&counted, unix_seconds());
+            state.tally.keep(&seen);
+        }
         let requests = counted.iter().map(|CountedRequests { requests, .. }| requests).sum();
         state.minute.add(requests, &seen);
     }

@@ -1,8 +1,11 @@
 //! The pages for administrators: who may use them, and what they show and change.
 
+mod console;
 mod counters;
 mod login;
 mod overview;
+mod public;
+mod tally;
 
 use reqwest::{RequestBuilder, Response};
 

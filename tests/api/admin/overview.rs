@@ -12,7 +12,7 @@ use crate::support::server::Server;
 use crate::support::sse::Listener;
 
 /// How long the next numbers may take.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 
 #[tokio::test]
 async fn the_overview_counts_requests_of_clients_and_not_its_own() {

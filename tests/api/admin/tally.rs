@@ -1,0 +1,98 @@
+//! The tally: the service's own traffic in entities and a feed of its own.
+
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::overview::PATIENCE;
+use super::{log_in, owner, page};
+use crate::support::app::TestApp;
+use crate::support::deployment::{Deployment, on_each_deployment};
+use crate::support::http::{Ask, client};
+use crate::support::server::Server;
+
+const ON: (&str, &str) = ("LIVECOUNTER__ADMIN__TALLY", "true");
+
+/// The fields of the entities of a route, with the sums of their numbers over all keys.
+async fn sum(app: &Deployment, secret: &str, route: &str, field: &str) -> i64 {
+    let json = async |path: &str| -> Value {
+        let request = client().get(format!("{}/entity/{route}/{path}", app.address)).bearer_auth(secret);
+        let text = request.header("accept", "application/json").text().await;
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{route}/{path}: {text}"))
+    };
+    let list = json("").await;
+    let mut sum = 0;
+    for key in list["keys"].as_array().unwrap_or_else(|| panic!("no list: {list}")) {
+        let entity = json(key["key"].as_str().expect("a key")).await;
+        sum += entity["payload"][field].as_i64().unwrap_or_default();
+    }
+    sum
+}
+
+#[tokio::test]
+async fn the_traffic_of_all_origins_is_recorded_once() {
+    let (secret, keys) = owner();
+    on_each_deployment(&[("LIVECOUNTER__KEYS", &keys), ON], async |app| {
+        for _ in 0..40 {
+            app.add("1").await;
+        }
+        app.get("/counters/%00/").await;
+        let field = "POST /counters/{id}/";
+        let deadline = Instant::now() + PATIENCE;
+        while sum(app, &secret, "_admin/endpoints", field).await < 40 && Instant::now() < deadline {}
+        while sum(app, &secret, "_admin/status", "400").await < 1 && Instant::now() < deadline {}
+        assert_eq!(sum(app, &secret, "_admin/endpoints", field).await, 40);
+        assert_eq!(sum(app, &secret, "_admin/status", "400").await, 1);
+        let cookie = log_in(app, &secret).await;
+        let text = page(app, "/admin").header("cookie", &cookie).text().await;
+        for expected in [
+            "id=\"hours\"",
+            "id=\"days\"",
+            "<th scope=\"row\">POST /counters/{id}/</th><td class=\"n\">40</td>",
+        ] {
+            assert!(text.contains(expected), "{expected}: {text}");
+        }
+        // The days and the hours were counted in the same steps.
+        for route in ["_admin/daily", "_admin/hourly"] {
+            let (all, ok) =
+                (sum(app, &secret, route, "requests").await, sum(app, &secret, route, "ok").await);
+            assert!(ok >= 40 && all > ok, "{route}: {ok} of {all}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_tally_does_not_count_itself() {
+    let app = TestApp::with(&[ON]).await;
+    app.add("1").await;
+    let requests = async || {
+        let text = page(&app, "/admin").text().await;
+        let (_, rest) = text.split_once("id=\"days\"").expect("a chart");
+        let (_, rest) = rest.split_once("<b data-total>").expect("a sum");
+        rest.split_once('<').expect("an end").0.to_owned()
+    };
+    let deadline = Instant::now() + PATIENCE;
+    while requests().await != "1" && Instant::now() < deadline {}
+    // The pages of administrators are asked for a while, and the tally is written again for a request that counts.
+    app.add("1").await;
+    while requests().await != "2" && Instant::now() < deadline {}
+    assert_eq!(requests().await, "2");
+}
+
+#[tokio::test]
+async fn no_client_writes_what_the_service_records() {
+    let app = TestApp::with(&[ON]).await;
+    let url = format!("{}/drop", app.address);
+    let drop = r#"{"route":"_admin/daily","key":"2026-02-10","payload":{"+requests":1}}"#;
+    let request = client().post(url).header("content-type", "application/json").body(drop);
+    assert_eq!(request.answer().await.status(), 403);
+}
+
+#[tokio::test]
+async fn nothing_is_recorded_where_the_setting_is_off() {
+    let app = TestApp::spawn().await;
+    app.add("1").await;
+    let text = page(&app, "/admin").text().await;
+    assert!(text.contains("admin.tally = true") && !text.contains("id=\"hours\""), "{text}");
+}
