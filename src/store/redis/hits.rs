@@ -14,7 +14,7 @@ use crate::store::{
     Change, GRACE, Hit, HitWritten, LONGEST_LEASE, StoreError, Values, Visit, WriteError, Written, random,
 };
 
-/// The hits of one call, by page and site.
+/// The hits of one call, by page and site. All have the same lifetime.
 #[derive(Default)]
 struct HitCall<'a> {
     hits: &'a [Hit],
@@ -23,9 +23,9 @@ struct HitCall<'a> {
     has_visits: bool,
 }
 
-/// The hits of one page that have the same lifetime.
+/// The hits of one page.
 struct PageHits<'a> {
-    first: &'a Hit,
+    page: &'a Topic,
     /// The index of the site.
     site: usize,
     /// The indices of the hits.
@@ -38,12 +38,12 @@ impl<'a> HitCall<'a> {
             HitCall { hits, has_visits: hits.iter().any(|hit| hit.visit.is_some()), ..HitCall::default() };
         let (mut pages, mut sites) = (HashMap::with_capacity(hits.len()), HashMap::new());
         for (index, hit) in hits.iter().enumerate() {
-            let page = *pages.entry((&hit.page, hit.lifetime)).or_insert_with(|| {
+            let page = *pages.entry(&hit.page).or_insert_with(|| {
                 let site = *sites.entry(&hit.site).or_insert_with(|| {
                     call.sites.push(&hit.site);
                     call.sites.len() - 1
                 });
-                call.pages.push(PageHits { first: hit, site, hits: Vec::new() });
+                call.pages.push(PageHits { page: &hit.page, site, hits: Vec::new() });
                 call.pages.len() - 1
             });
             call.pages[page].hits.push(index);
@@ -61,8 +61,8 @@ impl<'a> HitCall<'a> {
     fn append(&self, command: &mut Cmd, epoch: Epoch, days: u16) {
         let mut keys = KeyWriter::default();
         for page in &self.pages {
-            keys.topic(command, &page.first.page);
-            page.hits.iter().for_each(|&hit| keys.record(command, &page.first.page, &self.hits[hit].key));
+            keys.topic(command, page.page);
+            page.hits.iter().for_each(|&hit| keys.record(command, page.page, &self.hits[hit].key));
         }
         for site in &self.sites {
             keys.topic(command, site);
@@ -71,13 +71,14 @@ impl<'a> HitCall<'a> {
             }
         }
         command.arg(epoch.get()).arg(GRACE.as_millis() as u64).arg(LONGEST_LEASE.as_millis() as u64).arg("");
-        let topics = self.pages.iter().map(|page| &page.first.page).chain(self.sites.iter().copied());
+        let topics = self.pages.iter().map(|page| page.page).chain(self.sites.iter().copied());
         command.arg(
             topics.filter_map(|topic| char::from_digit(topic.outbox_part().into(), 10)).collect::<String>(),
         );
         command.arg(days).arg(self.pages.len()).arg(if self.has_visits { "v" } else { "" });
+        command.arg(self.hits.first().map_or(0, |hit| hit.lifetime.as_millis() as u64));
         for page in &self.pages {
-            command.arg(page.hits.len()).arg(page.first.lifetime.as_millis() as u64).arg(page.site + 1);
+            command.arg(page.hits.len()).arg(page.site + 1);
             if self.has_visits {
                 page.hits.iter().for_each(|&hit| append_visit(command, self.hits[hit].visit));
             }
@@ -86,12 +87,15 @@ impl<'a> HitCall<'a> {
 
     /// The answers to the hits, in their order.
     fn answers(&self, reply: Value) -> RedisResult<Vec<HitWritten>> {
-        let items = reply::items(reply, 2 * self.pages.len() + self.sites.len())?;
-        let (of_pages, of_sites) = items.split_at(2 * self.pages.len());
+        let items = reply::items(reply, self.pages.len() + self.sites.len() + 1)?;
+        let (of_pages, rest) = items.split_at(self.pages.len());
+        let (of_sites, repetitions) = rest.split_at(self.sites.len());
+        let mut is_used = used(repetitions, self.hits.len())?.into_iter();
         let mut pages = Vec::with_capacity(self.pages.len());
         let mut counts = vec![0; self.sites.len()];
-        for (page, parts) in self.pages.iter().zip(of_pages.chunks_exact(2)) {
-            let (written, used) = (written(&parts[0])?, used(&parts[1], page.hits.len())?);
+        for (page, item) in self.pages.iter().zip(of_pages) {
+            let used: Vec<bool> = is_used.by_ref().take(page.hits.len()).collect();
+            let written = written(item)?;
             let new = used.iter().filter(|is_used| !**is_used).count() as i64;
             counts[page.site] += if written.is_ok() { new } else { 0 };
             pages.push((page, Additions::behind(written, new), used));
@@ -159,9 +163,9 @@ fn written(item: &Value) -> RedisResult<Result<Written, WriteError>> {
     reply::written(&Change::Add(1.into()), item)
 }
 
-/// For each hit of a page whether it is a repetition.
-fn used(item: &Value, count: usize) -> RedisResult<Vec<bool>> {
-    let Value::Array(numbers) = item else { return Err(reply::unexpected()) };
+/// For each hit of a call, in the order of the call, whether it is a repetition.
+fn used(item: &[Value], count: usize) -> RedisResult<Vec<bool>> {
+    let [Value::Array(numbers)] = item else { return Err(reply::unexpected()) };
     let mut used = vec![false; count];
     for number in numbers {
         let number: usize = reply::number(number)?;
@@ -176,7 +180,9 @@ pub(super) async fn hit(runner: &ScriptRunner, store: &dyn Values, hits: &[Hit])
         return hit_by_writes(store, hits.iter()).await;
     }
     let mut answers = Vec::with_capacity(hits.len());
-    for chunk in hits.chunks(CHUNK) {
+    // All hits of a call have one lifetime, and so have all hits of a process.
+    let of_one_lifetime = hits.chunk_by(|one, next| one.lifetime == next.lifetime);
+    for chunk in of_one_lifetime.flat_map(|hits| hits.chunks(CHUNK)) {
         answers.extend(count_chunk(runner, chunk).await);
     }
     // Of several hits that a page has refused together, it may count some.
