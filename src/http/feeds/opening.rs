@@ -52,10 +52,7 @@ fn beginning(request: &HttpRequest, query: &Query, feed: &Topic, most: u32) -> R
         return Ok(Beginning::After(seen));
     }
     match (query.get("last_event_id"), query.get("last")) {
-        (Some(_), Some(_)) => {
-            Err(ApiError::BadRequest("last_event_id and last exclude each other: give one of them".into()))
-        }
-        (Some(text), None) => event_id(text, feed).map(|seen| Beginning::After(Some(seen))).ok_or_else(|| {
+        (Some(text), _) => event_id(text, feed).map(|seen| Beginning::After(Some(seen))).ok_or_else(|| {
             ApiError::BadRequest(format!(
                 "last_event_id must be the id of an event of this stream or a drop_id or position of /feed, as in {}",
                 feed.stream_id(EventId::default())
