@@ -18,7 +18,7 @@ pub(super) fn negotiate(headers: &HeaderMap, offered: &[Media]) -> Result<Media,
         ranges.extend(text.split(',').filter_map(MediaRange::parse));
     }
     if !has_text {
-        return offered.first().copied().ok_or(ApiError::NotAcceptable(""));
+        return offered.first().copied().ok_or_else(|| ApiError::NotAcceptable(listed(offered)));
     }
     let rank = |media: Media| {
         let (index, range) = ranges
@@ -31,15 +31,22 @@ pub(super) fn negotiate(headers: &HeaderMap, offered: &[Media]) -> Result<Media,
     // `max_by_key` returns the last of equal elements, so the offers are compared in reverse order.
     let best =
         offered.iter().rev().filter_map(|&media| Some((rank(media)?, media))).max_by_key(|(rank, _)| *rank);
-    best.map(|(_, media)| media).ok_or_else(|| {
-        ApiError::NotAcceptable(if offered.contains(&Media::Stream) {
-            "text/event-stream, application/json and text/plain"
-        } else if offered.contains(&Media::Csv) {
-            "application/json and text/csv"
-        } else {
-            "application/json and text/plain"
-        })
-    })
+    best.map(|(_, media)| media).ok_or_else(|| ApiError::NotAcceptable(listed(offered)))
+}
+
+/// The names of the media as a text, as in `application/json and text/plain`.
+fn listed(offered: &[Media]) -> String {
+    let order = [Media::Stream, Media::Json, Media::Plain, Media::Csv];
+    let names = order.iter().filter(|media| offered.contains(media)).map(|media| {
+        let (kind, subtype) = media.names();
+        format!("{kind}/{subtype}")
+    });
+    let names: Vec<String> = names.collect();
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
 }
 
 /// One media range of an `Accept` header.

@@ -39,7 +39,7 @@ pub enum ApiError {
     NotImplemented(&'static str),
     /// The client accepts none of these media types, and the resource has no others.
     #[error("this resource is available as {0}")]
-    NotAcceptable(&'static str),
+    NotAcceptable(String),
     /// The value would leave ±(2^53-1).
     #[error("the value would leave ±9007199254740991; nothing was changed")]
     OutOfRange,

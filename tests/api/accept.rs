@@ -14,7 +14,27 @@ async fn an_accept_that_nothing_satisfies_is_406() {
         (client.get(app.counter("2")).header("accept", "image/png"), "text/event-stream"),
         (
             client.post(app.counter("2")).header("accept", "text/event-stream"),
-            "application/json and text/plain",
+            "is available as application/json and text/plain\"",
+        ),
+        (
+            client.get(format!("{}/live/a", app.address)).header("accept", "application/json"),
+            "is available as text/event-stream\"",
+        ),
+        (
+            client.get(format!("{}/feed/a", app.address)).header("accept", "text/csv"),
+            "is available as application/json\"",
+        ),
+        (
+            client.get(format!("{}/entity/a/b", app.address)).header("accept", "text/plain"),
+            "is available as text/event-stream and application/json\"",
+        ),
+        (
+            client.get(format!("{}/nocount/top", app.address)).header("accept", "image/png"),
+            "is available as application/json and text/plain\"",
+        ),
+        (
+            client.get(app.counter("2") + "history").header("accept", "image/png"),
+            "is available as application/json and text/csv\"",
         ),
     ] {
         let answer = request.answer().await;
