@@ -6,9 +6,11 @@ mod error;
 mod find;
 mod lexical;
 mod parse;
+mod selection;
 mod syntax;
 mod value;
 
 pub use error::SyntaxError;
 pub use parse::{MAX_COMMANDS, MAX_LEN, parse};
+pub use selection::Entity;
 pub use syntax::{Action, Command, Comparison, Condition, Find, Position};

@@ -12,6 +12,7 @@ use super::caching::NO_STORE;
 use super::exceeded_limit::ExceededLimit;
 use crate::access::{Denied, redacted};
 use crate::domain::MergeError;
+use crate::exec::{Position, SyntaxError};
 use crate::grip::HoldError;
 use crate::sql::SqlError;
 use crate::store::{KeyUse, StoreError, WriteError};
@@ -60,6 +61,11 @@ pub enum ApiError {
     /// The body has a media type other than JSON.
     #[error("the body must be JSON (Content-Type: application/json)")]
     NoJson,
+    /// The body has a media type in which no commands can be.
+    #[error(
+        "the body must be commands (text/plain), or JSON like {{\"query\":\"read a @b\"}} (application/json)"
+    )]
+    NoCommands,
     /// The body is compressed. The service does not decompress, because a number is short enough.
     #[error("the body must come without a Content-Encoding")]
     UnsupportedEncoding,
@@ -89,6 +95,19 @@ pub enum ApiError {
     /// The statement in SQL is refused, or was stopped.
     #[error(transparent)]
     Statement(Box<SqlError>),
+    /// The text of commands cannot be read.
+    #[error(transparent)]
+    Syntax(Box<SyntaxError>),
+    /// A command of a text has failed.
+    #[error("line {}, column {}: {error}", .at.line, .at.column)]
+    Command {
+        /// Where the command begins.
+        at: Position,
+        /// Why the command failed.
+        error: Box<ApiError>,
+        /// The answers to the commands before it, as a JSON array. What they have changed stays changed.
+        results: String,
+    },
     /// The service has a fault.
     #[error("the server has made a mistake; its log says more")]
     Internal,
@@ -111,6 +130,23 @@ impl ApiError {
             ApiError::Forbidden(text) => ApiError::Forbidden(numbered(text)),
             ApiError::NotFound(text) => ApiError::NotFound(numbered(text)),
             other => other,
+        }
+    }
+
+    /// The error itself, without the command that it is about.
+    pub(super) fn cause(&self) -> &ApiError {
+        match self {
+            ApiError::Command { error, .. } => error.cause(),
+            other => other,
+        }
+    }
+
+    /// Where in a text of commands the problem is.
+    fn place(&self) -> Option<Position> {
+        match self {
+            ApiError::Command { at, .. } => Some(*at),
+            ApiError::Syntax(error) => Some(error.at),
+            _ => None,
         }
     }
 
@@ -139,9 +175,14 @@ impl ApiError {
             ApiError::Conflict(_) => (StatusCode::CONFLICT, "conflict", "Change does not fit"),
             ApiError::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large"),
             ApiError::BodyTooSlow(_) => (StatusCode::REQUEST_TIMEOUT, "body-too-slow", "Body too slow"),
-            ApiError::UnsupportedMediaType | ApiError::NoJson | ApiError::UnsupportedEncoding => {
+            ApiError::UnsupportedMediaType
+            | ApiError::NoJson
+            | ApiError::NoCommands
+            | ApiError::UnsupportedEncoding => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type")
             }
+            ApiError::Syntax(_) => (StatusCode::BAD_REQUEST, "bad-command", "Commands cannot be read"),
+            ApiError::Command { error, .. } => error.table(),
             ApiError::KeyReused(_) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", "Idempotency key reused")
             }
@@ -169,6 +210,17 @@ struct ProblemBody {
     title: &'static str,
     status: u16,
     detail: String,
+    /// Where in a text of commands the problem is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<usize>,
+}
+
+impl From<SyntaxError> for ApiError {
+    fn from(error: SyntaxError) -> Self {
+        ApiError::Syntax(Box::new(error))
+    }
 }
 
 impl From<WriteError> for ApiError {
@@ -216,7 +268,7 @@ impl ResponseError for ApiError {
         let mut response = HttpResponse::build(status);
         response.insert_header((CONTENT_TYPE, "application/problem+json"));
         response.insert_header((CACHE_CONTROL, NO_STORE.clone()));
-        match self {
+        match self.cause() {
             // This header tells clients which of the two 415 errors they have got (RFC 9110, section 15.5.16).
             ApiError::UnsupportedEncoding => response.insert_header((ACCEPT_ENCODING, "identity")),
             ApiError::Denied(denied) => response.insert_header((WWW_AUTHENTICATE, denied.challenge())),
@@ -225,13 +277,22 @@ impl ResponseError for ApiError {
             ApiError::Unavailable { .. } => response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS)),
             _ => &mut response,
         };
+        let place = self.place();
         let problem = ProblemBody {
             kind: format!("urn:livecounter:problem:{slug}"),
             title,
             status: status.as_u16(),
             detail: redacted(&self.to_string()).into_owned(),
+            line: place.map(|at| at.line),
+            column: place.map(|at| at.column),
         };
-        response.body(serde_json::to_string(&problem).unwrap_or_default())
+        let mut body = serde_json::to_string(&problem).unwrap_or_default();
+        if let ApiError::Command { results, .. } = self {
+            // The results are JSON already.
+            body.truncate(body.len().saturating_sub(1));
+            body.push_str(&format!(",\"results\":{results}}}"));
+        }
+        response.body(body)
     }
 }
 

@@ -74,7 +74,7 @@ pub(super) async fn observe(
 
 /// Logs which request has failed and why. Failures that the throttle leaves out are logged at level debug.
 fn log_failure<B>(request_id: &str, response: &HttpResponse<B>) {
-    let error = response.error().and_then(|error| error.as_error::<ApiError>());
+    let error = response.error().and_then(|error| error.as_error::<ApiError>()).map(ApiError::cause);
     let cause = error.map(|error| error.source().map_or_else(|| error.to_string(), ToString::to_string));
     let extension = || response.extensions().get::<FailureCause>().map(|FailureCause(text)| text.clone());
     let cause = cause.or_else(extension).unwrap_or_default();

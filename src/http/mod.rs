@@ -21,6 +21,7 @@ mod entity_list;
 mod entity_path;
 mod error;
 mod exceeded_limit;
+mod exec;
 mod feeds;
 mod history;
 mod hit_answer;
@@ -123,6 +124,7 @@ pub fn routes(
         .route(delete().to(entities::delete));
     let entity = finish_resource(r, "/entity/{type}/{key}", ENTITY, entity, CorsPolicy::Public);
     let drop = resource("/drop").route(post().to(drops::post));
+    let commands = resource("/exec").route(post().to(exec::post));
     let recovery = readable(r, "/recover/{pass}/{topic}", recoveries::get);
     config
         .service(Below { prefix: "/counters", resources: counters, missing: missing(r) })
@@ -133,6 +135,7 @@ pub fn routes(
         .service(Tail { prefix: "/feed", resource: readable(r, "/feed/{route}", feeds::history) })
         .service(Tail { prefix: "/recover", resource: recovery })
         .service(finish_resource(r, "/drop", WRITE, drop, CorsPolicy::Public))
+        .service(finish_resource(r, "/exec", WRITE, commands, CorsPolicy::Public))
         .service(readable(r, "/count", hits::count))
         .service(readable(r, "/nocount", nocount::page))
         .service(readable(r, "/nocount/site", nocount::site))

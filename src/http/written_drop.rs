@@ -37,8 +37,13 @@ impl<'a> WrittenDrop<'a> {
         WrittenDrop { drop_id, route: route.as_str(), key: None, rev, created_at }
     }
 
-    /// The answer as JSON.
+    /// The answer, as JSON.
     pub(super) fn answer(&self) -> HttpResponse {
+        answer(self.json())
+    }
+
+    /// The JSON of the answer.
+    pub(super) fn json(&self) -> String {
         json(self)
     }
 }
@@ -57,17 +62,27 @@ impl<'a> DeletedDrop<'a> {
         DeletedDrop { route: name.route.as_str(), key: name.key.as_str(), deleted }
     }
 
-    /// The answer as JSON.
+    /// The answer, as JSON.
     pub(super) fn answer(&self) -> HttpResponse {
+        answer(self.json())
+    }
+
+    /// The JSON of the answer.
+    pub(super) fn json(&self) -> String {
         json(self)
     }
 }
 
-fn json(answer: &impl Serialize) -> HttpResponse {
+fn json(answer: &impl Serialize) -> String {
+    // Writing texts and numbers as JSON cannot fail.
+    serde_json::to_string(answer).unwrap_or_default()
+}
+
+fn answer(json: String) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, NO_STORE.clone()))
         .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
-        .body(serde_json::to_string(answer).unwrap_or_default())
+        .body(json)
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "badge",
             "compat",
             "domain",
+            "exec",
             "grip",
             "history",
             "hits",

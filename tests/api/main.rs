@@ -24,6 +24,7 @@ mod counters;
 mod crowd;
 mod documents;
 mod ending;
+mod exec;
 mod export;
 mod feeds;
 mod flood;

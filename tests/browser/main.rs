@@ -4,6 +4,7 @@
 mod support;
 
 mod admin;
+mod analytics;
 mod badges;
 mod busuanzi;
 mod chain;

@@ -1,0 +1,121 @@
+//! Where a text of commands stops, and what is refused.
+
+use serde_json::{Value, json};
+
+use super::with_key;
+use crate::access::{secret, table};
+use crate::support::app::TestApp;
+use crate::support::http::{Ask, client, header};
+
+#[tokio::test]
+async fn a_command_that_fails_ends_the_request_and_names_its_place() {
+    with_key(async |service| {
+        let commands = "write a @b { text: \"x\" }\nincr a @c .n;  incr a @b .text\nincr a @c .n";
+        let (status, problem) = service.run(commands).await;
+        assert_eq!((status, &problem["line"], &problem["column"]), (409, &json!(2), &json!(16)), "{problem}");
+        let results = problem["results"].as_array().expect("results");
+        assert_eq!(results.len(), 2, "{problem}");
+        assert_eq!(results[1]["result"]["key"], "c");
+        assert_eq!(service.fields("a @c").await, json!({ "n": 1 }));
+        assert_eq!(service.fields("a @b").await, json!({ "text": "x" }));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_text_that_cannot_be_read_runs_no_command() {
+    with_key(async |service| {
+        for (commands, status, expected) in [
+            ("incr a @b .n\nincr a", 400, "line 2, column"),
+            ("incr a @b .n\nwrite a @b { n: 1e400 }", 400, "line 2, column"),
+            (
+                "incr a @b .n\nwrite _admin/daily @b { n: 1 }",
+                403,
+                "line 2, column 1: routes that begin with _",
+            ),
+            ("incr a @b .n\nlist a top 1001", 400, "line 2, column 1: top is at most 1000"),
+            ("", 400, "there is no command"),
+        ] {
+            let (answered, problem) = service.run(commands).await;
+            assert_eq!(answered, status, "{commands}: {problem}");
+            assert!(problem["detail"].as_str().is_some_and(|text| text.contains(expected)), "{problem}");
+        }
+        let long = format!("incr a @b .n\nwrite a {{ long: \"{}\" }}", "x".repeat(16 * 1024));
+        let (status, problem) = service.run(&long).await;
+        assert_eq!((status, &problem["line"]), (400, &json!(2)), "{problem}");
+        assert_eq!(service.run(&"incr a @b .n\n".repeat(101)).await.0, 400);
+        assert_eq!(service.run(&" ".repeat(65 * 1024)).await.0, 400);
+        assert_eq!(service.run(&" ".repeat(129 * 1024)).await.0, 413);
+        assert_eq!(service.fields("a @b").await, Value::Null);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_text_that_broke_off_can_be_sent_again() {
+    with_key(async |service| {
+        let commands = "incr a @b .n\nincr a @b .n\nupdate a @later { x: 1 }\nincr a @b .n 10";
+        let send = async || service.exec(commands).header("idempotency-key", "one").answer().await;
+        assert_eq!(send().await.status(), 404);
+        assert_eq!(service.fields("a @b").await, json!({ "n": 2 }));
+        assert_eq!(service.run("write a @later {}").await.0, 200);
+        let answer = send().await;
+        assert_eq!(answer.status(), 200);
+        let results: Value = answer.json().await.expect("JSON");
+        assert_eq!(results["results"][0]["result"]["rev"], 1);
+        assert_eq!(service.fields("a @b").await, json!({ "n": 12 }));
+        assert_eq!(send().await.status(), 200);
+        assert_eq!(service.fields("a @b").await, json!({ "n": 12 }));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn commands_come_as_text_or_as_json_and_as_nothing_else() {
+    with_key(async |service| {
+        let (command, json) = ("incr a @b .n", r#"{"query":"incr a @b .n"}"#);
+        for (body, media_type, expected) in [
+            (command, "text/plain; charset=utf-8", 200),
+            (command, "application/x-www-form-urlencoded", 200),
+            (json, "application/json", 200),
+            (command, "application/json", 400),
+            (r#"{"query":5}"#, "application/json", 400),
+            (r#"{"query":"incr a @b .n","other":1}"#, "application/json", 400),
+            (json, "text/plain", 400),
+            (command, "application/xml", 415),
+        ] {
+            let answer = service.exec(body).header("content-type", media_type).answer().await;
+            assert_eq!(answer.status(), expected, "{media_type}: {body}");
+            let kept = header(&answer, "cache-control").to_owned();
+            assert!(kept.contains("no-store"), "{kept}");
+        }
+        assert_eq!(service.fields("a @b").await, json!({ "n": 3 }));
+        assert_eq!(client().get(format!("{}/exec", service.app.address)).answer().await.status(), 405);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_command_runs_if_the_key_does_not_allow_one() {
+    let secret = secret();
+    let keys = table("some", &secret, r#"["read:routes/a", "write:routes/a", "sql"]"#);
+    let app = TestApp::with(&[("LIVECOUNTER__KEYS", keys.as_str())]).await;
+    let exec = async |commands: &str| {
+        let request = client().post(format!("{}/exec", app.address)).body(commands.to_owned());
+        request.bearer_auth(secret.expose()).answer().await.status().as_u16()
+    };
+    for (commands, expected) in [
+        ("incr a @b .n\nincr c @b .n", 403),
+        ("incr a @b .n\nremove a @b", 403),
+        ("incr a @b .n\nfind c", 403),
+        ("incr a @b .n\nwrite c { n: 1 }", 403),
+        ("read a @b", 404),
+        ("sql `SELECT key FROM c`", 403),
+        ("sql `SELECT key FROM a`", 200),
+        ("incr a @b .n\nread a @b\nlist a", 200),
+    ] {
+        assert_eq!(exec(commands).await, expected, "{commands}");
+    }
+    let without = client().post(format!("{}/exec", app.address)).body("list a").answer().await;
+    assert_eq!(without.status(), 401);
+}
