@@ -68,6 +68,21 @@ async fn each_event_reaches_the_listeners_of_its_feed_in_order() {
 }
 
 #[tokio::test]
+async fn events_come_whether_or_not_announcements_are_put_together() {
+    for interval in ["0ms", "50ms", "1h"] {
+        let app = TestApp::with(&[("LIVECOUNTER__PUBLISH__INTERVAL", interval)]).await;
+        let mut listener = Listener::connect(app.addr, "/live/chat").await;
+        let most = if interval == "1h" { 1 } else { 200 };
+        for number in 0..most {
+            drop_event(&app.address, "chat", &json!(number)).await;
+        }
+        for number in 0..most {
+            assert_eq!(next(&mut listener).await.1, number.to_string(), "{interval}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_listener_that_returns_gets_what_it_has_missed_and_nothing_twice() {
     let app = TestApp::spawn().await;
     let mut ids = Vec::new();

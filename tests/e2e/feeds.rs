@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use livecounter::access::NewSecret;
-use livecounter::domain::{JsonText, Topic};
+use livecounter::domain::{EventId, JsonText, Topic};
 use livecounter::store::redis::RedisStore;
 use livecounter::store::{Change, Claim, ClaimTerms, Outbox, Values, Write};
 use reqwest::Method;
@@ -101,24 +101,77 @@ async fn a_proxy_holds_the_stream_of_a_feed_and_each_event_comes_once() {
     }
 }
 
-/// Appends events and claims them, as an origin does whose publish is lost.
-async fn lose_events(chain: &Chain, numbers: impl IntoIterator<Item = u64>) {
+fn feed() -> Topic {
+    Topic::feed(&"chat".parse().expect("a route"))
+}
+
+/// Appends events and claims them, as an origin does that is killed before it publishes.
+async fn claim_events(chain: &Chain, events: Vec<JsonText>, lease: Duration) -> (RedisStore, EventId) {
     let store = RedisStore::connect(&chain.redis.url(), SOON).expect("a URL");
-    let feed = Topic::feed(&"chat".parse().expect("a route"));
-    let event = |number: u64| JsonText::parse(number.to_string().as_bytes()).expect("JSON");
-    let events: Vec<JsonText> = numbers.into_iter().map(event).collect();
-    let append = Write::new(feed.clone(), Change::Append(events.into()));
+    let append = Write::new(feed(), Change::Append(events.into()));
     store.write(vec![append]).await.remove(0).expect("appended");
-    let terms = ClaimTerms { interval: Duration::ZERO, lease: SOON };
+    let terms = ClaimTerms { interval: Duration::ZERO, lease };
     let mut poll = tokio::time::interval(Duration::from_millis(5));
     loop {
-        match store.claim(vec![feed.clone()], terms).await.remove(0).expect("the store to answer") {
-            Claim::Announce(claim) => {
-                return store.acknowledge(vec![(feed, claim.id)]).await.expect("taken out");
-            }
+        match store.claim(vec![feed()], terms).await.remove(0).expect("the store to answer") {
+            Claim::Announce(claim) => return (store, claim.id),
             Claim::Nothing => panic!("an origin has claimed it"),
             Claim::Wait(_) => _ = poll.tick().await,
         }
+    }
+}
+
+/// Appends events and announces them, as an origin does whose publish is lost.
+async fn lose_events(chain: &Chain, numbers: impl IntoIterator<Item = u64>) {
+    let event = |number: u64| JsonText::parse(number.to_string().as_bytes()).expect("JSON");
+    let (store, id) = claim_events(chain, numbers.into_iter().map(event).collect(), SOON).await;
+    store.acknowledge(vec![(feed(), id)]).await.expect("taken out");
+}
+
+#[tokio::test]
+async fn events_that_a_killed_origin_had_claimed_are_announced_by_another() {
+    let secret = NewSecret::generate().expect("random numbers");
+    let chain = Chain::with(1, &[("LIVECOUNTER__KEYS", &keys(&secret))], Options::default()).await;
+    let (address, key) = (&chain.origins[0].address, secret.expose());
+    let mut listener = connect(&chain.pushpin, key, "/live/chat").await;
+    let mut below = connect(&chain.pushpin, key, "/live/*").await;
+    drop_event(address, key, "chat", 0).await;
+    for listener in [&mut listener, &mut below] {
+        expect(listener, 0, SOON).await;
+    }
+    let events = ["1", "2"].map(|text| JsonText::parse(text.as_bytes()).expect("JSON"));
+    claim_events(&chain, events.to_vec(), Duration::from_millis(500)).await;
+    for listener in [&mut listener, &mut below] {
+        expect(listener, 1, SOON).await;
+        expect(listener, 2, SOON).await;
+    }
+}
+
+#[tokio::test]
+async fn a_recovery_and_an_opening_have_all_bytes_that_a_feed_keeps() {
+    let secret = NewSecret::generate().expect("random numbers");
+    let chain = Chain::with(1, &[("LIVECOUNTER__KEYS", &keys(&secret))], Options::default()).await;
+    let (address, key) = (&chain.origins[0].address, secret.expose());
+    let mut listener = connect(&chain.pushpin, key, "/live/chat").await;
+    drop_event(address, key, "chat", 0).await;
+    expect(&mut listener, 0, SOON).await;
+    let large = |number: usize| format!("\"{number}{}\"", "é".repeat(8_000));
+    let events = (0..15).map(|number| JsonText::parse(large(number).as_bytes()).expect("JSON"));
+    let (store, id) = claim_events(&chain, events.collect(), SOON).await;
+    store.acknowledge(vec![(feed(), id)]).await.expect("taken out");
+    drop_event(address, key, "chat", 1).await;
+    for number in 0..15 {
+        assert!(listener.next(SOON).await.data == large(number), "number {number}");
+    }
+    expect(&mut listener, 1, SOON).await;
+    let mut returned = connect(&chain.pushpin, key, "/live/chat?last=16").await;
+    for number in 0..15 {
+        assert!(returned.next(SOON).await.data == large(number), "number {number}");
+    }
+    drop_event(address, key, "chat", 2).await;
+    for listener in [&mut returned, &mut listener] {
+        let rest = listener.until_data("2", SOON).await;
+        assert!(rest.len() <= 2, "{} events", rest.len());
     }
 }
 
