@@ -1,4 +1,4 @@
-//! The work of `livecounter export`: writes all counters, pages and sites of the store as JSON, one per line.
+//! The work of `livecounter export`: writes all counters, pages, sites and entities of the store as JSON, one per line.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -35,7 +35,7 @@ pub enum ExportError {
 /// What an export has written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Exported {
-    /// How many counters, pages and sites.
+    /// How many counters, pages, sites and entities.
     pub lines: u64,
     /// How many pages were left out because the store does not have their addresses.
     pub without_address: u64,
@@ -50,7 +50,7 @@ enum ExportedLine<'a> {
     Site { site: &'a str, value: i64 },
 }
 
-/// Writes a line that names the format, a line for each counter, page and site, in the order of the names of their topics, and a line with
+/// Writes a line that names the format, a line for each counter, page, site and entity, in the order of the names of their topics, and a line with
 /// their number, which shows that the export is complete. With a `prefix`, only the counters are written whose ids begin with it. Calls
 /// `progress` about once a second with the number of lines so far.
 pub async fn export(
@@ -104,6 +104,7 @@ impl<W: Write, P: Fn(u64)> RunningExport<'_, W, P> {
         if prefix.is_empty() {
             self.write_all(Kind::Page.prefix()).await?;
             self.write_all(Kind::Site.prefix()).await?;
+            self.write_all(Kind::Entity.prefix()).await?;
         }
         writeln!(self.output, r#"{{"end":true,"counters":{}}}"#, self.exported.lines)?;
         self.output.flush()?;
@@ -132,6 +133,12 @@ impl<W: Write, P: Fn(u64)> RunningExport<'_, W, P> {
             if pages.is_empty() { Vec::new() } else { self.store.addresses(&pages).await? }.into_iter();
         for (topic, reading) in listed {
             let address = if is_page(&topic) { addresses.next().flatten() } else { None };
+            if let (Body::Document(document), Some((route, key))) = (&reading.body, topic.entity_name()) {
+                // Routes and keys have no characters that JSON would escape.
+                let payload = document.to_json();
+                writeln!(self.output, r#"{{"route":"{route}","key":"{key}","payload":{payload}}}"#)?;
+                self.exported.lines += 1;
+            }
             let Body::Number(value) = reading.body else { continue };
             let line = match topic.kind() {
                 Some(Kind::Counter) => topic.counter_id().map(|id| ExportedLine::Counter { id, value }),

@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 
 use super::import_record::{ImportRecord, Progress, RecordError};
 use super::store_source::StoreSource;
-use crate::domain::{LIMIT, Topic};
+use crate::domain::{FieldChanges, LIMIT, Topic};
 use crate::import::{
     CheckError, CheckedInput, CounterLines, ImportLine, ImportMode, ReadError, Target, check,
 };
@@ -228,7 +228,7 @@ impl RunningImport<'_> {
             Target::Page(address) => {
                 Some(async move { self.store.keep_address(&Topic::page(address), address.as_str()).await })
             }
-            Target::Counter(_) | Target::Site(_) => None,
+            Target::Counter(_) | Target::Site(_) | Target::Entity(..) => None,
         });
         try_join_all(kept).await.map(|_| ())
     }
@@ -254,6 +254,9 @@ impl RunningImport<'_> {
         let mut topics = vec![line.target.topic()];
         if let Target::Page(address) = &line.target {
             topics.extend(Some(Topic::site(address)).filter(|site| !self.checked.names_site(site)));
+        }
+        if let Target::Entity(topic, fields) = &line.target {
+            return vec![(line, Write::merge(topic.clone(), FieldChanges::clone(fields)))];
         }
         let write = |topic| match record {
             Some(record) => Write::add(topic, line.value, Some(record.key(line.line))),
@@ -282,7 +285,12 @@ impl RunningImport<'_> {
 
 fn sentence(checked: &CheckedInput, mode: ImportMode, are: &str) -> String {
     let (lines, counters, zeros) = (checked.lines, checked.counters(), checked.zeros);
-    let what = if checked.has_pages { "counters and pages" } else { "counters" };
+    let what = match (checked.has_pages, checked.has_entities) {
+        (false, false) => "counters",
+        (true, false) => "counters and pages",
+        (false, true) => "counters and entities",
+        (true, true) => "counters, pages and entities",
+    };
     match mode {
         ImportMode::Set => format!("{counters} {what} {are} set"),
         ImportMode::Add if zeros > 0 => {

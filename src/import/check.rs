@@ -28,12 +28,14 @@ pub enum ImportMode {
 pub struct CheckedInput {
     /// The SHA-256 digest of all bytes.
     pub digest: Digest,
-    /// How many lines name a counter, a page or a site.
+    /// How many lines name a counter, a page, a site or an entity.
     pub lines: u64,
     /// How many of these lines have the value 0.
     pub zeros: u64,
     /// Whether one of these lines names a page or a site.
     pub has_pages: bool,
+    /// Whether one of these lines names an entity.
+    pub has_entities: bool,
     counters: HashMap<u64, SeenCounter>,
     /// The hashes of the sites that have lines of their own.
     sites: HashSet<u64>,
@@ -64,7 +66,7 @@ struct SeenCounter {
 }
 
 impl CheckedInput {
-    /// How many counters, pages and sites the input names.
+    /// How many counters, pages, sites and entities the input names.
     pub fn counters(&self) -> usize {
         self.counters.len()
     }
@@ -86,6 +88,7 @@ pub fn check(input: impl BufRead, mode: ImportMode) -> Result<CheckedInput, Chec
     let mut input = CounterLines::new(input);
     let (mut lines, mut zeros, mut counters) = (0, 0, HashMap::new());
     let (mut sites, mut set_pages, mut has_pages) = (HashSet::new(), Vec::new(), false);
+    let mut has_entities = false;
     let mut bad = BadLines::default();
     while let Some(read) = input.read_next()? {
         lines += 1;
@@ -96,9 +99,14 @@ pub fn check(input: impl BufRead, mode: ImportMode) -> Result<CheckedInput, Chec
                 Target::Page(address) if mode == ImportMode::Set => {
                     set_pages.push((line.line, hash(Topic::site(address).name())));
                 }
-                Target::Page(_) | Target::Counter(_) => {}
+                Target::Entity(..) if mode == ImportMode::Add => {
+                    let reason = "an entity cannot be added, only set".to_owned();
+                    return Err(BadLine { line: line.line, reason });
+                }
+                Target::Page(_) | Target::Counter(_) | Target::Entity(..) => {}
             }
-            has_pages |= !matches!(line.target, Target::Counter(_));
+            has_pages |= matches!(line.target, Target::Page(_) | Target::Site(_));
+            has_entities |= matches!(line.target, Target::Entity(..));
             note(&mut counters, &line, mode)
         });
         if let Err(line) = known {
@@ -110,7 +118,7 @@ pub fn check(input: impl BufRead, mode: ImportMode) -> Result<CheckedInput, Chec
         bad.add(BadLine { line, reason: reason.to_owned() });
     }
     bad.refuse()?;
-    Ok(CheckedInput { digest: input.digest(), lines, zeros, has_pages, counters, sites })
+    Ok(CheckedInput { digest: input.digest(), lines, zeros, has_pages, has_entities, counters, sites })
 }
 
 /// The lines that cannot be used.

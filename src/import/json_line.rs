@@ -1,13 +1,16 @@
 //! One line of JSON.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::line::Target;
 use crate::domain::{
-    CountApiName, CountApiWord, CounterId, LIMIT, PageAddress, ParseAmountError, ParseCountApiWordError,
-    ParseCounterIdError, ParsePageAddressError,
+    CountApiName, CountApiWord, CounterId, Document, EntityKey, FieldChange, FieldChanges, JsonText, LIMIT,
+    PageAddress, ParseAmountError, ParseCountApiWordError, ParseCounterIdError, ParseEntityKeyError,
+    ParsePageAddressError, ParseRouteError, Route, Topic,
 };
 
 /// What a line says.
@@ -17,7 +20,7 @@ pub(super) enum JsonLine {
     First,
     /// The last line of an export: how many counters it has.
     Last(u64),
-    /// A counter, a page or a site, and its value; the name of the counter in the input if the id was made from it.
+    /// A counter, a page, a site or an entity, and its value; the name of the counter in the input if the id was made from it.
     Number(Target, i64, Option<String>),
 }
 
@@ -34,6 +37,8 @@ struct Members {
     key: Option<String>,
     page: Option<String>,
     site: Option<String>,
+    route: Option<String>,
+    payload: Option<JsonText>,
     value: Option<Value>,
     // What CountAPI's `/info` answers besides.
     #[serde(rename = "ttl")]
@@ -62,6 +67,9 @@ pub(super) fn parse(text: &str) -> Result<JsonLine, String> {
     if members.end.is_some() || members.counters.is_some() {
         return last(&members);
     }
+    if members.route.is_some() || members.payload.is_some() {
+        return entity(members);
+    }
     let value = number(members.value)?;
     let target = |target| Ok(JsonLine::Number(target, value, None));
     match (members.id, members.page, members.site, members.namespace, members.key) {
@@ -81,6 +89,29 @@ pub(super) fn parse(text: &str) -> Result<JsonLine, String> {
         (None, None, None, _, None) => Err("has no id".to_owned()),
         _ => Err("has more than one of an id, a page, a site, and a key".to_owned()),
     }
+}
+
+/// An entity: `{"route":"analytics/daily","key":"2026-02-10","payload":{"views":7}}`.
+fn entity(members: Members) -> Result<JsonLine, String> {
+    let Members {
+        id: None, namespace: None, page: None, site: None, value: None, route, key, payload, ..
+    } = members
+    else {
+        return Err("an entity has a route, a key and a payload, and nothing else".to_owned());
+    };
+    let route: Route =
+        route.ok_or("has no route")?.parse().map_err(|error: ParseRouteError| error.to_string())?;
+    let key: EntityKey =
+        key.ok_or("has no key")?.parse().map_err(|error: ParseEntityKeyError| error.to_string())?;
+    let payload = payload.ok_or("has no payload")?;
+    let changes = FieldChanges::parse(payload.as_str().as_bytes()).map_err(|error| error.to_string())?;
+    if changes.iter().any(|(_, change)| !matches!(change, FieldChange::Set(_))) {
+        return Err(
+            "the payload of an import sets fields; it neither adds to them nor removes them".to_owned()
+        );
+    }
+    Document::default().merged(&changes).map_err(|error| error.to_string())?;
+    Ok(JsonLine::Number(Target::Entity(Topic::entity(&route, &key), Arc::new(changes)), 0, None))
 }
 
 fn first(members: &Members) -> Result<JsonLine, String> {
@@ -154,6 +185,11 @@ mod tests {
             ),
             (r#"{"page":"https://Example.com/a?b=c","value":4}"#, "page example.com/a", 4),
             (r#"{"site":"https://Example.com/","value":5}"#, "site example.com", 5),
+            (
+                r#"{"route":"app/daily","key":"2026-02-10","payload":{"a":"x"}}"#,
+                "entity app/daily/2026-02-10",
+                0,
+            ),
         ] {
             let read = parse(text).expect(text);
             assert!(
@@ -210,6 +246,16 @@ mod tests {
             (
                 "{\"page\":\"mailto:a@example.com\",\"value\":2}",
                 "an address is one of http or https, such as www.example.com/page",
+            ),
+            ("{\"route\":\"a\",\"payload\":{}}", "has no key"),
+            ("{\"route\":\"a\",\"key\":\"b\"}", "has no payload"),
+            (
+                "{\"route\":\"a\",\"key\":\"b\",\"payload\":{\"+n\":1}}",
+                "the payload of an import sets fields; it neither adds to them nor removes them",
+            ),
+            (
+                "{\"route\":\"a\",\"key\":\"b\",\"payload\":{},\"value\":1}",
+                "an entity has a route, a key and a payload, and nothing else",
             ),
             ("{\"end\":true}", "must be JSON like {\"end\":true,\"counters\":3}"),
         ] {

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
-use crate::domain::{CounterId, PageAddress, Topic};
+use crate::domain::{CounterId, FieldChanges, PageAddress, Topic};
 
 /// What a line names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,16 +15,18 @@ pub enum Target {
     Page(PageAddress),
     /// A site: the address of the page at its root.
     Site(PageAddress),
+    /// An entity, and the fields to set.
+    Entity(Topic, Arc<FieldChanges>),
 }
 
-/// A counter, a page or a site that the input names, with a value.
+/// A counter, a page, a site or an entity that the input names, with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportLine {
     /// The number of the line, counted from 1.
     pub line: u64,
-    /// The counter, the page or the site.
+    /// The counter, the page, the site or the entity.
     pub target: Target,
-    /// The value to set or to add, within ±[`LIMIT`](crate::domain::LIMIT).
+    /// The value to set or to add, within ±[`LIMIT`](crate::domain::LIMIT); 0 for an entity.
     pub value: i64,
     /// The name of the counter in the input, if the id was made from it: two names may make the same id.
     pub name: Option<String>,
@@ -36,6 +39,7 @@ impl Target {
             Target::Counter(id) => Topic::counter(id),
             Target::Page(address) => Topic::page(address),
             Target::Site(address) => Topic::site(address),
+            Target::Entity(topic, _) => topic.clone(),
         }
     }
 }
@@ -46,6 +50,10 @@ impl fmt::Display for Target {
             Target::Counter(id) => write!(f, "counter {id}"),
             Target::Page(address) => write!(f, "page {}", address.as_str()),
             Target::Site(address) => write!(f, "site {}", address.site()),
+            Target::Entity(topic, _) => match topic.entity_name() {
+                Some((route, key)) => write!(f, "entity {route}/{key}"),
+                None => f.write_str("entity"),
+            },
         }
     }
 }

@@ -8,13 +8,17 @@ use super::line::{BadLine, ReadError};
 
 /// The longest line, in bytes. Longer lines are skipped without being kept in memory.
 const LONGEST: usize = 4096;
+/// The longest line of an entity, which has room for the names and values of all its fields in any spelling.
+const LONGEST_OF_ENTITY: usize = 128 * 1024;
+/// How the line of an entity begins if it may be longer than [`LONGEST`].
+const OF_ENTITY: &[u8] = br#"{"route":"#;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads lines that end with LF or CR LF; the last line may end without one of them. A byte order mark at the beginning is skipped.
 pub(super) struct TextLines<R> {
     input: R,
     digest: Context,
-    /// The present line without its LF, up to [`LONGEST`] bytes and a few more.
+    /// The present line without its LF, up to [`LONGEST_OF_ENTITY`] bytes and a few more.
     line: Vec<u8>,
     number: u64,
 }
@@ -37,8 +41,9 @@ impl<R: BufRead> TextLines<R> {
         };
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let bad = |reason: String| BadLine { line: self.number, reason };
-        let text = if length > LONGEST {
-            Err(bad(format!("has {length} bytes; a line has at most {LONGEST}")))
+        let longest = if line.starts_with(OF_ENTITY) { LONGEST_OF_ENTITY } else { LONGEST };
+        let text = if length > longest {
+            Err(bad(format!("has {length} bytes; a line has at most {longest}")))
         } else {
             str::from_utf8(line)
                 .map_err(|error| bad(format!("byte {} is not UTF-8", error.valid_up_to() + 1)))
@@ -71,7 +76,7 @@ impl<R: BufRead> TextLines<R> {
             any = true;
             let end = bytes.iter().position(|byte| *byte == b'\n');
             let part = &bytes[..end.unwrap_or(bytes.len())];
-            let room = (LONGEST + 1).saturating_sub(self.line.len());
+            let room = (LONGEST_OF_ENTITY + 1).saturating_sub(self.line.len());
             self.line.extend_from_slice(&part[..part.len().min(room)]);
             length += part.len();
             let used = end.map_or(bytes.len(), |end| end + 1);

@@ -355,3 +355,34 @@ async fn the_hits_of_a_hit_counter_are_added_once_and_its_file_stays() {
     let text = String::from_utf8_lossy(&piped.stderr).into_owned();
     assert!(piped.status.code() == Some(1) && text.contains("name its file"), "{text}");
 }
+
+#[tokio::test]
+async fn entities_are_exported_and_come_back_unchanged() {
+    let [first, second] = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
+    let redis = RedisServer::start();
+    let url = redis.url();
+    let environment = redis_environment(&url);
+    let entity = |n: i64, text: &str| {
+        let key = format!("\"route\":\"app/daily\",\"key\":\"{n:04}\"");
+        format!("{{{key},\"payload\":{{\"+\\n\":\"{text}\",\"n\":{n},\"tags\":[1.5,null,{{}}]}}}}\n")
+    };
+    let refused = run(first.path(), &[], &["import", "--set"], entity(1, "x").as_bytes());
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let entity = |n: i64, text: &str| entity(n, text).replace("\"+\\n\"", "\" +\\n\"");
+    let lines: String = (0..1_200).map(|n| entity(n, if n == 7 { "ä \\\"" } else { "x" })).collect();
+    let long = entity(1_200, &"y".repeat(16_000));
+    let input = format!(
+        "{FIRST_LINE}{{\"id\":\"a\",\"value\":-5}}\n{lines}{long}{{\"end\":true,\"counters\":1202}}\n"
+    );
+    let told = done(first.path(), &[], &["import", "--set"], &input);
+    assert_eq!(told, "1202 counters and entities are set\n");
+    let exported = done(first.path(), &[], &["export"], "");
+    assert!(exported == input);
+    for environment in [&environment[..], &[]] {
+        done(second.path(), environment, &["import", "--set"], &exported);
+        assert!(done(second.path(), environment, &["export"], "") == exported, "{environment:?}");
+    }
+    let added = run(second.path(), &[], &["import", "--add"], exported.as_bytes());
+    let text = String::from_utf8_lossy(&added.stderr);
+    assert!(!added.status.success() && text.contains("an entity cannot be added, only set"), "{text}");
+}
