@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::program::{Program, output, program};
-use crate::support::http::{Ask, client};
+use crate::support::http::{Ask, client, header};
 
 const TICKET_KEY: &str = "a-secret-of-18-byt";
 
@@ -66,6 +66,58 @@ async fn keys_are_read_again_at_sighup_and_stay_where_the_file_is_broken() {
     let log = program.rest_of_log();
     assert!(!log.contains(&new[12..]), "{log}");
     assert_eq!(program.exit_code(), Some(0));
+}
+
+/// Logs a browser in with this secret; returns the cookie.
+async fn log_in(program: &Program, secret: &str) -> String {
+    let request = client().post(program.url("/admin/login")).header("sec-fetch-site", "same-origin");
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    let answer = request.body(format!("key={secret}")).answer().await;
+    assert_eq!(answer.status(), 303);
+    header(&answer, "set-cookie").split(';').next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_session_and_its_stream_end_when_the_key_is_removed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("x.toml");
+    let (owner, owner_table) = new_key("owner", &["admin"]);
+    let (_, other_table) = new_key("other", &["admin"]);
+    write(&file, &[&owner_table, &other_table]);
+    let mut program = start(directory.path(), &file);
+    let cookie = log_in(&program, &owner).await;
+    let get = |path: &str| client().get(program.url(path)).header("cookie", &cookie);
+    let mut stream = get("/admin/stream").answer().await;
+    assert_eq!(stream.status(), 200);
+    assert!(stream.chunk().await.expect("a stream").is_some());
+    assert_eq!(get("/admin").answer().await.status(), 200);
+
+    write(&file, &[&other_table]);
+    program.signal("-HUP");
+    program.until_logged("SIGHUP: the keys have been read again; there are 1 now");
+    let get = |path: &str| client().get(program.url(path)).header("cookie", &cookie);
+    assert_eq!(get("/admin").answer().await.status(), 401);
+    // The client gives up after ten seconds, with an error.
+    while stream.chunk().await.expect("the stream ends").is_some() {}
+}
+
+#[tokio::test]
+async fn no_line_of_the_log_repeats_a_session_or_the_key_of_a_login() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (owner, table) = new_key("owner", &["admin"]);
+    let environment = [("LIVECOUNTER__KEYS", &*table), ("RUST_LOG", "trace")];
+    let mut program = Program::start(directory.path(), &environment);
+    let cookie = log_in(&program, &owner).await;
+    let session = cookie.rsplit('.').next().expect("a signature");
+    for path in ["/admin".to_owned(), format!("/admin?_key={owner}")] {
+        client().get(program.url(&path)).header("cookie", &cookie).answer().await;
+    }
+    program.signal("-TERM");
+    let log = program.rest_of_log();
+    assert!(log.len() > 1_000 && session.len() > 40, "{log}");
+    for secret in [&owner[12..], session] {
+        assert_eq!(log.lines().find(|line| line.contains(secret)), None);
+    }
 }
 
 #[tokio::test]
