@@ -103,6 +103,7 @@ async fn the_interface_describes_itself_and_every_path_in_it_exists() {
                 .replace("{name}", "home.css")
                 .replace("{names}", "counter-2")
                 .replace("{type}", "analytics")
+                .replace("{route}", "analytics")
                 .replace("{key}", "k")
         );
         // A hit is of the page that the header names.
