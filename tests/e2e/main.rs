@@ -20,6 +20,7 @@ mod limits;
 mod live_hits;
 mod managing;
 mod origin;
+mod private_streams;
 mod pushpin;
 mod scale;
 mod smuggling;

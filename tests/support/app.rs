@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use livecounter::access::{Access, Keys};
 use livecounter::app::{App, Stop};
 use livecounter::settings::Settings;
 use tokio::sync::oneshot;
@@ -21,6 +23,7 @@ pub struct TestApp {
     /// The same as a socket address.
     pub addr: SocketAddr,
     stop: Option<Stop>,
+    access: Arc<Access>,
     thread: Option<std::thread::JoinHandle<bool>>,
     /// The directory of the embedded store, where the test gave none.
     _directory: Option<tempfile::TempDir>,
@@ -58,15 +61,16 @@ impl TestApp {
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
                 let app = App::build(&settings).expect("the app to start");
-                let _ = ready.send((app.address(), app.stop_handle()));
+                let _ = ready.send((app.address(), app.stop_handle(), app.access()));
                 app.run().await.expect("the app to run")
             })
         });
-        let (address, stop) = started.await.expect("the app to start");
+        let (address, stop, access) = started.await.expect("the app to start");
         TestApp {
             address: format!("http://{address}"),
             addr: address,
             stop: Some(stop),
+            access,
             thread: Some(thread),
             _directory: None,
         }
@@ -75,6 +79,11 @@ impl TestApp {
     /// The URL of a counter.
     pub fn counter(&self, id: &str) -> String {
         format!("{}/counters/{id}/", self.address)
+    }
+
+    /// Replaces the keys, as SIGHUP does.
+    pub fn replace_keys(&self, keys: Keys) {
+        self.access.replace_keys(keys);
     }
 
     /// Stops the service as SIGTERM does. Returns whether everything pending was announced.
