@@ -24,6 +24,7 @@ mod counters;
 mod crowd;
 mod documents;
 mod ending;
+mod entities;
 mod exec;
 mod export;
 mod feeds;
