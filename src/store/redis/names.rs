@@ -32,7 +32,16 @@ pub(super) async fn after(
         Some(after) if after >= prefix => format!("({after}"),
         _ => format!("[{prefix}"),
     };
-    let greatest = format!("({prefix}{LAST}");
+    between(runner, least, &format!("({prefix}{LAST}"), limit).await
+}
+
+/// The first `limit` topics whose names lie between these two, as `ZRANGEBYLEX` takes them, in the order of their names.
+pub(super) async fn between(
+    runner: &ScriptRunner,
+    least: String,
+    greatest: &str,
+    limit: usize,
+) -> RedisResult<Vec<Topic>> {
     let mut open: Vec<Part> = (0..BUCKETS)
         .flat_map(|bucket| (0..OUTBOX_PARTS).map(move |number| (bucket, number)))
         .map(|(bucket, number)| Part { bucket, number, least: least.clone() })
@@ -41,7 +50,7 @@ pub(super) async fn after(
     let each = 2 + 2 * limit / open.len();
     let mut names: Vec<String> = Vec::new();
     while !open.is_empty() && limit > 0 {
-        let found = ask(runner, &open, &greatest, each).await?;
+        let found = ask(runner, &open, greatest, each).await?;
         let mut more = Vec::new();
         for (part, some) in open.into_iter().zip(found) {
             if let Some(last) = some.last().filter(|_| some.len() == each) {

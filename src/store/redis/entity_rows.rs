@@ -1,0 +1,98 @@
+//! Entities in a range of keys, with some of their fields.
+
+use std::ops::Bound;
+
+use redis::{Cmd, RedisResult, Value};
+use smol_str::SmolStr;
+
+use super::batch::BatchQuery;
+use super::keys::KeyWriter;
+use super::runner::ScriptRunner;
+use super::{names, reply, script};
+use crate::domain::{Document, EntityKey, JsonText, Topic};
+use crate::store::{EntityQuery, StoreError};
+
+/// The topics of the entities that the caller needs, in ascending order.
+pub(super) async fn topics(runner: &ScriptRunner, query: &EntityQuery) -> RedisResult<Vec<(Topic, EntityKey)>> {
+    let name = |key: &str| Topic::entity_prefix(&query.route, key);
+    let mut least = match &query.low {
+        Bound::Included(low) => format!("[{}", name(low)),
+        Bound::Excluded(low) => format!("({}", name(low)),
+        Bound::Unbounded => format!("[{}", name("")),
+    };
+    let greatest = match &query.high {
+        Bound::Included(high) => format!("[{}", name(high)),
+        Bound::Excluded(high) => format!("({}", name(high)),
+        Bound::Unbounded => format!("({}{}", name(""), names::LAST),
+    };
+    // The last entities are wanted: all names must be known, as a part of the names is read from its beginning.
+    let most = if query.descending { usize::MAX } else { query.limit };
+    let mut found = Vec::new();
+    while found.len() < most {
+        let missing = (most - found.len()).min(STEP);
+        let some = names::between(runner, least, &greatest, missing).await?;
+        let is_end = some.len() < missing;
+        least = some.last().map(|last| format!("({}", last.name())).unwrap_or_default();
+        found.extend(some.into_iter().filter_map(|topic| {
+            // Routes below this one have topics whose names begin alike.
+            let (_, key) = topic.entity_name().filter(|(route, _)| *route == query.route)?;
+            Some((topic, key))
+        }));
+        if is_end {
+            break;
+        }
+    }
+    if query.descending {
+        found.reverse();
+    }
+    found.truncate(query.limit);
+    Ok(found)
+}
+
+/// How many names are asked for at once.
+const STEP: usize = 20_000;
+
+/// The entities with these fields; entities that were deleted meanwhile are left out.
+pub(super) async fn read(
+    runner: &ScriptRunner,
+    entities: Vec<(Topic, EntityKey)>,
+    fields: &[SmolStr],
+) -> Result<Vec<(EntityKey, Document)>, StoreError> {
+    let (topics, entity_keys): (Vec<Topic>, Vec<EntityKey>) = entities.into_iter().unzip();
+    let query = BatchQuery { script: &script::ENTITY_ROWS, keys_per_topic: 2, decode: values };
+    let write = |command: &mut Cmd, chunk: &[usize]| {
+        let mut keys = KeyWriter::default();
+        for &index in chunk {
+            keys.topic(command, &topics[index]);
+            keys.fields(command, &topics[index]);
+        }
+        for field in fields {
+            command.arg(field.as_str());
+        }
+    };
+    let mut rows = Vec::with_capacity(topics.len());
+    for (key, values) in entity_keys.into_iter().zip(query.ask(runner, &topics, write).await) {
+        let Some(values) = values? else { continue };
+        let named = fields.iter().cloned().zip(values);
+        let document = named.filter_map(|(name, value)| Some((name, value?))).collect();
+        rows.push((key, Document::of(document)));
+    }
+    Ok(rows)
+}
+
+/// Decodes an entity of the answer of `entity_rows.lua`; `None` if there is no such entity.
+fn values(item: &Value) -> RedisResult<Option<Vec<Option<JsonText>>>> {
+    let value = |value: &Value| match value {
+        Value::Nil => Ok(None),
+        Value::BulkString(text) => {
+            let text = std::str::from_utf8(text).map_err(|_| reply::unexpected())?;
+            Ok(Some(JsonText::of_stored(text)))
+        }
+        _ => Err(reply::unexpected()),
+    };
+    match item {
+        Value::Int(0) => Ok(None),
+        Value::Array(values) => values.iter().map(value).collect::<RedisResult<_>>().map(Some),
+        _ => Err(reply::unexpected()),
+    }
+}
