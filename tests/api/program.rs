@@ -73,6 +73,11 @@ impl Program {
         program
     }
 
+    /// The id of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Reads the log up to a line with this text; returns what follows it in that line.
     pub(crate) fn until_logged(&mut self, text: &str) -> String {
         loop {

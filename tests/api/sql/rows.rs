@@ -26,9 +26,9 @@ async fn the_statement_of_the_tutorial_answers_the_last_seven_days() {
         write_days(app).await;
         let statement =
             "SELECT key AS date, page_views, requests FROM \"analytics/daily\" ORDER BY key DESC LIMIT 7";
-        let rows = (6..=12).rev().map(|day| {
-            json!({"date": format!("2026-02-{day:02}"), "page_views": day, "requests": 10 * day})
-        });
+        let rows = (6..=12)
+            .rev()
+            .map(|day| json!({"date": format!("2026-02-{day:02}"), "page_views": day, "requests": 10 * day}));
         let expected = json!({
             "columns": ["date", "page_views", "requests"],
             "rows": rows.collect::<Vec<_>>(),
