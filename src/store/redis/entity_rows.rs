@@ -13,7 +13,10 @@ use crate::domain::{Document, EntityKey, JsonText, Topic};
 use crate::store::{EntityQuery, StoreError};
 
 /// The topics of the entities that the caller needs, in ascending order.
-pub(super) async fn topics(runner: &ScriptRunner, query: &EntityQuery) -> RedisResult<Vec<(Topic, EntityKey)>> {
+pub(super) async fn topics(
+    runner: &ScriptRunner,
+    query: &EntityQuery,
+) -> RedisResult<Vec<(Topic, EntityKey)>> {
     let name = |key: &str| Topic::entity_prefix(&query.route, key);
     let mut least = match &query.low {
         Bound::Included(low) => format!("[{}", name(low)),

@@ -63,6 +63,7 @@ mod cluster;
 mod connection;
 mod counting;
 mod documents;
+mod entity_rows;
 mod feeds;
 mod history;
 mod hits;
@@ -105,10 +106,11 @@ pub use wait::Wait;
 
 use super::feeds::reading_of;
 use super::{
-    Body, Catalog, Claim, ClaimTerms, FeedPage, Feeds, GRACE, History, Hit, HitWritten, LONGEST_LEASE,
-    Missed, Outbox, Pruned, Reading, Store, StoreError, Values, Write, WriteError, Written, random,
+    Body, Catalog, Claim, ClaimTerms, EntityQuery, FeedPage, Feeds, GRACE, History, Hit, HitWritten,
+    LONGEST_LEASE, Missed, Outbox, Pruned, Reading, Store, StoreError, Values, Write, WriteError, Written,
+    random,
 };
-use crate::domain::{Epoch, EventId, Retention, Topic, Unit};
+use crate::domain::{Document, EntityKey, Epoch, EventId, Retention, Topic, Unit};
 
 /// A Redis, or several behind Sentinels or as a Cluster. Each worker thread has its own store, with its own connection.
 pub struct RedisStore(ScriptRunner);
@@ -334,6 +336,22 @@ impl Catalog for RedisStore {
     async fn topic_count(&self) -> Result<u64, StoreError> {
         counting::count_waiting(&self.0).await;
         topics::count(&self.0).await.map_err(StoreError::new)
+    }
+
+    async fn entities(&self, query: &EntityQuery) -> Result<Vec<(EntityKey, Document)>, StoreError> {
+        let found = entity_rows::topics(&self.0, query).await.map_err(StoreError::new)?;
+        if let Some(fields) = &query.fields {
+            return entity_rows::read(&self.0, found, fields).await;
+        }
+        let (topics, keys): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        let documents = self.read(topics).await.into_iter().zip(keys).filter_map(|(reading, key)| {
+            let document = reading.map(|reading| match reading.body {
+                Body::Document(document) => Some((key, Document::clone(&document))),
+                _ => None,
+            });
+            document.transpose()
+        });
+        documents.collect()
     }
 
     async fn list(

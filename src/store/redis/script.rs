@@ -55,6 +55,7 @@ pub(super) static READ: LazyLock<Script> = script!(REPEATABLE, "read.lua");
 pub(super) static OUTBOX_LEN: LazyLock<Script> = script!(REPEATABLE, "outbox_len.lua");
 pub(super) static TOPIC_COUNT: LazyLock<Script> = script!(REPEATABLE, "topic_count.lua");
 pub(super) static NAMES: LazyLock<Script> = script!(REPEATABLE, "names.lua");
+pub(super) static ENTITY_ROWS: LazyLock<Script> = script!(REPEATABLE, "entity_rows.lua");
 pub(super) static NAME_COUNT: LazyLock<Script> = script!(REPEATABLE, "name_count.lua");
 pub(super) static TOP: LazyLock<Script> = script!(REPEATABLE, "top.lua");
 pub(super) static HISTORY: LazyLock<Script> = script!(REPEATABLE, "history.lua");
