@@ -3,6 +3,7 @@
 use actix_web::HttpRequest;
 
 use super::error::ApiError;
+use super::resource::READ;
 use crate::domain::{EntityKey, Route, Topic};
 
 /// An entity: its route and its key.
@@ -34,11 +35,11 @@ pub(super) fn entity_path(request: &HttpRequest) -> Result<EntityPath, ApiError>
     parse(path.strip_prefix("/entity").and_then(|rest| rest.strip_prefix('/')).unwrap_or_default())
 }
 
-/// The entity that the path of the request names; 400 if it names none.
+/// The entity that the path of the request names; 400 if it names none, 405 if it names all entities of a route, which are only listed.
 pub(super) fn entity_name(request: &HttpRequest) -> Result<EntityName, ApiError> {
     match entity_path(request)? {
         EntityPath::One(name) => Ok(name),
-        EntityPath::All(_) => Err(ApiError::BadRequest(NO_KEY.into())),
+        EntityPath::All(_) => Err(ApiError::MethodNotAllowed(READ)),
     }
 }
 

@@ -150,7 +150,6 @@ async fn bad_input_is_named_and_nothing_is_stored() {
         assert_eq!(told(service.post("/entity/a/k", "{}").header("content-type", "image/png")).await.0, 415);
         for (path, expected) in [
             ("/entity/a", "the path of an entity is"),
-            ("/entity/a/", "the path of an entity is"),
             ("/entity/a//k", "before and behind each slash"),
             ("/entity/a/k%20", "character 2 is ' '"),
             ("/entity/a/k%2Fl", "character 2 is '%'"),
@@ -161,6 +160,9 @@ async fn bad_input_is_named_and_nothing_is_stored() {
             let (status, detail) = told(service.post(path, "{\"a\":1}")).await;
             assert!(status == 400 && detail.contains(expected), "{path}: {status} {detail}");
         }
+        // All entities of a route can only be listed.
+        assert_eq!(told(service.post("/entity/a/", "{}")).await.0, 405);
+        assert_eq!(told(service.delete("/entity/a/")).await.0, 405);
         // Names that have a meaning in JavaScript are names like others.
         service.write("/entity/a/proto", r#"{"__proto__":{"x":1},"+constructor":1}"#).await;
         assert_eq!(
