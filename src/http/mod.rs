@@ -82,7 +82,7 @@ pub use traffic::{Traffic, write, write_tally};
 use crate::compat::CompatHosts;
 use cors::CorsPolicy;
 use metrics::RouteMetrics;
-use resource::{ALL, ENTITY, WRITE, finish_resource, measurements, readable};
+use resource::{ALL, ENTITY, READ, WRITE, finish_resource, measurements, readable};
 use routing::{Below, FinishedResource, Tail, delete, get, head, post, put, resource};
 
 /// The routes of the public listener. A path that is not in this table is 404; another method of a path is 405 with `Allow`.
@@ -123,6 +123,8 @@ pub fn routes(
         .route(post().to(entities::post))
         .route(delete().to(entities::delete));
     let entity = finish_resource(r, "/entity/{type}/{key}", ENTITY, entity, CorsPolicy::Public);
+    let keys = resource("/entity/{type:.*}/").route(get().to(entities::get)).route(head().to(entities::get));
+    let keys = finish_resource(r, "/entity/{type}/", READ, keys, CorsPolicy::Public);
     let drop = resource("/drop").route(post().to(drops::post));
     let commands = resource("/exec").route(post().to(exec::post));
     let recovery = readable(r, "/recover/{pass}/{topic}", recoveries::get);
@@ -130,6 +132,7 @@ pub fn routes(
         .service(Below { prefix: "/counters", resources: counters, missing: missing(r) })
         .service(Below { prefix: "/topics", resources: topics, missing: missing(r) })
         .service(Below { prefix: admin::PREFIX, resources: admin::resources(r), missing: missing(r) })
+        .service(keys)
         .service(Tail { prefix: "/entity", resource: entity })
         .service(Tail { prefix: "/live", resource: readable(r, "/live/{route}", feeds::live) })
         .service(Tail { prefix: "/feed", resource: readable(r, "/feed/{route}", feeds::history) })
