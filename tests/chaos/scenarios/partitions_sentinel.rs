@@ -160,7 +160,7 @@ async fn streams_and_the_cache_take_back_what_a_cut_off_master_counted() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_cut_off_master_acknowledges_nothing_that_replicas_beyond_must_have() {
-    let (mut world, _) = parted(Demands { wait_replicas: 1, ..NO_DEMANDS }, &[0], 6).await;
+    let (mut world, _) = parted(Demands { wait_replicas: 1, ..NO_DEMANDS }, &[0], 12).await;
     until_two_masters_answer(&world).await;
     assert_eq!(world.writers.try_add_by(&world.origins[0].url(""), "a", 5).await, None);
     world.write_on(50).await;
