@@ -277,18 +277,24 @@ mod tests {
     use futures_util::future::join_all;
 
     use super::*;
-    use crate::announcer::Outlets;
+    use crate::announcer::{Outlets, Running};
     use crate::store::Replay;
     use crate::store::sqlite::SqliteStore;
 
-    #[tokio::test]
-    async fn of_callers_at_the_same_time_one_learns_that_it_created_the_topic() {
+    /// The use cases on a new file, with what must stay as long as they are used.
+    fn live() -> (Live, (tempfile::TempDir, Running)) {
         let directory = tempfile::tempdir().expect("a directory");
         let store: Arc<dyn Store> =
             Arc::new(SqliteStore::open(directory.path().join("livecounter.db")).expect("a new file"));
         let outlets = Outlets { hub: None, publisher: None, prefix: String::new(), purger: None };
         let running = Announcer::start(Arc::<dyn Store>::clone(&store), outlets, Duration::from_millis(250));
         let live = Live::new(store, running.announcer().clone());
+        (live, (directory, running))
+    }
+
+    #[tokio::test]
+    async fn of_callers_at_the_same_time_one_learns_that_it_created_the_topic() {
+        let (live, _service) = live();
         let topic: Topic = "counter-1".parse().expect("a topic");
         let one = Amount::new(1).expect("an amount");
         let add = |may_create| live.add(topic.clone(), one, None, may_create);
@@ -304,12 +310,7 @@ mod tests {
 
     #[tokio::test]
     async fn visitors_at_the_same_time_are_counted_once_each() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let store: Arc<dyn Store> =
-            Arc::new(SqliteStore::open(directory.path().join("livecounter.db")).expect("a new file"));
-        let outlets = Outlets { hub: None, publisher: None, prefix: String::new(), purger: None };
-        let running = Announcer::start(Arc::<dyn Store>::clone(&store), outlets, Duration::from_millis(250));
-        let live = Live::new(store, running.announcer().clone());
+        let (live, _service) = live();
         let page: PageAddress = "www.example.com/a".parse().expect("an address");
         let visit = async |visitor: usize| {
             let key = format!("visitor-{visitor}").parse().expect("a key");

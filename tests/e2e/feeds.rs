@@ -9,7 +9,8 @@ use livecounter::store::redis::RedisStore;
 use livecounter::store::{Change, Claim, ClaimTerms, Outbox, Values, Write};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
 
 use crate::support::app::TestApp;
 use crate::support::chain::Chain;
@@ -295,22 +296,28 @@ async fn no_event_is_lost_or_doubled_while_parts_of_the_chain_are_killed() {
     let followers: Vec<_> =
         (0..5).map(|_| tokio::spawn(follow(pushpin.addr(), secret.expose().to_owned(), ALL))).collect();
     let key = secret.expose().to_owned();
+    let (taken, mut progress) = watch::channel(0);
     let writing = tokio::spawn(async move {
         for number in 1..=ALL {
             let mut address = addresses.iter().cycle().skip(number as usize % 2);
             while try_drop(address.next().expect("one"), &key, "chat", number).await.is_none() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
+            taken.send_replace(number);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let mut until_taken = async |number| {
+        let reached = progress.wait_for(|taken| *taken >= number);
+        assert!(*timeout(HEALED, reached).await.expect("events in time").expect("a writer") < ALL);
+    };
+    until_taken(50).await;
     pushpin.kill().await;
     pushpin.start_again().await;
-    tokio::time::sleep(Duration::from_millis(1000)).await;
+    until_taken(120).await;
     redis.kill();
     redis.run();
-    tokio::time::sleep(Duration::from_millis(1000)).await;
+    until_taken(190).await;
     drop(second);
     writing.await.expect("the writer's end");
     let mut ids: HashMap<u64, String> = HashMap::new();

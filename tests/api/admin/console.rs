@@ -2,19 +2,21 @@
 
 use super::{form, log_in, owner, page};
 use crate::support::app::TestApp;
-use crate::support::deployment::on_each_deployment;
+use crate::support::deployment::{Deployment, on_each_deployment};
 use crate::support::http::{Ask, client};
+
+/// Runs a text in the console; returns the status and the page.
+async fn run(app: &Deployment, cookie: &str, text: &str) -> (u16, String) {
+    let answer = form(app, "/admin/console", &[("text", text)]).header("cookie", cookie).answer().await;
+    (answer.status().as_u16(), answer.text().await.expect("a page"))
+}
 
 #[tokio::test]
 async fn an_administrator_runs_statements_with_a_session() {
     let (secret, keys) = owner();
     on_each_deployment(&[("LIVECOUNTER__KEYS", &keys)], async |app| {
         let cookie = log_in(app, &secret).await;
-        let run = async |text: &str| {
-            let answer =
-                form(app, "/admin/console", &[("text", text)]).header("cookie", &cookie).answer().await;
-            (answer.status().as_u16(), answer.text().await.expect("a page"))
-        };
+        let run = async |text: &str| run(app, &cookie, text).await;
         let (status, text) =
             run("SELECT 6 * 7 AS answer, '<script>alert(1)</script>' AS hostile, NULL AS none").await;
         assert_eq!(status, 200);
@@ -47,11 +49,7 @@ async fn an_administrator_runs_commands_with_a_session() {
     let (secret, keys) = owner();
     on_each_deployment(&[("LIVECOUNTER__KEYS", &keys)], async |app| {
         let cookie = log_in(app, &secret).await;
-        let run = async |text: &str| {
-            let answer =
-                form(app, "/admin/console", &[("text", text)]).header("cookie", &cookie).answer().await;
-            (answer.status().as_u16(), answer.text().await.expect("a page"))
-        };
+        let run = async |text: &str| run(app, &cookie, text).await;
         let (status, text) = run("incr app/stats @today .visits\nread app/stats @today").await;
         assert_eq!(status, 200, "{text}");
         assert!(text.contains("2 commands, in ") && text.contains("&#34;visits&#34;: 1"), "{text}");
