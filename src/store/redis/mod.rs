@@ -59,6 +59,7 @@ mod address;
 mod addresses;
 mod batch;
 mod call;
+mod catalog;
 mod cluster;
 mod connection;
 mod counting;
@@ -71,6 +72,7 @@ mod keys;
 mod kinds;
 mod migration;
 mod names;
+mod numbers;
 mod outbox;
 mod parameters;
 mod prune;
@@ -92,25 +94,19 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redis::Cmd;
 
 pub use address::describe;
-use batch::BatchQuery;
-use keys::KeyWriter;
-use kinds::ByKind;
 use runner::ScriptRunner;
 use schema::SchemaCheck;
 use uncounted::Uncounted;
 pub use url_error::ParseRedisUrlError;
 pub use wait::Wait;
 
-use super::feeds::reading_of;
 use super::{
-    Body, Catalog, Claim, ClaimTerms, EntityQuery, FeedPage, Feeds, GRACE, History, Hit, HitWritten,
-    LONGEST_LEASE, Missed, Outbox, Pruned, Reading, Store, StoreError, Values, Write, WriteError, Written,
-    random,
+    Claim, ClaimTerms, FeedPage, Feeds, Hit, HitWritten, Missed, Outbox, Pruned, Reading, Store, StoreError,
+    Values, Write, WriteError, Written, random,
 };
-use crate::domain::{Document, EntityKey, Epoch, EventId, Retention, Topic, Unit};
+use crate::domain::{EventId, Retention, Topic};
 
 /// A Redis, or several behind Sentinels or as a Cluster. Each worker thread has its own store, with its own connection.
 pub struct RedisStore(ScriptRunner);
@@ -173,7 +169,7 @@ impl Store for RedisStore {
 #[async_trait]
 impl Values for RedisStore {
     async fn write(&self, writes: Vec<Write>) -> Vec<Result<Written, WriteError>> {
-        let answers = self.write_all(&writes).await;
+        let answers = kinds::write(&self.0, &writes).await;
         if !self.0.topology.is_one() {
             let counts = |answer: &Result<Written, _>| {
                 answer.as_ref().is_ok_and(|written| !written.replayed && (written.created || written.removed))
@@ -189,93 +185,7 @@ impl Values for RedisStore {
     }
 
     async fn read(&self, topics: Vec<Topic>) -> Vec<Result<Reading, StoreError>> {
-        let Some(sorted) = ByKind::of(topics.iter()) else { return self.read_numbers(&topics).await };
-        let pick = |indices: &[usize]| ByKind::pick(&topics, indices);
-        let (numbers, entities, feeds) =
-            (pick(&sorted.numbers), pick(&sorted.documents), pick(&sorted.feeds));
-        // The state of a feed is read like that of a number; its events are read by `after` and `before`.
-        let (numbers, documents, states) = tokio::join!(
-            self.read_numbers(&numbers),
-            documents::read(&self.0, &entities),
-            self.read_numbers(&feeds)
-        );
-        let of_feed =
-            |(feed, state): (&Topic, Result<Reading, _>)| state.map(|state| reading_of(feed, state));
-        let feeds = feeds.iter().zip(states).map(of_feed).collect();
-        sorted.ordered(numbers, documents, feeds)
-    }
-}
-
-impl RedisStore {
-    async fn read_numbers(&self, topics: &[Topic]) -> Vec<Result<Reading, StoreError>> {
-        let query = BatchQuery { script: &script::READ, keys_per_topic: 1, decode: reply::reading };
-        let write = |command: &mut Cmd, chunk: &[usize]| {
-            let mut keys = KeyWriter::default();
-            chunk.iter().for_each(|&index| keys.topic(command, &topics[index]));
-        };
-        query.ask(&self.0, topics, write).await
-    }
-
-    /// Changes topics of all kinds.
-    async fn write_all(&self, writes: &[Write]) -> Vec<Result<Written, WriteError>> {
-        let Some(sorted) = ByKind::of(writes.iter().map(|write| &write.topic)) else {
-            return write::write(&self.0, writes).await;
-        };
-        let numbers = ByKind::pick(writes, &sorted.numbers);
-        let entities = ByKind::pick(writes, &sorted.documents);
-        let feeds: Vec<&Write> = sorted.feeds.iter().map(|&index| &writes[index]).collect();
-        let (numbers, documents, feeds) = tokio::join!(
-            write::write(&self.0, &numbers),
-            documents::write(&self.0, &entities),
-            feeds::write(&self.0, &feeds)
-        );
-        sorted.ordered(numbers, documents, feeds)
-    }
-
-    /// Claims the changes of topics that hold numbers. The second part of an answer says whether `count.lua` must count the topic.
-    async fn claim_numbers(
-        &self,
-        topics: &[Topic],
-        terms: ClaimTerms,
-        epoch: Epoch,
-    ) -> Vec<Result<(Claim, bool), StoreError>> {
-        let retention = self.0.retention;
-        let keys_per_topic = if retention.keeps_any() { 3 } else { 2 };
-        let query = BatchQuery { script: &script::CLAIM, keys_per_topic, decode: reply::claim };
-        let write = |command: &mut Cmd, chunk: &[usize]| {
-            let mut keys = KeyWriter::default();
-            for &index in chunk {
-                keys.topic_and_outbox(command, &topics[index]);
-                if retention.keeps_any() {
-                    keys.history(command, &topics[index]);
-                }
-            }
-            command.arg(terms.interval.as_millis() as u64).arg(terms.lease.as_millis() as u64);
-            command.arg(epoch.get()).arg(LONGEST_LEASE.as_millis() as u64).arg(GRACE.as_millis() as u64);
-            command.arg(retention.hours).arg(retention.days);
-        };
-        query.ask(&self.0, topics, write).await
-    }
-
-    /// Claims the changes of topics of all kinds.
-    async fn claim_all(
-        &self,
-        topics: &[Topic],
-        terms: ClaimTerms,
-        epoch: Epoch,
-    ) -> Vec<Result<(Claim, bool), StoreError>> {
-        let Some(sorted) = ByKind::of(topics.iter()) else {
-            return self.claim_numbers(topics, terms, epoch).await;
-        };
-        let numbers = ByKind::pick(topics, &sorted.numbers);
-        let entities = ByKind::pick(topics, &sorted.documents);
-        let feeds = ByKind::pick(topics, &sorted.feeds);
-        let (numbers, documents, feeds) = tokio::join!(
-            self.claim_numbers(&numbers, terms, epoch),
-            documents::claim(&self.0, &entities, terms, epoch),
-            feeds::claim(&self.0, &feeds, terms)
-        );
-        sorted.ordered(numbers, documents, feeds)
+        kinds::read(&self.0, &topics).await
     }
 }
 
@@ -286,7 +196,7 @@ impl Outbox for RedisStore {
             Ok(epoch) => epoch,
             Err(error) => return vec![Err(StoreError::new(error)); topics.len()],
         };
-        let answers = self.claim_all(&topics, terms, epoch).await;
+        let answers = kinds::claim(&self.0, &topics, terms, epoch).await;
         let uncounted = topics.into_iter().zip(&answers);
         let uncounted = uncounted.filter(|(_, answer)| matches!(answer, Ok((_, true))));
         counting::count(&self.0, uncounted.map(|(topic, _)| topic).collect()).await;
@@ -328,74 +238,6 @@ impl Feeds for RedisStore {
         limit: usize,
     ) -> Result<FeedPage, StoreError> {
         feeds::before(&self.0, feed, revision, limit).await.map_err(StoreError::new)
-    }
-}
-
-#[async_trait]
-impl Catalog for RedisStore {
-    async fn topic_count(&self) -> Result<u64, StoreError> {
-        counting::count_waiting(&self.0).await;
-        topics::count(&self.0).await.map_err(StoreError::new)
-    }
-
-    async fn entities(&self, query: &EntityQuery) -> Result<Vec<(EntityKey, Document)>, StoreError> {
-        let found = entity_rows::topics(&self.0, query).await.map_err(StoreError::new)?;
-        if let Some(fields) = &query.fields {
-            return entity_rows::read(&self.0, found, fields).await;
-        }
-        let (topics, keys): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-        let documents = self.read(topics).await.into_iter().zip(keys).filter_map(|(reading, key)| {
-            let document = reading.map(|reading| match reading.body {
-                Body::Document(document) => Some((key, Document::clone(&document))),
-                _ => None,
-            });
-            document.transpose()
-        });
-        documents.collect()
-    }
-
-    async fn list(
-        &self,
-        prefix: &str,
-        after: Option<&Topic>,
-        limit: usize,
-    ) -> Result<Vec<(Topic, Reading)>, StoreError> {
-        let (mut after, mut listed) = (after.cloned(), Vec::new());
-        loop {
-            let missing = limit - listed.len();
-            let found =
-                names::after(&self.0, prefix, after.as_ref(), missing).await.map_err(StoreError::new)?;
-            let (is_end, last) = (found.len() < missing, found.last().cloned());
-            let readings = self.read(found.clone()).await;
-            for (topic, reading) in found.into_iter().zip(readings) {
-                // A name can be left of a topic that an older version has pruned. A topic can also be deleted between the two
-                // calls.
-                let reading = reading?;
-                if reading.body != Body::Gone {
-                    listed.push((topic, reading));
-                }
-            }
-            if is_end || listed.len() >= limit {
-                return Ok(listed);
-            }
-            after = last;
-        }
-    }
-
-    async fn keep_address(&self, page: &Topic, address: &str) -> Result<(), StoreError> {
-        addresses::keep(&self.0, page, address).await.map_err(StoreError::new)
-    }
-
-    async fn addresses(&self, pages: &[Topic]) -> Result<Vec<Option<String>>, StoreError> {
-        addresses::read(&self.0, pages).await.map_err(StoreError::new)
-    }
-
-    async fn top(&self, prefix: &str, limit: usize) -> Result<Vec<(Topic, i64)>, StoreError> {
-        ranking::top(&self.0, prefix, limit).await.map_err(StoreError::new)
-    }
-
-    async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<History, StoreError> {
-        history::read(&self.0, topic, unit, last).await.map_err(StoreError::new)
     }
 }
 

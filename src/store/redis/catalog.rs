@@ -1,0 +1,77 @@
+//! The catalog of the topics in Redis.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{RedisStore, addresses, counting, entity_rows, history, names, ranking, topics};
+use crate::domain::{Document, EntityKey, Topic, Unit};
+use crate::store::{Body, Catalog, EntityQuery, History, Reading, StoreError, Values};
+
+#[async_trait]
+impl Catalog for RedisStore {
+    async fn topic_count(&self) -> Result<u64, StoreError> {
+        counting::count_waiting(&self.0).await;
+        topics::count(&self.0).await.map_err(StoreError::new)
+    }
+
+    async fn entities(&self, query: &EntityQuery) -> Result<Vec<(EntityKey, Document)>, StoreError> {
+        let found = entity_rows::topics(&self.0, query).await.map_err(StoreError::new)?;
+        if let Some(fields) = &query.fields {
+            return entity_rows::read(&self.0, found, fields).await;
+        }
+        let (topics, keys): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        let documents = self.read(topics).await.into_iter().zip(keys).filter_map(|(reading, key)| {
+            let document = reading.map(|reading| match reading.body {
+                Body::Document(document) => Some((key, Arc::unwrap_or_clone(document))),
+                _ => None,
+            });
+            document.transpose()
+        });
+        documents.collect()
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&Topic>,
+        limit: usize,
+    ) -> Result<Vec<(Topic, Reading)>, StoreError> {
+        let (mut after, mut listed) = (after.cloned(), Vec::new());
+        loop {
+            let missing = limit - listed.len();
+            let found =
+                names::after(&self.0, prefix, after.as_ref(), missing).await.map_err(StoreError::new)?;
+            let (is_end, last) = (found.len() < missing, found.last().cloned());
+            let readings = self.read(found.clone()).await;
+            for (topic, reading) in found.into_iter().zip(readings) {
+                // A name can be left of a topic that an older version has pruned. A topic can also be deleted between the two
+                // calls.
+                let reading = reading?;
+                if reading.body != Body::Gone {
+                    listed.push((topic, reading));
+                }
+            }
+            if is_end || listed.len() >= limit {
+                return Ok(listed);
+            }
+            after = last;
+        }
+    }
+
+    async fn keep_address(&self, page: &Topic, address: &str) -> Result<(), StoreError> {
+        addresses::keep(&self.0, page, address).await.map_err(StoreError::new)
+    }
+
+    async fn addresses(&self, pages: &[Topic]) -> Result<Vec<Option<String>>, StoreError> {
+        addresses::read(&self.0, pages).await.map_err(StoreError::new)
+    }
+
+    async fn top(&self, prefix: &str, limit: usize) -> Result<Vec<(Topic, i64)>, StoreError> {
+        ranking::top(&self.0, prefix, limit).await.map_err(StoreError::new)
+    }
+
+    async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<History, StoreError> {
+        history::read(&self.0, topic, unit, last).await.map_err(StoreError::new)
+    }
+}
