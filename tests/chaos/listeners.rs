@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -12,6 +13,9 @@ use crate::order::Sight;
 
 /// The delay of a reconnect, until a stream sets another one (the standard leaves it to the browser).
 const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// The number of listeners that open their first stream at the same time. Of some hundred requests at one moment, Pushpin 1.36
+/// answers a few with 502, and cancels others after their first event ("received message out of sequence").
+const FIRST_AT_ONCE: usize = 16;
 
 /// Some hundred listeners, which end when this value is dropped.
 pub(crate) struct Listeners {
@@ -110,6 +114,7 @@ impl Listeners {
         let client = client.connect_timeout(Duration::from_secs(5)).build().expect("an HTTP client");
         let (records, mut tasks, mut states) =
             (Arc::<ListenerRecords>::default(), JoinSet::new(), Vec::new());
+        let turns = Arc::new(Semaphore::new(FIRST_AT_ONCE));
         for (number, counters) in streams.into_iter().enumerate() {
             let proxy = number % proxies.len();
             // Every other listener of a proxy names the topics of its counters.
@@ -126,7 +131,11 @@ impl Listeners {
             };
             let of_stream: Vec<_> = counters.into_iter().map(seen).collect();
             states.extend(of_stream.iter().cloned());
-            tasks.spawn(listen(client.clone(), url, of_stream, Arc::clone(&records)));
+            let (client, records, turns) = (client.clone(), Arc::clone(&records), Arc::clone(&turns));
+            tasks.spawn(async move {
+                let turn = turns.acquire_owned().await.expect("the semaphore is never closed");
+                listen(client, url, of_stream, records, turn).await;
+            });
         }
         Listeners { records, states, _tasks: tasks }
     }
@@ -182,7 +191,10 @@ async fn listen(
     url: String,
     states: Vec<Arc<Mutex<Seen>>>,
     records: Arc<ListenerRecords>,
+    turn: OwnedSemaphorePermit,
 ) {
+    // It is given back when the first stream has a value for each counter.
+    let mut turn = Some(turn);
     let mut retry = FIRST_RETRY;
     loop {
         let request = client.get(&url).header("Accept", "text/event-stream");
@@ -214,6 +226,9 @@ async fn listen(
                         ));
                     }
                     records.note(&mut lock(&states[place]), &id, &data, opening);
+                    if opened.len() == states.len() {
+                        drop(turn.take());
+                    }
                 }
             }
             states.iter().for_each(|seen| lock(seen).connected = false);

@@ -103,11 +103,12 @@ impl<E: Engine> World<E> {
             began,
             client,
         };
-        let without_value =
-            async || world.listeners.seen().iter().filter(|seen| seen.last.is_none()).count() as i64;
+        let without_value = async || {
+            world.listeners.seen().iter().filter(|it| !it.connected || it.last.is_none()).count() as i64
+        };
         until("every listener to have a value", Duration::from_secs(20), without_value, |left| left == 0)
             .await;
-        // The writers start when all listeners are connected: of some hundred requests at one moment, Pushpin 1.36 answers a few with 502.
+        // The writers start when all listeners are connected, as some hundred requests at one moment are too many for Pushpin 1.36.
         world.write_anew(shape.writers, shape.seed);
         world
     }
