@@ -71,6 +71,11 @@ impl WriteRules {
         rule.map_or(self.otherwise, |(_, writers)| *writers)
     }
 
+    /// Returns whether there are names to which every client may write.
+    pub fn leave_some_open(&self) -> bool {
+        self.otherwise == Writers::Anyone || self.rules.iter().any(|(_, writers)| *writers == Writers::Anyone)
+    }
+
     /// Returns whether every client may write to every name.
     pub fn are_open(&self) -> bool {
         self.otherwise == Writers::Anyone && self.rules.iter().all(|(_, writers)| *writers == Writers::Anyone)
@@ -124,6 +129,8 @@ mod tests {
         assert_eq!(shop.writers(Space::Counters, "1"), Writers::Anyone);
         assert_eq!(shop.writers(Space::Counters, "shop-1"), Writers::Key);
         assert!(!shop.are_open() && !rules(&["key"]).are_open());
+        assert!(shop.leave_some_open() && !rules(&["key"]).leave_some_open());
+        assert!(rules(&["key", "anyone:counters/public-"]).leave_some_open());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::error::StartError;
 use super::mode::mode;
 use super::outlets::{endpoints, publisher, purger, verifier};
+use super::public::{Missing, missing};
 use super::server::Capacity;
 use super::store_source::StoreSource;
 use crate::fastly::Purger;
@@ -34,22 +35,45 @@ impl CheckedParts {
 /// start. Opens no file and connects to nothing. Logs the warnings that the service would log at its start. Must be called within a tokio
 /// runtime.
 pub fn check(settings: &Settings) -> Result<String, StartError> {
-    let checked =
-        CheckedParts::of(settings).and_then(|checked| StoreSource::check(settings).map(|()| checked));
-    let CheckedParts { endpoints, purger, .. } = checked.map_err(|error| settings.locate(error))?;
+    let CheckedParts { endpoints, purger, .. } = checked_parts(settings)?;
     verifier(&endpoints);
-    warn_of_missing_limits(settings, settings.listen);
+    warn_of_missing_settings(settings, settings.listen, &endpoints);
     warn_of_missing_keys(settings);
     warn_of_unknown_visitors(settings);
     Ok(mode(settings, &endpoints, purger.as_ref()))
 }
 
-/// Logs a warning if the settings have no limits for one client and the address is not a loopback address.
-pub(super) fn warn_of_missing_limits(settings: &Settings, address: SocketAddr) {
-    if settings.limits.are_off() && !address.ip().to_canonical().is_loopback() {
+/// Returns the same as [`check`], and what the settings lack for an address that the public can reach. Logs no warning, as the list says
+/// what the warnings would.
+pub fn check_public(settings: &Settings) -> Result<(String, Vec<Missing>), StartError> {
+    let CheckedParts { endpoints, purger, .. } = checked_parts(settings)?;
+    let missing = missing(settings, settings.listen, &endpoints);
+    Ok((mode(settings, &endpoints, purger.as_ref()), missing))
+}
+
+fn checked_parts(settings: &Settings) -> Result<CheckedParts, StartError> {
+    let checked =
+        CheckedParts::of(settings).and_then(|checked| StoreSource::check(settings).map(|()| checked));
+    Ok(checked.map_err(|error| settings.locate(error))?)
+}
+
+/// Logs a warning if the address is not a loopback address and the settings lack something for it.
+pub(super) fn warn_of_missing_settings(settings: &Settings, address: SocketAddr, endpoints: &[Endpoint]) {
+    if address.ip().to_canonical().is_loopback() {
+        return;
+    }
+    let missing = missing(settings, address, endpoints);
+    let keys: Vec<&str> = missing.iter().map(|missing| missing.key).collect();
+    let keys = keys.join(", ");
+    if settings.limits.are_off() {
         tracing::warn!(
             "listening on {address}, which is not a loopback address, with no limit on what one client may take: \
-             see docs/your-site.md"
+             see docs/your-site.md; livecounter check --public says more of {keys}"
+        );
+    } else if !missing.is_empty() {
+        tracing::warn!(
+            "listening on {address}, which is not a loopback address: livecounter check --public says what is missing for the public \
+             ({keys})"
         );
     }
 }

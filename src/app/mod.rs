@@ -8,6 +8,7 @@ mod import_record;
 mod mode;
 mod outlets;
 mod prune;
+mod public;
 mod server;
 mod servers;
 mod stop;
@@ -30,7 +31,7 @@ use crate::hub::Hub;
 use crate::limits::{self, Limits};
 use crate::settings::Settings;
 use crate::sql::Runner;
-use checked::{CheckedParts, warn_of_missing_keys, warn_of_missing_limits, warn_of_unknown_visitors};
+use checked::{CheckedParts, warn_of_missing_keys, warn_of_missing_settings, warn_of_unknown_visitors};
 use server::ServerOptions;
 use servers::{Servers, Sockets};
 use store_source::StoreSource;
@@ -38,12 +39,13 @@ use tally::TallyWriter;
 use worker_factory::WorkerFactory;
 
 pub use crate::import::{HitCounterError, HitCounterPages, ImportMode, is_sqlite, write_hit_counter_pages};
-pub use checked::check;
+pub use checked::{check, check_public};
 pub use error::StartError;
 pub use export::{ExportError, Exported, export};
 pub use import::{ImportError, ImportOptions, import};
 pub use import_record::RecordError;
 pub use prune::{Day, ParseDayError, PruneError, prune};
+pub use public::Missing;
 pub use stop::Stop;
 
 /// The longest time that a stopping service waits for pending announcements.
@@ -85,7 +87,7 @@ impl App {
         store.migrate_in_background();
         let running = Announcer::start(store.open_connection(), outlets, settings.publish_interval);
         let announcer = running.announcer().clone();
-        warn_of_missing_limits(settings, sockets.address());
+        warn_of_missing_settings(settings, sockets.address(), &parts.endpoints);
         warn_of_missing_keys(settings);
         warn_of_unknown_visitors(settings);
         let shared = Arc::new(shared_context(settings, &parts, cache, &announcer, hub.clone()));

@@ -149,7 +149,9 @@ mod tests {
         }
         assert_eq!(parsed(&["check"]), run(Command::Check(Check::default())));
         let both = parsed(&["--config", "a.toml", "check", "--listen=[::1]:1"]);
-        assert_eq!(both, run(Command::Check(Check { flags: flags() })));
+        assert_eq!(both, run(Command::Check(Check { flags: flags(), public: false })));
+        let public = parsed(&["--config", "a.toml", "check", "--public", "--listen=[::1]:1"]);
+        assert_eq!(public, run(Command::Check(Check { flags: flags(), public: true })));
     }
 
     #[test]
@@ -202,6 +204,9 @@ mod tests {
             (&["serve", "check"], "unexpected word \"check\"."),
             (&["--lisen", "[::1]:1"], "there is no option \"--lisen\"; did you mean --listen?"),
             (&["--lisen=[::1]:1"], "there is no option \"--lisen\"; did you mean --listen?"),
+            (&["check", "--pubilc"], "there is no option \"--pubilc\"; did you mean --public?"),
+            (&["check", "--public=yes"], "--public takes no value."),
+            (&["--public"], "--public belongs to check and stands behind that word."),
             (&["prune", "--yse"], "there is no option \"--yse\"; did you mean --yes?"),
             (&["--frobnicate"], "there is no option \"--frobnicate\"."),
             (&["-x"], "there is no option \"-x\"."),

@@ -66,6 +66,11 @@ impl TrustedProxies {
         self.0.is_empty()
     }
 
+    /// Whether a range has all addresses of IPv4 or IPv6.
+    pub fn trust_all(&self) -> bool {
+        self.0.iter().any(|range| range.prefix_len() == 0)
+    }
+
     fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|range| range.contains(&address))
     }

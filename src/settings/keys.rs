@@ -81,6 +81,10 @@ pub(super) const LIST_KEYS: [&str; 15] = [
     "trusted_proxies",
 ];
 
+/// The keys whose values are secrets, or allow to act as an administrator.
+pub(super) const SECRET_KEYS: [&str; 6] =
+    ["access.ticket_key", "keys", "redis.url", "grip.url", "grip.verify_key", "fastly.api_key"];
+
 /// Names of variables that operators already know, with the keys that they set. If `LIVECOUNTER__…` sets the same key, that variable wins.
 pub(super) const KNOWN_NAMES: [(&str, &str); 5] = [
     ("REDIS_URL", "redis.url"),

@@ -11,6 +11,7 @@ use super::check::check;
 use super::compat::compat;
 use super::error::SettingsError;
 use super::hits::hits;
+use super::keys::SECRET_KEYS;
 use super::sources::Sources;
 use super::texts::Texts;
 use crate::domain::{FeedRetention, Retention};
@@ -76,6 +77,11 @@ impl Settings {
         };
         check(&settings)?;
         Ok(settings)
+    }
+
+    /// Returns the first secret that stands in the file of the settings, by its key, and the path of the file.
+    pub fn secret_in_file(&self) -> Option<(&'static str, &Path)> {
+        self.sources.first_in_file(&SECRET_KEYS)
     }
 
     /// Adds to an error the place where its key is set.

@@ -1,7 +1,7 @@
 //! Finds the place of each setting, a line of the file or a variable, so that errors can name the place.
 
-use std::collections::HashMap;
-use std::path::Path;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
@@ -10,7 +10,11 @@ use super::keys::{KNOWN_NAMES, key_of};
 
 /// The place of each key that is set, in words. If a key has several places, this is the one that wins. Unknown keys have places, too.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sources(HashMap<String, String>);
+pub(super) struct Sources {
+    places: HashMap<String, String>,
+    /// The file, if there is one, with the keys that it sets.
+    file: Option<(PathBuf, HashSet<String>)>,
+}
 
 impl Sources {
     /// Finds the places in a file, given by its name and text, and in the environment.
@@ -21,12 +25,13 @@ impl Sources {
         {
             lines("", table.get_ref(), text, &path.display().to_string(), &mut places);
         }
+        let file = file.map(|(path, _)| (path.to_owned(), places.keys().cloned().collect()));
         let set = || environment.iter().filter(|(_, text)| !text.is_empty()).map(|(name, _)| name);
         // Variables with the prefix `LIVECOUNTER__` win over the names that operators already know.
         let known = KNOWN_NAMES.iter().filter(|(known, _)| set().any(|name| name == known));
         places.extend(known.map(|(name, key)| ((*key).to_owned(), format!("from {name}"))));
         places.extend(set().filter_map(|name| Some((key_of(name)?, format!("from {name}")))));
-        Sources(places)
+        Sources { places, file }
     }
 
     /// Adds to an error the place where its key is set.
@@ -37,7 +42,14 @@ impl Sources {
 
     /// Returns the place where the key is set; `None` if the key is not set, or if the key itself is the name of a file or variable.
     fn place(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(String::as_str)
+        self.places.get(key).map(String::as_str)
+    }
+
+    /// Returns the first of these keys that the file sets, and the path of the file.
+    pub(super) fn first_in_file(&self, keys: &[&'static str]) -> Option<(&'static str, &Path)> {
+        let (path, set) = self.file.as_ref()?;
+        let key = keys.iter().find(|key| set.contains(**key))?;
+        Some((key, path))
     }
 }
 
@@ -76,5 +88,8 @@ mod tests {
         ] {
             assert_eq!(sources.place(key), expected, "{key}");
         }
+        let file = Path::new("dir/x.toml");
+        assert_eq!(sources.first_in_file(&["redis.url", "keys", "listen"]), Some(("keys", file)));
+        assert_eq!(sources.first_in_file(&["redis.url"]), None);
     }
 }

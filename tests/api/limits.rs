@@ -196,5 +196,15 @@ async fn a_public_address_without_any_limit_is_one_warning() {
         let log = log_of(listen, &environment).await;
         let warnings = log.lines().filter(|line| line.contains("WARN") && line.contains(part)).count();
         assert_eq!(warnings, lines, "{listen} {environment:?}: {log}");
+        let public = !listen.starts_with("127.") && !listen.starts_with("[::1]");
+        let named: Vec<&str> =
+            log.lines().filter(|line| line.contains("livecounter check --public")).collect();
+        assert_eq!(named.len(), usize::from(public), "{listen} {environment:?}: {log}");
+        let set = |key: &str| environment.iter().any(|(name, _)| name.ends_with(key));
+        for (key, is_set) in
+            [("limits.topics", set("S__TOPICS")), ("limits.streams", set("STREAMS")), ("hits.allow", false)]
+        {
+            assert!(named.iter().all(|line| line.contains(key) != is_set), "{key}: {log}");
+        }
     }
 }

@@ -47,6 +47,7 @@ mod nocount;
 mod operations;
 mod program;
 mod prune;
+mod public;
 mod purging;
 mod raw_bytes;
 mod settings;
