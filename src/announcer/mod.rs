@@ -16,6 +16,7 @@ mod pending_topics;
 mod ready;
 mod round;
 mod stats;
+mod stream_checks;
 mod task;
 
 use std::sync::Arc;

@@ -12,6 +12,7 @@ use super::newest::Newest;
 use super::outage::Outages;
 use super::outlets::Outlets;
 use super::stats::Stats;
+use super::stream_checks::StreamChecks;
 use crate::domain::{EventId, Kind, Topic};
 use crate::fastly::PurgeError;
 use crate::grip::PublishError;
@@ -38,6 +39,7 @@ pub(super) struct Round {
     terms: ClaimTerms,
     newest: Newest,
     outages: Outages,
+    checks: StreamChecks,
     stats: Arc<Stats>,
 }
 
@@ -69,7 +71,8 @@ impl Round {
         terms: ClaimTerms,
         stats: Arc<Stats>,
     ) -> Self {
-        Round { store, outlets, terms, newest: Newest::default(), outages: Outages::default(), stats }
+        let (newest, outages, checks) = Default::default();
+        Round { store, outlets, terms, newest, outages, checks, stats }
     }
 
     /// Claims the unpublished changes of the topics and hands them to the outlets.
@@ -120,13 +123,17 @@ impl Round {
         let purged = self.purge_first(&claims).await;
         let (mut items, mut below) = (Vec::new(), Vec::new());
         for (topic, announcement) in &claimed {
-            if topic.kind() == Some(Kind::Feed) {
+            let mut item = if topic.kind() == Some(Kind::Feed) {
                 let (item, others) = self.outlets.deliver_events(topic, announcement);
-                items.extend(item);
                 below.extend(others);
+                item
             } else {
-                items.extend(self.outlets.deliver_state(topic, announcement));
+                self.outlets.deliver_state(topic, announcement)
+            };
+            if let Some(item) = &mut item {
+                self.checks.mark(topic, item);
             }
+            items.extend(item);
         }
         // The items of claims come first, in the order of the claims, so that refusals tell by their index which claims were refused.
         items.append(&mut below);

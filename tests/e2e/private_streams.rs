@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use livecounter::access::{AccessKey, Keys, NewSecret};
+use serde_json::{Value, json};
 
 use crate::support::chain::Chain;
+use crate::support::http::client;
 use crate::support::pushpin::Options;
 use crate::support::sse::Listener;
 
@@ -26,10 +28,14 @@ fn table(name: &str, secret: &NewSecret, scope: &str) -> String {
     format!("[[keys]]\nname = \"{name}\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [\"{scope}\"]\n")
 }
 
-async fn listen(chain: &Chain, secret: &NewSecret) -> Listener {
+async fn listen_to(chain: &Chain, path: &str, secret: &NewSecret) -> Listener {
     let bearer = format!("Bearer {}", secret.expose());
     let headers = [("accept", "text/event-stream"), ("authorization", bearer.as_str())];
-    Listener::connect_with(chain.pushpin.addr(), "/entity/a/k", &headers).await
+    Listener::connect_with(chain.pushpin.addr(), path, &headers).await
+}
+
+async fn listen(chain: &Chain, secret: &NewSecret) -> Listener {
+    listen_to(chain, "/entity/a/k", secret).await
 }
 
 #[tokio::test]
@@ -50,4 +56,62 @@ async fn a_held_stream_ends_when_its_key_is_withdrawn_and_others_stay() {
     assert!(withdrawn.ends(ENDS_WITHIN).await, "the stream goes on");
     assert_eq!(listen(&chain, &reader).await.status(), 401);
     assert!(!stays.ends(Duration::from_millis(1)).await);
+}
+
+/// Changes the entity and appends an event, every 300 ms, and never ends.
+async fn write_on(chain: &Chain, writer: &NewSecret) {
+    let mut rest = tokio::time::interval(Duration::from_millis(300));
+    for number in 1_u64.. {
+        let origin = &chain.origins[number as usize % chain.origins.len()].address;
+        for drop in [
+            json!({"route": "a", "key": "k", "payload": {"n": number}}),
+            json!({"route": "a", "payload": number}),
+        ] {
+            let post = client().post(format!("{origin}/drop")).bearer_auth(writer.expose()).json(&drop);
+            let status = post.send().await.expect("an answer").status();
+            assert_eq!(status, 200, "{drop}");
+        }
+        rest.tick().await;
+    }
+}
+
+#[tokio::test]
+async fn busy_held_streams_end_with_their_key_and_others_miss_nothing() {
+    let (reader, other) = (secret(), secret());
+    let others = vec!["read:routes/a".parse().expect("a scope"), "write:routes/a".parse().expect("a scope")];
+    let (id, digest) = (other.id(), other.sha256());
+    let keys = table("reader", &reader, "read:routes/a")
+        + &format!(
+            "[[keys]]\nname = \"other\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [\"read:routes/a\", \"write:routes/a\"]\n"
+        );
+    let chain = Chain::with(2, &[("LIVECOUNTER__KEYS", &keys)], Options::default()).await;
+    let mut entity = listen(&chain, &reader).await;
+    let mut feed = listen_to(&chain, "/live/a", &reader).await;
+    let (mut entity_stays, mut feed_stays) =
+        (listen(&chain, &other).await, listen_to(&chain, "/live/a", &other).await);
+    let withdraw = async {
+        feed.until_data("3", DEADLINE).await;
+        for origin in &chain.origins {
+            let left = AccessKey::new("other", id, &digest, others.clone()).expect("a key");
+            origin.replace_keys(Keys::new(vec![left]).expect("keys"));
+        }
+        let ends = tokio::join!(entity.ends(ENDS_WITHIN), feed.ends(ENDS_WITHIN));
+        assert_eq!(ends, (true, true), "the streams go on");
+        // The streams that stay have been checked, too, and go on behind the check.
+        let (mut number, mut last) = (0, 0);
+        while number < 120 {
+            number += 1;
+            assert_eq!(feed_stays.next(DEADLINE).await.data, number.to_string(), "in order, none left out");
+        }
+        while last < 120 {
+            let data = entity_stays.next(DEADLINE).await.data;
+            let now = serde_json::from_str::<Value>(&data).expect("JSON")["n"].as_u64().unwrap_or_default();
+            assert!(now >= last, "{now} behind {last}");
+            last = now;
+        }
+    };
+    tokio::select! {
+        () = withdraw => {}
+        () = write_on(&chain, &other) => {}
+    }
 }

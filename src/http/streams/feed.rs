@@ -43,7 +43,7 @@ struct Opening {
     seen: EventId,
 }
 
-/// Opens a stream of a feed. It ends within a minute after `guard` does not allow it any more, or, through a proxy, with the first silence then.
+/// Opens a stream of a feed. It ends within a minute after `guard` does not allow it any more.
 pub(in crate::http) async fn open(
     request: &HttpRequest,
     context: Data<WorkerContext>,
