@@ -1,14 +1,19 @@
 //! The parser of `find`.
 
-use winnow::combinator::{alt, cut_err, opt, preceded, separated};
+use winnow::combinator::{alt, cut_err, opt, peek, preceded, separated};
 use winnow::prelude::*;
 
-use super::lexical::{Input, blank, count, dotted_name, field_name, keyword, route, space, wanted};
+use super::lexical::{Input, blank, count, dotted_name, fault, field_name, keyword, route, space, wanted};
 use super::syntax::{Comparison, Condition, Find};
 use super::value::scalar;
 
 /// How many conditions, and how many fields to pick, a command may have.
 const MAX_PARTS: usize = 32;
+
+/// More parts than a command may have.
+#[derive(Debug, thiserror::Error)]
+#[error("find has at most {MAX_PARTS} {0}")]
+struct TooMany(&'static str);
 
 /// What follows the word `find`.
 pub(super) fn find(input: &mut Input<'_>) -> ModalResult<Find> {
@@ -16,7 +21,10 @@ pub(super) fn find(input: &mut Input<'_>) -> ModalResult<Find> {
     let mut find = Find { route, conditions: Vec::new(), pick: Vec::new(), sort: None, top: None };
     if opt(next_keyword("where")).parse_next(input)?.is_some() {
         find.conditions =
-            cut_err(separated(1..=MAX_PARTS, condition, next_keyword("and"))).parse_next(input)?;
+            separated(1..=MAX_PARTS, cut_err(condition), next_keyword("and")).parse_next(input)?;
+        if opt(peek(next_keyword("and"))).parse_next(input)?.is_some() {
+            return fault(input, TooMany("conditions"));
+        }
     }
     while opt(next_keyword("then")).parse_next(input)?.is_some() {
         cut_err(|input: &mut Input<'_>| step(input, &mut find)).parse_next(input)?;
@@ -36,7 +44,11 @@ fn step(input: &mut Input<'_>, find: &mut Find) -> ModalResult<()> {
     let step = alt(("pick", "sort", "top")).context(wanted("pick, sort or top")).parse_next(input)?;
     match step {
         "pick" => {
-            find.pick = separated(1..=MAX_PARTS, preceded(blank, name), (space, ',')).parse_next(input)?;
+            find.pick =
+                separated(1..=MAX_PARTS, cut_err(preceded(blank, name)), (space, ',')).parse_next(input)?;
+            if opt(peek((space, ','))).parse_next(input)?.is_some() {
+                return fault(input, TooMany("fields to pick"));
+            }
         }
         "sort" => {
             let field = preceded(space, name).parse_next(input)?;

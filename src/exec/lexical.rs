@@ -7,7 +7,7 @@ use winnow::prelude::*;
 use winnow::stream::LocatingSlice;
 use winnow::token::{literal, one_of, take_till, take_while};
 
-use crate::domain::{EntityKey, JsonText, Route};
+use crate::domain::{EntityKey, JsonText, ParseAmountError, Route, parse_value};
 
 /// What is left of the text.
 pub(super) type Input<'s> = LocatingSlice<&'s str>;
@@ -106,19 +106,31 @@ pub(super) fn quoted<'s>(input: &mut Input<'s>) -> ModalResult<&'s str> {
     ('"', repeat::<_, _, (), _, _>(0.., piece), '"').take().parse_next(input)
 }
 
-/// What is to be added is no whole number.
+/// What cannot be added.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} is not a whole number")]
-struct NotWhole(String);
+enum BadAmount {
+    #[error("{0} is not a whole number")]
+    NotWhole(String),
+    #[error("{0} is not within ±9007199254740991")]
+    TooLarge(String),
+}
+
+impl BadAmount {
+    fn of(text: &str, error: ParseAmountError) -> Self {
+        let shown = text.chars().take(40).collect();
+        match error {
+            ParseAmountError::TooLarge => BadAmount::TooLarge(shown),
+            _ => BadAmount::NotWhole(shown),
+        }
+    }
+}
 
 /// A whole number with its sign, if one comes.
 pub(super) fn optional_amount(input: &mut Input<'_>) -> ModalResult<Option<JsonText>> {
     space.parse_next(input)?;
     let number = take_while(1.., |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
-    let number = number.try_map(|text: &str| match text.parse() {
-        Ok(number) => Ok(JsonText::number(number)),
-        Err(_) => Err(NotWhole(text.chars().take(40).collect())),
-    });
+    let number = number
+        .try_map(|text: &str| parse_value(text).map(JsonText::number).map_err(|e| BadAmount::of(text, e)));
     if opt(peek(one_of(('0'..='9', '+', '-')))).parse_next(input)?.is_none() {
         return Ok(None);
     }

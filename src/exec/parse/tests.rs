@@ -155,8 +155,9 @@ fn an_error_tells_its_place_and_what_was_expected() {
         ("incr a @k .x 1.5", "line 1, column 14: 1.5 is not a whole number"),
         (
             "incr a @k .x 99999999999999999999",
-            "line 1, column 14: 99999999999999999999 is not a whole number",
+            "line 1, column 14: 99999999999999999999 is not within ±9007199254740991",
         ),
+        ("incr a @k .x -9007199254740992", "-9007199254740992 is not within ±9007199254740991"),
         ("incr a @k .x .x", "line 1, column 16: the field \"+x\" comes twice"),
         ("write a {x 1}", "line 1, column 12: expected a colon behind the name of the field, found \"1}\""),
         ("write a {x: }", "line 1, column 13: expected a value: a text in double quotes"),
@@ -166,6 +167,14 @@ fn an_error_tells_its_place_and_what_was_expected() {
         ("write a", "line 1, column 8: expected fields, as in { path: \"/drop\" } or path: \"/drop\""),
         ("write a @k {+x: 1.5}", "the field \"+x\" must be a whole number"),
         ("find a where x ~ 1", "line 1, column 16: expected =, !=, <, <=, > or >=, found \"~\""),
+        (
+            "find a where x = 1 and",
+            "line 1, column 23: expected the name of a field, found the end of the text",
+        ),
+        (
+            "find a then pick x, ",
+            "line 1, column 21: expected the name of a field, found the end of the text",
+        ),
         ("find a then jump", "line 1, column 13: expected pick, sort or top, found \"jump\""),
         ("find a then top 0", "line 1, column 17: expected a whole number from 1 on"),
         ("sql SELECT 1", "line 1, column 5: expected a query between backticks, found \"SELECT\""),
@@ -190,6 +199,16 @@ fn length_number_and_depth_are_bounded() {
         assert!(parse(&nested(30)).is_ok(), "{open}");
         assert!(error(&nested(10_000)).ends_with("may be nested 32 deep"), "{open}");
     }
+}
+
+#[test]
+fn a_find_has_32_conditions_and_fields_to_pick_at_most() {
+    let conditions = |count| format!("find a where {}", vec!["x = 1"; count].join(" and "));
+    assert!(parse(&conditions(32)).is_ok());
+    assert_eq!(error(&conditions(33)), "line 1, column 329: find has at most 32 conditions");
+    let fields = |count| format!("find a then pick {}", vec!["x"; count].join(", "));
+    assert!(parse(&fields(32)).is_ok());
+    assert_eq!(error(&fields(33)), "line 1, column 112: find has at most 32 fields to pick");
 }
 
 proptest! {

@@ -75,7 +75,7 @@ async fn run(
     for (place, command) in commands.iter().enumerate() {
         let key = key.map(|key| key_of(key, place, commands.len())).transpose();
         let answer = async {
-            if begin.elapsed() >= LONGEST || answers.len() >= MOST_BYTES {
+            if !has_room(begin.elapsed(), answers.len()) {
                 return Err(TOO_MUCH);
             }
             if writes(&command.action) {
@@ -93,6 +93,11 @@ async fn run(
         }
     }
     Ok(answers)
+}
+
+/// Whether the next command of a request may begin, after this time and answers of so many bytes.
+fn has_room(elapsed: Duration, bytes: usize) -> bool {
+    elapsed < LONGEST && bytes < MOST_BYTES
 }
 
 /// The error of a command, after these answers.
@@ -114,4 +119,16 @@ fn key_of(key: &IdempotencyKey, place: usize, commands: usize) -> Result<Idempot
     format!("{}/{}", key.as_str(), place + 1).parse().map_err(|error| {
         ApiError::BadRequest(format!("{error}; each command of a text has /1, /2, … behind the key"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_begins_within_ten_seconds_and_four_mebibytes() {
+        assert!(has_room(Duration::from_millis(9_999), 4 * 1024 * 1024 - 1));
+        assert!(!has_room(Duration::from_secs(10), 0));
+        assert!(!has_room(Duration::ZERO, 4 * 1024 * 1024));
+    }
 }

@@ -119,3 +119,19 @@ async fn no_command_runs_if_the_key_does_not_allow_one() {
     let without = client().post(format!("{}/exec", app.address)).body("list a").answer().await;
     assert_eq!(without.status(), 401);
 }
+
+#[tokio::test]
+async fn no_command_begins_behind_results_of_four_mebibytes() {
+    with_key(async |service| {
+        let text = "x".repeat(15_000);
+        for group in 0..75 {
+            let write = |number| format!("write a @k{group}-{number} {{ text: \"{text}\" }}\n");
+            assert_eq!(service.run(&(0..4).map(write).collect::<String>()).await.0, 200);
+        }
+        let (status, problem) = service.run("list a top 300\nincr a @b .n").await;
+        assert_eq!((status, &problem["line"]), (503, &serde_json::json!(2)), "{}", problem["detail"]);
+        assert_eq!(problem["results"][0]["result"]["truncated"], true);
+        assert_eq!(service.fields("a @b").await, Value::Null);
+    })
+    .await;
+}
