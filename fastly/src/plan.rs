@@ -124,7 +124,7 @@ impl RequestFacts<'_> {
 
 /// Whether the path is one of those whose answers do not count, so that the cache may be asked for them.
 fn is_known(path: &str) -> bool {
-    let pages = ["/", "/healthz", "/openapi.json", "/readyz", "/robots.txt"];
+    let pages = ["/", "/healthz", "/live-counter.js", "/openapi.json", "/readyz", "/robots.txt"];
     pages.contains(&path) || path.starts_with("/assets/") || lists_names(path) || reads_hits(path)
 }
 
@@ -283,7 +283,7 @@ mod tests {
                 assert_eq!(facts("GET", path, accept).plan(), Plan::Pass, "{path} {accept}");
             }
         }
-        for path in ["/", "/assets/home.js", "/openapi.json", "/healthz"] {
+        for path in ["/", "/assets/home.js", "/live-counter.js", "/openapi.json", "/healthz"] {
             assert_eq!(facts("GET", path, "*/*").plan(), Plan::Lookup("*/*"), "{path}");
         }
     }

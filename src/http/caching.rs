@@ -21,6 +21,8 @@ use crate::domain::Topic;
 pub(super) static NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// For an answer that only a new version of the program changes.
 pub(super) static FIVE_MINUTES: HeaderValue = HeaderValue::from_static("max-age=300");
+/// For the module that pages of other sites load, which only a new version of the program changes.
+pub(super) static ONE_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 
 /// For an answer whose URL has a hash of its content.
 pub(super) static FOR_EVER: HeaderValue = HeaderValue::from_static("max-age=31536000, immutable");

@@ -31,6 +31,8 @@ pub(super) enum CorsPolicy {
     /// Only pages that send no credentials. If an operator has put a login in front of the resource, pages of other origins
     /// must not use that login.
     Operators,
+    /// All pages, without credentials. The answer names no origin, because caches repeat it to pages of other origins.
+    Repeated,
     /// No pages of other origins.
     Own,
 }

@@ -16,6 +16,7 @@ mod counter_path;
 mod counters;
 mod drop_body;
 mod drops;
+mod element;
 mod entities;
 mod entity_list;
 mod entity_path;
@@ -82,7 +83,7 @@ pub use traffic::{Traffic, write, write_tally};
 use crate::compat::CompatHosts;
 use cors::CorsPolicy;
 use metrics::RouteMetrics;
-use resource::{ALL, ENTITY, READ, WRITE, finish_resource, measurements, readable};
+use resource::{ALL, ENTITY, READ, WRITE, finish_resource, measurements, module, readable};
 use routing::{Below, FinishedResource, Tail, delete, get, head, post, put, resource};
 
 /// The routes of the public listener. A path that is not in this table is 404; another method of a path is 405 with `Allow`.
@@ -151,6 +152,7 @@ pub fn routes(
         .service(readable(r, "/nocount/uniques", uniques::get))
         .service(readable(r, "/", home::page))
         .service(readable(r, "/assets/{name}", home::asset))
+        .service(module(r))
         .service(statements(r))
         .service(readable(r, "/openapi.json", operations::openapi));
     if metrics {

@@ -6,6 +6,7 @@ use actix_web::http::Method;
 use actix_web::{Handler, HttpRequest, HttpResponse, Responder};
 
 use super::cors::{self, CorsPolicy};
+use super::element;
 use super::error::ApiError;
 use super::metrics::{RequestMetrics, RouteMetrics};
 use super::operations;
@@ -33,6 +34,14 @@ where
 {
     let resource = resource(template).route(get().to(handler.clone())).route(head().to(handler));
     finish_resource(requests, template, READ, resource, CorsPolicy::Public)
+}
+
+/// The module with the element, which pages of all origins load and caches keep.
+pub(super) fn module(requests: &Arc<RequestMetrics>) -> FinishedResource {
+    let handler = element::module;
+    let template = "/live-counter.js";
+    let resource = resource(template).route(get().to(handler)).route(head().to(handler));
+    finish_resource(requests, template, READ, resource, CorsPolicy::Repeated)
 }
 
 /// `/metrics`, which pages of other origins may not read with credentials.

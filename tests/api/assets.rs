@@ -142,3 +142,39 @@ async fn the_head_of_a_file_has_the_headers_of_its_get() {
         assert_eq!(ask(Method::HEAD, &url, &known).await.status(), 304, "{accepted}");
     }
 }
+
+#[tokio::test]
+async fn pages_of_all_sites_may_load_the_module_with_the_element() {
+    let app = TestApp::spawn().await;
+    let url = format!("{}/live-counter.js", app.address);
+    let source = include_str!("../../clients/js/live-counter.js");
+    for (accepted, encoding) in [("identity", ""), ("gzip, br", "gzip")] {
+        let headers = [("accept-encoding", accepted), ("origin", "https://www.example.com")];
+        let answer = get(&url, &headers).await;
+        assert_eq!(answer.status(), 200);
+        for (name, value) in [
+            ("content-type", "text/javascript; charset=utf-8"),
+            ("content-encoding", encoding),
+            ("cache-control", "public, max-age=3600"),
+            ("vary", "accept-encoding"),
+            ("access-control-allow-origin", "*"),
+            ("cross-origin-resource-policy", "cross-origin"),
+            ("x-content-type-options", "nosniff"),
+        ] {
+            assert_eq!(header(&answer, name), value, "{name}");
+        }
+        let etag = header(&answer, "etag").to_owned();
+        let body = answer.bytes().await.expect("a body");
+        if encoding == "gzip" {
+            assert_eq!(unpacked(&body), source);
+        } else {
+            assert_eq!(body, source);
+        }
+        let known = get(&url, &[("accept-encoding", accepted), ("if-none-match", &etag)]).await;
+        assert_eq!((known.status().as_u16(), header(&known, "etag")), (304, &*etag));
+        assert_eq!(header(&known, "cross-origin-resource-policy"), "cross-origin");
+        let head = ask(Method::HEAD, &url, &headers).await;
+        assert_eq!((head.status().as_u16(), header(&head, "etag")), (200, &*etag));
+    }
+    assert_eq!(ask(Method::POST, &url, &[]).await.status(), 405);
+}

@@ -12,6 +12,7 @@ mod charts;
 mod chromium;
 mod connection;
 mod countapi;
+mod element;
 mod elsewhere;
 mod front;
 mod hits;

@@ -28,7 +28,7 @@ static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
 });
 
 /// One file in its representations.
-pub(super) struct Asset {
+pub(in crate::http) struct Asset {
     stem: &'static str,
     extension: &'static str,
     hash: String,
@@ -64,7 +64,8 @@ pub(in crate::http) fn hashed_name(plain_name: &str) -> String {
 }
 
 impl Asset {
-    fn new(
+    /// The asset with this text. `stem` and `extension` are the parts of its plain name.
+    pub(in crate::http) fn new(
         stem: &'static str,
         extension: &'static str,
         content_type: &'static str,

@@ -18,6 +18,8 @@ use actix_web::http::header::{
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
+use assets::Asset;
+
 use super::caching::{PRIVATE, client_has};
 use super::context::WorkerContext;
 use super::error::ApiError;
@@ -53,8 +55,18 @@ pub(in crate::http) async fn asset(
 ) -> Result<HttpResponse, ApiError> {
     let (asset, caching) =
         assets::find(&name).ok_or_else(|| ApiError::NotFound("there is no such asset".into()))?;
+    Ok(present(&request, asset, caching, restrict))
+}
+
+/// Answers the representation of an asset that the client accepts, or 304. `add_headers` adds what both answers have beside the headers for caches.
+pub(super) fn present(
+    request: &HttpRequest,
+    asset: &Asset,
+    caching: &HeaderValue,
+    add_headers: impl FnOnce(&mut HttpResponseBuilder),
+) -> HttpResponse {
     // A header that cannot be read accepts no compression.
-    let accepted = AcceptEncoding::parse(&request).unwrap_or(AcceptEncoding(Vec::new()));
+    let accepted = AcceptEncoding::parse(request).unwrap_or(AcceptEncoding(Vec::new()));
     let representation = asset.representation(&accepted);
     let is_known = client_has(request.headers(), &representation.etag);
     let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
@@ -62,15 +74,15 @@ pub(in crate::http) async fn asset(
         .insert_header((CACHE_CONTROL, caching.clone()))
         .insert_header((ETAG, representation.etag.clone()))
         .insert_header((VARY, HeaderValue::from_static("accept-encoding")));
-    restrict(&mut response);
+    add_headers(&mut response);
     if is_known {
-        return Ok(response.finish());
+        return response.finish();
     }
     response.insert_header((CONTENT_TYPE, asset.content_type));
     if representation.is_compressed {
         response.insert_header((CONTENT_ENCODING, HeaderValue::from_static("gzip")));
     }
-    Ok(response.body(representation.body.clone()))
+    response.body(representation.body.clone())
 }
 
 /// Adds the headers that keep the page and its scripts from loading or sending anything elsewhere.
