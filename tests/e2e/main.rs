@@ -23,6 +23,7 @@ mod origin;
 mod private_streams;
 mod pushpin;
 mod scale;
+mod site;
 mod smuggling;
 mod topic_lists;
 mod up;

@@ -44,8 +44,20 @@ impl TestApp {
         app
     }
 
+    /// The service with the settings of this file, and these.
+    pub async fn with_file(file: &Path, environment: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut app = Self::configured(Some(file), directory.path(), environment).await;
+        app._directory = Some(directory);
+        app
+    }
+
     /// The service with its embedded store in this directory.
     pub async fn in_directory(directory: &Path, environment: &[(&str, &str)]) -> Self {
+        Self::configured(None, directory, environment).await
+    }
+
+    async fn configured(file: Option<&Path>, directory: &Path, environment: &[(&str, &str)]) -> Self {
         let path = directory.join("livecounter.db").display().to_string();
         let mut variables = HashMap::from([
             ("LIVECOUNTER__SQLITE__PATH".to_owned(), path),
@@ -55,7 +67,7 @@ impl TestApp {
             ("LIVECOUNTER__ADMIN__TALLY".to_owned(), "false".to_owned()),
         ]);
         variables.extend(environment.iter().map(|(name, value)| (name.to_string(), value.to_string())));
-        let settings = Settings::load(None, variables, None).expect("settings");
+        let settings = Settings::load(file, variables, None).expect("settings");
         // A thread with a system of its own, as `main` has one: tests run on tokio's runtime, actix on its own.
         let (ready, started) = oneshot::channel();
         let thread = std::thread::spawn(move || {

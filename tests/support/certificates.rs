@@ -5,7 +5,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-/// Two authorities, `ca.crt` and `other-ca.crt`, and a certificate for localhost from the first: `server.crt`, with
+/// Two authorities, `ca.crt` and `other-ca.crt`, and a certificate for localhost and for counters.example.com from the first: `server.crt`, with
 /// `server.key`.
 pub fn certificates() -> TempDir {
     let directory = tempfile::tempdir().expect("a temporary directory");
@@ -24,7 +24,7 @@ pub fn certificates() -> TempDir {
     }
     std::fs::write(
         place.join("names"),
-        "subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n",
+        "subjectAltName=DNS:localhost,DNS:counters.example.com,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n",
     )
     .expect("write");
     let request = &["req", "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr"];

@@ -22,6 +22,7 @@ pub mod redis;
 pub mod redis_cluster;
 pub mod redis_sentinels;
 pub mod server;
+pub mod site_proxy;
 pub mod sse;
 pub mod stream_checks;
 pub mod varnish;
