@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::process::Command;
-
 use crate::chromium::Chromium;
+use crate::npm::{copy, npm};
 use crate::relay::Relay;
 use crate::site;
 use crate::support::app::TestApp;
@@ -207,27 +206,6 @@ async fn build_react_example(directory: &Path, url: &str) {
     for file in ["index.html", "package.json", "package-lock.json", "vite.config.js", "src"] {
         copy(&example.join(file), &directory.join(file));
     }
-    npm(directory, &["ci", "--no-audit", "--no-fund"], url).await;
-    npm(directory, &["run", "build"], url).await;
-}
-
-async fn npm(directory: &Path, arguments: &[&str], url: &str) {
-    let mut command = Command::new("npm");
-    command.args(arguments).current_dir(directory).env("VITE_COUNTER_URL", url).kill_on_drop(true);
-    let output = tokio::time::timeout(Duration::from_secs(120), command.output()).await;
-    let output = output.expect("npm ends in time").expect("npm starts: install Node.js 18 or later with npm");
-    let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
-    assert!(output.status.success(), "npm {}: {out}{err}", arguments.join(" "));
-}
-
-fn copy(from: &Path, to: &Path) {
-    if from.is_dir() {
-        std::fs::create_dir(to).expect("a new directory");
-        for entry in std::fs::read_dir(from).expect("a directory") {
-            let entry = entry.expect("an entry");
-            copy(&entry.path(), &to.join(entry.file_name()));
-        }
-    } else {
-        std::fs::copy(from, to).expect("a file");
-    }
+    npm(directory, &["ci", "--no-audit", "--no-fund"], &[]).await;
+    npm(directory, &["run", "build"], &[("VITE_COUNTER_URL", url)]).await;
 }

@@ -18,6 +18,8 @@ mod front;
 mod hits;
 mod home;
 mod http;
+mod npm;
+mod package;
 mod relay;
 mod screenshots;
 mod site;

@@ -1,0 +1,36 @@
+//! npm in a directory of the test, with packages in the versions of a lock file.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::process::Command;
+
+/// The JavaScript package of this repository.
+pub(crate) fn package() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/js")
+}
+
+/// Runs npm to its end. Panics with its output if it fails or takes too long.
+pub(crate) async fn npm(directory: &Path, arguments: &[&str], environment: &[(&str, &str)]) {
+    let mut command = Command::new("npm");
+    command.args(arguments).current_dir(directory).envs(environment.iter().copied()).kill_on_drop(true);
+    let output = tokio::time::timeout(Duration::from_secs(240), command.output()).await;
+    let output = output.expect("npm ends in time").expect("npm starts: install Node.js 18 or later with npm");
+    let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert!(output.status.success(), "npm {}: {out}{err}", arguments.join(" "));
+}
+
+/// Copies a file, or a directory with all that is in it but what npm has installed there.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        std::fs::create_dir_all(to).expect("a new directory");
+        for entry in std::fs::read_dir(from).expect("a directory") {
+            let entry = entry.expect("an entry");
+            if entry.file_name() != "node_modules" {
+                copy(&entry.path(), &to.join(entry.file_name()));
+            }
+        }
+    } else {
+        std::fs::copy(from, to).expect("a file");
+    }
+}
