@@ -10,7 +10,7 @@ use crate::knobs::Knobs;
 use crate::peers::{Peer, bare, livecounter, redis, webdis};
 use crate::usage::cpu_us;
 use crate::wrk::{CONNECTIONS, Load, Path};
-use crate::{badge, fanout, pages, redis_benchmark, scale, start, storm};
+use crate::{badge, fanout, feeds, pages, redis_benchmark, scale, start, storm};
 
 /// Figures of one run, by name.
 pub(crate) type Figures = BTreeMap<&'static str, f64>;
@@ -33,12 +33,16 @@ const MANY: Path<'_> = Path::Many("/counters/c", "/");
 const PAGE: Path<'_> = Path::One("/count/tag.svg?url=www.example.com/page");
 const PAGES: Path<'_> = Path::Many("/count/tag.svg?url=www.example.com/page-", "");
 
+/// One entity, and those of one route.
+const ENTITY: Path<'_> = Path::One(livecounter::ENTITY);
+const ENTITIES: Path<'_> = Path::Many("/entity/bench/daily/k", "");
+
 /// Values of `hits.window`. wrk keeps no cookies, so each of its requests is that of a new visitor.
 const EVERY_HIT: &str = "0s";
 const VISITORS: &str = "60s";
 
 /// In the order in which every round runs them: what is compared runs in succession.
-pub(crate) const CELLS: [Cell; 39] = [
+pub(crate) const CELLS: [Cell; 47] = [
     Cell { name: "post-hot/livecounter", run: |knobs| on_chain(knobs, "POST", HOT, false) },
     Cell { name: "post-hot/bare", run: |knobs| on_bare(knobs, "POST", HOT) },
     Cell { name: "post-hot/webdis", run: |knobs| on_webdis(knobs, Path::One("/INCR/hot")) },
@@ -49,6 +53,8 @@ pub(crate) const CELLS: [Cell; 39] = [
     Cell { name: "post-spread/webdis", run: |knobs| on_webdis(knobs, Path::Many("/INCR/c", "")) },
     Cell { name: "post-spread/redis-benchmark", run: |knobs| on_redis(knobs, true) },
     Cell { name: "post-spread/embedded", run: |knobs| on_embedded(knobs, MANY) },
+    Cell { name: "entity-hot/livecounter", run: |knobs| on_entities(knobs, ENTITY) },
+    Cell { name: "entity-spread/livecounter", run: |knobs| on_entities(knobs, ENTITIES) },
     Cell { name: "tag-hot/every-hit", run: |knobs| on_tags(knobs, PAGE, EVERY_HIT) },
     Cell { name: "tag-hot/visitors", run: |knobs| on_tags(knobs, PAGE, VISITORS) },
     Cell { name: "tag-spread/every-hit", run: |knobs| on_tags(knobs, PAGES, EVERY_HIT) },
@@ -69,6 +75,12 @@ pub(crate) const CELLS: [Cell; 39] = [
     Cell { name: "streams-5000/nchan", run: |_| fanout::nchan(5_000) },
     Cell { name: "pushpin-1000/livecounter", run: |_| fanout::pushpin(1_000) },
     Cell { name: "pushpin-1000/by-hand", run: |_| fanout::pushpin_by_hand(1_000) },
+    Cell { name: "feed-100/livecounter", run: |knobs| feeds::in_process(&feeds::FAST, knobs) },
+    Cell { name: "feed-100/nchan", run: |knobs| feeds::nchan(&feeds::FAST, knobs) },
+    Cell { name: "feed-100/pushpin", run: |knobs| feeds::pushpin(&feeds::FAST, knobs) },
+    Cell { name: "feed-1000/livecounter", run: |knobs| feeds::in_process(&feeds::WIDE, knobs) },
+    Cell { name: "feed-1000/nchan", run: |knobs| feeds::nchan(&feeds::WIDE, knobs) },
+    Cell { name: "feed-1000/pushpin", run: |knobs| feeds::pushpin(&feeds::WIDE, knobs) },
     Cell { name: "storm-1000/publishing", run: |_| storm::publishing(1_000) },
     Cell { name: "storm-1000/silent", run: |_| storm::silent(1_000) },
     Cell { name: "storm-5000/publishing", run: |_| storm::publishing(5_000) },
@@ -89,9 +101,22 @@ fn on_chain(knobs: &Knobs, method: &str, path: Path<'_>, hold: bool) -> Result<F
         fields = livecounter::signed()?;
     }
     let servers = [("origin cpu us", chain.livecounter.id()), ("redis cpu us", chain.redis.id())];
-    let figures = load(knobs, Load { port, method, path, fields: &fields }, &servers)?;
+    let figures = load(knobs, Load { port, method, path, fields: &fields, body: "" }, &servers)?;
     if method == "POST" && matches!(path, Path::One(_)) {
-        counted(port, &figures)?;
+        counted(&figures, livecounter::value(port)?)?;
+    }
+    Ok(figures)
+}
+
+/// Each request adds 1 to a field of an entity.
+fn on_entities(knobs: &Knobs, path: Path<'_>) -> Result<Figures> {
+    let chain = livecounter::chain(INTERVAL)?;
+    let port = chain.livecounter.port();
+    let servers = [("origin cpu us", chain.livecounter.id()), ("redis cpu us", chain.redis.id())];
+    let adding = Load { port, method: "POST", path, fields: &[], body: r#"{"+views":1}"# };
+    let figures = load(knobs, adding, &servers)?;
+    if matches!(path, Path::One(_)) {
+        counted(&figures, livecounter::views(port)?)?;
     }
     Ok(figures)
 }
@@ -99,36 +124,36 @@ fn on_chain(knobs: &Knobs, method: &str, path: Path<'_>, hold: bool) -> Result<F
 fn on_tags(knobs: &Knobs, path: Path<'_>, window: &str) -> Result<Figures> {
     let chain = livecounter::chain_with(INTERVAL, &[("LIVECOUNTER__HITS__WINDOW", window)])?;
     let servers = [("origin cpu us", chain.livecounter.id()), ("redis cpu us", chain.redis.id())];
-    load(knobs, Load { port: chain.livecounter.port(), method: "GET", path, fields: &[] }, &servers)
+    load(knobs, Load { port: chain.livecounter.port(), method: "GET", path, fields: &[], body: "" }, &servers)
 }
 
 fn on_embedded(knobs: &Knobs, path: Path<'_>) -> Result<Figures> {
     let livecounter = livecounter::embedded(INTERVAL)?;
     let port = livecounter.port();
-    let figures = load(knobs, Load { port, method: "POST", path, fields: &[] }, &[])?;
+    let figures = load(knobs, Load { port, method: "POST", path, fields: &[], body: "" }, &[])?;
     if matches!(path, Path::One(_)) {
-        counted(port, &figures)?;
+        counted(&figures, livecounter::value(port)?)?;
     }
     Ok(figures)
 }
 
 fn on_bare(knobs: &Knobs, method: &str, path: Path<'_>) -> Result<Figures> {
     let bare = bare::start()?;
-    load(knobs, Load { port: bare.port(), method, path, fields: &[] }, &[])
+    load(knobs, Load { port: bare.port(), method, path, fields: &[], body: "" }, &[])
 }
 
 /// A connection for each request, as the origin needs one for each request of a proxy.
 fn on_closing_bare(knobs: &Knobs) -> Result<Figures> {
     let bare = bare::start()?;
     let fields = ["Connection: close".to_owned()];
-    load(knobs, Load { port: bare.port(), method: "GET", path: HOT, fields: &fields }, &[])
+    load(knobs, Load { port: bare.port(), method: "GET", path: HOT, fields: &fields, body: "" }, &[])
 }
 
 fn on_webdis(knobs: &Knobs, path: Path<'_>) -> Result<Figures> {
     let redis = redis::start()?;
     let webdis: Peer = webdis::start(&redis)?;
     let servers = [("webdis cpu us", webdis.id()), ("redis cpu us", redis.id())];
-    load(knobs, Load { port: webdis.port(), method: "GET", path, fields: &[] }, &servers)
+    load(knobs, Load { port: webdis.port(), method: "GET", path, fields: &[], body: "" }, &servers)
 }
 
 fn on_redis(knobs: &Knobs, spread: bool) -> Result<Figures> {
@@ -158,14 +183,13 @@ fn load(knobs: &Knobs, load: Load<'_>, servers: &[(&'static str, u32)]) -> Resul
     Ok(figures)
 }
 
-/// Fails when the hot counter's value is not what was added: neither less than the answered requests, nor more than
+/// Fails when the value of the hot counter or entity is not what was added: neither less than the answered requests, nor more than
 /// those that were under way when wrk stopped, twice.
-fn counted(port: u16, figures: &Figures) -> Result<()> {
+fn counted(figures: &Figures, value: i64) -> Result<()> {
     let requests = figures["requests"] as i64;
-    let value = livecounter::value(port)?;
     let (least, most) = (requests, requests + 2 * i64::from(CONNECTIONS));
     if !(least..=most).contains(&value) {
-        bail!("{requests} POSTs were answered, the counter says {value}");
+        bail!("{requests} POSTs were answered, the value is {value}");
     }
     Ok(())
 }

@@ -8,6 +8,9 @@ request, as the service ends the connection behind a request that a proxy has si
 
 Counts repeat within 1 %, also on a busy machine; those of "POST spread" within 4 %, as timers of the announcer take part.
 
+"POST body" says in a body what is added; "entity" adds 1 to a field of one entity or of many, "drop" by the resource of that name; "feed" appends an
+event.
+
 "hit" is a page that is counted: its answer as digits, and as a badge ("tag") of one page or of many; with "visitors" each request is
 that of a new visitor, who is counted once in a minute; with "uniques" the different visitors of the site are counted, too: the same
 visitor each time, or a new one each time ("new").
@@ -54,16 +57,22 @@ def signature():
     return (signed + b"." + encoded(hmac.digest(KEY.encode(), signed, hashlib.sha256))).decode()
 
 
-def request(method, target, *fields):
-    return "\r\n".join([f"{method} {target} HTTP/1.1", "Host: localhost", *fields, "", ""]).encode()
+def request(method, target, *fields, body=""):
+    length = [f"Content-Length: {len(body)}"] if body else []
+    return "\r\n".join([f"{method} {target} HTTP/1.1", "Host: localhost", *fields, *length, "", body]).encode()
 
 
-def message(method, counter, *fields):
-    return request(method, f"/counters/{counter}/", *fields)
+def message(method, counter, *fields, body=""):
+    return request(method, f"/counters/{counter}/", *fields, body=body)
 
 
 def hit(path, page):
     return request("GET", f"{path}?url=www.example.com/{page}")
+
+
+def drop(**members):
+    """One field is added to of an entity, or an event is appended to a feed."""
+    return request("POST", "/drop", "Content-Type: application/json", body=json.dumps(members))
 
 
 def kinds():
@@ -79,6 +88,11 @@ def kinds():
     return [
         ("POST hot", {}, [message("POST", "hot")], b"HTTP/1.1 200 OK\r\n"),
         ("POST spread", {}, [message("POST", f"c{number}") for number in range(COUNTERS)], b"HTTP/1.1 200 OK\r\n"),
+        ("POST body", {}, [message("POST", "hot", body='{"by":1}')], b"HTTP/1.1 200 OK\r\n"),
+        ("entity", {}, [request("POST", "/entity/bench/daily/hot", body='{"+views":1}')], b"HTTP/1.1 200 OK\r\n"),
+        ("entity, drop", {}, [drop(route="bench/daily", key="hot", payload={"+views": 1})], b"HTTP/1.1 200 OK\r\n"),
+        ("entity, spread", {}, [request("POST", f"/entity/bench/daily/k{number}", body='{"+views":1}') for number in range(COUNTERS)], b"HTTP/1.1 200 OK\r\n"),
+        ("feed", {}, [drop(route="bench/events", payload={"page": "/pricing", "from": "www.example.com"})], b"HTTP/1.1 200 OK\r\n"),
         ("GET plain", {}, [message("GET", "hot")], b"\r\n\r\n0\n"),
         ("GET hold", proxy, [message("GET", "hot", *held)], b"\r\ngrip-hold: stream\r\n"),
         ("hit", every_hit, [hit("/count", "hot")], b"HTTP/1.1 200 OK\r\n"),

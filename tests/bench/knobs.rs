@@ -19,7 +19,7 @@ Options:
 
 Environment:
   BENCH_ROUNDS       interleaved rounds, whose medians are printed [3]
-  BENCH_SECONDS      duration of each load of requests; storm and scale always take 10 [3]
+  BENCH_SECONDS      duration of each load of requests; feed takes 10 at most, storm and scale always take 10 [3]
   BENCH_ROWS         such words, separated by commas [all rows]
   BENCH_LIVECOUNTER  another executable to measure [the one of this build]
 

@@ -1,7 +1,7 @@
 //! `make bench`: livecounter side by side with its peers, in one table.
 //!
 //! - `knobs`, `rows`, `cells`: what can be set; the table's lines; the single measurements they are made of.
-//! - `fanout`, `storm`, `scale`: the measurements with listeners. `start`: without any load. `badge`: without any server. `wrk`, `redis_benchmark`,
+//! - `fanout`, `feeds`, `storm`, `scale`: the measurements with listeners. `start`: without any load. `badge`: without any server. `wrk`, `redis_benchmark`,
 //!   `paced`: the loads.
 //! - `peers`, `process`: the servers. `listeners`: the other end of their streams.
 //! - `table`, `machine`, `usage`: the result, where it was measured, what a process uses.
@@ -14,6 +14,7 @@
 mod badge;
 mod cells;
 mod fanout;
+mod feeds;
 mod http;
 mod knobs;
 mod listeners;

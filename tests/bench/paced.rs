@@ -1,4 +1,4 @@
-//! POSTs at a given rate, which wrk cannot do: a child process that reports how many were answered, and when the last.
+//! POSTs at a given rate, which wrk cannot do: a child process that reports how many were answered, and when the last; of events, when each was sent.
 
 use std::cell::RefCell;
 use std::env;
@@ -27,6 +27,16 @@ pub(crate) struct Pace {
     pub(crate) path: String,
     pub(crate) per_second: u32,
     pub(crate) seconds: u32,
+    /// The bodies of the requests; `None` if they have none, and each answer is a value.
+    pub(crate) events: Option<Events>,
+}
+
+/// Bodies with numbers that follow each other, each between the same two texts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Events {
+    pub(crate) first: i64,
+    pub(crate) before: String,
+    pub(crate) after: String,
 }
 
 /// The report of the child process.
@@ -40,6 +50,8 @@ pub(crate) struct Report {
     pub(crate) last_us: u64,
     /// The greatest value that was answered.
     pub(crate) value: i64,
+    /// The numbers of the events, with the times at which their requests began.
+    pub(crate) sent: Vec<(i64, u64)>,
 }
 
 impl Pace {
@@ -68,11 +80,12 @@ struct Schedule {
 }
 
 impl Schedule {
-    /// When the next request is due, if there is one.
-    fn take(&mut self) -> Option<Instant> {
-        let due = self.start + Duration::from_secs(1) * self.next / self.pace.per_second;
+    /// The number of the next request and when it is due, if there is one.
+    fn take(&mut self) -> Option<(u32, Instant)> {
+        let (number, due) =
+            (self.next, self.start + Duration::from_secs(1) * self.next / self.pace.per_second);
         self.next += 1;
-        (self.next <= self.pace.per_second * self.pace.seconds).then_some(due)
+        (number < self.pace.per_second * self.pace.seconds).then_some((number, due))
     }
 }
 
@@ -100,45 +113,51 @@ pub(crate) fn main(pace: &str) -> Result<()> {
 
 /// One connection: takes what is due until nothing is left.
 async fn send(schedule: Rc<RefCell<Schedule>>) -> Result<()> {
-    let (port, text) = {
-        let pace = &schedule.borrow().pace;
-        (pace.port, request("POST", &pace.path, &[], ""))
-    };
+    let Pace { port, path, events, .. } = schedule.borrow().pace.clone();
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.context("cannot connect")?;
     stream.set_nodelay(true)?;
     let mut received = Vec::new();
+    let mut text = request("POST", &path, &[], "");
     loop {
-        let Some(due) = schedule.borrow_mut().take() else { return Ok(()) };
+        let Some((number, due)) = schedule.borrow_mut().take() else { return Ok(()) };
+        let event = events.as_ref().map(|events| (events, events.first + i64::from(number)));
+        if let Some((Events { before, after, .. }, number)) = event {
+            text = request("POST", &path, &[], &format!("{before}{number}{after}"));
+        }
         sleep_until(due).await;
+        let sent_us = now_us();
         stream.write_all(text.as_bytes()).await.context("cannot send")?;
         received.clear();
         let answer = timeout(Duration::from_secs(10), answer(&mut stream, &mut received));
-        let value = answer.await.context("no answer in 10 s")??;
+        let body = answer.await.context("no answer in 10 s")??;
         let mut schedule = schedule.borrow_mut();
         let elapsed_us = schedule.start.elapsed().as_micros() as u64;
         let report = &mut schedule.report;
+        match event {
+            Some((_, number)) => report.sent.push((number, sent_us)),
+            None => report.value = report.value.max(body.trim().parse()?),
+        }
         report.answered += 1;
-        report.value = report.value.max(value);
         report.last_us = now_us();
         report.elapsed_us = elapsed_us;
     }
 }
 
-/// Reads one answer; its body is the value.
-async fn answer(stream: &mut TcpStream, received: &mut Vec<u8>) -> Result<i64> {
-    loop {
+/// Reads one answer, and returns its body.
+async fn answer<'a>(stream: &mut TcpStream, received: &'a mut Vec<u8>) -> Result<&'a str> {
+    let (head, end) = loop {
         if stream.read_buf(received).await.context("no answer")? == 0 {
             bail!("closed before an answer");
         }
         let Some(end) = head_end(received) else { continue };
         let head = Head::parse(&received[..end]).context("not an HTTP response")?;
-        let body = &received[end..];
-        if body.len() < head.content_length().context("an answer without Content-Length")? {
-            continue;
+        if received.len() - end >= head.content_length().context("an answer without Content-Length")? {
+            break (head, end);
         }
-        if head.status != 200 {
-            bail!("status {}: {}", head.status, String::from_utf8_lossy(body));
-        }
-        return Ok(std::str::from_utf8(body)?.trim().parse()?);
+    };
+    let body = String::from_utf8_lossy(&received[end..]);
+    if !(200..300).contains(&head.status) {
+        bail!("status {}: {body}", head.status);
     }
+    Ok(std::str::from_utf8(&received[end..])?)
 }

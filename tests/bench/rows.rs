@@ -78,10 +78,19 @@ const PUBLISHES: f64 = 1_000.0 / INTERVAL.as_millis() as f64 + 0.1;
 
 /// The rows in the order of the table.
 pub(crate) fn rows() -> Vec<Row> {
-    [post_rows(), hit_rows(), get_and_embedded_rows(), stream_rows(), storm_rows(), origin_rows()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        post_rows(),
+        entity_rows(),
+        hit_rows(),
+        get_and_embedded_rows(),
+        stream_rows(),
+        feed_rows(),
+        storm_rows(),
+        origin_rows(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The measurements of POSTs to one counter and to many.
@@ -118,6 +127,18 @@ fn post_rows() -> Vec<Row> {
             .at_most(0.58, 0.50),
         row("post-spread-origin-cpu", Us, spread, "origin cpu us"),
         row("post-spread-redis-cpu", Us, spread, "redis cpu us"),
+    ]
+}
+
+/// Additions to entities, beside POSTs to counters.
+fn entity_rows() -> Vec<Row> {
+    use Unit::{Microseconds as Us, PerSecond as S};
+    let (row, hot, spread) = (Row::new, "entity-hot/livecounter", "entity-spread/livecounter");
+    vec![
+        row("entity-hot", S, hot, "per second").against("our own POST", HOT).at_least(0.60, 0.80),
+        row("entity-spread", S, spread, "per second").against("our own POST", SPREAD).at_least(0.45, 0.60),
+        row("entity-hot-cpu", Us, hot, "cpu us").against("our own POST", HOT),
+        row("entity-spread-cpu", Us, spread, "cpu us").against("our own POST", SPREAD),
     ]
 }
 
@@ -197,6 +218,30 @@ fn stream_rows() -> Vec<Row> {
         row("pushpin-1000-p99", Ms, pushpin, "p99 ms").against("by hand", by_hand).at_most(1.15, 1.05),
         row("pushpin-1000-cpu", Us, pushpin, "cpu us").against("by hand", by_hand),
         row("pushpin-1000-memory", Kib, pushpin, "KiB").against("by hand", by_hand),
+    ]
+}
+
+/// Events to listeners that get each of them.
+fn feed_rows() -> Vec<Row> {
+    use Unit::{Microseconds as Us, Milliseconds as Ms, PerSecond as S};
+    let row = Row::new;
+    let (fast, fast_nchan, fast_pushpin) = ("feed-100/livecounter", "feed-100/nchan", "feed-100/pushpin");
+    let (wide, wide_nchan, wide_pushpin) = ("feed-1000/livecounter", "feed-1000/nchan", "feed-1000/pushpin");
+    vec![
+        row("feed-100-rate", S, fast, "per second").against("nchan", fast_nchan).at_least(0.95, 1.0),
+        row("feed-100-p99", Ms, fast, "p99 ms").at_most(HELD_MS, HELD_MS),
+        row("feed-100-nchan-p99", Ms, fast, "p99 ms").against("nchan", fast_nchan),
+        row("feed-100-cpu", Us, fast, "cpu us").at_most(2.0, 1.0),
+        row("feed-100-nchan-cpu", Us, fast, "cpu us").against("nchan", fast_nchan).at_most(1.0, 0.5),
+        row("feed-100-pushpin-rate", S, fast_pushpin, "per second"),
+        row("feed-100-pushpin-p99", Ms, fast_pushpin, "p99 ms"),
+        row("feed-100-pushpin-cpu", Us, fast_pushpin, "cpu us"),
+        row("feed-1000-p99", Ms, wide, "p99 ms").at_most(HELD_MS, HELD_MS),
+        row("feed-1000-nchan-p99", Ms, wide, "p99 ms").against("nchan", wide_nchan),
+        row("feed-1000-cpu", Us, wide, "cpu us").at_most(2.0, 1.0),
+        row("feed-1000-nchan-cpu", Us, wide, "cpu us").against("nchan", wide_nchan).at_most(1.0, 0.5),
+        row("feed-1000-pushpin-p99", Ms, wide_pushpin, "p99 ms"),
+        row("feed-1000-pushpin-cpu", Us, wide_pushpin, "cpu us"),
     ]
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn origins(count: usize) -> Result<Figures> {
     };
     let before = sums()?;
     let (port, path) = (chain.cache.peer.port(), livecounter::HOT.to_owned());
-    let load = Pace { port, path, per_second: PER_SECOND, seconds: SECONDS };
+    let load = Pace { port, path, per_second: PER_SECOND, seconds: SECONDS, events: None };
     let done = AtomicBool::new(false);
     let (report, joined) = thread::scope(|scope| {
         let joining = scope.spawn(|| join_until(&done, chain.pushpin.peer.port()));

@@ -57,7 +57,7 @@ pub(crate) fn origin_memory(count: usize) -> Result<Figures> {
     livecounter::add(&mut client)?;
     for (method, fields) in [("GET", livecounter::signed()?), ("POST", Vec::new())] {
         let path = Path::One(livecounter::HOT);
-        Load { port, method, path, fields: &fields }.run(1)?;
+        Load { port, method, path, fields: &fields, body: "" }.run(1)?;
     }
     let before = usage::resident_kib(origin)?;
     let mut listeners = Listeners::connect(chain.pushpin.peer.port(), livecounter::HOT, count)?;
@@ -68,7 +68,8 @@ pub(crate) fn origin_memory(count: usize) -> Result<Figures> {
 
 fn storm(chain: &Chain) -> Result<Report> {
     let path = livecounter::HOT.to_owned();
-    Pace { port: chain.livecounter.port(), path, per_second: PER_SECOND, seconds: SECONDS }.run()
+    Pace { port: chain.livecounter.port(), path, per_second: PER_SECOND, seconds: SECONDS, events: None }
+        .run()
 }
 
 fn per_second(report: &Report) -> f64 {

@@ -97,13 +97,32 @@ impl Body {
 
 /// Takes the complete lines out of `decoded` and calls the closure with each number in a `data:` line.
 pub(crate) fn take_values(decoded: &mut Vec<u8>, mut value: impl FnMut(i64)) {
+    take_fields(decoded, |field| {
+        if let Field::Data(number) = field {
+            value(number);
+        }
+    });
+}
+
+/// A field of an event that a listener looks at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Field<'a> {
+    Id(&'a str),
+    /// The number in a `data:` line.
+    Data(i64),
+}
+
+/// Takes the complete lines out of `decoded` and calls the closure with each field that a listener looks at.
+pub(crate) fn take_fields(decoded: &mut Vec<u8>, mut take: impl FnMut(Field<'_>)) {
     let Some(end) = decoded.iter().rposition(|&byte| byte == b'\n').map(|position| position + 1) else {
         return;
     };
+    let text = |bytes| std::str::from_utf8(bytes).ok().map(str::trim);
     for line in decoded[..end].split(|&byte| byte == b'\n') {
-        let Some(data) = line.strip_prefix(b"data:") else { continue };
-        if let Some(number) = std::str::from_utf8(data).ok().and_then(|text| text.trim().parse().ok()) {
-            value(number);
+        if let Some(data) = line.strip_prefix(b"data:") {
+            text(data).and_then(|text| text.parse().ok()).map(Field::Data).into_iter().for_each(&mut take);
+        } else if let Some(id) = line.strip_prefix(b"id:") {
+            text(id).map(Field::Id).into_iter().for_each(&mut take);
         }
     }
     decoded.drain(..end);

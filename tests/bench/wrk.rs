@@ -20,6 +20,8 @@ pub(crate) struct Load<'a> {
     pub(crate) path: Path<'a>,
     /// Complete header lines.
     pub(crate) fields: &'a [String],
+    /// The body of each request; empty for none.
+    pub(crate) body: &'a str,
 }
 
 /// The path of a request.
@@ -81,6 +83,9 @@ impl Load<'_> {
         let mut script = format!("wrk.method = {:?}\n", self.method);
         for (name, value) in self.fields.iter().filter_map(|field| field.split_once(": ")) {
             script.push_str(&format!("wrk.headers[{name:?}] = {value:?}\n"));
+        }
+        if !self.body.is_empty() {
+            script.push_str(&format!("wrk.body = {:?}\n", self.body));
         }
         match self.path {
             Path::One(path) => script.push_str(&format!("wrk.path = {path:?}\n")),

@@ -2,6 +2,7 @@
 //! figures to report.
 
 pub(crate) mod client;
+mod seen;
 
 use std::env;
 use std::io::{BufRead, BufReader, Write};
@@ -21,6 +22,8 @@ pub(crate) struct Plan {
     /// The listeners take these paths in turn.
     pub(crate) paths: Vec<String>,
     pub(crate) count: usize,
+    /// Whether the values are the numbers of events, of which each listener gets all.
+    pub(crate) is_feed: bool,
 }
 
 /// An order to the child process.
@@ -60,10 +63,11 @@ pub(crate) struct Held {
 pub(crate) struct Comparison {
     /// Deliveries of the published values; fewer than were published where one was overtaken by the next.
     pub(crate) received: u64,
-    /// From publishing a value until a listener has it or a later one, over all values and listeners.
+    /// From publishing a value until a listener has it or a later one, over all values and listeners; from publishing an event until the last listener
+    /// has it, over all events.
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
-    /// Values that came after a later one.
+    /// Values that came after a later one, or events that came twice.
     pub(crate) backwards: u64,
     /// Connections that were closed, and made anew as browsers do.
     pub(crate) closed: usize,
@@ -92,10 +96,19 @@ impl Listeners {
 
     /// The same for listeners that take these paths in turn.
     pub(crate) fn connect_to(port: u16, paths: &[String], count: usize) -> Result<Self> {
+        Self::start(&Plan { port, paths: paths.to_vec(), count, is_feed: false })
+    }
+
+    /// The same for listeners of a feed, whose events have numbers.
+    pub(crate) fn connect_to_feed(port: u16, path: &str, count: usize) -> Result<Self> {
+        Self::start(&Plan { port, paths: vec![path.to_owned()], count, is_feed: true })
+    }
+
+    fn start(plan: &Plan) -> Result<Self> {
+        let count = plan.count;
         enough_open_files(count)?;
-        let plan = Plan { port, paths: paths.to_vec(), count };
         let mut child = command(&env::current_exe()?)?
-            .args(["--listeners", &serde_json::to_string(&plan)?])
+            .args(["--listeners", &serde_json::to_string(plan)?])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -140,7 +153,7 @@ impl Listeners {
         self.order(&Order::Compare { published })?;
         let comparison: Comparison = self.answer()?;
         if comparison.backwards > 0 {
-            bail!("{} values came after later ones", comparison.backwards);
+            bail!("{} values came after later ones, or events twice", comparison.backwards);
         }
         Ok(comparison)
     }

@@ -17,6 +17,9 @@ use crate::process::{Server, free_port, wait_until};
 /// The counter of measurements with one counter.
 pub(crate) const HOT: &str = "/counters/hot/";
 
+/// The entity of measurements with one entity.
+pub(crate) const ENTITY: &str = "/entity/bench/daily/hot";
+
 /// Starts livecounter without any other server: SQLite, and streams from the process itself. The file is on the disk of the
 /// build, since a temporary directory may be in memory, where a sync costs nothing.
 pub(crate) fn embedded(interval: Duration) -> Result<Peer> {
@@ -139,6 +142,13 @@ pub(crate) fn add(client: &mut Client) -> Result<i64> {
 pub(crate) fn value(port: u16) -> Result<i64> {
     let response = Client::new(port).demand(&request("GET", HOT, &[], ""))?;
     response.body.trim().parse().with_context(|| format!("GET {HOT} answered {:?}", response.body))
+}
+
+/// The field `views` of the hot entity.
+pub(crate) fn views(port: u16) -> Result<i64> {
+    let response = Client::new(port).demand(&request("GET", ENTITY, &[], ""))?;
+    let entity: serde_json::Value = serde_json::from_str(&response.body)?;
+    entity["payload"]["views"].as_i64().with_context(|| format!("GET {ENTITY} answered {entity}"))
 }
 
 /// Fails unless a signed stream request is answered with a hold.

@@ -25,6 +25,12 @@ pub(crate) const STREAM_OF_MANY: &str = "/stream-of-many";
 /// Messages for one of them are POSTed here, with its number behind.
 pub(crate) const PUBLISH_ONE_OF_MANY: &str = "/publish-one-of-many/";
 
+/// Subscribers of a channel that keeps as many messages as a feed connect here.
+pub(crate) const STREAM_OF_FEED: &str = "/stream-of-feed";
+
+/// Messages for that channel are POSTed here.
+pub(crate) const PUBLISH_TO_FEED: &str = "/publish-to-feed";
+
 /// Starts nginx with one channel, and with as many as a page has.
 pub(crate) fn start() -> Result<Peer> {
     let program = locate("nginx", PACKAGES)?;
@@ -68,6 +74,8 @@ http {{
     location = {STREAM} {{ nchan_subscriber eventsource; nchan_channel_id bench; nchan_subscriber_first_message newest; }}
     location = {STREAM_OF_MANY} {{ nchan_subscriber eventsource; nchan_channel_id \"{many}\"; nchan_channel_id_split_delimiter \",\"; nchan_subscriber_first_message newest; }}
     location ~ ^{PUBLISH_ONE_OF_MANY}(\\d+)$ {{ nchan_publisher; nchan_channel_id many$1; }}
+    location = {STREAM_OF_FEED} {{ nchan_subscriber eventsource; nchan_channel_id feed; nchan_subscriber_first_message newest; }}
+    location = {PUBLISH_TO_FEED} {{ nchan_publisher; nchan_channel_id feed; nchan_message_buffer_length 1000; }}
     location = {PUBLISH} {{ nchan_publisher; nchan_channel_id bench; }}
   }}
 }}
