@@ -10,7 +10,7 @@ use super::home::present;
 use super::pictures::share;
 
 static MODULE: LazyLock<Asset> = LazyLock::new(|| {
-    let text = include_str!("../../clients/js/live-counter.js");
+    let text = without_comments(include_str!("../../clients/js/live-counter.js"));
     Asset::new("live-counter", "js", "text/javascript; charset=utf-8", text)
 });
 
@@ -19,4 +19,30 @@ pub(super) async fn module(request: HttpRequest) -> HttpResponse {
     let mut response = present(&request, &MODULE, &ONE_HOUR, |_| ());
     share(response.headers_mut());
     response
+}
+
+/// The script without indentation, empty lines and the lines that are only comment. A comment behind code stays.
+fn without_comments(script: &str) -> String {
+    let mut is_comment = false;
+    let mut kept = String::new();
+    for line in script.lines().map(str::trim) {
+        is_comment |= line.starts_with("/*");
+        if !is_comment && !line.is_empty() && !line.starts_with("//") {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+        is_comment &= !line.ends_with("*/");
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_lines_of_comment_are_left_out() {
+        let script = "/** Says why. */\nconst a = 1; // one\n\n// A line.\n/**\n * @param {string} b\n */\nfunction c(b) {\n  return a\n    * b;\n}\n";
+        assert_eq!(without_comments(script), "const a = 1; // one\nfunction c(b) {\nreturn a\n* b;\n}\n");
+    }
 }

@@ -7,8 +7,9 @@ use fantoccini::Locator;
 use crate::chromium::Chromium;
 use crate::site;
 use crate::support::app::{ANY_AMOUNT, TestApp};
-use crate::support::http::{Ask, client};
+use crate::support::http::{Ask, client, metric};
 use crate::support::server::Server;
+use crate::support::wait::until;
 
 /// The headless browser is a bot by its name, so another program is named here.
 const NO_BOTS: (&str, &str) = ("LIVECOUNTER__HITS__BOTS", "crawler");
@@ -34,6 +35,12 @@ async fn hits(app: &TestApp, page: &str) -> String {
     client().get(format!("{}/nocount?url={page}", app.address)).text().await
 }
 
+/// Returns once the streams that the service holds have so many topics together.
+async fn until_listened_to(app: &TestApp, topics: f64) {
+    let held = async || metric(&app.address, "livecounter_listeners").await == Some(topics);
+    until(&format!("{topics} topics are listened to"), held).await;
+}
+
 #[tokio::test]
 async fn all_elements_of_a_page_are_live_over_one_stream() {
     let app = TestApp::with(&[ANY_AMOUNT]).await;
@@ -43,14 +50,15 @@ async fn all_elements_of_a_page_are_live_over_one_stream() {
          <live-counter id=e page=www.example.com/a></live-counter>";
     let browser = Chromium::launch().await;
     browser.open(&site(&[("/", page(&app, body))]).await).await;
-    for (css, text) in [("#a", "1,233"), ("#b", "1233"), ("#c", "0"), ("#d", "1.2K"), ("#e", "0")] {
+    for (css, text) in [("#a", "1,233"), ("#b", "1,233"), ("#c", "0"), ("#d", "1.2K"), ("#e", "0")] {
         browser.until_text(css, text).await;
     }
+    until_listened_to(&app, 3.0).await;
     browser.requested().await;
     app.add_by("2", 1).await;
     app.add_by("3", 7).await;
     client().get(format!("{}/count?url=www.example.com/a", app.address)).text().await;
-    for (css, text) in [("#a", "1,234"), ("#b", "1234"), ("#c", "7"), ("#e", "1")] {
+    for (css, text) in [("#a", "1,234"), ("#b", "1,234"), ("#c", "7"), ("#e", "1")] {
         browser.until_text(css, text).await;
     }
     assert_eq!(
@@ -146,4 +154,38 @@ async fn own_visits_frames_and_local_pages_do_not_count() {
     browser.open("http://www.example.test/other#live-counter-on").await;
     browser.until(&shows("1")).await;
     assert_eq!(app.read("2").await, 1);
+}
+
+#[tokio::test]
+async fn tabs_share_one_stream_and_the_next_tab_takes_it_over() {
+    let app = TestApp::spawn().await;
+    let body = |id: &str| {
+        format!("<live-counter id=a counter={id}></live-counter><live-counter id=b counter=2></live-counter>")
+    };
+    let pages = [("/3", page(&app, &body("3"))), ("/4", page(&app, &body("4")))];
+    let site = site(&pages).await;
+    let browser = Chromium::launch().await;
+    let first = browser.client.window().await.expect("a tab");
+    browser.open(&format!("{site}/3")).await;
+    browser.until_text("#b", "0").await;
+    let second = browser.client.new_window(true).await.expect("another tab").handle;
+    browser.client.switch_to_window(second.clone()).await.expect("the other tab");
+    browser.open(&format!("{site}/4")).await;
+    browser.until_text("#a", "0").await;
+    browser.until_text("#b", "0").await;
+    until_listened_to(&app, 3.0).await;
+    for id in ["2", "3", "4"] {
+        app.add_by(id, 1).await;
+    }
+    browser.until_text("#a", "1").await;
+    browser.until_text("#b", "1").await;
+    browser.client.switch_to_window(first).await.expect("the first tab");
+    browser.until_text("#a", "1").await;
+    browser.until_text("#b", "1").await;
+
+    browser.client.close_window().await.expect("the first tab closes");
+    browser.client.switch_to_window(second).await.expect("the other tab");
+    app.add_by("4", 1).await;
+    browser.until_text("#a", "2").await;
+    until_listened_to(&app, 2.0).await;
 }

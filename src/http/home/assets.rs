@@ -69,16 +69,13 @@ impl Asset {
         stem: &'static str,
         extension: &'static str,
         content_type: &'static str,
-        text: &'static str,
+        text: impl Into<Bytes>,
     ) -> Self {
-        let digest = digest(&SHA256, text.as_bytes());
+        let body = text.into();
+        let digest = digest(&SHA256, &body);
         let mut hash: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         hash.truncate(HASH_DIGITS);
-        let plain = Representation {
-            body: Bytes::from_static(text.as_bytes()),
-            etag: quoted_etag(&hash),
-            is_compressed: false,
-        };
+        let plain = Representation { body, etag: quoted_etag(&hash), is_compressed: false };
         Asset { stem, extension, hash, content_type, plain, compressed: OnceLock::new() }
     }
 
