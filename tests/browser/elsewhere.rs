@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::chromium::Chromium;
-use crate::npm::{copy, npm};
+use crate::npm::build_example;
 use crate::relay::Relay;
 use crate::site;
 use crate::support::app::TestApp;
@@ -161,10 +161,7 @@ async fn the_react_example_shows_a_live_count_and_comes_back_after_an_error() {
     let app = TestApp::spawn().await;
     let relay = Relay::to(&app.address).await;
     app.add_by("2", 26).await;
-    let work = tempfile::tempdir().expect("a directory to build in");
-    build_react_example(work.path(), &format!("{}/counters/2/", relay.address)).await;
-
-    let site = site::serve(site::files_in(&work.path().join("dist"))).await;
+    let site = site::serve(build_example("react", &format!("{}/counters/2/", relay.address)).await).await;
     let browser = Chromium::launch().await;
     browser.open(&site).await;
     browser.until_text("strong", "26").await;
@@ -198,14 +195,4 @@ async fn the_react_example_shows_a_live_count_and_comes_back_after_an_error() {
     relay.mend();
     browser.until_text("strong", "30").await;
     browser.until_text("small", "live").await;
-}
-
-/// Builds the example in `directory`, for the counter at `url`. The result is in `dist` of that directory.
-async fn build_react_example(directory: &Path, url: &str) {
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/react");
-    for file in ["index.html", "package.json", "package-lock.json", "vite.config.js", "src"] {
-        copy(&example.join(file), &directory.join(file));
-    }
-    npm(directory, &["ci", "--no-audit", "--no-fund"], &[]).await;
-    npm(directory, &["run", "build"], &[("VITE_COUNTER_URL", url)]).await;
 }

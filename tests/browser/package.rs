@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 
 use crate::chromium::Chromium;
-use crate::npm::{copy, npm, package};
+use crate::npm::{build_example, installed_package, npm, package};
 use crate::site;
 use crate::support::app::TestApp;
+use crate::support::http::metric;
 use crate::support::server::Server;
+use crate::support::wait::until;
 
 #[tokio::test]
 async fn the_javascript_package_passes_its_own_tests() {
-    let work = tempfile::tempdir().expect("a directory");
-    copy(&package(), work.path());
-    npm(work.path(), &["ci", "--ignore-scripts", "--no-audit", "--no-fund"], &[]).await;
+    let work = installed_package().await;
     npm(work.path(), &["test"], &[("LIVECOUNTER_BIN", env!("CARGO_BIN_EXE_livecounter"))]).await;
 }
 
@@ -47,4 +47,72 @@ async fn the_package_works_on_a_page_of_another_site() {
     browser.open(&site).await;
     browser.until("document.title !== ''").await;
     assert_eq!(browser.value("document.title").await, "1: 26, 2: 0, 2: 5; 5; CounterError 404");
+}
+
+#[tokio::test]
+async fn hooks_share_a_stream_and_end_it_with_their_components() {
+    let app = TestApp::spawn().await;
+    app.add_by("2", 26).await;
+    app.add_by("3", 7).await;
+    let work = installed_package().await;
+    let bundle = ["exec", "--", "esbuild", "test/hooks.page.js", "--bundle", "--outfile=page.js"];
+    npm(work.path(), &bundle, &[]).await;
+    let page = "<!doctype html><link rel=icon href=data:,><p id=react></p><p id=vue></p><p id=svelte></p><script src=/page.js></script>";
+    let script = std::fs::read(work.path().join("page.js")).expect("the bundle");
+    let files = HashMap::from([("/".to_owned(), page.into()), ("/page.js".to_owned(), script)]);
+    let browser = Chromium::launch().await;
+    browser.open(&site::serve(files).await).await;
+    let show = async |url: String| drop(browser.value(&format!("show('{url}')")).await);
+    let shown = async |text: &str| {
+        for place in ["#react", "#vue", "#svelte"] {
+            browser.until_text(place, text).await;
+        }
+    };
+    let listeners = async || metric(&app.address, "livecounter_listeners").await;
+
+    show(app.counter("2")).await;
+    shown("26").await;
+    until("one stream", async || listeners().await == Some(1.0)).await;
+    browser.click("#react button").await;
+    shown("36").await;
+    browser.click("#vue button").await;
+    shown("46").await;
+    show(app.counter("3")).await;
+    shown("7").await;
+    app.add_by("3", 1).await;
+    shown("8").await;
+    until("one stream again", async || listeners().await == Some(1.0)).await;
+
+    show(format!("{}/none", app.address)).await;
+    let explained = "[...document.querySelectorAll('p')].every((one) => one.textContent.includes('/none '))";
+    browser.until(explained).await;
+    until("no stream", async || listeners().await == Some(0.0)).await;
+    show(app.counter("2")).await;
+    shown("46").await;
+    browser.value("hide()").await;
+    until("no stream", async || listeners().await == Some(0.0)).await;
+    assert_eq!(browser.value("document.querySelector('#react, #vue').textContent").await, "");
+    // React and Vue warn on the console of what hooks do wrong; both also say there how they are best used.
+    let mut warnings = browser.console().await;
+    warnings.retain(|entry| !entry.contains("React DevTools") && !entry.contains("Feature flags"));
+    assert_eq!(warnings, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_examples_of_vue_and_svelte_show_a_live_count_and_add_to_it() {
+    let app = TestApp::spawn().await;
+    app.add_by("2", 26).await;
+    let browser = Chromium::launch().await;
+    for name in ["vue", "svelte"] {
+        let site = site::serve(build_example(name, &app.counter("2")).await).await;
+        let start = app.read("2").await;
+        browser.open(&site).await;
+        browser.until_text("strong", &start.to_string()).await;
+        app.add_by("2", 1).await;
+        browser.until_text("strong", &(start + 1).to_string()).await;
+        browser.click("button").await;
+        browser.until_text("strong", &(start + 2).to_string()).await;
+        browser.until_text("small", "live").await;
+    }
+    assert_eq!(browser.console().await, Vec::<String>::new());
 }

@@ -35,10 +35,7 @@ function project(t) {
   const [{ filename }] = JSON.parse(run("npm", ["pack", "--json", "--pack-destination", directory], root));
   run("tar", ["-xzf", filename, "-C", "node_modules"], directory);
   cpSync(join(modules, "package"), join(modules, manifest.name), { recursive: true });
-  for (const name of ["@types", ...Object.keys(manifest.peerDependencies ?? {}), "svelte"]) {
-    const installed = join(root, "node_modules", name);
-    if (readdirSync(join(root, "node_modules")).includes(name)) symlinkSync(installed, join(modules, name));
-  }
+  for (const name of ["@types", "react", "svelte", "vue"]) symlinkSync(join(root, "node_modules", name), join(modules, name));
   writeFileSync(join(directory, "package.json"), '{ "type": "module" }');
   return directory;
 }
@@ -53,7 +50,7 @@ test("exactly these files are published", () => {
 
 test("the package depends on nothing, and every export has types", () => {
   assert.equal(manifest.dependencies, undefined);
-  for (const name of Object.keys(manifest.peerDependencies ?? {})) assert.ok(manifest.peerDependenciesMeta[name].optional, name);
+  for (const name of Object.keys(manifest.peerDependencies)) assert.ok(manifest.peerDependenciesMeta[name].optional, name);
   for (const [name, paths] of Object.entries(manifest.exports)) {
     if (name !== "./package.json") assert.deepEqual(Object.keys(paths), ["types", "default"], name);
   }
@@ -91,17 +88,23 @@ test("every export of the published package can be loaded by Node.js", (t) => {
 const EXPORTS = {
   ".": "CounterError,add,get,watch",
   "./element": "add,subscribe",
+  "./react": "useCounter",
+  "./svelte": "counter",
+  "./vue": "useCounter",
 };
 
 /** In bytes, as a bundler puts it into a page and a server compresses it, without the framework. */
 const BUDGET = {
   ".": 3400,
   "./element": 4000,
+  "./react": 4200,
+  "./svelte": 4200,
+  "./vue": 4200,
 };
 
 for (const [name, budget] of Object.entries(BUDGET)) {
   test(`${name} takes ${budget} bytes of a page at most`, async (t) => {
-    const external = Object.keys(manifest.peerDependencies ?? {});
+    const external = Object.keys(manifest.peerDependencies);
     const { outputFiles } = await esbuild.build({
       entryPoints: [join(root, manifest.exports[name].default)],
       bundle: true,

@@ -1,21 +1,21 @@
 import { useState } from "react";
-import { useCounter } from "./useCounter.js";
+import { useCounter } from "livecounter-client/react";
 
 /** A number that is always the present one, and a button that adds to it. */
 export function LiveCount({ url }) {
-  const { count, live, add } = useCounter(url);
+  const { value, error, add } = useCounter(url);
   const [problem, setProblem] = useState("");
 
   const press = () =>
-    add(1).then(
+    add().then(
       () => setProblem(""),
       (error) => setProblem(error.message),
     );
 
   return (
     <p>
-      <strong>{count ?? "…"}</strong> <small>{live ? "live" : "connecting"}</small>{" "}
-      <button onClick={press}>+1</button> <span role="status">{problem}</span>
+      <strong>{value ?? "…"}</strong> <small>{value === null ? "connecting" : "live"}</small>{" "}
+      <button onClick={press}>+1</button> <span role="status">{error?.message ?? problem}</span>
     </p>
   );
 }
