@@ -101,7 +101,7 @@ pub(super) fn warn_of_unknown_visitors(settings: &Settings) {
     if !on.is_empty() && has_proxy && settings.limits.trusted_proxies.is_empty() {
         tracing::warn!(
             "visitors are told by their addresses ({}), but trusted_proxies is not set, so all visitors behind a proxy have the proxy's \
-             address: name the proxies (docs/your-site.md)",
+             address: name the proxies (docs/limits.md)",
             on.join(" and ")
         );
     }

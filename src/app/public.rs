@@ -24,7 +24,7 @@ impl fmt::Display for Missing {
 }
 
 /// The document that explains the limits and the proxies in front.
-const LIMITS: &str = "docs/your-site.md";
+const LIMITS: &str = "docs/limits.md";
 /// The document that shows the whole way to a public address.
 const SITE: &str = "docs/your-site.md";
 /// The document of all settings.

@@ -153,7 +153,7 @@ async fn other_amounts_may_be_set() {
 
 #[test]
 fn the_settings_that_the_documentation_shows_can_be_used() {
-    for document in ["docs/your-site.md", "docs/configuration.md"] {
+    for document in ["docs/your-site.md", "docs/limits.md", "docs/configuration.md"] {
         let text = std::fs::read_to_string(process::repository(document)).expect("the document");
         let shown: Vec<&str> =
             text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();

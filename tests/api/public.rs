@@ -202,3 +202,15 @@ async fn the_service_runs_with_the_settings_to_copy() {
     let problem: Value = closed.json().await.expect("JSON");
     assert!(problem["detail"].is_string(), "{problem}");
 }
+
+#[test]
+fn the_document_shows_the_files_to_copy_as_they_are() {
+    let read = |path: &str| std::fs::read_to_string(repository(path)).expect("a text");
+    let document = read("docs/your-site.md");
+    for file in [COPIED, "docs/examples/site/Caddyfile"] {
+        assert!(
+            document.contains(&format!("\n{}```\n", read(file))),
+            "{file} differs from what the document shows"
+        );
+    }
+}

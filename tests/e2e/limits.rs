@@ -61,7 +61,7 @@ async fn behind_nginx_each_client_and_its_streams_are_counted() {
         ("LIVECOUNTER__TRUSTED_PROXIES", "127.0.0.1, ::1"),
     ];
     let app = TestApp::with(&settings).await;
-    // These settings are those of docs/your-site.md and docs/deploy.md.
+    // These settings are those of docs/limits.md and docs/deploy.md.
     let directives = "proxy_http_version 1.1;\nproxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;";
     let nginx = Foreign::nginx(app.addr, directives).await;
     let url = nginx.counter("2");
