@@ -220,6 +220,24 @@ pub(crate) async fn a_repeated_merge_gets_the_first_answer(backend: &dyn Backend
     assert!(!written.replayed, "{written:?}");
 }
 
+pub(crate) async fn a_merge_repeated_after_its_announcement_announces_nothing(backend: &dyn Backend) {
+    let (store, daily) = (backend.store(), entity("daily"));
+    let keyed = || with_key(merging(&daily, r#"{"+a":1}"#), "k");
+    let first = add_one(&*store, keyed()).await.expect("merged");
+    let claimed = announcement(&*store, &daily, ANY_TIME).await;
+    let replayed = Written { created: false, replayed: true, ..first.clone() };
+    assert_eq!(add_one(&*store, keyed()).await.expect("an answer"), replayed);
+    acknowledge(&*store, &daily, claimed.id).await;
+    assert_eq!(add_one(&*store, keyed()).await.expect("an answer"), replayed);
+    assert_eq!(claim_one(&*store, &daily, ANY_TIME).await, Claim::Nothing);
+    assert_eq!(store.outbox_len().await.expect("a number"), 0);
+    assert_eq!((read_fields(&*store, &daily).await.as_str(), claimed.id.revision), (r#"{"a":1}"#, 1));
+    // A deletion does not make the key new.
+    add_one(&*store, deletion(&daily)).await.expect("deleted");
+    assert_eq!(add_one(&*store, keyed()).await.expect("an answer"), replayed);
+    assert_eq!(read_fields(&*store, &daily).await, "null");
+}
+
 pub(crate) async fn an_entity_that_must_not_be_new_is_not_created(backend: &dyn Backend) {
     let (store, daily) = (backend.store(), entity("daily"));
     let known = |payload: &str| Write { may_create: false, ..merging(&daily, payload) };

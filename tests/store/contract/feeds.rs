@@ -203,6 +203,24 @@ pub(crate) async fn a_repeated_append_is_answered_as_the_first_one(backend: &dyn
     assert_eq!(claimed(&*store, &chat, ANY_TIME).await.2, ["1", "2", "3"]);
 }
 
+pub(crate) async fn an_append_repeated_after_its_announcement_announces_nothing(backend: &dyn Backend) {
+    let (store, chat) = (backend.store(), feed("chat"));
+    let keyed = || {
+        let key: IdempotencyKey = "k".parse().expect("a key");
+        Write { once: Some(Once::from(key)), ..append(&chat, &["1"]) }
+    };
+    let first = add_one(&*store, keyed()).await.expect("appended");
+    let (_, id, _) = claimed(&*store, &chat, ANY_TIME).await;
+    for acknowledged in [false, true] {
+        let again = add_one(&*store, keyed()).await.expect("an answer");
+        assert_eq!((again.stamp, again.replayed), (first.stamp, true), "{acknowledged}");
+        acknowledge(&*store, &chat, id).await;
+    }
+    assert_eq!(claim_one(&*store, &chat, ANY_TIME).await, Claim::Nothing);
+    assert_eq!(store.outbox_len().await.expect("a number"), 0);
+    assert_eq!(texts(&page(&*store, &chat, None, 9).await.events), ["1"]);
+}
+
 pub(crate) async fn a_feed_is_created_only_by_an_append_that_may(backend: &dyn Backend) {
     let (store, chat) = (backend.store(), feed("chat"));
     let careful = || Write { may_create: false, ..append(&chat, &["1"]) };
