@@ -101,9 +101,13 @@ pub(crate) fn published(records: &[Record], pace: &Pace) -> Vec<String> {
             }
             Some(_) => {}
             None => {
+                contents.insert((channel.clone(), id.clone()), content);
+                // The channel of all feeds below a route has an item for each of these feeds.
+                if channel.ends_with('*') {
+                    continue;
+                }
                 let epoch = id.split('-').next().filter(|_| apart).unwrap_or_default();
                 firsts.entry(format!("{channel} {epoch}")).or_default().push(at);
-                contents.insert((channel, id), content);
             }
         }
     }

@@ -10,9 +10,8 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::order::Sight;
+use crate::sse::{FIRST_RETRY, Parser, SentEvent};
 
-/// The delay of a reconnect, until a stream sets another one (the standard leaves it to the browser).
-const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// The number of listeners that open their first stream at the same time. Of some hundred requests at one moment, Pushpin 1.36
 /// answers a few with 502, and cancels others after their first event ("received message out of sequence").
 const FIRST_AT_ONCE: usize = 16;
@@ -211,7 +210,7 @@ async fn listen(
             // The places of the counters whose first event has come.
             let mut opened = HashSet::new();
             while let Ok(Some(bytes)) = stream.chunk().await {
-                for (id, data) in parser.feed(&bytes, &mut retry) {
+                for SentEvent { id, data, .. } in parser.feed(&bytes, &mut retry) {
                     let counter = id.split_once('@').map(|(counter, _)| counter);
                     let Some(place) =
                         states.iter().position(|seen| Some(lock(seen).counter.as_str()) == counter)
@@ -276,36 +275,6 @@ impl ListenerRecords {
 
     fn wrong(&self, wrong: String) {
         lock(&self.wrongs).push(wrong);
-    }
-}
-
-/// As much of Server-Sent Events as the service sends.
-#[derive(Default)]
-struct Parser {
-    pending: Vec<u8>,
-    id: String,
-    data: Option<String>,
-}
-
-impl Parser {
-    /// The events, id and data, that these bytes complete.
-    fn feed(&mut self, bytes: &[u8], retry: &mut Duration) -> Vec<(String, String)> {
-        self.pending.extend_from_slice(bytes);
-        let mut events = Vec::new();
-        while let Some(end) = self.pending.iter().position(|&b| b == b'\n') {
-            let line: Vec<u8> = self.pending.drain(..=end).collect();
-            let line = String::from_utf8_lossy(&line[..end]).into_owned();
-            match line.split_once(": ") {
-                Some(("id", id)) => self.id = id.to_owned(),
-                Some(("data", data)) => self.data = Some(data.to_owned()),
-                Some(("retry", ms)) => {
-                    *retry = ms.parse().map_or(*retry, Duration::from_millis);
-                }
-                _ if line.is_empty() => events.extend(self.data.take().map(|data| (self.id.clone(), data))),
-                _ => {}
-            }
-        }
-        events
     }
 }
 

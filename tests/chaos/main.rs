@@ -11,6 +11,7 @@ mod support;
 
 mod answers;
 mod checker;
+mod end;
 mod engine;
 mod fault_proxy;
 mod listeners;
@@ -21,7 +22,9 @@ mod order;
 mod origin;
 mod random;
 mod request;
+mod routes;
 mod scenarios;
+mod sse;
 mod start;
 mod wire;
 mod world;

@@ -20,6 +20,9 @@ const PACE: Duration = Duration::from_millis(40);
 /// The pause before a write with a key is sent again.
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
 
+/// What the owner may do: change all counters, and read and write all feeds and entities.
+const SCOPES: &str = r#"["manage:counters/", "read:routes/", "write:routes/"]"#;
+
 /// Running managers, which end when this value is dropped.
 #[derive(Default)]
 pub(crate) struct Managers {
@@ -39,7 +42,7 @@ struct ManagerRecords {
     keys: AtomicU64,
 }
 
-/// A key of the service that may manage all counters.
+/// A key of the service that may manage all counters, and read and write all feeds and entities.
 #[derive(Clone)]
 pub(crate) struct Owner {
     secret: Arc<NewSecret>,
@@ -53,8 +56,13 @@ impl Owner {
     /// The setting of the service that makes it the owner's.
     pub(crate) fn setting(&self) -> (String, String) {
         let (id, digest) = (self.secret.id(), self.secret.sha256());
-        let table = format!("id = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [\"manage:counters/\"]\n");
+        let table = format!("id = \"{id}\"\nsha256 = \"{digest}\"\nscopes = {SCOPES}\n");
         ("LIVECOUNTER__KEYS".to_owned(), format!("[[keys]]\nname = \"owner\"\n{table}"))
+    }
+
+    /// The key itself.
+    pub(crate) fn secret(&self) -> &str {
+        self.secret.expose()
     }
 
     /// The request that makes the change.

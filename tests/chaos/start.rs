@@ -10,6 +10,7 @@ use crate::fault_proxy::FaultProxy;
 use crate::listeners::{Listeners, managed_streams, single_streams};
 use crate::managers::{Managers, Owner};
 use crate::origin::Origin;
+use crate::routes::{PUBLIC, Routes};
 use crate::support::http::client;
 use crate::support::port::Port;
 use crate::support::pushpin::{Options, Pushpin};
@@ -83,12 +84,14 @@ impl<E: Engine> World<E> {
         let mut streams = single_streams(shape.listeners, proxies.len(), &counters);
         streams.extend(managed_streams(OF_MANAGED, proxies.len(), &counters, &managed));
         let listeners = Listeners::start(streams, &proxies, &managed);
+        let routes = Routes::start(&proxies, &owner);
         let (writers, managers) = (Writers::default(), Managers::default());
         let (interval, client) = (shape.interval, client());
         let mut world = World {
             listeners,
             writers,
             managers,
+            routes,
             owner,
             origins,
             pushpins,
@@ -108,6 +111,9 @@ impl<E: Engine> World<E> {
         };
         until("every listener to have a value", Duration::from_secs(20), without_value, |left| left == 0)
             .await;
+        let unconnected = async || world.routes.unconnected() as i64;
+        until("the listeners of feeds and entities", Duration::from_secs(20), unconnected, |left| left == 0)
+            .await;
         // The writers start when all listeners are connected, as some hundred requests at one moment are too many for Pushpin 1.36.
         world.write_anew(shape.writers, shape.seed);
         world
@@ -124,6 +130,7 @@ fn environment(shape: &Shape, grip: String, purges: &FaultProxy, owner: &Owner) 
         ("LIVECOUNTER__PUBLISH__INTERVAL", format!("{}ms", shape.interval.as_millis())),
         ("LIVECOUNTER__WORKERS", "1".to_owned()),
         ("LIVECOUNTER__REDIS__WAIT_REPLICAS", shape.wait_replicas.to_string()),
+        ("LIVECOUNTER__PUBLIC", PUBLIC.to_owned()),
     ];
     environment.map(|(name, value)| (name.to_owned(), value)).into_iter().chain([owner.setting()]).collect()
 }

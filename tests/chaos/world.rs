@@ -1,6 +1,5 @@
 //! The whole chain with fault proxies between its parts, listeners and writers, and the check at the end.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use livecounter::store::Outbox;
@@ -8,65 +7,29 @@ use livecounter::store::redis::RedisStore;
 use reqwest::Client;
 
 use crate::checker::{self, Pace};
+pub(crate) use crate::end::{End, Lost};
 use crate::engine::{Engine, OneRedis};
 use crate::fault_proxy::FaultProxy;
 use crate::listeners::Listeners;
 use crate::managers::{Managers, Owner};
 use crate::order::{Change, disorder};
 use crate::origin::Origin;
+use crate::routes::Routes;
 use crate::support::pushpin::Pushpin;
 use crate::support::varnish::Varnish;
 use crate::writers::Writers;
 
 /// The interval of publishing, by Redis's clock.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
-/// How long a publish may be under way without a fault, on a busy machine.
-pub(crate) const UNHURT: Duration = Duration::from_millis(500);
 const POLL: Duration = Duration::from_millis(50);
-
-/// What must be true at the end.
-pub(crate) struct End {
-    /// Within this time after the last change and the last fault, every listener has the last value.
-    pub(crate) within: Duration,
-    /// How long the faults may have kept a publish under way.
-    pub(crate) late: Duration,
-    /// How often Redis came back empty.
-    pub(crate) memories: usize,
-    /// Whether a POST may end without an answer that says whether it was counted.
-    pub(crate) ambiguous: bool,
-    /// The values at the start of the writers; 0 for counters that are not named.
-    pub(crate) from: HashMap<String, i64>,
-    pub(crate) lost: Lost,
-    /// Whether two masters answered at the same time.
-    pub(crate) apart: bool,
-}
-
-/// What Redis may have lost of its additions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lost {
-    Nothing,
-    /// Values that listeners may have received, but that no writer was answered: streams may go back.
-    Unacknowledged,
-    /// So many, at least and at most, of those that writers were told. Then values are handed out again, and beyond that
-    /// it is said only how all end.
-    Acknowledged {
-        least: i64,
-        most: i64,
-    },
-}
-
-impl Default for End {
-    fn default() -> Self {
-        let (within, from) = (Duration::from_secs(5), HashMap::new());
-        End { within, late: UNHURT, memories: 0, ambiguous: false, from, lost: Lost::Nothing, apart: false }
-    }
-}
 
 /// A running chain, which ends when this value is dropped.
 pub(crate) struct World<E = OneRedis> {
     pub(crate) listeners: Listeners,
     pub(crate) writers: Writers,
     pub(crate) managers: Managers,
+    /// The writers and listeners of feeds and entities.
+    pub(crate) routes: Routes,
     /// The key of the origins with which managers write.
     pub(crate) owner: Owner,
     pub(crate) origins: Vec<Origin>,
@@ -102,10 +65,14 @@ impl<E: Engine> World<E> {
         until("POSTs to be answered", Duration::from_secs(30), more, |more| more >= count as i64).await;
     }
 
+    /// The URL of a running origin.
+    fn base(&self) -> String {
+        self.origins.iter().find(|origin| origin.is_running()).expect("a running origin").url("")
+    }
+
     /// The value that a running origin answers.
     pub(crate) async fn value(&self, counter: &str) -> i64 {
-        let origin = self.origins.iter().find(|origin| origin.is_running()).expect("a running origin");
-        let url = origin.url(&format!("/counters/{counter}/"));
+        let url = format!("{}/counters/{counter}/", self.base());
         let answer = async {
             loop {
                 match read(&self.client, &url).await {
@@ -180,6 +147,7 @@ impl<E: Engine> World<E> {
     pub(crate) fn write_anew(&mut self, count: usize, seed: u64) {
         self.writers = Writers::start(count, &self.bases(), &self.counters, seed);
         self.managers = Managers::start(count / 2, &self.bases(), &self.managed, &self.owner, seed);
+        self.routes.write_anew(count / 3, &self.bases(), seed);
     }
 
     /// Stops all writers, and then changes every counter once more.
@@ -191,6 +159,12 @@ impl<E: Engine> World<E> {
         for counter in &self.managed {
             self.change(counter, Change::Add(1)).await;
         }
+        self.drop_to_all(&self.bases()[0]).await;
+    }
+
+    /// Writes once more to every feed and entity, through this base; this must be answered well.
+    pub(crate) async fn drop_to_all(&self, base: &str) {
+        self.routes.write_to_all(base).await;
     }
 
     /// Changes a managed counter through the first Pushpin; it must be answered well.
@@ -202,6 +176,7 @@ impl<E: Engine> World<E> {
         let within = Duration::from_secs(30);
         self.writers.stop(within).await;
         self.managers.stop(within).await;
+        self.routes.stop(within).await;
     }
 
     pub(crate) fn all_counters(&self) -> impl Iterator<Item = &String> {
@@ -215,14 +190,20 @@ impl<E: Engine> World<E> {
     /// Ends the writing and checks everything. Faults must have ended before.
     pub(crate) async fn end(&mut self, end: End) {
         self.stop_writing().await;
+        let stopped = Instant::now();
         self.every_listener_sees_the_last_value(end.within).await;
         let started = Instant::now();
         let marks = async || self.marks().await;
         // The time is that of a lease, a sweep, and a delivery with its second purge.
         until("nothing left in the outbox", Duration::from_secs(15), marks, |marks| marks == 0).await;
+        // Before that, an event that was answered may still have to be claimed.
+        let left = end.within.saturating_sub(stopped.elapsed()).max(Duration::from_secs(3));
+        let behind = async || self.routes.behind(&self.base()).await;
+        until("every listener to have the last events and fields", left, behind, |behind| behind == 0).await;
         // By now all late answers and items have arrived.
         let mut wrongs = self.writers.wrongs();
         wrongs.extend(self.managers.wrongs());
+        wrongs.extend(self.routes.wrongs(&self.base(), end.kept()).await);
         wrongs.extend(self.disorders(&end).await);
         let told = self.writers.told();
         let acknowledged: usize = told.values().map(|told| told.values.len()).sum();
@@ -262,12 +243,23 @@ impl<E: Engine> World<E> {
                 "writes of managers were not answered, though no fault was theirs: {reasons:?}"
             ));
         }
+        let unanswered = self.routes.unanswered();
+        if unanswered > 0 && !end.ambiguous {
+            wrongs.push(format!("{unanswered} drops were not answered, though no fault was theirs"));
+        }
         let stale = self.behind().await;
         assert!(wrongs.is_empty() && stale == 0, "{stale} listeners behind again; {}", wrongs.join("\n"));
         eprintln!(
             "{acknowledged} acknowledged, {counted} counted, {ambiguous} ambiguous; outbox empty {:?} later",
             started.elapsed()
         );
+        eprintln!("{}", self.routes.summary());
+    }
+
+    /// Prepares for a store that is about to lose data: listeners may be shown older states, once.
+    pub(crate) fn begin_anew(&self) {
+        self.listeners.begin_anew();
+        self.routes.begin_anew();
     }
 
     /// What is wrong with the counters that were set and deleted.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use livecounter::domain::Topic;
 
+use crate::routes::Target;
 use crate::start::Shape;
 use crate::support::redis::{reached, until_caught_up};
 use crate::support::redis_cluster::RedisCluster;
@@ -84,8 +85,11 @@ async fn slots_that_move_back_and_forth_under_load_lose_and_double_nothing() {
     let redis = RedisCluster::start(3, 0, &[]).await;
     let mut world = World::start_on(redis, Shape::default()).await;
     for _ in 0..2 {
-        for counter in world.counters.clone() {
-            let slot = slot(&world.redis, &counter);
+        let counters = world.counters.iter().map(|counter| format!("counter-{counter}"));
+        let routes = Target::ALL.into_iter().take(3).map(Target::name);
+        let topics: Vec<Topic> = counters.chain(routes).map(|name| name.parse().expect("a topic")).collect();
+        for topic in topics {
+            let slot = world.redis.slot(&topic);
             let to = (world.redis.owner(slot).expect("a master") + 1) % 3;
             world.redis.move_slot(slot, to, 10, async || tokio::time::sleep(BETWEEN).await).await;
             world.write_on(20).await;

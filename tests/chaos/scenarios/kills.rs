@@ -34,8 +34,10 @@ async fn post(world: &World, origin: usize) {
 async fn another_origin_announces_for_one_killed_between_increment_and_claim() {
     // The gate is shut after the first change, so the second change is counted but not claimed.
     let mut world = quiet(Duration::from_secs(4)).await;
-    post(&world, 0).await;
-    post(&world, 0).await;
+    for _ in 0..2 {
+        post(&world, 0).await;
+        world.drop_to_all(&world.origins[0].url("")).await;
+    }
     world.origins[0].kill();
     let swept = async || world.origins[1].metric("swept_topics_total").await as i64;
     until("the sweep of the other origin", AFTER_A_LEASE, swept, |count| count > 0).await;
@@ -62,6 +64,21 @@ async fn another_origin_announces_for_one_killed_between_purge_and_publish() {
     world.origins[0].kill();
     world.controls[0].discard();
     world.end(End { within: AFTER_A_LEASE, ..End::default() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn events_and_fields_that_a_killed_origin_had_claimed_are_shown() {
+    let mut world = quiet(Duration::from_millis(250)).await;
+    world.drop_to_all(&world.origins[1].url("")).await;
+    until("no claim under way", Duration::from_secs(8), async || world.marks().await, |n| n == 0).await;
+    world.controls[0].all(Fault::Hold);
+    world.drop_to_all(&world.origins[0].url("")).await;
+    world.controls[0].until_held(Duration::from_secs(5)).await;
+    world.origins[0].kill();
+    world.controls[0].discard();
+    world.controls[0].all(Fault::None);
+    world.drop_to_all(&world.origins[1].url("")).await;
+    world.end(End { within: AFTER_A_LEASE, late: AFTER_A_LEASE, ..End::default() }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -6,6 +6,7 @@ mod clocks;
 mod cluster;
 mod control;
 mod embedded;
+mod entities;
 mod kills;
 mod mixed;
 mod mixed_cluster;

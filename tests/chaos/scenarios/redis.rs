@@ -35,7 +35,7 @@ async fn redis_restarted_empty_begins_a_new_epoch_and_listeners_go_on() {
     let directory = directory.lines().last().expect("Redis's directory").to_owned();
     world.redis.server.kill();
     std::fs::remove_dir_all(Path::new(&directory).join("appendonlydir")).expect("to remove its file");
-    world.listeners.begin_anew();
+    world.begin_anew();
     world.redis.server.run();
     world.write_anew(6, 2);
     world.write_on(100).await;

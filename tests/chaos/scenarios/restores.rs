@@ -89,7 +89,7 @@ async fn ahead_of(copy: impl AsyncFn(&RedisServer, &Path), kept: &Path) -> (Worl
     world.end(End::default()).await;
     let values = values(&world).await;
     world.redis.server.kill();
-    world.listeners.begin_anew();
+    world.begin_anew();
     (world, values)
 }
 
@@ -118,7 +118,8 @@ async fn goes_on(mut world: World, before: HashMap<String, i64>) {
     from.insert("a".into(), from["a"] + 10 * forgotten);
     assert_eq!(world.value("a").await, from["a"]);
     world.writers = Writers::start(6, std::slice::from_ref(&proxy), &["b".to_owned()], 2);
-    world.managers = Managers::start(3, &[proxy], &["m".to_owned()], &world.owner, 2);
+    world.managers = Managers::start(3, std::slice::from_ref(&proxy), &["m".to_owned()], &world.owner, 2);
+    world.routes.write_anew(2, &[proxy], 2);
     world.write_on(100).await;
     // No origin publishes `c` and `n`, so their listeners wait for the proxy to ask after some silence (docs/backup.md).
     let within = Duration::from_secs(32);

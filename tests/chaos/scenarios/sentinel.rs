@@ -81,10 +81,12 @@ async fn what_only_the_lost_master_knew_is_taken_back_from_every_listener() {
     let redis = RedisSentinels::start(1, 1, &[], "").await;
     let mut world = World::start_on(redis, Shape { writers: 0, ..Shape::default() }).await;
     world.add("a").await;
+    world.drop_to_all(&world.origins[0].url("")).await;
     until("no claim under way", Duration::from_secs(8), async || world.marks().await, |n| n == 0).await;
     world.redis.part_with_replicas();
     for _ in 0..3 {
         world.add("a").await;
+        world.drop_to_all(&world.origins[0].url("")).await;
     }
     until(
         "every listener to see the value",
@@ -93,9 +95,12 @@ async fn what_only_the_lost_master_knew_is_taken_back_from_every_listener() {
         |n| n == 0,
     )
     .await;
+    let base = world.origins[0].url("");
+    until("the last events", Duration::from_secs(5), async || world.routes.behind(&base).await, |n| n == 0)
+        .await;
     world.redis.servers[0].kill();
     world.redis.until_master_other_than(Some(0)).await;
-    // The counter does not change any more.
+    // Nothing changes any more.
     let lost = Lost::Acknowledged { least: 3, most: 3 };
     world.end(End { within: AFTER_SILENCE, late: LATE, lost, ..End::default() }).await;
 }
