@@ -59,8 +59,21 @@ export function limited(outer, ms) {
   return { signal: own.signal, restart, end };
 }
 
-/** @param {string | undefined} token @returns {Record<string, string>} */
-export const authorization = (token) => (token === undefined ? {} : { Authorization: `Bearer ${token}` });
+/**
+ * The request with these headers and the token. Throws a TypeError if it can never be sent, as another try would not mend that.
+ * @param {string} url
+ * @param {RequestInit & { headers: Record<string, string> }} request
+ * @param {string | undefined} token
+ * @returns {RequestInit}
+ */
+export function sendable(url, request, token) {
+  const headers = token === undefined ? request.headers : { ...request.headers, Authorization: `Bearer ${token}` };
+  /** @type {RequestInit} */
+  const complete = { ...request, headers, cache: "no-store" };
+  const { protocol } = new URL(new Request(url, complete).url);
+  if (!/^https?:$/.test(protocol)) throw new TypeError(`${url} is no address of a service: it begins with neither http: nor https:`);
+  return complete;
+}
 
 /**
  * Makes the request until there is an answer that another try would not change, and reads it.
@@ -73,14 +86,14 @@ export const authorization = (token) => (token === undefined ? {} : { Authorizat
  */
 export async function attempts(url, request, read, { signal, token, patience = 30_000, fetch = globalThis.fetch }) {
   const deadline = Date.now() + patience;
-  const headers = { ...request.headers, ...authorization(token) };
+  const complete = sendable(url, request, token);
   for (let failures = 0; ; failures++) {
     const left = Math.max(deadline - Date.now(), 1);
     const attempt = limited(signal, Math.min(ATTEMPT, left));
     /** @type {CounterError} */
     let error;
     try {
-      return await read(await fetch(url, { ...request, headers, cache: "no-store", signal: attempt.signal }));
+      return await read(await fetch(url, { ...complete, signal: attempt.signal }));
     } catch (cause) {
       if (signal?.aborted) throw signal.reason;
       error = cause instanceof CounterError ? cause : noAnswer(url, cause);

@@ -29,7 +29,7 @@ export function follow(url, state, show) {
   /** @param {Error} error */
   const fail = (error) => show((state = { value: state.value, error }));
   try {
-    return subscribe(url, (news) => ("error" in news ? fail(news.error) : show((state = { value: news.value, error: null }))));
+    return subscribe(url.replace(/(\/counters\/[^/?#]+)$/, "$1/"), (news) => ("error" in news ? fail(news.error) : show((state = { value: news.value, error: null }))));
   } catch (error) {
     // An address that names no number is shown like a refusal, so that one component cannot end the page.
     fail(/** @type {Error} */ (error));

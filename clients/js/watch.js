@@ -2,7 +2,7 @@
 /** The values of counters as they change. */
 
 import { addresses } from "./addresses.js";
-import { authorization, limited, noAnswer, pause, sleep } from "./attempts.js";
+import { limited, noAnswer, pause, sendable, sleep } from "./attempts.js";
 import { CounterError, problem } from "./errors.js";
 import { EventParser } from "./sse.js";
 
@@ -142,6 +142,7 @@ class Watch {
  * @param {AbortSignal} signal
  */
 async function follow(url, take, options, signal) {
+  const request = sendable(url, { headers: { Accept: "text/event-stream" } }, options.token);
   let failures = 0;
   let first = 1000;
   /** @param {Reading} reading */
@@ -154,7 +155,7 @@ async function follow(url, take, options, signal) {
     /** @type {CounterError} */
     let error;
     try {
-      await listen(url, parser, received, options, signal);
+      await listen(url, request, parser, received, options, signal);
       error = new CounterError(`${url}: the stream has ended`);
     } catch (cause) {
       if (signal.aborted) return;
@@ -171,16 +172,16 @@ async function follow(url, take, options, signal) {
 /**
  * Reads one stream to its end.
  * @param {string} url
+ * @param {RequestInit} request
  * @param {EventParser} parser a new one
  * @param {(reading: Reading) => void} take
  * @param {WatchOptions} options
  * @param {AbortSignal} signal
  */
-async function listen(url, parser, take, { token, silence = 75_000, fetch = globalThis.fetch }, signal) {
+async function listen(url, request, parser, take, { silence = 75_000, fetch = globalThis.fetch }, signal) {
   const attempt = limited(signal, silence);
   try {
-    const headers = { Accept: "text/event-stream", ...authorization(token) };
-    const answer = await fetch(url, { headers, cache: "no-store", signal: attempt.signal });
+    const answer = await fetch(url, { ...request, signal: attempt.signal });
     if (!answer.ok) throw await problem(answer);
     if (!answer.body || !/^text\/event-stream\b/i.test(answer.headers.get("content-type") ?? "")) {
       throw new CounterError(`${url} is no event stream`, { status: answer.status });

@@ -1,11 +1,18 @@
 //! The JavaScript package in `clients/js`.
 
 use std::collections::HashMap;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
 
 use crate::chromium::Chromium;
 use crate::npm::{build_example, installed_package, npm, package};
 use crate::site;
 use crate::support::app::TestApp;
+use crate::support::chain::Chain;
 use crate::support::http::metric;
 use crate::support::server::Server;
 use crate::support::wait::until;
@@ -50,6 +57,36 @@ async fn the_package_works_on_a_page_of_another_site() {
 }
 
 #[tokio::test]
+async fn a_program_that_watches_goes_on_after_the_proxy_was_killed() {
+    let mut chain = Chain::start(2).await;
+    let script = format!(
+        "import {{ watch }} from {:?};
+         for await (const {{ id, value }} of watch({{ base: {:?}, id: ['1', '2'] }})) console.log(`${{id}}: ${{value}}`);",
+        package().join("core.js"),
+        chain.pushpin.url(""),
+    );
+    let mut command = Command::new("node");
+    command.args(["--input-type=module", "--eval", &script]).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut program = command.spawn().expect("node starts: install Node.js 18 or later");
+    let mut lines = BufReader::new(program.stdout.take().expect("a pipe")).lines();
+    let mut printed = async || {
+        let line = tokio::time::timeout(Duration::from_secs(60), lines.next_line()).await;
+        line.expect("a line in time").expect("a readable line").expect("the program goes on")
+    };
+
+    assert_eq!([printed().await, printed().await], ["1: 0", "2: 0"]);
+    chain.origins[0].add_by("2", 5).await;
+    assert_eq!(printed().await, "2: 5");
+    chain.pushpin.kill().await;
+    chain.origins[1].add_by("1", 7).await;
+    chain.pushpin.start_again().await;
+    // The other counter has not changed, so it is not given again.
+    assert_eq!(printed().await, "1: 7");
+    chain.origins[1].add("2").await;
+    assert_eq!(printed().await, "2: 6");
+}
+
+#[tokio::test]
 async fn hooks_share_a_stream_and_end_it_with_their_components() {
     let app = TestApp::spawn().await;
     app.add_by("2", 26).await;
@@ -84,7 +121,7 @@ async fn hooks_share_a_stream_and_end_it_with_their_components() {
     until("one stream again", async || listeners().await == Some(1.0)).await;
 
     show(format!("{}/none", app.address)).await;
-    let explained = "[...document.querySelectorAll('p')].every((one) => one.textContent.includes('/none '))";
+    let explained = "[...document.querySelectorAll('p')].every((one) => one.textContent.includes('/none'))";
     browser.until(explained).await;
     until("no stream", async || listeners().await == Some(0.0)).await;
     show(app.counter("2")).await;
@@ -99,12 +136,16 @@ async fn hooks_share_a_stream_and_end_it_with_their_components() {
 }
 
 #[tokio::test]
-async fn the_examples_of_vue_and_svelte_show_a_live_count_and_add_to_it() {
+async fn the_other_examples_show_a_live_count_and_add_to_it() {
     let app = TestApp::spawn().await;
     app.add_by("2", 26).await;
     let browser = Chromium::launch().await;
-    for name in ["vue", "svelte"] {
-        let site = site::serve(build_example(name, &app.counter("2")).await).await;
+    for name in ["html", "vue", "svelte"] {
+        let files = match name {
+            "html" => plain_example(&app.address),
+            _ => build_example(name, &app.counter("2")).await,
+        };
+        let site = site::serve(files).await;
         let start = app.read("2").await;
         browser.open(&site).await;
         browser.until_text("strong", &start.to_string()).await;
@@ -112,7 +153,14 @@ async fn the_examples_of_vue_and_svelte_show_a_live_count_and_add_to_it() {
         browser.until_text("strong", &(start + 1).to_string()).await;
         browser.click("button").await;
         browser.until_text("strong", &(start + 2).to_string()).await;
-        browser.until_text("small", "live").await;
+        browser.until_text("[role=status]", "").await;
     }
     assert_eq!(browser.console().await, Vec::<String>::new());
+}
+
+/// The example without a build, for the service at `address`.
+fn plain_example(address: &str) -> site::Files {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/html/index.html");
+    let page = std::fs::read_to_string(file).expect("the example").replace("http://127.0.0.1:8000", address);
+    HashMap::from([("/".to_owned(), page.into_bytes())])
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import test from "node:test";
-import { add, CounterError, get } from "../core.js";
+import { add, CounterError, get, watch } from "../core.js";
 import { busy, newKey, relay, start } from "./service.js";
 
 test("a counter is added to and read", async (t) => {
@@ -31,6 +31,11 @@ test("what names no counter is refused before anything is sent", async (t) => {
     await assert.rejects(get(target), TypeError, JSON.stringify(target));
   }
   for (const by of [0, 1.5, NaN, 2 ** 53, "1"]) await assert.rejects(add({ base, id: "2" }, { by }), RangeError);
+  for (const address of ["counters/2/", "ftp://127.0.0.1/counters/2/", "https://", "https://user:secret@127.0.0.1/counters/2/"]) {
+    for (const call of [get(address), add(address), watch(address).next()]) await assert.rejects(call, TypeError, address);
+  }
+  await assert.rejects(add({ base, id: "2" }, { key: "line\nbreak" }), TypeError);
+  await assert.rejects(watch({ base, id: "2" }, { token: "Schlüssel 🔑" }).next(), TypeError);
   assert.deepEqual(requests, []);
 });
 

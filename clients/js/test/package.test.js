@@ -95,11 +95,11 @@ const EXPORTS = {
 
 /** In bytes, as a bundler puts it into a page and a server compresses it, without the framework. */
 const BUDGET = {
-  ".": 3400,
-  "./element": 4000,
-  "./react": 4200,
-  "./svelte": 4200,
-  "./vue": 4200,
+  ".": 3600,
+  "./element": 3200,
+  "./react": 3500,
+  "./svelte": 3500,
+  "./vue": 3500,
 };
 
 for (const [name, budget] of Object.entries(BUDGET)) {

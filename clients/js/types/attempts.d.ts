@@ -35,8 +35,16 @@ export declare function limited(outer: AbortSignal | undefined, ms: number): {
     restart: () => void;
     end: () => void;
 };
-/** @param {string | undefined} token @returns {Record<string, string>} */
-export declare const authorization: (token: string | undefined) => Record<string, string>;
+/**
+ * The request with these headers and the token. Throws a TypeError if it can never be sent, as another try would not mend that.
+ * @param {string} url
+ * @param {RequestInit & { headers: Record<string, string> }} request
+ * @param {string | undefined} token
+ * @returns {RequestInit}
+ */
+export declare function sendable(url: string, request: RequestInit & {
+    headers: Record<string, string>;
+}, token: string | undefined): RequestInit;
 /**
  * Makes the request until there is an answer that another try would not change, and reads it.
  * @template T
