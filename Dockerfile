@@ -2,7 +2,7 @@
 # its plugin buildx is installed; before, DOCKER_BUILDKIT=1 asks for it.
 FROM rust:1.95.0-slim-bookworm AS build
 WORKDIR /src
-COPY Cargo.toml Cargo.lock ./
+COPY Cargo.toml Cargo.lock build.rs ./
 COPY .cargo .cargo
 COPY src src
 COPY templates templates

@@ -1,7 +1,7 @@
 # `make` alone prints the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps fmt lint check edge test chaos audit up bench instructions clean
+.PHONY: help deps fmt lint check edge test chaos audit up bench instructions start-order clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,10 @@ bench: ## the side-by-side measurements, as a table
 instructions: ## the instructions per request, counted by valgrind: BINARIES="before after" to compare two; BENCH_REQUESTS (2000)
 	@.ci/deps bench
 	tests/bench/instructions.py $(BINARIES)
+
+start-order: ## write src/start.ld anew: the functions that an idle process runs, which the linker puts beside each other
+	@.ci/deps bench
+	tests/bench/start_order.py
 
 clean: ## remove what was built
 	cargo clean
