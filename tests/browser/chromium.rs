@@ -94,6 +94,15 @@ impl Chromium {
         self.client.execute(&format!("return ({expression});"), Vec::new()).await.expect(expression)
     }
 
+    /// The value that the promise of the expression gives.
+    pub(crate) async fn promised(&self, expression: &str) -> Value {
+        let script = format!(
+            "const done = arguments[arguments.length - 1];
+             (async () => {expression})().then(done, (error) => done('failed: ' + error));"
+        );
+        self.client.execute_async(&script, Vec::new()).await.expect(expression)
+    }
+
     /// Returns as soon as a change of the page, or a picture that has loaded, makes the expression true.
     pub(crate) async fn until(&self, expression: &str) {
         let script = format!(

@@ -1,10 +1,14 @@
-//! A relay between the browser and the service, which a test can cut off.
+//! A relay between the browser and the service, which a test can cut off, and which counts the streams that it carries.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+
+use crate::traffic::{Open, Traffic};
 
 /// The behaviour of the relay. Each change also ends the open connections.
 #[derive(Clone, Copy, PartialEq)]
@@ -17,6 +21,7 @@ enum Wire {
 
 pub(crate) struct Relay {
     pub(crate) address: String,
+    pub(crate) traffic: Arc<Traffic>,
     wire: watch::Sender<Wire>,
 }
 
@@ -30,8 +35,9 @@ impl Relay {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let own = listener.local_addr().expect("an address");
         let (wire, state) = watch::channel(Wire::Through);
-        tokio::spawn(run(listener, own, target, state));
-        Relay { address: format!("http://{own}"), wire }
+        let traffic = Arc::new(Traffic::default());
+        tokio::spawn(run(listener, own, target, Arc::clone(&traffic), state));
+        Relay { address: format!("http://{own}"), traffic, wire }
     }
 
     /// Refuses connections, as if the app were down.
@@ -54,7 +60,13 @@ impl Relay {
     }
 }
 
-async fn run(listener: TcpListener, own: SocketAddr, target: SocketAddr, mut state: watch::Receiver<Wire>) {
+async fn run(
+    listener: TcpListener,
+    own: SocketAddr,
+    target: SocketAddr,
+    traffic: Arc<Traffic>,
+    mut state: watch::Receiver<Wire>,
+) {
     let mut listener = Some(listener);
     loop {
         let wire = *state.borrow_and_update();
@@ -74,20 +86,22 @@ async fn run(listener: TcpListener, own: SocketAddr, target: SocketAddr, mut sta
         };
         let (browser, _) = accepted.expect("a connection");
         let mut ended = state.clone();
+        let connection = traffic.connection();
         tokio::spawn(async move {
             tokio::select! {
-                () = serve(browser, target, wire) => {}
+                () = serve(browser, target, wire, connection) => {}
                 _ = ended.changed() => {}
             }
         });
     }
 }
 
-async fn serve(mut browser: TcpStream, target: SocketAddr, wire: Wire) {
+async fn serve(mut browser: TcpStream, target: SocketAddr, wire: Wire, mut connection: Open) {
     // Either side may end the connection at any time: the tests rely on that.
     let mut first = vec![0; 4096];
     if wire == Wire::Busy {
-        let _ = browser.read(&mut first).await;
+        let read = browser.read(&mut first).await.unwrap_or(0);
+        connection.refused(&first[..read]);
         let _ = browser.write_all(BUSY.as_bytes()).await;
         let _ = browser.shutdown().await;
         return;
@@ -95,11 +109,28 @@ async fn serve(mut browser: TcpStream, target: SocketAddr, wire: Wire) {
     let Ok(mut app) = TcpStream::connect(target).await else { return };
     if wire == Wire::Forgetful {
         let read = browser.read(&mut first).await.unwrap_or(0);
+        connection.sent(&first[..read]);
         let _ = app.write_all(&first[..read]).await;
         if first.starts_with(b"POST ") {
             let _ = app.read(&mut first).await;
             return;
         }
     }
-    let _ = copy_bidirectional(&mut browser, &mut app).await;
+    let (from_browser, mut to_browser) = browser.into_split();
+    let (mut from_app, to_app) = app.into_split();
+    tokio::select! {
+        () = requests(from_browser, to_app, &mut connection) => {}
+        _ = copy(&mut from_app, &mut to_browser) => {}
+    }
+}
+
+/// Passes on what the browser sends, until either side ends the connection.
+async fn requests(mut browser: OwnedReadHalf, mut app: OwnedWriteHalf, connection: &mut Open) {
+    let mut bytes = vec![0; 16 * 1024];
+    while let Ok(read @ 1..) = browser.read(&mut bytes).await {
+        connection.sent(&bytes[..read]);
+        if app.write_all(&bytes[..read]).await.is_err() {
+            return;
+        }
+    }
 }

@@ -11,12 +11,17 @@ pub(crate) type Files = HashMap<String, Vec<u8>>;
 
 /// Serves the files, by path with the leading slash, and returns the site's address. The server ends with the test.
 pub(crate) async fn serve(files: Files) -> String {
+    serve_with(files, String::new()).await
+}
+
+/// The same with these header fields on each answer, each with its line end.
+pub(crate) async fn serve_with(files: Files, fields: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
-    let files = Arc::new(files);
+    let shared = Arc::new((files, fields));
     tokio::spawn(async move {
         while let Ok((browser, _)) = listener.accept().await {
-            tokio::spawn(answer(browser, Arc::clone(&files)));
+            tokio::spawn(answer(browser, Arc::clone(&shared)));
         }
     });
     format!("http://{address}")
@@ -44,7 +49,8 @@ pub(crate) fn files_in(directory: &Path) -> Files {
     files
 }
 
-async fn answer(browser: TcpStream, files: Arc<Files>) {
+async fn answer(browser: TcpStream, shared: Arc<(Files, String)>) {
+    let (files, fields) = &*shared;
     let mut browser = BufReader::new(browser);
     let mut request = String::new();
     let mut line = String::new();
@@ -65,7 +71,7 @@ async fn answer(browser: TcpStream, files: Arc<Files>) {
         _ => "text/html; charset=utf-8",
     };
     let head = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n{fields}connection: close\r\n\r\n",
         content.len()
     );
     // An error only says that the browser has closed the connection.

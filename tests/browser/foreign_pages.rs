@@ -1,0 +1,131 @@
+//! The element on pages of other sites, whatever those pages forbid, contain or lack.
+
+use std::collections::HashMap;
+
+use crate::chromium::Chromium;
+use crate::http;
+use crate::relay::Relay;
+use crate::site;
+use crate::support::app::TestApp;
+use crate::support::http::Ask;
+use crate::support::server::Server;
+use crate::support::wait::until;
+use crate::tabs::{self, HEAD, Tabs, page};
+
+const ONE: &str = r#"<live-counter counter="1"></live-counter>"#;
+const ELEMENT: &str = "live-counter";
+
+#[tokio::test]
+async fn more_than_twenty_numbers_need_a_second_stream() {
+    let app = TestApp::spawn().await;
+    let relay = Relay::to(&app.address).await;
+    let element = |number: usize| format!("<live-counter counter=\"n-{number}\"></live-counter>");
+    let body = |numbers: std::ops::Range<usize>| numbers.map(element).collect::<String>();
+    let pages = vec![page(&relay.address, &body(0..15)), page(&relay.address, &body(10..30))];
+    let pages = tabs::serve(pages).await;
+    let browser = Chromium::launch().await;
+    let tabs = Tabs::open(&browser, &pages).await;
+    let streams = async |expected| until("the streams", async || relay.traffic.streams() == expected).await;
+    streams(2).await;
+    for number in [0, 12, 29] {
+        app.add_by(&format!("n-{number}"), 100 + number).await;
+    }
+    for (tab, numbers) in [(0, [0, 12]), (1, [12, 29])] {
+        tabs.reach(tab).await;
+        for number in numbers {
+            let css = format!("[counter=n-{number}]");
+            browser.until_text(&css, &(100 + number).to_string()).await;
+        }
+        let still = "[...document.querySelectorAll('live-counter')].every((one) => one.textContent !== '')";
+        browser.until(still).await;
+    }
+    // Elements that are gone free their streams.
+    browser.value("document.querySelectorAll('[counter]').forEach((one) => one.remove())").await;
+    app.add("n-0").await;
+    tabs.reach(0).await;
+    browser.until_text("[counter=n-0]", "101").await;
+    browser.value("document.querySelectorAll('[counter]').forEach((one) => one.remove())").await;
+    streams(0).await;
+}
+
+#[tokio::test]
+async fn a_strict_content_security_policy_needs_two_sources() {
+    let app = TestApp::spawn().await;
+    let service = &app.address;
+    let policy = format!(
+        "content-security-policy: default-src 'none'; img-src data:; script-src {service}; connect-src {service}\r\n"
+    );
+    let page = page(service, r#"<live-counter counter="1" badge label="visits"></live-counter>"#);
+    let site = site::serve_with(HashMap::from([("/".to_owned(), page.into_bytes())]), policy).await;
+    let browser = Chromium::launch().await;
+    browser.open(&site).await;
+    browser.until_text(ELEMENT, "0").await;
+    app.add("1").await;
+    browser.until_text(ELEMENT, "1").await;
+    assert_eq!(browser.console().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn tabs_of_a_site_without_tls_are_live() {
+    let app = TestApp::spawn().await;
+    let relay = Relay::to(&app.address).await;
+    let service = "http://counters.example";
+    let pages = tabs::serve(vec![page(service, ONE)]).await;
+    let site = tabs::addr(pages[0].trim_end_matches("/0"));
+    let hosts = [("blog.example", site), ("counters.example", tabs::addr(&relay.address))];
+    let browser = Chromium::launch_with_hosts(&hosts).await;
+    let address = "http://blog.example/0".to_owned();
+    let tabs = Tabs::open(&browser, &[address.clone(), address]).await;
+    tabs.all_show(ELEMENT, "0").await;
+    assert_eq!(browser.value("isSecureContext || 'locks' in navigator").await, false);
+    app.add("1").await;
+    tabs.all_show(ELEMENT, "1").await;
+}
+
+#[tokio::test]
+async fn two_versions_of_the_module_are_live_beside_each_other() {
+    let app = TestApp::spawn().await;
+    let relay = Relay::to(&app.address).await;
+    let module = http::client().get(format!("{}/live-counter.js", app.address)).text().await;
+    let next =
+        module.replace("live-counter/1", "live-counter/2").replace("import.meta.url", "globalThis.service");
+    assert_ne!(module, next, "the name of the protocol is in the module");
+    let address = &relay.address;
+    let own = format!(
+        "{HEAD}<script>service = '{address}/'</script><script type=module src=/next.js></script>{ONE}"
+    );
+    let both =
+        format!("{}<script type=module src=\"{address}/live-counter.js?v=2\"></script>", page(address, ONE));
+    let files = [("/one", page(address, ONE)), ("/next", own), ("/both", both), ("/next.js", next)];
+    let files = files.map(|(path, text)| (path.to_owned(), text.into_bytes()));
+    let site = site::serve(HashMap::from(files)).await;
+    let browser = Chromium::launch().await;
+    let pages = ["/one", "/next", "/both", "/next"].map(|path| format!("{site}{path}"));
+    let mut tabs = Tabs::open(&browser, &pages).await;
+    tabs.all_show(ELEMENT, "0").await;
+    app.add("1").await;
+    tabs.all_show(ELEMENT, "1").await;
+    until("a stream for each version", async || relay.traffic.streams() == 2).await;
+    tabs.close(0).await;
+    app.add("1").await;
+    tabs.all_show(ELEMENT, "2").await;
+    assert_eq!(browser.console().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn text_of_the_server_stays_until_the_first_value() {
+    let app = TestApp::spawn().await;
+    let relay = Relay::to(&app.address).await;
+    app.add_by("1", 234).await;
+    let pages = tabs::serve(vec![page(&relay.address, "")]).await;
+    let browser = Chromium::launch().await;
+    browser.open(&pages[0]).await;
+    browser.until("customElements.get('live-counter')").await;
+    relay.be_busy();
+    browser.value(r#"document.body.innerHTML = '<live-counter counter="1">about 200</live-counter>'"#).await;
+    let refused = async || relay.traffic.requests().iter().filter(|request| request.is_refused).count() >= 2;
+    until("two refusals", refused).await;
+    assert_eq!(browser.value("document.querySelector('live-counter').textContent").await, "about 200");
+    relay.mend();
+    browser.until_text(ELEMENT, "234").await;
+}
