@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use livecounter::domain::{Point, Topic, Unit};
+use livecounter::domain::{FieldChanges, JsonText, Point, Topic, Unit};
 use livecounter::store::redis::RedisStore;
 use livecounter::store::{
     Announcement, Body, Catalog, Change, Claim, ClaimTerms, LONGEST_LEASE, Outbox, Reading, Values, Write,
     Written,
 };
 
+use crate::contract::eventually;
 use crate::support::redis::RedisServer;
 
 const TERMS: ClaimTerms = ClaimTerms { interval: Duration::ZERO, lease: LONGEST_LEASE };
@@ -33,7 +34,12 @@ impl Before<'_> {
     }
 
     fn claim(&self, topic: &Topic) -> String {
-        let arguments = ["0", "6000", "4712", "60000", "2000"];
+        self.claim_for(topic, "6000")
+    }
+
+    /// Claims with a lease of so many milliseconds.
+    fn claim_for(&self, topic: &Topic, lease: &str) -> String {
+        let arguments = ["0", lease, "4712", "60000", "2000"];
         self.run(include_str!("version_2/claim.lua"), topic, &arguments)
     }
 
@@ -171,4 +177,72 @@ async fn an_add_of_version_2_to_a_deleted_topic_counts() {
         assert_eq!(read(&store, &topic).await.body, Body::Gone);
     }
     assert_eq!((listed(&store).await.len(), store.topic_count().await.expect("a number")), (0, 0));
+}
+
+/// A claim of a topic whose last claim has a lease that is over.
+async fn claim_again(store: &RedisStore, topic: &Topic) -> Announcement {
+    eventually("the lease to run out", async || match claim_of(store, topic).await {
+        Claim::Announce(announcement) => Some(announcement),
+        _ => None,
+    })
+    .await
+}
+
+async fn claim_of(store: &RedisStore, topic: &Topic) -> Claim {
+    store.claim(vec![topic.clone()], TERMS).await.remove(0).expect("the store to answer")
+}
+
+#[tokio::test]
+async fn an_entity_that_version_2_claims_is_announced_by_a_newer_origin() {
+    let server = RedisServer::start();
+    let (store, before) = (connect(&server), Before(&server));
+    let entity: Topic = "entity-a/k".parse().expect("a topic");
+    let merge = |payload: &str| {
+        Write::merge(entity.clone(), FieldChanges::parse(payload.as_bytes()).expect("a payload"))
+    };
+    let fields = |announcement: &Announcement| match &announcement.body {
+        Body::Document(document) => document.to_json(),
+        other => panic!("expected fields, not {other:?}"),
+    };
+    assert!(store.write(vec![merge(r#"{"+n":5}"#)]).await[0].is_ok());
+    // It takes the number of bytes for the value, and announces that.
+    assert!(before.claim_for(&entity, "1").starts_with("2\n"));
+    let claimed = claim_again(&store, &entity).await;
+    assert_eq!(fields(&claimed), r#"{"n":5}"#);
+    // If it acknowledges the claim, too, the next change shows all fields.
+    before.acknowledge(&entity, &claimed);
+    assert_eq!(store.outbox_len().await.expect("a number"), 0);
+    assert!(store.write(vec![merge(r#"{"+n":1}"#)]).await[0].is_ok());
+    let next = claim(&store, &entity).await;
+    assert_eq!((fields(&next), next.prev), (r#"{"n":6}"#.to_owned(), claimed.id));
+}
+
+#[tokio::test]
+async fn events_that_version_2_claims_are_announced_by_a_newer_origin() {
+    let server = RedisServer::start();
+    let (store, before) = (connect(&server), Before(&server));
+    let feed: Topic = "feed-chat".parse().expect("a topic");
+    let append = async |text: &str| {
+        let event = JsonText::parse(text.as_bytes()).expect("JSON");
+        write(&store, &feed, Change::Append([event].into())).await.stamp.expect("a stamp").id
+    };
+    let texts = |announcement: &Announcement| match &announcement.body {
+        Body::Events(events) => events.iter().map(|event| event.data.as_str().to_owned()).collect::<Vec<_>>(),
+        other => panic!("expected events, not {other:?}"),
+    };
+    let first = append("1").await;
+    let announced = claim(&store, &feed).await;
+    store.acknowledge(vec![(feed.clone(), announced.id)]).await.expect("acknowledged");
+    let second = append("2").await;
+    assert!(!before.claim_for(&feed, "1").is_empty());
+    let claimed = claim_again(&store, &feed).await;
+    assert_eq!((claimed.prev, claimed.id, texts(&claimed)), (first, second, vec!["2".to_owned()]));
+    // If it claims and acknowledges, the next claim has the events that it has not shown.
+    let third = append("3").await;
+    before.claim_for(&feed, "1");
+    before.acknowledge(&feed, &Announcement { body: Body::Gone, id: third, prev: second });
+    let fourth = append("4").await;
+    let claimed = claim(&store, &feed).await;
+    assert_eq!((claimed.prev, claimed.id), (second, fourth));
+    assert_eq!(texts(&claimed), ["3", "4"]);
 }

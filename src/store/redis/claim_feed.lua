@@ -72,7 +72,7 @@ end
 for key = 1, #KEYS, 3 do
   local topic, outbox, stream = KEYS[key], KEYS[key + 1], KEYS[key + 2]
   local name = name_of(topic, outbox)
-  local state = pcall('HMGET', topic, 'e', 'r', 'c', 'p', 'q', 'g', 's', 'n', 'd')
+  local state = pcall('HMGET', topic, 'e', 'r', 'c', 'p', 'q', 'g', 's', 'n', 'd', 'l')
   local reply
   if state.err then
     reply = state
@@ -80,7 +80,8 @@ for key = 1, #KEYS, 3 do
     -- Redis has lost the feed (evicted or deleted by another program). Without this step its mark would stay for ever.
     call('ZREM', outbox, name)
     reply = 0
-  elseif text((state[2] or 0) + (state[3] or 0)) ~= state[4] then
+  -- An origin of a version before has changed `p` and not `l`, if it has claimed the feed: it knows no events, so it has shown none.
+  elseif not state[10] or (state[2] or 0) + (state[3] or 0) ~= revision_of(state[10]) then
     reply = fresh(topic, outbox, stream, name, state)
   else
     reply = again(topic, outbox, stream, name, state)

@@ -38,7 +38,7 @@
 //! | `d` | the revision of the deletion; the topic is deleted if it equals the revision |
 //! | `b` | the revision of the deletion after which the topic was created again: its history begins behind it |
 //! | `h` | the hour of the last claim and the claimed value: see `recording.lua`; empty if the topic is deleted |
-//! | `l` | of a feed: the id claimed last, `epoch-revision` |
+//! | `l` | of a feed: the id claimed last, `epoch-revision`; versions before do not write it, so what they have claimed is claimed again |
 //! | `k` | of a feed: the epochs before `e`, the last one first, each as `epoch:revision` with the last revision that belongs to it |
 //! | `y` | of a feed: how long the data of its events are together |
 //! | `m` | the master, by its replication id, under which `e` was drawn |
