@@ -88,13 +88,15 @@ async fn a_program_that_watches_goes_on_after_the_proxy_was_killed() {
 
 #[tokio::test]
 async fn hooks_share_a_stream_and_end_it_with_their_components() {
-    let app = TestApp::spawn().await;
+    let app = TestApp::with(&[("LIVECOUNTER__COUNTERS__KNOWN", "2,3")]).await;
     app.add_by("2", 26).await;
     app.add_by("3", 7).await;
     let work = installed_package().await;
     let bundle = ["exec", "--", "esbuild", "test/hooks.page.js", "--bundle", "--outfile=page.js"];
     npm(work.path(), &bundle, &[]).await;
-    let page = "<!doctype html><link rel=icon href=data:,><p id=react></p><p id=vue></p><p id=svelte></p><script src=/page.js></script>";
+    let page = "<!doctype html><link rel=icon href=data:,><p id=react></p><p id=vue></p><p id=svelte></p>
+        <b id=react-rendered><button>46</button></b><b id=vue-rendered><button>46</button></b>
+        <script src=/page.js></script>";
     let script = std::fs::read(work.path().join("page.js")).expect("the bundle");
     let files = HashMap::from([("/".to_owned(), page.into()), ("/page.js".to_owned(), script)]);
     let browser = Chromium::launch().await;
@@ -120,18 +122,29 @@ async fn hooks_share_a_stream_and_end_it_with_their_components() {
     shown("8").await;
     until("one stream again", async || listeners().await == Some(1.0)).await;
 
-    show(format!("{}/none", app.address)).await;
-    let explained = "[...document.querySelectorAll('p')].every((one) => one.textContent.includes('/none'))";
-    browser.until(explained).await;
-    until("no stream", async || listeners().await == Some(0.0)).await;
-    show(app.counter("2")).await;
-    shown("46").await;
+    // One address that is no counter's, and a counter that the service refuses.
+    for (address, reason) in [(format!("{}/none", app.address), "/none"), (app.counter("4"), "counter")] {
+        show(address).await;
+        let explained =
+            |one: &str| format!("document.querySelector('{one}').textContent.includes('{reason}')");
+        browser.until(&["#react", "#vue", "#svelte"].map(explained).join(" && ")).await;
+        until("no stream", async || listeners().await == Some(0.0)).await;
+        show(app.counter("2")).await;
+        shown("46").await;
+    }
     browser.value("hide()").await;
     until("no stream", async || listeners().await == Some(0.0)).await;
     assert_eq!(browser.value("document.querySelector('#react, #vue').textContent").await, "");
+
+    browser.value(&format!("hydrate('{}', 46)", app.counter("2"))).await;
+    app.add_by("2", 1).await;
+    browser.until_text("#react-rendered", "47").await;
+    browser.until_text("#vue-rendered", "47").await;
+
     // React and Vue warn on the console of what hooks do wrong; both also say there how they are best used.
     let mut warnings = browser.console().await;
-    warnings.retain(|entry| !entry.contains("React DevTools") && !entry.contains("Feature flags"));
+    let expected = ["React DevTools", "Feature flags", "/topics/counter-4/"];
+    warnings.retain(|entry| !expected.iter().any(|text| entry.contains(text)));
     assert_eq!(warnings, Vec::<String>::new());
 }
 

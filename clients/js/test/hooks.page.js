@@ -1,23 +1,24 @@
 /** A page with a counter in each framework, which tests/browser/package.rs bundles and drives. */
 
 import { createElement, StrictMode } from "react";
-import { createRoot } from "react-dom/client";
-import { createApp, h, shallowRef } from "vue";
+import { createRoot, hydrateRoot } from "react-dom/client";
+import { createApp, createSSRApp, h, shallowRef } from "vue";
 import { useCounter as useReactCounter } from "../react.js";
 import { counter } from "../svelte.js";
 import { useCounter as useVueCounter } from "../vue.js";
 
 const text = ({ value, error }) => error?.message ?? value ?? "…";
 
-function ReactViews({ url }) {
-  const state = useReactCounter(url, { initial: -1 });
+function ReactViews({ url, initial = -1 }) {
+  const state = useReactCounter(url, { initial });
   return createElement("button", { onClick: () => state.add({ by: 10 }) }, text(state));
 }
 
 const url = shallowRef("");
 const VueViews = {
-  setup() {
-    const { value, error, add } = useVueCounter(url, { initial: -1 });
+  props: { initial: { default: -1 } },
+  setup({ initial }) {
+    const { value, error, add } = useVueCounter(url, { initial });
     return () => h("button", { onClick: () => add({ by: 10 }) }, text({ value: value.value, error: error.value }));
   },
 };
@@ -37,6 +38,12 @@ Object.assign(globalThis, {
     stop?.();
     const store = counter(address, { initial: -1 });
     stop = store.subscribe((state) => (document.querySelector("#svelte").textContent = text(state)));
+  },
+  /** Takes over what a server has rendered with this value. */
+  hydrate(address, initial) {
+    url.value = address;
+    hydrateRoot(document.querySelector("#react-rendered"), createElement(ReactViews, { url: address, initial }));
+    createSSRApp(VueViews, { initial }).mount("#vue-rendered");
   },
   hide() {
     root.render(null);
