@@ -106,8 +106,8 @@ sub vcl_recv {
     if (req.url ~ "^/nocount") {
         set req.url = regsub(regsuball(regsub(req.url, "\?", "?&"), "&(?!url=)[^&]*", ""), "\?&", "?");
     }
-    # Reading a counter or topics needs no query, so a client cannot pass the cache by a query that it makes up.
-    if (req.url ~ "^/(counters|topics)/") {
+    # Reading a counter, topics or the module for pages needs no query, so a client cannot pass the cache by a query that it makes up.
+    if (req.url ~ "^/(counters|topics)/|^/live-counter[.]js/?([?]|$)") {
         set req.url = regsub(req.url, "\?.*$", "");
         set req.url = regsuball(req.url, "(?i)%2c", ",");
     }
@@ -266,8 +266,11 @@ sub vcl_backend_fetch {
     # Each connection carries one request. If a kept connection breaks before the answer, Varnish sends a request without a body
     # again. If an origin counts such a POST and dies before it answers, the POST would be counted twice.
     set bereq.http.Connection = "close";
-    # A held response must not be compressed.
-    unset bereq.http.Accept-Encoding;
+    # A held response must not be compressed. Files for pages may be: then the cache has the compressed form, and unpacks it for clients that
+    # do not accept it.
+    if (bereq.url !~ "^/(assets/|live-counter[.]js)") {
+        unset bereq.http.Accept-Encoding;
+    }
 }
 
 sub vcl_backend_response {

@@ -222,9 +222,13 @@ if (globalThis.customElements && !customElements.get("live-counter")) {
     local = localStorage;
     session = sessionStorage;
   } catch {} // The browser keeps nothing for this site.
-  // Own visits: https://site/#live-counter-off, and -on to count again.
-  const [, own] = location.hash.split("#live-counter-");
-  if (own) local["live-counter"] = own;
+  /** Own visits: https://site/#live-counter-off, and -on to count again. */
+  const note = () => {
+    const [, own] = location.hash.split("#live-counter-");
+    if (own) local["live-counter"] = own;
+  };
+  note();
+  addEventListener("hashchange", note);
 
   const countOnce = async (url) => {
     if (document.prerendering) await new Promise((done) => document.addEventListener("prerenderingchange", done));

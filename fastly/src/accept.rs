@@ -69,9 +69,34 @@ fn weight(parameter: &str) -> Option<f32> {
     name.trim().eq_ignore_ascii_case("q").then(|| value.trim().parse().unwrap_or(1.0))
 }
 
+/// Whether the answer for this path may be compressed, and the client names gzip among the codings that it accepts. Only files for pages
+/// may be compressed: Fanout holds streams, and values are short.
+pub fn takes_gzip(path: &str, codings: &str) -> bool {
+    (path.starts_with("/assets/") || path == "/live-counter.js")
+        && codings.split(',').any(|coding| coding.trim().eq_ignore_ascii_case("gzip"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_for_pages_are_compressed_for_clients_that_name_gzip() {
+        for path in ["/assets/home.js", "/live-counter.js"] {
+            for (codings, taken) in [
+                ("gzip, deflate, br, zstd", true),
+                ("br,GZIP", true),
+                ("", false),
+                ("gzip;q=0", false),
+                ("br", false),
+            ] {
+                assert_eq!(takes_gzip(path, codings), taken, "{path} {codings}");
+            }
+        }
+        for path in ["/", "/counters/2/", "/topics/counter-2/", "/live-counter.js/x"] {
+            assert!(!takes_gzip(path, "gzip"), "{path}");
+        }
+    }
 
     #[test]
     fn accept_headers_become_as_few_variants_as_there_are_representations() {

@@ -13,7 +13,7 @@ mod problem;
 mod query;
 mod signature;
 
-pub use accept::Variant;
+pub use accept::{Variant, takes_gzip};
 pub use path::{normalize_path, sort_names};
 pub use plan::{Plan, RequestFacts, is_grip, is_surrogate};
 pub use problem::Problem;

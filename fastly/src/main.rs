@@ -11,7 +11,7 @@ use fastly::http::{HeaderName, HeaderValue, header};
 use fastly::{ConfigStore, Request, Response};
 use livecounter_edge::{
     FASTLY_KEY, Plan, Problem, RequestFacts, Verifier, is_grip, is_surrogate, issuer_of, normalize_path,
-    query_sent, sort_names,
+    query_sent, sort_names, takes_gzip,
 };
 
 /// The name of the backend with the origins.
@@ -158,6 +158,8 @@ fn look_up(request: Request, accept: &str) -> Result<Response, Problem> {
         None => request.remove_query(),
     }
     request.set_header(header::ACCEPT, accept);
+    let codings = request.get_header_str(header::ACCEPT_ENCODING).unwrap_or_default();
+    let gzip = takes_gzip(request.get_path(), codings);
     // A public answer does not depend on the client. A held stream has no ranges, no 304 and no compression.
     for name in [
         header::COOKIE,
@@ -167,6 +169,9 @@ fn look_up(request: Request, accept: &str) -> Result<Response, Problem> {
         header::ACCEPT_ENCODING,
     ] {
         request.remove_header(name);
+    }
+    if gzip {
+        request.set_header(header::ACCEPT_ENCODING, "gzip");
     }
     // Fastly's local emulator has no cache with hooks. There the request is sent without them.
     let plain = request.clone_without_body();

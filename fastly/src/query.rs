@@ -2,7 +2,7 @@
 
 use crate::{badge, hits, past, path};
 
-/// The query with which the resource of this path is looked up; `None` for no query. The paths of counters and topics say all. Their
+/// The query with which the resource of this path is looked up; `None` for no query. The paths of counters, of topics and of the module for pages say all. Their
 /// past and their badges have parameters, and `/nocount` has the addresses of pages. The past of hits has both.
 pub fn query_sent(path: &str, query: &str) -> Option<String> {
     if let Some(known) = hits::parameters(path) {
@@ -13,7 +13,7 @@ pub fn query_sent(path: &str, query: &str) -> Option<String> {
         known_query(query, known)
     } else if hits::reads_hits(path) {
         Some(hits::pages(query))
-    } else if path::lists_names(path) {
+    } else if path::lists_names(path) || path == "/live-counter.js" {
         None
     } else {
         Some(query.to_owned())
@@ -70,6 +70,7 @@ mod tests {
     fn a_counter_has_one_entry_whatever_is_appended() {
         for (path, query, sent) in [
             ("/counters/2/", "_=1", None),
+            ("/live-counter.js", "v=2", None),
             ("/topics/site-a/", "_=1", None),
             ("/counters/2/history", "_=1&unit=day", Some("unit=day")),
             ("/nocount", "_=1&url=a&url=b", Some("url=a&url=b")),

@@ -2,9 +2,11 @@
 
 use std::sync::LazyLock;
 
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::caching::ONE_HOUR;
+use super::context::WorkerContext;
 use super::home::assets::Asset;
 use super::home::present;
 use super::pictures::share;
@@ -15,9 +17,10 @@ static MODULE: LazyLock<Asset> = LazyLock::new(|| {
 });
 
 /// The module, compressed if the client accepts that; 304 if the client has it already.
-pub(super) async fn module(request: HttpRequest) -> HttpResponse {
+pub(super) async fn module(request: HttpRequest, context: Data<WorkerContext>) -> HttpResponse {
     let mut response = present(&request, &MODULE, &ONE_HOUR, |_| ());
     share(response.headers_mut());
+    context.shared.cache.file(response.headers_mut());
     response
 }
 

@@ -11,6 +11,7 @@ mod chain;
 mod counter_lists;
 mod counters;
 mod edge;
+mod element;
 mod feeds;
 mod foreign;
 mod front;
