@@ -3,48 +3,21 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use redis::{Cmd, RedisError, RedisResult, Value};
-use smol_str::SmolStr;
+use redis::{Cmd, RedisResult, Value};
 
 use super::batch::{self, BatchQuery};
+use super::document_items::{DocumentItem, Item, send};
 use super::keys::KeyWriter;
+use super::reply::{self, text};
 use super::runner::ScriptRunner;
-use super::{reply, script};
-use crate::domain::{BUCKETS, Document, Epoch, EventId, FieldChange, JsonText, MergeError, Topic};
+use super::script;
+use crate::domain::{BUCKETS, Document, Epoch, JsonText, Topic};
 use crate::store::{
-    Body, Change, Claim, ClaimTerms, GRACE, KeyUse, LONGEST_LEASE, Once, Reading, Stamp, StoreError, Write,
-    WriteError, Written, change, random,
+    Body, Claim, ClaimTerms, GRACE, LONGEST_LEASE, Reading, StoreError, Write, WriteError, Written, change,
 };
 
 /// The most entities in one call of a script. They are fewer than numbers, since each has many fields.
 const CHUNK: usize = 100;
-
-/// The change of a [`Write`], or the deletion of an entity whose life is over.
-#[derive(Clone, Copy)]
-enum Item<'a> {
-    Change(&'a Change),
-    EndOfLife,
-}
-
-/// An item on its way to Redis.
-#[derive(Clone, Copy)]
-struct DocumentItem<'a> {
-    topic: &'a Topic,
-    item: Item<'a>,
-    once: Option<&'a Once>,
-    may_create: bool,
-}
-
-impl<'a> From<&'a Write> for DocumentItem<'a> {
-    fn from(write: &'a Write) -> Self {
-        DocumentItem {
-            topic: &write.topic,
-            item: Item::Change(&write.change),
-            once: write.once.as_ref(),
-            may_create: write.may_create,
-        }
-    }
-}
 
 /// Changes entities; the answers are in the order of `writes`.
 pub(super) async fn write(runner: &ScriptRunner, writes: &[Write]) -> Vec<Result<Written, WriteError>> {
@@ -113,127 +86,6 @@ async fn write_chunk(runner: &ScriptRunner, items: &[DocumentItem<'_>]) -> Vec<R
     answers
 }
 
-async fn send(
-    runner: &ScriptRunner,
-    items: &[DocumentItem<'_>],
-) -> RedisResult<Vec<Result<Written, WriteError>>> {
-    let Some(first) = items.first() else { return Ok(Vec::new()) };
-    let epoch = random::epoch()?;
-    let keys = 4 * items.len() + items.iter().filter(|item| item.once.is_some()).count();
-    let append = |command: &mut Cmd| append(command, items, epoch);
-    let reply = runner.run_change(first.topic.bucket(), &script::MERGE, keys, append).await?;
-    reply::items(reply, items.len())?.iter().map(written).collect()
-}
-
-/// Appends the keys and arguments that `merge.lua` lists.
-fn append(command: &mut Cmd, items: &[DocumentItem<'_>], epoch: Epoch) {
-    let mut keys = KeyWriter::default();
-    for item in items {
-        keys.topic_and_outbox(command, item.topic);
-        keys.fields(command, item.topic);
-        keys.lives(command, item.topic.bucket());
-        if let Some(once) = item.once {
-            keys.record(command, item.topic, &once.key);
-        }
-    }
-    let creators = items.iter().map(|item| if item.may_create { '1' } else { '0' });
-    command.arg(epoch.get()).arg(GRACE.as_millis() as u64).arg(LONGEST_LEASE.as_millis() as u64);
-    command.arg(creators.collect::<String>()).arg(Document::MAX_FIELDS).arg(Document::MAX_BYTES);
-    for item in items {
-        append_item(command, item);
-    }
-}
-
-fn append_item(command: &mut Cmd, item: &DocumentItem<'_>) {
-    let merge = match item.item {
-        Item::Change(Change::Merge(merge)) => Some(merge),
-        _ => None,
-    };
-    match (&merge, item.item) {
-        (Some(merge), _) => command.arg(merge.fields.iter().len()),
-        (None, Item::EndOfLife) => command.arg("o"),
-        (None, Item::Change(_)) => command.arg("x"),
-    };
-    match merge.and_then(|merge| merge.keep) {
-        Some(life) => command.arg(life.as_millis() as u64),
-        None => command.arg(""),
-    };
-    match (item.once, item.item) {
-        (Some(once), Item::Change(change)) => {
-            command.arg(once.lifetime.as_millis() as u64).arg(digest(KeyUse::of(change)))
-        }
-        _ => command.arg("").arg(""),
-    };
-    for (name, change) in merge.iter().flat_map(|merge| merge.fields.iter()) {
-        match change {
-            FieldChange::Add(number) => command.arg("+").arg(name).arg(*number),
-            FieldChange::Set(value) => command.arg("=").arg(name).arg(value.as_str()),
-            FieldChange::Remove => command.arg("-").arg(name).arg(""),
-        };
-    }
-}
-
-/// The use of a key as its record has it.
-fn digest(key_use: KeyUse) -> String {
-    match key_use {
-        KeyUse::Merge(digest) => format!("m{digest:016x}"),
-        _ => "x".to_owned(),
-    }
-}
-
-/// Decodes an item of the answer of `merge.lua`.
-fn written(item: &Value) -> RedisResult<Result<Written, WriteError>> {
-    let parts = match item {
-        Value::ServerError(error) => {
-            return Ok(Err(WriteError::Unavailable(StoreError::new(RedisError::from(error.clone())))));
-        }
-        Value::Array(parts) => parts.as_slice(),
-        _ => return Err(reply::unexpected()),
-    };
-    let [Value::Int(form), parts @ ..] = parts else { return Err(reply::unexpected()) };
-    Ok(match (form, parts) {
-        (1, [epoch, revision, at, created]) => Ok(Written {
-            created: reply::number::<i64>(created)? == 1,
-            stamp: Some(stamp(epoch, revision, at)?),
-            ..Written::default()
-        }),
-        (2, [epoch, revision, at]) => {
-            Ok(Written { replayed: true, stamp: Some(stamp(epoch, revision, at)?), ..Written::default() })
-        }
-        (3, [digest]) => Err(WriteError::KeyReused(key_use(&text(digest)?)?)),
-        (4, []) => Err(WriteError::WouldBeNew),
-        (5 | 6, [Value::Int(removed)]) => {
-            Ok(Written { removed: *removed == 1, replayed: *form == 6, ..Written::default() })
-        }
-        (7, [name]) => Err(MergeError::NotWhole(text(name)?).into()),
-        (8, [name]) => Err(MergeError::TooLarge(text(name)?).into()),
-        (9, [fields]) => Err(MergeError::TooManyFields(reply::number::<i64>(fields)? as usize).into()),
-        (10, [bytes]) => Err(MergeError::TooLong(reply::number::<i64>(bytes)? as usize).into()),
-        _ => return Err(reply::unexpected()),
-    })
-}
-
-fn stamp(epoch: &Value, revision: &Value, at: &Value) -> RedisResult<Stamp> {
-    let id = EventId { epoch: Epoch::new(reply::number(epoch)?), revision: reply::number(revision)? };
-    Ok(Stamp { id, at: reply::number(at)? })
-}
-
-fn key_use(digest: &str) -> RedisResult<KeyUse> {
-    match digest.strip_prefix('m') {
-        Some(number) => u64::from_str_radix(number, 16).map(KeyUse::Merge).map_err(|_| reply::unexpected()),
-        None => Ok(KeyUse::Delete),
-    }
-}
-
-fn text(value: &Value) -> RedisResult<SmolStr> {
-    match value {
-        Value::BulkString(text) => {
-            std::str::from_utf8(text).map(SmolStr::from).map_err(|_| reply::unexpected())
-        }
-        _ => Err(reply::unexpected()),
-    }
-}
-
 /// The present state of entities.
 pub(super) async fn read(runner: &ScriptRunner, topics: &[Topic]) -> Vec<Result<Reading, StoreError>> {
     let query = BatchQuery { script: &script::READ_DOCUMENTS, keys_per_topic: 2, decode: reading };
@@ -283,7 +135,7 @@ fn claimed(item: &Value) -> RedisResult<(Claim, bool)> {
 fn document(value: &Value) -> RedisResult<Body> {
     let Value::Array(parts) = value else { return Err(reply::unexpected()) };
     let field = |pair: &[Value]| match pair {
-        [name, value] => Ok((text(name)?, JsonText::of_stored(text(value)?))),
+        [name, value] => Ok((text(name)?.into(), JsonText::of_stored(text(value)?))),
         _ => Err(reply::unexpected()),
     };
     let fields = parts.chunks(2).map(field).collect::<RedisResult<Vec<_>>>()?;

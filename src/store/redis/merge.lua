@@ -3,7 +3,7 @@
 -- KEYS    per item: topic hash, outbox part, fields, lives of the bucket; of an item with an idempotency key, the record of that key
 -- ARGV    1 to 4 as in writing.lua; 5 and 6 how many fields an entity has at most, and how many bytes of names and values; per item:
 --         the number of changes, "x" to delete, or "o" to delete if the life is over; life in ms or ""; lifetime of the idempotency key
---         in ms or ""; digest of the changes; then per change: "+" to add, "=" to set or "-" to remove, the field, and the number or value
+--         in ms or ""; digest of the changes, or without a key as how many changes of the entity they count; then per change: "+" to add, "=" to set or "-" to remove, the field, and the number or value
 -- returns per item: {1, epoch, revision, time, created}  changed; created is 1 if the entity is new
 --                   {2, epoch, revision, time}           the idempotency key was used for the same changes
 --                   {3, digest}                          the idempotency key was used for other changes; "x" for a deletion
@@ -54,11 +54,22 @@ end
 -- afterwards; or nil and a reply.
 local function planned(fields, state, created, first, changes)
   local known = created and {} or former(fields, first, changes)
-  local count = created and 0 or pcall('HLEN', fields)
-  if known.err or type(count) == 'table' then
-    return nil, known.err and known or count
+  if known.err then
+    return nil, known
   end
-  local bytes = count == 0 and 0 or tonumber(state[4] or 0)
+  -- The number of fields matters only if it changes.
+  local count, is_empty = 0, false
+  for number = 1, created and 0 or changes do
+    if not known[number] or ARGV[first + 3 * (number - 1)] == '-' then
+      count = pcall('HLEN', fields)
+      is_empty = count == 0
+      break
+    end
+  end
+  if type(count) == 'table' then
+    return nil, count
+  end
+  local bytes = (created or is_empty) and 0 or tonumber(state[4] or 0)
   local set, removed = {}, {}
   for number = 1, changes do
     local at = first + 3 * (number - 1)
@@ -89,7 +100,8 @@ local function planned(fields, state, created, first, changes)
   return {set, removed, bytes}
 end
 
-local function merge(topic, outbox, fields, lives, first, changes, life)
+-- `times` is as how many changes of the entity these count, as text.
+local function merge(topic, outbox, fields, lives, first, changes, life, times)
   local state = pcall('HMGET', topic, 'e', 'r', 'c', 'v', 'd')
   if state.err then
     return state
@@ -113,15 +125,20 @@ local function merge(topic, outbox, fields, lives, first, changes, life)
   if #plan[2] > 0 then
     call('HDEL', fields, unpack(plan[2]))
   end
-  call('HSET', topic, 'v', text(plan[3]))
-  if call('HINCRBY', topic, 'c', 1) == 1 then
+  if created or plan[3] ~= tonumber(state[4] or 0) then
+    call('HSET', topic, 'v', text(plan[3]))
+  end
+  local pending = call('HINCRBY', topic, 'c', times)
+  if pending == tonumber(times) then
     mark(topic, outbox, item, '0')
+    -- An entity that is created again goes on with the epoch and the revision of the one that was deleted.
+    state = call('HMGET', topic, 'e', 'r', 'c')
+    pending = state[3]
   end
   if life ~= '' then
     call('ZADD', lives, text(now + life), name_of(topic, outbox))
   end
-  local after = call('HMGET', topic, 'e', 'r', 'c')
-  return {1, after[1], text((after[2] or 0) + after[3]), text(now), created and 1 or 0}
+  return {1, state[1], text((state[2] or 0) + pending), text(now), created and 1 or 0}
 end
 
 local function delete(topic, outbox, fields, lives)
@@ -143,7 +160,7 @@ local function delete(topic, outbox, fields, lives)
   return {5, 1}
 end
 
-local function write(topic, outbox, fields, lives, first, changes, life)
+local function write(topic, outbox, fields, lives, first, changes, life, times)
   if changes == 'x' then
     return delete(topic, outbox, fields, lives)
   elseif changes == 'o' then
@@ -151,7 +168,7 @@ local function write(topic, outbox, fields, lives, first, changes, life)
     local is_over = type(ends) == 'string' and tonumber(ends) <= now
     return is_over and delete(topic, outbox, fields, lives) or {5, 0}
   end
-  return merge(topic, outbox, fields, lives, first, tonumber(changes), life)
+  return merge(topic, outbox, fields, lives, first, tonumber(changes), life, times)
 end
 
 local function write_once(record, lifetime, digest, ...)
@@ -180,10 +197,10 @@ while key <= #KEYS do
   key, arg, item = key + 4, arg + 4, item + 1
   local reply
   if lifetime ~= '' then
-    reply = write_once(KEYS[key], lifetime, digest, topic, outbox, fields, lives, arg, changes, life)
+    reply = write_once(KEYS[key], lifetime, digest, topic, outbox, fields, lives, arg, changes, life, '1')
     key = key + 1
   else
-    reply = write(topic, outbox, fields, lives, arg, changes, life)
+    reply = write(topic, outbox, fields, lives, arg, changes, life, digest)
   end
   if reply.err and not is_of_one(reply) then
     return reply

@@ -114,6 +114,12 @@ pub(super) fn reading_of(item: &Value, decode: fn(&Value) -> RedisResult<Body>) 
     })
 }
 
+/// The text of a value.
+pub(super) fn text(value: &Value) -> RedisResult<&str> {
+    let Value::BulkString(text) = value else { return Err(unexpected()) };
+    std::str::from_utf8(text).map_err(|_| unexpected())
+}
+
 /// Returns an error if the item is an error: the key of the item holds no topic.
 fn refused(item: &Value) -> RedisResult<&Value> {
     match item {

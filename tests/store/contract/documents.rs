@@ -138,6 +138,58 @@ pub(crate) async fn concurrent_additions_to_fields_lose_nothing(backend: &dyn Ba
     assert_eq!(read_fields(&*stores[1], &daily).await, expected);
 }
 
+pub(crate) async fn merges_of_one_batch_are_answered_one_by_one(backend: &dyn Backend) {
+    let (store, daily, other) = (backend.store(), entity("daily"), entity("other"));
+    let most = format!(r#"{{"+n":{LIMIT}}}"#);
+    let batch = async |payloads: &[(&Topic, &str)]| {
+        let writes = payloads.iter().map(|(entity, payload)| merging(entity, payload)).collect();
+        let answers = store.write(writes).await;
+        let answer = |answer: Result<Written, WriteError>| match answer {
+            Ok(written) => Ok((written.stamp.expect("a stamp").id.revision, written.created)),
+            Err(WriteError::Merge(refusal)) => Err(refusal),
+            Err(error) => panic!("{error}"),
+        };
+        answers.into_iter().map(answer).collect::<Vec<_>>()
+    };
+    let first = [
+        (&daily, r#"{"+n":1,"t":"x"}"#),
+        (&other, r#"{"+n":5}"#),
+        (&daily, r#"{"+n":2,"+m":-1}"#),
+        (&daily, r#"{"+m":-1,"t":"y"}"#),
+        (&other, "{}"),
+    ];
+    let expected = [(1, true), (1, true), (2, false), (3, false), (2, false)].map(Ok);
+    assert_eq!(batch(&first).await, expected);
+    assert_eq!(read_fields(&*store, &daily).await, r#"{"m":-2,"n":3,"t":"y"}"#);
+    assert_eq!(read_fields(&*store, &other).await, r#"{"n":5}"#);
+    assert_eq!(read_one(&*store, &daily).await.id.revision, 3);
+    // What an entity refuses changes nothing, and does not touch the others of the batch.
+    let second = [
+        (&daily, r#"{"+n":1}"#),
+        (&daily, r#"{"+t":1}"#),
+        (&daily, most.as_str()),
+        (&daily, r#"{"+n":1,"new":true}"#),
+    ];
+    let refusals = [MergeError::NotWhole("t".into()), MergeError::TooLarge("n".into())];
+    let [no_number, too_large] = refusals.map(Err);
+    assert_eq!(batch(&second).await, [Ok((4, false)), no_number, too_large, Ok((5, false))]);
+    assert_eq!(read_fields(&*store, &daily).await, r#"{"m":-2,"n":5,"new":true,"t":"y"}"#);
+    // Changes that follow on each other are made in their order.
+    let third = [
+        (&daily, r#"{"+n":1}"#),
+        (&daily, r#"{"n":null}"#),
+        (&daily, r#"{"+n":7}"#),
+        (&daily, r#"{"+n":7}"#),
+    ];
+    assert_eq!(batch(&third).await, [6, 7, 8, 9].map(|revision| Ok((revision, false))));
+    assert_eq!(read_fields(&*store, &daily).await, r#"{"m":-2,"n":14,"new":true,"t":"y"}"#);
+    // An entity that is deleted begins empty, and its revisions go on.
+    assert!(add_one(&*store, Write::new(daily.clone(), Change::Delete)).await.expect("deleted").removed);
+    let again = [(&daily, r#"{"+n":1}"#), (&daily, r#"{"+n":1}"#)];
+    assert_eq!(batch(&again).await, [Ok((11, true)), Ok((12, false))]);
+    assert_eq!(read_fields(&*store, &daily).await, r#"{"n":2}"#);
+}
+
 pub(crate) async fn an_entity_is_announced_with_all_its_fields(backend: &dyn Backend) {
     let (store, daily, number) = (backend.store(), entity("daily"), topic("2"));
     merge(&*store, &daily, r#"{"+a":1,"b":"x"}"#).await;

@@ -65,6 +65,37 @@ pub(crate) async fn a_claim_of_a_feed_has_all_events_since_the_claim_before(back
     assert_eq!(read_one(&*store, &chat).await.body, Body::Events(std::sync::Arc::default()));
 }
 
+pub(crate) async fn events_of_one_batch_keep_their_order_and_have_ids(backend: &dyn Backend) {
+    let (store, chat, news) = (backend.store(), feed("app/chat"), feed("news"));
+    let once = |write: Write| Write {
+        once: Some(Once::from("k".parse::<IdempotencyKey>().expect("a key"))),
+        ..write
+    };
+    let batch = || {
+        vec![
+            append(&chat, &["1"]),
+            append(&news, &["10"]),
+            append(&chat, &["2", "3"]),
+            once(append(&chat, &["4"])),
+            append(&chat, &["5"]),
+            append(&news, &["11"]),
+            append(&chat, &["6"]),
+        ]
+    };
+    let ids = |answers: Vec<Result<Written, WriteError>>| {
+        let answer = |answer: Result<Written, WriteError>| answer.expect("appended");
+        let shown = |written: Written| (written.stamp.expect("a stamp").id.revision, written.created);
+        answers.into_iter().map(answer).map(shown).collect::<Vec<_>>()
+    };
+    let first = [(1, true), (1, true), (3, false), (4, false), (5, false), (2, false), (6, false)];
+    assert_eq!(ids(store.write(batch()).await), first);
+    let second = [(7, false), (3, false), (9, false), (4, false), (10, false), (4, false), (11, false)];
+    assert_eq!(ids(store.write(batch()).await), second, "the event with a key is there already");
+    let (_, _, events) = claimed(&*store, &chat, ANY_TIME).await;
+    assert_eq!(events.join(""), "12345612356");
+    assert_eq!(claimed(&*store, &news, ANY_TIME).await.2.join(" "), "10 11 10 11");
+}
+
 pub(crate) async fn a_shut_gate_makes_claimants_of_a_feed_wait(backend: &dyn Backend) {
     let (store, chat) = (backend.store(), feed("chat"));
     appended(&*store, &chat, &["1"]).await;
