@@ -33,15 +33,22 @@ pub fn render(retry: Option<Duration>, id: impl Display, data: &str) -> String {
     out.push_str("id: ");
     let start = out.len();
     let _ = write!(out, "{id}");
-    if out[start..].contains(['\r', '\n', '\0']) {
+    if out[start..].bytes().any(|byte| matches!(byte, b'\r' | b'\n' | b'\0')) {
         let clean = out[start..].replace(['\r', '\n', '\0'], "");
         out.truncate(start);
         out.push_str(&clean);
     }
     out.push_str("\nevent: message\n");
-    for line in data.split('\n') {
+    // Nearly no data has such a character: JSON escapes all of them.
+    if data.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | b'\0')) {
+        for line in data.split('\n') {
+            out.push_str("data: ");
+            out.extend(line.chars().filter(|c| !matches!(c, '\r' | '\0')));
+            out.push('\n');
+        }
+    } else {
         out.push_str("data: ");
-        out.extend(line.chars().filter(|c| !matches!(c, '\r' | '\0')));
+        out.push_str(data);
         out.push('\n');
     }
     out.push('\n');

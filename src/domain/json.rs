@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use smallvec::SmallVec;
 use smol_str::SmolStr;
 
 /// A JSON value as compact text: without spaces or line ends between its parts, with its members in the order in which they came.
@@ -111,13 +112,28 @@ impl<'de> Visitor<'de> for MembersVisitor {
     }
 }
 
-/// The names that an object had so far.
+/// The names that an object had so far. Most objects have few, which are compared faster than hashed.
 #[derive(Default)]
-struct Names(HashSet<String>);
+struct Names {
+    first: SmallVec<[SmolStr; FEW_NAMES]>,
+    others: HashSet<SmolStr>,
+}
+
+/// How many names are compared one by one.
+const FEW_NAMES: usize = 8;
 
 impl Names {
     fn add<E: Error>(&mut self, name: &str) -> Result<(), E> {
-        if self.0.insert(name.to_owned()) {
+        let is_known = self.first.iter().any(|known| known == name);
+        let is_new = !is_known
+            && match self.first.len() < FEW_NAMES {
+                true => {
+                    self.first.push(name.into());
+                    true
+                }
+                false => self.others.insert(name.into()),
+            };
+        if is_new {
             return Ok(());
         }
         let shown: String = name.chars().take(40).collect();
@@ -190,7 +206,7 @@ impl<'de> Visitor<'de> for CompactWriter<'_> {
         let mut names = Names::default();
         self.0.push(b'{');
         while let Some(name) = map.next_key::<String>()? {
-            if !names.0.is_empty() {
+            if !names.first.is_empty() {
                 self.0.push(b',');
             }
             names.add(&name)?;

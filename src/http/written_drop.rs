@@ -1,5 +1,7 @@
 //! The answer to a drop.
 
+use std::cell::RefCell;
+
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use jiff::Timestamp;
@@ -31,8 +33,7 @@ impl<'a> WrittenDrop<'a> {
 
     /// The answer to an event of a feed.
     pub(super) fn of_event(route: &'a Route, stamped: &Stamped) -> Self {
-        let millis = i64::try_from(stamped.at).unwrap_or(i64::MAX);
-        let created_at = Timestamp::from_millisecond(millis).map(|at| format!("{at:.3}")).unwrap_or_default();
+        let created_at = written_time(stamped.at);
         let (drop_id, rev) = (stamped.id.to_string(), stamped.id.revision);
         WrittenDrop { drop_id, route: route.as_str(), key: None, rev, created_at }
     }
@@ -71,6 +72,26 @@ impl<'a> DeletedDrop<'a> {
     pub(super) fn json(&self) -> String {
         json(self)
     }
+}
+
+thread_local! {
+    /// The second that was written last, and how: a busy thread writes each second many times.
+    static SECOND: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+}
+
+/// A time in milliseconds since 1970, as `2026-02-10T00:00:00.125Z`; empty if it is beyond all years that have four digits.
+fn written_time(millis: u64) -> String {
+    SECOND.with_borrow_mut(|(second, text)| {
+        if *second != millis / 1000 || text.is_empty() {
+            *second = millis / 1000;
+            let at = i64::try_from(*second).ok().and_then(|second| Timestamp::from_second(second).ok());
+            *text = at.map(|at| at.to_string()).unwrap_or_default();
+        }
+        match text.strip_suffix('Z') {
+            Some(beginning) => format!("{beginning}.{:03}Z", millis % 1000),
+            None => String::new(),
+        }
+    })
 }
 
 fn json(answer: &impl Serialize) -> String {
