@@ -35,14 +35,14 @@ HEAD = """/* The functions that an idle process has run, beside each other. Writ
    build.rs gives it to the linker. See docs/decisions/0067-code-of-an-idle-process-side-by-side.md. */
 SECTIONS
 {
-  .text.start :
+  .text :
   {
     *sqlite3_sys*:*(.text .text.*)
     *mimalloc_sys*:*(.text .text.*)
 """
 TAIL = """  }
 }
-INSERT BEFORE .text;
+INSERT BEFORE .init;
 """
 
 
