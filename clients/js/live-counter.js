@@ -23,9 +23,9 @@ const read = async (url, most, options) => {
   for (let failures = 0; ; failures++) {
     try {
       const answer = await fetch(url, { headers: { Accept: "application/json" }, ...options });
-      const body = await answer.json();
-      if (answer.ok) return body;
-      throw Object.assign(new Error(body.detail), { refused: answer.status < 500 && answer.status !== 429 });
+      if (answer.ok) return await answer.json();
+      const { detail = answer.status } = await answer.json().catch(() => ({}));
+      throw Object.assign(new Error(detail), { refused: answer.status < 500 && answer.status !== 429 });
     } catch (error) {
       if (error.refused || failures === most) throw error;
     }
@@ -179,13 +179,12 @@ export function subscribe(url, listener) {
   const listen = (topic) => (stop ??= service.listen(topic, listener));
   if (kind) listen((kind === "topic" ? "" : "counter-") + decodeURI(name));
   else
-    read(url, 9).then(
-      ({ topic, value }) => {
+    read(url)
+      .then(({ topic, value }) => {
         listen(topic);
         service.show([topic, { value }]);
-      },
-      (error) => stop || listener({ error }),
-    );
+      })
+      .catch((error) => stop || listener({ error }));
   return () => {
     stop?.();
     stop = () => {};

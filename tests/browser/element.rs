@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use fantoccini::Locator;
 
 use crate::chromium::Chromium;
+use crate::relay::Relay;
 use crate::site;
 use crate::support::app::{ANY_AMOUNT, TestApp};
 use crate::support::http::{Ask, client, metric};
@@ -188,4 +189,26 @@ async fn tabs_share_one_stream_and_the_next_tab_takes_it_over() {
     app.add_by("4", 1).await;
     browser.until_text("#a", "2").await;
     until_listened_to(&app, 2.0).await;
+}
+
+#[tokio::test]
+async fn elements_of_a_page_opened_while_the_service_was_away_come_alive() {
+    let app = TestApp::spawn().await;
+    let relay = Relay::to(&app.address).await;
+    relay.be_busy();
+    let body = "<live-counter id=a page=www.example.com/a src=RELAY>…</live-counter>
+         <live-counter id=b counter=2 src=RELAY/>…</live-counter>";
+    let body = body.replace("RELAY", &relay.address);
+    let browser = Chromium::launch().await;
+    browser.open(&site(&[("/", page(&app, &body))]).await).await;
+    let mut requested = Vec::new();
+    until("both have asked in vain", async || {
+        requested.extend(browser.requested().await);
+        ["/nocount?", "/topics/"].iter().all(|path| requested.iter().any(|url| url.contains(path)))
+    })
+    .await;
+    relay.mend();
+    for css in ["#a", "#b"] {
+        browser.until_text(css, "0").await;
+    }
 }
