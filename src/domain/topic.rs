@@ -1,5 +1,6 @@
 //! Anything that can be listened to, and every name that follows from it.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::str::FromStr;
 
@@ -87,6 +88,11 @@ pub struct Topic {
     hash: u32,
 }
 
+thread_local! {
+    /// The page whose topic was asked for last, since a request asks for the topic of its page several times. A digest takes longer than a comparison.
+    static LAST_PAGE: RefCell<Option<(PageAddress, Topic)>> = const { RefCell::new(None) };
+}
+
 impl Topic {
     /// The topic of a counter: `counter-{id}`.
     pub fn counter(id: &CounterId) -> Self {
@@ -95,6 +101,17 @@ impl Topic {
 
     /// The topic of a page. The name is the digest of the address, so it has the same length for every page.
     pub fn page(address: &PageAddress) -> Self {
+        LAST_PAGE.with_borrow_mut(|last| match last {
+            Some((known, topic)) if known == address => topic.clone(),
+            _ => {
+                let topic = Topic::page_anew(address);
+                *last = Some((address.clone(), topic.clone()));
+                topic
+            }
+        })
+    }
+
+    fn page_anew(address: &PageAddress) -> Self {
         let digest = digest(&SHA256, address.as_str().as_bytes());
         let mut name = [0; 22];
         // The 16 bytes always fit into the 22 characters.
@@ -311,6 +328,16 @@ mod tests {
             assert_eq!(Topic::site(&address).name().parse(), Ok(Topic::site(&address)));
         }
         assert_eq!("import-1".parse::<Topic>().expect("a topic").kind(), None);
+    }
+
+    #[test]
+    fn pages_that_are_asked_for_in_turn_keep_their_names() {
+        let addresses = ["a.example", "a.example/a", "a.exampl", "b.example", "a.example:81/a"];
+        let addresses = addresses.map(|text| text.parse::<PageAddress>().expect("an address"));
+        for address in addresses.iter().chain(&addresses) {
+            let topics = [Topic::page(address), Topic::page(address)];
+            assert_eq!(topics, [Topic::page_anew(address), Topic::page_anew(address)], "{address:?}");
+        }
     }
 
     #[test]
