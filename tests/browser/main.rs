@@ -23,6 +23,7 @@ mod many_tabs;
 mod npm;
 mod package;
 mod page_lives;
+mod public_site;
 mod relay;
 mod screenshots;
 mod site;

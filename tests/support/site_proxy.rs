@@ -109,6 +109,11 @@ impl SiteProxy {
         self
     }
 
+    /// Where clients connect, with TLS.
+    pub fn addr(&self) -> SocketAddr {
+        self.https.addr()
+    }
+
     /// The public URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("https://{NAME}:{}{path}", self.https.number())
