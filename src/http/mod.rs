@@ -83,7 +83,7 @@ pub use traffic::{Traffic, write, write_tally};
 use crate::compat::CompatHosts;
 use cors::CorsPolicy;
 use metrics::RouteMetrics;
-use resource::{ALL, ENTITY, READ, WRITE, finish_resource, measurements, module, readable};
+use resource::{ALL, ENTITY, FEED, READ, WRITE, finish_resource, measurements, module, readable};
 use routing::{Below, FinishedResource, Tail, delete, get, head, post, put, resource};
 
 /// The routes of the public listener. A path that is not in this table is 404; another method of a path is 405 with `Allow`.
@@ -126,6 +126,11 @@ pub fn routes(
     let entity = finish_resource(r, "/entity/{type}/{key}", ENTITY, entity, CorsPolicy::Public);
     let keys = resource("/entity/{type:.*}/").route(get().to(entities::get)).route(head().to(entities::get));
     let keys = finish_resource(r, "/entity/{type}/", READ, keys, CorsPolicy::Public);
+    let feed = resource("/feed/{route}")
+        .route(get().to(feeds::history))
+        .route(head().to(feeds::history))
+        .route(delete().to(feeds::delete));
+    let feed = finish_resource(r, "/feed/{route}", FEED, feed, CorsPolicy::Public);
     let drop = resource("/drop").route(post().to(drops::post));
     let commands = resource("/exec").route(post().to(exec::post));
     let recovery = readable(r, "/recover/{pass}/{topic}", recoveries::get);
@@ -136,7 +141,7 @@ pub fn routes(
         .service(keys)
         .service(Tail { prefix: "/entity", resource: entity })
         .service(Tail { prefix: "/live", resource: readable(r, "/live/{route}", feeds::live) })
-        .service(Tail { prefix: "/feed", resource: readable(r, "/feed/{route}", feeds::history) })
+        .service(Tail { prefix: "/feed", resource: feed })
         .service(Tail { prefix: "/recover", resource: recovery })
         .service(finish_resource(r, "/drop", WRITE, drop, CorsPolicy::Public))
         .service(finish_resource(r, "/exec", WRITE, commands, CorsPolicy::Public))

@@ -18,6 +18,8 @@ pub(super) const READ: &str = "GET, HEAD, OPTIONS";
 pub(super) const WRITE: &str = "POST, OPTIONS";
 /// The methods of an entity.
 pub(super) const ENTITY: &str = "GET, HEAD, POST, DELETE, OPTIONS";
+/// The methods of the events of a feed.
+pub(super) const FEED: &str = "GET, HEAD, DELETE, OPTIONS";
 /// The methods of a counter.
 pub(super) const ALL: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
 

@@ -130,6 +130,26 @@ async fn lose_events(chain: &Chain, numbers: impl IntoIterator<Item = u64>) {
 }
 
 #[tokio::test]
+async fn a_deleted_feed_is_one_gap_for_listeners_that_a_proxy_holds() {
+    let secret = NewSecret::generate().expect("random numbers");
+    let keys = keys(&secret).replace("write:routes/\"", "write:routes/\", \"manage:routes/\"");
+    let chain = Chain::with(2, &[("LIVECOUNTER__KEYS", &keys)], Options::default()).await;
+    let (address, key) = (&chain.origins[0].address, secret.expose());
+    let mut listener = connect(&chain.pushpin, key, "/live/chat").await;
+    drop_event(address, key, "chat", 0).await;
+    expect(&mut listener, 0, SOON).await;
+    let url = chain.pushpin.url("/feed/chat");
+    assert_eq!(client().delete(url).bearer_auth(key).answer().await.status(), 204);
+    let gap = listener.next(SOON).await;
+    assert_eq!(gap.event.as_deref(), Some("gap"), "{}", gap.data);
+    assert!(gap.data.contains("\"deleted\""), "{}", gap.data);
+    // Pushpin asks after 15 to 30 s of silence what the listener has missed: nothing.
+    assert_eq!(listener.try_next(Duration::from_secs(32)).await, None);
+    drop_event(&chain.origins[1].address, key, "chat", 1).await;
+    expect(&mut listener, 1, SOON).await;
+}
+
+#[tokio::test]
 async fn events_that_a_killed_origin_had_claimed_are_announced_by_another() {
     let secret = NewSecret::generate().expect("random numbers");
     let chain = Chain::with(1, &[("LIVECOUNTER__KEYS", &keys(&secret))], Options::default()).await;

@@ -3,12 +3,13 @@
 -- KEYS    per item: topic hash, outbox part, stream of the events; of an item with an idempotency key, the record of that key
 -- ARGV    1 to 4 as in writing.lua; 5 most events, 6 most bytes and 7 greatest age in ms that a feed keeps; 8 how many times as much
 --         may wait for its announcement; per item: number of events, or "x" to delete; lifetime of the idempotency key in ms or "";
---         digest of the events; then the events
+--         digest of the events, or "x" for a deletion; then the events
 -- returns per item: {1, epoch, revision, time, created}  appended; the revision is that of the last event; created is 1 or 0
 --                   {2, epoch, revision, time}           the idempotency key was used for the same events
---                   {3, digest}                          the idempotency key was used for other events
+--                   {3, digest}                          the idempotency key was used for other events; "x" for a deletion
 --                   {4}                                  the feed would be new, nothing changed
 --                   {5, 1} or {5, 0}                     deleted, or there was no feed
+--                   {6, 1} or {6, 0}                     the idempotency key was used for this deletion
 --                   error                                a key holds something else, nothing changed
 local replies, key, arg, item = {}, 1, 9, 0
 local most_events, most_bytes, oldest, factor = tonumber(ARGV[5]), tonumber(ARGV[6]), now - ARGV[7], tonumber(ARGV[8])
@@ -124,20 +125,29 @@ local function delete(topic, outbox, stream)
   return {5, 1}
 end
 
-local function append_once(record, lifetime, digest, ...)
+local function write(topic, outbox, stream, first, events)
+  if events == 'x' then
+    return delete(topic, outbox, stream)
+  end
+  return append(topic, outbox, stream, first, tonumber(events))
+end
+
+local function write_once(record, lifetime, digest, ...)
   local used = call('GET', record)
   if used then
     -- The record is written again, so that a caller that waits for replicas also waits for a record of another caller.
     call('SET', record, used, 'KEEPTTL')
-    local first, epoch, revision, time = string.match(used, '^(%S+) (%d+)-(%d+) (%d+)$')
-    if first == digest then
-      return {2, epoch, revision, time}
+    local first, epoch, revision, time = string.match(used, '^(%S+) (%d+)-?(%d*) ?(%d*)$')
+    if first ~= digest then
+      return {3, first or used}
     end
-    return {3, first or used}
+    return first == 'x' and {6, tonumber(epoch)} or {2, epoch, revision, time}
   end
-  local reply = append(...)
+  local reply = write(...)
   if reply[1] == 1 then
     call('SET', record, digest .. ' ' .. reply[2] .. '-' .. reply[3] .. ' ' .. reply[4], 'PX', lifetime)
+  elseif reply[1] == 5 then
+    call('SET', record, 'x ' .. reply[2], 'PX', lifetime)
   end
   return reply
 end
@@ -147,18 +157,16 @@ while key <= #KEYS do
   local events, lifetime, digest = ARGV[arg], ARGV[arg + 1], ARGV[arg + 2]
   key, arg, item = key + 3, arg + 3, item + 1
   local reply
-  if events == 'x' then
-    reply, events = delete(topic, outbox, stream), 0
-  elseif lifetime ~= '' then
-    reply = append_once(KEYS[key], lifetime, digest, topic, outbox, stream, arg, tonumber(events))
+  if lifetime ~= '' then
+    reply = write_once(KEYS[key], lifetime, digest, topic, outbox, stream, arg, events)
     key = key + 1
   else
-    reply = append(topic, outbox, stream, arg, tonumber(events))
+    reply = write(topic, outbox, stream, arg, events)
   end
   if reply.err and not is_of_one(reply) then
     return reply
   end
-  arg = arg + tonumber(events)
+  arg = arg + (tonumber(events) or 0)
   replies[#replies + 1] = reply
 end
 return replies

@@ -1,6 +1,6 @@
 -- Reads the events of a feed up to its last claim.
 --
--- KEYS    1 topic hash, 2 stream of the events
+-- KEYS    1 topic hash, 2 stream of the events, 3 what is left of the topic hash of a feed that was deleted
 -- ARGV    1 "after" or "before"; 2 a revision; 3 the most events
 -- returns {time, epoch, revision, published, former, events}: the time in ms; epoch is "" if there is no feed, and published is
 --         "0" if it was never claimed, else `epoch-revision`; former has the epochs before, the last one first, as `epoch:revision`
@@ -8,7 +8,12 @@
 --         and the newest of them first, as XRANGE answers them
 local time = redis.call('TIME')
 local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
-local state = redis.call('HMGET', KEYS[1], 'e', 'r', 'c', 'p', 'l', 'k', 'd')
+local fields = {'e', 'r', 'c', 'p', 'l', 'k', 'd'}
+local state = redis.call('HMGET', KEYS[1], unpack(fields))
+if not state[1] then
+  -- The deletion is what the listeners of the feed have seen last.
+  state = redis.call('HMGET', KEYS[3], unpack(fields))
+end
 local revision = string.format('%.0f', (state[2] or 0) + (state[3] or 0))
 if not state[1] or state[7] == revision then
   return {now, state[1] or '', revision, state[5] or '0', state[6] or '', {}}

@@ -87,10 +87,9 @@ fn is_plain(item: &Write) -> bool {
     item.once.is_none() && matches!(item.change, Change::Append(_))
 }
 
-/// How long the idempotency key of an item is remembered. A deletion has none: it comes from this service alone.
+/// How long the idempotency key of an item is remembered.
 fn record(item: &Write) -> Option<Duration> {
-    let once = item.once.as_ref()?;
-    matches!(item.change, Change::Append(_)).then_some(once.lifetime)
+    item.once.as_ref().map(|once| once.lifetime)
 }
 
 /// Appends the keys and arguments that `append.lua` lists.
@@ -131,6 +130,7 @@ fn append_items(
                 command.arg(lifetime.as_millis() as u64);
                 match KeyUse::of(&item.change) {
                     KeyUse::Append(digest) => command.arg(digest),
+                    KeyUse::Delete => command.arg("x"),
                     _ => command.arg(""),
                 };
             }
@@ -160,11 +160,17 @@ fn written(item: &Value) -> RedisResult<Result<Written, WriteError>> {
             Ok(Written { stamp: stamp(epoch, revision, at)?, replayed: true, ..Written::default() })
         }
         [Value::Int(3), digest] => {
-            Err(WriteError::KeyReused(KeyUse::Append(unsigned(digest).unwrap_or_default())))
+            let deletion = text(digest).is_ok_and(|text| text == "x");
+            let append = || KeyUse::Append(unsigned(digest).unwrap_or_default());
+            Err(WriteError::KeyReused(if deletion { KeyUse::Delete } else { append() }))
         }
         [Value::Int(4)] => Err(WriteError::WouldBeNew),
         [Value::Int(5), removed] => {
             Ok(Written { removed: number::<i64>(removed)? != 0, ..Written::default() })
+        }
+        [Value::Int(6), removed] => {
+            let removed = number::<i64>(removed)? != 0;
+            Ok(Written { removed, replayed: true, ..Written::default() })
         }
         _ => return Err(unexpected()),
     })

@@ -85,9 +85,10 @@ async fn read(
         let mut keys = KeyWriter::default();
         keys.topic(command, feed);
         keys.events(command, feed);
+        keys.rest(command, feed);
         command.arg(direction).arg(revision.min(1 << 53)).arg(most);
     };
-    let Value::Array(parts) = runner.run(feed.bucket(), &script::FEED, 2, write).await? else {
+    let Value::Array(parts) = runner.run(feed.bucket(), &script::FEED, 3, write).await? else {
         return Err(unexpected());
     };
     let [now, epoch, revision, claimed, former, entries] = parts.as_slice() else { return Err(unexpected()) };

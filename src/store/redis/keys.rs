@@ -113,6 +113,11 @@ impl KeyWriter {
         self.write(command, site.bucket(), &["s:", site.name()]);
     }
 
+    /// What is left for a while of the hash of a topic that was deleted.
+    pub(super) fn rest(&mut self, command: &mut Cmd, topic: &Topic) {
+        self.write(command, topic.bucket(), &["d:", topic.name()]);
+    }
+
     /// The stream of a feed's events.
     pub(super) fn events(&mut self, command: &mut Cmd, feed: &Topic) {
         self.write(command, feed.bucket(), &["x:", feed.name()]);

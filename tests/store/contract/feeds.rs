@@ -1,7 +1,7 @@
 //! The events of feeds.
 
 use livecounter::domain::{FeedEvent, FeedRetention, GapReason, JsonText, Route};
-use livecounter::store::{Body, FeedPage, Once, Stamp};
+use livecounter::store::{Body, FeedPage, KeyUse, Once, Stamp};
 
 use super::*;
 
@@ -272,12 +272,33 @@ pub(crate) async fn a_deleted_feed_has_no_events_and_begins_again_behind_them(ba
     let gone = announcement(&*store, &chat, ANY_TIME).await;
     assert_eq!((gone.body, gone.prev, gone.id.revision), (Body::Gone, one, 2));
     acknowledge(&*store, &chat, gone.id).await;
-    assert!(page(&*store, &chat, None, 9).await.events.is_empty());
+    let left = page(&*store, &chat, None, 9).await;
+    assert_eq!((left.published, left.events.len()), (gone.id, 0));
+    assert_eq!(missed(&*store, &chat, gone.id).await, Ok(Vec::new()), "the deletion was seen last");
+    assert_eq!(missed(&*store, &chat, one).await, Err(GapReason::Expired));
     let again = add_one(&*store, append(&chat, &["3"])).await.expect("appended");
     assert_eq!((again.created, again.stamp.map(|stamp| stamp.id.revision)), (true, Some(3)));
     assert_eq!(claimed(&*store, &chat, ANY_TIME).await.2, ["3"]);
     assert_eq!(missed(&*store, &chat, one).await, Err(GapReason::Expired));
     assert_eq!(missed(&*store, &chat, gone.id).await, Ok(vec!["3".into()]));
+}
+
+pub(crate) async fn a_repeated_deletion_of_a_feed_spares_the_events_after_it(backend: &dyn Backend) {
+    let (store, chat) = (backend.store(), feed("chat"));
+    let once = |key: &str| Some(Once::from(key.parse::<IdempotencyKey>().expect("a key")));
+    let keyed = |write| Write { once: once("one"), ..write };
+    appended(&*store, &chat, &["1"]).await;
+    assert!(add_one(&*store, keyed(deletion(&chat))).await.expect("deleted").removed);
+    appended(&*store, &chat, &["2"]).await;
+    let again = add_one(&*store, keyed(deletion(&chat))).await.expect("the first answer");
+    assert_eq!((again.removed, again.replayed), (true, true));
+    let Body::Events(left) = announcement(&*store, &chat, ANY_TIME).await.body else { panic!("no events") };
+    assert_eq!(texts(&left), ["2"]);
+    let other = add_one(&*store, keyed(append(&chat, &["3"]))).await;
+    assert!(matches!(other, Err(WriteError::KeyReused(KeyUse::Delete))), "{other:?}");
+    add_one(&*store, Write { once: once("two"), ..append(&chat, &["3"]) }).await.expect("appended");
+    let other = add_one(&*store, Write { once: once("two"), ..deletion(&chat) }).await;
+    assert!(matches!(other, Err(WriteError::KeyReused(KeyUse::Append(_)))), "{other:?}");
 }
 
 pub(crate) async fn numbers_and_events_of_a_batch_are_answered_in_order(backend: &dyn Backend) {
