@@ -22,6 +22,11 @@ const MOST_TRIED: usize = 280;
 /// A column that is read only if all columns are, as by `SELECT *`.
 const ALL: &str = "\u{1}";
 
+/// A name that no table has.
+const NO_TABLE: &str = "[\u{2}]";
+/// How often a statement may have the name of a table in other capitals for something else, such as an alias.
+const MOST_SPELLINGS: usize = 100;
+
 /// What a statement reads.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -61,6 +66,7 @@ pub(super) fn discover(
         tries_all: true,
     };
     search.run(statement)?;
+    search.check_spellings(statement)?;
     Ok(search.plan(statement, parameters))
 }
 
@@ -95,6 +101,27 @@ impl Search<'_> {
             };
             self.amend(&problem)?.ok_or(problem)?;
         }
+    }
+
+    /// Refuses a statement that names a table in two spellings: they are two routes, and one table for SQLite. In the place of each name that is spelled otherwise,
+    /// SQLite gets the name of no table: if SQLite misses it, it stood for a table.
+    fn check_spellings(&mut self, statement: &Statement) -> Result<(), SqlError> {
+        let missing = "no such table: \u{2}";
+        for name in self.tables.iter().map(|table| table.name.clone()).collect::<Vec<_>>() {
+            for (other, changed) in statement.spelled_otherwise(&name, NO_TABLE).take(MOST_SPELLINGS) {
+                self.sandbox.lock(self.tables.iter().map(|table| table.name.clone()).collect())?;
+                let prepared = self.sandbox.prepare(&changed).map(drop);
+                let problem = prepared.err().map(|error| self.sandbox.explain(&error));
+                self.sandbox.unlock()?;
+                if problem.as_ref().and_then(SqlError::of_sqlite) == Some(missing) {
+                    let mut both = [name.clone(), other.to_owned()];
+                    both.sort_unstable();
+                    let [first, second] = both;
+                    return Err(SqlError::SameTable(first, second));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Changes the tables so that SQLite has this problem no more; `None` if that cannot be.

@@ -49,6 +49,12 @@ pub enum SqlError {
         "the fields {0:?} and {1:?} differ only in capitals, which SQL cannot tell apart; read payload instead"
     )]
     SameName(String, String),
+    /// The statement names two routes that SQL cannot tell apart.
+    #[error(
+        "the routes {0:?} and {1:?} differ only in capitals, which SQL cannot tell apart; spell a route as it is, and ask of each of \
+         the two in a statement of its own"
+    )]
+    SameTable(String, String),
     /// The parameters do not fit the statement.
     #[error("{0}")]
     Parameters(String),

@@ -60,6 +60,16 @@ impl Statement {
         names
     }
 
+    /// The tokens that are this name in other capitals, each with the statement in which `other` stands in its place.
+    pub(super) fn spelled_otherwise(&self, name: &str, other: &str) -> impl Iterator<Item = (&str, String)> {
+        let tokens = self.tokens.iter().filter(move |token| token.names(name) && token.text != name);
+        tokens.map(move |token| {
+            let (begin, length) = token.place;
+            let (before, behind) = (&self.text[..begin], &self.text[begin + length..]);
+            (token.text.as_str(), format!("{before} {other} {behind}"))
+        })
+    }
+
     /// Whether the statement may name this column.
     pub(super) fn may_name(&self, column: &str) -> bool {
         self.tokens.iter().any(|token| token.names(column))

@@ -26,6 +26,8 @@ pub(super) struct Token {
     pub(super) form: Form,
     /// What the token says: names and texts without their quotes.
     pub(super) text: String,
+    /// Where the token begins in the statement, and how long it is with its quotes, in bytes.
+    pub(super) place: (usize, usize),
 }
 
 impl Token {
@@ -72,21 +74,22 @@ pub(super) fn tokens(statement: &str) -> Vec<Token> {
         } else {
             token(rest, first)
         };
-        found.extend(token);
+        let begin = statement.len() - rest.len();
+        found.extend(token.map(|(form, text)| Token { form, text, place: (begin, length) }));
         rest = &rest[length..];
     }
     found
 }
 
 /// The first token of a text that begins with no white space, and its length in bytes.
-fn token(rest: &str, first: char) -> (usize, Option<Token>) {
-    let plain = |form, length: usize| (length, Some(Token { form, text: rest[..length].to_owned() }));
+fn token(rest: &str, first: char) -> (usize, Option<(Form, String)>) {
+    let plain = |form, length: usize| (length, Some((form, rest[..length].to_owned())));
     match first {
         '\'' => quoted(rest, '\'', Form::Text),
         '"' => quoted(rest, '"', Form::Name),
         '`' => quoted(rest, '`', Form::Name),
         '[' => match rest.find(']') {
-            Some(end) => (end + 1, Some(Token { form: Form::Name, text: rest[1..end].to_owned() })),
+            Some(end) => (end + 1, Some((Form::Name, rest[1..end].to_owned()))),
             None => plain(Form::Broken, rest.len()),
         },
         '?' => plain(Form::Parameter, 1 + run(&rest[1..], |c| c.is_ascii_digit())),
@@ -127,7 +130,7 @@ fn number(text: &str) -> usize {
 }
 
 /// A token in quotes, in which two quotes stand for one.
-fn quoted(rest: &str, quote: char, form: Form) -> (usize, Option<Token>) {
+fn quoted(rest: &str, quote: char, form: Form) -> (usize, Option<(Form, String)>) {
     let mut text = String::new();
     let mut characters = rest.char_indices().skip(1).peekable();
     while let Some((at, c)) = characters.next() {
@@ -136,10 +139,10 @@ fn quoted(rest: &str, quote: char, form: Form) -> (usize, Option<Token>) {
         } else if characters.next_if(|(_, next)| *next == quote).is_some() {
             text.push(quote);
         } else {
-            return (at + 1, Some(Token { form, text }));
+            return (at + 1, Some((form, text)));
         }
     }
-    (rest.len(), Some(Token { form: Form::Broken, text }))
+    (rest.len(), Some((Form::Broken, text)))
 }
 
 #[cfg(test)]

@@ -218,3 +218,29 @@ async fn tables_that_are_too_large_are_refused() {
         format!("SELECT 1 FROM {}", (0..9).map(|n| format!("t{n}")).collect::<Vec<_>>().join(", "));
     assert_eq!(tables.refusal(&statement).await, "a statement reads at most 8 tables");
 }
+
+#[tokio::test]
+async fn two_routes_that_differ_only_in_capitals_are_not_one_table() {
+    let tables =
+        Tables::default().with("Daily", &[("1", json!({"n": 1}))]).with("daily", &[("1", json!({"n": 2}))]);
+    assert_eq!(tables.rows("SELECT n FROM Daily").await, json!([{"n": 1}]));
+    assert_eq!(tables.rows("SELECT n FROM daily").await, json!([{"n": 2}]));
+    let both = "the routes \"Daily\" and \"daily\" differ only in capitals";
+    for statement in [
+        "SELECT a.n, b.n FROM Daily a JOIN daily b USING (key)",
+        "SELECT n FROM \"Daily\" UNION ALL SELECT n FROM [daily]",
+        "SELECT Daily.n FROM Daily WHERE key IN (SELECT key FROM daily)",
+        "SELECT n FROM Daily, (WITH x AS (SELECT key AS k FROM `daily`) SELECT k FROM x)",
+    ] {
+        let refusal = tables.refusal(statement).await;
+        assert!(refusal.starts_with(both), "{statement}: {refusal}");
+    }
+    // Aliases, columns of the answer and texts are no tables.
+    for (statement, expected) in [
+        ("SELECT n AS Daily FROM daily", json!([{"Daily": 2}])),
+        ("SELECT 'Daily' AS t FROM daily", json!([{"t": "Daily"}])),
+        ("SELECT n FROM daily AS Daily WHERE Daily.key = '1'", json!([{"n": 2}])),
+    ] {
+        assert_eq!(tables.rows(statement).await, expected, "{statement}");
+    }
+}
