@@ -75,6 +75,27 @@ pub(super) async fn set(
     within_topic_limits(request, context, set).await.map(|counted| counted.value)
 }
 
+/// Creates a topic that does not exist, with this value; `None` if another request has just created it with the same key. The limits of new topics must
+/// allow one more.
+pub(super) async fn create(
+    request: &HttpRequest,
+    context: &WorkerContext,
+    topic: Topic,
+    value: i64,
+    once: Once,
+) -> Result<Option<i64>, ApiError> {
+    let create = async |may_create| context.live.create(topic.clone(), value, once.clone(), may_create).await;
+    let counted = match has_no_topic_limit(context) {
+        true => create(true).await.map_err(ApiError::from),
+        false => within_topic_limits(request, context, create).await,
+    };
+    match counted {
+        Ok(counted) => Ok((!counted.replayed).then_some(counted.value)),
+        Err(ApiError::KeyReused(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Changes fields of an entity. If the change has to create the entity, the limits of new topics must allow one more.
 pub(super) async fn merge(
     request: &HttpRequest,
@@ -152,10 +173,10 @@ pub(super) async fn hit(
 /// first, unless this worker has counted a hit of the page before. A topic that was removed since then, or is removed between the
 /// read and the hit, is created again without a check.
 async fn missing_topics(context: &WorkerContext, address: &PageAddress) -> Result<usize, ApiError> {
-    let topics = [Topic::page(address), Topic::site(address)];
-    if context.live.knows_page(&topics[0]) {
+    if context.live.knows_page(address) {
         return Ok(0);
     }
+    let topics = [Topic::page(address), Topic::site(address)];
     let readings = context.live.read_all(&topics).await.map_err(ApiError::unread)?;
     Ok(readings.iter().filter(|reading| reading.body == Body::Gone).count())
 }

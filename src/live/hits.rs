@@ -50,8 +50,8 @@ impl HitCounter {
     }
 
     /// Whether this worker has counted a hit of the page before. Then the page and its site exist, unless they were removed since.
-    pub(super) fn knows(&self, page: &Topic) -> bool {
-        let hash = self.hasher.hash_one(page);
+    pub(super) fn knows(&self, page: &PageAddress) -> bool {
+        let hash = self.hasher.hash_one(page.as_str());
         self.with_known(|known| known.contains(&hash))
     }
 
@@ -64,7 +64,7 @@ impl HitCounter {
         visit: Option<Visit>,
     ) -> Result<CountedHit, WriteError> {
         let (page, site) = (Topic::page(address), Topic::site(address));
-        let hash = self.hasher.hash_one(&page);
+        let hash = self.hasher.hash_one(address.as_str());
         let is_known = self.with_known(|known| known.contains(&hash));
         let counting = self.count_both(page.clone(), site, once, visit);
         let (counted, kept) = if is_known {

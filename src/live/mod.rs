@@ -112,7 +112,7 @@ impl Live {
 
     /// Whether these use cases have counted a hit of the page before, so that the page and its site exist, unless they were removed
     /// since. `false` says nothing: only some 65,000 pages are remembered.
-    pub fn knows_page(&self, page: &Topic) -> bool {
+    pub fn knows_page(&self, page: &PageAddress) -> bool {
         self.hits.knows(page)
     }
 
@@ -130,6 +130,21 @@ impl Live {
             .write(Write { once: key.map(Once::from), may_create, ..Write::new(topic, Change::Set(value)) })
             .await?;
         let Written { value, created, replayed, .. } = written;
+        Ok(Counted { value, created, replayed })
+    }
+
+    /// Adds a number, which may be 0, to the topic unless another call has done so with the same key. It is the caller who knows that the topic does not exist: so of
+    /// callers that create a topic at the same time with one key, one succeeds, and hits that come in between are kept. The answer says whether the key was used before.
+    pub async fn create(
+        &self,
+        topic: Topic,
+        value: i64,
+        once: Once,
+        may_create: bool,
+    ) -> Result<Counted, WriteError> {
+        let change = Change::Add(value.into());
+        let write = Write { once: Some(once), may_create, ..Write::new(topic, change) };
+        let Written { value, created, replayed, .. } = self.write(write).await?;
         Ok(Counted { value, created, replayed })
     }
 

@@ -1,11 +1,13 @@
 //! CountAPI: who may set, create and add how much, and the limits that hold.
 
+use futures_util::future::join_all;
 use serde_json::json;
 
 use super::countapi::{HOST, HOSTS, refused, told};
 use super::{get, json, text};
 use crate::access::{secret, table};
 use crate::support::app::TestApp;
+use crate::support::deployment::{Deployment, on_each_deployment};
 use crate::support::http::{Ask, header};
 
 #[tokio::test]
@@ -131,4 +133,57 @@ async fn writers_and_known_counters_are_those_of_the_settings() {
     }
     let only_down = TestApp::with(&[HOSTS, ("LIVECOUNTER__ACCESS__AMOUNTS", "-5..0")]).await;
     told(&only_down.address, "/hit/a.b/visits", 404, json!({"value": null})).await;
+}
+
+#[tokio::test]
+async fn of_many_that_create_a_key_at_once_one_succeeds_and_hits_count() {
+    for limits in [&[HOSTS][..], &[HOSTS, ("LIVECOUNTER__LIMITS__TOPICS", "1000")]] {
+        on_each_deployment(limits, async |app: &Deployment| {
+            let base = app.address.as_str();
+            let ask = async |path: String| json(get(base, HOST, &path).answer().await).await;
+            for round in 0..8 {
+                let value = if round % 2 == 0 { 0 } else { 100 };
+                let key = format!("a.b/race{round}");
+                let create = format!("/create?namespace=a.b&key=race{round}&value={value}");
+                let create = join_all((0..6).map(|_| ask(create.clone())));
+                let hits = join_all((0..6).map(|_| ask(format!("/hit/{key}"))));
+                let (created, hits) = tokio::join!(create, hits);
+                let won = created.iter().filter(|(status, _)| *status == 200).count();
+                assert!(created.iter().all(|(status, _)| [200, 400].contains(status)), "{created:?}");
+                assert!(won <= 1, "{created:?}");
+                assert!(hits.iter().all(|(status, _)| *status == 200), "{hits:?}");
+                let expected = 6 + if won == 1 { value } else { 0 };
+                assert_eq!(
+                    ask(format!("/get/{key}")).await,
+                    (200, json!({"value": expected})),
+                    "{created:?}"
+                );
+            }
+            let created =
+                join_all((0..8).map(|_| ask("/create?namespace=a.b&key=alone&value=7".into()))).await;
+            assert_eq!(created.iter().filter(|(status, _)| *status == 200).count(), 1, "{created:?}");
+            assert_eq!(ask("/get/a.b/alone".into()).await, (200, json!({"value": 7})));
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_is_set_while_hits_count_is_where_they_go_on() {
+    let owner = secret();
+    let keys = table("owner", &owner, r#"["manage:"]"#);
+    on_each_deployment(&[HOSTS, ("LIVECOUNTER__KEYS", &keys)], async |app: &Deployment| {
+        let base = app.address.as_str();
+        told(base, "/hit/a.b/visits", 200, json!({"value": 1})).await;
+        let hits = join_all((0..20).map(|_| get(base, HOST, "/hit/a.b/visits").answer()));
+        let set = get(base, HOST, "/set/a.b/visits?value=1000").bearer_auth(owner.expose()).answer();
+        let (hits, set) = tokio::join!(hits, set);
+        assert!(hits.iter().all(|answer| answer.status() == 200));
+        let (status, body) = json(set).await;
+        assert_eq!((status, &body["value"]), (200, &json!(1000)), "{body}");
+        assert!(body["old_value"].as_i64().is_some_and(|old| (1..=21).contains(&old)), "{body}");
+        let (_, now) = json(get(base, HOST, "/get/a.b/visits").answer().await).await;
+        assert!(now["value"].as_i64().is_some_and(|now| (1000..=1020).contains(&now)), "{now}");
+    })
+    .await;
 }

@@ -1,5 +1,7 @@
 //! `/hit`, `/update`, `/set` and `/create`: requests that change a counter, although they are GETs.
 
+use std::time::Duration;
+
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
@@ -15,7 +17,10 @@ use crate::http::counter_path::check_known;
 use crate::http::error::ApiError;
 use crate::http::hit_request::is_preparation;
 use crate::http::limit_checks::{self, check_amount, check_write};
-use crate::store::WriteError;
+use crate::store::{Once, Replay, WriteError};
+
+/// How long two requests that create the same counter can take at the same time.
+const CREATION: Duration = Duration::from_secs(2);
 
 /// Adds 1 and answers the new value. The counter is created if it does not exist.
 pub(super) async fn hit(request: HttpRequest, context: Data<WorkerContext>) -> HttpResponse {
@@ -124,18 +129,15 @@ async fn make(request: &HttpRequest, context: &WorkerContext) -> Result<Told, Ap
     }
     check_may_add(request, context, &name)?;
     let id = name.counter_id();
+    let exists = || ApiError::BadRequest(format!("the key {name} exists already; nothing was changed"));
     if present(context, &name).await?.is_some() {
-        return Err(ApiError::BadRequest(format!("the key {name} exists already; nothing was changed")));
+        return Err(exists());
     }
-    let topic = Topic::counter(&id);
-    let value = match Amount::new(value) {
-        // An addition, as it loses no hit that is counted at the same time.
-        Ok(amount) => {
-            check_amount(request, context, &id, amount)?;
-            limit_checks::add(request, context, topic, amount, None).await?
-        }
-        Err(_) => limit_checks::set(request, context, topic, 0, None).await?,
-    };
+    let amount = Amount::new(value).ok().map(|amount| check_amount(request, context, &id, amount));
+    amount.transpose()?;
+    // An addition, as it loses no hit that is counted at the same time.
+    let created = limit_checks::create(request, context, Topic::counter(&id), value, creation_key()?).await?;
+    let Some(value) = created else { return Err(exists()) };
     context.shared.countapi.add_update();
     let members = [
         ("namespace", name.namespace.to_string().into()),
@@ -143,6 +145,13 @@ async fn make(request: &HttpRequest, context: &WorkerContext) -> Result<Told, Ap
         ("value", value.into()),
     ];
     Ok(Told::ok(Some(name), members))
+}
+
+/// The key that all creations of a counter have, so that of several at the same time one succeeds. Creations that come later find the counter, unless it was
+/// deleted in between: so the key is remembered for a short while only.
+fn creation_key() -> Result<Once, ApiError> {
+    let key = "countapi-create".parse().map_err(|_| ApiError::Internal)?;
+    Ok(Once { key, lifetime: CREATION, replay: Replay::FirstAnswer })
 }
 
 /// Whether the request changes something: not if it only asks for the headers, or if a browser prepares for a visit. Unlike a hit of
