@@ -1,6 +1,7 @@
 //! The cache alone: which answers it keeps, under which key, for how long, and what a purge removes.
 
 mod badges;
+mod described_routes;
 mod failures;
 mod hits;
 mod past;

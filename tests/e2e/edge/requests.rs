@@ -148,6 +148,13 @@ async fn of_past_and_badges_only_known_parameters_reach_the_origin() {
             "/counters/2/badge.svg?of=day&label=a%26b&color=blue&labelColor=red",
         ),
         ("/counters/2/badge.json?v=2", "application/json;q=0.5", "/counters/2/badge.json"),
+        (
+            "/nocount/history?last=7&url=a&_=1&of=site&url=b",
+            "text/csv",
+            "/nocount/history?url=a&of=site&last=7",
+        ),
+        ("/nocount/chart.svg?theme=dark&x&url=a%26b", "image/*", "/nocount/chart.svg?url=a%26b&theme=dark"),
+        ("/nocount/tag.json?label=x&of=day&url=a&unit=day", "*/*", "/nocount/tag.json?url=a&of=day&label=x"),
     ] {
         assert_eq!(client().get(edge.url(path)).header("Accept", accept).answer().await.status(), 200);
         let reached = origin.requests().pop().expect("a request");
