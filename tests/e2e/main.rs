@@ -4,6 +4,7 @@
 mod support;
 
 mod access;
+mod admin_pages;
 mod badges;
 mod cache;
 mod cached_counters;

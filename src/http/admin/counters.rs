@@ -1,4 +1,4 @@
-//! `/admin/counters`: searches counters, sets them and deletes them.
+//! `/admin/counters`: searches counters, sets them and deletes them; and shows the sites and pages with the most hits.
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
@@ -8,6 +8,7 @@ use askama::Template;
 use super::answer::{Frame, page, renew, see_other};
 use super::form::Form;
 use super::guard::{Administrator, administrator, sender_of_form};
+use super::hits::{self, HitsList};
 use super::login;
 use crate::domain::{CounterId, Topic, parse_value};
 use crate::http::context::WorkerContext;
@@ -34,6 +35,8 @@ struct CountersPage {
     id: String,
     value: String,
     listed: Vec<ListedCounter>,
+    /// The sites and pages with the most hits; none on the answer to a form, and behind the first page.
+    hits: Vec<HitsList>,
     /// The link to the next page.
     next: Option<String>,
     problem: String,
@@ -68,6 +71,9 @@ pub(in crate::http) async fn get(
     let prefix = query.get("prefix").unwrap_or_default().trim().to_owned();
     let asked = Asked { prefix, after: id("after"), changed: id("changed") };
     let mut shown = list(&request, &context, &administrator, &asked).await?;
+    if asked.prefix.is_empty() && asked.after.is_none() {
+        shown.hits = hits::lists(&context).await;
+    }
     if let Some(changed) = &asked.changed {
         shown.notice = notice(&context, changed).await;
     }
@@ -154,6 +160,7 @@ async fn list(
             .into_iter()
             .map(|(id, value)| ListedCounter { id, number: ShownNumber(Some(value)) })
             .collect(),
+        hits: Vec::new(),
         next,
         problem,
         notice: String::new(),

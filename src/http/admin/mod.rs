@@ -6,6 +6,7 @@ mod console;
 mod counters;
 mod form;
 mod guard;
+mod hits;
 mod login;
 mod overview;
 mod public;

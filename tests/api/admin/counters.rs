@@ -95,3 +95,35 @@ async fn counters_are_searched_by_their_beginning_and_shown_by_pages() {
     assert!(!hostile.contains("<script>") && hostile.contains("No id of a counter begins so"), "{hostile}");
     assert_eq!(page(&app, "/admin/counters?prefx=a").answer().await.status(), 400);
 }
+
+#[tokio::test]
+async fn sites_and_pages_have_their_link_badge_and_chart_to_share() {
+    let (secret, keys) = owner();
+    on_each_deployment(&[("LIVECOUNTER__KEYS", &keys)], async |app| {
+        let cookie = log_in(app, &secret).await;
+        let shown = async |path: &str| page(app, path).header("cookie", &cookie).text().await;
+        assert!(!shown("/admin/counters").await.contains("most hits"), "nothing was counted");
+        for url in ["www.example.com/a%26b", "www.example.com/a%26b", "www.example.com/c"] {
+            let hit = page(app, &format!("/count?url={url}")).header("user-agent", "Mozilla/5.0");
+            assert_eq!(hit.answer().await.status(), 200);
+        }
+        let mut text = String::new();
+        crate::support::wait::until("the lists", async || {
+            text = shown("/admin/counters").await;
+            text.contains("Pages with the most hits")
+        })
+        .await;
+        let escaped = |path: &str| format!("{}{path}", app.address).replace('&', "&#38;");
+        for expected in [
+            escaped("/nocount/site?url=www.example.com"),
+            escaped("/nocount/tag.svg?url=www.example.com&of=site"),
+            escaped("/nocount/chart.svg?url=www.example.com&of=site"),
+            escaped("/nocount?url=www.example.com%2Fa%26b"),
+            escaped("/nocount/tag.svg?url=www.example.com%2Fa%26b"),
+        ] {
+            assert!(text.contains(&expected), "{expected}: {text}");
+        }
+        assert!(!shown("/admin/counters?prefix=a").await.contains("most hits"), "a search is for counters");
+    })
+    .await;
+}

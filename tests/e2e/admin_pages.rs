@@ -1,0 +1,73 @@
+//! The pages for administrators behind Pushpin and the cache, and behind the edge program: a login, and the stream of the overview, which the origin holds itself.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use livecounter::access::NewSecret;
+use serde_json::Value;
+
+use crate::support::chain::Chain;
+use crate::support::edge::EdgeChain;
+use crate::support::http::{Ask, client, header};
+use crate::support::pushpin::Options;
+use crate::support::sse::Listener;
+
+const SOON: Duration = Duration::from_secs(15);
+
+/// A secret, and the setting with a key that has it and may do everything.
+fn owner() -> (NewSecret, &'static str) {
+    let secret = NewSecret::generate().expect("random numbers");
+    let (id, digest) = (secret.id(), secret.sha256());
+    let keys =
+        format!("[[keys]]\nname = \"owner\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [\"admin\"]\n");
+    (secret, keys.leak())
+}
+
+/// Logs in at this address, and returns the cookie.
+async fn log_in(addr: SocketAddr, secret: &NewSecret) -> String {
+    let login = client().post(format!("http://{addr}/admin/login"));
+    let answer = login
+        .header("sec-fetch-site", "same-origin")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("key={}", secret.expose()))
+        .answer()
+        .await;
+    assert_eq!((answer.status().as_u16(), header(&answer, "location")), (303, "/admin"));
+    header(&answer, "set-cookie").split(';').next().unwrap_or_default().to_owned()
+}
+
+/// Looks at the overview at this address: its page, and its stream while a counter changes.
+async fn look(addr: SocketAddr, secret: &NewSecret) {
+    let cookie = log_in(addr, secret).await;
+    let page = client().get(format!("http://{addr}/admin")).header("cookie", &cookie).answer().await;
+    assert_eq!(page.status(), 200);
+    assert!(header(&page, "cache-control").contains("no-store"), "{:?}", page.headers());
+    let text = page.text().await.expect("a page");
+    assert!(text.contains("data-stream=\"/admin/stream\"") && text.contains("id=\"proxies\""), "{text}");
+    let without = client().get(format!("http://{addr}/admin")).answer().await;
+    assert_eq!(without.status(), 401, "no cache has kept the page");
+    let mut listener = Listener::connect_with(addr, "/admin/stream", &[("cookie", &cookie)]).await;
+    assert_eq!((listener.status(), listener.header("content-type")), (200, "text/event-stream"));
+    let numbers = async |listener: &mut Listener| -> Value {
+        serde_json::from_str(&listener.next(SOON).await.data).expect("JSON")
+    };
+    let before = numbers(&mut listener).await["requests"].as_u64().expect("a number");
+    let post = client().post(format!("http://{addr}/counters/2/")).answer().await;
+    assert_eq!(post.status(), 200);
+    while numbers(&mut listener).await["requests"].as_u64().is_none_or(|now| now <= before) {}
+    assert_eq!(Listener::connect(addr, "/admin/stream").await.status(), 401);
+}
+
+#[tokio::test]
+async fn an_administrator_watches_the_overview_through_pushpin_and_the_cache() {
+    let (secret, keys) = owner();
+    let chain = Chain::with(1, &[("LIVECOUNTER__KEYS", keys)], Options::default()).await;
+    look(chain.pushpin.addr(), &secret).await;
+}
+
+#[tokio::test]
+async fn an_administrator_watches_the_overview_through_the_edge_program() {
+    let (secret, keys) = owner();
+    let chain = EdgeChain::start(&[("LIVECOUNTER__KEYS", keys)]).await;
+    look(chain.edge.addr(), &secret).await;
+}
