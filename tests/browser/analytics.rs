@@ -70,7 +70,8 @@ impl Tutorial {
         let (id, digest) = (secret.id(), secret.sha256());
         let keys =
             format!("[[keys]]\nname = \"all\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [\"admin\"]\n");
-        let app = TestApp::with(&[("LIVECOUNTER__KEYS", keys.as_str())]).await;
+        let tally = ("LIVECOUNTER__ADMIN__TALLY", "true");
+        let app = TestApp::with(&[("LIVECOUNTER__KEYS", keys.as_str()), tally]).await;
         Tutorial { app, key: secret.expose().to_owned() }
     }
 
@@ -165,6 +166,18 @@ async fn the_tutorial_of_analytics_works_as_it_is_written() {
     browser.client.execute(&script, Vec::new()).await.expect("a script");
     browser.until_text("#views", "1").await;
     until_listened(&tutorial, 3).await;
+
+    // The service's own dashboard: the same entities and a feed, which its traffic changes.
+    for route in ["daily", "hourly", "endpoints", "status"] {
+        let query = format!("sql `SELECT payload FROM \"_admin/{route}\"`");
+        until(route, async || exec(&query).await["rows"].as_array().is_some_and(|rows| !rows.is_empty()))
+            .await;
+    }
+    let own = FEED.replace("/live/analytics/events", "/live/_admin/events");
+    browser.client.execute(&tutorial.here(&own), Vec::new()).await.expect("a script");
+    until_listened(&tutorial, 4).await;
+    exec(READ).await;
+    browser.until("document.querySelector('#feed').textContent.includes('POST /exec 200')").await;
 }
 
 /// Waits until so many streams are open.

@@ -27,6 +27,7 @@ mod public_site;
 mod relay;
 mod screenshots;
 mod site;
+mod site_analytics;
 mod tabs;
 mod tls;
 mod tool;

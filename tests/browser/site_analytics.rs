@@ -1,0 +1,77 @@
+//! The template for the analytics of a site, in docs/examples/analytics.
+
+use std::path::Path;
+
+use fantoccini::Locator;
+use livecounter::access::NewSecret;
+
+use crate::chromium::Chromium;
+use crate::site;
+use crate::support::app::TestApp;
+use crate::support::http::{Ask, client};
+use crate::support::wait::until;
+
+fn key(name: &str, scopes: &str) -> (NewSecret, String) {
+    let secret = NewSecret::generate().expect("random numbers");
+    let (id, digest) = (secret.id(), secret.sha256());
+    let table =
+        format!("[[keys]]\nname = \"{name}\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [{scopes}]\n");
+    (secret, table)
+}
+
+#[tokio::test]
+async fn the_template_for_analytics_counts_views_and_shows_them() {
+    let (collect, first) = key("collect", "\"write:routes/site/\"");
+    let (dashboard, second) = key("dashboard", "\"read:routes/site/\", \"sql\"");
+    let app = TestApp::with(&[("LIVECOUNTER__KEYS", &(first + &second))]).await;
+    let mut files = site::files_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/analytics"));
+    for file in files.values_mut() {
+        let here = String::from_utf8_lossy(file).replace("https://counters.example.com", &app.address);
+        *file = here.into_bytes();
+    }
+    let page = format!(
+        "<!doctype html><p>A page</p><script src=\"/collect.js\" data-service=\"{}\" data-key=\"{}\" defer></script>",
+        app.address,
+        collect.expose()
+    );
+    for path in ["/a", "/a \"b\" {c}"] {
+        files.insert(
+            path.replace(' ', "%20").replace('"', "%22").replace('{', "%7B").replace('}', "%7D"),
+            page.clone().into(),
+        );
+    }
+    let site = site::serve(files).await;
+    let browser = Chromium::launch().await;
+    let views = async || {
+        let events = client().get(format!("{}/feed/site/events", app.address));
+        let text = events.bearer_auth(dashboard.expose()).answer().await.text().await.expect("a text");
+        text.matches("drop_id").count()
+    };
+    for (path, count) in [("/a", 1), ("/a%20%22b%22%20%7Bc%7D", 2), ("/a", 3)] {
+        browser.open(&format!("{site}{path}")).await;
+        until("the view to be counted", async || views().await == count).await;
+    }
+
+    browser.open(&format!("{site}/index.html")).await;
+    let field = browser.client.find(Locator::Css("input")).await.expect("a field");
+    field.send_keys(collect.expose()).await.expect("a text");
+    browser.click("button").await;
+    browser.until("document.getElementById('problem').textContent.includes('sql')").await;
+    field.clear().await.expect("an empty field");
+    field.send_keys(dashboard.expose()).await.expect("a text");
+    browser.click("button").await;
+    browser.until_text("#today", "3").await;
+    browser.until("document.getElementById('problem').textContent === ''").await;
+    browser.until_text("#days td", "3").await;
+    browser.until_text("#pages tr", "/a2").await;
+    browser.until("document.querySelectorAll('#events li').length === 3").await;
+
+    let incr =
+        "incr site/daily @TODAY .views\nwrite site/events {\"path\":\"/new\",\"from\":\"example.org\"}";
+    let today = browser.value("new Date().toISOString().slice(0, 10)").await;
+    let commands = incr.replace("TODAY", today.as_str().expect("a day"));
+    let request = client().post(format!("{}/exec", app.address)).bearer_auth(collect.expose());
+    assert_eq!(request.body(commands).answer().await.status(), 200);
+    browser.until_text("#today", "4").await;
+    browser.until_text("#events li", "/new, from example.org").await;
+}
