@@ -182,3 +182,22 @@ async fn pages_of_all_sites_may_load_the_module_with_the_element() {
     }
     assert_eq!(ask(Method::POST, &url, &[]).await.status(), 405);
 }
+
+#[tokio::test]
+async fn the_home_page_is_compressed_for_clients_that_accept_it() {
+    let app = TestApp::spawn().await;
+    let page = async |path: &str, accepted: &str| {
+        let request = client().get(format!("{}{path}", app.address)).header("accept-encoding", accepted);
+        let answer = request.answer().await;
+        assert_eq!(header(&answer, "vary"), "accept-encoding");
+        let encoding = header(&answer, "content-encoding").to_owned();
+        (encoding, answer.bytes().await.expect("a body"))
+    };
+    let (encoding, plain) = page("/", "br").await;
+    assert_eq!(encoding, "");
+    let (encoding, compressed) = page("/", "gzip, br").await;
+    assert_eq!(encoding, "gzip");
+    assert!(compressed.len() < plain.len() / 2, "{} of {}", compressed.len(), plain.len());
+    assert_eq!(unpacked(&compressed), String::from_utf8_lossy(&plain));
+    assert_eq!(page("/?url=www.example.com", "gzip").await.0, "", "a page for one client");
+}

@@ -100,22 +100,27 @@ impl Asset {
 
     /// The compressed representation if the client accepts it, else the plain one.
     pub(super) fn representation(&self, accepted: &AcceptEncoding) -> &Representation {
-        let supported = [Encoding::gzip(), Encoding::identity()];
-        let accepts_gzip = accepted.negotiate(supported.iter()) == Some(Encoding::gzip());
-        let compressed = accepts_gzip.then(|| self.compressed.get_or_init(|| self.compress()).as_ref());
+        let compressed =
+            accepts_gzip(accepted).then(|| self.compressed.get_or_init(|| self.compress()).as_ref());
         compressed.flatten().unwrap_or(&self.plain)
     }
 
     fn compress(&self) -> Option<Representation> {
-        let body = gzip(&self.plain.body)?;
+        let body = gzip(&self.plain.body, Compression::best())?;
         let etag = quoted_etag(&format!("{}-gzip", self.hash));
         Some(Representation { body, etag, is_compressed: true })
     }
 }
 
+/// Whether a client gets a compressed body.
+pub(super) fn accepts_gzip(accepted: &AcceptEncoding) -> bool {
+    let supported = [Encoding::gzip(), Encoding::identity()];
+    accepted.negotiate(supported.iter()) == Some(Encoding::gzip())
+}
+
 /// The compressed text; `None` if it is not smaller.
-fn gzip(text: &[u8]) -> Option<Bytes> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+pub(super) fn gzip(text: &[u8], level: Compression) -> Option<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::new(), level);
     encoder.write_all(text).ok()?;
     encoder.finish().ok().filter(|compressed| compressed.len() < text.len()).map(Bytes::from)
 }

@@ -3,6 +3,7 @@
 
 mod answer;
 pub(super) mod assets;
+mod compressed;
 mod entry;
 mod figures;
 pub(super) mod number;
@@ -23,6 +24,7 @@ use assets::Asset;
 use super::caching::{PRIVATE, client_has};
 use super::context::WorkerContext;
 use super::error::ApiError;
+use assets::accepts_gzip;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -43,9 +45,18 @@ pub(in crate::http) async fn page(
     let mut response = HttpResponse::build(status);
     response
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
-        .insert_header((CACHE_CONTROL, PRIVATE.clone()));
+        .insert_header((CACHE_CONTROL, PRIVATE.clone()))
+        .insert_header((VARY, HeaderValue::from_static("accept-encoding")));
     restrict(&mut response);
-    Ok(response.body(page))
+    // With a query the page differs from client to client, and to compress it would take longer than to make it.
+    let compressed = request.query_string().is_empty() && accepts_gzip(&accepted(&request));
+    match compressed.then(|| context.shared.home.compressed(&page)).flatten() {
+        Some(body) => {
+            response.insert_header((CONTENT_ENCODING, HeaderValue::from_static("gzip")));
+            Ok(response.body(body))
+        }
+        None => Ok(response.body(page)),
+    }
 }
 
 /// A file that the page loads, compressed if the client accepts that; 304 if the client has it already.
@@ -83,6 +94,11 @@ pub(super) fn present(
         response.insert_header((CONTENT_ENCODING, HeaderValue::from_static("gzip")));
     }
     response.body(representation.body.clone())
+}
+
+/// The encodings that the client accepts. A header that cannot be read accepts no compression.
+fn accepted(request: &HttpRequest) -> AcceptEncoding {
+    AcceptEncoding::parse(request).unwrap_or(AcceptEncoding(Vec::new()))
 }
 
 /// Adds the headers that keep the page and its scripts from loading or sending anything elsewhere.

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use askama::Template;
+use bytes::Bytes;
 
 use super::assets::hashed_name;
+use super::compressed::CompressedPage;
 use super::entry::TopList;
 use super::figures::{Figures, KeptFigures};
 use super::number::ShownNumber;
@@ -33,6 +35,7 @@ pub struct HomePage {
     views_sample: String,
     orders_sample: String,
     figures: Arc<KeptFigures>,
+    compressed: CompressedPage,
 }
 
 /// What the template is filled in with.
@@ -79,6 +82,7 @@ impl HomePage {
             others,
             sample,
             figures: Arc::new(KeptFigures::new()),
+            compressed: CompressedPage::default(),
         }
     }
 
@@ -90,6 +94,11 @@ impl HomePage {
     /// The numbers of the page.
     pub(super) fn figures(&self) -> Arc<KeptFigures> {
         Arc::clone(&self.figures)
+    }
+
+    /// The compressed page; `None` if it would not be smaller.
+    pub(super) fn compressed(&self, page: &str) -> Option<Bytes> {
+        self.compressed.of(page)
     }
 
     /// The page with these numbers, with the tool if pages are counted here, and with the service's address in its examples.
