@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::per_second::Traffic;
@@ -41,10 +41,13 @@ pub async fn write(traffic: &Traffic, live: &Live) {
             Err(error) => tracing::debug!("the tally of {route} was refused: {error}"),
         }
     });
-    join_all(merges).await;
-    if let (false, Ok(route)) = (events.is_empty(), EVENTS.parse())
-        && let Err(error) = live.append(&route, events.into(), None, true).await
-    {
-        tracing::debug!("the latest requests could not be appended to {EVENTS}: {error}");
-    }
+    let append = async {
+        if let (false, Ok(route)) = (events.is_empty(), EVENTS.parse())
+            && let Err(error) = live.append(&route, events.into(), None, true).await
+        {
+            tracing::debug!("the latest requests could not be appended to {EVENTS}: {error}");
+        }
+    };
+    // All of them wait at the same time, so that they go to the store in one batch.
+    join(join_all(merges), append).await;
 }
