@@ -104,6 +104,27 @@ test("a failed addition can be gone on with by its key", async (t) => {
   await assert.rejects(add(far.counter("2"), { key: error.key, by: 2 }), { status: 422 });
 });
 
+test("a service that accepts and never answers is given up when the patience ends", async (t) => {
+  const far = await relay(t, "http://127.0.0.1:1");
+  far.answer = () => true;
+  for (const call of [get, add]) {
+    await assert.rejects(call(far.counter("2"), { patience: 300 }), { name: "CounterError", status: 0, temporary: true });
+  }
+});
+
+test("each request goes through the given fetch", async (t) => {
+  const service = await start(t);
+  const asked = [];
+  const options = { fetch: (url, request) => (asked.push(`${request.method ?? "GET"} ${url}`), fetch(url, request)) };
+  const counter = service.counter("2");
+  await get(counter, options);
+  await add(counter, options);
+  const numbers = watch(counter, options);
+  assert.equal((await numbers.next()).value.value, 1);
+  await numbers.return();
+  assert.deepEqual(asked, [`GET ${counter}`, `POST ${counter}`, `GET ${counter}`]);
+});
+
 test("an aborted request ends at once, in a try and between two", async (t) => {
   const far = await relay(t, "http://127.0.0.1:1");
   far.answer = () => true;

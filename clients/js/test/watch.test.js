@@ -110,6 +110,22 @@ test("a stream without a byte counts as broken", async (t) => {
   await numbers.return();
 });
 
+test("comments show that a quiet stream is not broken", async (t) => {
+  const far = await relay(t, "http://127.0.0.1:1");
+  const silence = 2000;
+  far.answer = (_request, response) => {
+    response.writeHead(200, { "Content-Type": "text/event-stream" });
+    const timer = setInterval(() => response.write(":\n"), 100);
+    setTimeout(() => response.write("id: 2@a-1\ndata: 26\n\n"), 1.5 * silence);
+    response.once("close", () => clearInterval(timer));
+    return true;
+  };
+  const numbers = watch(far.counter("2"), { silence });
+  assert.equal((await next(numbers)).value, 26);
+  assert.equal(far.requests.length, 1);
+  await numbers.return();
+});
+
 test("what the service refuses is thrown once, and ends the watching", async (t) => {
   const service = await start(t, 'counters.known = ["1"]\n');
   const numbers = watch(service.counter("2"));
@@ -117,6 +133,19 @@ test("what the service refuses is thrown once, and ends the watching", async (t)
   assert.deepEqual(await numbers.next(), { done: true, value: undefined });
   await assert.rejects(watch(`${service.base}/healthz`).next(), /406|no event stream/);
   assert.throws(() => watch({ base: service.base, id: "a b" }), TypeError);
+});
+
+test("what is no stream of a counter is thrown", async (t) => {
+  const far = await relay(t, "http://127.0.0.1:1");
+  for (const [type, text] of [["text/html", "<p>Log in first</p>"], ["text/event-stream", "data: twelve\n\n"], ["text/event-stream", "data\n\n"]]) {
+    far.answer = (_request, response) => {
+      response.writeHead(200, { "Content-Type": type });
+      response.write(text);
+      return true;
+    };
+    await assert.rejects(watch(far.counter("2")).next(), { name: "CounterError", status: 200 }, text);
+    await until("the connection to end", () => far.open() === 0);
+  }
 });
 
 test("a slow loop gets the last value, and nothing piles up", async (t) => {
