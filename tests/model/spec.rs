@@ -17,6 +17,8 @@ pub(crate) struct Topic {
     pub(crate) revision: u64,
     /// Whether the last change was a deletion.
     pub(crate) deleted: bool,
+    /// The revision of the last deletion.
+    pub(crate) created_behind: u64,
     epoch: Epoch,
     /// The history of the store's data that the epoch belongs to.
     history: u64,
@@ -90,6 +92,9 @@ impl Topic {
         self.value = values[values.len() - 1];
         self.revision += values.len() as u64;
         self.serial += values.len() as u64;
+        if self.deleted {
+            self.created_behind = self.revision;
+        }
         if let Some(lease) = lease {
             return Outcome::Changed(Some(self.publish(lease, now)));
         }

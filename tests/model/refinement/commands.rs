@@ -1,9 +1,10 @@
 //! The commands that a store gets.
 
-use livecounter::domain::{IdempotencyKey, LIMIT, Topic};
+use livecounter::domain::{FieldChanges, IdempotencyKey, LIMIT, Topic};
 use livecounter::store::{self, Sum, Write};
 use proptest::prelude::*;
 
+use super::entities;
 use super::{LONG, TOPICS};
 use crate::spec::Change;
 
@@ -32,6 +33,10 @@ pub(super) fn commands() -> impl Strategy<Value = Vec<Command>> {
     ];
     let item = (0..TOPICS, change, flags, prop::option::weighted(0.3, 0..3_usize));
     let item = item.prop_map(|(topic, change, (claim, may_create), key)| {
+        let (change, claim) = match entities::is_entity(topic) {
+            true => (entities::allowed(change), false),
+            false => (change, claim),
+        };
         // The contract allows no idempotency key for a combined addition.
         let key = key.filter(|_| !matches!(&change, Change::Add(amounts) if amounts.len() > 1));
         TopicWrite { topic, change, claim, may_create, key }
@@ -69,6 +74,10 @@ impl TopicWrite {
     }
 
     fn real_change(&self) -> store::Change {
+        if let Some(payload) = entities::payload(self.topic, &self.change) {
+            let fields = FieldChanges::parse(payload.as_bytes()).expect("a payload");
+            return store::Change::Merge(std::sync::Arc::new(fields.into()));
+        }
         let amounts = match &self.change {
             Change::Add(amounts) => amounts,
             Change::Set(value) => return store::Change::Set(*value),

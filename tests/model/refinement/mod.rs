@@ -3,13 +3,15 @@
 //! Leases and gates either end at once or last for the whole test, so that no answer depends on the speed of the machine.
 
 mod commands;
+mod entities;
+mod feeds;
 mod subjects;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use livecounter::domain::{Epoch, EventId, LIMIT};
+use livecounter::domain::{Epoch, EventId, LIMIT, MergeError};
 use livecounter::store::{
     Announcement, Claim, ClaimTerms, KeyUse, LONGEST_LEASE, Reading, WriteError, Written,
 };
@@ -21,7 +23,8 @@ use crate::support::redis::RedisServer;
 use commands::{Command, TopicWrite, commands};
 use subjects::{OnRedis, OnSqlite, Subject};
 
-const TOPICS: usize = 3;
+/// Counters, and one entity behind them.
+const TOPICS: usize = 4;
 const LONG: Duration = LONGEST_LEASE;
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -31,14 +34,15 @@ struct Pair<S> {
     topics: Vec<Topic>,
     claims: Vec<Vec<EventId>>,
     /// What each used key was used for, and the answer.
-    keys: HashMap<(usize, usize), (Change, i64, bool)>,
+    keys: HashMap<(usize, usize), (Change, Written)>,
     epochs: HashMap<u64, Epoch>,
     next_epoch: u64,
     history: u64,
 }
 
 fn name(topic: usize) -> livecounter::domain::Topic {
-    format!("counter-{topic}").parse().expect("a topic")
+    let name = if entities::is_entity(topic) { "entity-a/b".to_owned() } else { format!("counter-{topic}") };
+    name.parse().expect("a topic")
 }
 
 impl<S: Subject> Pair<S> {
@@ -92,6 +96,10 @@ impl<S: Subject> Pair<S> {
         let expected = self.topics[*topic].change(change, claim.then_some(LONG), now);
         let written = match (expected, answer) {
             (Outcome::OutOfRange, Err(WriteError::OutOfRange)) => return Ok(()),
+            (Outcome::OutOfRange, Err(WriteError::Merge(MergeError::TooLarge(_)))) => {
+                prop_assert!(entities::is_entity(*topic));
+                return Ok(());
+            }
             (Outcome::Changed(_), Err(WriteError::WouldBeNew)) if !exists && !may_create => {
                 self.topics[*topic] = before;
                 return Ok(());
@@ -101,8 +109,14 @@ impl<S: Subject> Pair<S> {
                 written
             }
             (Outcome::Changed(claimed), Ok(written)) if *may_create || exists => {
-                let value = self.topics[*topic].value;
-                prop_assert_eq!((written.value, written.replayed), (value, false));
+                let changed = &self.topics[*topic];
+                let (value, id) = (changed.value, changed.reading().id);
+                match written.stamp {
+                    Some(stamp) => self.same_id(id, stamp.id)?,
+                    None => prop_assert_eq!(written.value, value),
+                }
+                prop_assert_eq!(written.stamp.is_some(), entities::is_entity(*topic) && !is_deletion);
+                prop_assert!(!written.replayed);
                 let (created, removed) = (!exists && !is_deletion, is_deletion);
                 prop_assert_eq!((written.created, written.removed), (created, removed));
                 self.same_announcement(claimed.clone(), written.claimed.clone())?;
@@ -115,7 +129,7 @@ impl<S: Subject> Pair<S> {
             }
         };
         if let Some(key) = key {
-            self.keys.insert((*topic, *key), (change.clone(), written.value, written.removed));
+            self.keys.insert((*topic, *key), (change.clone(), written));
         }
         Ok(())
     }
@@ -179,7 +193,8 @@ impl<S: Subject> Pair<S> {
         for (index, reading) in readings.into_iter().enumerate() {
             let (Reading { body, id, published }, found) =
                 (self.topics[index].reading(), reading.expect("the store to answer"));
-            prop_assert_eq!(found.body, body);
+            let merges = entities::merges(&self.topics[index]);
+            prop_assert_eq!(entities::as_number(found.body, Some(merges))?, body);
             self.same_id(id, found.id)?;
             self.same_id(published, found.published)?;
         }
@@ -199,7 +214,7 @@ impl<S: Subject> Pair<S> {
             prop_assert_eq!(expected, found);
             return Ok(());
         };
-        prop_assert_eq!(&found.body, &expected.body);
+        prop_assert_eq!(&entities::as_number(found.body.clone(), None)?, &expected.body);
         self.same_id(expected.id, found.id)?;
         self.same_id(expected.prev, found.prev)
     }
@@ -224,15 +239,22 @@ impl<S: Subject> Pair<S> {
 /// The answer to a key that was used before.
 fn replayed(
     item: &TopicWrite,
-    (first, value, gone): &(Change, i64, bool),
+    (first, answered): &(Change, Written),
     answer: Result<Written, WriteError>,
 ) -> Result<(), TestCaseError> {
     match answer {
-        Ok(Written { value: again, replayed: true, created: false, removed, claimed: None, .. }) => {
-            prop_assert_eq!((&item.change, again, removed), (first, *value, *gone));
+        Ok(again) => {
+            prop_assert_eq!(&item.change, first);
+            let replayed = Written { replayed: true, created: false, claimed: None, ..answered.clone() };
+            prop_assert_eq!(again, replayed);
         }
         Err(WriteError::KeyReused(used)) => {
+            let first_write =
+                TopicWrite { change: first.clone(), ..item.clone() }.write(name(item.topic)).change;
             let expected = match first {
+                Change::Add(_) | Change::Set(_) if entities::is_entity(item.topic) => {
+                    KeyUse::of(&first_write)
+                }
                 Change::Add(amounts) => KeyUse::Add(amounts[0]),
                 Change::Set(value) => KeyUse::Set(*value),
                 Change::Delete => KeyUse::Delete,
