@@ -39,6 +39,8 @@ async fn more_than_twenty_numbers_need_a_second_stream() {
         let still = "[...document.querySelectorAll('live-counter')].every((one) => one.textContent !== '')";
         browser.until(still).await;
     }
+    // All numbers have come, so no stream is about to be opened or closed.
+    streams(2).await;
     // Elements that are gone free their streams.
     browser.value("document.querySelectorAll('[counter]').forEach((one) => one.remove())").await;
     app.add("n-0").await;
@@ -128,4 +130,24 @@ async fn text_of_the_server_stays_until_the_first_value() {
     assert_eq!(browser.value("document.querySelector('live-counter').textContent").await, "about 200");
     relay.mend();
     browser.until_text(ELEMENT, "234").await;
+}
+
+#[tokio::test]
+async fn an_addition_whose_answer_is_lost_counts_once() {
+    let app = TestApp::spawn().await;
+    let relay = Relay::to(&app.address).await;
+    let pages = tabs::serve(vec![page(&relay.address, ONE)]).await;
+    let browser = Chromium::launch().await;
+    browser.open(&pages[0]).await;
+    browser.until_text(ELEMENT, "0").await;
+    relay.forget_answers();
+    let add =
+        format!("import('{0}/live-counter.js').then(({{ add }}) => add('{0}/counters/1/'))", relay.address);
+    browser.value(&format!("void (added = {add})")).await;
+    until("a change", async || app.read("1").await == 1).await;
+    relay.mend();
+    assert_eq!(browser.promised("await added").await, 1);
+    until("two POSTs", async || relay.traffic.asked("POST /counters/1/") >= 2).await;
+    browser.until_text(ELEMENT, "1").await;
+    assert_eq!(app.read("1").await, 1);
 }

@@ -107,7 +107,10 @@ async fn serve(mut browser: TcpStream, target: SocketAddr, wire: Wire, mut conne
         return;
     }
     let Ok(mut app) = TcpStream::connect(target).await else { return };
-    if wire == Wire::Forgetful {
+    loop {
+        if wire != Wire::Forgetful {
+            break;
+        }
         let read = browser.read(&mut first).await.unwrap_or(0);
         connection.sent(&first[..read]);
         let _ = app.write_all(&first[..read]).await;
@@ -115,6 +118,12 @@ async fn serve(mut browser: TcpStream, target: SocketAddr, wire: Wire, mut conne
             let _ = app.read(&mut first).await;
             return;
         }
+        if !first.starts_with(b"OPTIONS ") {
+            break;
+        }
+        // A POST may follow on the same connection.
+        let read = app.read(&mut first).await.unwrap_or(0);
+        let _ = browser.write_all(&first[..read]).await;
     }
     let (from_browser, mut to_browser) = browser.into_split();
     let (mut from_app, to_app) = app.into_split();
