@@ -159,7 +159,8 @@ pub fn routes(
         .service(readable(r, "/assets/{name}", home::asset))
         .service(module(r))
         .service(statements(r))
-        .service(readable(r, "/openapi.json", operations::openapi));
+        .service(readable(r, "/openapi.json", operations::openapi))
+        .service(readable(r, "/robots.txt", operations::robots));
     if metrics {
         config.service(measurements(r));
     }

@@ -1,4 +1,4 @@
-//! The resources for operators: `/healthz`, `/readyz`, `/metrics` and `/openapi.json`.
+//! The resources for operators: `/healthz`, `/readyz`, `/metrics` and `/openapi.json`; and `/robots.txt` for crawlers.
 
 use std::time::Duration;
 
@@ -65,4 +65,12 @@ pub(super) async fn openapi() -> HttpResponse {
         .insert_header((CONTENT_TYPE, "application/json"))
         .insert_header((CACHE_CONTROL, FIVE_MINUTES.clone()))
         .body(include_str!("openapi.json"))
+}
+
+/// Answers what crawlers may ask for (RFC 9309): what the home page and pages with the element are made of.
+pub(super) async fn robots() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))
+        .insert_header((CACHE_CONTROL, FIVE_MINUTES.clone()))
+        .body(include_str!("robots.txt"))
 }

@@ -121,6 +121,19 @@ async fn the_interface_describes_itself_and_every_path_in_it_exists() {
 }
 
 #[tokio::test]
+async fn crawlers_are_kept_from_all_that_counts_or_streams() {
+    let app = TestApp::spawn().await;
+    let answer = app.get("/robots.txt").await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["content-type"], "text/plain; charset=utf-8");
+    let text = answer.text().await.expect("a text");
+    let rules: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    let expected =
+        ["User-agent: *", "Allow: /$", "Allow: /assets/", "Allow: /live-counter.js", "Disallow: /"];
+    assert_eq!(rules, expected);
+}
+
+#[tokio::test]
 async fn every_error_of_an_id_is_described_in_the_interface() {
     let app = TestApp::with(&[("LIVECOUNTER__COUNTERS__KNOWN", "1")]).await;
     let answer = app.get("/openapi.json").await;
