@@ -10,7 +10,7 @@ CREDENTIALS = ("Authorization", "X-Ocean-Key", "_key", "_ticket")
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Asks for JSON every other time, and gives a POST its amount and a PUT its value once, in plain digits: to JSON Schema, 3.0 is a whole number."""
+    """Asks for JSON every other time, and gives a POST its amount, a PUT its value and a drop its life once, in plain digits: to JSON Schema, 3.0 is a whole number."""
     if case.method == "GET" and case.path_parameters:
         ids = case.path_parameters.get("id")
         listed = ids.replace("%2C", ",").split(",") if isinstance(ids, str) else []
@@ -28,15 +28,33 @@ def before_call(context, case, kwargs):
         case.query.pop("after", None)  # A ranking has no further pages.
     if case.path == "/counters/{id}/" and next(calls) % 2:
         case.headers["Accept"] = "application/json"
-    if case.path == "/counters/" or case.method in ("PUT", "DELETE"):
+    private = case.path in ("/counters/", "/drop", "/exec", "/sql", "/feed/{route}") or case.path.startswith("/entity/")
+    if private or case.method in ("PUT", "DELETE"):
         keep_one_credential(case, kwargs)
+    if case.path == "/drop" and isinstance(case.body, dict):
+        payload = case.body.get("payload")
+        if payload is not None and not isinstance(payload, dict):
+            case.body.pop("key", None)  # The payload of an entity is an object.
+        elif payload is None:
+            case.body.setdefault("key", "k")  # A payload of null deletes an entity.
+        if payload is None or "key" not in case.body:
+            case.body.pop("keep", None)  # An entity that is deleted has no life, and no event has one.
+        to_plain_digits(case.body, "keep")
+    if case.path == "/sql" and case.query and isinstance(case.query.get("q"), str):
+        case.query["q"] = case.query["q"][:4000]  # An address has at most 64 KiB, and a character may take twelve bytes of it.
     name = {"POST": "by", "PUT": "value"}.get(case.method)
     if not name or not case.body:
         return
     if case.query:
         case.query.pop(name, None)
-    if isinstance(case.body, dict) and isinstance(case.body.get(name), float) and case.body[name].is_integer():
-        case.body[name] = int(case.body[name])
+    if isinstance(case.body, dict):
+        to_plain_digits(case.body, name)
+
+
+def to_plain_digits(body, name):
+    """Writes 3.0 as 3."""
+    if isinstance(body.get(name), float) and body[name].is_integer():
+        body[name] = int(body[name])
 
 
 def keep_one_credential(case, kwargs):
