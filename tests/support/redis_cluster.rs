@@ -183,6 +183,17 @@ impl RedisCluster {
         self.end_move(number, from, to);
     }
 
+    /// Waits until every node knows that this one has the slot. Until then, a node that dies may take the slot with it, as its replica
+    /// takes over the slots that it knows of.
+    pub async fn until_known(&self, slot: u16, owner: usize) {
+        let id = self.nodes[owner].cli(&["CLUSTER", "MYID"]);
+        let knows = |node: &RedisServer| {
+            let nodes = node.try_cli(&["CLUSTER", "NODES"]).unwrap_or_default();
+            nodes.lines().any(|line| line.starts_with(&id) && lists(line, slot))
+        };
+        reached("all nodes to know who has the slot", || self.nodes.iter().all(knows)).await;
+    }
+
     /// Opens the move of a slot: its keys may be on either node from now on.
     pub fn begin_move(&self, slot: u16, from: usize, to: usize) {
         let (slot, from, to) = (slot.to_string(), &self.nodes[from], &self.nodes[to]);
@@ -242,11 +253,15 @@ fn own_line(node: &RedisServer) -> Option<String> {
 }
 
 fn owns(line: &str, slot: u16) -> bool {
+    line.contains("myself,master") && lists(line, slot)
+}
+
+/// Whether a line of CLUSTER NODES, whichever node it is of, has the slot.
+fn lists(line: &str, slot: u16) -> bool {
     let mut slots = line.split(' ').skip(8).filter(|range| !range.starts_with('['));
-    line.contains("myself,master")
-        && slots.any(|range| {
-            let (first, last) = range.split_once('-').unwrap_or((range, range));
-            let number = |text: &str| text.parse::<u16>().expect("a slot");
-            (number(first)..=number(last)).contains(&slot)
-        })
+    slots.any(|range| {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let number = |text: &str| text.parse::<u16>().expect("a slot");
+        (number(first)..=number(last)).contains(&slot)
+    })
 }

@@ -59,6 +59,7 @@ impl Trouble {
                 let to = masters[random.below(masters.len())];
                 if cluster.owner(slot) != Some(to) {
                     cluster.move_slot(slot, to, 10, async || tokio::time::sleep(BETWEEN).await).await;
+                    cluster.until_known(slot, to).await;
                 }
             }
             Trouble::OriginKilled(origin) => {
