@@ -19,12 +19,10 @@ use actix_web::http::header::{
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
-use assets::Asset;
-
 use super::caching::{PRIVATE, client_has};
 use super::context::WorkerContext;
 use super::error::ApiError;
-use assets::accepts_gzip;
+use assets::{Asset, accepts_gzip};
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -76,9 +74,7 @@ pub(super) fn present(
     caching: &HeaderValue,
     add_headers: impl FnOnce(&mut HttpResponseBuilder),
 ) -> HttpResponse {
-    // A header that cannot be read accepts no compression.
-    let accepted = AcceptEncoding::parse(request).unwrap_or(AcceptEncoding(Vec::new()));
-    let representation = asset.representation(&accepted);
+    let representation = asset.representation(&accepted(request));
     let is_known = client_has(request.headers(), &representation.etag);
     let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
