@@ -2,15 +2,16 @@
 
 use redis::{Cmd, RedisError, RedisResult, Value};
 
+use super::changes::OutgoingChange;
 use super::combined::{Combination, share};
 use super::keys::KeyWriter;
 use super::merges::CombinedMerge;
 use super::reply::{self, text};
 use super::runner::ScriptRunner;
 use super::script;
-use crate::domain::{Document, Epoch, EventId, FieldChange, MergeError, Topic};
+use crate::domain::{Document, Epoch, FieldChange, MergeError, Topic};
 use crate::store::{
-    Change, GRACE, KeyUse, LONGEST_LEASE, Once, Stamp, StoreError, Write, WriteError, Written, random,
+    Change, GRACE, KeyUse, LONGEST_LEASE, Once, StoreError, Write, WriteError, Written, random,
 };
 
 /// The change of a [`Write`], or the deletion of an entity whose life is over.
@@ -52,9 +53,26 @@ impl<'a> DocumentItem<'a> {
     }
 }
 
+impl OutgoingChange for DocumentItem<'_> {
+    // They are fewer than numbers, since each entity has many fields.
+    const CHUNK: usize = 100;
+
+    fn topic(&self) -> &Topic {
+        self.topic
+    }
+
+    fn has_key(&self) -> bool {
+        self.once.is_some()
+    }
+
+    async fn send(runner: &ScriptRunner, changes: &[Self]) -> RedisResult<Vec<Result<Written, WriteError>>> {
+        send(runner, changes).await
+    }
+}
+
 /// Sends changes. Merges of one entity that come together are one item where they combine. If the entity refuses a combination, it may take some of the
 /// merges, so these are sent again, one by one.
-pub(super) async fn send(
+async fn send(
     runner: &ScriptRunner,
     items: &[DocumentItem<'_>],
 ) -> RedisResult<Vec<Result<Written, WriteError>>> {
@@ -176,12 +194,14 @@ fn written(item: &Value) -> RedisResult<Result<Written, WriteError>> {
     Ok(match (form, parts) {
         (1, [epoch, revision, at, created]) => Ok(Written {
             created: reply::number::<i64>(created)? == 1,
-            stamp: Some(stamp(epoch, revision, at)?),
+            stamp: Some(reply::stamp(epoch, revision, at)?),
             ..Written::default()
         }),
-        (2, [epoch, revision, at]) => {
-            Ok(Written { replayed: true, stamp: Some(stamp(epoch, revision, at)?), ..Written::default() })
-        }
+        (2, [epoch, revision, at]) => Ok(Written {
+            replayed: true,
+            stamp: Some(reply::stamp(epoch, revision, at)?),
+            ..Written::default()
+        }),
         (3, [digest]) => Err(WriteError::KeyReused(key_use(text(digest)?)?)),
         (4, []) => Err(WriteError::WouldBeNew),
         (5 | 6, [Value::Int(removed)]) => {
@@ -193,11 +213,6 @@ fn written(item: &Value) -> RedisResult<Result<Written, WriteError>> {
         (10, [bytes]) => Err(MergeError::TooLong(reply::number::<i64>(bytes)? as usize).into()),
         _ => return Err(reply::unexpected()),
     })
-}
-
-fn stamp(epoch: &Value, revision: &Value, at: &Value) -> RedisResult<Stamp> {
-    let id = EventId { epoch: Epoch::new(reply::number(epoch)?), revision: reply::number(revision)? };
-    Ok(Stamp { id, at: reply::number(at)? })
 }
 
 fn key_use(digest: &str) -> RedisResult<KeyUse> {

@@ -5,8 +5,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use redis::{Cmd, RedisResult, Value};
 
-use super::batch::{self, BatchQuery};
-use super::document_items::{DocumentItem, Item, send};
+use super::batch::BatchQuery;
+use super::changes;
+use super::document_items::{DocumentItem, Item};
 use super::keys::KeyWriter;
 use super::reply::{self, text};
 use super::runner::ScriptRunner;
@@ -16,14 +17,11 @@ use crate::store::{
     Body, Claim, ClaimTerms, GRACE, LONGEST_LEASE, Reading, StoreError, Write, WriteError, Written, change,
 };
 
-/// The most entities in one call of a script. They are fewer than numbers, since each has many fields.
-const CHUNK: usize = 100;
-
 /// Changes entities; the answers are in the order of `writes`.
 pub(super) async fn write(runner: &ScriptRunner, writes: &[Write]) -> Vec<Result<Written, WriteError>> {
     let fitting = writes.iter().filter(|write| write.change.fits(&write.topic));
     let items: Vec<DocumentItem<'_>> = fitting.map(DocumentItem::from).collect();
-    let mut answers = write_items(runner, &items).await.into_iter();
+    let mut answers = changes::write(runner, &items).await.into_iter();
     let misfit = || Err(change::misfit().into());
     let answer = |write: &Write| write.change.fits(&write.topic).then(|| answers.next()).flatten();
     writes.iter().map(answer).map(|answer| answer.unwrap_or_else(misfit)).collect()
@@ -44,46 +42,10 @@ pub(super) async fn end_lives(runner: &ScriptRunner, limit: usize) -> RedisResul
     let topics: Vec<Topic> = found.flatten().take(limit).collect();
     let item = |topic| DocumentItem { topic, item: Item::EndOfLife, once: None, may_create: true };
     let items: Vec<_> = topics.iter().map(item).collect();
-    let answers = write_items(runner, &items).await;
+    let answers = changes::write(runner, &items).await;
     let removed = |answer: &Result<Written, _>| answer.as_ref().is_ok_and(|written| written.removed);
     let ended = topics.iter().zip(&answers).filter(|(_, answer)| removed(answer));
     Ok(ended.map(|(topic, _)| topic.clone()).collect())
-}
-
-async fn write_items(runner: &ScriptRunner, items: &[DocumentItem<'_>]) -> Vec<Result<Written, WriteError>> {
-    let groups = runner.topology.groups(items.iter().map(|item| item.topic));
-    let answers = join_all(groups.iter().map(async |group| {
-        let mut answers = Vec::with_capacity(group.len());
-        for chunk in group.chunks(CHUNK) {
-            let chunk: Vec<DocumentItem<'_>> = chunk.iter().map(|&index| items[index]).collect();
-            answers.extend(write_chunk(runner, &chunk).await);
-        }
-        answers
-    }));
-    batch::ungroup(&groups, answers.await)
-}
-
-async fn write_chunk(runner: &ScriptRunner, items: &[DocumentItem<'_>]) -> Vec<Result<Written, WriteError>> {
-    let error = match send(runner, items).await {
-        Ok(answers) => return answers,
-        Err(error) => error,
-    };
-    let failed = || Err(WriteError::Unavailable(StoreError::new(error.clone())));
-    let mut answers: Vec<_> = items.iter().map(|_| failed()).collect();
-    // Redis may have applied the items or not. An item with a key can be sent again, because the script does not apply such an
-    // item twice.
-    let keyed: Vec<usize> = (0..items.len()).filter(|&index| items[index].once.is_some()).collect();
-    if !keyed.is_empty() && script::is_cut(&error) {
-        let again: Vec<_> = keyed.iter().map(|&index| items[index]).collect();
-        for (index, mut answer) in keyed.into_iter().zip(send(runner, &again).await.unwrap_or_default()) {
-            if let Ok(written) = &mut answer {
-                // The key was probably used by the first of the two calls: so the change still has to be announced.
-                written.replayed = false;
-            }
-            answers[index] = answer;
-        }
-    }
-    answers
 }
 
 /// The present state of entities.

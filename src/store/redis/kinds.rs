@@ -1,7 +1,7 @@
 //! Splits batches by what their topics hold, since each kind has scripts of its own. The answers are in the order of the items.
 
 use super::runner::ScriptRunner;
-use super::{documents, feed_items, feeds, numbers, write};
+use super::{changes, documents, feeds, numbers, write};
 use crate::domain::{Epoch, Kind, Topic};
 use crate::store::feeds::reading_of;
 use crate::store::{Claim, ClaimTerms, Reading, StoreError, Write, WriteError, Written};
@@ -17,7 +17,7 @@ pub(super) async fn write(runner: &ScriptRunner, writes: &[Write]) -> Vec<Result
     let (numbers, documents, feeds) = tokio::join!(
         write::write(runner, &of_numbers),
         documents::write(runner, &of_documents),
-        feed_items::write(runner, &of_feeds)
+        changes::write(runner, &of_feeds)
     );
     sorted.ordered(numbers, documents, feeds)
 }

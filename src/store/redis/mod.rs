@@ -60,6 +60,7 @@ mod addresses;
 mod batch;
 mod call;
 mod catalog;
+mod changes;
 mod cluster;
 mod combined;
 mod connection;

@@ -5,7 +5,9 @@ use std::time::Duration;
 use redis::{ErrorKind, RedisError, RedisResult, Value};
 
 use crate::domain::{Epoch, EventId, Topic};
-use crate::store::{Announcement, Body, Change, Claim, KeyUse, Reading, StoreError, WriteError, Written};
+use crate::store::{
+    Announcement, Body, Change, Claim, KeyUse, Reading, Stamp, StoreError, WriteError, Written,
+};
 
 /// Returns an error if the answer is an error. An error within an array concerns one item, and stays in the array.
 pub(super) fn refuse_error(value: Value) -> RedisResult<Value> {
@@ -177,6 +179,12 @@ pub(super) fn number<T: TryFrom<i64> + std::str::FromStr>(value: &Value) -> Redi
         }
         _ => Err(unexpected()),
     }
+}
+
+/// The id of a change, and the time in ms at which it was made.
+pub(super) fn stamp(epoch: &Value, revision: &Value, at: &Value) -> RedisResult<Stamp> {
+    let id = EventId { epoch: Epoch::new(number(epoch)?), revision: number(revision)? };
+    Ok(Stamp { id, at: number(at)? })
 }
 
 /// The error for an answer that no script of this version gives.
