@@ -252,9 +252,11 @@ impl ListenerRecords {
         if known != value {
             self.wrong(format!("{id} was {known} for one listener and {value} for another"));
         }
+        let is_back = seen.is_back(&epoch, revision, value);
+        let stale_allowed = opening && *lock(&self.stale_openings_allowed);
         if let Some((last_epoch, last_revision, last_value)) = &seen.last
-            && seen.is_back(&epoch, revision, value)
-            && !(opening && *lock(&self.stale_openings_allowed))
+            && is_back
+            && !stale_allowed
         {
             let (counter, managed, connections) = (seen.counter.clone(), seen.managed, seen.connections);
             let text = format!(
@@ -264,9 +266,13 @@ impl ListenerRecords {
             let within_epoch = *last_epoch == epoch;
             lock(&self.set_backs).push(SetBack { at, counter, value, managed, within_epoch, text });
         }
+        // What a stale copy in the cache shows says nothing of the epoch that the listener saw before. In a new epoch the revision
+        // of a counter rises further, so a copy from an epoch that the listener has never seen is known by its revision.
+        let is_stale = stale_allowed && (is_back || seen.last.as_ref().is_some_and(|last| revision < last.1));
         if let Some((before, ..)) = seen.last.replace((epoch.clone(), revision, value))
             && before != epoch
-            // A stale copy in the cache may be from before the counter was there.
+            && !is_stale
+            // Such a copy may also be from before the counter was there.
             && epoch != "0"
         {
             seen.past_epochs.insert(before);
@@ -302,6 +308,22 @@ fn an_event_that_is_older_than_the_last_one_is_seen() {
     assert_eq!(backs(true, &[("e-7", "4"), ("0-0", "0"), ("e-8", "5")]), 0, "a stale copy between them");
     assert_eq!(backs(false, &[("e-1", "4"), ("e-2", "3")]), 1, "it is only added to");
     assert!(lock(&records.wrongs).is_empty());
+    // A new connection may begin with a stale copy, behind which come the epoch that the listener knew and newer ones.
+    let backs_after_stale = |before: &[(&str, &str)], stale: (&str, &str), behind: &[(&str, &str)]| {
+        let records = ListenerRecords::default();
+        *lock(&records.stale_openings_allowed) = true;
+        let mut seen = Seen { counter: "m".to_owned(), managed: true, ..Seen::default() };
+        let events = before.iter().map(|event| (event, false)).chain([(&stale, true)]);
+        for ((id, data), opening) in events.chain(behind.iter().map(|event| (event, false))) {
+            records.note(&mut seen, &format!("m@{id}"), data, opening);
+        }
+        lock(&records.set_backs).len()
+    };
+    let known = [("e-2", "4"), ("f-7", "9")];
+    assert_eq!(backs_after_stale(&known, ("e-2", "4"), &[("f-7", "9"), ("g-8", "1")]), 0);
+    assert_eq!(backs_after_stale(&known[1..], ("e-2", "4"), &[("f-7", "9")]), 0, "never seen before");
+    assert_eq!(backs_after_stale(&known, ("e-2", "4"), &[("f-7", "9"), ("e-2", "4")]), 1, "no opening");
+    assert_eq!(backs_after_stale(&known, ("g-8", "1"), &[("f-7", "9")]), 1, "a past epoch");
     backs(true, &[("e-1", "4"), ("e-1", "5"), ("x", "1"), ("e-2", "y")]);
     assert_eq!(lock(&records.wrongs).len(), 3);
 }
