@@ -50,6 +50,7 @@ mod prune;
 mod public;
 mod purging;
 mod raw_bytes;
+mod readme;
 mod settings;
 mod source;
 mod sql;
