@@ -176,6 +176,25 @@ async fn half_a_head_behind_an_answer_ends_the_connection() {
 }
 
 #[tokio::test]
+async fn a_head_that_does_not_end_is_408_and_no_head_at_all_is_no_answer() {
+    let app = TestApp::spawn().await;
+    let answered = async |head: &[u8]| {
+        let mut stream = connect(app.addr).await;
+        stream.write_all(head).await.expect("to send");
+        let mut answer = String::new();
+        let end = tokio::time::timeout(SOON, stream.read_to_string(&mut answer)).await;
+        end.expect("the connection to end").expect("to receive");
+        answer
+    };
+    let (half, none) = tokio::join!(answered(b"GET /healthz HTTP/1.1\r\nHo"), answered(b""));
+    assert!(half.starts_with("HTTP/1.1 408 "), "{half}");
+    assert_eq!(
+        none, "",
+        "a client that connects in advance must not take it for the answer to its first request"
+    );
+}
+
+#[tokio::test]
 async fn a_kept_connection_lives_as_long_as_is_set() {
     let app = TestApp::with(&[("LIVECOUNTER__CONNECTIONS__KEEP_ALIVE", "8s")]).await;
     let mut stream = connect(app.addr).await;

@@ -116,6 +116,11 @@ impl AsyncRead for Connection {
 impl AsyncWrite for Connection {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        // actix-http answers 408 when no head has come in time. A client that has asked for nothing (browsers and clients with
+        // pools connect in advance) may send its first request at this moment, and take the 408 for its answer.
+        if !this.has_begun {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         let written = Pin::new(&mut this.socket).poll_write(context, bytes);
         this.exchange.set_blocked(written.is_pending());
         if let Poll::Ready(Ok(1..)) = written {
