@@ -298,6 +298,9 @@ impl<E: Engine> World<E> {
     }
 }
 
+/// How long what a scenario begins with may take. It takes a second, and more on a machine with other work.
+pub(crate) const SETTLED_WITHIN: Duration = Duration::from_secs(20);
+
 /// Polls a number until it satisfies the condition.
 pub(crate) async fn until(
     what: &str,

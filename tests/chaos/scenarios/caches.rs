@@ -8,7 +8,7 @@ use crate::request::Request;
 use crate::start::Shape;
 use crate::support::http::{Ask, client};
 use crate::support::sse::Listener;
-use crate::world::{End, World, until};
+use crate::world::{End, SETTLED_WITHIN, World, until};
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -16,8 +16,8 @@ const SOON: Duration = Duration::from_secs(5);
 async fn settled() -> World {
     let world = World::start(Shape { writers: 0, ..Shape::default() }).await;
     world.add("a").await;
-    world.every_listener_sees_the_last_value(SOON).await;
-    until("no purge under way", Duration::from_secs(8), async || world.marks().await, |n| n == 0).await;
+    world.every_listener_sees_the_last_value(SETTLED_WITHIN).await;
+    until("no purge under way", SETTLED_WITHIN, async || world.marks().await, |n| n == 0).await;
     assert_eq!(world.cached("a").await, Some(1));
     world
 }
@@ -50,7 +50,7 @@ async fn a_purge_that_fails_stays_in_the_outbox_until_it_succeeds() {
     world.purges.all(Fault::Answer(503));
     world.add("a").await;
     let failures = async || world.metric("purge_failures_total").await;
-    until("the metric to count the failure", SOON, failures, |failures| failures > 0).await;
+    until("the metric to count the failure", SETTLED_WITHIN, failures, |failures| failures > 0).await;
     let behind = async || world.behind().await;
     until("the listeners, which need no purge", SOON, behind, |behind| behind == 0).await;
     assert_eq!(world.marks().await, 1);
@@ -88,7 +88,7 @@ async fn a_fetch_during_the_purge_puts_the_old_value_back_for_at_most_2_s() {
     let joining = tokio::spawn(async move { Listener::connect(addr, "/counters/a/").await });
     let reading = tokio::spawn(client().get(world.cache.url("/counters/a/")).text());
     let held = async || world.fetches.iter().map(|fetches| fetches.held() as i64).sum();
-    until("both answers to be held back", SOON, held, |held| held == 2).await;
+    until("both answers to be held back", SETTLED_WITHIN, held, |held| held == 2).await;
     world.add("a").await;
     let behind = async || world.behind().await;
     until("the listeners, which need no fetch", SOON, behind, |behind| behind == 0).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::start::Shape;
 use crate::support::sse::Listener;
-use crate::world::{End, World, until};
+use crate::world::{End, SETTLED_WITHIN, World, until};
 
 /// Runs a world in which the clock of the first origin is wrong by this offset.
 async fn with_clock(offset: &'static str) {
@@ -52,7 +52,7 @@ async fn an_origin_an_hour_ahead_counts_and_announces_but_opens_no_streams() {
     let proxy = world.pushpins[0].addr();
     // For a moment the cache may still ask the origin that was killed.
     let status = async || i64::from(Listener::connect(proxy, "/counters/a/").await.status());
-    until("the refusal", Duration::from_secs(5), status, |status| status == 501).await;
+    until("the refusal", SETTLED_WITHIN, status, |status| status == 501).await;
     assert!(world.origins[0].metric(r#"status="501""#).await > 0.0);
     world.origins[1].run().await;
     // The origin has also refused recoveries. Pushpin repeats them after 1, 2, 4, 8 and 16 s, each with up to a second more. As the cache

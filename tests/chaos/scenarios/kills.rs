@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::fault_proxy::Fault;
 use crate::listeners::Seen;
 use crate::start::Shape;
-use crate::world::{End, World, until};
+use crate::world::{End, SETTLED_WITHIN, World, until};
 
 /// A lease (6 s) and a sweep (1 s), and some seconds more for a busy machine.
 const AFTER_A_LEASE: Duration = Duration::from_secs(10);
@@ -14,14 +14,8 @@ const AFTER_A_LEASE: Duration = Duration::from_secs(10);
 async fn quiet(interval: Duration) -> World {
     let world = World::start(Shape { writers: 0, interval, ..Shape::default() }).await;
     world.add("a").await;
-    until(
-        "every listener to see the value",
-        Duration::from_secs(8),
-        async || world.behind().await,
-        |n| n == 0,
-    )
-    .await;
-    until("no claim under way", Duration::from_secs(8), async || world.marks().await, |n| n == 0).await;
+    until("every listener to see the value", SETTLED_WITHIN, async || world.behind().await, |n| n == 0).await;
+    until("no claim under way", SETTLED_WITHIN, async || world.marks().await, |n| n == 0).await;
     world
 }
 
@@ -49,7 +43,7 @@ async fn another_origin_announces_for_one_killed_between_claim_and_purge() {
     let mut world = quiet(Duration::from_millis(250)).await;
     world.purges.next(1, Fault::Hold);
     post(&world, 0).await;
-    world.purges.until_held(Duration::from_secs(5)).await;
+    world.purges.until_held(SETTLED_WITHIN).await;
     world.origins[0].kill();
     world.purges.discard();
     world.end(End { within: AFTER_A_LEASE, ..End::default() }).await;
@@ -60,7 +54,7 @@ async fn another_origin_announces_for_one_killed_between_purge_and_publish() {
     let mut world = quiet(Duration::from_millis(250)).await;
     world.controls[0].next(1, Fault::Hold);
     post(&world, 0).await;
-    world.controls[0].until_held(Duration::from_secs(5)).await;
+    world.controls[0].until_held(SETTLED_WITHIN).await;
     world.origins[0].kill();
     world.controls[0].discard();
     world.end(End { within: AFTER_A_LEASE, ..End::default() }).await;
@@ -70,10 +64,10 @@ async fn another_origin_announces_for_one_killed_between_purge_and_publish() {
 async fn events_and_fields_that_a_killed_origin_had_claimed_are_shown() {
     let mut world = quiet(Duration::from_millis(250)).await;
     world.drop_to_all(&world.origins[1].url("")).await;
-    until("no claim under way", Duration::from_secs(8), async || world.marks().await, |n| n == 0).await;
+    until("no claim under way", SETTLED_WITHIN, async || world.marks().await, |n| n == 0).await;
     world.controls[0].all(Fault::Hold);
     world.drop_to_all(&world.origins[0].url("")).await;
-    world.controls[0].until_held(Duration::from_secs(5)).await;
+    world.controls[0].until_held(SETTLED_WITHIN).await;
     world.origins[0].kill();
     world.controls[0].discard();
     world.controls[0].all(Fault::None);
@@ -87,7 +81,7 @@ async fn what_a_lone_origin_had_counted_is_announced_when_it_is_back() {
     let mut world = World::start(shape).await;
     world.controls[0].next(1, Fault::Hold);
     post(&world, 0).await;
-    world.controls[0].until_held(Duration::from_secs(5)).await;
+    world.controls[0].until_held(SETTLED_WITHIN).await;
     world.origins[0].kill();
     world.controls[0].discard();
     world.origins[0].run().await;

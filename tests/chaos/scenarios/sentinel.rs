@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::start::Shape;
 use crate::support::redis_sentinels::RedisSentinels;
-use crate::world::{End, Lost, World, until};
+use crate::world::{End, Lost, SETTLED_WITHIN, World, until};
 
 /// The last values that listeners have seen may be lost ones. Pushpin asks for such listeners after 15 to 30 s of silence.
 pub(super) const AFTER_SILENCE: Duration = Duration::from_secs(32);
@@ -50,28 +50,16 @@ async fn a_revision_used_again_after_a_loss_leaves_no_listener_on_a_lost_value()
     let redis = RedisSentinels::start(1, 1, &[], "").await;
     let mut world = World::start_on(redis, Shape { writers: 0, ..Shape::default() }).await;
     world.add("a").await;
-    until(
-        "every listener to see the value",
-        Duration::from_secs(5),
-        async || world.behind().await,
-        |n| n == 0,
-    )
-    .await;
-    until("no claim under way", Duration::from_secs(8), async || world.marks().await, |n| n == 0).await;
+    until("every listener to see the value", SETTLED_WITHIN, async || world.behind().await, |n| n == 0).await;
+    until("no claim under way", SETTLED_WITHIN, async || world.marks().await, |n| n == 0).await;
     world.redis.part_with_replicas();
     assert_eq!(world.writers.add_by(&world.origins[0].url(""), "a", 5).await, 6);
-    until(
-        "every listener to see the value",
-        Duration::from_secs(5),
-        async || world.behind().await,
-        |n| n == 0,
-    )
-    .await;
+    until("every listener to see the value", SETTLED_WITHIN, async || world.behind().await, |n| n == 0).await;
     world.redis.servers[0].kill();
     world.redis.until_master_other_than(Some(0)).await;
     assert_eq!(world.value("a").await, 1, "it is lost");
     // The new master gives the second revision to another value.
-    until("the origins to follow", Duration::from_secs(5), async || world.refused().await, |n| n == 0).await;
+    until("the origins to follow", SETTLED_WITHIN, async || world.refused().await, |n| n == 0).await;
     assert_eq!(world.add("a").await, 2);
     world.every_listener_sees_the_last_value(Duration::from_secs(5)).await;
 }
@@ -82,22 +70,15 @@ async fn what_only_the_lost_master_knew_is_taken_back_from_every_listener() {
     let mut world = World::start_on(redis, Shape { writers: 0, ..Shape::default() }).await;
     world.add("a").await;
     world.drop_to_all(&world.origins[0].url("")).await;
-    until("no claim under way", Duration::from_secs(8), async || world.marks().await, |n| n == 0).await;
+    until("no claim under way", SETTLED_WITHIN, async || world.marks().await, |n| n == 0).await;
     world.redis.part_with_replicas();
     for _ in 0..3 {
         world.add("a").await;
         world.drop_to_all(&world.origins[0].url("")).await;
     }
-    until(
-        "every listener to see the value",
-        Duration::from_secs(5),
-        async || world.behind().await,
-        |n| n == 0,
-    )
-    .await;
+    until("every listener to see the value", SETTLED_WITHIN, async || world.behind().await, |n| n == 0).await;
     let base = world.origins[0].url("");
-    until("the last events", Duration::from_secs(5), async || world.routes.behind(&base).await, |n| n == 0)
-        .await;
+    until("the last events", SETTLED_WITHIN, async || world.routes.behind(&base).await, |n| n == 0).await;
     world.redis.servers[0].kill();
     world.redis.until_master_other_than(Some(0)).await;
     // Nothing changes any more.
