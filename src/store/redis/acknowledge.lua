@@ -12,7 +12,7 @@ for key = 1, #KEYS, 2 do
   if state[1] == epoch and state[2] == revision and state[5] ~= revision then
     local name = name_of(topic, outbox)
     if (state[3] or 0) + (state[4] or 0) == tonumber(revision) then
-      call('HSET', topic, 'a', revision, 'r', revision, 'c', 0)
+      call('HSET', topic, 'a', revision, 'r', revision, 'c', '0')
       call('ZREM', outbox, name)
       if state[6] == revision then
         local rest = rest_of(topic, outbox)

@@ -44,12 +44,15 @@ end
 -- When a mark without a lease becomes overdue: a grace after now, or after the gate opens, since no origin can announce the
 -- topic before. A gate that was shut in the future is from before the clock was set back. The mark must not be due later
 -- than the longest lease, or it would count as one from before the clock was set back, too.
+-- All calls in a script give the same grace, so a grace after now is made once: for a mark, to make it is a tenth of the work.
+local after_grace
 local function due(gate, shut, grace, longest)
   gate = tonumber(gate)
   if gate and now < gate and tonumber(shut) <= now then
     return text(math.min(gate + grace, now + longest))
   end
-  return text(now + grace)
+  after_grace = after_grace or text(now + grace)
+  return after_grace
 end
 
 -- The replication id of this master. Without the right to ask for it, all masters count as the same one.

@@ -49,10 +49,10 @@ end
 -- finds out that a topic is new. Returns whether the topic was created, or nil if it is new and the item (counted from 1) must
 -- not create it: then the topic is as it was before the item added `sum`.
 local function mark(topic, outbox, item, sum)
-  local known = call('HMGET', topic, 'e', 'g', 's', 'd', 'r')
+  local known = call('HMGET', topic, 'e', 'g', 's', 'd')
   -- If `d` equals `r`, the topic is deleted and the deletion is not acknowledged yet. An origin of the version before that
   -- changes such a topic leaves `d`, so `d` alone does not show a deletion.
-  local deleted = known[4] and known[4] == known[5]
+  local deleted = known[4] and known[4] == call('HGET', topic, 'r')
   local created = not known[1] or deleted
   if created and creators ~= '' and string.byte(creators, item) ~= 49 then
     if deleted then
