@@ -7,7 +7,7 @@ use std::str::FromStr;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
-use smol_str::{SmolStr, format_smolstr};
+use smol_str::{SmolStr, SmolStrBuilder, format_smolstr};
 
 use super::{CounterId, EntityKey, EventId, PageAddress, Route};
 
@@ -96,7 +96,10 @@ thread_local! {
 impl Topic {
     /// The topic of a counter: `counter-{id}`.
     pub fn counter(id: &CounterId) -> Self {
-        Topic::named(format_smolstr!("{COUNTER}{id}"))
+        let mut name = SmolStrBuilder::new();
+        name.push_str(COUNTER);
+        name.push_str(id.as_str());
+        Topic::named(name.finish())
     }
 
     /// The topic of a page. The name is the digest of the address, so it has the same length for every page.

@@ -6,7 +6,7 @@ use super::context::WorkerContext;
 use super::error::ApiError;
 use super::routing::name_behind;
 use super::topic_list::{Naming, TopicList};
-use crate::domain::{CounterId, Topic};
+use crate::domain::{CounterId, ParseCounterIdError, Topic};
 
 /// The part of the path that names the counter or the counters, decoded.
 pub(super) fn id_segment(request: &HttpRequest) -> &str {
@@ -28,10 +28,11 @@ pub(super) fn counter_id(request: &HttpRequest, context: &WorkerContext) -> Resu
 /// The counter that the path names; 400 if the path names none or several.
 pub(super) fn parse_id(request: &HttpRequest) -> Result<CounterId, ApiError> {
     let text = id_segment(request);
-    if is_list(text) {
-        return Err(ApiError::BadRequest("a list of counters can only be read".into()));
-    }
-    text.parse().map_err(|error| ApiError::BadRequest(format!("{error}")))
+    // A list is no id, so an id need not be searched for commas.
+    text.parse().map_err(|error: ParseCounterIdError| match is_list(text) {
+        true => ApiError::BadRequest("a list of counters can only be read".into()),
+        false => ApiError::BadRequest(format!("{error}")),
+    })
 }
 
 /// The counters that the path names, with `separator` between their ids; 400 if the path has no such list, 404 if the service

@@ -123,6 +123,9 @@ fn represent(mut response: HttpResponseBuilder, media: Media, id: &CounterId, va
         response.body(format!("{{\"id\":\"{id}\",\"value\":{value}}}"))
     } else {
         response.insert_header((CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")));
-        response.body(format!("{value}\n"))
+        // This is as `format!`, without the formatter of the standard library.
+        let mut text = value.to_string();
+        text.push('\n');
+        response.body(text)
     }
 }

@@ -1,13 +1,16 @@
 //! The header `Idempotency-Key`.
 
 use actix_web::HttpRequest;
+use actix_web::http::header::HeaderName;
 
 use super::error::ApiError;
 use crate::domain::IdempotencyKey;
 
+static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
 /// The value of `Idempotency-Key`; 400 if it is no key or is given twice.
 pub(super) fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, ApiError> {
-    let mut headers = request.headers().get_all("idempotency-key");
+    let mut headers = request.headers().get_all(&IDEMPOTENCY_KEY);
     let Some(header) = headers.next() else { return Ok(None) };
     if headers.next().is_some() {
         return Err(ApiError::BadRequest("Idempotency-Key is given twice".into()));

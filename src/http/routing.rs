@@ -220,7 +220,12 @@ impl HttpServiceFactory for Tail {
 /// The name in the path of a resource of [`Below`], decoded; `prefix` ends with a slash.
 pub(super) fn name_behind<'a>(prefix: &str, request: &'a HttpRequest) -> &'a str {
     let rest = request.match_info().as_str().strip_prefix(prefix).unwrap_or_default();
-    rest.split_once('/').map_or(rest, |(name, _)| name)
+    first_slash(rest).map_or(rest, |end| &rest[..end])
+}
+
+/// The place of the first slash. In so short texts it is found sooner byte by byte than by the search of the standard library.
+fn first_slash(text: &str) -> Option<usize> {
+    text.bytes().position(|byte| byte == b'/')
 }
 
 /// Finds what fits the part of a path behind the prefix (see [`Below`]).
@@ -230,7 +235,7 @@ fn find<'a, T>(fixed: &'a [(String, T)], named: &'a [(String, T)], rest: &str) -
     };
     at(fixed, rest).or_else(|| {
         let rest = rest.strip_prefix('/')?;
-        match rest.find('/') {
+        match first_slash(rest) {
             None if rest.is_empty() => None,
             None => at(named, "/"),
             Some(0) if rest != "/" => None,
