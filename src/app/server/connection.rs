@@ -90,6 +90,10 @@ impl AsyncRead for Connection {
         if this.registration.is_over(&this.exchange) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
+        if this.registration.was_kept(&this.exchange) {
+            // To actix-http it is as if the client had closed its side: actix-http closes the connection without an error.
+            return Poll::Ready(Ok(()));
+        }
         if std::mem::take(&mut this.parse_first) {
             context.waker().wake_by_ref();
             return Poll::Pending;

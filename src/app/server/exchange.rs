@@ -16,7 +16,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use tokio::task_local;
 
-use super::usage::Usage;
+use super::usage::{Ticks, Usage};
 
 /// What a connection and its requests tell each other; one for each connection.
 #[derive(Default)]
@@ -62,6 +62,11 @@ impl Exchange {
     /// Has the connection's task woken when the connection may read again.
     pub(super) fn wake_when_free(&self) {
         self.wants_to_read.set(true);
+    }
+
+    /// Whether the connection was kept for long enough without a request, and the client has all of the last answer.
+    pub(super) fn was_kept(&self, now: u32, ticks: Ticks) -> bool {
+        !self.serving.get() && !self.blocked.get() && self.usage.was_kept(now, ticks)
     }
 
     /// Notes whether the client reads what is written.

@@ -14,8 +14,8 @@ use std::num::NonZeroUsize;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actix_http::HttpService;
 use actix_http::h1::H1ServiceHandler;
+use actix_http::{HttpService, KeepAlive};
 use actix_server::{Server, ServerBuilder};
 use actix_service::{IntoServiceFactory, Service as _, ServiceFactoryExt, apply_fn_factory, map_config};
 use actix_web::App;
@@ -66,7 +66,7 @@ impl ServerOptions {
 
     fn patience(&self) -> Patience {
         let silent = SILENT_FOR.max(self.keep_alive + SILENT_BEYOND_KEPT);
-        Patience { unanswered: UNANSWERED_FOR, silent }
+        Patience { unanswered: UNANSWERED_FOR, silent, kept: self.keep_alive }
     }
 }
 
@@ -96,7 +96,8 @@ fn serve_with(
         let app = app.map_err(|error: actix_web::Error| error.error_response());
         let app = apply_fn_factory(map_config(app, |()| AppConfig::default()), exchange::serve);
         let http = HttpService::build()
-            .keep_alive(options.keep_alive)
+            // The connection itself ends when it was kept for long enough: actix-http would set a timer behind each answer.
+            .keep_alive(KeepAlive::Os)
             .client_request_timeout(HEAD_WITHIN)
             .client_disconnect_timeout(CLOSE_WITHIN)
             // A client that has closed its side has left. Its stream ends now, not at the next write.
@@ -137,7 +138,7 @@ mod tests {
 
     const UNANSWERED: Duration = Duration::from_millis(300);
     const SILENT: Duration = Duration::from_millis(900);
-    const HURRIED: Patience = Patience { unanswered: UNANSWERED, silent: SILENT };
+    const HURRIED: Patience = Patience { unanswered: UNANSWERED, silent: SILENT, kept: SOON };
     /// This is long because the machine may be building at the same time.
     const SOON: Duration = Duration::from_secs(20);
 
@@ -216,7 +217,9 @@ mod tests {
 
     #[test]
     fn a_stream_that_writes_now_and_then_is_not_touched() {
-        against_a_server(HURRIED, false, |address| {
+        // A stream is no connection without a request, however short a time such a connection is kept.
+        let patience = Patience { kept: SILENT / 9, ..HURRIED };
+        against_a_server(patience, false, |address| {
             let request = "GET /stream HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
             let (answer, took) = exchange(address, request);
             assert_eq!(answer.matches("\r\n.\r\n").count(), 15, "{answer}");
@@ -225,9 +228,19 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_without_a_request_is_kept_for_a_while() {
+        let patience = Patience { unanswered: SILENT, silent: 9 * SOON, kept: SILENT };
+        against_a_server(patience, false, |address| {
+            let (answer, took) = exchange(address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+            assert!((SILENT..SOON).contains(&took), "{took:?}");
+        });
+    }
+
+    #[test]
     fn a_kept_connection_ends_when_the_server_stops() {
         // If the connection is not woken, the server waits for its end, and drops it after `FINISH_WITHIN`.
-        let patient = Patience { unanswered: 9 * SOON, silent: 9 * SOON };
+        let patient = Patience { unanswered: 9 * SOON, silent: 9 * SOON, kept: 9 * SOON };
         let (mut kept, took) = against_a_server(patient, true, |address| {
             let mut kept = TcpStream::connect(address).expect("a connection");
             kept.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").expect("to send");

@@ -78,7 +78,7 @@ impl WorkerConnections {
         let now = self.now.get().wrapping_add(1);
         self.now.set(now);
         for (_, exchange) in self.open.borrow().iter() {
-            if exchange.usage.is_over(now, self.ticks) {
+            if exchange.usage.is_over(now, self.ticks) || exchange.was_kept(now, self.ticks) {
                 exchange.wake();
             }
         }
@@ -89,6 +89,11 @@ impl Registration {
     /// The number of ticks so far.
     pub(super) fn now(&self) -> u32 {
         self.worker.now.get()
+    }
+
+    /// Whether the registered connection, which is that of `exchange`, waits for no request any more. Its task is woken when that is so.
+    pub(super) fn was_kept(&self, exchange: &Exchange) -> bool {
+        exchange.was_kept(self.now(), self.worker.ticks)
     }
 
     /// Whether the registered connection, which is that of `exchange`, must end. Its task is woken when it must.
