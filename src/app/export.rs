@@ -1,13 +1,13 @@
-//! The work of `livecounter export`: writes all counters, pages, sites and entities of the store as JSON, one per line.
+//! The work of `livecounter export`: writes all counters, pages, sites, entities and events of feeds in the store as JSON, one per line.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use super::store_source::StoreSource;
-use crate::domain::{CounterId, Kind, Topic};
+use crate::domain::{CounterId, FeedEvent, Kind, Route, Topic};
 use crate::settings::{Settings, SettingsError};
 use crate::store::redis::RedisStore;
-use crate::store::{Body, Reading, Store, StoreError};
+use crate::store::{Body, KeptEvents, Reading, Store, StoreError};
 
 /// The first line: the format and its version. The line has no time, so that equal counters give equal bytes.
 const FIRST_LINE: &str = r#"{"format":"livecounter","version":1}"#;
@@ -35,7 +35,7 @@ pub enum ExportError {
 /// What an export has written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Exported {
-    /// How many counters, pages, sites and entities.
+    /// How many counters, pages, sites, entities and events.
     pub lines: u64,
     /// How many pages were left out because the store does not have their addresses.
     pub without_address: u64,
@@ -50,7 +50,7 @@ enum ExportedLine<'a> {
     Site { site: &'a str, value: i64 },
 }
 
-/// Writes a line that names the format, a line for each counter, page, site and entity, in the order of the names of their topics, and a line with
+/// Writes a line that names the format, a line for each counter, page, site, entity and event, in the order of the names of their topics, and a line with
 /// their number, which shows that the export is complete. With a `prefix`, only the counters are written whose ids begin with it. Calls
 /// `progress` about once a second with the number of lines so far.
 pub async fn export(
@@ -105,6 +105,7 @@ impl<W: Write, P: Fn(u64)> RunningExport<'_, W, P> {
             self.write_all(Kind::Page.prefix()).await?;
             self.write_all(Kind::Site.prefix()).await?;
             self.write_all(Kind::Entity.prefix()).await?;
+            self.write_all(Kind::Feed.prefix()).await?;
         }
         writeln!(self.output, r#"{{"end":true,"counters":{}}}"#, self.exported.lines)?;
         self.output.flush()?;
@@ -117,10 +118,7 @@ impl<W: Write, P: Fn(u64)> RunningExport<'_, W, P> {
         loop {
             let listed = self.store.list(prefix, last.as_ref(), PAGE).await?;
             self.write_some(&listed).await?;
-            if self.reported.elapsed() >= REPORT_EVERY {
-                self.reported = Instant::now();
-                (self.progress)(self.exported.lines);
-            }
+            self.report();
             let Some((topic, _)) = listed.into_iter().next_back() else { return Ok(()) };
             last = Some(topic);
         }
@@ -139,6 +137,9 @@ impl<W: Write, P: Fn(u64)> RunningExport<'_, W, P> {
                 writeln!(self.output, r#"{{"route":"{route}","key":"{key}","payload":{payload}}}"#)?;
                 self.exported.lines += 1;
             }
+            if let (Body::Events(_), Some(route)) = (&reading.body, topic.feed_route()) {
+                self.write_events(topic, &route).await?;
+            }
             let Body::Number(value) = reading.body else { continue };
             let line = match topic.kind() {
                 Some(Kind::Counter) => topic.counter_id().map(|id| ExportedLine::Counter { id, value }),
@@ -156,5 +157,30 @@ impl<W: Write, P: Fn(u64)> RunningExport<'_, W, P> {
             }
         }
         Ok(())
+    }
+
+    /// Writes the events of a feed, the oldest first, without those that are too old for readers.
+    async fn write_events(&mut self, feed: &Topic, route: &Route) -> Result<(), ExportError> {
+        let mut last = 0;
+        loop {
+            let KeptEvents { events, oldest } = self.store.kept(feed, last, PAGE).await?;
+            for FeedEvent { at, data, .. } in events.iter().filter(|event| event.at >= oldest) {
+                writeln!(self.output, r#"{{"route":"{route}","at":{at},"event":{data}}}"#)?;
+                self.exported.lines += 1;
+            }
+            self.report();
+            match events.last() {
+                Some(event) => last = event.id.revision,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Tells the caller how many lines are written, if it is time for that.
+    fn report(&mut self) {
+        if self.reported.elapsed() >= REPORT_EVERY {
+            self.reported = Instant::now();
+            (self.progress)(self.exported.lines);
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 
+use super::import_feeds::FeedImport;
 use super::import_record::{ImportRecord, Progress, RecordError};
 use super::store_source::StoreSource;
 use crate::domain::{FieldChanges, LIMIT, Topic};
@@ -77,7 +78,7 @@ pub async fn import(
 ) -> Result<String, ImportError> {
     let checked = check(BufReader::new(&mut *input), options.mode)?;
     if options.dry_run {
-        return Ok(sentence(&checked, options.mode, "would be"));
+        return Ok(sentence(&checked, options.mode, "would be", 0));
     }
     input.rewind().map_err(|error| CheckError::from(ReadError::from(error)))?;
     let source = StoreSource::open(settings).map_err(|error| settings.locate(error))?;
@@ -86,6 +87,7 @@ pub async fn import(
         store: &*store,
         checked,
         options,
+        feeds: FeedImport::default(),
         stored: 0,
         skipped: 0,
         reasons: Vec::new(),
@@ -105,6 +107,7 @@ struct RunningImport<'a> {
     store: &'a dyn Store,
     checked: CheckedInput,
     options: ImportOptions<'a>,
+    feeds: FeedImport,
     /// How many lines are stored, by this process or by an earlier one.
     stored: u64,
     /// How many lines have the value 0, which changes nothing when it is added.
@@ -176,8 +179,12 @@ impl RunningImport<'_> {
             if let Some(record) = record {
                 record.check_time()?;
                 let before = batch.len();
-                batch.retain(|line| line.value != 0);
+                batch.retain(|line| line.value != 0 || line.target.is_event());
                 self.skipped += (before - batch.len()) as u64;
+            }
+            if let Err(error) = self.feeds.leave_out_known(self.store, &mut batch).await {
+                let reasons = format!("{error}. The same command may be repeated");
+                return Err(ImportError::Refused { stored: self.stored, reasons });
             }
             self.write(&batch, record).await?;
             if reported.elapsed() >= REPORT_EVERY {
@@ -191,7 +198,7 @@ impl RunningImport<'_> {
         if self.failed > 0 {
             return Err(ImportError::Refused { stored: self.stored, reasons: self.reasons() });
         }
-        Ok(sentence(&self.checked, self.options.mode, "are"))
+        Ok(sentence(&self.checked, self.options.mode, "are", self.feeds.left_out()))
     }
 
     async fn write(
@@ -228,7 +235,7 @@ impl RunningImport<'_> {
             Target::Page(address) => {
                 Some(async move { self.store.keep_address(&Topic::page(address), address.as_str()).await })
             }
-            Target::Counter(_) | Target::Site(_) | Target::Entity(..) => None,
+            Target::Counter(_) | Target::Site(_) | Target::Entity(..) | Target::Event(_) => None,
         });
         try_join_all(kept).await.map(|_| ())
     }
@@ -258,6 +265,9 @@ impl RunningImport<'_> {
         if let Target::Entity(topic, fields) = &line.target {
             return vec![(line, Write::merge(topic.clone(), FieldChanges::clone(fields)))];
         }
+        if let Target::Event(event) = &line.target {
+            return vec![(line, Write::append_past(event.feed.clone(), event.data.clone(), event.at))];
+        }
         let write = |topic| match record {
             Some(record) => Write::add(topic, line.value, Some(record.key(line.line))),
             None => Write::new(topic, Change::Set(line.value)),
@@ -283,7 +293,22 @@ impl RunningImport<'_> {
     }
 }
 
-fn sentence(checked: &CheckedInput, mode: ImportMode, are: &str) -> String {
+/// What is stored, or would be. `left_out` is how many events their feeds do not need.
+fn sentence(checked: &CheckedInput, mode: ImportMode, are: &str, left_out: u64) -> String {
+    let mut parts = Vec::new();
+    if checked.lines > 0 {
+        parts.push(sentence_of_values(checked, mode, are));
+    }
+    if checked.events > 0 {
+        parts.push(format!("{} events {are} appended", checked.events - left_out));
+    }
+    if left_out > 0 {
+        parts.push(format!("{left_out} events are left out, as their feeds have them or later ones"));
+    }
+    parts.join("; ")
+}
+
+fn sentence_of_values(checked: &CheckedInput, mode: ImportMode, are: &str) -> String {
     let (lines, counters, zeros) = (checked.lines, checked.counters(), checked.zeros);
     let what = match (checked.has_pages, checked.has_entities) {
         (false, false) => "counters",

@@ -4,6 +4,7 @@ mod checked;
 mod error;
 mod export;
 mod import;
+mod import_feeds;
 mod import_record;
 mod mode;
 mod outlets;

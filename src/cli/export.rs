@@ -11,13 +11,13 @@ use livecounter::settings::Settings;
 use super::flags::Flags;
 use super::task::with_settings;
 
-/// Write all counters, pages, sites and entities as lines of JSON
+/// Write all counters, pages, sites, entities and events of feeds as lines of JSON
 ///
 /// The command reads from Redis while origins run, but from a database file only while no other process has it open.
 #[derive(clap::Args, Debug, PartialEq, Eq)]
 #[command(mut_arg("listen", |listen| listen.hide(true)))]
 pub(super) struct Export {
-    /// Export only the counters whose ids begin with this text, and no pages, sites and entities
+    /// Export only the counters whose ids begin with this text, and no pages, sites, entities and events
     #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
     pub(super) prefix: String,
     /// Write to this file instead of standard output

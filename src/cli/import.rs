@@ -16,7 +16,7 @@ use super::task::{print, refuse, with_settings};
 ///
 /// The input has a line for each counter, such as {"id":"2","value":26}, or what CountAPI answers, such as
 /// {"namespace":"site","key":"visits","value":26}, or a page or a site, such as {"page":"https://example.com/a","value":26} and
-/// {"site":"example.com","value":52}; or it is the SQLite file of the hit-counter with the table url, which is only read. Nothing is stored
+/// {"site":"example.com","value":52}, or an event of a feed; or it is the SQLite file of the hit-counter with the table url, which is only read. Nothing is stored
 /// unless every line can be used. Counters that the input does not name stay as they are. The command writes to Redis beside running origins, and to a file that no process has open.
 #[derive(clap::Args, Debug, PartialEq, Eq)]
 #[command(mut_arg("listen", |listen| listen.hide(true)))]

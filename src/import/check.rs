@@ -30,6 +30,8 @@ pub struct CheckedInput {
     pub digest: Digest,
     /// How many lines name a counter, a page, a site or an entity.
     pub lines: u64,
+    /// How many lines are events of feeds.
+    pub events: u64,
     /// How many of these lines have the value 0.
     pub zeros: u64,
     /// Whether one of these lines names a page or a site.
@@ -88,11 +90,15 @@ pub fn check(input: impl BufRead, mode: ImportMode) -> Result<CheckedInput, Chec
     let mut input = CounterLines::new(input);
     let (mut lines, mut zeros, mut counters) = (0, 0, HashMap::new());
     let (mut sites, mut set_pages, mut has_pages) = (HashSet::new(), Vec::new(), false);
-    let mut has_entities = false;
+    let (mut has_entities, mut events, mut feeds) = (false, 0, FeedOrder::default());
     let mut bad = BadLines::default();
     while let Some(read) = input.read_next()? {
-        lines += 1;
         let known = read.and_then(|line| {
+            if let Target::Event(event) = &line.target {
+                events += 1;
+                return feeds.note(&event.feed, line.line);
+            }
+            lines += 1;
             zeros += u64::from(line.value == 0);
             match &line.target {
                 Target::Site(_) => drop(sites.insert(hash(line.target.topic().name()))),
@@ -103,7 +109,7 @@ pub fn check(input: impl BufRead, mode: ImportMode) -> Result<CheckedInput, Chec
                     let reason = "an entity cannot be added, only set".to_owned();
                     return Err(BadLine { line: line.line, reason });
                 }
-                Target::Page(_) | Target::Counter(_) | Target::Entity(..) => {}
+                Target::Page(_) | Target::Counter(_) | Target::Entity(..) | Target::Event(_) => {}
             }
             has_pages |= matches!(line.target, Target::Page(_) | Target::Site(_));
             has_entities |= matches!(line.target, Target::Entity(..));
@@ -118,7 +124,40 @@ pub fn check(input: impl BufRead, mode: ImportMode) -> Result<CheckedInput, Chec
         bad.add(BadLine { line, reason: reason.to_owned() });
     }
     bad.refuse()?;
-    Ok(CheckedInput { digest: input.digest(), lines, zeros, has_pages, has_entities, counters, sites })
+    Ok(CheckedInput {
+        digest: input.digest(),
+        lines,
+        events,
+        zeros,
+        has_pages,
+        has_entities,
+        counters,
+        sites,
+    })
+}
+
+/// Refuses a feed whose events do not follow each other: an import looks only once at what the feed has.
+#[derive(Default)]
+struct FeedOrder {
+    present: Option<Topic>,
+    /// The hashes of all feeds so far.
+    seen: HashSet<u64>,
+}
+
+impl FeedOrder {
+    fn note(&mut self, feed: &Topic, line: u64) -> Result<(), BadLine> {
+        if self.present.as_ref() == Some(feed) {
+            return Ok(());
+        }
+        self.present = Some(feed.clone());
+        match self.seen.insert(hash(feed.name())) {
+            true => Ok(()),
+            false => {
+                let reason = "stands apart from the other events of its feed".to_owned();
+                Err(BadLine { line, reason })
+            }
+        }
+    }
 }
 
 /// The lines that cannot be used.

@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::line::Target;
+use super::line::{PastEvent, Target};
 use crate::domain::{
     CountApiName, CountApiWord, CounterId, Document, EntityKey, FieldChange, FieldChanges, JsonText, LIMIT,
-    PageAddress, ParseAmountError, ParseCountApiWordError, ParseCounterIdError, ParseEntityKeyError,
-    ParsePageAddressError, ParseRouteError, Route, Topic,
+    MAX_EVENT_BYTES, PageAddress, ParseAmountError, ParseCountApiWordError, ParseCounterIdError,
+    ParseEntityKeyError, ParsePageAddressError, ParseRouteError, Route, Topic,
 };
+
+/// The latest time of an event, in milliseconds since 1970: answers have no room for a year of five digits.
+const LATEST: u64 = 253_402_207_200_000;
 
 /// What a line says.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,7 +23,7 @@ pub(super) enum JsonLine {
     First,
     /// The last line of an export: how many counters it has.
     Last(u64),
-    /// A counter, a page, a site or an entity, and its value; the name of the counter in the input if the id was made from it.
+    /// A counter, a page, a site, an entity or an event, and its value; the name of the counter in the input if the id was made from it.
     Number(Target, i64, Option<String>),
 }
 
@@ -39,6 +42,10 @@ struct Members {
     site: Option<String>,
     route: Option<String>,
     payload: Option<JsonText>,
+    at: Option<Value>,
+    // `null` is an event, too.
+    #[serde(default, deserialize_with = "present")]
+    event: Option<JsonText>,
     value: Option<Value>,
     // What CountAPI's `/info` answers besides.
     #[serde(rename = "ttl")]
@@ -66,6 +73,9 @@ pub(super) fn parse(text: &str) -> Result<JsonLine, String> {
     }
     if members.end.is_some() || members.counters.is_some() {
         return last(&members);
+    }
+    if members.at.is_some() || members.event.is_some() {
+        return event(members);
     }
     if members.route.is_some() || members.payload.is_some() {
         return entity(members);
@@ -99,8 +109,7 @@ fn entity(members: Members) -> Result<JsonLine, String> {
     else {
         return Err("an entity has a route, a key and a payload, and nothing else".to_owned());
     };
-    let route: Route =
-        route.ok_or("has no route")?.parse().map_err(|error: ParseRouteError| error.to_string())?;
+    let route = route_of(route)?;
     let key: EntityKey =
         key.ok_or("has no key")?.parse().map_err(|error: ParseEntityKeyError| error.to_string())?;
     let payload = payload.ok_or("has no payload")?;
@@ -112,6 +121,40 @@ fn entity(members: Members) -> Result<JsonLine, String> {
     }
     Document::default().merged(&changes).map_err(|error| error.to_string())?;
     Ok(JsonLine::Number(Target::Entity(Topic::entity(&route, &key), Arc::new(changes)), 0, None))
+}
+
+/// An event of a feed: `{"route":"app/log","at":1796083200000,"event":{"user":7}}`.
+fn event(members: Members) -> Result<JsonLine, String> {
+    let Members {
+        id: None,
+        namespace: None,
+        key: None,
+        page: None,
+        site: None,
+        payload: None,
+        value: None,
+        route,
+        at,
+        event,
+        ..
+    } = members
+    else {
+        return Err("an event of a feed has a route, a time at and the event, and nothing else".to_owned());
+    };
+    let feed = Topic::feed(&route_of(route)?);
+    let at = at.ok_or("has no time at")?.as_u64().filter(|at| *at <= LATEST);
+    let at = at.ok_or("at must be a time in milliseconds since 1970, in plain digits")?;
+    let data = event.ok_or("has no event")?;
+    let bytes = data.as_str().len();
+    if bytes > MAX_EVENT_BYTES {
+        return Err(format!("the event has {bytes} bytes; an event has at most {MAX_EVENT_BYTES}"));
+    }
+    Ok(JsonLine::Number(Target::Event(PastEvent { feed, at, data }), 0, None))
+}
+
+/// The value of a member that stands in the line.
+fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<JsonText>, D::Error> {
+    JsonText::deserialize(value).map(Some)
 }
 
 fn first(members: &Members) -> Result<JsonLine, String> {
@@ -129,6 +172,10 @@ fn last(members: &Members) -> Result<JsonLine, String> {
         (Some(Value::Bool(true)), Some(counters)) => Ok(JsonLine::Last(counters)),
         _ => Err("must be JSON like {\"end\":true,\"counters\":3}".to_owned()),
     }
+}
+
+fn route_of(text: Option<String>) -> Result<Route, String> {
+    text.ok_or("has no route")?.parse().map_err(|error: ParseRouteError| error.to_string())
 }
 
 fn id_of(text: &str) -> Result<CounterId, String> {
@@ -190,6 +237,7 @@ mod tests {
                 "entity app/daily/2026-02-10",
                 0,
             ),
+            (r#"{"route":"app/log","at":0,"event":null}"#, "event of app/log", 0),
         ] {
             let read = parse(text).expect(text);
             assert!(
@@ -256,6 +304,21 @@ mod tests {
             (
                 "{\"route\":\"a\",\"key\":\"b\",\"payload\":{},\"value\":1}",
                 "an entity has a route, a key and a payload, and nothing else",
+            ),
+            ("{\"route\":\"a\",\"at\":1}", "has no event"),
+            ("{\"route\":\"a\",\"event\":1}", "has no time at"),
+            ("{\"at\":1,\"event\":1}", "has no route"),
+            (
+                "{\"route\":\"a\",\"at\":1.5,\"event\":1}",
+                "at must be a time in milliseconds since 1970, in plain digits",
+            ),
+            (
+                "{\"route\":\"a\",\"at\":253402207200001,\"event\":1}",
+                "at must be a time in milliseconds since 1970, in plain digits",
+            ),
+            (
+                "{\"route\":\"a\",\"key\":\"b\",\"at\":1,\"event\":1}",
+                "an event of a feed has a route, a time at and the event, and nothing else",
             ),
             ("{\"end\":true}", "must be JSON like {\"end\":true,\"counters\":3}"),
         ] {

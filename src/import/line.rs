@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use crate::domain::{CounterId, FieldChanges, PageAddress, Topic};
+use crate::domain::{CounterId, FieldChanges, JsonText, PageAddress, Topic};
 
 /// What a line names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,22 +17,40 @@ pub enum Target {
     Site(PageAddress),
     /// An entity, and the fields to set.
     Entity(Topic, Arc<FieldChanges>),
+    /// An event of a feed.
+    Event(PastEvent),
 }
 
-/// A counter, a page, a site or an entity that the input names, with a value.
+/// An event that another store had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastEvent {
+    /// The feed.
+    pub feed: Topic,
+    /// When the other store took the event, in milliseconds since 1970.
+    pub at: u64,
+    /// What a client has sent.
+    pub data: JsonText,
+}
+
+/// A counter, a page, a site, an entity or an event that the input names, with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportLine {
     /// The number of the line, counted from 1.
     pub line: u64,
-    /// The counter, the page, the site or the entity.
+    /// The counter, the page, the site, the entity or the event.
     pub target: Target,
-    /// The value to set or to add, within ±[`LIMIT`](crate::domain::LIMIT); 0 for an entity.
+    /// The value to set or to add, within ±[`LIMIT`](crate::domain::LIMIT); 0 for an entity and an event.
     pub value: i64,
     /// The name of the counter in the input, if the id was made from it: two names may make the same id.
     pub name: Option<String>,
 }
 
 impl Target {
+    /// Whether this is an event of a feed.
+    pub fn is_event(&self) -> bool {
+        matches!(self, Target::Event(_))
+    }
+
     /// The topic that has the value.
     pub fn topic(&self) -> Topic {
         match self {
@@ -40,6 +58,7 @@ impl Target {
             Target::Page(address) => Topic::page(address),
             Target::Site(address) => Topic::site(address),
             Target::Entity(topic, _) => topic.clone(),
+            Target::Event(event) => event.feed.clone(),
         }
     }
 }
@@ -53,6 +72,10 @@ impl fmt::Display for Target {
             Target::Entity(topic, _) => match topic.entity_name() {
                 Some((route, key)) => write!(f, "entity {route}/{key}"),
                 None => f.write_str("entity"),
+            },
+            Target::Event(event) => match event.feed.feed_route() {
+                Some(route) => write!(f, "event of {route}"),
+                None => f.write_str("event"),
             },
         }
     }

@@ -1,4 +1,4 @@
-//! Reads counters, pages and sites with their values from lines of text: an export of this program, the same lines written by hand, and what
+//! Reads counters, pages and sites with their values, entities, and events of feeds from lines of text: an export of this program, the same lines written by hand, and what
 //! CountAPI answers; and pages from the SQLite file of the hit-counter. Knows no store.
 
 mod check;
@@ -11,4 +11,4 @@ mod text_lines;
 pub use check::{CheckError, CheckedInput, ImportMode, check};
 pub use counter_lines::CounterLines;
 pub use hit_counter::{HitCounterError, HitCounterPages, is_sqlite, write_hit_counter_pages};
-pub use line::{BadLine, ImportLine, ReadError, Target};
+pub use line::{BadLine, ImportLine, PastEvent, ReadError, Target};

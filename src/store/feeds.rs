@@ -23,6 +23,15 @@ pub struct FeedPage {
     pub events: Vec<FeedEvent>,
 }
 
+/// Some of all events that a store has of a feed, announced or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptEvents {
+    /// The events, the oldest first.
+    pub events: Vec<FeedEvent>,
+    /// The time of the oldest event that readers still get, in milliseconds since 1970.
+    pub oldest: u64,
+}
+
 /// What a store has of a feed, from which it answers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FeedState {
@@ -54,6 +63,11 @@ impl FeedState {
         events.retain(|event| event.at >= oldest);
         events.reverse();
         FeedPage { published: self.published, events }
+    }
+
+    /// The events with the age from which on no reader gets them.
+    pub(super) fn kept(self, events: Vec<FeedEvent>, retention: FeedRetention) -> KeptEvents {
+        KeptEvents { events, oldest: retention.oldest(self.now) }
     }
 
     /// Whether the events behind `seen` are those that a listener has missed that has seen `seen`. A listener of a feed without any event has

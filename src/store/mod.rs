@@ -28,7 +28,7 @@ pub use change::{Change, KeyUse, Merge, Sum};
 pub use claim::{Announcement, Claim, ClaimTerms};
 pub use entity_query::EntityQuery;
 pub use error::StoreError;
-pub use feeds::{FeedPage, Missed};
+pub use feeds::{FeedPage, KeptEvents, Missed};
 pub use history::History;
 pub use hit::{Hit, HitWritten};
 pub use key_lifetime::KEY_LIFETIME;
@@ -88,7 +88,7 @@ pub trait Outbox: Send + Sync + 'static {
     async fn outbox_len(&self) -> Result<u64, StoreError>;
 }
 
-/// The events of feeds, as far as they are claimed: later ones reach listeners with the next announcements.
+/// The events of feeds. Listeners get them as far as they are claimed: later ones reach them with the next announcements.
 #[async_trait]
 pub trait Feeds: Send + Sync + 'static {
     /// All events behind the one that a listener has seen, or why the store cannot tell them. A listener of a feed that has no event has
@@ -98,6 +98,9 @@ pub trait Feeds: Send + Sync + 'static {
     /// The last `limit` events that the store keeps, or the last ones before a revision.
     async fn before(&self, feed: &Topic, revision: Option<u64>, limit: usize)
     -> Result<FeedPage, StoreError>;
+
+    /// The first `limit` events behind a revision that the store has, whether they are claimed or not, and also those that are too old for readers.
+    async fn kept(&self, feed: &Topic, revision: u64, limit: usize) -> Result<KeptEvents, StoreError>;
 }
 
 /// Which topics there are, and their history.

@@ -8,7 +8,7 @@ use super::claim::Announcement;
 use super::error::StoreError;
 use super::key_lifetime::KEY_LIFETIME;
 use super::visits::Visit;
-use crate::domain::{EventId, FieldChanges, IdempotencyKey, MergeError, Topic};
+use crate::domain::{EventId, FieldChanges, IdempotencyKey, JsonText, MergeError, Topic};
 
 /// One change of one topic, as a store applies it in one atomic step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Write {
     /// If given, the topic is a site, and the visitor is counted in the same step, unless the change is refused. A repetition of the change counts
     /// its visitor, too. A combination of several amounts has no visit.
     pub visit: Option<Visit>,
+    /// If given, the events of a [`Change::Append`] were taken at this time, in milliseconds since 1970; else they are taken now.
+    pub at: Option<u64>,
 }
 
 /// What makes a repeated change apply once: the same key on the same topic applies once within the lifetime.
@@ -68,9 +70,14 @@ impl Write {
         Write::new(topic, Change::Merge(Arc::new(fields.into())))
     }
 
+    /// Appends an event that was taken at this time, in milliseconds since 1970, to a feed that may be new.
+    pub fn append_past(feed: Topic, event: JsonText, at: u64) -> Self {
+        Write { at: Some(at), ..Write::new(feed, Change::Append([event].into())) }
+    }
+
     /// Changes a topic that may be new.
     pub fn new(topic: Topic, change: Change) -> Self {
-        Write { topic, change, claim: None, once: None, may_create: true, visit: None }
+        Write { topic, change, claim: None, once: None, may_create: true, visit: None, at: None }
     }
 }
 

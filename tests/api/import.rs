@@ -30,7 +30,7 @@ pub(crate) fn run(directory: &Path, environment: &[(&str, &str)], words: &[&str]
 }
 
 /// The text of a command that succeeds.
-fn done(directory: &Path, environment: &[(&str, &str)], words: &[&str], input: &str) -> String {
+pub(crate) fn done(directory: &Path, environment: &[(&str, &str)], words: &[&str], input: &str) -> String {
     let output = run(directory, environment, words, input.as_bytes());
     assert!(output.status.success(), "{words:?}: {output:?}");
     String::from_utf8(output.stdout).expect("text")
@@ -53,7 +53,7 @@ fn many(counters: i64) -> String {
     export_of((0..counters).map(|n| (format!("counter-~._{n:07}"), value(n))))
 }
 
-fn redis_environment(url: &str) -> [(&str, &str); 2] {
+pub(crate) fn redis_environment(url: &str) -> [(&str, &str); 2] {
     [("REDIS_URL", url), ("GRIP_URL", "http://127.0.0.1:1/")]
 }
 

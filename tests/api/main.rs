@@ -36,6 +36,7 @@ mod hits;
 mod home;
 mod https;
 mod import;
+mod import_feeds;
 mod import_input;
 mod layers;
 mod limits;

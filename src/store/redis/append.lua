@@ -3,7 +3,7 @@
 -- KEYS    per item: topic hash, outbox part, stream of the events; of an item with an idempotency key, the record of that key
 -- ARGV    1 to 4 as in writing.lua; 5 most events, 6 most bytes and 7 greatest age in ms that a feed keeps; 8 how many times as much
 --         may wait for its announcement; per item: number of events, or "x" to delete; lifetime of the idempotency key in ms or "";
---         digest of the events, or "x" for a deletion; then the events
+--         digest of the events, or "x" for a deletion; when the events were taken in ms, or "" for now; then the events
 -- returns per item: {1, epoch, revision, time, created}  appended; the revision is that of the last event; created is 1 or 0
 --                   {2, epoch, revision, time}           the idempotency key was used for the same events
 --                   {3, digest}                          the idempotency key was used for other events; "x" for a deletion
@@ -69,7 +69,7 @@ local function change_epoch(topic, epoch, revision)
   call('HSET', topic, 'e', ARGV[1], 'm', master(), 'k', former, 'a', '')
 end
 
-local function append(topic, outbox, stream, first, events)
+local function append(topic, outbox, stream, first, events, taken)
   local fields = {'e', 'r', 'c', 'd', 'p', 'm', 'y', 'g', 's'}
   local state = pcall('HMGET', topic, unpack(fields))
   local kind = call('TYPE', stream).ok
@@ -92,7 +92,7 @@ local function append(topic, outbox, stream, first, events)
     change_epoch(topic, state[1], before)
     state[1] = ARGV[1]
   end
-  local bytes, time = tonumber(state[7] or 0), text(now)
+  local bytes, time = tonumber(state[7] or 0), taken ~= '' and taken or text(now)
   for number = 1, events do
     local data = ARGV[first + number - 1]
     call('XADD', stream, text(before + number) .. '-0', 'e', state[1], 't', time, 'd', data)
@@ -125,11 +125,11 @@ local function delete(topic, outbox, stream)
   return {5, 1}
 end
 
-local function write(topic, outbox, stream, first, events)
+local function write(topic, outbox, stream, first, events, taken)
   if events == 'x' then
     return delete(topic, outbox, stream)
   end
-  return append(topic, outbox, stream, first, tonumber(events))
+  return append(topic, outbox, stream, first, tonumber(events), taken)
 end
 
 local function write_once(record, lifetime, digest, ...)
@@ -154,14 +154,14 @@ end
 
 while key <= #KEYS do
   local topic, outbox, stream = KEYS[key], KEYS[key + 1], KEYS[key + 2]
-  local events, lifetime, digest = ARGV[arg], ARGV[arg + 1], ARGV[arg + 2]
-  key, arg, item = key + 3, arg + 3, item + 1
+  local events, lifetime, digest, taken = ARGV[arg], ARGV[arg + 1], ARGV[arg + 2], ARGV[arg + 3]
+  key, arg, item = key + 3, arg + 4, item + 1
   local reply
   if lifetime ~= '' then
-    reply = write_once(KEYS[key], lifetime, digest, topic, outbox, stream, arg, events)
+    reply = write_once(KEYS[key], lifetime, digest, topic, outbox, stream, arg, events, taken)
     key = key + 1
   else
-    reply = write(topic, outbox, stream, arg, events)
+    reply = write(topic, outbox, stream, arg, events, taken)
   end
   if reply.err and not is_of_one(reply) then
     return reply

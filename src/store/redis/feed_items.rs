@@ -28,7 +28,7 @@ impl OutgoingChange for &Write {
     }
 }
 
-/// Sends changes. Events that are appended to one feed together are one item, unless they have keys.
+/// Sends changes. Events that are appended to one feed together are one item, unless they have keys or times.
 async fn send(runner: &ScriptRunner, items: &[&Write]) -> RedisResult<Vec<Result<Written, WriteError>>> {
     let Some(first) = items.first() else { return Ok(Vec::new()) };
     let (bucket, epoch) = (first.topic.bucket(), random::epoch()?);
@@ -54,9 +54,9 @@ async fn send(runner: &ScriptRunner, items: &[&Write]) -> RedisResult<Vec<Result
     Ok(answers)
 }
 
-/// Whether the change appends events without a key.
+/// Whether the change appends events of the present, without a key.
 fn is_plain(item: &Write) -> bool {
-    item.once.is_none() && matches!(item.change, Change::Append(_))
+    item.once.is_none() && item.at.is_none() && matches!(item.change, Change::Append(_))
 }
 
 /// Appends the keys and arguments that `append.lua` lists.
@@ -103,6 +103,10 @@ fn append_items(
             }
             None => _ = command.arg("").arg(""),
         }
+        match item.at {
+            Some(at) => command.arg(at),
+            None => command.arg(""),
+        };
         events.flatten().for_each(|event| _ = command.arg(event.as_str()));
     }
 }

@@ -13,7 +13,7 @@ use super::script;
 use crate::domain::{Epoch, EventId, FeedEvent, JsonText, Topic};
 use crate::store::feeds::FeedState;
 use crate::store::{
-    Announcement, Body, Claim, ClaimTerms, FeedPage, GRACE, LONGEST_LEASE, Missed, StoreError,
+    Announcement, Body, Claim, ClaimTerms, FeedPage, GRACE, KeptEvents, LONGEST_LEASE, Missed, StoreError,
 };
 
 /// The most events that a page has.
@@ -71,6 +71,17 @@ pub(super) async fn before(
     let before = before.unwrap_or(1 << 53);
     let (state, events) = read(runner, feed, "before", before, limit.min(MOST_READ)).await?;
     Ok(state.page(events, runner.retention.feeds))
+}
+
+/// The first `limit` events behind a revision, claimed or not.
+pub(super) async fn kept(
+    runner: &ScriptRunner,
+    feed: &Topic,
+    revision: u64,
+    limit: usize,
+) -> RedisResult<KeptEvents> {
+    let (state, events) = read(runner, feed, "all", revision, limit.min(MOST_READ)).await?;
+    Ok(state.kept(events, runner.retention.feeds))
 }
 
 /// What a feed holds. An answer of a script that was cut is asked for again by the connection.

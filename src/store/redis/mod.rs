@@ -108,8 +108,8 @@ pub use url_error::ParseRedisUrlError;
 pub use wait::Wait;
 
 use super::{
-    Claim, ClaimTerms, FeedPage, Feeds, Hit, HitWritten, Missed, Outbox, Pruned, Reading, Store, StoreError,
-    Values, Write, WriteError, Written, random,
+    Claim, ClaimTerms, FeedPage, Feeds, Hit, HitWritten, KeptEvents, Missed, Outbox, Pruned, Reading, Store,
+    StoreError, Values, Write, WriteError, Written, random,
 };
 use crate::domain::{EventId, Retention, Topic};
 
@@ -243,6 +243,10 @@ impl Feeds for RedisStore {
         limit: usize,
     ) -> Result<FeedPage, StoreError> {
         feeds::before(&self.0, feed, revision, limit).await.map_err(StoreError::new)
+    }
+
+    async fn kept(&self, feed: &Topic, revision: u64, limit: usize) -> Result<KeptEvents, StoreError> {
+        feeds::kept(&self.0, feed, revision, limit).await.map_err(StoreError::new)
     }
 }
 

@@ -76,18 +76,21 @@ impl FeedRows<'_> {
         }
     }
 
-    /// The events behind a revision, up to another one.
+    /// The first `limit` events behind a revision, up to another one.
     pub(super) fn after(
         &self,
         feed: &Topic,
         epoch: Epoch,
         revision: u64,
         last: u64,
+        limit: usize,
     ) -> rusqlite::Result<Vec<FeedEvent>> {
         let sql = "SELECT revision, at, data FROM event WHERE topic = ?1 AND revision > ?2 AND revision <= ?3 \
-                   ORDER BY revision";
+                   ORDER BY revision LIMIT ?4";
         let mut statement = self.0.prepare_cached(sql)?;
-        let rows = statement.query_map(params![feed.name(), signed(revision), signed(last)], event(epoch))?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let parameters = params![feed.name(), signed(revision), signed(last), limit];
+        let rows = statement.query_map(parameters, event(epoch))?;
         rows.collect()
     }
 

@@ -51,8 +51,8 @@ use writer::{WriteCommand, Writer};
 
 use super::feeds::FeedState;
 use super::{
-    Catalog, Claim, ClaimTerms, DailySalt, FeedPage, Feeds, History, Hit, HitWritten, Missed, Outbox,
-    Reading, Store, StoreError, Uniques, Values, Visitors, Write, WriteError, Written,
+    Catalog, Claim, ClaimTerms, DailySalt, FeedPage, Feeds, History, Hit, HitWritten, KeptEvents, Missed,
+    Outbox, Reading, Store, StoreError, Uniques, Values, Visitors, Write, WriteError, Written,
 };
 use crate::domain::{EventId, FeedEvent, Retention, Topic, Unit};
 
@@ -228,6 +228,11 @@ impl Feeds for SqliteStore {
     ) -> Result<FeedPage, StoreError> {
         let (state, events) = self.read_feed(feed, FeedPart::Before(revision, limit)).await?;
         Ok(state.page(events, self.committed.retention().feeds))
+    }
+
+    async fn kept(&self, feed: &Topic, revision: u64, limit: usize) -> Result<KeptEvents, StoreError> {
+        let (state, events) = self.read_feed(feed, FeedPart::All(revision, limit)).await?;
+        Ok(state.kept(events, self.committed.retention().feeds))
     }
 }
 

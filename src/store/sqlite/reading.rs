@@ -40,13 +40,15 @@ pub(super) struct FeedRequest {
     pub(super) part: FeedPart,
 }
 
-/// A part of the events of a feed up to its last claim.
+/// A part of the events of a feed, up to its last claim unless it says otherwise.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum FeedPart {
     /// All events behind this revision, the oldest first.
     After(u64),
     /// So many of the last events before a revision, the newest first.
     Before(Option<u64>, usize),
+    /// So many of the first events behind a revision, claimed or not, the oldest first.
+    All(u64, usize),
 }
 
 /// The state of a feed, and the events.
@@ -96,7 +98,8 @@ fn read_feed(
     };
     let Reading { id, published, .. } = state.reading();
     let events = match *part {
-        FeedPart::After(seen) => file.feeds().after(feed, id.epoch, seen, published.revision)?,
+        FeedPart::After(seen) => file.feeds().after(feed, id.epoch, seen, published.revision, usize::MAX)?,
+        FeedPart::All(seen, limit) => file.feeds().after(feed, id.epoch, seen, id.revision, limit)?,
         FeedPart::Before(revision, limit) => {
             let end = revision.unwrap_or(u64::MAX).min(published.revision + 1);
             file.feeds().before(feed, id.epoch, end, limit)?

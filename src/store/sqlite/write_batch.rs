@@ -118,7 +118,10 @@ impl<'a> WriteBatch<'a> {
             self.feeds.forget(&write.topic);
         }
         let stamp = match &write.change {
-            Change::Append(events) => Some(self.append(&write.topic, events, created)?),
+            Change::Append(events) => {
+                let at = write.at.map_or(now, |at| Millis::try_from(at).unwrap_or(Millis::MAX));
+                Some(self.append(&write.topic, events, at, created)?)
+            }
             _ => merge_stamp,
         };
         let value = if stamp.is_some() { 0 } else { value };
@@ -153,7 +156,13 @@ impl<'a> WriteBatch<'a> {
     }
 
     /// Appends events to a feed whose revision is that of the last one already, and drops those that are too many or too old.
-    fn append(&mut self, feed: &Topic, events: &[JsonText], created: bool) -> Result<Stamp, StoreError> {
+    fn append(
+        &mut self,
+        feed: &Topic,
+        events: &[JsonText],
+        at: Millis,
+        created: bool,
+    ) -> Result<Stamp, StoreError> {
         self.begin()?;
         let (now, retention) = (self.now, self.committed.retention().feeds);
         let state = self.draft(feed)?.state;
@@ -166,14 +175,14 @@ impl<'a> WriteBatch<'a> {
                 self.feeds.forget(feed);
             }
             let size = self.feeds.of(feed, self.file)?;
-            rows.append(feed, revision + 1 - events.len() as u64, now, events)?;
+            rows.append(feed, revision + 1 - events.len() as u64, at, events)?;
             size.events += events.len() as u64;
             size.bytes += events.iter().map(|event| event.as_str().len() as u64).sum::<u64>();
             rows.trim(feed, size, FeedBounds { retention, claimed: state.published, revision, now })
         })();
         appended.map_err(StoreError::new)?;
         let id = EventId { epoch: state.epoch, revision };
-        Ok(Stamp { id, at: now.unsigned_abs() })
+        Ok(Stamp { id, at: at.unsigned_abs() })
     }
 
     /// Answers a claim.
@@ -201,7 +210,7 @@ impl<'a> WriteBatch<'a> {
     /// The announcement of a feed, with the events since the claim before it.
     fn with_events(&self, feed: &Topic, announcement: Announcement) -> Result<Announcement, StoreError> {
         let Announcement { id, prev, .. } = announcement;
-        let events = self.file.feeds().after(feed, id.epoch, prev.revision, id.revision);
+        let events = self.file.feeds().after(feed, id.epoch, prev.revision, id.revision, usize::MAX);
         let body = Body::Events(events.map_err(StoreError::new)?.into());
         Ok(Announcement { body, id, prev })
     }

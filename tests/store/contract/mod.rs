@@ -11,6 +11,7 @@ mod feeds;
 mod history;
 mod hits;
 mod listing;
+mod past_events;
 mod sweeping;
 mod visitors;
 
@@ -26,7 +27,7 @@ use livecounter::store::{
 
 pub(crate) use {
     adding::*, addresses::*, announcing::*, claiming::*, creating::*, deleting::*, documents::*, feeds::*,
-    history::*, hits::*, listing::*, sweeping::*, visitors::*,
+    history::*, hits::*, listing::*, past_events::*, sweeping::*, visitors::*,
 };
 
 /// A store under test, with the servers that it needs.
@@ -142,6 +143,8 @@ macro_rules! every_sentence {
             a_repeated_deletion_of_a_feed_spares_the_events_after_it,
             numbers_and_events_of_a_batch_are_answered_in_order,
             concurrent_appends_lose_no_event_and_repeat_none,
+            an_event_of_the_past_keeps_its_time_and_its_place,
+            events_too_old_for_readers_are_told_apart,
             all_callers_get_the_same_salt,
             a_visitor_is_counted_once_in_a_day,
             visitors_are_counted_within_two_percent,
