@@ -66,8 +66,10 @@ pub(super) fn discover(
         tries_all: true,
     };
     search.run(statement)?;
+    // The check prepares changed statements, which read other columns.
+    let plan = search.plan(statement, parameters);
     search.check_spellings(statement)?;
-    Ok(search.plan(statement, parameters))
+    Ok(plan)
 }
 
 /// The tables that a statement was seen to read so far.

@@ -244,3 +244,29 @@ async fn two_routes_that_differ_only_in_capitals_are_not_one_table() {
         assert_eq!(tables.rows(statement).await, expected, "{statement}");
     }
 }
+
+#[tokio::test]
+async fn a_field_may_have_the_name_of_its_route_in_other_capitals() {
+    let tables = Tables::default()
+        .with("daily", &[("1", json!({"Daily": 3, "n": 2})), ("2", json!({"Daily": 1, "n": 4}))])
+        .with("views", &[("1", json!({"n": 5}))]);
+    for (statement, expected) in [
+        ("SELECT Daily FROM daily WHERE key = '1'", json!([{"Daily": 3}])),
+        ("SELECT daily.\"Daily\" FROM daily WHERE key = '1'", json!([{"Daily": 3}])),
+        ("SELECT Daily.n, Daily.Daily FROM daily LIMIT 1", json!([{"n": 2, "Daily": 3}])),
+        ("SELECT n FROM daily WHERE Daily > 1", json!([{"n": 2}])),
+        ("SELECT n FROM daily ORDER BY Daily", json!([{"n": 4}, {"n": 2}])),
+        ("SELECT sum(Daily) AS s, sum(n) AS n FROM daily", json!([{"s": 4, "n": 6}])),
+        ("SELECT views.n, a.Daily FROM daily a JOIN views USING (key)", json!([{"n": 5, "Daily": 3}])),
+    ] {
+        assert_eq!(tables.rows(statement).await, expected, "{statement}");
+    }
+    for (field, expected) in [
+        ("Dayly", "there is no field \"Dayly\"; did you mean \"Daily\"?"),
+        ("DAILY", "there is no field \"DAILY\"; did you mean \"Daily\"?"),
+    ] {
+        assert_eq!(tables.refusal(&format!("SELECT {field} FROM daily")).await, expected);
+    }
+    let none = "there is no field \"Views\"; there are \"key\", \"n\", \"payload\"";
+    assert_eq!(tables.refusal("SELECT Views FROM views").await, none);
+}
