@@ -8,7 +8,7 @@ use super::{get, json, text};
 use crate::access::{secret, table};
 use crate::support::app::TestApp;
 use crate::support::deployment::{Deployment, on_each_deployment};
-use crate::support::http::{Ask, header};
+use crate::support::http::{Ask, client, header};
 
 #[tokio::test]
 async fn setting_and_large_amounts_need_a_key_for_the_counter() {
@@ -184,6 +184,26 @@ async fn a_value_that_is_set_while_hits_count_is_where_they_go_on() {
         assert!(body["old_value"].as_i64().is_some_and(|old| (1..=21).contains(&old)), "{body}");
         let (_, now) = json(get(base, HOST, "/get/a.b/visits").answer().await).await;
         assert!(now["value"].as_i64().is_some_and(|now| (1000..=1020).contains(&now)), "{now}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_that_was_deleted_is_created_again_at_once() {
+    let owner = secret();
+    let keys = table("owner", &owner, r#"["manage:"]"#);
+    on_each_deployment(&[HOSTS, ("LIVECOUNTER__KEYS", &keys)], async |app: &Deployment| {
+        let base = app.address.as_str();
+        for value in [1, 2, 2, 0, 0, 5] {
+            let create = format!("/create?namespace=a.b&key=again&value={value}");
+            told(base, &create, 200, json!({"namespace": "a.b", "key": "again", "value": value})).await;
+            refused(base, &create, 400).await;
+            told(base, "/hit/a.b/again", 200, json!({"value": value + 1})).await;
+            let delete = client().delete(format!("{base}/counters/a.b~again/")).bearer_auth(owner.expose());
+            let status = delete.answer().await.status();
+            assert!(status.is_success(), "{status}");
+            told(base, "/get/a.b/again", 404, json!({"value": null})).await;
+        }
     })
     .await;
 }

@@ -8,9 +8,9 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::answer::{Told, answer, parameter};
 use super::name::{name, name_in_path};
-use super::reads::{present, told};
+use super::reads::{present, read, told, value_of};
 use crate::access::{Needed, Space, Verb};
-use crate::domain::{Amount, CountApiName, ParseAmountError, Topic, parse_value};
+use crate::domain::{Amount, CountApiName, EventId, ParseAmountError, Topic, parse_value};
 use crate::http::access_checks::{check_writer, require};
 use crate::http::context::WorkerContext;
 use crate::http::counter_path::check_known;
@@ -130,13 +130,15 @@ async fn make(request: &HttpRequest, context: &WorkerContext) -> Result<Told, Ap
     check_may_add(request, context, &name)?;
     let id = name.counter_id();
     let exists = || ApiError::BadRequest(format!("the key {name} exists already; nothing was changed"));
-    if present(context, &name).await?.is_some() {
+    let before = read(context, &name).await?;
+    if value_of(&before).is_some() {
         return Err(exists());
     }
     let amount = Amount::new(value).ok().map(|amount| check_amount(request, context, &id, amount));
     amount.transpose()?;
     // An addition, as it loses no hit that is counted at the same time.
-    let created = limit_checks::create(request, context, Topic::counter(&id), value, creation_key()?).await?;
+    let key = creation_key(&before.id)?;
+    let created = limit_checks::create(request, context, Topic::counter(&id), value, key).await?;
     let Some(value) = created else { return Err(exists()) };
     context.shared.countapi.add_update();
     let members = [
@@ -147,10 +149,10 @@ async fn make(request: &HttpRequest, context: &WorkerContext) -> Result<Told, Ap
     Ok(Told::ok(Some(name), members))
 }
 
-/// The key that all creations of a counter have, so that of several at the same time one succeeds. Creations that come later find the counter, unless it was
-/// deleted in between: so the key is remembered for a short while only.
-fn creation_key() -> Result<Once, ApiError> {
-    let key = "countapi-create".parse().map_err(|_| ApiError::Internal)?;
+/// The key that all creations have which have found a counter missing at this revision, so that of several at the same time one succeeds. Creations that come later
+/// find the counter. If it was deleted in between, they find the revision of the deletion, which the store keeps for longer than this key.
+fn creation_key(missing_at: &EventId) -> Result<Once, ApiError> {
+    let key = format!("countapi-create-{missing_at}").parse().map_err(|_| ApiError::Internal)?;
     Ok(Once { key, lifetime: CREATION, replay: Replay::FirstAnswer })
 }
 

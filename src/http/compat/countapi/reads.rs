@@ -11,7 +11,7 @@ use crate::domain::{CountApiName, Topic};
 use crate::http::context::WorkerContext;
 use crate::http::counter_path::check_known;
 use crate::http::error::ApiError;
-use crate::store::Body;
+use crate::store::{Body, Reading};
 
 /// Answers the value; 404 if the counter does not exist.
 pub(super) async fn get(request: HttpRequest, context: Data<WorkerContext>) -> HttpResponse {
@@ -65,13 +65,22 @@ pub(super) async fn stats(request: HttpRequest, context: Data<WorkerContext>) ->
 
 /// The value of the counter; `None` if the counter does not exist.
 pub(super) async fn present(context: &WorkerContext, name: &CountApiName) -> Result<Option<i64>, ApiError> {
+    Ok(value_of(&read(context, name).await?))
+}
+
+/// Reads the counter.
+pub(super) async fn read(context: &WorkerContext, name: &CountApiName) -> Result<Reading, ApiError> {
     let id = name.counter_id();
     check_known(context, &id)?;
-    let reading = context.live.read(Topic::counter(&id)).await.map_err(ApiError::unread)?;
-    Ok(match reading.body {
+    context.live.read(Topic::counter(&id)).await.map_err(ApiError::unread)
+}
+
+/// The value of a counter; `None` if the counter does not exist.
+pub(super) fn value_of(reading: &Reading) -> Option<i64> {
+    match reading.body {
         Body::Number(value) => Some(value),
         Body::Gone | Body::Document(_) | Body::Events(_) => None,
-    })
+    }
 }
 
 /// The answer with a value, or the 404 of a counter that does not exist.
