@@ -7,6 +7,7 @@ COPY .cargo .cargo
 COPY src src
 COPY templates templates
 COPY clients/js/live-counter.js clients/js/live-counter.js
+COPY docs/examples/analytics/collect.js docs/examples/analytics/collect.js
 # Cargo goes by the times of files, and the cached target directory may be younger than a change: a file that was edited
 # during the build before, another checkout. Touched, our own sources are always compiled.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \

@@ -70,6 +70,11 @@ impl AccessKey {
         &self.id
     }
 
+    /// What the key allows.
+    pub(super) fn scopes(&self) -> &[Scope] {
+        &self.scopes
+    }
+
     /// Returns whether `secret` is the secret of this key. The time of the comparison does not depend on how much of a guess is right.
     pub fn has_secret(&self, secret: &str) -> bool {
         self.sha256.ct_eq(&sha256_of(secret)).into()

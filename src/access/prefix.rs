@@ -125,7 +125,7 @@ impl Prefix {
     }
 
     /// Returns the part of the prefix behind the space's word and its slash; `None` if the prefix is of another space.
-    fn rest(&self, space: Space) -> Option<&str> {
+    pub(super) fn rest(&self, space: Space) -> Option<&str> {
         if self.0.is_empty() {
             return Some("");
         }

@@ -158,7 +158,7 @@ fn shared_context(
         prefix: settings.grip_prefix.clone(),
         keep_alive: settings.streams_keep_alive,
         cache,
-        home: HomePage::new(settings.counters_known.as_deref()),
+        home: HomePage::new(settings.counters_known.as_deref(), settings.home_analytics.clone()),
         known: settings.counters_known.clone().map(|ids| ids.into_iter().collect()),
         streams: Arc::new(Semaphore::new(parts.capacity.streams)),
         stopping: Arc::default(),

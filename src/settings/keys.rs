@@ -40,6 +40,7 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("hits.uniques", "false"),
     ("hits.window", "60s"),
     ("hits.window_without_cookies", "false"),
+    ("home.analytics", ""),
     ("access.amounts", "-1000..1000"),
     ("access.ticket_key", ""),
     ("access.write", "anyone"),

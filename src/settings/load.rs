@@ -11,6 +11,7 @@ use super::check::check;
 use super::compat::compat;
 use super::error::SettingsError;
 use super::hits::hits;
+use super::home::analytics;
 use super::keys::SECRET_KEYS;
 use super::sources::Sources;
 use super::texts::Texts;
@@ -42,6 +43,7 @@ impl Settings {
     ) -> Result<Self, SettingsError> {
         let texts = Texts::gather(file, environment)?;
         let port = environment.get("PORT").map(String::as_str).filter(|port| !port.is_empty());
+        let access = access(&texts)?;
         let settings = Settings {
             listen: address(&texts, port, listen)?,
             workers: workers(&texts)?,
@@ -66,7 +68,8 @@ impl Settings {
             history: retention(&texts)?,
             hits: hits(&texts)?,
             compat: compat(&texts)?,
-            access: access(&texts)?,
+            home_analytics: analytics(&texts, &access.keys)?,
+            access,
             access_ticket_key: texts.secret("access.ticket_key"),
             admin_public: texts.parse("admin.public", TRUE_OR_FALSE)?,
             admin_tally: texts.parse_optional("admin.tally", TRUE_OR_FALSE)?,

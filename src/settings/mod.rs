@@ -7,6 +7,7 @@ mod compat;
 mod environment;
 mod error;
 mod hits;
+mod home;
 mod keys;
 mod load;
 mod log_format;
@@ -20,7 +21,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::access::AccessOptions;
+use crate::access::{AccessOptions, RouteKey};
 use crate::compat::CompatHosts;
 use crate::domain::{CounterId, Retention};
 use crate::hits::HitRules;
@@ -58,6 +59,7 @@ pub struct Settings {
     pub counters_known: Option<Vec<CounterId>>,
     pub history: Retention,
     pub hits: Option<HitRules>,
+    pub home_analytics: Option<RouteKey>,
     pub compat: CompatHosts,
     pub access: AccessOptions,
     pub access_ticket_key: Option<Secret>,

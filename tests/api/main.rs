@@ -34,6 +34,7 @@ mod history;
 mod hit_history;
 mod hits;
 mod home;
+mod home_analytics;
 mod https;
 mod import;
 mod import_feeds;

@@ -75,3 +75,33 @@ async fn the_template_for_analytics_counts_views_and_shows_them() {
     browser.until_text("#today", "4").await;
     browser.until_text("#events li", "/new, from example.org").await;
 }
+
+#[tokio::test]
+async fn the_home_page_records_its_views_with_the_template() {
+    let (home, first) = key("home", "\"write:routes/site/\"");
+    let (dashboard, second) = key("dashboard", "\"read:routes/site/\"");
+    let keys = first + &second;
+    let app =
+        TestApp::with(&[("LIVECOUNTER__KEYS", &keys), ("LIVECOUNTER__HOME__ANALYTICS", home.expose())]).await;
+    let browser = Chromium::launch().await;
+    let events = async || {
+        let events = client().get(format!("{}/feed/site/events", app.address));
+        events.bearer_auth(dashboard.expose()).answer().await.text().await.expect("a text")
+    };
+    for (path, count) in [("/", 1), ("/?url=www.example.com/page", 2)] {
+        browser.open(&format!("{}{path}", app.address)).await;
+        until("the view to be recorded", async || events().await.matches("drop_id").count() == count).await;
+    }
+    let recorded = events().await;
+    assert_eq!(recorded.matches(r#""payload":{"path":"/","from":""}"#).count(), 2, "{recorded}");
+    let today = browser.value("new Date().toISOString().slice(0, 10)").await;
+    let today = today.as_str().expect("a day");
+    for (route, field) in [("daily", "views"), ("pages", "/")] {
+        let entity = client().get(format!("{}/entity/site/{route}/{today}", app.address));
+        let entity = entity.bearer_auth(dashboard.expose()).answer().await.text().await.expect("a text");
+        assert!(entity.contains(&format!("\"payload\":{{\"{field}\":2}}")), "{entity}");
+    }
+    // No address names the key, and the policy of the page has refused nothing.
+    assert!(browser.requested().await.iter().all(|address| !address.contains(home.expose())));
+    assert_eq!(browser.console().await, Vec::<String>::new());
+}

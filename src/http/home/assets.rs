@@ -17,12 +17,17 @@ use crate::http::caching::{FIVE_MINUTES, FOR_EVER, NO_CACHE, quoted_etag};
 /// How many hexadecimal digits of the hash a name has.
 const HASH_DIGITS: usize = 16;
 
-static ASSETS: LazyLock<[Asset; 5]> = LazyLock::new(|| {
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+/// The script of the template for the analytics of a site.
+const COLLECT: &str = include_str!("../../../docs/examples/analytics/collect.js");
+
+static ASSETS: LazyLock<[Asset; 6]> = LazyLock::new(|| {
     [
         Asset::new("home", "css", "text/css; charset=utf-8", include_str!("home.css")),
-        Asset::new("home", "js", "text/javascript; charset=utf-8", include_str!("home.js")),
+        Asset::new("home", "js", JAVASCRIPT, include_str!("home.js")),
+        Asset::new("collect", "js", JAVASCRIPT, COLLECT),
         Asset::new("admin", "css", "text/css; charset=utf-8", include_str!("../admin/admin.css")),
-        Asset::new("admin", "js", "text/javascript; charset=utf-8", include_str!("../admin/admin.js")),
+        Asset::new("admin", "js", JAVASCRIPT, include_str!("../admin/admin.js")),
         Asset::new("favicon", "svg", "image/svg+xml", include_str!("favicon.svg")),
     ]
 });

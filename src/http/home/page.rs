@@ -11,6 +11,7 @@ use super::entry::TopList;
 use super::figures::{Figures, KeptFigures};
 use super::number::ShownNumber;
 use super::tool::Tool;
+use crate::access::RouteKey;
 use crate::domain::CounterId;
 
 /// The counter of the page's views, if the service has it.
@@ -34,6 +35,8 @@ pub struct HomePage {
     sample: String,
     views_sample: String,
     orders_sample: String,
+    /// The key with which a script of the page records each view; `None` if no view is recorded.
+    analytics: Option<RouteKey>,
     figures: Arc<KeptFigures>,
     compressed: CompressedPage,
 }
@@ -46,6 +49,7 @@ struct Filled<'a> {
     icon: String,
     style: String,
     script: String,
+    collect: String,
     origin: &'a str,
     hero: ShownCounter<'a>,
     tiles: Vec<ShownCounter<'a>>,
@@ -60,8 +64,8 @@ struct ShownCounter<'a> {
 
 impl HomePage {
     /// A page that shows the first of the known counters and names the others. Without a list of known counters, any id is one,
-    /// and the page shows a few.
-    pub fn new(known: Option<&[CounterId]>) -> Self {
+    /// and the page shows a few. With `analytics`, a script of the page records each view with that key.
+    pub fn new(known: Option<&[CounterId]>, analytics: Option<RouteKey>) -> Self {
         let usual = || [VIEWS].iter().chain(&TILES).filter_map(|id| id.parse().ok()).collect();
         let mut counters = known.map_or_else(usual, <[CounterId]>::to_vec);
         // A view of the page counts only in the counter of views, because the other counters have a purpose of their own.
@@ -81,6 +85,7 @@ impl HomePage {
             any: known.is_none(),
             others,
             sample,
+            analytics,
             figures: Arc::new(KeptFigures::new()),
             compressed: CompressedPage::default(),
         }
@@ -121,6 +126,7 @@ impl HomePage {
             icon: hashed_name("favicon.svg"),
             style: hashed_name("home.css"),
             script: hashed_name("home.js"),
+            collect: hashed_name("collect.js"),
             origin,
             hero: shown(0),
             tiles: self.tiles.clone().map(shown).collect(),
@@ -146,7 +152,7 @@ mod tests {
     fn page(known: Option<&[&str]>) -> String {
         let ids =
             known.map(|ids| ids.iter().map(|id| id.parse().expect("an id")).collect::<Vec<CounterId>>());
-        HomePage::new(ids.as_deref()).fill("http://h:1", &Figures::default(), None).expect("a page")
+        HomePage::new(ids.as_deref(), None).fill("http://h:1", &Figures::default(), None).expect("a page")
     }
 
     #[test]
@@ -183,7 +189,7 @@ mod tests {
 
     #[test]
     fn the_examples_have_the_address_that_was_asked_for_and_no_other_text() {
-        let home = HomePage::new(None);
+        let home = HomePage::new(None, None);
         let at = |scheme: &str, host: &str| {
             home.fill(&origin(scheme, host), &Figures::default(), None).expect("a page")
         };
@@ -201,7 +207,7 @@ mod tests {
     #[test]
     fn numbers_are_in_the_page() {
         let figures = Figures { counters: vec![Some(48_211), None, Some(-7)], ..Figures::default() };
-        let page = HomePage::new(None).fill("http://h", &figures, None).expect("a page");
+        let page = HomePage::new(None, None).fill("http://h", &figures, None).expect("a page");
         for expected in [
             "data-counter=\"1\" data-value=\"48211\" data-visits>",
             "id=\"views\" data-length=\"6\">48\u{202f}211</p>",
