@@ -36,7 +36,7 @@ const read = async (url, most, options) => {
 /** The numbers of one service. */
 const connect = (base) => {
   const entries = new Set(), latest = new Map(), name = PROTOCOL + base;
-  let streams = [], others = [], joined, leads, channel, beat, doubt, candidacy, resign;
+  let streams = [], others = [], joined, leads, isFull, channel, beat, doubt, candidacy, resign;
 
   const url = (topics) => `${base}topics/${encodeURI(topics)}/`;
   const post = (message) => channel?.postMessage(message);
@@ -86,6 +86,8 @@ const connect = (base) => {
     if (!leads) return;
     const isBad = (topic) => latest.get(topic)?.error;
     const topics = [...new Set([...wanted(), ...others.flat()])].filter((topic) => !isBad(topic)).sort();
+    // A browser has six connections to a host over HTTP/1.1, and two stay free for requests.
+    if (topics.splice(80)[0] && !isFull) isFull = !console.warn(base + ": only 80 numbers are live");
     const covered = streams.flatMap((stream) => stream.topics);
     if (topics.every((topic) => covered.includes(topic)) && !covered.some(isBad) && covered.length <= 2 * topics.length) return;
     close();
@@ -191,6 +193,9 @@ export function subscribe(url, listener) {
   };
 }
 
+const send = (url, key, options) =>
+  read(url, 5, { headers: { Accept: "application/json", "Idempotency-Key": key }, keepalive: true, ...options });
+
 /**
  * Adds to a counter, once, however often it must try.
  * @param {string} url
@@ -198,8 +203,7 @@ export function subscribe(url, listener) {
  * @returns {Promise<number>} the new value
  */
 export async function add(url, { by = 1, key = newKey() } = {}) {
-  const headers = { Accept: "application/json", "Idempotency-Key": key };
-  return (await read(url, 5, { method: "POST", body: JSON.stringify({ by }), headers, keepalive: true })).value;
+  return (await send(url, key, { method: "POST", body: JSON.stringify({ by }) })).value;
 }
 
 if (globalThis.customElements && !customElements.get("live-counter")) {
@@ -212,8 +216,8 @@ if (globalThis.customElements && !customElements.get("live-counter")) {
   };
   look();
   addEventListener("visibilitychange", look);
+  document.addEventListener("prerenderingchange", join);
   addEventListener("pagehide", leave);
-  addEventListener("pageshow", join);
   addEventListener("online", () => join(leave()));
 
   let local = {}, session = {};
@@ -229,13 +233,23 @@ if (globalThis.customElements && !customElements.get("live-counter")) {
   note();
   addEventListener("hashchange", note);
 
+  const sent = new Set();
+  /** The key of a visit is kept until there is an answer, and 1 from then on: so a later page of the session sends what was lost. */
   const countOnce = async (url) => {
     if (document.prerendering) await new Promise((done) => document.addEventListener("prerenderingchange", done));
-    const name = "live-counter " + url;
     const isPublic = /^https?:\/\/(?!(localhost|127\.[\d.]+|\[::1\]|[^/]+\.local)[:/])/.test(location);
-    if (!isPublic || top !== window || session[name] || local["live-counter"] === "off") return;
-    session[name] = 1;
-    await (url.endsWith("/") ? add(url) : read(url, 0, { keepalive: true }));
+    if (!isPublic || top !== window || local["live-counter"] === "off") return;
+    session["live-counter " + url] ??= newKey();
+    for (const name of Object.keys(session)) {
+      const [, url] = /^live-counter (.+)/.exec(name) ?? [], key = session[name];
+      if (!url || key == 1 || sent.has(url)) continue;
+      sent.add(url);
+      const end = () => (session[name] = 1);
+      (url.endsWith("/") ? add(url, { key }) : send(url, key)).then(end, (error) => {
+        if (error.refused) end();
+        console.warn(`${url}: ${error.message}`);
+      });
+    }
   };
 
   const style = new CSSStyleSheet();
@@ -291,7 +305,7 @@ if (globalThis.customElements && !customElements.get("live-counter")) {
           count = `${base}count${query}`;
           url = `${base}nocount${kind === "site" ? "/site" : ""}${query}`;
         }
-        if (this.hasAttribute("count")) countOnce(count).catch(warn);
+        if (this.hasAttribute("count")) countOnce(count);
         return subscribe(url, ({ value, error }) => {
           if (error) return warn(error);
           const difference = value - this.value; // NaN at first.

@@ -4,18 +4,23 @@
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest::{SHA256, digest};
 
 use super::access_checks::check_writer;
 use super::caching::never_kept;
 use super::context::WorkerContext;
 use super::error::ApiError;
 use super::hit_request::{is_hit, page, rules};
+use super::idempotency::idempotency_key;
 use super::limit_checks::{check_write, hit};
 use super::pictures::share;
-use super::visitor::{Recognition, Visitor};
+use super::visitor::Recognition;
 use crate::access::Space;
-use crate::domain::{PageAddress, Topic};
+use crate::domain::{IdempotencyKey, PageAddress, Topic};
 use crate::hits::HitRules;
+use crate::store::{Once, Replay};
 
 /// A page, how many hits it has, and the cookie for a visitor who was just counted.
 pub(super) struct Hits {
@@ -54,12 +59,26 @@ pub(super) async fn count_if(
     check_write(request, context)?;
     let address = page(rules)?;
     check_writer(request, context, Space::Pages, address.as_str())?;
+    let key = idempotency_key(request)?;
     let Recognition { visitor, visit } = Recognition::of(request, context, rules, &address).await;
-    let once = visitor.as_ref().and_then(Visitor::once);
+    // A client with a key repeats it, so it needs no cookie.
+    let visitor = visitor.filter(|visitor| key.is_none() || visitor.is_recognised());
+    let once = match &visitor {
+        Some(visitor) => visitor.once(),
+        None => key.and_then(|key| once_on(&address, &key)),
+    };
     let counted = hit(request, context, &address, once.as_ref(), visit).await?;
     let new = visitor.filter(|_| !counted.replayed);
     let cookie = new.map(|visitor| visitor.cookie(request, cookie_path));
     Ok(Hits { page: address, value: counted.value, cookie })
+}
+
+/// What counts a hit of the page once for the key of its client. Some stores keep the key with the site, too, so the page is a part of it.
+fn once_on(page: &PageAddress, key: &IdempotencyKey) -> Option<Once> {
+    let text = format!("{} {}", Topic::page(page).name(), key.as_str());
+    let digest = digest(&SHA256, text.as_bytes());
+    let key: IdempotencyKey = URL_SAFE_NO_PAD.encode(digest.as_ref().get(..16)?).parse().ok()?;
+    Some(Once { replay: Replay::Present, ..Once::from(key) })
 }
 
 async fn present(context: &WorkerContext, address: PageAddress) -> Result<Hits, ApiError> {

@@ -77,6 +77,8 @@ pub(super) struct Visitor {
     name: String,
     value: String,
     window: Duration,
+    /// Whether the value is new, so that nothing tells the visitor from others yet.
+    is_new: bool,
 }
 
 impl Visitor {
@@ -103,15 +105,20 @@ impl Visitor {
                 known = Some(value.to_owned());
             }
         }
-        let value = match known {
-            Some(value) => value,
+        let (value, is_new) = match known {
+            Some(value) => (value, false),
             None if sent >= MOST_COOKIES => return None,
             None => match digest.filter(|_| sent == 0) {
-                Some(digest) => URL_SAFE_NO_PAD.encode(digest.on_page(page)),
-                None => new_value()?,
+                Some(digest) => (URL_SAFE_NO_PAD.encode(digest.on_page(page)), false),
+                None => (new_value()?, true),
             },
         };
-        Some(Visitor { name, value, window })
+        Some(Visitor { name, value, window, is_new })
+    }
+
+    /// Whether a cookie or the digest tells the visitor from others.
+    pub(super) fn is_recognised(&self) -> bool {
+        !self.is_new
     }
 
     /// What counts the visitor once within the window.
@@ -122,7 +129,7 @@ impl Visitor {
 
     /// The value of `Set-Cookie` for a visitor who was just counted. Browsers send the cookie with requests below `path`.
     pub(super) fn cookie(&self, request: &HttpRequest, path: &str) -> String {
-        let Visitor { name, value, window } = self;
+        let Visitor { name, value, window, .. } = self;
         // A picture is mostly shown by a page of another site. Browsers send cookies to other sites only if these are `Secure`, and
         // keep such cookies only over https.
         let rest = if is_https(request) { "SameSite=None; Secure; Partitioned" } else { "SameSite=Lax" };
@@ -244,8 +251,12 @@ mod tests {
         let cookie = |headers: &[(&str, &str)]| {
             let request =
                 headers.iter().fold(TestRequest::get(), |request, header| request.append_header(*header));
-            let visitor =
-                Visitor { name: "lc_a".into(), value: VALUE.into(), window: Duration::from_secs(60) };
+            let visitor = Visitor {
+                name: "lc_a".into(),
+                value: VALUE.into(),
+                window: Duration::from_secs(60),
+                is_new: true,
+            };
             visitor.cookie(&request.to_http_request(), "/count")
         };
         let secure =

@@ -114,3 +114,65 @@ async fn image_proxies_bots_and_services_without_a_window_get_no_cookie() {
         assert_eq!(told, (expected.to_owned(), String::new()));
     }
 }
+
+/// The status and the number of a hit of `example.com/k` with this key, from a client without cookies.
+async fn keyed(app: &TestApp, key: &str) -> (u16, String) {
+    let answer = count(app, "example.com/k").header("idempotency-key", key).answer().await;
+    assert_eq!(header(&answer, "set-cookie"), "", "a client with a key needs no cookie");
+    (answer.status().as_u16(), answer.text().await.expect("a number"))
+}
+
+async fn a_hit_counts_once_for_its_key(environment: &[(&str, &str)]) {
+    let app = TestApp::with(environment).await;
+    let told = |value: &str| (200, value.to_owned());
+    let together = join_all((0..20).map(|_| keyed(&app, "a"))).await;
+    assert!(together.iter().all(|answer| *answer == told("1")), "{together:?}");
+    assert_eq!(keyed(&app, "b").await, told("2"));
+    assert_eq!(keyed(&app, "\"a\"").await, told("2"), "the present number");
+    for bad in ["a b", "", "\"", &"x".repeat(256)] {
+        assert_eq!(keyed(&app, bad).await.0, 400, "{bad:?}");
+    }
+    let twice = count(&app, "example.com/k").header("idempotency-key", "c").header("idempotency-key", "d");
+    assert_eq!(twice.answer().await.status(), 400);
+    // The key of one page says nothing of another, and who reads the number leaves no key.
+    let other = count(&app, "example.com/other").header("idempotency-key", "a");
+    assert_eq!(other.text().await, "1");
+    let bot = count(&app, "example.com/k").header("user-agent", "Googlebot").header("idempotency-key", "e");
+    assert_eq!(bot.text().await, "2");
+    assert_eq!(keyed(&app, "e").await, told("3"));
+    let site = client().get(format!("{}/nocount/site?url=example.com", app.address));
+    until("the site has all hits", async || site.try_clone().expect("no body").text().await == "4").await;
+}
+
+#[tokio::test]
+async fn a_hit_counts_once_for_its_key_in_one_process() {
+    a_hit_counts_once_for_its_key(&[]).await;
+    a_hit_counts_once_for_its_key(&[("LIVECOUNTER__HITS__WINDOW", "0s")]).await;
+}
+
+#[tokio::test]
+async fn a_hit_counts_once_for_its_key_in_redis() {
+    let redis = RedisServer::start();
+    let environment = [("REDIS_URL", redis.url()), ("GRIP_URL", GRIP_URL.to_owned())];
+    let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
+    a_hit_counts_once_for_its_key(&environment).await;
+    redis.cli(&["FLUSHALL"]);
+    let at_once = [environment.as_slice(), &[("LIVECOUNTER__PUBLISH__INTERVAL", "0s")]].concat();
+    a_hit_counts_once_for_its_key(&at_once).await;
+}
+
+#[tokio::test]
+async fn a_visitor_with_a_cookie_counts_once_whatever_the_keys_are() {
+    let app = TestApp::spawn().await;
+    let (_, cookie) = counted(count(&app, "example.com")).await;
+    let again = count(&app, "example.com").header("cookie", &cookie).header("idempotency-key", "k");
+    assert_eq!(again.text().await, "1");
+    let preflight = client()
+        .request(reqwest::Method::OPTIONS, format!("{}/count?url=example.com", app.address))
+        .header("origin", "https://example.com")
+        .header("access-control-request-method", "GET")
+        .header("access-control-request-headers", "idempotency-key");
+    let allowed = preflight.answer().await;
+    assert_eq!(header(&allowed, "access-control-allow-headers"), "idempotency-key");
+    assert!(header(&allowed, "access-control-allow-methods").contains("GET"));
+}

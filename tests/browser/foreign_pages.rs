@@ -10,7 +10,7 @@ use crate::support::app::TestApp;
 use crate::support::http::Ask;
 use crate::support::server::Server;
 use crate::support::wait::until;
-use crate::tabs::{self, HEAD, Tabs, page};
+use crate::tabs::{self, HEAD, HIDING, Tabs, page};
 
 const ONE: &str = r#"<live-counter counter="1"></live-counter>"#;
 const ELEMENT: &str = "live-counter";
@@ -51,6 +51,36 @@ async fn more_than_twenty_numbers_need_a_second_stream() {
 }
 
 #[tokio::test]
+async fn numbers_beyond_eighty_leave_connections_for_requests() {
+    let app = TestApp::spawn().await;
+    let relay = Relay::to(&app.address).await;
+    let element = |number: usize| format!("<live-counter counter=\"n-{number:03}\">?</live-counter>");
+    let body = (0..125).map(element).collect::<String>();
+    let pages = tabs::serve(vec![page(&relay.address, &body)]).await;
+    let browser = Chromium::launch().await;
+    browser.open(&pages[0]).await;
+    let shown = |text: &str| {
+        format!(
+            "[...document.querySelectorAll('live-counter')].filter((one) => one.textContent {text}).length"
+        )
+    };
+    browser.until(&format!("{} === 80", shown("=== '0'"))).await;
+    assert_eq!(relay.traffic.streams(), 4);
+    let add = format!("(await import('{0}/live-counter.js')).add('{0}/counters/n-001/')", relay.address);
+    assert_eq!(browser.promised(&add).await, 1);
+    browser.until_text("[counter=n-001]", "1").await;
+    let told = browser.console().await;
+    assert_eq!(told.iter().filter(|line| line.contains("only 80 numbers")).count(), 1, "{told:?}");
+    assert_eq!(browser.value(&shown("=== '?'")).await, 45);
+    // Numbers that go make room for others.
+    browser
+        .value("[...document.querySelectorAll('live-counter')].slice(0, 45).forEach((one) => one.remove())")
+        .await;
+    browser.until(&format!("{} === 0", shown("=== '?'"))).await;
+    until("four streams", async || relay.traffic.streams() == 4).await;
+}
+
+#[tokio::test]
 async fn a_strict_content_security_policy_needs_two_sources() {
     let app = TestApp::spawn().await;
     let service = &app.address;
@@ -72,7 +102,7 @@ async fn tabs_of_a_site_without_tls_are_live() {
     let app = TestApp::spawn().await;
     let relay = Relay::to(&app.address).await;
     let service = "http://counters.example";
-    let pages = tabs::serve(vec![page(service, ONE)]).await;
+    let pages = tabs::serve(vec![page(service, &format!("{ONE}<script>{HIDING}</script>"))]).await;
     let site = tabs::addr(pages[0].trim_end_matches("/0"));
     let hosts = [("blog.example", site), ("counters.example", tabs::addr(&relay.address))];
     let browser = Chromium::launch_with_hosts(&hosts).await;
@@ -82,6 +112,20 @@ async fn tabs_of_a_site_without_tls_are_live() {
     assert_eq!(browser.value("isSecureContext || 'locks' in navigator").await, false);
     app.add("1").await;
     tabs.all_show(ELEMENT, "1").await;
+    // Each tab has its own stream, and only while it is not hidden.
+    let streams = async |expected| until("the streams", async || relay.traffic.streams() == expected).await;
+    streams(2).await;
+    for tab in [0, 1] {
+        tabs.reach(tab).await;
+        browser.value("hide(true)").await;
+        streams(1 - tab).await;
+    }
+    app.add("1").await;
+    browser.value("hide(false)").await;
+    browser.until_text(ELEMENT, "2").await;
+    streams(1).await;
+    tabs.reach(0).await;
+    assert_eq!(browser.value("document.querySelector('live-counter').textContent").await, "1");
 }
 
 #[tokio::test]

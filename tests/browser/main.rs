@@ -32,3 +32,4 @@ mod tabs;
 mod tls;
 mod tool;
 mod traffic;
+mod visits;

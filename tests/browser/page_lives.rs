@@ -7,7 +7,7 @@ use crate::relay::Relay;
 use crate::support::app::TestApp;
 use crate::support::server::Server;
 use crate::support::wait::until;
-use crate::tabs::{self, Tabs, page};
+use crate::tabs::{self, HIDING, Tabs, page};
 
 const ONE: &str = r#"<live-counter counter="1"></live-counter>"#;
 const ELEMENT: &str = "live-counter";
@@ -78,17 +78,7 @@ async fn hidden_tabs_end_the_stream_and_ask_again_when_shown() {
     let app = TestApp::spawn().await;
     let relay = Relay::to(&app.address).await;
     let browser = Chromium::launch().await;
-    // The browser of the tests shows all its tabs. Half a minute of a hidden tab is a moment here.
-    browser
-        .before_each_page(
-            "const later = setTimeout;
-             window.setTimeout = (act, ms, ...rest) => later(act, ms === 30000 ? 50 : ms, ...rest);
-             let isHidden = false;
-             Object.defineProperty(document, 'hidden', { get: () => isHidden });
-             Object.defineProperty(document, 'visibilityState', { get: () => isHidden ? 'hidden' : 'visible' });
-             window.hide = (hidden) => { isHidden = hidden; document.dispatchEvent(new Event('visibilitychange', { bubbles: true })); };",
-        )
-        .await;
+    browser.before_each_page(HIDING).await;
     let pages = tabs::serve(vec![page(&relay.address, ONE)]).await;
     let tabs = Tabs::open(&browser, &pages).await;
     tabs.all_show(ELEMENT, "0").await;
@@ -132,4 +122,25 @@ async fn a_browser_that_was_offline_shows_the_present_value() {
     tabs.all_show(ELEMENT, "5").await;
     app.add("1").await;
     tabs.all_show(ELEMENT, "6").await;
+}
+
+#[tokio::test]
+async fn a_stream_that_died_while_the_browser_was_offline_is_replaced() {
+    let app = TestApp::spawn().await;
+    let relay = Relay::to(&app.address).await;
+    let browser = Chromium::launch().await;
+    let pages = tabs::serve(vec![page(&relay.address, ONE)]).await;
+    let tabs = Tabs::open(&browser, &pages).await;
+    tabs.all_show(ELEMENT, "0").await;
+    // As after a change of the network: the browser does not learn that the other end is gone.
+    relay.freeze();
+    app.add_by("1", 5).await;
+    browser.devtools("Network.enable", json!({})).await;
+    for offline in [true, false] {
+        let conditions =
+            json!({ "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
+        browser.devtools("Network.emulateNetworkConditions", conditions).await;
+        until("the browser knows", async || browser.value("navigator.onLine").await == !offline).await;
+    }
+    browser.until_text(ELEMENT, "5").await;
 }

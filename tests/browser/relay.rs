@@ -1,6 +1,7 @@
 //! A relay between the browser and the service, which a test can cut off, and which counts the streams that it carries.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
@@ -10,13 +11,14 @@ use tokio::sync::watch;
 
 use crate::traffic::{Open, Traffic};
 
-/// The behaviour of the relay. Each change also ends the open connections.
+/// The behaviour of the relay. Each change but the one to `Frozen` also ends the open connections.
 #[derive(Clone, Copy, PartialEq)]
 enum Wire {
     Through,
     Cut,
     Busy,
     Forgetful,
+    Frozen,
 }
 
 pub(crate) struct Relay {
@@ -50,7 +52,12 @@ impl Relay {
         self.wire.send_replace(Wire::Busy);
     }
 
-    /// Every request gets through, but no answer to a POST.
+    /// The connections that are open carry nothing any more, and do not end. New ones are as usual.
+    pub(crate) fn freeze(&self) {
+        self.wire.send_replace(Wire::Frozen);
+    }
+
+    /// Every request gets through, but no answer to one that counts.
     pub(crate) fn forget_answers(&self) {
         self.wire.send_replace(Wire::Forgetful);
     }
@@ -88,9 +95,14 @@ async fn run(
         let mut ended = state.clone();
         let connection = traffic.connection();
         tokio::spawn(async move {
+            let serving = pin!(serve(browser, target, wire, connection));
             tokio::select! {
-                () = serve(browser, target, wire, connection) => {}
-                _ = ended.changed() => {}
+                () = serving => {}
+                _ = ended.changed() => {
+                    if *ended.borrow_and_update() == Wire::Frozen {
+                        let _ = ended.changed().await;
+                    }
+                }
             }
         });
     }
@@ -107,23 +119,17 @@ async fn serve(mut browser: TcpStream, target: SocketAddr, wire: Wire, mut conne
         return;
     }
     let Ok(mut app) = TcpStream::connect(target).await else { return };
-    loop {
-        if wire != Wire::Forgetful {
-            break;
-        }
+    if wire == Wire::Forgetful {
         let read = browser.read(&mut first).await.unwrap_or(0);
         connection.sent(&first[..read]);
-        let _ = app.write_all(&first[..read]).await;
-        if first.starts_with(b"POST ") {
+        // No other request follows on this connection, so each one is seen here.
+        let request = String::from_utf8_lossy(&first[..read]);
+        let request = request.replace("Connection: keep-alive", "Connection: close");
+        let _ = app.write_all(request.as_bytes()).await;
+        if request.starts_with("POST ") || request.starts_with("GET /count?") {
             let _ = app.read(&mut first).await;
             return;
         }
-        if !first.starts_with(b"OPTIONS ") {
-            break;
-        }
-        // A POST may follow on the same connection.
-        let read = app.read(&mut first).await.unwrap_or(0);
-        let _ = browser.write_all(&first[..read]).await;
     }
     let (from_browser, mut to_browser) = browser.into_split();
     let (mut from_app, to_app) = app.into_split();

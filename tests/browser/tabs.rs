@@ -81,3 +81,12 @@ pub(crate) async fn serve(pages: Vec<String>) -> Vec<String> {
 pub(crate) fn addr(address: &str) -> SocketAddr {
     address.trim_start_matches("http://").parse().expect("host and port")
 }
+
+/// A script after which `hide(true)` hides the tab and `hide(false)` shows it. The browser of the tests shows all its tabs. Half a minute of
+/// a hidden tab is a moment then.
+pub(crate) const HIDING: &str = "const later = setTimeout;
+    window.setTimeout = (act, ms, ...rest) => later(act, ms === 30000 ? 50 : ms, ...rest);
+    let isHidden = false;
+    Object.defineProperty(document, 'hidden', { get: () => isHidden });
+    Object.defineProperty(document, 'visibilityState', { get: () => isHidden ? 'hidden' : 'visible' });
+    window.hide = (hidden) => { isHidden = hidden; document.dispatchEvent(new Event('visibilitychange', { bubbles: true })); };";
