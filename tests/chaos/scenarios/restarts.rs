@@ -42,10 +42,19 @@ fn connections(world: &World) -> usize {
     world.listeners.seen().iter().map(|seen| seen.connections).sum()
 }
 
+/// How often listeners have connected when all are on streams that last. Pushpin 1.36 cancels some streams at their beginning
+/// ("received message out of sequence").
+async fn connections_that_last(world: &World) -> usize {
+    world.write_on(40).await;
+    let left = async || world.listeners.seen().iter().filter(|seen| !seen.connected).count() as i64;
+    until("every listener to be connected", SOON, left, |left| left == 0).await;
+    connections(world)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn origins_restarted_one_by_one_lose_no_listener_and_no_increment() {
     let mut world = world().await;
-    let before = connections(&world);
+    let before = connections_that_last(&world).await;
     for origin in 0..ORIGINS {
         world.write_on(40).await;
         world.origins[origin].stop().await;
@@ -62,7 +71,7 @@ async fn origins_restarted_one_by_one_lose_no_listener_and_no_increment() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn origins_out_of_rotation_before_their_restart_answer_every_post() {
     let mut world = world().await;
-    let before = connections(&world);
+    let before = connections_that_last(&world).await;
     // The order is that of the addresses, which fastly/start sorts.
     let mut order: Vec<(String, usize)> =
         world.fetches.iter().enumerate().map(|(index, fetch)| (fetch.addr().to_string(), index)).collect();

@@ -54,6 +54,11 @@ impl Chain {
         format!("http://{}", self.pushpin.addr())
     }
 
+    /// How often each listener has connected.
+    fn connections(&self) -> Vec<usize> {
+        self.listeners.seen().iter().map(|seen| seen.connections).collect()
+    }
+
     async fn values(&self) -> HashMap<String, i64> {
         let mut values = HashMap::new();
         for counter in COUNTERS {
@@ -99,6 +104,8 @@ async fn all_see_a_restored_copy_of_the_file_and_count_on_from_it() {
     let before = chain.values().await;
     assert_eq!(before.values().sum::<i64>(), answered(&writers), "the copy has harmed nothing");
     chain.listeners_see(&before).await;
+    // Pushpin 1.36 cancels some streams at their beginning ("received message out of sequence"). By now all have been opened again.
+    let connections = chain.connections();
 
     chain.origin.stop().await;
     chain.run_documented("mv copy.db livecounter.db");
@@ -119,9 +126,6 @@ async fn all_see_a_restored_copy_of_the_file_and_count_on_from_it() {
     assert_eq!(after["a"], restored["a"] + 10 * (before["a"] - restored["a"]));
     chain.listeners_see(&after).await;
     assert_eq!(chain.listeners.wrongs(), Vec::<String>::new());
-    assert!(
-        chain.listeners.seen().iter().all(|seen| seen.connections == 1),
-        "on the stream with which they began"
-    );
+    assert_eq!(chain.connections(), connections, "every listener is on the stream that it had before");
     chain.control.records(|records| assert!(!records.is_empty()));
 }
