@@ -144,6 +144,11 @@ impl Listeners {
         self.states.iter().map(|seen| lock(seen).clone()).collect()
     }
 
+    /// How often each listener has connected, in an order that stays the same.
+    pub(crate) fn connections(&self) -> Vec<usize> {
+        self.states.iter().map(|seen| lock(seen).connections).collect()
+    }
+
     /// While purges are lost, the cache may answer a *new* connection with an old value, which is then healed: see
     /// docs/failures.md. Within a connection nothing older may ever follow.
     pub(crate) fn allow_stale_openings(&self) {

@@ -15,7 +15,7 @@ use crate::support::http::client;
 use crate::support::port::Port;
 use crate::support::pushpin::{Options, Pushpin};
 use crate::support::varnish::{API_KEY, Varnish};
-use crate::world::{INTERVAL, World, until};
+use crate::world::{INTERVAL, SETTLED_WITHIN, World, until};
 use crate::writers::Writers;
 
 /// The listeners of each proxy that have a managed counter in their stream.
@@ -109,11 +109,9 @@ impl<E: Engine> World<E> {
         let without_value = async || {
             world.listeners.seen().iter().filter(|it| !it.connected || it.last.is_none()).count() as i64
         };
-        until("every listener to have a value", Duration::from_secs(20), without_value, |left| left == 0)
-            .await;
+        until("every listener to have a value", SETTLED_WITHIN, without_value, |left| left == 0).await;
         let unconnected = async || world.routes.unconnected() as i64;
-        until("the listeners of feeds and entities", Duration::from_secs(20), unconnected, |left| left == 0)
-            .await;
+        until("the listeners of feeds and entities", SETTLED_WITHIN, unconnected, |left| left == 0).await;
         // The writers start when all listeners are connected, as some hundred requests at one moment are too many for Pushpin 1.36.
         world.write_anew(shape.writers, shape.seed);
         world
