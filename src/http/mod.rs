@@ -10,6 +10,7 @@ mod body;
 mod caching;
 mod compat;
 mod context;
+mod cookies;
 mod cors;
 mod counter_index;
 mod counter_path;

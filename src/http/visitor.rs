@@ -5,11 +5,12 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{COOKIE, HOST, HeaderName, HeaderValue, USER_AGENT};
+use actix_web::http::header::{HOST, HeaderName, HeaderValue, USER_AGENT};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::context::WorkerContext;
+use super::cookies::cookies;
 use super::limit_checks::client;
 use super::visitor_digest::{PAGE_BYTES, VisitorDigest};
 use crate::domain::{Kind, PageAddress, Topic};
@@ -95,11 +96,9 @@ impl Visitor {
         }
         let beginning = page.name().strip_prefix(Kind::Page.prefix())?.get(..NAME_LEN)?;
         let name = format!("{PREFIX}{beginning}");
-        let cookies = request.headers().get_all(COOKIE).filter_map(|value| value.to_str().ok());
-        let ours =
-            cookies.flat_map(|text| text.split(';')).filter(|pair| pair.trim_start().starts_with(PREFIX));
+        let ours = cookies(request.headers()).filter(|(cookie, _)| cookie.starts_with(PREFIX));
         let (mut sent, mut known) = (0, None);
-        for (cookie, value) in ours.filter_map(|pair| pair.trim().split_once('=')) {
+        for (cookie, value) in ours {
             sent += 1;
             if cookie == name && known.is_none() && is_value(value) {
                 known = Some(value.to_owned());
@@ -173,6 +172,7 @@ fn is_https(request: &HttpRequest) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::header::COOKIE;
     use actix_web::test::TestRequest;
 
     use std::collections::HashSet;

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use futures_util::future::join_all;
 use livecounter::domain::Topic;
 use reqwest::RequestBuilder;
+use reqwest::header::HeaderValue;
 
 use crate::grip::GRIP_URL;
 use crate::support::app::TestApp;
@@ -48,6 +49,12 @@ async fn visitors_are_counted_once(environment: &[(&str, &str)]) {
         assert!(cookie.len() > 30, "{altered:.40}");
     }
     assert_eq!(counted(with("example.com/a", &format!("{first}; {own}; {first}"))).await.0, "3");
+    // A cookie of another program on the same host hides no other, whatever bytes it has.
+    for beside in [&b"user=Zo\xc3\xab; "[..], b"user=\xe9; "] {
+        let cookies = HeaderValue::from_bytes(&[beside, first.as_bytes()].concat()).expect("a header");
+        let told = counted(count(&app, "example.com/a").header("cookie", cookies)).await;
+        assert_eq!(told, ("3".to_owned(), String::new()));
+    }
     let together = join_all((0..20).map(|_| counted(with("example.com/d", "a=b; lc_=c")))).await;
     assert_eq!(together.iter().map(|(_, cookie)| cookie).collect::<HashSet<_>>().len(), 20);
 }

@@ -7,10 +7,11 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{COOKIE, HeaderName, HeaderValue, ORIGIN};
+use actix_web::http::header::{HeaderName, HeaderValue, ORIGIN};
 
 use crate::access::{Needed, NewSession, Presented, Session};
 use crate::http::context::WorkerContext;
+use crate::http::cookies::cookies;
 use crate::http::error::ApiError;
 use crate::http::local::is_local;
 
@@ -40,7 +41,7 @@ pub(super) fn administrator(
     refuse_secrets_in_query(request)?;
     let access = &context.shared.access;
     if !is_from_elsewhere(request) {
-        let mut cookies = cookies(request);
+        let mut cookies = sessions(request);
         let session = cookies.find_map(|text| access.session(text, now()).map(|session| (session, text)));
         if let Some((session, text)) = session {
             return Ok(Administrator::LoggedIn(session, text.to_owned()));
@@ -119,10 +120,8 @@ fn cookie(request: &HttpRequest, text: &str, seconds: u64) -> String {
     format!("{COOKIE_NAME}={text}; Path={PATH}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
 }
 
-fn cookies(request: &HttpRequest) -> impl Iterator<Item = &str> {
-    let headers = request.headers().get_all(COOKIE).filter_map(|value| value.to_str().ok());
-    let pairs = headers.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.filter(|(name, _)| *name == COOKIE_NAME).map(|(_, value)| value)
+fn sessions(request: &HttpRequest) -> impl Iterator<Item = &str> {
+    cookies(request.headers()).filter(|(name, _)| *name == COOKIE_NAME).map(|(_, value)| value)
 }
 
 /// Whether a page of another site has caused the request, as browsers say.

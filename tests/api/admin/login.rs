@@ -75,6 +75,8 @@ async fn only_a_key_with_the_scope_admin_logs_in() {
     }
     let several = format!("a=b; livecounter_admin=old; {good}; c");
     assert_eq!(page(&app, "/admin").header("cookie", several).answer().await.status(), 200);
+    let beside = format!("user=Zo\u{eb}; {good}");
+    assert_eq!(page(&app, "/admin").header("cookie", beside).answer().await.status(), 200);
 }
 
 #[tokio::test]
