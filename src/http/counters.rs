@@ -58,7 +58,7 @@ pub(super) async fn post(
     let media = negotiate(request.headers(), &[Media::Plain, Media::Json])?;
     let key = idempotency_key(&request)?;
     let amount = amount(&request, payload).await?;
-    check_amount(&request, &context, &id, amount)?;
+    check_amount(&request, &context, &id, ("by", amount))?;
     let value = add(&request, &context, Topic::counter(&id), amount, key).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, NO_STORE.clone()));

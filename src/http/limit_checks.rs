@@ -26,12 +26,12 @@ pub(super) fn check_write(request: &HttpRequest, context: &WorkerContext) -> Res
 }
 
 /// Checks that the amount is within `access.amounts`, or that the request has a key or a ticket that covers writing to this
-/// counter; 403 if neither is true, 401 if the key or the ticket is unknown.
+/// counter; 403 if neither is true, 401 if the key or the ticket is unknown. `name` is what the request calls the amount.
 pub(super) fn check_amount(
     request: &HttpRequest,
     context: &WorkerContext,
     id: &CounterId,
-    amount: Amount,
+    (name, amount): (&str, Amount),
 ) -> Result<(), ApiError> {
     let limits = &context.shared.limits;
     if limits.amounts.contain(amount) {
@@ -41,7 +41,7 @@ pub(super) fn check_amount(
         return require(request, context, &Needed::One(Verb::Write, Space::Counters, id.as_str()));
     }
     limits.refusals.record(RefusalReason::Amount);
-    Err(ApiError::Forbidden(format!("by must be {} here; nothing was changed", limits.amounts)))
+    Err(ApiError::Forbidden(format!("{name} must be {} here; nothing was changed", limits.amounts)))
 }
 
 /// Adds the amount and returns the new value. If the addition has to create a topic, the limits of new topics must allow one

@@ -25,7 +25,11 @@ pub(super) fn color(query: &Query, name: &str, usual: &str) -> Result<Color, Api
 
 /// The style that a parameter gives; `usual` if it gives none that is known here.
 pub(super) fn style(query: &Query, usual: Style) -> Style {
-    let given = query.get("style").unwrap_or_default();
+    style_named(query.get("style").unwrap_or_default(), usual)
+}
+
+/// The style of this name; `usual` if none is called so here.
+pub(super) fn style_named(given: &str, usual: Style) -> Style {
     Style::NAMED.into_iter().find(|(name, _)| *name == given).map_or(usual, |(_, style)| style)
 }
 

@@ -83,7 +83,7 @@ async fn call(request: HttpRequest, context: Data<WorkerContext>) -> Result<Http
     let Some(name) = name else {
         return Err(ApiError::BadRequest("jsonpCallback is missing: name the function to call".into()));
     };
-    let callback = Callback::parse(&name)?;
+    let callback = Callback::parse("jsonpCallback", &name)?;
     let counts = is_hit(&request, rules(&context)?);
     let hits = count_if(&request, &context, counts, COOKIE_PATH, |rules| page(&request, rules)).await?;
     let numbers = Numbers { version: Some(VERSION), ..numbers(&context, &hits).await? };

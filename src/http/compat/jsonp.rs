@@ -16,8 +16,8 @@ const LONGEST: usize = 64;
 pub(super) struct Callback(String);
 
 impl Callback {
-    /// Checks the name of a function; 400 if it is none.
-    pub(super) fn parse(text: &str) -> Result<Self, ApiError> {
+    /// Checks the name of a function, which the request gives in this parameter; 400 if it is none.
+    pub(super) fn parse(parameter: &str, text: &str) -> Result<Self, ApiError> {
         let begins = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'$');
         let goes_on = |byte: u8| begins(byte) || byte.is_ascii_digit() || byte == b'.';
         let name = text.as_bytes();
@@ -26,9 +26,9 @@ impl Callback {
         if fits {
             return Ok(Callback(text.to_owned()));
         }
-        Err(ApiError::BadRequest(
-            "callback must be the name of a function: 1 to 64 of A-Z a-z 0-9 _ $ . with a letter, _ or $ in front".into(),
-        ))
+        Err(ApiError::BadRequest(format!(
+            "{parameter} must be the name of a function: 1 to 64 of A-Z a-z 0-9 _ $ . with a letter, _ or $ in front"
+        )))
     }
 
     /// A script that calls the function with this value, if the page has the function. `json` must be JSON as serde writes it.
@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn a_callback_is_the_name_of_a_function() {
         for name in ["cb", "$", "_a1", "App.count", "websiteVisits", &"x".repeat(64)] {
-            assert!(Callback::parse(name).is_ok(), "{name}");
+            assert!(Callback::parse("callback", name).is_ok(), "{name}");
         }
         for name in [
             "",
@@ -77,13 +77,13 @@ mod tests {
             "a'",
             &"x".repeat(65),
         ] {
-            assert!(Callback::parse(name).is_err(), "{name:?}");
+            assert!(Callback::parse("callback", name).is_err(), "{name:?}");
         }
     }
 
     #[test]
     fn a_call_begins_with_a_comment_and_ends_no_line() {
-        let callback = Callback::parse("cb").expect("a name");
+        let callback = Callback::parse("callback", "cb").expect("a name");
         assert_eq!(callback.call("{\"a\":1}"), "/**/typeof cb===\"function\"&&cb({\"a\":1});\n");
         assert_eq!(callback.call("\"\u{2028}\u{2029}\"").matches(['\u{2028}', '\u{2029}']).count(), 0);
     }
@@ -91,7 +91,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_callback_has_a_character_that_ends_a_name(text in "\\PC{0,70}") {
-            if let Ok(Callback(name)) = Callback::parse(&text) {
+            if let Ok(Callback(name)) = Callback::parse("callback", &text) {
                 prop_assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_$.".contains(&b)));
             }
         }

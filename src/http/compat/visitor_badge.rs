@@ -45,8 +45,12 @@ async fn count(request: HttpRequest, context: Data<WorkerContext>) -> HttpRespon
     drawn.await.unwrap_or_else(error_picture)
 }
 
-/// The page of an id. `.` and `..` between slashes would make another id of it.
+/// The page of an id. `.` and `..` between slashes would make another id of it. As an address, an id has no control characters, encoded
+/// ones included.
 fn page_of(id: &str, rules: &HitRules) -> Result<PageAddress, ApiError> {
+    if id.contains(char::is_control) {
+        return Err(ApiError::BadRequest("page_id must have no control characters".into()));
+    }
     if id.split('/').any(|part| part == "." || part == "..") {
         return Err(ApiError::BadRequest("page_id must have no . or .. between slashes".into()));
     }

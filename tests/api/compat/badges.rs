@@ -161,6 +161,8 @@ async fn a_visitor_badge_counts_any_id() {
             "?page_id=",
             "?page_id=..",
             "?page_id=a/../b",
+            "?page_id=a%00",
+            "?page_id=a%0d%0ab",
             "?page_id=a&left_color=%22onload=%22",
             "?page_id=a&left_text=%00",
             &format!("?page_id={}", "a".repeat(10_000)),

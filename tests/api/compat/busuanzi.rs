@@ -58,6 +58,8 @@ async fn only_names_of_functions_are_called_and_only_pages_counted() {
         assert_eq!(answer.status(), status, "{query:.60}");
         assert_eq!(header(&answer, "content-type"), "application/problem+json");
     }
+    let told = get(&app.address, &format!("{HOST}/busuanzi?jsonpCallback=a()")).text().await;
+    assert!(told.contains("\"jsonpCallback must be the name of a function: "), "{told}");
     assert_eq!(client().get(format!("{}/nocount?url=example.com/a", app.address)).text().await, "0");
 }
 

@@ -183,6 +183,7 @@ async fn reserved_words_stand_for_the_page_that_asks() {
         (None, Some("http://a.b/x"), "%3AHOST%3A/:PATHNAME:", "a.b/x.."),
         (None, Some("http://[::1]/~me/%C3%A4b.html"), ":HOST:/:PATHNAME:", "1../meC3A4b.html"),
         (None, Some("http://a.b/x"), ":HOST:", "default/a.b"),
+        (None, Some("http://a.b/x/yz"), ":HOST:/:PATH:", "a.b/xyz"),
     ] {
         let mut request = get(&app.address, HOST, &format!("/hit/{word}"));
         for (name, value) in [("origin", origin), ("referer", referer)] {

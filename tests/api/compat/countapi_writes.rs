@@ -34,7 +34,15 @@ async fn setting_and_large_amounts_need_a_key_for_the_counter() {
     }
     told(base, "/set/a.b/none?value=7", 404, json!({"old_value": null, "value": null})).await;
     told(base, "/update/a.b/none?amount=5000", 404, json!({"value": null})).await;
-    refused(base, "/create?namespace=a.b&key=large&value=5000", 403).await;
+    for (path, expected) in [
+        (
+            "/create?namespace=a.b&key=large&value=5000",
+            "value must be from -1000 to 1000 here; nothing was changed",
+        ),
+        ("/update/a.b/visits?amount=5000", "amount must be from -1000 to 1000 here; nothing was changed"),
+    ] {
+        assert_eq!(refused(base, path, 403).await, expected);
+    }
     let with_key = |path: &str| get(base, HOST, path).bearer_auth(owner.expose());
     for (path, expected) in [
         ("/set/a.b/visits?value=69", json!({"old_value": 1, "value": 69})),

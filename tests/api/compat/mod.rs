@@ -6,6 +6,7 @@ mod busuanzi;
 mod countapi;
 mod countapi_writes;
 mod hosts;
+mod shields;
 
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;

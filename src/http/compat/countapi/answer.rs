@@ -57,6 +57,15 @@ impl Told {
         self.members.insert("error".to_owned(), redacted(&error.to_string()).into());
         self.with_status(StatusCode::FORBIDDEN)
     }
+
+    /// The value alone, for a form without room for more; the refusal as an error, and 404 if the counter does not exist.
+    pub(super) fn value(&self) -> Result<i64, ApiError> {
+        if let Some(problem) = self.members.get("error").and_then(Value::as_str) {
+            return Err(ApiError::Forbidden(problem.to_owned()));
+        }
+        let value = self.members.get("value").and_then(Value::as_i64);
+        value.ok_or_else(|| ApiError::NotFound("the key does not exist: a hit creates it".into()))
+    }
 }
 
 /// In which form the request wants its answer.
@@ -70,7 +79,7 @@ impl Form {
     /// Reads `callback` and `img`; 400 if the callback is no name of a function.
     fn of(request: &HttpRequest) -> Result<Self, ApiError> {
         match (parameter(request, "callback"), parameter(request, "img")) {
-            (Some(callback), _) => Callback::parse(&callback).map(Form::Script),
+            (Some(callback), _) => Callback::parse("callback", &callback).map(Form::Script),
             (None, Some(_)) => Ok(Form::Pixel),
             (None, None) => Ok(Form::Json),
         }

@@ -28,7 +28,8 @@ pub(super) async fn hit(request: HttpRequest, context: Data<WorkerContext>) -> H
     answer(&request, count(&request, &context)).await
 }
 
-async fn count(request: &HttpRequest, context: &WorkerContext) -> Result<Told, ApiError> {
+/// Adds 1, if the request counts, and tells the value.
+pub(super) async fn count(request: &HttpRequest, context: &WorkerContext) -> Result<Told, ApiError> {
     let changes = check_change(request, context)?;
     let name = name_in_path(request)?;
     if !changes {
@@ -38,7 +39,7 @@ async fn count(request: &HttpRequest, context: &WorkerContext) -> Result<Told, A
     check_may_add(request, context, &name)?;
     let id = name.counter_id();
     let added = async {
-        check_amount(request, context, &id, Amount::ONE)?;
+        check_amount(request, context, &id, ("amount", Amount::ONE))?;
         limit_checks::add(request, context, Topic::counter(&id), Amount::ONE, None).await
     };
     match added.await {
@@ -66,7 +67,7 @@ async fn add(request: &HttpRequest, context: &WorkerContext) -> Result<Told, Api
     }
     check_may_add(request, context, &name)?;
     let id = name.counter_id();
-    if let Err(error) = check_amount(request, context, &id, amount) {
+    if let Err(error) = check_amount(request, context, &id, ("amount", amount)) {
         return keep_value(context, name, error).await;
     }
     match context.live.add(Topic::counter(&id), amount, None, false).await {
@@ -134,8 +135,9 @@ async fn make(request: &HttpRequest, context: &WorkerContext) -> Result<Told, Ap
     if value_of(&before).is_some() {
         return Err(exists());
     }
-    let amount = Amount::new(value).ok().map(|amount| check_amount(request, context, &id, amount));
-    amount.transpose()?;
+    if let Ok(amount) = Amount::new(value) {
+        check_amount(request, context, &id, ("value", amount))?;
+    }
     // An addition, as it loses no hit that is counted at the same time.
     let key = creation_key(&before.id)?;
     let created = limit_checks::create(request, context, Topic::counter(&id), value, key).await?;

@@ -11,6 +11,8 @@ use crate::http::error::ApiError;
 const HOST: &str = ":HOST:";
 /// The word that stands for the path of the page that asks.
 const PATHNAME: &str = ":PATHNAME:";
+/// What Abacus calls it.
+const PATH: &str = ":PATH:";
 
 /// The name in the path: a key, or a namespace and a key.
 pub(super) fn name_in_path(request: &HttpRequest) -> Result<CountApiName, ApiError> {
@@ -35,7 +37,7 @@ pub(super) fn name(
 fn word(request: &HttpRequest, text: &str) -> Result<CountApiWord, ApiError> {
     match text {
         HOST => host_of_page(request),
-        PATHNAME => path_of_page(request),
+        PATHNAME | PATH => path_of_page(request),
         // Programs that were written for CountAPI look for these words.
         _ => text.parse().map_err(|error| ApiError::BadRequest(format!("Malformed Namespace/Key: {error}"))),
     }

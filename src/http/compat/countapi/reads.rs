@@ -16,12 +16,14 @@ use crate::store::{Body, Reading};
 /// Answers the value; 404 if the counter does not exist.
 pub(super) async fn get(request: HttpRequest, context: Data<WorkerContext>) -> HttpResponse {
     context.shared.countapi.add_request();
-    let work = async {
-        let name = name_in_path(&request)?;
-        let value = present(&context, &name).await?;
-        Ok(told(name, value))
-    };
-    answer(&request, work).await
+    answer(&request, look_up(&request, &context)).await
+}
+
+/// Tells the value.
+pub(super) async fn look_up(request: &HttpRequest, context: &WorkerContext) -> Result<Told, ApiError> {
+    let name = name_in_path(request)?;
+    let value = present(context, &name).await?;
+    Ok(told(name, value))
 }
 
 /// Answers what is known of the counter; 404 if the counter does not exist.
