@@ -2,17 +2,16 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::BufRead;
 
 use ring::digest::Digest;
 
+use super::bad_lines::{BadLines, CheckError};
 use super::counter_lines::CounterLines;
-use super::line::{BadLine, ImportLine, ReadError, Target};
+use super::feed_order::FeedOrder;
+use super::hash::hash;
+use super::line::{BadLine, ImportLine, Target};
 use crate::domain::{LIMIT, Topic};
-
-/// How many bad lines are named; the others are counted.
-const NAMED: usize = 10;
 
 /// What happens to a counter that the input names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,22 +40,6 @@ pub struct CheckedInput {
     counters: HashMap<u64, SeenCounter>,
     /// The hashes of the sites that have lines of their own.
     sites: HashSet<u64>,
-}
-
-/// The reason why an input cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum CheckError {
-    /// The input cannot be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// Lines cannot be used.
-    #[error("{count} {} of the input cannot be used{}", if *count == 1 { "line" } else { "lines" }, listed(first, *count))]
-    Lines {
-        /// The first bad lines.
-        first: Vec<BadLine>,
-        /// The number of all bad lines.
-        count: u64,
-    },
 }
 
 /// A counter of the input. Its id is kept as a hash of 64 bits, so that a counter takes some 40 bytes of memory.
@@ -88,102 +71,78 @@ impl CheckedInput {
 /// without their site, and sums out of range.
 pub fn check(input: impl BufRead, mode: ImportMode) -> Result<CheckedInput, CheckError> {
     let mut input = CounterLines::new(input);
-    let (mut lines, mut zeros, mut counters) = (0, 0, HashMap::new());
-    let (mut sites, mut set_pages, mut has_pages) = (HashSet::new(), Vec::new(), false);
-    let (mut has_entities, mut events, mut feeds) = (false, 0, FeedOrder::default());
+    let mut seen = InputCheck::of(mode, input.digest());
     let mut bad = BadLines::default();
     while let Some(read) = input.read_next()? {
-        let known = read.and_then(|line| {
-            if let Target::Event(event) = &line.target {
-                events += 1;
-                return feeds.note(&event.feed, line.line);
-            }
-            lines += 1;
-            zeros += u64::from(line.value == 0);
-            match &line.target {
-                Target::Site(_) => drop(sites.insert(hash(line.target.topic().name()))),
-                Target::Page(address) if mode == ImportMode::Set => {
-                    set_pages.push((line.line, hash(Topic::site(address).name())));
-                }
-                Target::Entity(..) if mode == ImportMode::Add => {
-                    let reason = "an entity cannot be added, only set".to_owned();
-                    return Err(BadLine { line: line.line, reason });
-                }
-                Target::Page(_) | Target::Counter(_) | Target::Entity(..) | Target::Event(_) => {}
-            }
-            has_pages |= matches!(line.target, Target::Page(_) | Target::Site(_));
-            has_entities |= matches!(line.target, Target::Entity(..));
-            note(&mut counters, &line, mode)
-        });
-        if let Err(line) = known {
+        if let Err(line) = read.and_then(|line| seen.note(&line)) {
             bad.add(line);
         }
     }
-    for (line, _) in set_pages.into_iter().filter(|(_, site)| !sites.contains(site)) {
-        let reason = "a page cannot be set, only added, as its site counts along";
-        bad.add(BadLine { line, reason: reason.to_owned() });
-    }
+    seen.pages_without_sites().for_each(|line| bad.add(line));
     bad.refuse()?;
-    Ok(CheckedInput {
-        digest: input.digest(),
-        lines,
-        events,
-        zeros,
-        has_pages,
-        has_entities,
-        counters,
-        sites,
-    })
+    Ok(CheckedInput { digest: input.digest(), ..seen.checked })
 }
 
-/// Refuses a feed whose events do not follow each other: an import looks only once at what the feed has.
-#[derive(Default)]
-struct FeedOrder {
-    present: Option<Topic>,
-    /// The hashes of all feeds so far.
-    seen: HashSet<u64>,
+/// What the lines so far have named.
+struct InputCheck {
+    mode: ImportMode,
+    /// What an input of these lines would be.
+    checked: CheckedInput,
+    feeds: FeedOrder,
+    /// The lines that set a page, each with the hash of the site.
+    set_pages: Vec<(u64, u64)>,
 }
 
-impl FeedOrder {
-    fn note(&mut self, feed: &Topic, line: u64) -> Result<(), BadLine> {
-        if self.present.as_ref() == Some(feed) {
-            return Ok(());
+impl InputCheck {
+    fn of(mode: ImportMode, digest: Digest) -> Self {
+        let checked = CheckedInput {
+            digest,
+            lines: 0,
+            events: 0,
+            zeros: 0,
+            has_pages: false,
+            has_entities: false,
+            counters: HashMap::new(),
+            sites: HashSet::new(),
+        };
+        InputCheck { mode, checked, feeds: FeedOrder::default(), set_pages: Vec::new() }
+    }
+
+    /// Notes a line, or returns why it cannot be used beside the lines before it.
+    fn note(&mut self, line: &ImportLine) -> Result<(), BadLine> {
+        let checked = &mut self.checked;
+        if let Target::Event(event) = &line.target {
+            checked.events += 1;
+            return self.feeds.note(&event.feed, line.line);
         }
-        self.present = Some(feed.clone());
-        match self.seen.insert(hash(feed.name())) {
-            true => Ok(()),
-            false => {
-                let reason = "stands apart from the other events of its feed".to_owned();
-                Err(BadLine { line, reason })
+        checked.lines += 1;
+        checked.zeros += u64::from(line.value == 0);
+        checked.has_pages |= matches!(line.target, Target::Page(_) | Target::Site(_));
+        match &line.target {
+            Target::Site(_) => drop(checked.sites.insert(hash(line.target.topic().name()))),
+            Target::Page(address) if self.mode == ImportMode::Set => {
+                self.set_pages.push((line.line, hash(Topic::site(address).name())));
             }
+            Target::Entity(..) if self.mode == ImportMode::Add => {
+                let reason = "an entity cannot be added, only set".to_owned();
+                return Err(BadLine { line: line.line, reason });
+            }
+            Target::Entity(..) => checked.has_entities = true,
+            Target::Page(_) | Target::Counter(_) | Target::Event(_) => {}
         }
+        note_counter(&mut checked.counters, line, self.mode)
+    }
+
+    /// The lines that set a page whose site has no line.
+    fn pages_without_sites(&self) -> impl Iterator<Item = BadLine> {
+        let reason = "a page cannot be set, only added, as its site counts along";
+        let alone = self.set_pages.iter().filter(|(_, site)| !self.checked.sites.contains(site));
+        alone.map(move |(line, _)| BadLine { line: *line, reason: reason.to_owned() })
     }
 }
 
-/// The lines that cannot be used.
-#[derive(Default)]
-struct BadLines {
-    first: Vec<BadLine>,
-    count: u64,
-}
-
-impl BadLines {
-    fn add(&mut self, line: BadLine) {
-        self.count += 1;
-        let place = self.first.partition_point(|known| known.line <= line.line);
-        self.first.insert(place, line);
-        self.first.truncate(NAMED);
-    }
-
-    fn refuse(self) -> Result<(), CheckError> {
-        match self {
-            BadLines { count: 0, .. } => Ok(()),
-            BadLines { first, count } => Err(CheckError::Lines { first, count }),
-        }
-    }
-}
-
-fn note(
+/// Adds a line to what the input says of its counter, or returns why the two do not go together.
+fn note_counter(
     counters: &mut HashMap<u64, SeenCounter>,
     line: &ImportLine,
     mode: ImportMode,
@@ -210,20 +169,4 @@ fn note(
         }
     }
     Ok(())
-}
-
-fn hash(text: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// The first bad lines, each in a line of its own, and how many more there are.
-fn listed(first: &[BadLine], count: u64) -> String {
-    let mut text: String = first.iter().map(|bad| format!("\n  {bad}")).collect();
-    let more = count - first.len() as u64;
-    if more > 0 {
-        text += &format!("\n  and {more} more");
-    }
-    text
 }
