@@ -129,12 +129,18 @@ impl<W: Write, P: Fn(u64)> RunningExport<'_, W, P> {
         let pages: Vec<Topic> = listed.iter().map(|(topic, _)| topic).filter(is_page).cloned().collect();
         let mut addresses =
             if pages.is_empty() { Vec::new() } else { self.store.addresses(&pages).await? }.into_iter();
+        let entities: Vec<Topic> =
+            listed.iter().map(|(topic, _)| topic).filter(|topic| topic.is_entity()).cloned().collect();
+        let mut ends =
+            if entities.is_empty() { Vec::new() } else { self.store.ends(&entities).await? }.into_iter();
         for (topic, reading) in listed {
             let address = if is_page(&topic) { addresses.next().flatten() } else { None };
+            let end = if topic.is_entity() { ends.next().flatten() } else { None };
             if let (Body::Document(document), Some((route, key))) = (&reading.body, topic.entity_name()) {
                 // Routes and keys have no characters that JSON would escape.
                 let payload = document.to_json();
-                writeln!(self.output, r#"{{"route":"{route}","key":"{key}","payload":{payload}}}"#)?;
+                let ends = end.map(|ends| format!(r#","ends":{ends}"#)).unwrap_or_default();
+                writeln!(self.output, r#"{{"route":"{route}","key":"{key}","payload":{payload}{ends}}}"#)?;
                 self.exported.lines += 1;
             }
             if let (Body::Events(_), Some(route)) = (&reading.body, topic.feed_route()) {

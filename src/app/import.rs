@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use super::import_error::{ImportError, RefusedLines};
 use super::import_feeds::FeedImport;
 use super::import_record::{ImportRecord, Progress, RecordError};
-use super::import_summary::sentence;
-use super::import_writes::{keep_addresses, next_batch, writes};
+use super::import_summary::{LeftOut, sentence};
+use super::import_writes::{keep_addresses, leave_out_ended, next_batch, writes};
 use super::store_source::StoreSource;
 use crate::domain::LIMIT;
 use crate::import::{CheckError, CheckedInput, CounterLines, ImportLine, ImportMode, ReadError, check};
@@ -38,7 +38,7 @@ pub async fn import(
 ) -> Result<String, ImportError> {
     let checked = check(BufReader::new(&mut *input), options.mode)?;
     if options.dry_run {
-        return Ok(sentence(&checked, options.mode, "would be", 0));
+        return Ok(sentence(&checked, options.mode, "would be", LeftOut::default()));
     }
     input.rewind().map_err(|error| CheckError::from(ReadError::from(error)))?;
     let source = StoreSource::open(settings).map_err(|error| settings.locate(error))?;
@@ -50,6 +50,7 @@ pub async fn import(
         feeds: FeedImport::default(),
         stored: 0,
         skipped: 0,
+        left_out: LeftOut::default(),
         refused: RefusedLines::default(),
     };
     let imported = match options.mode {
@@ -71,6 +72,7 @@ struct RunningImport<'a> {
     stored: u64,
     /// How many lines have the value 0, which changes nothing when it is added.
     skipped: u64,
+    left_out: LeftOut,
     refused: RefusedLines,
 }
 
@@ -137,6 +139,7 @@ impl RunningImport<'_> {
                 batch.retain(|line| line.value != 0 || line.target.is_event());
                 self.skipped += (before - batch.len()) as u64;
             }
+            self.left_out.ended += leave_out_ended(&mut batch);
             if let Err(error) = self.feeds.leave_out_known(self.store, &mut batch).await {
                 let reasons = format!("{error}. The same command may be repeated");
                 return Err(ImportError::Refused { stored: self.stored, reasons });
@@ -153,7 +156,8 @@ impl RunningImport<'_> {
         if !self.refused.is_empty() {
             return Err(ImportError::Refused { stored: self.stored, reasons: self.refused.text() });
         }
-        Ok(sentence(&self.checked, self.options.mode, "are", self.feeds.left_out()))
+        self.left_out.events = self.feeds.left_out();
+        Ok(sentence(&self.checked, self.options.mode, "are", self.left_out))
     }
 
     async fn write(

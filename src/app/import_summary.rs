@@ -2,23 +2,36 @@
 
 use crate::import::{CheckedInput, ImportMode};
 
-/// What is stored, or would be. `left_out` is how many events their feeds do not need.
-pub(super) fn sentence(checked: &CheckedInput, mode: ImportMode, are: &str, left_out: u64) -> String {
+/// What an import did not need to store.
+#[derive(Clone, Copy, Default)]
+pub(super) struct LeftOut {
+    /// How many events their feeds do not need.
+    pub(super) events: u64,
+    /// How many entities have a life that is over.
+    pub(super) ended: u64,
+}
+
+/// What is stored, or would be.
+pub(super) fn sentence(checked: &CheckedInput, mode: ImportMode, are: &str, left_out: LeftOut) -> String {
     let mut parts = Vec::new();
     if checked.lines > 0 {
-        parts.push(sentence_of_values(checked, mode, are));
+        parts.push(sentence_of_values(checked, mode, are, left_out.ended));
+    }
+    if left_out.ended > 0 {
+        parts.push(format!("{} entities are left out, as their lives are over", left_out.ended));
     }
     if checked.events > 0 {
-        parts.push(format!("{} events {are} appended", checked.events - left_out));
+        parts.push(format!("{} events {are} appended", checked.events - left_out.events));
     }
-    if left_out > 0 {
-        parts.push(format!("{left_out} events are left out, as their feeds have them or later ones"));
+    if left_out.events > 0 {
+        let events = left_out.events;
+        parts.push(format!("{events} events are left out, as their feeds have them or later ones"));
     }
     parts.join("; ")
 }
 
-fn sentence_of_values(checked: &CheckedInput, mode: ImportMode, are: &str) -> String {
-    let (lines, counters, zeros) = (checked.lines, checked.counters(), checked.zeros);
+fn sentence_of_values(checked: &CheckedInput, mode: ImportMode, are: &str, ended: u64) -> String {
+    let (lines, counters, zeros) = (checked.lines, checked.counters() as u64 - ended, checked.zeros);
     let what = match (checked.has_pages, checked.has_entities) {
         (false, false) => "counters",
         (true, false) => "counters and pages",

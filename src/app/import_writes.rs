@@ -1,6 +1,7 @@
 //! The changes of topics that the lines of an input ask for.
 
 use std::io::{BufReader, Read};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::future::try_join_all;
 
@@ -38,8 +39,9 @@ pub(super) fn writes<'a>(
     if let Target::Page(address) = &line.target {
         topics.extend(Some(Topic::site(address)).filter(|site| !checked.names_site(site)));
     }
-    if let Target::Entity(topic, fields) = &line.target {
-        return vec![(line, Write::merge(topic.clone(), FieldChanges::clone(fields)))];
+    if let Target::Entity(topic, fields, ends) = &line.target {
+        let write = Write::merge(topic.clone(), FieldChanges::clone(fields));
+        return vec![(line, Write { ends: *ends, ..write })];
     }
     if let Target::Event(event) = &line.target {
         return vec![(line, Write::append_past(event.feed.clone(), event.data.clone(), event.at))];
@@ -49,6 +51,17 @@ pub(super) fn writes<'a>(
         None => Write::new(topic, Change::Set(line.value)),
     };
     topics.into_iter().map(|topic| (line, write(topic))).collect()
+}
+
+/// Removes the entities whose lives are over, and returns how many.
+pub(super) fn leave_out_ended(batch: &mut Vec<ImportLine>) -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let before = batch.len();
+    batch.retain(|line| match line.target {
+        Target::Entity(_, _, Some(ends)) => u128::from(ends) > since.as_millis(),
+        _ => true,
+    });
+    (before - batch.len()) as u64
 }
 
 /// Keeps the addresses of the pages, which the names of their topics do not tell.

@@ -13,7 +13,7 @@ use crate::domain::{
     ParseEntityKeyError, ParsePageAddressError, ParseRouteError, Route, Topic,
 };
 
-/// The latest time of an event, in milliseconds since 1970: answers have no room for a year of five digits.
+/// The latest time of an event and of the end of a life, in milliseconds since 1970: answers have no room for a year of five digits.
 const LATEST: u64 = 253_402_207_200_000;
 
 /// What a line says.
@@ -42,6 +42,7 @@ struct Members {
     site: Option<String>,
     route: Option<String>,
     payload: Option<JsonText>,
+    ends: Option<Value>,
     at: Option<Value>,
     // `null` is an event, too.
     #[serde(default, deserialize_with = "present")]
@@ -77,7 +78,7 @@ pub(super) fn parse(text: &str) -> Result<JsonLine, String> {
     if members.at.is_some() || members.event.is_some() {
         return event(members);
     }
-    if members.route.is_some() || members.payload.is_some() {
+    if members.route.is_some() || members.payload.is_some() || members.ends.is_some() {
         return entity(members);
     }
     let value = number(members.value)?;
@@ -104,7 +105,16 @@ pub(super) fn parse(text: &str) -> Result<JsonLine, String> {
 /// An entity: `{"route":"analytics/daily","key":"2026-02-10","payload":{"views":7}}`.
 fn entity(members: Members) -> Result<JsonLine, String> {
     let Members {
-        id: None, namespace: None, page: None, site: None, value: None, route, key, payload, ..
+        id: None,
+        namespace: None,
+        page: None,
+        site: None,
+        value: None,
+        route,
+        key,
+        payload,
+        ends,
+        ..
     } = members
     else {
         return Err("an entity has a route, a key and a payload, and nothing else".to_owned());
@@ -113,6 +123,7 @@ fn entity(members: Members) -> Result<JsonLine, String> {
     let key: EntityKey =
         key.ok_or("has no key")?.parse().map_err(|error: ParseEntityKeyError| error.to_string())?;
     let payload = payload.ok_or("has no payload")?;
+    let ends = ends.map(|ends| time_of("ends", &ends)).transpose()?;
     let changes = FieldChanges::parse(payload.as_str().as_bytes()).map_err(|error| error.to_string())?;
     if changes.iter().any(|(_, change)| !matches!(change, FieldChange::Set(_))) {
         return Err(
@@ -120,7 +131,7 @@ fn entity(members: Members) -> Result<JsonLine, String> {
         );
     }
     Document::default().merged(&changes).map_err(|error| error.to_string())?;
-    Ok(JsonLine::Number(Target::Entity(Topic::entity(&route, &key), Arc::new(changes)), 0, None))
+    Ok(JsonLine::Number(Target::Entity(Topic::entity(&route, &key), Arc::new(changes), ends), 0, None))
 }
 
 /// An event of a feed: `{"route":"app/log","at":1796083200000,"event":{"user":7}}`.
@@ -133,6 +144,7 @@ fn event(members: Members) -> Result<JsonLine, String> {
         site: None,
         payload: None,
         value: None,
+        ends: None,
         route,
         at,
         event,
@@ -142,14 +154,19 @@ fn event(members: Members) -> Result<JsonLine, String> {
         return Err("an event of a feed has a route, a time at and the event, and nothing else".to_owned());
     };
     let feed = Topic::feed(&route_of(route)?);
-    let at = at.ok_or("has no time at")?.as_u64().filter(|at| *at <= LATEST);
-    let at = at.ok_or("at must be a time in milliseconds since 1970, in plain digits")?;
+    let at = time_of("at", &at.ok_or("has no time at")?)?;
     let data = event.ok_or("has no event")?;
     let bytes = data.as_str().len();
     if bytes > MAX_EVENT_BYTES {
         return Err(format!("the event has {bytes} bytes; an event has at most {MAX_EVENT_BYTES}"));
     }
     Ok(JsonLine::Number(Target::Event(PastEvent { feed, at, data }), 0, None))
+}
+
+/// The time in the member of this name.
+fn time_of(name: &str, value: &Value) -> Result<u64, String> {
+    let time = value.as_u64().filter(|time| *time <= LATEST);
+    time.ok_or_else(|| format!("{name} must be a time in milliseconds since 1970, in plain digits"))
 }
 
 /// The value of a member that stands in the line.
@@ -304,6 +321,10 @@ mod tests {
             (
                 "{\"route\":\"a\",\"key\":\"b\",\"payload\":{},\"value\":1}",
                 "an entity has a route, a key and a payload, and nothing else",
+            ),
+            (
+                "{\"route\":\"a\",\"key\":\"b\",\"payload\":{},\"ends\":\"1\"}",
+                "ends must be a time in milliseconds since 1970, in plain digits",
             ),
             ("{\"route\":\"a\",\"at\":1}", "has no event"),
             ("{\"route\":\"a\",\"event\":1}", "has no time at"),

@@ -15,8 +15,8 @@ pub enum Target {
     Page(PageAddress),
     /// A site: the address of the page at its root.
     Site(PageAddress),
-    /// An entity, and the fields to set.
-    Entity(Topic, Arc<FieldChanges>),
+    /// An entity, the fields to set, and when its life ends, in milliseconds since 1970.
+    Entity(Topic, Arc<FieldChanges>, Option<u64>),
     /// An event of a feed.
     Event(PastEvent),
 }
@@ -57,7 +57,7 @@ impl Target {
             Target::Counter(id) => Topic::counter(id),
             Target::Page(address) => Topic::page(address),
             Target::Site(address) => Topic::site(address),
-            Target::Entity(topic, _) => topic.clone(),
+            Target::Entity(topic, ..) => topic.clone(),
             Target::Event(event) => event.feed.clone(),
         }
     }
@@ -69,7 +69,7 @@ impl fmt::Display for Target {
             Target::Counter(id) => write!(f, "counter {id}"),
             Target::Page(address) => write!(f, "page {}", address.as_str()),
             Target::Site(address) => write!(f, "site {}", address.site()),
-            Target::Entity(topic, _) => match topic.entity_name() {
+            Target::Entity(topic, ..) => match topic.entity_name() {
                 Some((route, key)) => write!(f, "entity {route}/{key}"),
                 None => f.write_str("entity"),
             },

@@ -129,7 +129,7 @@ impl Group {
         let changes = u32::try_from(self.callers.len()).unwrap_or(u32::MAX);
         let Group { sum: total, lowest, highest, may_create, visit, .. } = *self;
         let change = Change::Add(Sum { total, lowest, highest, changes });
-        Write { topic, change, claim, once, may_create, visit, at: None }
+        Write { topic, change, claim, once, may_create, visit, at: None, ends: None }
     }
 }
 

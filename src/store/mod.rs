@@ -145,6 +145,9 @@ pub trait Catalog: Send + Sync + 'static {
     /// The addresses of pages, in the order of their topics; `None` for a topic whose address the store does not have.
     async fn addresses(&self, pages: &[Topic]) -> Result<Vec<Option<String>>, StoreError>;
 
+    /// When the lives of entities end, in milliseconds since 1970, in the order of the entities; `None` for an entity that lives on.
+    async fn ends(&self, entities: &[Topic]) -> Result<Vec<Option<u64>>, StoreError>;
+
     /// The `limit` topics (at least 1) with the greatest values among those whose names begin with `prefix`, the greatest value first; of
     /// equal values, the topic comes first whose name does (by bytes). A topic that changes or is created or deleted during the
     /// call may be missing or have its former value. A call reads all values, so callers must keep the answer for a while.

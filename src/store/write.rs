@@ -30,6 +30,8 @@ pub struct Write {
     pub visit: Option<Visit>,
     /// If given, the events of a [`Change::Append`] were taken at this time, in milliseconds since 1970; else they are taken now.
     pub at: Option<u64>,
+    /// If given, the life of the entity of a [`Change::Merge`] ends at this time, in milliseconds since 1970, whatever the merge says.
+    pub ends: Option<u64>,
 }
 
 /// What makes a repeated change apply once: the same key on the same topic applies once within the lifetime.
@@ -77,7 +79,7 @@ impl Write {
 
     /// Changes a topic that may be new.
     pub fn new(topic: Topic, change: Change) -> Self {
-        Write { topic, change, claim: None, once: None, may_create: true, visit: None, at: None }
+        Write { topic, change, claim: None, once: None, may_create: true, visit: None, at: None, ends: None }
     }
 }
 

@@ -39,6 +39,7 @@ mod https;
 mod import;
 mod import_feeds;
 mod import_input;
+mod import_lives;
 mod layers;
 mod limits;
 mod logs;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{RedisStore, addresses, counting, entity_rows, history, names, ranking, topics};
+use super::{RedisStore, addresses, counting, documents, entity_rows, history, names, ranking, topics};
 use crate::domain::{Document, EntityKey, Topic, Unit};
 use crate::store::{Body, Catalog, EntityQuery, History, Reading, StoreError, Values};
 
@@ -65,6 +65,10 @@ impl Catalog for RedisStore {
 
     async fn addresses(&self, pages: &[Topic]) -> Result<Vec<Option<String>>, StoreError> {
         addresses::read(&self.0, pages).await.map_err(StoreError::new)
+    }
+
+    async fn ends(&self, entities: &[Topic]) -> Result<Vec<Option<u64>>, StoreError> {
+        documents::ends(&self.0, entities).await.map_err(StoreError::new)
     }
 
     async fn top(&self, prefix: &str, limit: usize) -> Result<Vec<(Topic, i64)>, StoreError> {

@@ -28,6 +28,8 @@ pub(super) struct DocumentItem<'a> {
     pub(super) item: Item<'a>,
     pub(super) once: Option<&'a Once>,
     pub(super) may_create: bool,
+    /// When the life of the entity ends, in milliseconds since 1970, whatever a merge says.
+    pub(super) ends: Option<u64>,
 }
 
 impl<'a> From<&'a Write> for DocumentItem<'a> {
@@ -37,6 +39,7 @@ impl<'a> From<&'a Write> for DocumentItem<'a> {
             item: Item::Change(&write.change),
             once: write.once.as_ref(),
             may_create: write.may_create,
+            ends: write.ends,
         }
     }
 }
@@ -45,7 +48,9 @@ impl<'a> DocumentItem<'a> {
     /// The item as a merge that may combine with others: it has neither a key nor a life.
     fn as_merge(&self) -> Option<CombinedMerge<'a>> {
         match self.item {
-            Item::Change(Change::Merge(merge)) if self.once.is_none() && merge.keep.is_none() => {
+            Item::Change(Change::Merge(merge))
+                if self.once.is_none() && merge.keep.is_none() && self.ends.is_none() =>
+            {
                 Some(CombinedMerge::of(&merge.fields, self.may_create))
             }
             _ => None,
@@ -151,9 +156,10 @@ fn append_item(command: &mut Cmd, item: &DocumentItem<'_>) {
         (None, Item::EndOfLife) => command.arg("o"),
         (None, Item::Change(_)) => command.arg("x"),
     };
-    match merge.and_then(|merge| merge.keep) {
-        Some(life) => command.arg(life.as_millis() as u64),
-        None => command.arg(""),
+    match (item.ends, merge.and_then(|merge| merge.keep)) {
+        (Some(ends), _) => command.arg(format!("={ends}")),
+        (None, Some(life)) => command.arg(life.as_millis() as u64),
+        (None, None) => command.arg(""),
     };
     match (item.once, item.item) {
         (Some(once), Item::Change(change)) => {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join_all, try_join_all};
 use redis::{Cmd, RedisResult, Value};
 
 use super::batch::BatchQuery;
+use super::call::Call;
 use super::changes;
 use super::document_items::{DocumentItem, Item};
 use super::keys::KeyWriter;
@@ -40,12 +41,30 @@ pub(super) async fn end_lives(runner: &ScriptRunner, limit: usize) -> RedisResul
     // The entities of a node that does not answer live on until the node answers.
     let found = join_all(calls).await.into_iter().filter_map(|names| names.and_then(reply::topics).ok());
     let topics: Vec<Topic> = found.flatten().take(limit).collect();
-    let item = |topic| DocumentItem { topic, item: Item::EndOfLife, once: None, may_create: true };
+    let item =
+        |topic| DocumentItem { topic, item: Item::EndOfLife, once: None, may_create: true, ends: None };
     let items: Vec<_> = topics.iter().map(item).collect();
     let answers = changes::write(runner, &items).await;
     let removed = |answer: &Result<Written, _>| answer.as_ref().is_ok_and(|written| written.removed);
     let ended = topics.iter().zip(&answers).filter(|(_, answer)| removed(answer));
     Ok(ended.map(|(topic, _)| topic.clone()).collect())
+}
+
+/// When the lives of entities end. All commands are on their way at the same time.
+pub(super) async fn ends(runner: &ScriptRunner, entities: &[Topic]) -> RedisResult<Vec<Option<u64>>> {
+    runner.schema.check(&runner.topology).await?;
+    try_join_all(entities.iter().map(async |entity| {
+        let mut command = redis::cmd("ZSCORE");
+        KeyWriter::default().lives(&mut command, entity.bucket());
+        command.arg(entity.name());
+        match reply::refuse_error(runner.topology.send(entity.bucket(), Call::of(&command)).await?)? {
+            Value::Nil => Ok(None),
+            // Times are whole numbers far below 2^53. With RESP2 they come as text, without a fraction.
+            Value::Double(score) => Ok(Some(score as u64)),
+            score => reply::number(&score).map(Some),
+        }
+    }))
+    .await
 }
 
 /// The present state of entities.

@@ -2,7 +2,7 @@
 --
 -- KEYS    per item: topic hash, outbox part, fields, lives of the bucket; of an item with an idempotency key, the record of that key
 -- ARGV    1 to 4 as in writing.lua; 5 and 6 how many fields an entity has at most, and how many bytes of names and values; per item:
---         the number of changes, "x" to delete, or "o" to delete if the life is over; life in ms or ""; lifetime of the idempotency key
+--         the number of changes, "x" to delete, or "o" to delete if the life is over; life in ms, "=" and its end in ms since 1970, or ""; lifetime of the idempotency key
 --         in ms or ""; digest of the changes, or without a key as how many changes of the entity they count; then per change: "+" to add, "=" to set or "-" to remove, the field, and the number or value
 -- returns per item: {1, epoch, revision, time, created}  changed; created is 1 if the entity is new
 --                   {2, epoch, revision, time}           the idempotency key was used for the same changes
@@ -136,7 +136,8 @@ local function merge(topic, outbox, fields, lives, first, changes, life, times)
     pending = state[3]
   end
   if life ~= '' then
-    call('ZADD', lives, text(now + life), name_of(topic, outbox))
+    local ends = string.match(life, '^=(%d+)$')
+    call('ZADD', lives, ends or text(now + life), name_of(topic, outbox))
   end
   return {1, state[1], text((state[2] or 0) + pending), text(now), created and 1 or 0}
 end

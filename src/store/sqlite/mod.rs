@@ -263,6 +263,14 @@ impl Catalog for SqliteStore {
         answered.await.unwrap_or_else(|_| Err(StoreError::new("the reading thread has ended")))
     }
 
+    async fn ends(&self, entities: &[Topic]) -> Result<Vec<Option<u64>>, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        if let Some((requests, _)) = &self.reader {
+            let _ = requests.send(ReadRequest::Ends(entities.to_vec(), answer));
+        }
+        answered.await.unwrap_or_else(|_| Err(StoreError::new("the reading thread has ended")))
+    }
+
     async fn top(&self, prefix: &str, limit: usize) -> Ranking {
         let (answer, answered) = oneshot::channel();
         if let Some((requests, _)) = &self.reader {

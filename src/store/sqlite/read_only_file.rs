@@ -42,6 +42,14 @@ impl ReadOnlyFile {
         Ok((state, document))
     }
 
+    /// When the life of an entity ends, in milliseconds since 1970.
+    pub(super) fn ends(&self, entity: &Topic) -> rusqlite::Result<Option<u64>> {
+        let sql = "SELECT ends FROM document WHERE topic = ?1";
+        let ends: Option<Option<i64>> =
+            self.0.prepare_cached(sql)?.query_row([entity.name()], |row| row.get(0)).optional()?;
+        Ok(ends.flatten().map(i64::unsigned_abs))
+    }
+
     /// The address of a page.
     pub(super) fn address(&self, page: &Topic) -> rusqlite::Result<Option<String>> {
         let sql = "SELECT address FROM address WHERE topic = ?1";

@@ -22,6 +22,8 @@ pub(super) enum ReadRequest {
     Read(Vec<Topic>, oneshot::Sender<Readings>),
     History(Topic, Unit, oneshot::Sender<SavedHistory>),
     Addresses(Vec<Topic>, oneshot::Sender<Result<Vec<Option<String>>, StoreError>>),
+    /// When the lives of entities end.
+    Ends(Vec<Topic>, oneshot::Sender<Result<Vec<Option<u64>>, StoreError>>),
     Feed(FeedRequest, oneshot::Sender<FeedAnswer>),
     Top(String, usize, oneshot::Sender<Ranking>),
     /// The number is that of the present day.
@@ -67,6 +69,10 @@ pub(super) fn serve(file: &ReadOnlyFile, committed: &CommittedTopics, request: R
         }
         ReadRequest::Addresses(pages, answer) => {
             let found: rusqlite::Result<_> = pages.iter().map(|page| file.address(page)).collect();
+            let _ = answer.send(found.map_err(StoreError::new));
+        }
+        ReadRequest::Ends(entities, answer) => {
+            let found: rusqlite::Result<_> = entities.iter().map(|entity| file.ends(entity)).collect();
             let _ = answer.send(found.map_err(StoreError::new));
         }
         ReadRequest::Feed(request, answer) => {

@@ -253,7 +253,8 @@ impl<'a> WriteBatch<'a> {
         };
         let before = self.draft(&write.topic)?.document.as_ref().filter(|_| exists);
         let before = before.and_then(|before| before.ends);
-        let ends = merge.keep.map(|keep| self.now.saturating_add(millis(keep))).or(before);
+        let ends = write.ends.map(|ends| Millis::try_from(ends).unwrap_or(Millis::MAX));
+        let ends = ends.or_else(|| merge.keep.map(|keep| self.now.saturating_add(millis(keep)))).or(before);
         Ok(Ok(DocumentDraft { document, ends, changed: true }))
     }
 

@@ -145,6 +145,7 @@ macro_rules! every_sentence {
             concurrent_appends_lose_no_event_and_repeat_none,
             an_event_of_the_past_keeps_its_time_and_its_place,
             events_too_old_for_readers_are_told_apart,
+            the_end_of_a_life_is_told_and_may_be_set_as_a_time,
             all_callers_get_the_same_salt,
             a_visitor_is_counted_once_in_a_day,
             visitors_are_counted_within_two_percent,

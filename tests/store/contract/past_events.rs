@@ -1,6 +1,6 @@
-//! Events that were taken before, by another store.
+//! What another store had before: events with their times, and the ends of lives.
 
-use livecounter::domain::{FeedRetention, JsonText};
+use livecounter::domain::{FeedRetention, FieldChanges, JsonText};
 use livecounter::store::{Body, KeptEvents};
 
 use super::*;
@@ -50,4 +50,21 @@ pub(crate) async fn events_too_old_for_readers_are_told_apart(backend: &dyn Back
 async fn appended(store: &dyn Store, feed: &Topic, at: Option<u64>) -> u64 {
     let write = Write { at, ..Write::new(feed.clone(), Change::Append([JsonText::null()].into())) };
     add_one(store, write).await.expect("appended").stamp.expect("a stamp").at
+}
+
+pub(crate) async fn the_end_of_a_life_is_told_and_may_be_set_as_a_time(backend: &dyn Backend) {
+    let store = backend.store();
+    let entity = |key: &str| Topic::entity(&"a".parse().expect("a route"), &key.parse().expect("a key"));
+    let (lives, ends) = (entity("lives"), entity("ends"));
+    let merge = |topic: &Topic| Write::merge(topic.clone(), FieldChanges::default());
+    let later = 9_999_999_999_999;
+    let batch = vec![merge(&lives), Write { ends: Some(later), ..merge(&ends) }];
+    assert!(store.write(batch).await.iter().all(Result::is_ok));
+    let told = async || store.ends(&[ends.clone(), lives.clone(), entity("none")]).await.expect("an answer");
+    assert_eq!(told().await, [Some(later), None, None]);
+    add_one(&*store, merge(&ends)).await.expect("merged");
+    assert_eq!(told().await, [Some(later), None, None], "a merge without a time leaves the end");
+    add_one(&*store, Write { ends: Some(1), ..merge(&ends) }).await.expect("merged");
+    assert!(store.overdue(10, Duration::ZERO).await.expect("an answer").contains(&ends));
+    assert_eq!(told().await, [None, None, None]);
 }
