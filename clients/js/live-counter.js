@@ -2,8 +2,11 @@
 //
 // All tabs of a site share a stream for each 20 numbers. The tab that holds the lock leads: it has the streams and tells the
 // others the values. A tab leaves when it is closed, kept for the back button, or hidden for a while.
+//
+// Each comment stands in a line of its own, as only lines that are comment are left out of what the service sends.
 
 /** @typedef {{value: number, id?: string} | {error: Error}} News */
+/** @import { Answer, Item, Listening, Message, Stream, Timer } from "./element-types.js" */
 
 /** Tabs with other messages need another name. */
 const PROTOCOL = "live-counter/1 ";
@@ -11,14 +14,21 @@ const PROTOCOL = "live-counter/1 ";
 const BEAT = 5000;
 
 const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
+/** @param {number} failures */
 const pause = (failures) => Math.min(1000 * 2 ** failures, 30000) * (0.5 + Math.random());
-/** Calls `act` once, after the last of several calls. */
+/**
+ * Calls `act` once, after the last of several calls.
+ * @type {(act: () => void, ms?: number, timer?: Timer) => () => void}
+ */
 const soon = (act, ms, timer) => () => {
   clearTimeout(timer);
   timer = setTimeout(act, ms);
 };
 
-/** Reads JSON, and tries again after failures that may pass. */
+/**
+ * Reads JSON, and tries again after failures that may pass.
+ * @type {(url: string, most?: number, options?: RequestInit) => Promise<Answer>}
+ */
 const read = async (url, most, options) => {
   for (let failures = 0; ; failures++) {
     try {
@@ -27,38 +37,71 @@ const read = async (url, most, options) => {
       const { detail = answer.status } = await answer.json().catch(() => ({}));
       throw Object.assign(new Error(detail), { refused: answer.status < 500 && answer.status !== 429 });
     } catch (error) {
-      if (error.refused || failures === most) throw error;
+      /** @type {any} */
+      const { refused } = error;
+      if (refused || failures === most) throw error;
     }
     await new Promise((done) => setTimeout(done, pause(failures)));
   }
 };
 
-/** The numbers of one service. */
+/**
+ * The numbers of one service.
+ * @param {string} base
+ */
 const connect = (base) => {
-  const entries = new Set(), latest = new Map(), name = PROTOCOL + base;
-  let streams = [], others = [], joined, leads, isFull, channel, beat, doubt, candidacy, resign;
+  const name = PROTOCOL + base,
+    /** @type {Set<Listening>} */
+    entries = new Set(),
+    /** @type {Map<string, Item>} */
+    latest = new Map();
+  let isFull = false,
+    leads = false,
+    /** @type {boolean | void} */
+    joined,
+    /** @type {Stream[]} */
+    streams = [],
+    /** @type {string[][]} */
+    others = [],
+    /** @type {BroadcastChannel | void} */
+    channel,
+    /** @type {Timer} */
+    beat,
+    /** @type {Timer} */
+    doubt,
+    /** @type {AbortController | void} */
+    candidacy,
+    /** @type {Function | undefined} */
+    resign;
 
-  const url = (topics) => `${base}topics/${encodeURI(topics)}/`;
+  /** @param {string[]} topics */
+  const url = (topics) => `${base}topics/${topics.map(encodeURI)}/`;
+  /** @param {Message} message */
   const post = (message) => channel?.postMessage(message);
   const wanted = () => [...entries].map((entry) => entry.topic);
+  /** @type {(entry: Listening, news: Item) => void} */
   const tell = (entry, news) => queueMicrotask(() => entries.has(entry) && entry.listener(news));
+  /** @param {[string, Item]} item */
   const show = ([topic, news]) => {
     const known = latest.get(topic);
     if (known && (!news.id || news.id === known.id)) return;
     latest.set(topic, news);
     for (const entry of entries) if (entry.topic === topic) tell(entry, news);
   };
+  /** @param {[string, Item]} item */
   const spread = (...item) => {
     show(item);
     post({ news: [item] });
   };
 
+  /** @type {(stream: Stream, failures?: number) => void} */
   const start = (stream, failures = 0) => {
     const { topics } = stream;
     const source = (stream.source = new EventSource(url(topics)));
     source.onmessage = ({ data, lastEventId: id }) => {
       failures = 0;
-      const topic = id.split("@")[0]; // Of a counter this is the id.
+      // Of a counter this is the id.
+      const [topic = ""] = id.split("@");
       spread(topics.includes(topic) ? topic : "counter-" + topic, { value: +data, id });
     };
     source.onerror = () => {
@@ -69,25 +112,31 @@ const connect = (base) => {
   };
   const close = () => {
     for (const { source, timer } of streams) {
-      source.close();
+      source?.close();
       clearTimeout(timer);
     }
     streams = [];
   };
-  /** Finds the topics that the service refuses, so that the others get a stream. */
+  /**
+   * Finds the topics that the service refuses, so that the others get a stream.
+   * @param {string[]} topics
+   */
   const examine = (topics) =>
     read(url(topics), 0).catch((error) => {
       if (!error.refused) return;
-      if (topics[1]) return topics.forEach((topic) => examine([topic]));
-      spread(topics[0], { error, id: error.message });
+      for (const topic of topics) topics[1] ? examine([topic]) : spread(topic, { error, id: error.message });
       arrange();
     });
   const arrange = soon(() => {
     if (!leads) return;
+    /** @param {string} topic */
     const isBad = (topic) => latest.get(topic)?.error;
     const topics = [...new Set([...wanted(), ...others.flat()])].filter((topic) => !isBad(topic)).sort();
     // A browser has six connections to a host over HTTP/1.1, and two stay free for requests.
-    if (topics.splice(80)[0] && !isFull) isFull = !console.warn(base + ": only 80 numbers are live");
+    if (topics.splice(80)[0] && !isFull) {
+      isFull = true;
+      console.warn(base + ": only 80 numbers are live");
+    }
     const covered = streams.flatMap((stream) => stream.topics);
     if (topics.every((topic) => covered.includes(topic)) && !covered.some(isBad) && covered.length <= 2 * topics.length) return;
     close();
@@ -98,7 +147,8 @@ const connect = (base) => {
   const lead = () => {
     leads = true;
     clearTimeout(doubt);
-    others = [[], others[0] ?? []]; // What the other tabs have asked for since the last beat, and before.
+    // What the other tabs have asked for since the last beat, and before.
+    others = [[], others[0] ?? []];
     post({ leads });
     arrange();
     beat = setTimeout(lead, BEAT);
@@ -112,16 +162,25 @@ const connect = (base) => {
     if (leads) return arrange();
     post({ topics: wanted() });
     clearTimeout(doubt);
-    doubt = setTimeout(compete, 2 * BEAT, true); // A leader without a sign is frozen.
+    // A leader without a sign is frozen.
+    doubt = setTimeout(compete, 2 * BEAT, true);
   };
+  /** @param {boolean} [steal] */
   const compete = (steal) => {
     candidacy?.abort();
     const mine = (candidacy = new AbortController());
-    const term = () => mine === candidacy && new Promise((done) => lead((resign = done)));
+    const term = () =>
+      mine === candidacy &&
+      new Promise((done) => {
+        resign = done;
+        lead();
+      });
     navigator.locks.request(name, steal ? { steal } : { signal: mine.signal }, term).catch((error) => {
       if (mine !== candidacy) return;
-      if (error.name !== "AbortError") return lead(); // The browser forbids locks.
-      follow(); // Another tab has taken the lock.
+      // The browser forbids locks.
+      if (error.name !== "AbortError") return lead();
+      // Another tab has taken the lock.
+      follow();
       compete();
     });
   };
@@ -131,11 +190,12 @@ const connect = (base) => {
     joined = true;
     if (!navigator.locks) return lead();
     channel = new BroadcastChannel(name);
+    /** @param {MessageEvent<Message>} event */
     channel.onmessage = ({ data: { topics, news, leads: other } }) => {
       if (other) announce();
       news?.forEach(show);
       if (!leads || !topics) return;
-      others[0].push(...topics);
+      others[0]?.push(...topics);
       post({ news: [...latest].filter(([topic]) => topics.includes(topic)) });
       arrange();
     };
@@ -148,13 +208,16 @@ const connect = (base) => {
     joined = candidacy = candidacy?.abort();
     resign?.();
     channel = channel?.close();
-    latest.clear(); // When this tab leads again, it must not tell older values than others show.
+    // When this tab leads again, it must not tell older values than others show.
+    latest.clear();
   };
   const settle = soon(() => (!entries.size ? leave : joined ? announce : join)(), 20);
+  /** @type {(topic: string, listener: (news: News) => void) => () => void} */
   const listen = (topic, listener) => {
     const entry = { topic, listener };
     entries.add(entry);
-    if (latest.has(topic)) tell(entry, latest.get(topic));
+    const known = latest.get(topic);
+    if (known) tell(entry, known);
     settle();
     return () => {
       entries.delete(entry);
@@ -164,6 +227,7 @@ const connect = (base) => {
   return { join, leave, show, listen };
 };
 
+/** @type {Record<string, ReturnType<typeof connect>>} */
 const services = {};
 
 /**
@@ -173,11 +237,13 @@ const services = {};
  * @returns {() => void} ends it
  */
 export function subscribe(url, listener) {
-  const [, base, kind, name] = /^(.*?\/)(?:(counter|topic)s\/([^/,]+)\/$|nocount)/.exec(url) ?? [];
+  const [, base, kind, name = ""] = /^(.*?\/)(?:(counter|topic)s\/([^/,]+)\/$|nocount)/.exec(url) ?? [];
   if (!globalThis.EventSource) throw new Error("EventSource is missing");
   if (!base) throw new TypeError("no number has the address " + url);
   const service = (services[base] ??= connect(base));
+  /** @type {(() => void) | undefined} */
   let stop;
+  /** @param {string} topic */
   const listen = (topic) => (stop ??= service.listen(topic, listener));
   if (kind) listen((kind === "topic" ? "" : "counter-") + decodeURI(name));
   else
@@ -193,6 +259,7 @@ export function subscribe(url, listener) {
   };
 }
 
+/** @type {(url: string, key: string, options?: RequestInit) => Promise<Answer>} */
 const send = (url, key, options) =>
   read(url, 5, { headers: { Accept: "application/json", "Idempotency-Key": key }, keepalive: true, ...options });
 
@@ -209,6 +276,7 @@ export async function add(url, { by = 1, key = newKey() } = {}) {
 if (globalThis.customElements && !customElements.get("live-counter")) {
   const join = () => Object.values(services).forEach((service) => service.join());
   const leave = () => Object.values(services).forEach((service) => service.leave());
+  /** @type {Timer} */
   let timer;
   const look = () => {
     clearTimeout(timer);
@@ -218,13 +286,20 @@ if (globalThis.customElements && !customElements.get("live-counter")) {
   addEventListener("visibilitychange", look);
   document.addEventListener("prerenderingchange", join);
   addEventListener("pagehide", leave);
-  addEventListener("online", () => join(leave()));
+  addEventListener("online", () => {
+    leave();
+    join();
+  });
 
-  let local = {}, session = {};
+  /** @type {Record<string, any>} */
+  let local = {},
+    /** @type {Record<string, any>} */
+    session = {};
   try {
     local = localStorage;
     session = sessionStorage;
-  } catch {} // The browser keeps nothing for this site.
+    // Where the browser keeps nothing for this site, this page alone remembers.
+  } catch {}
   /** Own visits: https://site/#live-counter-off, and -on to count again. */
   const note = () => {
     const [, own] = location.hash.split("#live-counter-");
@@ -234,10 +309,13 @@ if (globalThis.customElements && !customElements.get("live-counter")) {
   addEventListener("hashchange", note);
 
   const sent = new Set();
-  /** The key of a visit is kept until there is an answer, and 1 from then on: so a later page of the session sends what was lost. */
+  /**
+   * The key of a visit is kept until there is an answer, and 1 from then on: so a later page of the session sends what was lost.
+   * @param {string} url
+   */
   const countOnce = async (url) => {
     if (document.prerendering) await new Promise((done) => document.addEventListener("prerenderingchange", done));
-    const isPublic = /^https?:\/\/(?!(localhost|127\.[\d.]+|\[::1\]|[^/]+\.local)[:/])/.test(location);
+    const isPublic = /^https?:\/\/(?!(localhost|127\.[\d.]+|\[::1\]|[^/]+\.local)[:/])/.test(location.href);
     if (!isPublic || top !== window || local["live-counter"] === "off") return;
     session["live-counter " + url] ??= newKey();
     for (const name of Object.keys(session)) {
@@ -259,7 +337,10 @@ if (globalThis.customElements && !customElements.get("live-counter")) {
 
   class LiveCounter extends HTMLElement {
     static observedAttributes = ["counter", "page", "site", "count", "src", "format", "lang"];
+    /** @type {false | (() => void) | undefined | void} */
     #stop;
+    /** @type {any} The number that the element shows, undefined before the first. */
+    value;
     #update = soon(() => {
       const before = this.#stop;
       this.#stop = this.isConnected && this.#start();
@@ -277,14 +358,20 @@ if (globalThis.customElements && !customElements.get("live-counter")) {
       this.#update();
     }
 
-    /** What `make` makes of the attribute. */
+    /**
+     * What `make` makes of the attribute.
+     * @template T
+     * @param {string} name
+     * @param {(text: string | null, warn: (error: any) => void) => T} make
+     */
     #read(name, make) {
       const text = this.getAttribute(name);
+      /** @type {(error: any) => void} */
       const warn = ({ message }) => console.warn(`<live-counter ${name}="${text ?? ""}">: ${message}`);
       try {
         return make(text, warn);
       } catch (error) {
-        warn(error);
+        return warn(error);
       }
     }
 
@@ -292,8 +379,10 @@ if (globalThis.customElements && !customElements.get("live-counter")) {
       const base = this.#read("src", (src) =>
         src ? new URL(src.replace(/\/?$/, "/"), document.baseURI) : new URL(".", import.meta.url),
       );
-      const lang = this.#read("lang", () => Intl.getCanonicalLocales(this.closest("[lang]")?.lang || []));
+      /** @type {any} A list, or undefined for the language of the browser. */
+      const lang = this.#read("lang", () => Intl.getCanonicalLocales(this.closest("[lang]")?.getAttribute("lang") || []));
       const numbers = this.#read("format", (format) => {
+        /** @type {any} */
         const notation = { short: "compact", plain: "standard" }[format ?? "plain"] ?? format;
         return new Intl.NumberFormat(lang, { notation });
       });
@@ -306,9 +395,12 @@ if (globalThis.customElements && !customElements.get("live-counter")) {
           url = `${base}nocount${kind === "site" ? "/site" : ""}${query}`;
         }
         if (this.hasAttribute("count")) countOnce(count);
-        return subscribe(url, ({ value, error }) => {
-          if (error) return warn(error);
-          const difference = value - this.value; // NaN at first.
+        return subscribe(url, (news) => {
+          if ("error" in news) return warn(news.error);
+          /** @type {any} A number, which is shown as it is when the format is none. */
+          const { value } = news;
+          // NaN at first.
+          const difference = value - this.value;
           this.value = value;
           this.textContent = numbers ? numbers.format(value) : value;
           if (difference && !matchMedia("(prefers-reduced-motion: reduce)").matches) this.animate({ opacity: [0.3, 1] }, 500);

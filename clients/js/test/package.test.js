@@ -67,6 +67,16 @@ test("the types are those of the sources: npm run types", (t) => {
   assert.deepEqual(texts(join(root, "types")), texts(directory));
 });
 
+test("the compiler checks the insides of all sources strictly", () => {
+  const { compilerOptions } = JSON.parse(tsc(["-p", ".", "--showConfig"], root));
+  assert.deepEqual([compilerOptions.strict, compilerOptions.checkJs, compilerOptions.noUncheckedIndexedAccess], [true, true, true]);
+  const checked = tsc(["-p", ".", "--listFilesOnly"], root).split("\n");
+  for (const name of readdirSync(root).filter((name) => name.endsWith(".js"))) {
+    assert.ok(checked.some((path) => path.endsWith(`/${name}`)), name);
+    assert.doesNotMatch(readFileSync(join(root, name), "utf8"), /@ts-(nocheck|ignore)/, name);
+  }
+});
+
 test("a program in TypeScript compiles with the published package", (t) => {
   const directory = project(t);
   for (const name of readdirSync(join(root, "test/consumer"))) cpSync(join(root, "test/consumer", name), join(directory, name));
