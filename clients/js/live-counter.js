@@ -229,6 +229,8 @@ const connect = (base) => {
 
 /** @type {Record<string, ReturnType<typeof connect>>} */
 const services = {};
+/** @type {Record<string, Promise<Answer>>} The requests for the names of topics that have no answer yet. */
+const asked = {};
 
 /**
  * Calls `listener` with the present value and each new one.
@@ -247,7 +249,7 @@ export function subscribe(url, listener) {
   const listen = (topic) => (stop ??= service.listen(topic, listener));
   if (kind) listen((kind === "topic" ? "" : "counter-") + decodeURI(name));
   else
-    read(url)
+    (asked[url] ??= read(url).finally(() => delete asked[url]))
       .then(({ topic, value }) => {
         listen(topic);
         service.show([topic, { value }]);

@@ -72,6 +72,31 @@ async fn all_elements_of_a_page_are_live_over_one_stream() {
 }
 
 #[tokio::test]
+async fn many_elements_of_one_address_ask_for_its_name_once() {
+    let app = TestApp::spawn().await;
+    let relay = Relay::to(&app.address).await;
+    let elements = |from: usize, address: &str| {
+        (from..from + 30)
+            .map(|id| format!("<live-counter id=n{id} {address}></live-counter>"))
+            .collect::<String>()
+    };
+    let body = elements(0, "page=www.example.com/a") + &elements(30, "site=www.example.com");
+    let body = body.replace("<live-counter", &format!("<live-counter src={}", relay.address));
+    let browser = Chromium::launch().await;
+    browser.open(&site(&[("/", page(&app, &body))]).await).await;
+    for css in ["#n0", "#n29", "#n30", "#n59"] {
+        browser.until_text(css, "0").await;
+    }
+    client().get(format!("{}/count?url=www.example.com/a", app.address)).text().await;
+    for css in ["#n0", "#n29", "#n30", "#n59"] {
+        browser.until_text(css, "1").await;
+    }
+    for path in ["GET /nocount?url=", "GET /nocount/site?url="] {
+        assert_eq!(relay.traffic.asked(path), 1, "{path}: {:?}", relay.traffic.requests());
+    }
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_warned_of_and_the_text_of_the_page_stays() {
     let known = ("LIVECOUNTER__COUNTERS__KNOWN", "2");
     let app = TestApp::with(&[known]).await;
