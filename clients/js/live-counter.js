@@ -186,7 +186,7 @@ const connect = (base) => {
   };
 
   const join = () => {
-    if (joined || !entries.size || globalThis.document?.prerendering) return;
+    if (joined || isResting || !entries.size || globalThis.document?.prerendering) return;
     joined = true;
     if (!navigator.locks) return lead();
     channel = new BroadcastChannel(name);
@@ -229,6 +229,8 @@ const connect = (base) => {
 
 /** @type {Record<string, ReturnType<typeof connect>>} */
 const services = {};
+/** Whether the tab has been hidden for so long that it has no stream. */
+let isResting = false;
 /** @type {Record<string, Promise<Answer>>} The requests for the names of topics that have no answer yet. */
 const asked = {};
 
@@ -278,11 +280,16 @@ export async function add(url, { by = 1, key = newKey() } = {}) {
 if (globalThis.customElements && !customElements.get("live-counter")) {
   const join = () => Object.values(services).forEach((service) => service.join());
   const leave = () => Object.values(services).forEach((service) => service.leave());
+  const rest = () => {
+    isResting = true;
+    leave();
+  };
   /** @type {Timer} */
   let timer;
   const look = () => {
     clearTimeout(timer);
-    document.hidden ? (timer = setTimeout(leave, 30000)) : join();
+    isResting &&= document.hidden;
+    document.hidden ? (timer = setTimeout(rest, 30000)) : join();
   };
   look();
   addEventListener("visibilitychange", look);

@@ -95,6 +95,33 @@ async fn hidden_tabs_end_the_stream_and_ask_again_when_shown() {
 }
 
 #[tokio::test]
+async fn a_hidden_tab_stays_quiet_when_its_page_or_the_network_changes() {
+    let app = TestApp::spawn().await;
+    let relay = Relay::to(&app.address).await;
+    let browser = Chromium::launch().await;
+    browser.before_each_page(HIDING).await;
+    let pages = tabs::serve(vec![page(&relay.address, ONE)]).await;
+    let tabs = Tabs::open(&browser, &pages).await;
+    tabs.all_show(ELEMENT, "0").await;
+    browser.value("hide(true)").await;
+    until("no stream", async || relay.traffic.streams() == 0).await;
+
+    let asked = relay.traffic.asked("GET /topics/");
+    // The element starts 20 ms after a change, and a stream 30 ms after that.
+    let change = "new Promise((done) => {
+        dispatchEvent(new Event('online'));
+        document.body.insertAdjacentHTML('beforeend', '<live-counter id=more counter=2></live-counter>');
+        setTimeout(done, 500);
+    })";
+    browser.promised(change).await;
+    assert_eq!(relay.traffic.asked("GET /topics/"), asked);
+    browser.value("hide(false)").await;
+    browser.until_text("#more", "0").await;
+    app.add("1").await;
+    browser.until_text(ELEMENT, "1").await;
+}
+
+#[tokio::test]
 async fn a_browser_that_was_offline_shows_the_present_value() {
     let app = TestApp::spawn().await;
     let relay = Relay::to(&app.address).await;
