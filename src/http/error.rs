@@ -92,6 +92,9 @@ pub enum ApiError {
         /// The store's own error, if there is one. Only the log gets it.
         source: Option<StoreError>,
     },
+    /// This process holds as many streams as it can. The answer ends the connection, which another client may need.
+    #[error("this server holds as many streams as it can; try again later")]
+    TooManyStreams,
     /// The statement in SQL is refused, or was stopped.
     #[error(transparent)]
     Statement(Box<SqlError>),
@@ -196,7 +199,9 @@ impl ApiError {
             ApiError::Statement(_) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "statement-refused", "Statement refused")
             }
-            ApiError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable"),
+            ApiError::Unavailable { .. } | ApiError::TooManyStreams => {
+                (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable")
+            }
             ApiError::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
         }
     }
@@ -275,6 +280,9 @@ impl ResponseError for ApiError {
             ApiError::MethodNotAllowed(methods) => response.insert_header((ALLOW, *methods)),
             ApiError::TooManyRequests(limit) => limit.insert_headers(&mut response),
             ApiError::Unavailable { .. } => response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS)),
+            ApiError::TooManyStreams => {
+                response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS)).force_close()
+            }
             _ => &mut response,
         };
         let place = self.place();

@@ -48,8 +48,7 @@ pub(super) fn open(
     read: impl AsyncFn(&WorkerContext) -> Option<String> + 'static,
 ) -> Result<HttpResponse, ApiError> {
     let permit = Arc::clone(&context.shared.streams).try_acquire_owned();
-    let detail = "this server holds as many streams as it can; try again later";
-    let permit = permit.map_err(|_| ApiError::Unavailable { detail, source: None })?;
+    let permit = permit.map_err(|_| ApiError::TooManyStreams)?;
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut response = builder(StatusCode::OK);

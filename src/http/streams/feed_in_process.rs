@@ -16,7 +16,7 @@ use tokio::time::Interval;
 
 use super::answers::{rendered, uncached_stream};
 use super::guard::{CHECK_EVERY, StreamGuard};
-use super::in_process::{STOPPING, TOO_MANY_STREAMS, every};
+use super::in_process::{STOPPING, every};
 use crate::domain::{EventId, GapReason, Topic};
 use crate::http::caching;
 use crate::http::context::WorkerContext;
@@ -39,7 +39,7 @@ pub(super) fn join(request: &HttpRequest, worker: &WorkerContext, topic: &Topic)
     let listeners = worker.streams.as_ref().ok_or(ApiError::NoProxy)?;
     let slot = take_stream_slot(request, worker)?;
     let permit = Arc::clone(&worker.shared.streams).try_acquire_owned();
-    let permit = permit.map_err(|_| ApiError::Unavailable { detail: TOO_MANY_STREAMS, source: None })?;
+    let permit = permit.map_err(|_| ApiError::TooManyStreams)?;
     let listener = listeners.listen_to_feed(topic);
     let listener = listener.ok_or(ApiError::Unavailable { detail: STOPPING, source: None })?;
     Ok(Joined { listener, permit, slot })

@@ -25,7 +25,6 @@ use crate::hub::Listener;
 use crate::limits::StreamSlot;
 use crate::sse;
 
-pub(super) const TOO_MANY_STREAMS: &str = "this server holds as many streams as it can; try again later";
 pub(super) const STOPPING: &str = "this server is stopping; connect again";
 
 /// Opens a stream that this process holds; 501 if this process holds none. The stream ends when `guard` does not allow it any more.
@@ -38,7 +37,7 @@ pub(super) async fn open(
     let listeners = worker.streams.as_ref().ok_or(ApiError::NoProxy)?;
     let slot = take_stream_slot(request, worker)?;
     let permit = Arc::clone(&worker.shared.streams).try_acquire_owned();
-    let permit = permit.map_err(|_| ApiError::Unavailable { detail: TOO_MANY_STREAMS, source: None })?;
+    let permit = permit.map_err(|_| ApiError::TooManyStreams)?;
     // The listeners join before the values are read, so that no event between the two is lost.
     let joined: Option<Vec<_>> = topics.iter().map(|topic| listeners.listen(topic)).collect();
     let mut joined = joined.ok_or(ApiError::Unavailable { detail: STOPPING, source: None })?;
