@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::{Match, Regex, RegexBuilder};
 
 /// Parts of the names of such programs, one in each line. Measured on 1,498 published patterns of crawlers and 19,897 names of
 /// browsers: they find four fifths of the crawlers, and no browser.
@@ -59,8 +59,18 @@ impl Bots {
             Parts::Usual => USUAL_PARTS.as_ref(),
             Parts::Named(parts) => parts.as_ref(),
         };
-        parts.is_some_and(|parts| parts.is_match(user_agent)) && !self.is_image_proxy(user_agent)
+        // Most names have no such part, and this is the fastest way to know.
+        parts.filter(|parts| parts.is_match(user_agent)).is_some_and(|parts| {
+            parts.find_iter(user_agent).any(|part| !is_phone(user_agent, part))
+                && !self.is_image_proxy(user_agent)
+        })
     }
+}
+
+/// Whether the part is the end of `CUBOT`, a make of phones whose browsers have it in their names.
+fn is_phone(user_agent: &[u8], part: Match<'_>) -> bool {
+    let before = &user_agent[..part.start()];
+    part.as_bytes().eq_ignore_ascii_case(b"bot") && before.to_ascii_lowercase().ends_with(b"cu")
 }
 
 /// Finds one of these parts, in capital or small letters; `None` if there is no part.
@@ -89,6 +99,7 @@ mod tests {
             "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/120.0 Safari/537.36",
             "facebookexternalhit/1.1",
             "UPTIMEROBOT/2.0",
+            "Mozilla/5.0 (Linux; Android 9; CUBOT X18) Chrome/87.0 Mobile Safari/537.36 (compatible; SomeBot/1.0)",
             "Mozilla/5.0 (compatible; Google-InspectionTool/1.0)",
         ] {
             assert!(bots.is_bot(crawler.as_bytes()), "{crawler}");
@@ -102,6 +113,7 @@ mod tests {
             "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)",
             "YahooMailProxy; https://help.yahoo.com/kb/yahoo-mail-proxy-SLN28749.html",
             "go-camo (+https://github.com/cactus/go-camo)",
+            "Mozilla/5.0 (Linux; Android 9; CUBOT_X18_Plus) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/87.0 Mobile Safari/537.36",
         ] {
             assert!(!bots.is_bot(visitor.as_bytes()), "{visitor}");
         }
