@@ -105,6 +105,26 @@ async fn an_event_that_redis_has_lost_is_told_and_its_id_is_never_given_again() 
 }
 
 #[tokio::test]
+async fn a_deletion_never_has_the_id_of_an_event_that_redis_has_lost() {
+    let mut server = RedisServer::start();
+    let store = connect(&server.url());
+    let first = appended(&store, 1).await;
+    claim(&store).await;
+    server.cli(&["SAVE"]);
+    let lost = appended(&store, 2).await;
+    claim(&store).await;
+    start_again(&mut server, &store).await;
+    store.write(vec![Write::new(feed(), Change::Delete)]).await.remove(0).expect("deleted");
+    let gone = claim(&store).await;
+    assert_eq!((gone.prev, gone.id.revision), (first, lost.revision));
+    assert_ne!(gone.id, lost, "a listener that has seen the lost event is told of the deletion");
+    assert_eq!(missed(&store, lost).await, Err(GapReason::Unknown));
+    let next = appended(&store, 3).await;
+    assert_eq!(claim(&store).await.prev, gone.id);
+    assert_eq!((next.epoch, missed(&store, gone.id).await), (gone.id.epoch, Ok(vec!["3".into()])));
+}
+
+#[tokio::test]
 async fn a_cluster_keeps_feeds_and_counts_them() {
     let cluster = RedisCluster::start(3, 0, &[]).await;
     let store = connect(&cluster.url());

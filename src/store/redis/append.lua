@@ -55,7 +55,7 @@ local function create(topic, outbox, stream, deleted)
   count(topic, outbox)
 end
 
--- Another master may have used the same revisions: so its events are in another epoch. The epochs before are kept with their last
+-- Another master may have used the same revisions: so its events and deletions are in another epoch. The epochs before are kept with their last
 -- revisions that this master has, as the events up to there are those that listeners have seen.
 local function change_epoch(topic, epoch, revision)
   local former = epoch .. ':' .. text(revision)
@@ -108,13 +108,16 @@ local function append(topic, outbox, stream, first, events, taken)
 end
 
 local function delete(topic, outbox, stream)
-  local state = pcall('HMGET', topic, 'e', 'r', 'c', 'd', 'n', 'g', 's')
+  local state = pcall('HMGET', topic, 'e', 'r', 'c', 'd', 'n', 'g', 's', 'm')
   if state.err then
     return state
   end
   local revision = (state[2] or 0) + (state[3] or 0)
   if not state[1] or state[4] == text(revision) then
     return {5, 0}
+  end
+  if state[8] ~= master() then
+    change_epoch(topic, state[1], revision)
   end
   revision = text(revision + 1)
   -- `r` and `c` are as after an acknowledgement, as with numbers.
