@@ -2,20 +2,9 @@
 //! finds an error.
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
 
-use crate::chain::{Broken, Chain, LISTENERS, Luck, ORIGINS, PROXIES, Step};
-
-/// The number of orders that are tried, unless `MODEL_ORDERS` is set.
-const ORDERS: u32 = 1000;
-/// The most orders that are tried with a part taken out: the search ends at the first error.
-const ORDERS_OF_BROKEN: u32 = 20_000;
-const STEPS: usize = 150;
-
-fn luck() -> impl Strategy<Value = Luck> {
-    let well = prop_oneof![6 => Just(Luck::Well), 1 => Just(Luck::Fails), 1 => Just(Luck::Unanswered)];
-    prop_oneof![8 => well, 1 => Just(Luck::Lost), 1 => Just(Luck::Late), 1 => Just(Luck::Twice)]
-}
+use crate::chain::{Broken, Chain, LISTENERS, ORIGINS, PROXIES, Step};
+use crate::orders::{self, luck};
 
 fn step() -> impl Strategy<Value = Step> {
     let time = prop_oneof![4 => 1..=250_u64, 2 => 250..=2500_u64, 1 => Just(6000), 1 => Just(60_001)];
@@ -52,39 +41,12 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// The shortest order of steps found that ends in an error, and the error.
 fn search(broken: Broken) -> Option<(Vec<Step>, String)> {
-    let config = Config {
-        cases: orders(broken),
-        max_shrink_iters: 1000,
-        failure_persistence: None,
-        rng_seed: seed(broken),
-        ..Config::default()
-    };
-    let orders = prop::collection::vec(step(), 1..STEPS);
-    let outcome = TestRunner::new(config).run(&orders, |steps| {
+    orders::search(step(), broken == Broken::Nothing, |steps| {
         let mut chain = Chain::new(broken);
         steps.into_iter().for_each(|step| chain.take(step));
         chain.come_to_rest();
-        prop_assert!(chain.wrongs.is_empty(), "{}", chain.wrongs.join("; "));
-        Ok(())
-    });
-    match outcome {
-        Ok(()) => None,
-        Err(TestError::Fail(reason, steps)) => Some((steps, reason.message().to_owned())),
-        Err(TestError::Abort(reason)) => panic!("{reason}"),
-    }
-}
-
-fn orders(broken: Broken) -> u32 {
-    match std::env::var("MODEL_ORDERS") {
-        _ if broken != Broken::Nothing => ORDERS_OF_BROKEN,
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("MODEL_ORDERS is no number: {text}")),
-        Err(_) => ORDERS,
-    }
-}
-
-/// The errors of a chain without a part must be found in every run; the whole chain may be tried with other orders in each run.
-fn seed(broken: Broken) -> RngSeed {
-    if broken == Broken::Nothing { RngSeed::Random } else { RngSeed::Fixed(1) }
+        chain.wrongs
+    })
 }
 
 #[test]

@@ -8,7 +8,11 @@
 //! docs/model.md says what is modelled and what is not.
 
 mod chain;
+mod feed_chain;
+mod feed_interleavings;
 mod interleavings;
+mod orders;
+mod pushpin;
 mod refinement;
 mod spec;
 #[path = "../support/mod.rs"]

@@ -19,9 +19,9 @@ pub(crate) struct Topic {
     pub(crate) deleted: bool,
     /// The revision of the last deletion.
     pub(crate) created_behind: u64,
-    epoch: Epoch,
+    pub(crate) epoch: Epoch,
     /// The history of the store's data that the epoch belongs to.
-    history: u64,
+    pub(crate) history: u64,
     /// The last claim, acknowledged or not.
     pub(crate) last: Option<Announcement>,
     pub(crate) acknowledged: bool,

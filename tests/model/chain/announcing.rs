@@ -38,7 +38,7 @@ impl Chain {
                 origin.begin(Item {
                     id,
                     prev,
-                    shown: Shown { history, serial, revision: id.revision, value: body.number() },
+                    content: Shown { history, serial, revision: id.revision, value: body.number() },
                 });
             }
             Claim::Wait(rest) => (origin.changed, origin.rests) = (true, now + millis(rest)),

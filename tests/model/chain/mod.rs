@@ -1,28 +1,27 @@
 //! The whole chain of one topic, in steps so small that other steps can happen between any two. It does no I/O and has its own clock.
 //!
-//! - `origin`, `announcing`: the announcer and its queues to the proxies. `proxy`: Pushpin and its listeners.
+//! - `origin`, `announcing`: the announcer and its queues to the proxies. `listener`: the listeners of Pushpin.
 //! - `steps`: the steps that can happen next. `quiet`: the steps once faults have ended.
 
 mod announcing;
+mod listener;
 mod origin;
-mod proxy;
 mod quiet;
 mod steps;
 
-use livecounter::domain::{Epoch, EventId};
+use livecounter::domain::Epoch;
 use livecounter::store::Reading;
 
+use crate::pushpin::{self, Proxy};
 use crate::spec::{Now, Time, Topic};
+use listener::Listener;
 use origin::Origin;
-use proxy::{Listener, Proxy};
 pub(crate) use steps::{Luck, Step};
 
 pub(crate) const INTERVAL: Time = 250;
 pub(crate) const LEASE: Time = 6000;
 const SECOND_PURGE: Time = 2000;
 const GIVE_UP: Time = 4000;
-const MESSAGE_WAIT: Time = 500;
-const ID_CACHE: Time = 60_000;
 pub(crate) const ORIGINS: usize = 2;
 pub(crate) const PROXIES: usize = 2;
 pub(crate) const LISTENERS: usize = 3;
@@ -52,12 +51,9 @@ pub(crate) enum Broken {
 }
 
 /// An item that is published or will be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Item {
-    pub(crate) id: EventId,
-    pub(crate) prev: EventId,
-    pub(crate) shown: Shown,
-}
+pub(crate) type Item = pushpin::Item<Shown>;
+/// An origin's answer to a reader.
+pub(crate) type Answer = pushpin::Answer<Shown>;
 
 /// A value as a listener sees it, with its epoch and revision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,13 +63,6 @@ pub(crate) struct Shown {
     serial: u64,
     revision: u64,
     pub(crate) value: i64,
-}
-
-/// An origin's answer to a reader.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Answer {
-    published: EventId,
-    shown: Shown,
 }
 
 /// The state of the whole chain.
@@ -86,7 +75,7 @@ pub(crate) struct Chain {
     /// A copy of the store's data.
     copy: Option<Topic>,
     origins: Vec<Origin>,
-    proxies: Vec<Proxy>,
+    proxies: Vec<Proxy<Shown>>,
     listeners: Vec<Listener>,
     cache: Option<Answer>,
     /// Answers on their way to readers through the cache, each with the time when it left the origin.
@@ -106,7 +95,7 @@ impl Chain {
             epochs: 0,
             copy: None,
             origins: vec![Origin::default(); ORIGINS],
-            proxies: vec![Proxy::default(); PROXIES],
+            proxies: vec![Proxy::start(broken != Broken::PrevId); PROXIES],
             listeners: vec![Listener::default(); LISTENERS],
             cache: None,
             fills: Vec::new(),
@@ -125,7 +114,7 @@ impl Chain {
     fn answer(&self) -> Answer {
         let Reading { body, id, published } = self.topic.reading();
         let (history, serial, revision) = (self.history, self.topic.serial, id.revision);
-        Answer { published, shown: Shown { history, serial, revision, value: body.number() } }
+        Answer { published, content: Shown { history, serial, revision, value: body.number() } }
     }
 
     /// Returns what is wrong and must never be, at any moment.
@@ -154,12 +143,12 @@ impl Chain {
         for (index, listener) in self.listeners.iter().enumerate() {
             match listener.shown() {
                 Some(shown) if shown.value == last => {}
-                _ if matches!(listener, Listener::On(session) if session.shows_the_loss(self.history, published)) =>
+                _ if matches!(listener, Listener::On(stream) if stream.shows_the_loss(self.history, published)) =>
                     {}
                 other => self.wrongs.push(format!("listener {index} is shown {other:?}, not {last}")),
             }
         }
-        if let Some(kept) = self.cache.filter(|kept| kept.shown.value != last) {
+        if let Some(kept) = self.cache.filter(|kept| kept.content.value != last) {
             self.wrongs.push(format!("the cache has {kept:?}, not {last}"));
         }
     }

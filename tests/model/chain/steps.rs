@@ -2,9 +2,10 @@
 
 use livecounter::store::TOMBSTONE_LIFETIME;
 
+use super::listener::{Listener, Stream};
 use super::origin::Origin;
-use super::proxy::{Asking, Listener, Proxy, Session};
 use super::{Broken, Chain, Item, LISTENERS, ORIGINS, PROXIES, SECOND_PURGE, Shown};
+use crate::pushpin::{Asking, Proxy};
 use crate::spec::{Change, Outcome, Time, millis};
 
 /// How long a fetch of the cache may take: the second purge relies on this.
@@ -119,7 +120,7 @@ impl Chain {
         self.now += time;
         let now = self.now;
         for proxy in &mut self.proxies {
-            proxy.network.retain(|(_, since)| now < since + LATEST);
+            proxy.lose_older_than(now, LATEST);
         }
         self.origins.iter_mut().for_each(|origin| origin.give_up(now, LATEST));
         self.topic.forget(now);
@@ -153,36 +154,35 @@ impl Chain {
     }
 
     fn arrive(&mut self, proxy: usize, which: usize, arrives: bool) {
-        let count = self.proxies[proxy].network.len();
-        if count > 0 {
-            let (item, _) = self.proxies[proxy].network.remove(which % count);
-            if arrives {
-                self.receive(proxy, item);
-            }
+        if let Some(item) = self.proxies[proxy].next_of_network(which)
+            && arrives
+        {
+            self.receive(proxy, item);
         }
     }
 
     fn receive(&mut self, proxy: usize, item: Item) {
-        let items = self.proxies[proxy].take(item, self.now, self.broken);
+        let items = self.proxies[proxy].take(item, self.now);
         self.offer(proxy, &items);
     }
 
     fn offer(&mut self, proxy: usize, items: &[Item]) {
         for item in items {
             for listener in &mut self.listeners {
-                let older = listener.session(proxy).and_then(|session| session.offer(*item, self.broken));
+                let Some(stream) = listener.stream(proxy) else { continue };
+                let older = stream.session.offer(*item).and_then(|shown| stream.show(shown));
                 self.wrongs.extend(older.and_then(|older| went_back(older, self.history)));
             }
         }
     }
 
     fn kill_proxy(&mut self, index: usize) {
-        self.proxies[index] = Proxy::default();
+        self.proxies[index] = Proxy::start(self.broken != Broken::PrevId);
         for listener in &mut self.listeners {
             let there = match listener {
                 Listener::Away => false,
                 Listener::Joining { proxy, .. } => *proxy == index,
-                Listener::On(session) => session.proxy == index,
+                Listener::On(stream) => stream.session.proxy == index,
             };
             if there {
                 *listener = Listener::Away;
@@ -217,14 +217,16 @@ impl Chain {
                 *listener = Listener::Joining { proxy: proxy % PROXIES, answer, since: now, kept };
             }
             (Step::Open(_), &mut Listener::Joining { proxy, answer, since, kept }) => {
-                *listener = Listener::On(Session::begin(proxy, &mut self.proxies[proxy], answer, broken));
+                *listener = Listener::On(Stream::begin(proxy, &mut self.proxies[proxy], answer));
                 if kept {
                     self.fill(answer, since);
                 }
             }
             (Step::Leave(_), _) => *listener = Listener::Away,
-            (Step::Ask(_), Listener::On(session)) if broken != Broken::Silence => session.ask(),
-            (Step::Answer(_, answered), Listener::On(session)) => {
+            (Step::Ask(_), Listener::On(Stream { session, .. })) if broken != Broken::Silence => {
+                session.ask()
+            }
+            (Step::Answer(_, answered), Listener::On(Stream { session, .. })) => {
                 if let (Asking::Sent, true, true) = (session.asking, answered, up) {
                     session.asking = Asking::Answered(answer);
                     // A listener with a later id than the store's shows that the store has lost data; other listeners may be affected, too.
@@ -236,8 +238,8 @@ impl Chain {
                     }
                 }
             }
-            (Step::Recovered(_), Listener::On(session)) => {
-                let older = session.recovered(broken).into_iter();
+            (Step::Recovered(_), Listener::On(stream)) => {
+                let older = stream.session.recovered().into_iter().filter_map(|shown| stream.show(shown));
                 self.wrongs.extend(older.filter_map(|older| went_back(older, self.history)));
             }
             _ => {}

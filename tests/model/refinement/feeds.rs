@@ -117,8 +117,7 @@ impl<S: Subject> Pair<S> {
                 self.subject.restart().await;
                 // What becomes of a lease, the store's own specification says.
                 let due = Some(if self.feed.leased { u64::MAX } else { 0 });
-                let mut state = spec::Topic::default();
-                state.due = due;
+                let mut state = spec::Topic { due, ..spec::Topic::default() };
                 S::restarted(&mut state, &mut self.history);
                 self.feed.leased = state.due == Some(u64::MAX);
             }

@@ -1,0 +1,53 @@
+//! Searches random orders of steps for one that ends in an error.
+
+use std::fmt::Debug;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
+
+use crate::chain::Luck;
+
+/// The number of orders that are tried, unless `MODEL_ORDERS` is set.
+const ORDERS: u32 = 1000;
+/// The most orders that are tried with a part taken out: the search ends at the first error.
+const ORDERS_OF_BROKEN: u32 = 20_000;
+const STEPS: usize = 150;
+
+/// How a request ends.
+pub(crate) fn luck() -> impl Strategy<Value = Luck> {
+    let well = prop_oneof![6 => Just(Luck::Well), 1 => Just(Luck::Fails), 1 => Just(Luck::Unanswered)];
+    prop_oneof![8 => well, 1 => Just(Luck::Lost), 1 => Just(Luck::Late), 1 => Just(Luck::Twice)]
+}
+
+/// The shortest order of steps found that ends in an error, and the error. `run` takes the steps and returns what is wrong. The errors of a chain without a
+/// part must be found in every run; the whole chain may be tried with other orders in each run.
+pub(crate) fn search<S: Debug + Clone>(
+    step: impl Strategy<Value = S>,
+    is_whole: bool,
+    run: impl Fn(Vec<S>) -> Vec<String>,
+) -> Option<(Vec<S>, String)> {
+    let config = Config {
+        cases: if is_whole { orders() } else { ORDERS_OF_BROKEN },
+        max_shrink_iters: 1000,
+        failure_persistence: None,
+        rng_seed: if is_whole { RngSeed::Random } else { RngSeed::Fixed(1) },
+        ..Config::default()
+    };
+    let outcome = TestRunner::new(config).run(&prop::collection::vec(step, 1..STEPS), |steps| {
+        let wrongs = run(steps);
+        prop_assert!(wrongs.is_empty(), "{}", wrongs.join("; "));
+        Ok(())
+    });
+    match outcome {
+        Ok(()) => None,
+        Err(TestError::Fail(reason, steps)) => Some((steps, reason.message().to_owned())),
+        Err(TestError::Abort(reason)) => panic!("{reason}"),
+    }
+}
+
+fn orders() -> u32 {
+    match std::env::var("MODEL_ORDERS") {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("MODEL_ORDERS is no number: {text}")),
+        Err(_) => ORDERS,
+    }
+}
