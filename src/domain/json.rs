@@ -78,6 +78,11 @@ impl ParseJsonError {
     fn of(error: serde_json::Error) -> Self {
         ParseJsonError(error.to_string())
     }
+
+    /// What is wrong, without the line and column, which mean nothing to a reader of a longer text that the JSON is a part of.
+    pub fn reason(&self) -> &str {
+        self.0.rsplit_once(" at line ").map_or(&self.0, |(reason, _)| reason)
+    }
 }
 
 impl<'de> serde::Deserialize<'de> for JsonText {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use winnow::ascii::dec_uint;
 use winnow::combinator::{cut_err, delimited, not, opt, preceded};
 use winnow::error::{ContextError, ErrMode};
 use winnow::prelude::*;
@@ -15,7 +16,7 @@ use super::lexical::{
     optional_key, route, space, wanted, word,
 };
 use super::syntax::{Action, Command};
-use super::value::{Members, bare_members, braces, text_of};
+use super::value::{Members, bare_members, braces, object};
 use crate::domain::{FieldChanges, JsonText};
 use crate::nearest::nearest;
 
@@ -142,7 +143,7 @@ fn write(input: &mut Input<'_>) -> ModalResult<Action> {
             Ok(Action::Merge { route, key, fields: changes(input, members)?, keep, existing: false })
         }
         None if keep.is_some() => fault(input, KeepOfEvent),
-        None => match JsonText::parse(text_of(&members).as_bytes()) {
+        None => match object(&members) {
             Ok(event) => Ok(Action::Append(route, event)),
             Err(error) => fault(input, error),
         },
@@ -182,8 +183,11 @@ fn keep(input: &mut Input<'_>) -> ModalResult<Duration> {
     preceded(space, keyword("keep")).parse_next(input)?;
     space.parse_next(input)?;
     not(':').parse_next(input)?;
-    let seconds = cut_err(count.verify(|seconds| *seconds <= MAX_KEEP));
-    seconds.map(|seconds| Duration::from_secs(seconds.into())).parse_next(input)
+    let seconds = dec_uint.verify(|seconds| (1..=MAX_KEEP).contains(seconds));
+    let expected = wanted("a whole number of seconds from 1 to 315360000");
+    cut_err(seconds.context(expected))
+        .map(|seconds: u32| Duration::from_secs(seconds.into()))
+        .parse_next(input)
 }
 
 fn changes(input: &mut Input<'_>, members: Members) -> ModalResult<FieldChanges> {

@@ -5,7 +5,7 @@ use winnow::prelude::*;
 use winnow::token::{one_of, take_while};
 
 use super::lexical::{Input, blank, fault, field_name, quoted, space, wanted};
-use crate::domain::JsonText;
+use crate::domain::{JsonText, ParseJsonError};
 
 /// How deep arrays and objects may be nested. Without a bound, a short text could use up the stack.
 const MAX_DEPTH: usize = 32;
@@ -18,12 +18,39 @@ pub(super) type Members = Vec<(String, JsonText)>;
 #[error("arrays and objects may be nested {MAX_DEPTH} deep")]
 struct TooDeep;
 
+/// What a value that is neither an array nor an object looks like.
+const SCALAR: &str = "a value: a text in double quotes, a number, true, false or null";
+/// How many characters of a word an error shows.
+const SHOWN: usize = 40;
+
+/// What is no value.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BadValue {
+    /// A word without quotes that is no number.
+    #[error("expected {SCALAR}, found {0:?}")]
+    Word(String),
+    /// JSON that cannot be used, with the reason.
+    #[error("{0}")]
+    Json(String),
+}
+
+impl BadValue {
+    fn of(text: &str, error: &ParseJsonError) -> Self {
+        match error.reason() {
+            reason if text.starts_with('"') || reason == "number out of range" => {
+                BadValue::Json(reason.to_owned())
+            }
+            _ => BadValue::Word(text.chars().take(SHOWN).collect()),
+        }
+    }
+}
+
 /// A text, a number, `true`, `false` or `null`.
 pub(super) fn scalar(input: &mut Input<'_>) -> ModalResult<JsonText> {
     let plain = take_while(1.., |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
     alt((quoted, plain))
-        .try_map(|text: &str| JsonText::parse(text.as_bytes()))
-        .context(wanted("a value: a text in double quotes, a number, true, false or null"))
+        .try_map(|text: &str| JsonText::parse(text.as_bytes()).map_err(|error| BadValue::of(text, &error)))
+        .context(wanted(SCALAR))
         .parse_next(input)
 }
 
@@ -69,10 +96,7 @@ fn value<'s>(depth: usize) -> impl FnMut(&mut Input<'s>) -> ModalResult<JsonText
         let nested = opt(peek(one_of(['{', '[']))).parse_next(input)?;
         match nested {
             Some(_) if depth == MAX_DEPTH => fault(input, TooDeep),
-            Some('{') => {
-                let object = |members: Members| JsonText::parse(text_of(&members).as_bytes());
-                members(depth + 1).try_map(object).parse_next(input)
-            }
+            Some('{') => members(depth + 1).try_map(|members: Members| object(&members)).parse_next(input),
             Some(_) => array(depth + 1).parse_next(input),
             None => scalar.parse_next(input),
         }
@@ -95,8 +119,12 @@ fn array<'s>(depth: usize) -> impl FnMut(&mut Input<'s>) -> ModalResult<JsonText
     }
 }
 
-/// An object as JSON. Two members of one name are refused when the text is parsed.
-pub(super) fn text_of(members: &[(String, JsonText)]) -> String {
+/// An object of these members. Two members of one name are refused.
+pub(super) fn object(members: &[(String, JsonText)]) -> Result<JsonText, BadValue> {
+    JsonText::parse(text_of(members).as_bytes()).map_err(|error| BadValue::Json(error.reason().to_owned()))
+}
+
+fn text_of(members: &[(String, JsonText)]) -> String {
     let mut text = String::from("{");
     for (name, value) in members {
         if text.len() > 1 {

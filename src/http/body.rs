@@ -40,3 +40,13 @@ pub(super) fn content_type(request: &HttpRequest) -> &str {
 pub(super) fn media_type(request: &HttpRequest) -> String {
     content_type(request).split(';').next().unwrap_or("").trim().to_ascii_lowercase()
 }
+
+/// Refuses JSON that is labelled as text or as a form, where the body must be a statement or commands: neither begins with a brace.
+pub(super) fn refuse_json(body: &[u8]) -> Result<(), ApiError> {
+    match body.trim_ascii_start().first() {
+        Some(b'{') => Err(ApiError::BadRequest(
+            "the body looks like JSON; send it with the header Content-Type: application/json".into(),
+        )),
+        _ => Ok(()),
+    }
+}

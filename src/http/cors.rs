@@ -11,6 +11,12 @@ use actix_web::{HttpRequest, HttpResponse};
 /// The headers that scripts of other origins may read, beside the few that they may always read.
 static EXPOSED: HeaderValue =
     HeaderValue::from_static("x-request-id, retry-after, ratelimit, ratelimit-policy");
+/// The same for an answer that links to the next page of a list.
+pub(super) static EXPOSED_WITH_LINK: HeaderValue =
+    HeaderValue::from_static("x-request-id, retry-after, ratelimit, ratelimit-policy, link");
+/// The same for an answer that may say that it is not all.
+pub(super) static EXPOSED_WITH_TRUNCATED: HeaderValue =
+    HeaderValue::from_static("x-request-id, retry-after, ratelimit, ratelimit-policy, x-truncated");
 /// The headers that a page may send, if its preflight names none or an unusable list.
 static USUAL_HEADERS: HeaderValue = HeaderValue::from_static(
     "accept, content-type, idempotency-key, last-event-id, cache-control, x-requested-with, x-request-id",

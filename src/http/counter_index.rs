@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue, LINK};
+use actix_web::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_TYPE, HeaderValue, LINK};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
@@ -11,6 +11,7 @@ use super::accept::negotiate;
 use super::access_checks::require;
 use super::caching::{client_has, content_etag, private};
 use super::context::WorkerContext;
+use super::cors::EXPOSED_WITH_LINK;
 use super::error::ApiError;
 use super::media::Media;
 use super::query::Query;
@@ -41,6 +42,7 @@ pub(super) async fn get(
     private(&mut response, etag);
     if let Some(next) = next {
         response.insert_header((LINK, next));
+        response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_WITH_LINK.clone()));
     }
     Ok(if known { response.finish() } else { represent(response, media, body) })
 }

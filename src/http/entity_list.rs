@@ -1,12 +1,13 @@
 //! Lists the entities of a route.
 
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue, LINK};
+use actix_web::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_TYPE, HeaderValue, LINK};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use super::accept::negotiate;
 use super::caching;
 use super::context::WorkerContext;
+use super::cors::EXPOSED_WITH_LINK;
 use super::error::ApiError;
 use super::media::Media;
 use super::query::Query;
@@ -37,6 +38,7 @@ pub(super) async fn get(
         let WantedKeys { prefix, limit, .. } = &wanted;
         let link = format!("</entity/{route}/?prefix={prefix}&after={after}&limit={limit}>; rel=\"next\"");
         response.insert_header((LINK, link));
+        response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_WITH_LINK.clone()));
     }
     let (media_type, body) = match media {
         Media::Json => ("application/json", json(route, &page)),

@@ -1,15 +1,16 @@
 //! `/sql`: answers one statement in SQL over entities.
 
-use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use actix_web::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::accept::negotiate;
-use super::body::{media_type, whole_body};
+use super::body::{media_type, refuse_json, whole_body};
 use super::caching::secret;
 use super::context::WorkerContext;
+use super::cors::EXPOSED_WITH_TRUNCATED;
 use super::error::ApiError;
 use super::media::Media;
 use super::query::Query as UrlQuery;
@@ -65,9 +66,15 @@ pub(super) async fn post(
                 let form = "{\"query\":\"SELECT …\",\"params\":[…]}";
                 ApiError::BadRequest(format!("the body must be JSON like {form}: {error}"))
             })?,
-            "text/plain" | "application/sql" | "" => Given { query: text.to_owned(), params: None },
+            "text/plain" | "application/sql" | "" => {
+                refuse_json(&body)?;
+                Given { query: text.to_owned(), params: None }
+            }
             // curl calls every body a form.
-            "application/x-www-form-urlencoded" => Given::of_form(text)?,
+            "application/x-www-form-urlencoded" => {
+                refuse_json(&body)?;
+                Given::of_form(text)?
+            }
             _ => return Err(ApiError::BadRequest(
                 "the body must be a statement (text/plain), or JSON with query and params (application/json)"
                     .into(),
@@ -159,6 +166,7 @@ fn represent(answer: &Answer, form: &Form) -> HttpResponse {
     if form.0 == Media::Csv {
         if answer.truncated {
             response.insert_header((TRUNCATED.clone(), HeaderValue::from_static("true")));
+            response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_WITH_TRUNCATED.clone()));
         }
         return response.insert_header((CONTENT_TYPE, CSV.clone())).body(answer.csv());
     }

@@ -261,6 +261,7 @@ async fn the_keys_of_a_type_are_listed_without_those_below() {
         );
         let answer = service.get("/entity/a/?limit=2&prefix=k").header("accept", "text/plain").answer().await;
         assert_eq!(header(&answer, "link"), "</entity/a/?prefix=k&after=k2&limit=2>; rel=\"next\"");
+        assert!(header(&answer, "access-control-expose-headers").ends_with(", link"));
         assert_eq!(answer.text().await.expect("a text"), "k1\nk2\n");
         let rest: Value = json(service.get("/entity/a/?limit=2&prefix=k&after=k2").answer().await).await;
         assert_eq!((&rest["keys"], &rest["after"]), (&json!([{"key": "k3", "rev": 1}]), &Value::Null));

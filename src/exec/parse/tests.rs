@@ -164,6 +164,26 @@ fn an_error_tells_its_place_and_what_was_expected() {
         ("write a {x: 1", "line 1, column 14: expected the name of a field or }"),
         ("write a {x: 1, x: 2}", "the name \"x\" comes twice in one object"),
         ("write a {x: 1e400}", "number out of range"),
+        (
+            "write a {name: Ann}",
+            "line 1, column 16: expected a value: a text in double quotes, a number, true, false or null, found \"Ann\"",
+        ),
+        (
+            "write a {x: [1, 0x10]}",
+            "line 1, column 17: expected a value: a text in double quotes, a number, true, false or null, found \"0x10\"",
+        ),
+        (
+            "find a where x = NaN",
+            "line 1, column 18: expected a value: a text in double quotes, a number, true, false or null, found \"NaN\"",
+        ),
+        (
+            "write a @k keep 315360001 {x: 1}",
+            "line 1, column 17: expected a whole number of seconds from 1 to 315360000, found \"315360001\"",
+        ),
+        (
+            "write a @k keep 99999999999 {x: 1}",
+            "line 1, column 17: expected a whole number of seconds from 1 to 315360000",
+        ),
         ("write a", "line 1, column 8: expected fields, as in { path: \"/drop\" } or path: \"/drop\""),
         ("write a @k {+x: 1.5}", "the field \"+x\" must be a whole number"),
         ("find a where x ~ 1", "line 1, column 16: expected =, !=, <, <=, > or >=, found \"~\""),
@@ -183,6 +203,21 @@ fn an_error_tells_its_place_and_what_was_expected() {
     ] {
         let error = error(text);
         assert!(error.contains(expected), "{text:?}\n  {error}\n  {expected}");
+    }
+}
+
+#[test]
+fn an_error_has_one_place() {
+    for text in [
+        "write a {x: 1e400}",
+        "write a {x: 0x10}",
+        "write a {x: \"\\ud800\"}",
+        "write a {x: {y: 1, y: 2}}",
+        "write a {x: 1, x: 2}",
+        "write a @k {x: [1 {y: 1, y: 2}]}",
+    ] {
+        let error = error(text);
+        assert_eq!(error.matches("column").count(), 1, "{text}\n  {error}");
     }
 }
 

@@ -5,7 +5,7 @@ use actix_web::web::Payload;
 use serde::Deserialize;
 
 use crate::exec::MAX_LEN;
-use crate::http::body::{media_type, whole_body};
+use crate::http::body::{media_type, refuse_json, whole_body};
 use crate::http::error::ApiError;
 
 /// The longest body: in JSON a character of the text may take six bytes, but few do.
@@ -34,6 +34,7 @@ pub(super) async fn commands_of(request: &HttpRequest, payload: Payload) -> Resu
         })?;
         return Ok(body.query);
     }
+    refuse_json(&body)?;
     String::from_utf8(body.to_vec())
         .map_err(|_| ApiError::BadRequest("the commands must be text in UTF-8".into()))
 }

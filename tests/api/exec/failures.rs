@@ -96,6 +96,24 @@ async fn commands_come_as_text_or_as_json_and_as_nothing_else() {
 }
 
 #[tokio::test]
+async fn json_without_its_type_is_told_which_header_is_missing() {
+    with_key(async |service| {
+        for (path, json) in [("exec", r#"{"query":"incr a @b .n"}"#), ("sql", r#" {"query":"SELECT 1"}"#)] {
+            for media_type in ["application/x-www-form-urlencoded", "text/plain;charset=UTF-8", ""] {
+                let request =
+                    client().post(format!("{}/{path}", service.app.address)).bearer_auth(&service.key);
+                let answer = request.header("content-type", media_type).body(json).answer().await;
+                let (status, text) = (answer.status(), answer.text().await.expect("a text"));
+                assert_eq!(status, 400, "{path} {media_type}: {text}");
+                assert!(text.contains("Content-Type: application/json"), "{path} {media_type}: {text}");
+            }
+        }
+        assert_eq!(service.fields("a @b").await, Value::Null);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn no_command_runs_if_the_key_does_not_allow_one() {
     let secret = secret();
     let keys = table("some", &secret, r#"["read:routes/a", "write:routes/a", "sql"]"#);

@@ -33,6 +33,8 @@ async fn check_pages(service: &Managed<'_>, ids: &[String]) {
     while !query.is_empty() {
         let answer = service.list(&query).header("accept", "application/json").answer().await;
         let next = header(&answer, "link").to_owned();
+        let exposed = header(&answer, "access-control-expose-headers");
+        assert_eq!(exposed.ends_with(", link"), !next.is_empty(), "{exposed}");
         let page: Value = answer.json().await.expect("JSON");
         query = page["after"].as_str().map_or(String::new(), |after| format!("?limit=7&after={after}"));
         let expected = page["after"].as_str().map_or(String::new(), |after| {
