@@ -109,6 +109,22 @@ async fn the_console_keeps_the_results_of_before() {
 }
 
 #[tokio::test]
+async fn without_javascript_the_pages_do_not_speak_of_what_it_does() {
+    let (app, secret) = with_a_key().await;
+    let browser = Chromium::launch().await;
+    log_in(&browser, &app, &secret).await;
+    for (path, of_script) in [("/admin", "They change once a second"), ("/admin/console", "Ctrl and Enter")] {
+        for is_off in [false, true] {
+            browser.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": is_off })).await;
+            browser.open(&format!("{}{path}", app.address)).await;
+            let main = browser.client.find(Locator::Css("main")).await.expect("the page");
+            let text = main.text().await.expect("its text");
+            assert_eq!(text.contains(of_script), !is_off, "{path}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_pages_fit_a_phone_and_both_schemes() {
     let (app, secret) = with_a_key().await;
     let browser = Chromium::launch().await;
