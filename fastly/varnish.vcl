@@ -331,9 +331,10 @@ sub unavailable_headers {
 }
 
 # A browser shows a page of another origin the answer to a request with credentials only if the answer names this origin.
-# Kept answers are for all and name no origin, so each answer names it when it leaves.
+# Kept answers are for all and name no origin, so each answer names it when it leaves. An answer that lets no page of another origin read
+# it, as those of /admin, stays so.
 sub name_the_origin {
-    if (req.http.Origin && req.http.Origin ~ "^[!-~]{1,300}$") {
+    if (resp.http.Access-Control-Allow-Origin && req.http.Origin && req.http.Origin ~ "^[!-~]{1,300}$") {
         set resp.http.Access-Control-Allow-Origin = req.http.Origin;
         set resp.http.Access-Control-Allow-Credentials = "true";
         std.collect(resp.http.Vary, ", ");

@@ -62,9 +62,13 @@ fn main() {
 }
 
 /// A browser shows a page of another origin the answer to a request with credentials only if the answer names this origin.
-/// Cached answers are for all and name no origin, so each answer names it when it leaves.
+/// Cached answers are for all and name no origin, so each answer names it when it leaves. An answer that lets no page of another origin
+/// read it, as those of `/admin`, stays so.
 fn name_the_origin(response: &mut Response, origin: Option<HeaderValue>) {
     let Some(origin) = origin.filter(|origin| origin.len() <= 300) else { return };
+    if !response.contains_header(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
+        return;
+    }
     response.set_header(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     response.set_header(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, "true");
     let varies = response.get_header_all_str_lossy(header::VARY).join(",").to_ascii_lowercase();

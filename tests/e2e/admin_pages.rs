@@ -46,6 +46,7 @@ async fn look(addr: SocketAddr, secret: &NewSecret) {
     assert!(text.contains("data-stream=\"/admin/stream\"") && text.contains("id=\"proxies\""), "{text}");
     let without = client().get(format!("http://{addr}/admin")).answer().await;
     assert_eq!(without.status(), 401, "no cache has kept the page");
+    no_page_of_another_origin_reads(addr, &cookie).await;
     let mut listener = Listener::connect_with(addr, "/admin/stream", &[("cookie", &cookie)]).await;
     assert_eq!((listener.status(), listener.header("content-type")), (200, "text/event-stream"));
     let numbers = async |listener: &mut Listener| -> Value {
@@ -56,6 +57,27 @@ async fn look(addr: SocketAddr, secret: &NewSecret) {
     assert_eq!(post.status(), 200);
     while numbers(&mut listener).await["requests"].as_u64().is_none_or(|now| now <= before) {}
     assert_eq!(Listener::connect(addr, "/admin/stream").await.status(), 401);
+}
+
+/// Asks as a browser does for a page of another origin that is of the same site, and so sends the cookie: over plain http, and over TLS.
+async fn no_page_of_another_origin_reads(addr: SocketAddr, cookie: &str) {
+    for site in [None, Some("same-site")] {
+        for path in ["/admin", "/admin/counters", "/admin/stream"] {
+            let mut request = client().get(format!("http://{addr}{path}")).header("cookie", cookie);
+            request = request.header("origin", "http://www.example.com");
+            if let Some(site) = site {
+                request = request.header("sec-fetch-site", site);
+            }
+            let answer = request.answer().await;
+            assert_eq!(answer.status(), 401, "{path}, {site:?}");
+            assert_eq!(header(&answer, "access-control-allow-origin"), "", "{path}: {:?}", answer.headers());
+            assert_eq!(header(&answer, "access-control-allow-credentials"), "", "{path}");
+        }
+    }
+    let counter =
+        client().get(format!("http://{addr}/counters/2/")).header("origin", "http://www.example.com");
+    let answer = counter.answer().await;
+    assert_eq!(header(&answer, "access-control-allow-origin"), "http://www.example.com");
 }
 
 #[tokio::test]

@@ -124,10 +124,13 @@ fn sessions(request: &HttpRequest) -> impl Iterator<Item = &str> {
     cookies(request.headers()).filter(|(name, _)| *name == COOKIE_NAME).map(|(_, value)| value)
 }
 
-/// Whether a page of another site has caused the request, as browsers say.
+/// Whether a page of another site has caused the request, as browsers say. Over plain http they say nothing of the site, but name the origin
+/// of a page that wants to read an answer of another one.
 fn is_from_elsewhere(request: &HttpRequest) -> bool {
-    let site = request.headers().get(&FETCH_SITE);
-    site.is_some_and(|site| site == "cross-site" || site == "same-site")
+    match request.headers().get(&FETCH_SITE) {
+        Some(site) => site == "cross-site" || site == "same-site",
+        None => request.headers().get(ORIGIN).is_some_and(|origin| !is_own_origin(request, origin)),
+    }
 }
 
 /// Whether a browser has named this service as the origin. Only the hosts are compared, as a proxy in front may speak TLS without

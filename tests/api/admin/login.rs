@@ -133,6 +133,11 @@ async fn what_a_page_of_another_site_sends_is_refused() {
             let request = page(app, "/admin").header("cookie", &cookie).header("sec-fetch-site", site);
             assert_eq!(request.answer().await.status(), 401, "{site}");
         }
+        // Over plain http browsers say nothing of the site, but name the origin of a page that wants to read the answer.
+        for (origin, status) in [("http://other.example", 401), ("null", 401), (app.address.as_str(), 200)] {
+            let request = page(app, "/admin").header("cookie", &cookie).header("origin", origin);
+            assert_eq!(request.answer().await.status(), status, "{origin}");
+        }
         let request = page(app, "/admin").header("cookie", &cookie).header("sec-fetch-site", "none");
         assert_eq!(request.answer().await.status(), 200);
         assert_eq!(app.read("1").await, 0);
