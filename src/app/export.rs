@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
+use super::export_lines::{KnownOfTopic, KnownOfTopics, Named, NumberLine};
 use super::store_source::StoreSource;
-use crate::domain::{CounterId, FeedEvent, Kind, Route, Topic};
+use crate::domain::{Document, FeedEvent, Kind, Past, Topic};
 use crate::settings::{Settings, SettingsError};
 use crate::store::redis::RedisStore;
 use crate::store::{Body, KeptEvents, Reading, Store, StoreError};
@@ -32,6 +33,15 @@ pub enum ExportError {
     Output(#[from] io::Error),
 }
 
+/// What an export has in it.
+#[derive(Clone, Copy, Debug)]
+pub struct ExportOptions<'a> {
+    /// If not empty, only the counters are written whose ids begin with this text.
+    pub prefix: &'a str,
+    /// The hours and days of counters, pages and sites are left out.
+    pub without_past: bool,
+}
+
 /// What an export has written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Exported {
@@ -41,21 +51,12 @@ pub struct Exported {
     pub without_address: u64,
 }
 
-/// A counter, a page or a site, as a line contains it.
-#[derive(serde::Serialize)]
-#[serde(untagged)]
-enum ExportedLine<'a> {
-    Counter { id: CounterId, value: i64 },
-    Page { page: &'a str, value: i64 },
-    Site { site: &'a str, value: i64 },
-}
-
 /// Writes a line that names the format, a line for each counter, page, site, entity and event, in the order of the names of their topics, and a line with
-/// their number, which shows that the export is complete. With a `prefix`, only the counters are written whose ids begin with it. Calls
+/// their number, which shows that the export is complete. Calls
 /// `progress` about once a second with the number of lines so far.
 pub async fn export(
     settings: &Settings,
-    prefix: &str,
+    options: ExportOptions<'_>,
     output: &mut impl Write,
     progress: impl Fn(u64),
 ) -> Result<Exported, ExportError> {
@@ -66,8 +67,9 @@ pub async fn export(
         progress,
         reported: Instant::now(),
         exported: Exported::default(),
+        without_past: options.without_past,
     };
-    let written = export.write(prefix).await;
+    let written = export.write(options.prefix).await;
     drop(export);
     source.close().await;
     written
@@ -95,6 +97,7 @@ struct RunningExport<'a, W, P> {
     progress: P,
     reported: Instant,
     exported: Exported,
+    without_past: bool,
 }
 
 impl<W: Write, P: Fn(u64)> RunningExport<'_, W, P> {
@@ -125,48 +128,49 @@ impl<W: Write, P: Fn(u64)> RunningExport<'_, W, P> {
     }
 
     async fn write_some(&mut self, listed: &[(Topic, Reading)]) -> Result<(), ExportError> {
-        let is_page = |topic: &&Topic| topic.kind() == Some(Kind::Page);
-        let pages: Vec<Topic> = listed.iter().map(|(topic, _)| topic).filter(is_page).cloned().collect();
-        let mut addresses =
-            if pages.is_empty() { Vec::new() } else { self.store.addresses(&pages).await? }.into_iter();
-        let entities: Vec<Topic> =
-            listed.iter().map(|(topic, _)| topic).filter(|topic| topic.is_entity()).cloned().collect();
-        let mut ends =
-            if entities.is_empty() { Vec::new() } else { self.store.ends(&entities).await? }.into_iter();
-        for (topic, reading) in listed {
-            let address = if is_page(&topic) { addresses.next().flatten() } else { None };
-            let end = if topic.is_entity() { ends.next().flatten() } else { None };
-            if let (Body::Document(document), Some((route, key))) = (&reading.body, topic.entity_name()) {
-                // Routes and keys have no characters that JSON would escape.
-                let payload = document.to_json();
-                let ends = end.map(|ends| format!(r#","ends":{ends}"#)).unwrap_or_default();
-                writeln!(self.output, r#"{{"route":"{route}","key":"{key}","payload":{payload}{ends}}}"#)?;
-                self.exported.lines += 1;
-            }
-            if let (Body::Events(_), Some(route)) = (&reading.body, topic.feed_route()) {
-                self.write_events(topic, &route).await?;
-            }
-            let Body::Number(value) = reading.body else { continue };
-            let line = match topic.kind() {
-                Some(Kind::Counter) => topic.counter_id().map(|id| ExportedLine::Counter { id, value }),
-                Some(Kind::Page) => address.as_deref().map(|page| ExportedLine::Page { page, value }),
-                Some(Kind::Site) => topic.site_host().map(|site| ExportedLine::Site { site, value }),
-                Some(Kind::Entity | Kind::Feed) | None => None,
-            };
-            match line {
-                Some(line) => {
-                    serde_json::to_writer(&mut *self.output, &line).map_err(io::Error::from)?;
-                    self.output.write_all(b"\n")?;
-                    self.exported.lines += 1;
-                }
-                None => self.exported.without_address += u64::from(is_page(&topic)),
+        let known = KnownOfTopics::read(self.store, listed, self.without_past).await?;
+        for ((topic, reading), known) in listed.iter().zip(known.0) {
+            match &reading.body {
+                Body::Document(document) => self.write_entity(topic, document, known.ends)?,
+                Body::Events(_) => self.write_events(topic).await?,
+                Body::Number(value) => self.write_number(topic, *value, known)?,
+                Body::Gone => {}
             }
         }
         Ok(())
     }
 
+    fn write_entity(&mut self, topic: &Topic, document: &Document, ends: Option<u64>) -> io::Result<()> {
+        let Some((route, key)) = topic.entity_name() else { return Ok(()) };
+        // Routes and keys have no characters that JSON would escape.
+        let payload = document.to_json();
+        let ends = ends.map(|ends| format!(r#","ends":{ends}"#)).unwrap_or_default();
+        writeln!(self.output, r#"{{"route":"{route}","key":"{key}","payload":{payload}{ends}}}"#)?;
+        self.exported.lines += 1;
+        Ok(())
+    }
+
+    fn write_number(&mut self, topic: &Topic, value: i64, known: KnownOfTopic) -> io::Result<()> {
+        let named = match topic.kind() {
+            Some(Kind::Counter) => topic.counter_id().map(Named::Id),
+            Some(Kind::Page) => known.address.map(Named::Page),
+            Some(Kind::Site) => topic.site_host().map(Named::Site),
+            Some(Kind::Entity | Kind::Feed) | None => None,
+        };
+        let Some(named) = named else {
+            self.exported.without_address += u64::from(topic.kind() == Some(Kind::Page));
+            return Ok(());
+        };
+        let Past { hours, days } = known.past.without_repetitions();
+        serde_json::to_writer(&mut *self.output, &NumberLine { named, value, hours, days })?;
+        self.output.write_all(b"\n")?;
+        self.exported.lines += 1;
+        Ok(())
+    }
+
     /// Writes the events of a feed, the oldest first, without those that are too old for readers.
-    async fn write_events(&mut self, feed: &Topic, route: &Route) -> Result<(), ExportError> {
+    async fn write_events(&mut self, feed: &Topic) -> Result<(), ExportError> {
+        let Some(route) = feed.feed_route() else { return Ok(()) };
         let mut last = 0;
         loop {
             let KeptEvents { events, oldest } = self.store.kept(feed, last, PAGE).await?;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::import_error::{ImportError, RefusedLines};
 use super::import_feeds::FeedImport;
+use super::import_pasts::restore_pasts;
 use super::import_record::{ImportRecord, Progress, RecordError};
 use super::import_summary::{LeftOut, sentence};
 use super::import_writes::{keep_addresses, leave_out_ended, next_batch, writes};
@@ -12,7 +13,7 @@ use super::store_source::StoreSource;
 use crate::domain::LIMIT;
 use crate::import::{CheckError, CheckedInput, CounterLines, ImportLine, ImportMode, ReadError, check};
 use crate::settings::Settings;
-use crate::store::{Store, WriteError};
+use crate::store::{Store, StoreError, WriteError};
 
 /// The time between two reports of progress.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -177,7 +178,7 @@ impl RunningImport<'_> {
             }
             last = line.line;
         }
-        let kept = keep_addresses(self.store, batch).await;
+        let kept = self.keep_rest(batch).await;
         match unavailable.or_else(|| Some((last, kept.err()?))) {
             Some((line, error)) => {
                 let reasons =
@@ -186,6 +187,13 @@ impl RunningImport<'_> {
             }
             None => Ok(()),
         }
+    }
+
+    /// Stores what a batch says of its topics besides their values.
+    async fn keep_rest(&mut self, batch: &[ImportLine]) -> Result<(), StoreError> {
+        keep_addresses(self.store, batch).await?;
+        self.left_out.pasts += restore_pasts(self.store, batch, self.options.mode).await?;
+        Ok(())
     }
 
     /// The next lines; `None` at the end.

@@ -9,6 +9,8 @@ pub(super) struct LeftOut {
     pub(super) events: u64,
     /// How many entities have a life that is over.
     pub(super) ended: u64,
+    /// How many hours and days of counters were not stored: the store keeps none, or the counter has a past of its own.
+    pub(super) pasts: u64,
 }
 
 /// What is stored, or would be.
@@ -16,6 +18,13 @@ pub(super) fn sentence(checked: &CheckedInput, mode: ImportMode, are: &str, left
     let mut parts = Vec::new();
     if checked.lines > 0 {
         parts.push(sentence_of_values(checked, mode, are, left_out.ended));
+    }
+    if left_out.pasts > 0 {
+        let why = match mode {
+            ImportMode::Set => "this service keeps none of them",
+            ImportMode::Add => "their counters have a past here, or this service keeps none of them",
+        };
+        parts.push(format!("the hours and days of {} lines are left out, as {why}", left_out.pasts));
     }
     if left_out.ended > 0 {
         parts.push(format!("{} entities are left out, as their lives are over", left_out.ended));

@@ -50,6 +50,9 @@ impl Retention {
     /// points, which Redis stores in its compact form.
     pub const MOST: u16 = 124;
 
+    /// The most points of one unit that a store keeps of a topic.
+    pub const MOST_POINTS: usize = Retention::MOST as usize + 1;
+
     /// Returns whether the store keeps any hours or days.
     pub fn keeps_any(self) -> bool {
         self.hours > 0 || self.days > 0

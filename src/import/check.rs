@@ -35,6 +35,8 @@ pub struct CheckedInput {
     pub zeros: u64,
     /// Whether one of these lines names a page or a site.
     pub has_pages: bool,
+    /// How many lines have hours or days.
+    pub pasts: u64,
     /// Whether one of these lines names an entity.
     pub has_entities: bool,
     counters: HashMap<u64, SeenCounter>,
@@ -91,6 +93,8 @@ struct InputCheck {
     feeds: FeedOrder,
     /// The lines that set a page, each with the hash of the site.
     set_pages: Vec<(u64, u64)>,
+    /// The hashes of the counters that have a past in the input.
+    with_past: HashSet<u64>,
 }
 
 impl InputCheck {
@@ -101,11 +105,18 @@ impl InputCheck {
             events: 0,
             zeros: 0,
             has_pages: false,
+            pasts: 0,
             has_entities: false,
             counters: HashMap::new(),
             sites: HashSet::new(),
         };
-        InputCheck { mode, checked, feeds: FeedOrder::default(), set_pages: Vec::new() }
+        InputCheck {
+            mode,
+            checked,
+            feeds: FeedOrder::default(),
+            set_pages: Vec::new(),
+            with_past: HashSet::new(),
+        }
     }
 
     /// Notes a line, or returns why it cannot be used beside the lines before it.
@@ -130,7 +141,27 @@ impl InputCheck {
             Target::Entity(..) => checked.has_entities = true,
             Target::Page(_) | Target::Counter(_) | Target::Event(_) => {}
         }
-        note_counter(&mut checked.counters, line, self.mode)
+        self.note_past(line)?;
+        note_counter(&mut self.checked.counters, line, self.mode)
+    }
+
+    /// Refuses two lines of one counter if one of them has a past, which is not that of their sum.
+    fn note_past(&mut self, line: &ImportLine) -> Result<(), BadLine> {
+        let has_past = !line.past.is_empty();
+        self.checked.pasts += u64::from(has_past);
+        if self.mode == ImportMode::Set || (!has_past && self.with_past.is_empty()) {
+            return Ok(());
+        }
+        let counter = hash(line.target.topic().name());
+        let known = match has_past {
+            true => self.checked.counters.contains_key(&counter) || !self.with_past.insert(counter),
+            false => self.with_past.contains(&counter),
+        };
+        if known {
+            let reason = format!("the {} has hours or days, and stands in another line, too", line.target);
+            return Err(BadLine { line: line.line, reason });
+        }
+        Ok(())
     }
 
     /// The lines that set a page whose site has no line.

@@ -67,9 +67,9 @@ impl<R: BufRead> CounterLines<R> {
                 (Ok(JsonLine::Last(_)), _) => {
                     return bad("is the last line of an export without its first line");
                 }
-                (Ok(JsonLine::Number(target, value, name)), _) => {
+                (Ok(JsonLine::Number(target, value, name, past)), _) => {
                     self.counters += 1;
-                    return Ok(Some(Ok(ImportLine { line, target, value, name })));
+                    return Ok(Some(Ok(ImportLine { line, target, value, past, name })));
                 }
                 (Err(reason), _) => {
                     self.counters += 1;

@@ -6,15 +6,13 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::line::{PastEvent, Target};
+use super::line::{LATEST, PastEvent, Target};
+use super::points::points;
 use crate::domain::{
     CountApiName, CountApiWord, CounterId, Document, EntityKey, FieldChange, FieldChanges, JsonText, LIMIT,
     MAX_EVENT_BYTES, PageAddress, ParseAmountError, ParseCountApiWordError, ParseCounterIdError,
-    ParseEntityKeyError, ParsePageAddressError, ParseRouteError, Route, Topic,
+    ParseEntityKeyError, ParsePageAddressError, ParseRouteError, Past, Route, Topic, Unit,
 };
-
-/// The latest time of an event and of the end of a life, in milliseconds since 1970: answers have no room for a year of five digits.
-const LATEST: u64 = 253_402_207_200_000;
 
 /// What a line says.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,8 +21,9 @@ pub(super) enum JsonLine {
     First,
     /// The last line of an export: how many counters it has.
     Last(u64),
-    /// A counter, a page, a site, an entity or an event, and its value; the name of the counter in the input if the id was made from it.
-    Number(Target, i64, Option<String>),
+    /// A counter, a page, a site, an entity or an event, and its value; the name of the counter in the input if the id was made from it; the
+    /// values in hours and days.
+    Number(Target, i64, Option<String>, Past),
 }
 
 /// The members that a line may have. Other members are an error, because a mistyped name must not pass for a missing one.
@@ -43,6 +42,8 @@ struct Members {
     route: Option<String>,
     payload: Option<JsonText>,
     ends: Option<Value>,
+    hours: Option<Value>,
+    days: Option<Value>,
     at: Option<Value>,
     // `null` is an event, too.
     #[serde(default, deserialize_with = "present")]
@@ -82,11 +83,12 @@ pub(super) fn parse(text: &str) -> Result<JsonLine, String> {
         return entity(members);
     }
     let value = number(members.value)?;
-    let target = |target| Ok(JsonLine::Number(target, value, None));
+    let past = Past { hours: points(Unit::Hour, members.hours)?, days: points(Unit::Day, members.days)? };
+    let line = |target, name| Ok(JsonLine::Number(target, value, name, past));
     match (members.id, members.page, members.site, members.namespace, members.key) {
-        (Some(id), None, None, None, None) => target(Target::Counter(id_of(&id)?)),
-        (None, Some(page), None, None, None) => target(Target::Page(address_of(&page)?)),
-        (None, None, Some(site), None, None) => target(Target::Site(site_of(&site)?)),
+        (Some(id), None, None, None, None) => line(Target::Counter(id_of(&id)?), None),
+        (None, Some(page), None, None, None) => line(Target::Page(address_of(&page)?), None),
+        (None, None, Some(site), None, None) => line(Target::Site(site_of(&site)?), None),
         (None, None, None, namespace, Some(key)) => {
             let name = CountApiName {
                 namespace: match namespace {
@@ -95,7 +97,7 @@ pub(super) fn parse(text: &str) -> Result<JsonLine, String> {
                 },
                 key: word_of(&key)?,
             };
-            Ok(JsonLine::Number(Target::Counter(name.counter_id()), value, Some(name.to_string())))
+            line(Target::Counter(name.counter_id()), Some(name.to_string()))
         }
         (None, None, None, _, None) => Err("has no id".to_owned()),
         _ => Err("has more than one of an id, a page, a site, and a key".to_owned()),
@@ -110,6 +112,8 @@ fn entity(members: Members) -> Result<JsonLine, String> {
         page: None,
         site: None,
         value: None,
+        hours: None,
+        days: None,
         route,
         key,
         payload,
@@ -131,7 +135,12 @@ fn entity(members: Members) -> Result<JsonLine, String> {
         );
     }
     Document::default().merged(&changes).map_err(|error| error.to_string())?;
-    Ok(JsonLine::Number(Target::Entity(Topic::entity(&route, &key), Arc::new(changes), ends), 0, None))
+    Ok(JsonLine::Number(
+        Target::Entity(Topic::entity(&route, &key), Arc::new(changes), ends),
+        0,
+        None,
+        Past::default(),
+    ))
 }
 
 /// An event of a feed: `{"route":"app/log","at":1796083200000,"event":{"user":7}}`.
@@ -145,6 +154,8 @@ fn event(members: Members) -> Result<JsonLine, String> {
         payload: None,
         value: None,
         ends: None,
+        hours: None,
+        days: None,
         route,
         at,
         event,
@@ -160,7 +171,7 @@ fn event(members: Members) -> Result<JsonLine, String> {
     if bytes > MAX_EVENT_BYTES {
         return Err(format!("the event has {bytes} bytes; an event has at most {MAX_EVENT_BYTES}"));
     }
-    Ok(JsonLine::Number(Target::Event(PastEvent { feed, at, data }), 0, None))
+    Ok(JsonLine::Number(Target::Event(PastEvent { feed, at, data }), 0, None, Past::default()))
 }
 
 /// The time in the member of this name.
@@ -258,7 +269,7 @@ mod tests {
         ] {
             let read = parse(text).expect(text);
             assert!(
-                matches!(&read, JsonLine::Number(found, number, _) if found.to_string() == id && *number == value),
+                matches!(&read, JsonLine::Number(found, number, ..) if found.to_string() == id && *number == value),
                 "{text}: {read:?}"
             );
         }

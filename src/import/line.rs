@@ -4,7 +4,10 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use crate::domain::{CounterId, FieldChanges, JsonText, PageAddress, Topic};
+use crate::domain::{CounterId, FieldChanges, JsonText, PageAddress, Past, Topic};
+
+/// The latest time in a line, in milliseconds since 1970: answers have no room for a year of five digits.
+pub(super) const LATEST: u64 = 253_402_207_200_000;
 
 /// What a line names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +44,8 @@ pub struct ImportLine {
     pub target: Target,
     /// The value to set or to add, within ±[`LIMIT`](crate::domain::LIMIT); 0 for an entity and an event.
     pub value: i64,
+    /// The values of a counter, a page or a site in hours and days; empty if the line has none.
+    pub past: Past,
     /// The name of the counter in the input, if the id was made from it: two names may make the same id.
     pub name: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Reads counters, pages and sites with their values, entities, and events of feeds from lines of text: an export of this program, the same lines written by hand, and what
+//! Reads counters, pages and sites with their values and their pasts, entities, and events of feeds from lines of text: an export of this program, the same lines written by hand, and what
 //! CountAPI answers; and pages from the SQLite file of the hit-counter. Knows no store.
 
 mod bad_lines;
@@ -9,6 +9,7 @@ mod hash;
 mod hit_counter;
 mod json_line;
 mod line;
+mod points;
 mod text_lines;
 
 pub use bad_lines::CheckError;

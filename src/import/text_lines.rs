@@ -10,6 +10,10 @@ use super::line::{BadLine, ReadError};
 const LONGEST: usize = 4096;
 /// The longest line of an entity, which has room for the names and values of all its fields in any spelling.
 const LONGEST_OF_ENTITY: usize = 128 * 1024;
+/// The longest line of a counter, a page or a site with its past, which has room for all hours and days.
+const LONGEST_OF_PAST: usize = 16 * 1024;
+/// What stands in a line that may be longer than [`LONGEST`] because of its past.
+const OF_PAST: [&[u8]; 2] = [br#""hours":"#, br#""days":"#];
 /// How the line of an entity begins if it may be longer than [`LONGEST`].
 const OF_ENTITY: &[u8] = br#"{"route":"#;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -41,7 +45,11 @@ impl<R: BufRead> TextLines<R> {
         };
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let bad = |reason: String| BadLine { line: self.number, reason };
-        let longest = if line.starts_with(OF_ENTITY) { LONGEST_OF_ENTITY } else { LONGEST };
+        let longest = match line {
+            line if line.starts_with(OF_ENTITY) => LONGEST_OF_ENTITY,
+            line if length > LONGEST && has_past(line) => LONGEST_OF_PAST,
+            _ => LONGEST,
+        };
         let text = if length > longest {
             Err(bad(format!("has {length} bytes; a line has at most {longest}")))
         } else {
@@ -87,6 +95,12 @@ impl<R: BufRead> TextLines<R> {
             }
         }
     }
+}
+
+/// Whether a line names hours or days.
+fn has_past(line: &[u8]) -> bool {
+    let line = &line[..line.len().min(LONGEST_OF_PAST)];
+    OF_PAST.iter().any(|name| line.windows(name.len()).any(|part| part == *name))
 }
 
 /// Refuses an input whose first bytes show that it is not text.

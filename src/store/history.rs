@@ -12,15 +12,20 @@ pub struct History {
     pub points: Vec<Point>,
 }
 
-/// The points of the last `last` hours or days, of which `now` is the present one, and the point before them; the oldest first. A
-/// point in the future was written before the clock was set back, so it is left out.
-pub(super) fn last(mut points: Vec<Point>, now: i64, last: u16) -> Vec<Point> {
+/// All points up to the present hour or day, the oldest first. A point in the future was written before the clock was set back, so it is left out.
+pub(super) fn all(mut points: Vec<Point>, now: i64) -> Vec<Point> {
     points.retain(|point| point.number <= now);
     points.sort_by_key(|point| point.number);
     if points == [BEFORE_ALL] {
         // The topic was created, but not announced yet.
         points.clear();
     }
+    points
+}
+
+/// The points of the last `last` hours or days, of which `now` is the present one, and the point before them; the oldest first.
+pub(super) fn last(points: Vec<Point>, now: i64, last: u16) -> Vec<Point> {
+    let mut points = all(points, now);
     let from = now - i64::from(last);
     let first = points.partition_point(|point| point.number <= from);
     points.split_off(first.saturating_sub(1))

@@ -35,7 +35,7 @@ pub use key_lifetime::KEY_LIFETIME;
 pub use visits::{DailySalt, SALT_LEN, Uniques, Visit};
 pub use write::{Once, Replay, Stamp, Write, WriteError, Written};
 
-use crate::domain::{Document, EntityKey, EventId, Topic, Unit};
+use crate::domain::{Document, EntityKey, EventId, Past, Topic, Unit};
 
 /// A store: values, the outbox, the events of feeds, and the catalog of the topics. Code that uses one part takes only the trait of that part, such as
 /// `Arc<dyn Outbox>`.
@@ -157,6 +157,14 @@ pub trait Catalog: Send + Sync + 'static {
     /// announced; the oldest first. An hour or day in which the topic was not announced is left out. Claims write the history, so
     /// the present value may be missing while the gate is shut.
     async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<History, StoreError>;
+
+    /// All that is kept of the past of topics that hold numbers, in the order of the topics.
+    async fn pasts(&self, topics: &[Topic]) -> Result<Vec<Past>, StoreError>;
+
+    /// Gives topics the pasts that they had in another store, in the place of their own, as far as this store keeps as much. The hour in which the
+    /// topic was announced stays if it is the present one; later claims go on from the past. With `only_new`, a topic that has a past from before
+    /// the present hour keeps it. Answers for each topic whether it has the new past. A topic that does not exist gets none.
+    async fn restore_pasts(&self, pasts: &[(Topic, Past)], only_new: bool) -> Result<Vec<bool>, StoreError>;
 }
 
 /// What is known of visitors, which is as little as counting them needs. A [`Visit`] is part of a [`Write`].

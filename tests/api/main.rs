@@ -40,6 +40,7 @@ mod import;
 mod import_feeds;
 mod import_input;
 mod import_lives;
+mod import_pasts;
 mod layers;
 mod limits;
 mod logs;

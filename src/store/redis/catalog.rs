@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{RedisStore, addresses, counting, documents, entity_rows, history, names, ranking, topics};
-use crate::domain::{Document, EntityKey, Topic, Unit};
+use crate::domain::{Document, EntityKey, Past, Topic, Unit};
 use crate::store::{Body, Catalog, EntityQuery, History, Reading, StoreError, Values};
 
 #[async_trait]
@@ -77,5 +77,12 @@ impl Catalog for RedisStore {
 
     async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<History, StoreError> {
         history::read(&self.0, topic, unit, last).await.map_err(StoreError::new)
+    }
+    async fn pasts(&self, topics: &[Topic]) -> Result<Vec<Past>, StoreError> {
+        history::pasts(&self.0, topics).await.map_err(StoreError::new)
+    }
+
+    async fn restore_pasts(&self, pasts: &[(Topic, Past)], only_new: bool) -> Result<Vec<bool>, StoreError> {
+        history::restore(&self.0, pasts, only_new).await.map_err(StoreError::new)
     }
 }

@@ -59,6 +59,7 @@ pub(super) static ENTITY_ROWS: LazyLock<Script> = script!(REPEATABLE, "entity_ro
 pub(super) static NAME_COUNT: LazyLock<Script> = script!(REPEATABLE, "name_count.lua");
 pub(super) static TOP: LazyLock<Script> = script!(REPEATABLE, "top.lua");
 pub(super) static HISTORY: LazyLock<Script> = script!(REPEATABLE, "history.lua");
+pub(super) static RESTORE_PAST: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "restore_past.lua");
 pub(super) static SALT: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "salt.lua");
 pub(super) static UNIQUES: LazyLock<Script> = script!(REPEATABLE, "uniques.lua");
 pub(super) static COUNT: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "count.lua");

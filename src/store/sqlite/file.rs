@@ -15,7 +15,9 @@ use super::open::{self, OpenError, SCHEMA_VERSION};
 use super::rows::{self, signed, state_columns, unit_column};
 use super::site_visitors::SiteVisitors;
 use super::topic::TopicState;
-use crate::domain::{BEFORE_ALL, Document, Epoch, EventId, IdempotencyKey, Point, Retention, Topic, Unit};
+use crate::domain::{
+    BEFORE_ALL, Document, Epoch, EventId, IdempotencyKey, Past, Point, Retention, Topic, Unit,
+};
 use crate::store::{KeyUse, Stamp, Written};
 
 /// How many topics one step of pruning looks at and removes.
@@ -232,6 +234,19 @@ impl StoreFile {
                 let present = unit.number(hour.next);
                 let values = params![topic, unit_column(unit), present, kept];
                 self.connection.prepare_cached(trim)?.execute(values)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a past in the place of that of a topic.
+    pub(super) fn replace_history(&self, topic: &Topic, past: &Past) -> rusqlite::Result<()> {
+        let sql = "DELETE FROM history WHERE topic = ?1";
+        self.connection.prepare_cached(sql)?.execute([topic.name()])?;
+        let mut insert = self.connection.prepare_cached("INSERT INTO history VALUES (?1, ?2, ?3, ?4)")?;
+        for unit in [Unit::Hour, Unit::Day] {
+            for point in past.of(unit) {
+                insert.execute(params![topic.name(), unit_column(unit), point.number, point.value])?;
             }
         }
         Ok(())

@@ -8,6 +8,7 @@
 //! time has the file, and a second one is refused. Other programs may read the file meanwhile (backups, `sqlite3`), but this
 //! process may overwrite what they write to it.
 
+mod catalog;
 mod committed_topics;
 mod complete_hour;
 mod documents;
@@ -45,14 +46,14 @@ use file::StoreFile;
 pub use open::OpenError;
 pub use prune::prune;
 use read_only_file::ReadOnlyFile;
-use reading::{FeedPart, FeedRequest, Listed, Ranking, ReadRequest, Readings, serve};
+use reading::{FeedPart, FeedRequest, ReadRequest, Readings, serve};
 use salt::SaltInMemory;
 use writer::{WriteCommand, Writer};
 
 use super::feeds::FeedState;
 use super::{
-    Catalog, Claim, ClaimTerms, DailySalt, FeedPage, Feeds, History, Hit, HitWritten, KeptEvents, Missed,
-    Outbox, Reading, Store, StoreError, Uniques, Values, Visitors, Write, WriteError, Written,
+    Claim, ClaimTerms, DailySalt, FeedPage, Feeds, Hit, HitWritten, KeptEvents, Missed, Outbox, Reading,
+    Store, StoreError, Uniques, Values, Visitors, Write, WriteError, Written,
 };
 use crate::domain::{EventId, FeedEvent, Retention, Topic, Unit};
 
@@ -233,65 +234,6 @@ impl Feeds for SqliteStore {
     async fn kept(&self, feed: &Topic, revision: u64, limit: usize) -> Result<KeptEvents, StoreError> {
         let (state, events) = self.read_feed(feed, FeedPart::All(revision, limit)).await?;
         Ok(state.kept(events, self.committed.retention().feeds))
-    }
-}
-
-#[async_trait]
-impl Catalog for SqliteStore {
-    async fn topic_count(&self) -> Result<u64, StoreError> {
-        Ok(self.committed.topic_count())
-    }
-
-    async fn list(&self, prefix: &str, after: Option<&Topic>, limit: usize) -> Listed {
-        let after = after.map(Topic::name).unwrap_or_default().to_owned();
-        let (answer, answered) = oneshot::channel();
-        if let Some((questions, _)) = &self.reader {
-            let _ = questions.send(ReadRequest::List { prefix: prefix.to_owned(), after, limit, answer });
-        }
-        answered.await.unwrap_or_else(|_| Err(StoreError::new("the reading thread has ended")))
-    }
-
-    async fn keep_address(&self, page: &Topic, address: &str) -> Result<(), StoreError> {
-        self.order(|answer| WriteCommand::KeepAddress(page.clone(), address.to_owned(), answer)).await?
-    }
-
-    async fn addresses(&self, pages: &[Topic]) -> Result<Vec<Option<String>>, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        if let Some((requests, _)) = &self.reader {
-            let _ = requests.send(ReadRequest::Addresses(pages.to_vec(), answer));
-        }
-        answered.await.unwrap_or_else(|_| Err(StoreError::new("the reading thread has ended")))
-    }
-
-    async fn ends(&self, entities: &[Topic]) -> Result<Vec<Option<u64>>, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        if let Some((requests, _)) = &self.reader {
-            let _ = requests.send(ReadRequest::Ends(entities.to_vec(), answer));
-        }
-        answered.await.unwrap_or_else(|_| Err(StoreError::new("the reading thread has ended")))
-    }
-
-    async fn top(&self, prefix: &str, limit: usize) -> Ranking {
-        let (answer, answered) = oneshot::channel();
-        if let Some((requests, _)) = &self.reader {
-            let _ = requests.send(ReadRequest::Top(prefix.to_owned(), limit, answer));
-        }
-        answered.await.unwrap_or_else(|_| Err(StoreError::new("the reading thread has ended")))
-    }
-
-    async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<History, StoreError> {
-        // The state in memory is taken before the file is read. If the writer saves it in between, the file has it.
-        let recalled = self.committed.recall(topic);
-        let (answer, answered) = oneshot::channel();
-        if let Some((requests, _)) = &self.reader {
-            let _ = requests.send(ReadRequest::History(topic.clone(), unit, answer));
-        }
-        let ended = |_| Err(StoreError::new("the reading thread has ended"));
-        let (saved, points) = answered.await.unwrap_or_else(ended)?;
-        let state = recalled.or(saved);
-        let points = history::all_points(points, state.as_ref(), unit, self.committed.retention());
-        let now = self.committed.now();
-        Ok(History { now, points: super::history::last(points, unit.number(now), last) })
     }
 }
 

@@ -7,13 +7,14 @@ use tokio::sync::oneshot;
 use super::committed_topics::CommittedTopics;
 use super::read_only_file::ReadOnlyFile;
 use super::topic::TopicState;
-use crate::domain::{FeedEvent, Point, Topic, Unit};
+use crate::domain::{FeedEvent, Past, Point, Topic, Unit};
 use crate::store::feeds::{FeedState, reading_of};
 use crate::store::{Body, Reading, StoreError, Uniques};
 
 pub(super) type Readings = Vec<Result<Reading, StoreError>>;
 /// The state of a topic, and the points of its history, as the file has them.
 pub(super) type SavedHistory = Result<(Option<TopicState>, Vec<Point>), StoreError>;
+pub(super) type SavedPasts = Result<Vec<(Option<TopicState>, Past)>, StoreError>;
 pub(super) type Ranking = Result<Vec<(Topic, i64)>, StoreError>;
 pub(super) type Listed = Result<Vec<(Topic, Reading)>, StoreError>;
 
@@ -21,6 +22,7 @@ pub(super) type Listed = Result<Vec<(Topic, Reading)>, StoreError>;
 pub(super) enum ReadRequest {
     Read(Vec<Topic>, oneshot::Sender<Readings>),
     History(Topic, Unit, oneshot::Sender<SavedHistory>),
+    Pasts(Vec<Topic>, oneshot::Sender<SavedPasts>),
     Addresses(Vec<Topic>, oneshot::Sender<Result<Vec<Option<String>>, StoreError>>),
     /// When the lives of entities end.
     Ends(Vec<Topic>, oneshot::Sender<Result<Vec<Option<u64>>, StoreError>>),
@@ -67,6 +69,10 @@ pub(super) fn serve(file: &ReadOnlyFile, committed: &CommittedTopics, request: R
             let saved = file.load(&topic).and_then(|state| Ok((state, file.history(&topic, unit)?)));
             let _ = answer.send(saved.map_err(StoreError::new));
         }
+        ReadRequest::Pasts(topics, answer) => {
+            let saved: rusqlite::Result<_> = topics.iter().map(|topic| read_past(file, topic)).collect();
+            let _ = answer.send(saved.map_err(StoreError::new));
+        }
         ReadRequest::Addresses(pages, answer) => {
             let found: rusqlite::Result<_> = pages.iter().map(|page| file.address(page)).collect();
             let _ = answer.send(found.map_err(StoreError::new));
@@ -89,6 +95,13 @@ pub(super) fn serve(file: &ReadOnlyFile, committed: &CommittedTopics, request: R
             let _ = answer.send(list(file, committed, &prefix, &after, limit));
         }
     }
+}
+
+/// The state of a topic and its past, in this order: see [`ReadRequest::History`].
+fn read_past(file: &ReadOnlyFile, topic: &Topic) -> rusqlite::Result<(Option<TopicState>, Past)> {
+    let state = file.load(topic)?;
+    let past = Past { hours: file.history(topic, Unit::Hour)?, days: file.history(topic, Unit::Day)? };
+    Ok((state, past))
 }
 
 fn read_feed(

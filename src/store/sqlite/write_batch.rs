@@ -1,6 +1,7 @@
 //! One batch of the writer: the topics that it has changed so far. Other threads see none of it before the commit.
 
 mod hits;
+mod restored_pasts;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

@@ -15,7 +15,7 @@ use super::feed_sizes::FeedSizes;
 use super::file::StoreFile;
 use super::visited_sites::VisitedSites;
 use super::write_batch::WriteBatch;
-use crate::domain::{EventId, Topic};
+use crate::domain::{EventId, Past, Topic};
 use crate::store::{Claim, ClaimTerms, Hit, HitWritten, StoreError, Write, WriteError, Written};
 
 /// How long claims and acknowledgements stay in memory only.
@@ -44,6 +44,8 @@ pub(super) enum WriteCommand {
     Claim(Vec<Topic>, ClaimTerms, AnswerSender<Vec<Result<Claim, StoreError>>>),
     Acknowledge(Vec<(Topic, EventId)>, AnswerSender<Result<(), StoreError>>),
     KeepAddress(Topic, String, AnswerSender<Result<(), StoreError>>),
+    /// Gives topics the pasts that they had in another store, and answers which have them. With `true`, only topics without a past get one.
+    RestorePasts(Vec<(Topic, Past)>, bool, AnswerSender<Result<Vec<bool>, StoreError>>),
     /// Deletes entities whose lives are over, up to so many, and answers which.
     EndLives(usize, AnswerSender<Result<Vec<Topic>, StoreError>>),
     Ping(AnswerSender<Result<(), StoreError>>),
@@ -55,6 +57,7 @@ enum PendingAnswer {
     Write(usize, Option<Vec<Result<Written, WriteError>>>, AnswerSender<Vec<Result<Written, WriteError>>>),
     Hit(usize, Option<Vec<HitWritten>>, AnswerSender<Vec<HitWritten>>),
     Claim(usize, Option<Vec<Claim>>, AnswerSender<Vec<Result<Claim, StoreError>>>),
+    Restored(Option<Vec<bool>>, AnswerSender<Result<Vec<bool>, StoreError>>),
     Ended(Option<Vec<Topic>>, AnswerSender<Result<Vec<Topic>, StoreError>>),
     Done(AnswerSender<Result<(), StoreError>>),
 }
@@ -218,6 +221,11 @@ fn take(
             attempt(failure, || batch.keep_address(&page, &address));
             PendingAnswer::Done(answer)
         }
+        WriteCommand::RestorePasts(pasts, only_new, answer) => {
+            let restore = |(topic, past): &(Topic, Past)| batch.restore_past(topic, past, only_new);
+            let restored = attempt(failure, || pasts.iter().map(restore).collect());
+            PendingAnswer::Restored(restored, answer)
+        }
         WriteCommand::EndLives(limit, answer) => {
             PendingAnswer::Ended(attempt(failure, || batch.end_lives(limit)), answer)
         }
@@ -257,6 +265,10 @@ impl PendingAnswer {
                     Some(claims) => claims.into_iter().map(Ok).collect(),
                     None => (0..len).map(|_| Err(lost(failure))).collect(),
                 });
+            }
+            PendingAnswer::Restored(restored, answer) => {
+                let restored = restored.filter(|_| failure.is_none());
+                let _ = answer.send(restored.ok_or_else(|| lost(failure)));
             }
             PendingAnswer::Ended(ended, answer) => {
                 let ended = ended.filter(|_| failure.is_none());

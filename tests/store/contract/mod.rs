@@ -12,6 +12,7 @@ mod history;
 mod hits;
 mod listing;
 mod past_events;
+mod pasts;
 mod sweeping;
 mod visitors;
 
@@ -27,7 +28,7 @@ use livecounter::store::{
 
 pub(crate) use {
     adding::*, addresses::*, announcing::*, claiming::*, creating::*, deleting::*, documents::*, feeds::*,
-    history::*, hits::*, listing::*, past_events::*, sweeping::*, visitors::*,
+    history::*, hits::*, listing::*, past_events::*, pasts::*, sweeping::*, visitors::*,
 };
 
 /// A store under test, with the servers that it needs.
@@ -125,6 +126,9 @@ macro_rules! every_sentence {
             a_ranking_has_each_topic_once_and_no_deleted_one,
             a_claim_writes_what_it_announces_into_the_history,
             a_deleted_topic_has_no_history,
+            claims_go_on_from_a_restored_past,
+            a_restored_past_goes_with_its_topic,
+            a_past_is_restored_to_topics_that_exist_and_are_new,
             a_new_topic_stood_at_zero_before_its_first_claim,
             a_topic_created_again_before_a_claim_begins_at_zero,
             a_claim_of_a_feed_has_all_events_since_the_claim_before,

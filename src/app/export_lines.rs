@@ -1,0 +1,82 @@
+//! What an export says of topics besides the numbers and the fields, and the lines of numbers.
+
+use serde::{Serialize, Serializer};
+
+use crate::domain::{CounterId, Kind, Past, Point, Topic};
+use crate::store::{Reading, Store, StoreError};
+
+/// What a line names.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Named<'a> {
+    Id(CounterId),
+    Page(String),
+    Site(&'a str),
+}
+
+/// The line of a counter, a page or a site.
+#[derive(Serialize)]
+pub(super) struct NumberLine<'a> {
+    #[serde(flatten)]
+    pub(super) named: Named<'a>,
+    pub(super) value: i64,
+    #[serde(serialize_with = "pairs", skip_serializing_if = "Vec::is_empty")]
+    pub(super) hours: Vec<Point>,
+    #[serde(serialize_with = "pairs", skip_serializing_if = "Vec::is_empty")]
+    pub(super) days: Vec<Point>,
+}
+
+/// What the store knows of a topic besides its reading.
+#[derive(Default)]
+pub(super) struct KnownOfTopic {
+    /// The address of a page.
+    pub(super) address: Option<String>,
+    /// When the life of an entity ends.
+    pub(super) ends: Option<u64>,
+    /// The past of a number.
+    pub(super) past: Past,
+}
+
+/// What the store knows of topics that were listed together, in their order.
+pub(super) struct KnownOfTopics(pub(super) Vec<KnownOfTopic>);
+
+impl KnownOfTopics {
+    /// Asks the store, once for all of the topics.
+    pub(super) async fn read(
+        store: &dyn Store,
+        listed: &[(Topic, Reading)],
+        without_past: bool,
+    ) -> Result<Self, StoreError> {
+        let mut known: Vec<_> = listed.iter().map(|_| KnownOfTopic::default()).collect();
+        let (places, pages) = those(listed, |topic| topic.kind() == Some(Kind::Page));
+        if !pages.is_empty() {
+            for (place, address) in places.into_iter().zip(store.addresses(&pages).await?) {
+                known[place].address = address;
+            }
+        }
+        let (places, entities) = those(listed, Topic::is_entity);
+        if !entities.is_empty() {
+            for (place, ends) in places.into_iter().zip(store.ends(&entities).await?) {
+                known[place].ends = ends;
+            }
+        }
+        let (places, numbers) = those(listed, Topic::holds_number);
+        if !numbers.is_empty() && !without_past {
+            for (place, past) in places.into_iter().zip(store.pasts(&numbers).await?) {
+                known[place].past = past;
+            }
+        }
+        Ok(KnownOfTopics(known))
+    }
+}
+
+/// Those of the topics for which this is so, and their places.
+fn those(listed: &[(Topic, Reading)], is_so: impl Fn(&Topic) -> bool) -> (Vec<usize>, Vec<Topic>) {
+    let found = listed.iter().enumerate().filter(|(_, (topic, _))| is_so(topic));
+    found.map(|(place, (topic, _))| (place, topic.clone())).unzip()
+}
+
+/// Points as pairs of the number of the hour or day and the value.
+fn pairs<S: Serializer>(points: &[Point], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(points.iter().map(|point| (point.number, point.value)))
+}
