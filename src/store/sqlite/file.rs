@@ -1,7 +1,6 @@
 //! The SQL statements of the connection that writes.
 
 use std::cell::Cell;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -33,7 +32,7 @@ pub(super) struct StoreFile {
     connection: Connection,
     /// The number of transactions since the write-ahead log was moved into the file.
     commits: Cell<u32>,
-    _lock: File,
+    _lock: open::FileLock,
 }
 
 /// The values of the column `idempotency.kind`.

@@ -75,9 +75,20 @@ pub enum OpenError {
     },
 }
 
+/// The lock that keeps other processes away. A process that this one starts inherits the handle until its own program runs, and would
+/// keep the lock so long; so the lock is given back, and not only the handle closed.
+pub(super) struct FileLock(File);
+
+impl Drop for FileLock {
+    fn drop(&mut self) {
+        // If this fails, the lock ends with the last handle.
+        let _ = self.0.unlock();
+    }
+}
+
 /// A connection that writes, and the lock that keeps other processes away. The lock is on a file beside the database, since closing
 /// a second handle to the database itself would release the locks of SQLite.
-pub(super) fn for_writing(path: &Path) -> Result<(Connection, File), OpenError> {
+pub(super) fn for_writing(path: &Path) -> Result<(Connection, FileLock), OpenError> {
     let unusable = |source| OpenError::Unusable { path: path.to_owned(), source };
     private::open_or_create(path).map_err(unusable)?;
     let path = &path.canonicalize().map_err(unusable)?;
@@ -151,13 +162,30 @@ fn migrate(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn lock(path: &Path) -> Result<File, OpenError> {
+fn lock(path: &Path) -> Result<FileLock, OpenError> {
     let beside = private::beside(path, "-lock");
     let unusable = |source| OpenError::Unusable { path: beside.clone(), source };
     let file = private::open_or_create(&beside).map_err(unusable)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(FileLock(file)),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
         Err(TryLockError::Error(source)) => Err(unusable(source)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lock_ends_with_its_owner_though_a_copy_of_the_handle_is_left() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("livecounter.db");
+        let first = lock(&path).expect("a lock");
+        let inherited = first.0.try_clone().expect("a second handle, as a started process has it");
+        assert!(matches!(lock(&path), Err(OpenError::InUse { .. })));
+        drop(first);
+        lock(&path).expect("the lock");
+        drop(inherited);
     }
 }
