@@ -269,7 +269,11 @@ async fn a_stream_survives_more_than_a_minute_of_silence() {
 async fn the_chain_behind_the_front_counts_and_shows_the_value() {
     let settings = [("LIVECOUNTER__LIMITS__WRITES", "3/h"), ("LIVECOUNTER__TRUSTED_PROXIES", "127.0.0.1")];
     let options = pushpin::Options {
-        settings: vec![("x_forwarded_for", "append".into()), ("x_forwarded_for_trusted", "append".into())],
+        settings: vec![
+            ("x_forwarded_for", "append".into()),
+            ("x_forwarded_for_trusted", "append".into()),
+            ("set_x_forwarded_protocol", "false".into()),
+        ],
         ..pushpin::Options::default()
     };
     let chain = Chain::with(1, &settings, options).await;
@@ -288,6 +292,12 @@ async fn the_chain_behind_the_front_counts_and_shows_the_value() {
     assert_eq!(post(&one, "192.0.2.4").await, 429);
     assert_eq!(post(&two, "192.0.2.1").await, 200);
     listener.until_data("4", SOON).await;
+    // Origins know whether the client speaks TLS to the front, also by way of Pushpin: then cookies are for TLS alone.
+    for (protocol, is_secure) in [("https", true), ("http", false)] {
+        let url = chain.pushpin.url(&format!("/count?url=example.org/{protocol}"));
+        let hit = client().get(url).header("x-forwarded-proto", protocol).answer().await;
+        assert_eq!(header(&hit, "set-cookie").contains("; Secure"), is_secure, "{:?}", hit.headers());
+    }
     // The front sends HEAD past Pushpin, also for a stream. It does not pass on requests for metrics.
     for accept in ["*/*", "text/event-stream"] {
         let answer = client().head(front.url(COUNTER)).header("accept", accept).answer().await;
