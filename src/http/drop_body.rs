@@ -69,7 +69,7 @@ impl DropBody {
                 return Err(bad("a payload of null needs a key: it deletes the entity".into()));
             }
             (None, None) if payload.as_str().len() > MAX_EVENT_BYTES => {
-                return Err(ApiError::BodyTooLarge(MAX_EVENT_BYTES));
+                return Err(ApiError::EventTooLarge(payload.as_str().len()));
             }
             (None, None) => DropChange::Append(payload),
         };

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::caching::NO_STORE;
 use super::exceeded_limit::ExceededLimit;
 use crate::access::{Denied, redacted};
-use crate::domain::MergeError;
+use crate::domain::{MAX_EVENT_BYTES, MergeError};
 use crate::exec::{Position, SyntaxError};
 use crate::grip::HoldError;
 use crate::sql::SqlError;
@@ -50,6 +50,9 @@ pub enum ApiError {
     /// The body is longer than this many bytes.
     #[error("the body may have at most {0} bytes")]
     BodyTooLarge(usize),
+    /// The event has this many bytes, which are too many.
+    #[error("an event has at most {MAX_EVENT_BYTES} bytes of data, this one has {0}")]
+    EventTooLarge(usize),
     /// The body has not arrived within this many seconds.
     #[error("the body has not arrived within {0} seconds; nothing was changed")]
     BodyTooSlow(u64),
@@ -176,7 +179,9 @@ impl ApiError {
             ApiError::NotAcceptable(_) => (StatusCode::NOT_ACCEPTABLE, "not-acceptable", "Not acceptable"),
             ApiError::OutOfRange => (StatusCode::CONFLICT, "out-of-range", "Value out of range"),
             ApiError::Conflict(_) => (StatusCode::CONFLICT, "conflict", "Change does not fit"),
-            ApiError::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large"),
+            ApiError::BodyTooLarge(_) | ApiError::EventTooLarge(_) => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large")
+            }
             ApiError::BodyTooSlow(_) => (StatusCode::REQUEST_TIMEOUT, "body-too-slow", "Body too slow"),
             ApiError::UnsupportedMediaType
             | ApiError::NoJson

@@ -249,6 +249,12 @@ async fn bad_requests_for_events_say_what_is_wrong() {
     let long = json!({"route": "a", "payload": "x".repeat(1 << 20)});
     let answer = client().post(format!("{}/drop", app.address)).json(&long).answer().await;
     assert_eq!(answer.status(), 413);
+    // The body may have 64 KiB, but not the event in it.
+    let long = json!({"route": "a", "payload": "x".repeat(16 * 1024)});
+    let answer = client().post(format!("{}/drop", app.address)).json(&long).answer().await;
+    assert_eq!(answer.status(), 413);
+    let problem = answer.text().await.expect("a problem");
+    assert!(problem.contains("an event has at most 16384 bytes of data, this one has 16386"), "{problem}");
     let page = client().get(format!("{}/feed/a", app.address)).text().await;
     assert!(page.contains("\"events\":[]"), "nothing was stored: {page}");
 }

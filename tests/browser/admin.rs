@@ -109,6 +109,23 @@ async fn the_console_keeps_the_results_of_before() {
 }
 
 #[tokio::test]
+async fn the_longest_ids_and_addresses_fit_the_narrowest_phone() {
+    let (app, secret) = with_a_key().await;
+    let browser = Chromium::launch().await;
+    browser.devtools("Emulation.setScrollbarsHidden", json!({ "hidden": true })).await;
+    app.add_by(&"W".repeat(64), -999).await;
+    log_in(&browser, &app, &secret).await;
+    for width in [320, 768] {
+        let screen = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500 });
+        browser.devtools("Emulation.setDeviceMetricsOverride", screen).await;
+        browser.open(&format!("{}/admin/counters", app.address)).await;
+        browser.until("document.querySelectorAll('details').length >= 2").await;
+        browser.value("document.querySelectorAll('details').forEach((one) => { one.open = true; })").await;
+        assert_eq!(browser.value("document.documentElement.scrollWidth").await, width);
+    }
+}
+
+#[tokio::test]
 async fn without_javascript_the_pages_do_not_speak_of_what_it_does() {
     let (app, secret) = with_a_key().await;
     let browser = Chromium::launch().await;
