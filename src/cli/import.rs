@@ -12,7 +12,7 @@ use livecounter::settings::Settings;
 use super::flags::Flags;
 use super::task::{print, refuse, with_settings};
 
-/// Set counters, pages and sites to the values of an export, or add these values
+/// Set counters, pages and sites to the values and the pasts of an export, or add these values
 ///
 /// The input has a line for each counter, such as {"id":"2","value":26}, or what CountAPI answers, such as
 /// {"namespace":"site","key":"visits","value":26}, or a page or a site, such as {"page":"https://example.com/a","value":26} and
