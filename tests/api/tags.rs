@@ -5,6 +5,7 @@ use reqwest::RequestBuilder;
 use crate::support::app::TestApp;
 use crate::support::deployment::on_each_deployment;
 use crate::support::http::{Ask, client, header};
+use crate::support::server::Server;
 
 fn get(app: &TestApp, path_and_query: &str) -> RequestBuilder {
     client().get(format!("{}{path_and_query}", app.address))
@@ -58,6 +59,39 @@ async fn a_tag_counts_like_its_route_and_looks_like_the_text_s() {
     let answer = get(&app, "/count/tag.svg").header("referer", page).answer().await;
     let cookie = header(&answer, "set-cookie").split(';').next().unwrap_or_default().to_owned();
     assert_eq!(get(&app, "/count").header("referer", page).header("cookie", cookie).text().await, "4");
+}
+
+/// GitHub's proxy for pictures takes a picture of at most 5 MiB without a redirection, and asks again with what it has of it.
+#[tokio::test]
+async fn the_pictures_of_a_readme_suit_the_proxy_of_github() {
+    let app = TestApp::spawn().await;
+    let asked = async |path: &str, known: &str| {
+        let request = get(&app, path)
+            .header("user-agent", "github-camo (876de43e)")
+            .header("via", "1.1 github-camo (876de43e)")
+            .header("accept", "image/*");
+        match known {
+            "" => request.answer().await,
+            etag => request.header("if-none-match", etag).answer().await,
+        }
+    };
+    let (visits, downloads) =
+        ("/count/tag.svg?url=github.com%2Fyou%2Fproject", "/counters/downloads/badge.svg?label=downloads");
+    for count in ["1", "2"] {
+        let answer = asked(visits, "").await;
+        assert_eq!((answer.status().as_u16(), header(&answer, "content-type")), (200, "image/svg+xml"));
+        let length: usize = header(&answer, "content-length").parse().expect("a length");
+        assert_eq!((length < 5 << 20, header(&answer, "set-cookie")), (true, ""));
+        assert!(shows(&answer.text().await.expect("a text"), &format!("hits: {count}")));
+    }
+    let answer = asked(downloads, "").await;
+    assert_eq!((answer.status().as_u16(), header(&answer, "content-type")), (200, "image/svg+xml"));
+    assert!(header(&answer, "cache-control").contains("no-cache"), "{:?}", answer.headers());
+    let etag = header(&answer, "etag").to_owned();
+    assert_eq!(asked(downloads, &etag).await.status(), 304);
+    app.add_by("downloads", 5).await;
+    let answer = asked(downloads, &etag).await;
+    assert!(shows(&answer.text().await.expect("a text"), "downloads: 5"));
 }
 
 #[tokio::test]
