@@ -186,7 +186,7 @@ mod tests {
             (r#"{"route":"a","payload":{"b":1,"b":2}}"#, "comes twice"),
             (r#"{"route":"\ud800","payload":1}"#, "unexpected end of hex escape"),
             (r#"{"route":"a","payload":1} x"#, "trailing characters"),
-            (&long, "the body may have at most"),
+            (&long, "an event has at most"),
         ] {
             let problem = parse(body).expect_err(body);
             assert!(problem.contains(expected), "{body}: {problem}");
