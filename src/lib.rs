@@ -22,6 +22,7 @@
 //! - [`import`]: counters from lines of text. No store.
 //! - [`sql`]: one statement in SQL that can read entities and nothing else. No HTTP, no store.
 //! - [`exec`]: the command language: its syntax tree and its parser. No HTTP, no store.
+//! - [`verify`]: checks a running service from outside. No part of the service.
 //! - [`nearest`]: which known name a mistyped name was meant to be.
 //! - [`domain`]: ids, amounts, topics, revisions.
 //! - [`settings`] and [`telemetry`]: for the binary and [`app`].
@@ -50,6 +51,7 @@ pub mod sql;
 pub mod sse;
 pub mod store;
 pub mod telemetry;
+pub mod verify;
 
 #[cfg(test)]
 mod test_server;

@@ -12,6 +12,7 @@ mod serve;
 mod task;
 mod ticket;
 mod usage;
+mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ use prune::Prune;
 use serve::Serve;
 use ticket::Ticket;
 use usage::UsageError;
+use verify::Verify;
 
 /// The text that `--help` prints behind the commands and the options.
 const SETTINGS: &str = "\
@@ -57,6 +59,7 @@ enum Command {
     Prune(Prune),
     Key(Key),
     Ticket(Ticket),
+    Verify(Verify),
     Completions(Completions),
 }
 
@@ -70,7 +73,7 @@ impl Command {
             Command::Import(import) => Some(&mut import.flags),
             Command::Prune(prune) => Some(&mut prune.flags),
             Command::Ticket(ticket) => Some(&mut ticket.flags),
-            Command::Key(_) | Command::Completions(_) => None,
+            Command::Key(_) | Command::Verify(_) | Command::Completions(_) => None,
         }
     }
 }
@@ -94,6 +97,7 @@ pub(crate) fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Invocation::Run(Command::Prune(prune))) => prune.run(),
         Ok(Invocation::Run(Command::Key(key))) => key.run(),
         Ok(Invocation::Run(Command::Ticket(ticket))) => ticket.run(),
+        Ok(Invocation::Run(Command::Verify(verify))) => verify.run(),
         Ok(Invocation::Run(Command::Completions(completions))) => completions.run(&mut Line::command()),
         Ok(Invocation::Print(text)) => {
             task::print(&text);
@@ -229,6 +233,21 @@ mod tests {
                 &["ticket", "--scope=read:", "--for=2h"],
                 "invalid value '2h' for '--for <TIME>': must be whole seconds from 1s to 1h, such as 10m.",
             ),
+            (&["verify"], "verify needs URL."),
+            (&["vreify", "http://h/"], "there is no command \"vreify\"; did you mean verify?"),
+            (
+                &["verify", "http://h/", "--read-olny"],
+                "there is no option \"--read-olny\"; did you mean --read-only?",
+            ),
+            (
+                &["--read-only", "verify", "http://h/"],
+                "--read-only belongs to verify and stands behind that word.",
+            ),
+            (
+                &["verify", "http://h/", "--timeout=2m"],
+                "invalid value '2m' for '--timeout <TIME>': must be a time from 1s to 1m, such as 5s.",
+            ),
+            (&["--config=a", "verify", "http://h/"], "this command takes neither --config nor --listen."),
             (&["--config=a", "completions", "zsh"], "this command takes neither --config nor --listen."),
         ] {
             assert_eq!(parsed(words), Err(format!("{expected} See livecounter --help")), "{words:?}");

@@ -71,7 +71,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
         ],
     ),
-    ("cli", &["access", "app", "jwt", "nearest", "settings", "telemetry"]),
+    ("verify", &["domain", "test_server"]),
+    ("cli", &["access", "app", "domain", "jwt", "nearest", "settings", "telemetry", "verify"]),
     ("main", &["cli"]),
     ("test_server", &[]),
 ];

@@ -66,5 +66,6 @@ mod top_lists;
 mod topic_limits;
 mod topic_lists;
 mod uniques;
+mod verify;
 mod visitors;
 mod witness;

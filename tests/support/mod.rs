@@ -26,4 +26,5 @@ pub mod site_proxy;
 pub mod sse;
 pub mod stream_checks;
 pub mod varnish;
+pub mod verify;
 pub mod wait;
