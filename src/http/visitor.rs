@@ -96,7 +96,9 @@ impl Visitor {
         }
         let beginning = page.name().strip_prefix(Kind::Page.prefix())?.get(..NAME_LEN)?;
         let name = format!("{PREFIX}{beginning}");
-        let ours = cookies(request.headers()).filter(|(cookie, _)| cookie.starts_with(PREFIX));
+        // A value with other characters than ours is no cookie of ours, whatever its name is.
+        let ours = cookies(request.headers())
+            .filter(|(cookie, value)| cookie.starts_with(PREFIX) && value.is_ascii());
         let (mut sent, mut known) = (0, None);
         for (cookie, value) in ours {
             sent += 1;
