@@ -29,3 +29,4 @@ mod site;
 mod smuggling;
 mod topic_lists;
 mod up;
+mod verify;

@@ -109,6 +109,11 @@ impl SiteProxy {
         self
     }
 
+    /// The file of an authority: `ca.crt` has signed the certificate, `other-ca.crt` has not.
+    pub fn authority(&self, name: &str) -> PathBuf {
+        self.certificates.path().join(name)
+    }
+
     /// Where clients connect, with TLS.
     pub fn addr(&self) -> SocketAddr {
         self.https.addr()
