@@ -60,10 +60,16 @@ impl Statement {
         names
     }
 
-    /// The tokens that are this name in other capitals, each with the statement in which `other` stands in its place.
+    /// The tokens that are this name in other capitals, each with the statement in which `other` stands in its place. A name before a dot is not among them: it tells
+    /// whose columns are meant, as in `Daily.*`, and names no table behind `FROM`.
     pub(super) fn spelled_otherwise(&self, name: &str, other: &str) -> impl Iterator<Item = (&str, String)> {
-        let tokens = self.tokens.iter().filter(move |token| token.names(name) && token.text != name);
-        tokens.map(move |token| {
+        let is_before_dot = |at: usize| self.tokens.get(at + 1).is_some_and(|next| next.is_mark("."));
+        let tokens = self
+            .tokens
+            .iter()
+            .enumerate()
+            .filter(move |(at, token)| token.names(name) && token.text != name && !is_before_dot(*at));
+        tokens.map(move |(_, token)| {
             let (begin, length) = token.place;
             let (before, behind) = (&self.text[..begin], &self.text[begin + length..]);
             (token.text.as_str(), format!("{before} {other} {behind}"))

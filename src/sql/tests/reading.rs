@@ -230,6 +230,8 @@ async fn two_routes_that_differ_only_in_capitals_are_not_one_table() {
         "SELECT a.n, b.n FROM Daily a JOIN daily b USING (key)",
         "SELECT n FROM \"Daily\" UNION ALL SELECT n FROM [daily]",
         "SELECT Daily.n FROM Daily WHERE key IN (SELECT key FROM daily)",
+        "SELECT Daily.*, d.n FROM Daily, daily d",
+        "SELECT Daily.* FROM daily WHERE key IN (SELECT key FROM Daily)",
         "SELECT n FROM Daily, (WITH x AS (SELECT key AS k FROM `daily`) SELECT k FROM x)",
     ] {
         let refusal = tables.refusal(statement).await;
@@ -254,6 +256,9 @@ async fn a_field_may_have_the_name_of_its_route_in_other_capitals() {
         ("SELECT Daily FROM daily WHERE key = '1'", json!([{"Daily": 3}])),
         ("SELECT daily.\"Daily\" FROM daily WHERE key = '1'", json!([{"Daily": 3}])),
         ("SELECT Daily.n, Daily.Daily FROM daily LIMIT 1", json!([{"n": 2, "Daily": 3}])),
+        ("SELECT Daily.* FROM daily WHERE key = '1'", json!([{"key": "1", "Daily": 3, "n": 2}])),
+        ("SELECT Views.*, a.n AS a FROM views, daily a LIMIT 1", json!([{"key": "1", "n": 5, "a": 2}])),
+        ("SELECT DAILY . * FROM daily LIMIT 1", json!([{"key": "1", "Daily": 3, "n": 2}])),
         ("SELECT n FROM daily WHERE Daily > 1", json!([{"n": 2}])),
         ("SELECT n FROM daily ORDER BY Daily", json!([{"n": 4}, {"n": 2}])),
         ("SELECT sum(Daily) AS s, sum(n) AS n FROM daily", json!([{"s": 4, "n": 6}])),
