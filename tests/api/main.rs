@@ -27,6 +27,7 @@ mod ending;
 mod entities;
 mod exec;
 mod export;
+mod feed_streams;
 mod feeds;
 mod flood;
 mod grip;

@@ -14,6 +14,9 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// A stream ends within a minute after its key is withdrawn; the rest is for a busy machine.
 const ENDS_WITHIN: Duration = Duration::from_secs(75);
 
+/// How many writes it takes until Pushpin has asked for the recovery that follows a second after the first subscription of a channel: that one would end a stream, too.
+const SETTLED: u64 = 20;
+
 fn secret() -> NewSecret {
     NewSecret::generate().expect("random numbers")
 }
@@ -60,13 +63,21 @@ async fn a_held_stream_ends_when_its_key_is_withdrawn_and_others_stay() {
 
 /// Changes the entity and appends an event, every 300 ms, and never ends.
 async fn write_on(chain: &Chain, writer: &NewSecret) {
+    let drops = |number: u64| {
+        [
+            json!({"route": "a", "key": "k", "payload": {"n": number}}),
+            json!({"route": "a", "payload": number}),
+        ]
+    };
+    write_all(chain, writer, drops).await;
+}
+
+/// Writes these drops every 300 ms, and never ends.
+async fn write_all<const N: usize>(chain: &Chain, writer: &NewSecret, drops: impl Fn(u64) -> [Value; N]) {
     let mut rest = tokio::time::interval(Duration::from_millis(300));
     for number in 1_u64.. {
         let origin = &chain.origins[number as usize % chain.origins.len()].address;
-        for drop in [
-            json!({"route": "a", "key": "k", "payload": {"n": number}}),
-            json!({"route": "a", "payload": number}),
-        ] {
+        for drop in drops(number) {
             let post = client().post(format!("{origin}/drop")).bearer_auth(writer.expose()).json(&drop);
             let status = post.send().await.expect("an answer").status();
             assert_eq!(status, 200, "{drop}");
@@ -90,7 +101,7 @@ async fn busy_held_streams_end_with_their_key_and_others_miss_nothing() {
     let (mut entity_stays, mut feed_stays) =
         (listen(&chain, &other).await, listen_to(&chain, "/live/a", &other).await);
     let withdraw = async {
-        feed.until_data("3", DEADLINE).await;
+        feed.until_data(&SETTLED.to_string(), DEADLINE).await;
         for origin in &chain.origins {
             let left = AccessKey::new("other", id, &digest, others.clone()).expect("a key");
             origin.replace_keys(Keys::new(vec![left]).expect("keys"));
@@ -113,5 +124,43 @@ async fn busy_held_streams_end_with_their_key_and_others_miss_nothing() {
     tokio::select! {
         () = withdraw => {}
         () = write_on(&chain, &other) => {}
+    }
+}
+
+#[tokio::test]
+async fn a_busy_held_stream_of_a_prefix_ends_and_another_misses_nothing() {
+    let (reader, other) = (secret(), secret());
+    let scopes = ["read:routes/a/", "write:routes/a/"].map(|scope| scope.parse().expect("a scope")).to_vec();
+    let (id, digest) = (other.id(), other.sha256());
+    let keys = table("reader", &reader, "read:routes/a/")
+        + &table("other", &other, "read:routes/a/\", \"write:routes/a/");
+    let chain = Chain::with(2, &[("LIVECOUNTER__KEYS", &keys)], Options::default()).await;
+    let mut withdrawn = listen_to(&chain, "/live/a/*", &reader).await;
+    let mut stays = listen_to(&chain, "/live/a/*", &other).await;
+    let withdraw = async {
+        withdrawn.until_data(&format!("\"b{SETTLED}\""), DEADLINE).await;
+        for origin in &chain.origins {
+            let left = AccessKey::new("other", id, &digest, scopes.clone()).expect("a key");
+            origin.replace_keys(Keys::new(vec![left]).expect("keys"));
+        }
+        assert!(withdrawn.ends(ENDS_WITHIN).await, "the stream goes on");
+        // The other stream has been asked for at least twice by then, and each feed is whole and in order.
+        let (mut b, mut c) = (0, 0);
+        while b < 240 || c < 240 {
+            let data = stays.next(DEADLINE).await.data;
+            let last = if data.starts_with("\"b") { &mut b } else { &mut c };
+            *last += 1;
+            assert_eq!(data[2..], format!("{last}\""), "in order, none left out: {data}");
+        }
+    };
+    let drops = |number: u64| {
+        [
+            json!({"route": "a/b", "payload": format!("b{number}")}),
+            json!({"route": "a/c", "payload": format!("c{number}")}),
+        ]
+    };
+    tokio::select! {
+        () = withdraw => {}
+        () = write_all(&chain, &other, drops) => {}
     }
 }

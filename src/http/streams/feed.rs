@@ -26,6 +26,12 @@ const WAIT_FOR_CLAIM: Duration = Duration::from_secs(2);
 /// How often the opening looks.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
+/// A channel on which nothing is ever published. A proxy starts its time of silence anew only when each channel of a stream has had an item, so a stream that is
+/// held on this channel, too, is recovered however busy its other channel is. The name is that of no topic.
+const SILENT_CHANNEL: &str = "silent";
+/// How often a proxy asks whether a stream of all feeds below a route may go on. While the proxy asks, it keeps back 100 items for each listener and drops more.
+const CHECK_BELOW_AFTER: Duration = Duration::from_secs(30);
+
 /// Where a stream of a feed begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::http) enum Beginning {
@@ -128,8 +134,9 @@ fn hold_below(
     pass: &str,
     topic: &Topic,
 ) -> Result<(), ApiError> {
-    let channels = vec![(topic.channel(&context.shared.prefix), None)];
-    Ok(hold_channels(response, context, channels, &private_recovery_path(pass, topic), RECOVER_AFTER)?)
+    let prefix = &context.shared.prefix;
+    let channels = vec![(topic.channel(prefix), None), ([prefix, SILENT_CHANNEL].concat(), None)];
+    Ok(hold_channels(response, context, channels, &private_recovery_path(pass, topic), CHECK_BELOW_AFTER)?)
 }
 
 /// The answer to a HEAD, without a hold and without a body.
