@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::feed_items::{FeedItem, listened_below};
-use crate::domain::{EventId, Topic};
+use crate::domain::{EventId, GapReason, Topic};
 use crate::fastly::Purger;
 use crate::grip::{Item, Publisher, Retain};
 use crate::hub::Hub;
@@ -52,23 +52,31 @@ impl Outlets {
     ) -> (Option<Item>, Vec<Item>) {
         let FeedItem { prev, id, content } = FeedItem::of(feed, announcement);
         let below = listened_below(feed);
+        let content_below = match prev == announcement.prev {
+            true => content.clone(),
+            // Listeners of the feed read from the store what comes before these events. Those of the routes above are told only that there was more.
+            false => sse::gap_without_id(None, GapReason::Prefix) + &content,
+        };
         if let Some(hub) = &self.hub {
-            let bytes = Bytes::from(content.clone());
+            let bytes = Bytes::from(content_below.clone());
             below.iter().for_each(|topic| hub.append_unchained(topic, bytes.clone()));
-            hub.append(feed, prev, id, bytes);
+            hub.append(feed, prev, id, Bytes::from(content.clone()));
         }
         if self.publisher.is_none() {
             return (None, Vec::new());
         }
-        let item = |topic: &Topic, id: String, prev_id| Item {
+        let item = |topic: &Topic, id: String, prev_id, content| Item {
             channel: topic.channel(&self.prefix),
             id,
             prev_id,
-            content: content.clone(),
+            content,
             first: false,
             retain: Retain::All,
         };
-        let below = below.iter().map(|topic| item(topic, feed.stream_id(id).to_string(), None));
-        (Some(item(feed, id.to_string(), Some(prev.to_string()))), below.collect())
+        let below = below
+            .iter()
+            .map(|topic| item(topic, feed.stream_id(id).to_string(), None, content_below.clone()))
+            .collect();
+        (Some(item(feed, id.to_string(), Some(prev.to_string()), content)), below)
     }
 }

@@ -10,6 +10,8 @@ use crate::domain::{Epoch, EventId, FeedEvent, FeedRetention, GapReason, Kind, T
 pub struct Missed {
     /// The event claimed last: events behind it reach listeners with the next announcements. [`EventId::default`] before the first claim.
     pub published: EventId,
+    /// The last deletion of the feed, if the listener has not seen it and `events` are those written since.
+    pub deletion: Option<EventId>,
     /// All events up to `published` that the listener has not seen, the oldest first; or why the store cannot tell them.
     pub events: Result<Vec<FeedEvent>, GapReason>,
 }
@@ -40,6 +42,8 @@ pub(super) struct FeedState {
     pub(super) epoch: Epoch,
     pub(super) revision: u64,
     pub(super) published: EventId,
+    /// The revision of the last deletion; 0 if the feed was never deleted.
+    pub(super) begun: u64,
     /// The epochs before, each with the last revision that the store has of it.
     pub(super) former: Vec<(Epoch, u64)>,
 }
@@ -47,14 +51,19 @@ pub(super) struct FeedState {
 impl FeedState {
     /// Which events a listener has missed that has seen `seen`. `events` are the events behind `seen`, as far as the store has them.
     pub(super) fn missed(self, seen: EventId, events: Vec<FeedEvent>, retention: FeedRetention) -> Missed {
-        let FeedState { published, .. } = self;
+        let FeedState { published, begun, .. } = self;
         if !self.knows(seen) {
-            return Missed { published, events: Err(GapReason::Unknown) };
+            return Missed { published, deletion: None, events: Err(GapReason::Unknown) };
         }
-        let expected = published.revision.saturating_sub(seen.revision);
+        let is_deleted = seen.revision < begun && begun <= published.revision;
+        let deletion = is_deleted.then_some(EventId { epoch: self.epoch, revision: begun });
+        let expected = published.revision.saturating_sub(deletion.unwrap_or(seen).revision);
         let oldest = retention.oldest(self.now);
         let complete = events.len() as u64 == expected && events.iter().all(|event| event.at >= oldest);
-        Missed { published, events: if complete { Ok(events) } else { Err(GapReason::Expired) } }
+        match complete {
+            true => Missed { published, deletion, events: Ok(events) },
+            false => Missed { published, deletion: None, events: Err(GapReason::Expired) },
+        }
     }
 
     /// A page of the events that are young enough. `events` come with the newest first.
@@ -109,6 +118,7 @@ mod tests {
             epoch: Epoch::new(9),
             revision: 8,
             published: id(9, 7),
+            begun: 0,
             former: vec![(Epoch::new(6), 5)],
         }
     }
@@ -132,6 +142,22 @@ mod tests {
         for lost in [id(9, 9), id(6, 6), id(3, 1)] {
             assert_eq!(missed(lost, Vec::new()), Err(GapReason::Unknown), "{lost}");
         }
+    }
+
+    #[test]
+    fn a_listener_from_before_a_deletion_gets_the_events_since() {
+        let missed = |begun, seen, events| FeedState { begun, ..state() }.missed(seen, events, KEPT);
+        let told = |deletion, events| Missed { published: id(9, 7), deletion, events };
+        assert_eq!(missed(5, id(9, 3), events(6..=7, 1500)), told(Some(id(9, 5)), Ok(events(6..=7, 1500))));
+        assert_eq!(missed(5, id(6, 3), events(6..=7, 1500)), told(Some(id(9, 5)), Ok(events(6..=7, 1500))));
+        assert_eq!(missed(7, id(9, 3), Vec::new()), told(Some(id(9, 7)), Ok(Vec::new())), "nothing since");
+        assert_eq!(missed(5, id(9, 5), events(6..=7, 1500)), told(None, Ok(events(6..=7, 1500))), "seen");
+        assert_eq!(
+            missed(5, id(9, 3), events(7..=7, 1500)),
+            told(None, Err(GapReason::Expired)),
+            "6 is gone"
+        );
+        assert_eq!(missed(8, id(9, 7), Vec::new()), told(None, Ok(Vec::new())), "not published yet");
     }
 
     #[test]

@@ -106,6 +106,28 @@ fn feed() -> Topic {
     Topic::feed(&"chat".parse().expect("a route"))
 }
 
+#[tokio::test]
+async fn a_held_stream_shows_what_was_written_after_an_untold_deletion() {
+    let secret = NewSecret::generate().expect("random numbers");
+    let keys = keys(&secret).replace("write:routes/\"", "write:routes/\", \"manage:routes/\"");
+    let settings = [("LIVECOUNTER__KEYS", keys.as_str()), ("LIVECOUNTER__PUBLISH__INTERVAL", "3s")];
+    let chain = Chain::with(2, &settings, Options::default()).await;
+    let (address, key) = (&chain.origins[0].address, secret.expose());
+    let mut listener = connect(&chain.pushpin, key, "/live/chat").await;
+    drop_event(address, key, "chat", 0).await;
+    expect(&mut listener, 0, SOON).await;
+    let url = chain.pushpin.url("/feed/chat");
+    assert_eq!(client().delete(url).bearer_auth(key).answer().await.status(), 204);
+    drop_event(address, key, "chat", 1).await;
+    drop_event(address, key, "chat", 2).await;
+    let gap = listener.next(HEALED).await;
+    assert!(gap.event.as_deref() == Some("gap") && gap.data.contains("\"deleted\""), "{gap:?}");
+    expect(&mut listener, 1, HEALED).await;
+    expect(&mut listener, 2, SOON).await;
+    drop_event(address, key, "chat", 3).await;
+    expect(&mut listener, 3, SOON).await;
+}
+
 /// Appends events and claims them, as an origin does that is killed before it publishes.
 async fn claim_events(chain: &Chain, events: Vec<JsonText>, lease: Duration) -> (RedisStore, EventId) {
     let store = RedisStore::connect(&chain.redis.url(), SOON).expect("a URL");

@@ -8,12 +8,12 @@ use actix_web::body;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 
-use crate::domain::{FeedEvent, Topic};
+use crate::domain::{EventId, FeedEvent, GapReason, Topic};
 use crate::http::caching;
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
 use crate::sse;
-use crate::store::Reading;
+use crate::store::{Missed, Reading};
 
 /// The least and the greatest reconnect delay, in milliseconds.
 const RECONNECT_AFTER: (u64, u64) = (1500, 3000);
@@ -43,6 +43,23 @@ pub(super) fn rendered(feed: &Topic, events: &[FeedEvent], mut retry: Option<Dur
             .iter()
             .map(|event| sse::render(retry.take(), feed.stream_id(event.id), event.data.as_str()))
             .collect(),
+    }
+}
+
+/// What a listener to a feed has missed that has seen `seen`, as listeners get it; with `retry`, as the beginning of a stream. A gap goes up to the last claim, or to
+/// the deletion of the feed, behind which come the events written since.
+pub(super) fn rendered_missed(
+    feed: &Topic,
+    seen: EventId,
+    missed: &Missed,
+    retry: Option<Duration>,
+) -> String {
+    match (&missed.events, missed.deletion) {
+        (Ok(events), None) => rendered(feed, events, retry),
+        (Ok(events), Some(deletion)) => {
+            sse::gap(retry, feed, Some(seen), deletion, GapReason::Deleted) + &rendered(feed, events, None)
+        }
+        (Err(reason), _) => sse::gap(retry, feed, Some(seen), missed.published, *reason),
     }
 }
 

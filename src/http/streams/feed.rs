@@ -10,7 +10,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use tokio::time::{Instant, sleep};
 
-use super::answers::{reconnect_delay, rendered, uncached_stream};
+use super::answers::{reconnect_delay, rendered, rendered_missed, uncached_stream};
 use super::feed_in_process::{self, FeedStream};
 use super::guard::{StreamGuard, StreamSubject, guard_of_pass};
 use super::proxy::last_seen;
@@ -180,15 +180,10 @@ async fn behind(
         return Ok(Opening { content, seen: page.published });
     };
     let missed = context.live.missed(feed, seen).await.map_err(ApiError::unread)?;
-    let published = missed.published;
-    Ok(match missed.events {
-        // The client has seen an event that is not announced yet.
-        Ok(_) if published.precedes(seen) => Opening { content: rendered(feed, &[], retry), seen },
-        Ok(events) => Opening { content: rendered(feed, &events, retry), seen: published },
-        Err(reason) => {
-            Opening { content: sse::gap(retry, feed, Some(seen), published, reason), seen: published }
-        }
-    })
+    let content = rendered_missed(feed, seen, &missed, retry);
+    // The client may have seen an event that is not announced yet.
+    let is_ahead = missed.events.is_ok() && missed.published.precedes(seen);
+    Ok(Opening { content, seen: if is_ahead { seen } else { missed.published } })
 }
 
 /// Waits until the event is announced, if the store has it and it is not. A client can read or write an event before its announcement, and a proxy sends each
@@ -197,7 +192,7 @@ async fn await_claim(context: &WorkerContext, feed: &Topic, seen: EventId) -> Re
     let until = Instant::now() + WAIT_FOR_CLAIM;
     loop {
         let missed = context.live.missed(feed, seen).await.map_err(ApiError::unread)?;
-        let waits = missed.events.is_ok() && missed.published != seen && missed.events == Ok(Vec::new());
+        let waits = missed.deletion.is_none() && missed.published != seen && missed.events == Ok(Vec::new());
         if !waits || Instant::now() >= until {
             return Ok(());
         }

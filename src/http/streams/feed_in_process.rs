@@ -14,7 +14,7 @@ use futures_util::future::{FutureExt, LocalBoxFuture};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Interval;
 
-use super::answers::{rendered, uncached_stream};
+use super::answers::{rendered_missed, uncached_stream};
 use super::guard::{CHECK_EVERY, StreamGuard};
 use super::in_process::{STOPPING, every};
 use crate::domain::{EventId, GapReason, Topic};
@@ -120,10 +120,7 @@ impl FeedStream {
             self.listener.skip_to(published);
         }
         let Some(feed) = &self.feed else { return Bytes::new() };
-        match &missed.events {
-            Ok(events) => rendered(feed, events, None).into(),
-            Err(reason) => sse::gap(None, feed, Some(seen), published, *reason).into(),
-        }
+        rendered_missed(feed, seen, missed, None).into()
     }
 }
 

@@ -102,12 +102,15 @@ async fn read(
     let Value::Array(parts) = runner.run(feed.bucket(), &script::FEED, 3, write).await? else {
         return Err(unexpected());
     };
-    let [now, epoch, revision, claimed, former, entries] = parts.as_slice() else { return Err(unexpected()) };
+    let [now, epoch, revision, claimed, begun, former, entries] = parts.as_slice() else {
+        return Err(unexpected());
+    };
     let state = FeedState {
         now: number(now)?,
         epoch: if text(epoch)?.is_empty() { Epoch::NONE } else { Epoch::new(number(epoch)?) },
         revision: number(revision)?,
         published: published(claimed)?,
+        begun: number(begun)?,
         former: text(former)?.split(',').filter_map(former_epoch).collect(),
     };
     Ok((state, events(entries)?))

@@ -116,6 +116,8 @@ fn read_feed(
         None => file.load(feed)?.unwrap_or_default(),
     };
     let Reading { id, published, .. } = state.reading();
+    // The value of a feed is how many events were appended since its last deletion.
+    let begun = id.revision.saturating_sub(state.value.unsigned_abs());
     let events = match *part {
         FeedPart::After(seen) => file.feeds().after(feed, id.epoch, seen, published.revision, usize::MAX)?,
         FeedPart::All(seen, limit) => file.feeds().after(feed, id.epoch, seen, id.revision, limit)?,
@@ -125,7 +127,8 @@ fn read_feed(
         }
     };
     let now = committed.now().unsigned_abs();
-    let state = FeedState { now, epoch: id.epoch, revision: id.revision, published, former: Vec::new() };
+    let state =
+        FeedState { now, epoch: id.epoch, revision: id.revision, published, begun, former: Vec::new() };
     Ok((state, events))
 }
 

@@ -275,12 +275,38 @@ pub(crate) async fn a_deleted_feed_has_no_events_and_begins_again_behind_them(ba
     let left = page(&*store, &chat, None, 9).await;
     assert_eq!((left.published, left.events.len()), (gone.id, 0));
     assert_eq!(missed(&*store, &chat, gone.id).await, Ok(Vec::new()), "the deletion was seen last");
-    assert_eq!(missed(&*store, &chat, one).await, Err(GapReason::Expired));
+    let from_before = async || {
+        let missed = store.after(&chat, one).await.expect("an answer");
+        (missed.deletion, missed.events.map(|events| texts(&events).join(" ")))
+    };
+    assert_eq!(from_before().await, (Some(gone.id), Ok(String::new())));
     let again = add_one(&*store, append(&chat, &["3"])).await.expect("appended");
     assert_eq!((again.created, again.stamp.map(|stamp| stamp.id.revision)), (true, Some(3)));
     assert_eq!(claimed(&*store, &chat, ANY_TIME).await.2, ["3"]);
-    assert_eq!(missed(&*store, &chat, one).await, Err(GapReason::Expired));
+    assert_eq!(from_before().await, (Some(gone.id), Ok("3".into())));
     assert_eq!(missed(&*store, &chat, gone.id).await, Ok(vec!["3".into()]));
+}
+
+pub(crate) async fn events_after_a_deletion_that_was_not_announced_are_told(backend: &dyn Backend) {
+    let (store, chat) = (backend.store(), feed("chat"));
+    appended(&*store, &chat, &["1", "2", "3"]).await;
+    let (_, seen, _) = claimed(&*store, &chat, ANY_TIME).await;
+    let one = EventId { revision: 1, ..seen };
+    add_one(&*store, deletion(&chat)).await.expect("deleted");
+    let unclaimed = store.after(&chat, seen).await.expect("an answer");
+    assert_eq!((unclaimed.deletion, unclaimed.events), (None, Ok(Vec::new())), "the deletion is not claimed");
+    appended(&*store, &chat, &["5", "6"]).await;
+    assert_eq!(
+        missed(&*store, &chat, one).await,
+        Err(GapReason::Expired),
+        "2 and 3 were claimed, and are gone"
+    );
+    announcement(&*store, &chat, ANY_TIME).await;
+    for seen in [one, seen] {
+        let missed = store.after(&chat, seen).await.expect("an answer");
+        assert_eq!(missed.deletion, Some(EventId { revision: 4, ..seen }));
+        assert_eq!(missed.events.map(|events| texts(&events).join(" ")), Ok("5 6".into()));
+    }
 }
 
 pub(crate) async fn a_repeated_deletion_of_a_feed_spares_the_events_after_it(backend: &dyn Backend) {

@@ -144,6 +144,7 @@ macro_rules! every_sentence {
             an_append_repeated_after_its_announcement_announces_nothing,
             a_feed_is_created_only_by_an_append_that_may,
             a_deleted_feed_has_no_events_and_begins_again_behind_them,
+            events_after_a_deletion_that_was_not_announced_are_told,
             a_repeated_deletion_of_a_feed_spares_the_events_after_it,
             numbers_and_events_of_a_batch_are_answered_in_order,
             concurrent_appends_lose_no_event_and_repeat_none,
