@@ -33,6 +33,8 @@ pub(in crate::app) fn listen(address: SocketAddr) -> io::Result<(TcpListener, So
     let listener = TcpListener::bind(address)?;
     // The standard library listens with a shorter queue. Listening again changes the length of the queue.
     rustix::net::listen(&listener, BACKLOG)?;
+    // Without this option an event that follows another one within some 40 ms waits until the client has acknowledged the one before.
+    rustix::net::sockopt::set_tcp_nodelay(&listener, true)?;
     #[cfg(target_os = "linux")]
     rustix::net::sockopt::set_tcp_user_timeout(&listener, STUCK_FOR.as_millis() as u32)?;
     let address = listener.local_addr()?;
@@ -91,6 +93,15 @@ mod tests {
 
     fn capacity(connections: usize, streams: usize) -> Result<Capacity, SettingsError> {
         Ok(Capacity { connections: NonZeroUsize::new(connections).expect("some"), streams })
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn accepted_connections_send_each_event_at_once() {
+        let (listener, address) = listen(([127, 0, 0, 1], 0).into()).expect("listen");
+        let _client = std::net::TcpStream::connect(address).expect("connect");
+        let (accepted, _) = listener.accept().expect("accept");
+        assert!(accepted.nodelay().expect("the option"));
     }
 
     #[test]
