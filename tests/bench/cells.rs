@@ -42,15 +42,23 @@ const EVERY_HIT: &str = "0s";
 const VISITORS: &str = "60s";
 
 /// In the order in which every round runs them: what is compared runs in succession.
-pub(crate) const CELLS: [Cell; 47] = [
+pub(crate) const CELLS: [Cell; 49] = [
     Cell { name: "post-hot/livecounter", run: |knobs| on_chain(knobs, "POST", HOT, false) },
     Cell { name: "post-hot/bare", run: |knobs| on_bare(knobs, "POST", HOT) },
-    Cell { name: "post-hot/webdis", run: |knobs| on_webdis(knobs, Path::One("/INCR/hot")) },
+    Cell { name: "post-hot/webdis", run: |knobs| on_webdis(knobs, Path::One("/INCR/hot"), None) },
+    Cell {
+        name: "post-hot/webdis-pool",
+        run: |knobs| on_webdis(knobs, Path::One("/INCR/hot"), Some(webdis::POOL)),
+    },
     Cell { name: "post-hot/redis-benchmark", run: |knobs| on_redis(knobs, false) },
     Cell { name: "post-hot/embedded", run: |knobs| on_embedded(knobs, HOT) },
     Cell { name: "post-spread/livecounter", run: |knobs| on_chain(knobs, "POST", MANY, false) },
     Cell { name: "post-spread/bare", run: |knobs| on_bare(knobs, "POST", MANY) },
-    Cell { name: "post-spread/webdis", run: |knobs| on_webdis(knobs, Path::Many("/INCR/c", "")) },
+    Cell { name: "post-spread/webdis", run: |knobs| on_webdis(knobs, Path::Many("/INCR/c", ""), None) },
+    Cell {
+        name: "post-spread/webdis-pool",
+        run: |knobs| on_webdis(knobs, Path::Many("/INCR/c", ""), Some(webdis::POOL)),
+    },
     Cell { name: "post-spread/redis-benchmark", run: |knobs| on_redis(knobs, true) },
     Cell { name: "post-spread/embedded", run: |knobs| on_embedded(knobs, MANY) },
     Cell { name: "entity-hot/livecounter", run: |knobs| on_entities(knobs, ENTITY) },
@@ -149,9 +157,9 @@ fn on_closing_bare(knobs: &Knobs) -> Result<Figures> {
     load(knobs, Load { port: bare.port(), method: "GET", path: HOT, fields: &fields, body: "" }, &[])
 }
 
-fn on_webdis(knobs: &Knobs, path: Path<'_>) -> Result<Figures> {
+fn on_webdis(knobs: &Knobs, path: Path<'_>, pool: Option<u32>) -> Result<Figures> {
     let redis = redis::start()?;
-    let webdis: Peer = webdis::start(&redis)?;
+    let webdis: Peer = webdis::start(&redis, pool)?;
     let servers = [("webdis cpu us", webdis.id()), ("redis cpu us", redis.id())];
     load(knobs, Load { port: webdis.port(), method: "GET", path, fields: &[], body: "" }, &servers)
 }

@@ -120,10 +120,16 @@ fn post_rows() -> Vec<Row> {
             .against("bare actix-web", "post-spread/bare")
             .at_most(2.0, 1.3),
         row("post-hot-cpu", Us, hot, "cpu us").against("webdis", "post-hot/webdis").at_most(0.58, 0.50),
+        row("post-hot-cpu-pool", Us, hot, "cpu us")
+            .against("webdis, 20 connections", "post-hot/webdis-pool")
+            .at_most(0.58, 0.50),
         row("post-hot-origin-cpu", Us, hot, "origin cpu us"),
         row("post-hot-redis-cpu", Us, hot, "redis cpu us"),
         row("post-spread-cpu", Us, spread, "cpu us")
             .against("webdis", "post-spread/webdis")
+            .at_most(0.58, 0.50),
+        row("post-spread-cpu-pool", Us, spread, "cpu us")
+            .against("webdis, 20 connections", "post-spread/webdis-pool")
             .at_most(0.58, 0.50),
         row("post-spread-origin-cpu", Us, spread, "origin cpu us"),
         row("post-spread-redis-cpu", Us, spread, "redis cpu us"),
