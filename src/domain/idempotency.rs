@@ -2,10 +2,12 @@
 
 use std::str::FromStr;
 
+use smol_str::SmolStr;
+
 /// 1 to 255 visible ASCII characters, as the client chose them. Accepted bare (as most APIs take it) and as a quoted
 /// string (as draft-ietf-httpapi-idempotency-key-header writes it); both spellings are the same key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct IdempotencyKey(String);
+pub struct IdempotencyKey(SmolStr);
 
 /// Why a header value is no [`IdempotencyKey`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +47,7 @@ impl FromStr for IdempotencyKey {
         if bare.len() > Self::MAX_LEN {
             return Err(ParseIdempotencyKeyError::TooLong);
         }
-        Ok(IdempotencyKey(bare.to_owned()))
+        Ok(IdempotencyKey(SmolStr::new(bare)))
     }
 }
 

@@ -20,7 +20,7 @@ use super::visitor::Recognition;
 use crate::access::Space;
 use crate::domain::{IdempotencyKey, PageAddress, Topic};
 use crate::hits::HitRules;
-use crate::store::{Once, Replay};
+use crate::store::{HitKey, KEY_LIFETIME, KeySource};
 
 /// A page, how many hits it has, and the cookie for a visitor who was just counted.
 pub(super) struct Hits {
@@ -63,22 +63,22 @@ pub(super) async fn count_if(
     let Recognition { visitor, visit } = Recognition::of(request, context, rules, &address).await;
     // A client with a key repeats it, so it needs no cookie.
     let visitor = visitor.filter(|visitor| key.is_none() || visitor.is_recognised());
-    let once = match &visitor {
-        Some(visitor) => visitor.once(),
-        None => key.and_then(|key| once_on(&address, &key)),
+    let key = match &visitor {
+        Some(visitor) => Some(visitor.key.clone()),
+        None => key.and_then(|key| key_on(&address, &key)),
     };
-    let counted = hit(request, context, &address, once.as_ref(), visit).await?;
+    let counted = hit(request, context, &address, key, visit).await?;
     let new = visitor.filter(|_| !counted.replayed);
     let cookie = new.map(|visitor| visitor.cookie(request, cookie_path));
     Ok(Hits { page: address, value: counted.value, cookie })
 }
 
 /// What counts a hit of the page once for the key of its client. Some stores keep the key with the site, too, so the page is a part of it.
-fn once_on(page: &PageAddress, key: &IdempotencyKey) -> Option<Once> {
+fn key_on(page: &PageAddress, key: &IdempotencyKey) -> Option<HitKey> {
     let text = format!("{} {}", Topic::page(page).name(), key.as_str());
     let digest = digest(&SHA256, text.as_bytes());
     let key: IdempotencyKey = URL_SAFE_NO_PAD.encode(digest.as_ref().get(..16)?).parse().ok()?;
-    Some(Once { replay: Replay::Present, ..Once::from(key) })
+    Some(HitKey { key, lifetime: KEY_LIFETIME, source: KeySource::Client })
 }
 
 async fn present(context: &WorkerContext, address: PageAddress) -> Result<Hits, ApiError> {

@@ -14,7 +14,7 @@ use crate::access::{Needed, Space, Verb};
 use crate::domain::{Amount, CounterId, IdempotencyKey, JsonText, PageAddress, Route, Topic};
 use crate::limits::{Client, RateExceeded, RateLimit, RefusalReason, StreamSlot, TopicReservation};
 use crate::live::{Counted, CountedHit, Stamped};
-use crate::store::{Body, Merge, Once, Visit, WriteError};
+use crate::store::{Body, HitKey, Merge, Once, Visit, WriteError};
 
 /// Counts a request that writes; 429 if the client has used up `limits.writes`. Handlers call this before they read anything
 /// else of the request, in particular before its body.
@@ -131,16 +131,16 @@ pub(super) async fn append(
     within_topic_limits(request, context, change).await
 }
 
-/// Counts a hit, with `once` only if the visitor is not counted yet, and the visitor of the site. If the page or its site is new, the limits of new topics must allow that.
+/// Counts a hit, with `key` only if the visitor is not counted yet, and the visitor of the site. If the page or its site is new, the limits of new topics must allow that.
 pub(super) async fn hit(
     request: &HttpRequest,
     context: &WorkerContext,
     address: &PageAddress,
-    once: Option<&Once>,
+    key: Option<HitKey>,
     visit: Option<Visit>,
 ) -> Result<CountedHit, ApiError> {
     if has_no_topic_limit(context) {
-        return Ok(context.live.hit(address, once, visit).await?);
+        return Ok(context.live.hit(address, key, visit).await?);
     }
     let missing = missing_topics(context, address).await?;
     if missing > 0 {
@@ -156,7 +156,7 @@ pub(super) async fn hit(
             }
         }
     }
-    let answer = context.live.hit(address, once, visit).await;
+    let answer = context.live.hit(address, key, visit).await;
     // Without an answer the store may have created the topics, so all reservations stay.
     if let Ok(counted) = &answer {
         if let Some(topics) = &context.shared.limits.topics {

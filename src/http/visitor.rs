@@ -1,7 +1,6 @@
 //! Recognises a visitor who was counted on a page a short while ago: by a cookie with a value that the store keeps, too, and where
 //! `hits.window_without_cookies` is set, a visitor who sends no cookie by the digest of address and `User-Agent`, which is that value.
 
-use std::cell::RefCell;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
@@ -12,30 +11,18 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::context::WorkerContext;
 use super::cookies::cookies;
 use super::limit_checks::client;
-use super::visitor_digest::{PAGE_BYTES, VisitorDigest};
+use super::visitor_digest::VisitorDigest;
 use crate::domain::{Kind, PageAddress, Topic};
 use crate::hits::HitRules;
-use crate::store::{Once, Replay, Visit};
+use crate::store::{HitKey, KeySource, NEW_KEY_LEN, Visit};
 
 /// The beginning of the names of all cookies.
 const PREFIX: &str = "lc_";
 /// How many characters of a page's digest are in the name of its cookie.
 const NAME_LEN: usize = 8;
-/// How many bytes a value has. Two visitors get the same random value as good as never.
-const VALUE_BYTES: usize = PAGE_BYTES;
-/// The length of a value as text.
-const VALUE_LEN: usize = 22;
 /// A client that sends this many of our cookies gets no further one. A browser keeps a bounded number of cookies for each host, and would
 /// drop others.
 const MOST_COOKIES: usize = 50;
-
-/// How many random values the system is asked for at once: a call of the system takes longer than all else that a value needs.
-const VALUES_AT_ONCE: usize = 64;
-
-thread_local! {
-    /// Random bytes of which no value was made yet.
-    static UNUSED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
 
 static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
@@ -67,7 +54,7 @@ impl Recognition {
         };
         let digest = salt.map(|salt| VisitorDigest::new(&salt, client(request, context), agent));
         let by_digest = digest.as_ref().filter(|_| without_cookies);
-        let visitor = Visitor::of(request, rules.window, &Topic::page(address), by_digest);
+        let visitor = Visitor::of(request, rules.window, Topic::page(address), by_digest);
         let visit = digest.as_ref().filter(|_| rules.uniques);
         Recognition { visitor, visit: visit.map(|digest| digest.visit(&Topic::site(address))) }
     }
@@ -75,11 +62,9 @@ impl Recognition {
 
 /// A visitor of a page, as a cookie or a digest tells it.
 pub(super) struct Visitor {
-    name: String,
-    value: String,
-    window: Duration,
-    /// Whether the value is new, so that nothing tells the visitor from others yet.
-    is_new: bool,
+    page: Topic,
+    /// What counts the visitor once within the window: the value of the cookie.
+    pub(super) key: HitKey,
 }
 
 impl Visitor {
@@ -88,73 +73,75 @@ impl Visitor {
     fn of(
         request: &HttpRequest,
         window: Duration,
-        page: &Topic,
+        page: Topic,
         digest: Option<&VisitorDigest<'_>>,
     ) -> Option<Self> {
         if window.is_zero() {
             return None;
         }
-        let beginning = page.name().strip_prefix(Kind::Page.prefix())?.get(..NAME_LEN)?;
-        let name = format!("{PREFIX}{beginning}");
+        let name = cookie_name(&page);
         // A value with other characters than ours is no cookie of ours, whatever its name is.
         let ours = cookies(request.headers())
-            .filter(|(cookie, value)| cookie.starts_with(PREFIX) && value.is_ascii());
-        let (mut sent, mut known) = (0, None);
+            .filter(|(_, value)| value.is_ascii())
+            .filter_map(|(name, value)| Some((name.strip_prefix(PREFIX)?, value)));
+        let (mut sent, mut returned) = (0, None);
         for (cookie, value) in ours {
             sent += 1;
-            if cookie == name && known.is_none() && is_value(value) {
-                known = Some(value.to_owned());
+            if cookie == name && returned.is_none() && is_value(value) {
+                returned = Some(value.parse().ok()?);
             }
         }
-        let (value, is_new) = match known {
-            Some(value) => (value, false),
+        let known = |key, source| HitKey { key, lifetime: window, source };
+        let key = match returned {
+            Some(key) => known(key, KeySource::Returned),
             None if sent >= MOST_COOKIES => return None,
             None => match digest.filter(|_| sent == 0) {
-                Some(digest) => (URL_SAFE_NO_PAD.encode(digest.on_page(page)), false),
-                None => (new_value()?, true),
+                Some(digest) => {
+                    let key = URL_SAFE_NO_PAD.encode(digest.on_page(&page)).parse().ok()?;
+                    known(key, KeySource::Client)
+                }
+                None => HitKey::new(window)?,
             },
         };
-        Some(Visitor { name, value, window, is_new })
+        Some(Visitor { page, key })
     }
 
     /// Whether a cookie or the digest tells the visitor from others.
     pub(super) fn is_recognised(&self) -> bool {
-        !self.is_new
-    }
-
-    /// What counts the visitor once within the window.
-    pub(super) fn once(&self) -> Option<Once> {
-        let key = self.value.parse().ok()?;
-        Some(Once { key, lifetime: self.window, replay: Replay::Present })
+        self.key.source != KeySource::New
     }
 
     /// The value of `Set-Cookie` for a visitor who was just counted. Browsers send the cookie with requests below `path`.
     pub(super) fn cookie(&self, request: &HttpRequest, path: &str) -> String {
-        let Visitor { name, value, window, .. } = self;
+        let HitKey { key, lifetime, .. } = &self.key;
         // A picture is mostly shown by a page of another site. Browsers send cookies to other sites only if these are `Secure`, and
         // keep such cookies only over https.
         let rest = if is_https(request) { "SameSite=None; Secure; Partitioned" } else { "SameSite=Lax" };
-        format!("{name}={value}; Max-Age={}; Path={path}; HttpOnly; {rest}", window.as_secs())
+        let seconds = lifetime.as_secs().to_string();
+        let parts = [
+            PREFIX,
+            cookie_name(&self.page),
+            "=",
+            key.as_str(),
+            "; Max-Age=",
+            &seconds,
+            "; Path=",
+            path,
+            "; HttpOnly; ",
+            rest,
+        ];
+        parts.concat()
     }
 }
 
-fn is_value(text: &str) -> bool {
-    text.len() == VALUE_LEN && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+/// What follows [`PREFIX`] in the name of a page's cookie.
+fn cookie_name(page: &Topic) -> &str {
+    let digest = page.name().strip_prefix(Kind::Page.prefix()).unwrap_or_default();
+    digest.get(..NAME_LEN).unwrap_or(digest)
 }
 
-/// A new random value; `None` if the system has no random numbers, so that the hit is counted without a cookie.
-fn new_value() -> Option<String> {
-    UNUSED.with_borrow_mut(|unused| {
-        if unused.is_empty() {
-            let mut bytes = vec![0; VALUES_AT_ONCE * VALUE_BYTES];
-            getrandom::fill(&mut bytes).ok()?;
-            *unused = bytes;
-        }
-        let rest = unused.len() - VALUE_BYTES;
-        let value = URL_SAFE_NO_PAD.encode(&unused[rest..]);
-        unused.truncate(rest);
-        Some(value)
-    })
+fn is_value(text: &str) -> bool {
+    text.len() == NEW_KEY_LEN && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
 }
 
 /// Whether the visitor uses https. A proxy in front says so in `X-Forwarded-Proto`. Where no proxy says anything, only a service
@@ -189,6 +176,14 @@ mod tests {
         Topic::page(&"www.example.com/a".parse().expect("an address"))
     }
 
+    fn name(visitor: &Visitor) -> String {
+        format!("{PREFIX}{}", cookie_name(&visitor.page))
+    }
+
+    fn value(visitor: &Visitor) -> &str {
+        visitor.key.key.as_str()
+    }
+
     fn visitor(cookies: &[&str]) -> Option<Visitor> {
         visitor_with(cookies, None)
     }
@@ -196,12 +191,12 @@ mod tests {
     fn visitor_with(cookies: &[&str], digest: Option<&VisitorDigest<'_>>) -> Option<Visitor> {
         let request =
             cookies.iter().fold(TestRequest::get(), |request, text| request.append_header((COOKIE, *text)));
-        Visitor::of(&request.to_http_request(), Duration::from_secs(60), &page(), digest)
+        Visitor::of(&request.to_http_request(), Duration::from_secs(60), page(), digest)
     }
 
     #[test]
     fn a_visitor_is_known_by_the_first_whole_value_of_the_page_s_cookie() {
-        let name = visitor(&[]).expect("a new visitor").name;
+        let name = name(&visitor(&[]).expect("a new visitor"));
         let other = VALUE.replace('a', "b");
         for cookies in [
             vec![format!("{name}={VALUE}")],
@@ -210,19 +205,19 @@ mod tests {
             vec![format!("{name}=; {name}=short; {name}={VALUE}x; lc_other={other}; {name}={VALUE}")],
         ] {
             let cookies: Vec<&str> = cookies.iter().map(String::as_str).collect();
-            assert_eq!(visitor(&cookies).expect("a visitor").value, VALUE, "{cookies:?}");
+            assert_eq!(value(&visitor(&cookies).expect("a visitor")), VALUE, "{cookies:?}");
         }
         for cookie in ["", "=", ";;;", &format!("x{name}={VALUE}"), &name, &format!("{name}=\"{VALUE}\"")] {
             let new = visitor(&[cookie]).expect("a new visitor");
-            assert!(is_value(&new.value) && new.value != VALUE, "{cookie}");
+            assert!(is_value(value(&new)) && value(&new) != VALUE, "{cookie}");
         }
     }
 
     #[test]
     fn no_two_new_visitors_get_the_same_value() {
-        let values: HashSet<_> =
-            (0..3 * VALUES_AT_ONCE).map(|_| new_value().expect("random numbers")).collect();
-        assert_eq!(values.len(), 3 * VALUES_AT_ONCE);
+        let visitors = (0..200).map(|_| visitor(&[]).expect("a new visitor"));
+        let values: HashSet<_> = visitors.map(|visitor| value(&visitor).to_owned()).collect();
+        assert_eq!(values.len(), 200);
         assert!(values.iter().all(|value| is_value(value)));
     }
 
@@ -232,20 +227,21 @@ mod tests {
         let client = IpAddr::from(Ipv4Addr::LOCALHOST).into();
         let digest = VisitorDigest::new(&salt, client, b"agent");
         let known = visitor_with(&[], Some(&digest)).expect("a visitor");
-        assert!(is_value(&known.value));
-        assert_eq!(visitor_with(&["a=b; xlc_c=d"], Some(&digest)).expect("a visitor").value, known.value);
-        let own = format!("{}={VALUE}", known.name);
-        assert_eq!(visitor_with(&[&own], Some(&digest)).expect("a visitor").value, VALUE);
-        let other = visitor_with(&["lc_other=x"], Some(&digest)).expect("a visitor").value;
-        assert!(is_value(&other) && other != known.value);
+        assert!(is_value(value(&known)));
+        let of = |cookie: &str| value(&visitor_with(&[cookie], Some(&digest)).expect("a visitor")).to_owned();
+        assert_eq!(of("a=b; xlc_c=d"), value(&known));
+        assert_eq!(of(&format!("{}={VALUE}", name(&known))), VALUE);
+        let other = of("lc_other=x");
+        assert!(is_value(&other) && other != value(&known));
     }
 
     #[test]
     fn a_client_with_many_cookies_gets_no_further_one_but_keeps_those_it_has() {
-        let name = visitor(&[]).expect("a new visitor").name;
+        let name = name(&visitor(&[]).expect("a new visitor"));
         let many = "lc_aaaaaaaa=1; ".repeat(MOST_COOKIES);
         assert!(visitor(&[&many]).is_none());
-        assert_eq!(visitor(&[&many, &format!("{name}={VALUE}")]).expect("a visitor").value, VALUE);
+        let again = visitor(&[&many, &format!("{name}={VALUE}")]).expect("a visitor");
+        assert_eq!(value(&again), VALUE);
     }
 
     #[test]
@@ -253,12 +249,9 @@ mod tests {
         let cookie = |headers: &[(&str, &str)]| {
             let request =
                 headers.iter().fold(TestRequest::get(), |request, header| request.append_header(*header));
-            let visitor = Visitor {
-                name: "lc_a".into(),
-                value: VALUE.into(),
-                window: Duration::from_secs(60),
-                is_new: true,
-            };
+            let key = VALUE.parse().expect("a key");
+            let key = HitKey { key, lifetime: Duration::from_secs(60), source: KeySource::New };
+            let visitor = Visitor { page: "page-a".parse().expect("a topic"), key };
             visitor.cookie(&request.to_http_request(), "/count")
         };
         let secure =

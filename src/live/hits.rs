@@ -13,7 +13,7 @@ use super::hit_combiner::HitCombiner;
 use crate::announcer::Announcer;
 use crate::domain::{PageAddress, Topic};
 use crate::log::Throttle;
-use crate::store::{Hit, Once, Store, StoreError, Visit, WriteError};
+use crate::store::{Hit, HitKey, Store, StoreError, Visit, WriteError};
 
 /// The number of pages whose addresses a worker knows to be in the store. When it knows as many, it forgets all of them.
 const KNOWN_PAGES: usize = 65_536;
@@ -60,13 +60,13 @@ impl HitCounter {
     pub(super) async fn count(
         &self,
         address: &PageAddress,
-        once: Option<&Once>,
+        key: Option<HitKey>,
         visit: Option<Visit>,
     ) -> Result<CountedHit, WriteError> {
         let (page, site) = (Topic::page(address), Topic::site(address));
         let hash = self.hasher.hash_one(address.as_str());
         let is_known = self.with_known(|known| known.contains(&hash));
-        let counting = self.count_both(page.clone(), site, once, visit);
+        let counting = self.count_both(page.clone(), site, key, visit);
         let (counted, kept) = if is_known {
             (counting.await, Ok(()))
         } else {
@@ -100,14 +100,11 @@ impl HitCounter {
         &self,
         page: Topic,
         site: Topic,
-        once: Option<&Once>,
+        key: Option<HitKey>,
         visit: Option<Visit>,
     ) -> [Result<Counted, WriteError>; 2] {
-        match once {
-            Some(Once { key, lifetime, .. }) => {
-                let (key, lifetime) = (key.clone(), *lifetime);
-                self.keyed.hit(Hit { page, site, key, lifetime, visit, claim: None }).await
-            }
+        match key {
+            Some(key) => self.keyed.hit(Hit::new(page, site, key, visit)).await,
             None => self.combiner.add_to_both([page, site], visit).await,
         }
     }

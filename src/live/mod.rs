@@ -19,8 +19,8 @@ use crate::domain::{
     Amount, Document, EntityKey, EventId, IdempotencyKey, JsonText, PageAddress, Route, Topic, Unit,
 };
 use crate::store::{
-    Change, DailySalt, EntityQuery, FeedPage, History, Merge, Missed, Once, Reading, Store, StoreError,
-    Uniques, Visit, Write, WriteError, Written,
+    Change, DailySalt, EntityQuery, FeedPage, History, HitKey, Merge, Missed, Once, Reading, Store,
+    StoreError, Uniques, Visit, Write, WriteError, Written,
 };
 use changes::ChangeBatcher;
 pub use changes::Stamped;
@@ -88,15 +88,15 @@ impl Live {
     /// Counts a hit: adds 1 to the page and to its site. The two additions are one step of the store, except in a Cluster, where
     /// the page and its site can be on different nodes. A failed announcement does not fail the call.
     ///
-    /// With `once`, a repetition counts for neither of the two, and returns the present value. With `visit`, the visitor is counted among the
+    /// With `key`, a repetition counts for neither of the two, and returns the present value. With `visit`, the visitor is counted among the
     /// [`uniques`](Self::uniques) of the site, in the same step.
     pub async fn hit(
         &self,
         address: &PageAddress,
-        once: Option<&Once>,
+        key: Option<HitKey>,
         visit: Option<Visit>,
     ) -> Result<CountedHit, WriteError> {
-        self.hits.count(address, once, visit).await
+        self.hits.count(address, key, visit).await
     }
 
     /// The salt of the present day; `None` if the store does not give it. Whether the store is asked depends on when it was asked last.
@@ -293,7 +293,7 @@ mod tests {
 
     use super::*;
     use crate::announcer::{Outlets, Running};
-    use crate::store::Replay;
+    use crate::store::KeySource;
     use crate::store::sqlite::SqliteStore;
 
     /// The use cases on a new file, with what must stay as long as they are used.
@@ -329,8 +329,8 @@ mod tests {
         let page: PageAddress = "www.example.com/a".parse().expect("an address");
         let visit = async |visitor: usize| {
             let key = format!("visitor-{visitor}").parse().expect("a key");
-            let once = Once { key, lifetime: Duration::from_secs(60), replay: Replay::Present };
-            live.hit(&page, Some(&once), None).await.expect("an answer")
+            let key = HitKey { key, lifetime: Duration::from_secs(60), source: KeySource::Client };
+            live.hit(&page, Some(key), None).await.expect("an answer")
         };
         // Every third visitor comes twice.
         let first = join_all((0..150).chain((0..150).step_by(3)).map(visit)).await;

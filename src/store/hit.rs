@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::change::Change;
+use super::hit_key::{HitKey, KeySource};
 use super::visits::Visit;
 use super::write::{Once, Replay, Write, WriteError, Written};
 use crate::domain::{IdempotencyKey, Topic};
@@ -16,8 +17,10 @@ pub struct Hit {
     pub site: Topic,
     /// The key, which no hit of another page of the site may have.
     pub key: IdempotencyKey,
-    /// How long the key is remembered. A repetition does not prolong this time.
+    /// How long the key is remembered: see [`HitKey::lifetime`].
     pub lifetime: Duration,
+    /// Where the key comes from.
+    pub source: KeySource,
     /// If given, the visitor of the site is counted in the same step, also if the hit is a repetition.
     pub visit: Option<Visit>,
     /// If given, both changes are claimed in the same step: see [`Write::claim`].
@@ -41,6 +44,12 @@ impl HitWritten {
 }
 
 impl Hit {
+    /// A hit that counts once for the key.
+    pub fn new(page: Topic, site: Topic, key: HitKey, visit: Option<Visit>) -> Self {
+        let HitKey { key, lifetime, source } = key;
+        Hit { page, site, key, lifetime, source, visit, claim: None }
+    }
+
     /// Adds 1 to the page or to the site, without the key.
     pub(super) fn addition(&self, topic: &Topic) -> Write {
         Write { claim: self.claim, ..Write::new(topic.clone(), Change::Add(1.into())) }

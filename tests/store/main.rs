@@ -21,6 +21,7 @@ mod redis_schema;
 mod redis_sentinel;
 mod redis_tls;
 mod redis_version_2;
+mod redis_visitor_sets;
 mod redis_wait;
 mod sqlite;
 mod sqlite_file;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use livecounter::domain::Topic;
-use livecounter::store::{Claim, ClaimTerms, Hit, HitWritten, Write, WriteError};
+use livecounter::store::{Claim, ClaimTerms, Hit, HitWritten, KeySource, Write, WriteError};
 
 use crate::contract::{Backend, eventually};
 use crate::support::redis::RedisServer;
@@ -71,6 +71,7 @@ async fn a_foreign_key_instead_of_a_page_or_a_site_fails_its_hits_alone() {
         site: topic(site),
         key: "visitor".parse().expect("a key"),
         lifetime: Duration::from_secs(60),
+        source: KeySource::Client,
         visit: None,
         claim: None,
     };

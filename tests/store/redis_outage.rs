@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
 use livecounter::store::{
-    Announcement, Claim, ClaimTerms, Hit, LONGEST_LEASE, Outbox, Store, Values, Write, WriteError,
+    Announcement, Claim, ClaimTerms, Hit, KeySource, LONGEST_LEASE, Outbox, Store, Values, Write, WriteError,
 };
 
 use crate::contract::eventually;
@@ -151,6 +151,7 @@ async fn hits_whose_answer_is_lost_are_sent_again_and_count_once() {
         site: site.clone(),
         key: key.parse().expect("a key"),
         lifetime: Duration::from_secs(60),
+        source: KeySource::Client,
         visit: None,
         claim: None,
     };

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::{RedisStore, Wait};
-use livecounter::store::{Hit, Values, Write, WriteError, Written};
+use livecounter::store::{Hit, KeySource, Values, Write, WriteError, Written};
 
 use crate::contract::eventually;
 use crate::support::redis::{FOLLOWER, RedisServer, free_port, part_with_replicas};
@@ -205,6 +205,7 @@ async fn hits_and_their_repetitions_are_waited_for() {
         site: "site-www.example.com".parse().expect("a topic"),
         key: key.parse().expect("a key"),
         lifetime: Duration::from_secs(60),
+        source: KeySource::Client,
         visit: None,
         claim: None,
     };

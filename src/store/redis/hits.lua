@@ -1,18 +1,28 @@
 -- Counts hits of pages, each once for its key, and of their sites, behind shared.lua, counting.lua, visiting.lua and writing.lua. Not for a Cluster,
 -- where a page and its site can be on different nodes.
 --
--- KEYS    per page: topic hash, and the record of the key of each of its hits; then per site: topic hash, and if there are visits, its visitors
---         and their sketch
+-- A key that a process has made for a new visitor is a member of the set of its period. Any other key has a record of its own.
+--
+-- KEYS    if there are new keys, their set; then per page: topic hash, and for each hit whose key is not new as in `is_new`; then per site: topic
+--         hash, and if there are visits, its visitors and their sketch
 -- ARGV    1 to 4 as in writing.lua; 5 the number of the outbox part of each page and then of each site, one digit each; 6 how many
---         days of visitors are kept; 7 the number of pages; 8 "v" if there are visits; 9 the lifetime of all keys in ms; per page: the
---         number of its hits, the number of its site, and if there are visits, for each hit the visit, as in visiting.lua, or ""
+--         days of visitors are kept; 7 the number of pages; 8 "v" if there are visits; 9 the lifetime of all keys in ms; 10 that of a set to
+--         which keys are added; 11 the number of new keys; 12 per page in two bytes each: how many of its hits have new keys, how many have others,
+--         and the number of its site; 13 and further: the new keys as members of their set, in the order of the pages; then per page: for each hit
+--         whose key is not new an argument as in `is_new`; and if there are visits, for each hit, those with new keys first, the visit, as in
+--         visiting.lua, or ""
 -- returns per page, then per site: value       counted, or the present value if all hits are repetitions; 0 if none of a site is counted
 --                   {value, 1, 1}              counted, the topic is new
 --                   nil                        out of range, none is counted
 --                   error                      its key holds no topic, none is counted
 --         and then which hits are repetitions: the first one of the call is 1
-local parts, kept, pages, has_visits, lifetime = ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8] == 'v', ARGV[9]
-local replies, counts, visits, used, is_used, key, arg, hits, has_written = {}, {}, {}, {}, {}, 1, 10, 0, false
+local parts, days, pages, has_visits, lifetime = ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8] == 'v', ARGV[9]
+local set_lifetime, fresh, numbers, byte = ARGV[10], tonumber(ARGV[11]), ARGV[12], string.byte
+local set, key, member, arg = KEYS[1], fresh > 0 and 2 or 1, 13, 13 + fresh
+local replies, counts, visits, used, hits, has_written = {}, {}, {}, {}, 0, false
+
+-- A key that was found to be used: its record, or its set.
+local used_record, used_set
 
 -- Adds `count`, which is `sum` as text, to the topic that has this number among pages and sites. Redis takes a text faster than a number.
 local function add(topic, number, count, sum)
@@ -36,35 +46,102 @@ local function is_refused(reply)
   return not reply or type(reply) == 'table' and reply.err
 end
 
--- Removes the records of a page's hits that this call has written.
-local function forget(first, count, before)
-  for hit = 1, count do
-    if not is_used[before + hit] then
-      call('DEL', KEYS[first + hit])
+-- Adds members to a set. Returns how many of them are new. Redis keeps the set as long as a key must be remembered that was added now. A set that was
+-- just created has no end yet; a set has too early an end if its process could not send what it had added last for some time.
+local function add_to_set(to, ...)
+  local added = call('SADD', to, ...)
+  if call('PTTL', to) < tonumber(lifetime) then
+    call('PEXPIRE', to, set_lifetime)
+  end
+  return added
+end
+
+-- Whether the key of the hit is new. The argument says where the key is recorded, and the key of Redis for that comes first at `KEYS[key]`:
+--   ""           in a record of its own
+--   "s" member   in a set
+--   "r" member   in a set, else in a record of its own, whose key follows: a client says that the key is from this set
+-- A key that is new is recorded, and added to `recorded`, so that it can be forgotten.
+local function is_new(argument, recorded)
+  local kind = byte(argument)
+  if kind == 115 then
+    local set = KEYS[key]
+    key = key + 1
+    if add_to_set(set, string.sub(argument, 2)) == 0 then
+      used_set = set
+      return false
     end
+    recorded[#recorded + 1] = {'SREM', set, string.sub(argument, 2)}
+    return true
+  elseif kind then
+    key = key + 1
+    if call('SISMEMBER', KEYS[key - 1], string.sub(argument, 2)) == 1 then
+      used_set, key = KEYS[key - 1], key + 1
+      return false
+    end
+  end
+  local record = KEYS[key]
+  key = key + 1
+  if not call('SET', record, '1 *', 'NX', 'PX', lifetime) then
+    used_record = record
+    return false
+  end
+  recorded[#recorded + 1] = {'DEL', record}
+  return true
+end
+
+-- Forgets the keys of a page that this call has recorded: the new ones, and others.
+local function forget(first, count, recorded)
+  if count > 0 then
+    call('SREM', set, unpack(ARGV, first, first + count - 1))
+  end
+  for _, command in ipairs(recorded or {}) do
+    call(unpack(command))
   end
 end
 
+-- If new keys are in their set already, this call was cut off from its origin before Redis has executed it, and the origin has sent it again over
+-- another connection: Redis has counted the hits there, and no origin waits for the answer of this call.
+local is_late = false
+if fresh > 0 and add_to_set(set, unpack(ARGV, 13, 12 + fresh)) < fresh then
+  is_late, used_set = true, set
+end
+
 for page = 1, pages do
-  local topic, count, site, new = KEYS[key], tonumber(ARGV[arg]), tonumber(ARGV[arg + 1]), 0
-  for hit = 1, count do
-    if call('SET', KEYS[key + hit], '1 *', 'NX', 'PX', lifetime) then
-      new = new + 1
-    else
-      used[#used + 1], is_used[hits + hit] = hits + hit, KEYS[key + hit]
+  local a, b, c, d, e, f = byte(numbers, 6 * page - 5, 6 * page)
+  local topic, new, others, site, recorded = KEYS[key], 256 * a + b, 256 * c + d, 256 * e + f, nil
+  local first, fresh_here = member, new
+  key, member = key + 1, member + new
+  if is_late then
+    for hit = hits + 1, hits + new do
+      used[#used + 1] = hit
     end
+    new, fresh_here = 0, 0
+  end
+  hits = hits + member - first
+  if others > 0 then
+    recorded = {}
+    for hit = hits + 1, hits + others do
+      if is_new(ARGV[arg], recorded) then
+        new = new + 1
+      else
+        used[#used + 1] = hit
+      end
+      arg = arg + 1
+    end
+    hits = hits + others
   end
   local reply
   if new > 0 then
-    reply = add(topic, page, new, new == count and ARGV[arg] or text(new))
+    reply = add(topic, page, new, new == 1 and '1' or text(new))
   else
     reply = pcall('HGET', topic, 'v')
     if type(reply) ~= 'table' then
       reply = tonumber(reply or 0)
     end
   end
+  local of_page = member - first + others
   if is_refused(reply) then
-    forget(key, count, hits)
+    forget(first, fresh_here, recorded)
     if reply and not is_of_one(reply) then
       return reply
     end
@@ -73,14 +150,16 @@ for page = 1, pages do
     counts[site] = (counts[site] or 0) + new
     if has_visits then
       local of_site = visits[site] or {}
-      for hit = 1, count do
-        of_site[#of_site + 1] = ARGV[arg + 1 + hit]
+      for visit = arg, arg + of_page - 1 do
+        of_site[#of_site + 1] = ARGV[visit]
       end
       visits[site] = of_site
     end
   end
+  if has_visits then
+    arg = arg + of_page
+  end
   replies[page] = reply
-  key, arg, hits = key + count + 1, arg + 2 + (has_visits and count or 0), hits + count
 end
 
 local site, each = 1, has_visits and 3 or 1
@@ -96,7 +175,7 @@ while key <= #KEYS do
   elseif has_visits then
     for _, visit in ipairs(visits[site] or {}) do
       if visit ~= '' then
-        count_visitor(KEYS[key + 1], KEYS[key + 2], visit, kept)
+        count_visitor(KEYS[key + 1], KEYS[key + 2], visit, days)
       end
     end
   end
@@ -104,11 +183,15 @@ while key <= #KEYS do
   key, site = key + each, site + 1
 end
 if used[1] and not has_written then
-  -- A caller that waits for replicas must also wait for a record that another caller has written, so a record is written again.
-  local repeated = is_used[used[1]]
-  local value = pcall('GET', repeated)
+  -- A caller that waits for replicas must also wait for a key that another caller has recorded, so Redis writes the record again, or the end of
+  -- the set, which it writes behind the members of the set.
+  local left = used_set and call('PTTL', used_set) or 0
+  if left > 0 then
+    call('PEXPIRE', used_set, left)
+  end
+  local value = used_record and pcall('GET', used_record)
   if type(value) == 'string' then
-    call('SET', repeated, value, 'KEEPTTL')
+    call('SET', used_record, value, 'KEEPTTL')
   end
 end
 replies[pages + site] = used

@@ -150,6 +150,12 @@ impl KeyWriter {
         }
     }
 
+    /// The set of the keys that a process has made for new visitors in one period. It belongs to no bucket, since only a store that is no Cluster
+    /// has such sets.
+    pub(super) fn visitor_set(&mut self, command: &mut Cmd, period: &str) {
+        self.write(command, 0, &["w:", period]);
+    }
+
     fn write(&mut self, command: &mut Cmd, bucket: u16, parts: &[&str]) {
         self.0.clear();
         self.0.push_str(&PREFIXES[usize::from(bucket)]);

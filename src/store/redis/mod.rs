@@ -20,6 +20,7 @@
 //! | `lc:{bN}:v:<site>` | hash | the different visitors of a site: `d` is the number of the day since 1970 whose visitors are in the sketch, `a` how many the days before had, added up, and the number of each of these days has how many that day had |
 //! | `lc:{bN}:s:<site>` | string | the sketch (HyperLogLog) of the visitors of one day |
 //! | `lc:{bN}:i:<topic>:<key>` | string | the first use of an idempotency key: the change as `write.lua` takes it, and the value, or `*` where a repetition gets the present value; expires after its lifetime. Of entities and feeds the key is `lc:{bN}:i:<length>:<topic>:<key>`, with the length of the topic's name; the record of an entity has a digest of the changes, and the epoch, the revision and the time of the change |
+//! | `lc:{b0}:w:<period>` | set | the keys that one process has made for new visitors in a short time, without the name of the period and with the last characters of the page's name; not in a Cluster; expires when all of its keys may be forgotten |
 //! | `lc:{b0}:schema` | string | the version of this schema, see [`schema`] |
 //! | `lc:{b0}:migrated` | string | the version to which all topics were complete at the last migration, see [`migration`] |
 //! | `lc:{b0}:migrating` | string | held by the one process that brings what an older version has written to this version |
@@ -71,6 +72,8 @@ mod entity_rows;
 mod feed_items;
 mod feeds;
 mod history;
+mod hit_call;
+mod hit_key_place;
 mod hits;
 mod keys;
 mod kinds;

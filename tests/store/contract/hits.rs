@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use livecounter::domain::LIMIT;
-use livecounter::store::{Body, Hit, HitWritten, Visit, Write, WriteError};
+use livecounter::store::{Body, Hit, HitKey, HitWritten, KeySource, Visit, Write, WriteError};
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn site() -> Topic {
 
 fn hit(page: &Topic, key: &str) -> Hit {
     let key = key.parse().expect("a key");
-    Hit { page: page.clone(), site: site(), key, lifetime: MINUTE, visit: None, claim: None }
+    Hit::new(page.clone(), site(), HitKey { key, lifetime: MINUTE, source: KeySource::Client }, None)
 }
 
 /// The value and whether it is a repetition, of the page; and of the site, whose value is told to those that are counted only.

@@ -14,6 +14,7 @@ mod listing;
 mod past_events;
 mod pasts;
 mod sweeping;
+mod visitor_keys;
 mod visitors;
 
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use livecounter::store::{
 
 pub(crate) use {
     adding::*, addresses::*, announcing::*, claiming::*, creating::*, deleting::*, documents::*, feeds::*,
-    history::*, hits::*, listing::*, past_events::*, pasts::*, sweeping::*, visitors::*,
+    history::*, hits::*, listing::*, past_events::*, pasts::*, sweeping::*, visitor_keys::*, visitors::*,
 };
 
 /// A store under test, with the servers that it needs.
@@ -72,6 +73,10 @@ macro_rules! every_sentence {
             hits_count_their_visitors,
             many_hits_are_answered_in_their_order,
             concurrent_hits_of_one_visitor_count_once,
+            a_new_visitor_counts_once_and_is_known_after_that,
+            a_refused_hit_forgets_the_new_key,
+            new_visitors_are_counted_with_their_visits,
+            many_new_visitors_are_counted_once_each,
             the_first_change_of_a_topic_creates_it_and_no_other,
             every_way_to_add_tells_that_a_topic_is_new,
             a_topic_that_must_not_be_new_is_not_created,
