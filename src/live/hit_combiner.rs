@@ -1,7 +1,8 @@
 //! Group commit of hits with keys: the hits that wait while batches are under way to the store make up the next batch. The store combines
 //! them.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
@@ -66,7 +67,7 @@ impl HitCombiner {
                 hits.push(Hit { claim, ..hit });
             }
             let answers = self.store.hit(hits).await;
-            let mut changes = HitChanges::default();
+            let mut changes = HitChanges::with_capacity(callers.len());
             for ((page, site, caller), HitWritten { page: of_page, site: of_site }) in
                 callers.into_iter().zip(answers)
             {
@@ -94,16 +95,23 @@ impl HitCombiner {
 /// The topics that hits have changed, each once.
 #[derive(Default)]
 struct HitChanges {
-    seen: HashSet<Topic>,
+    seen: HashMap<Topic, ()>,
     known: Vec<Topic>,
     created: Vec<Topic>,
 }
 
 impl HitChanges {
+    /// No topics, with room for the pages of so many hits, and one site.
+    fn with_capacity(hits: usize) -> Self {
+        HitChanges { seen: HashMap::with_capacity(hits + 1), ..HitChanges::default() }
+    }
+
     /// Notes a topic. The hit that has created the topic comes before all others.
     fn note(&mut self, topic: Topic, is_new: bool) {
-        if self.seen.insert(topic.clone()) {
-            if is_new { self.created.push(topic) } else { self.known.push(topic) }
+        if let Entry::Vacant(unseen) = self.seen.entry(topic) {
+            let changed = if is_new { &mut self.created } else { &mut self.known };
+            changed.push(unseen.key().clone());
+            unseen.insert(());
         }
     }
 }

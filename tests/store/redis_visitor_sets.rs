@@ -70,6 +70,21 @@ async fn the_new_keys_of_a_period_are_in_one_set_that_ends() {
 }
 
 #[tokio::test]
+async fn the_key_of_one_page_tells_nothing_about_another() {
+    let server = RedisServer::start();
+    let store = connect(&server.url());
+    let key = new_key();
+    assert_eq!(count(&store, &key).await, (1, false));
+    let other: Topic = "page-0123456789abcdefghijk_".parse().expect("a topic");
+    for is_known in [false, true] {
+        let hit = Hit { page: other.clone(), ..hit(&returned(&key)) };
+        let written = store.hit(vec![hit]).await.remove(0).page.expect("an answer");
+        assert_eq!((written.value, written.replayed), (1, is_known));
+    }
+    assert_eq!(count(&store, &returned(&key)).await, (1, true));
+}
+
+#[tokio::test]
 async fn a_visitor_whom_a_version_before_has_recorded_is_known() {
     let server = RedisServer::start();
     let store = connect(&server.url());

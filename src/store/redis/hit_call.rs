@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use redis::{Cmd, RedisResult, Value};
+use smallvec::SmallVec;
 
 use super::hit_key_place::{KeyPlace, member, new_key};
 use super::keys::KeyWriter;
@@ -29,7 +30,7 @@ struct PageHits<'a> {
     /// The index of the site.
     site: usize,
     /// The indices of the hits, those with a new key of the call's period first.
-    hits: Vec<usize>,
+    hits: SmallVec<[usize; 2]>,
     /// How many have a new key of the call's period.
     new: usize,
 }
@@ -47,7 +48,7 @@ impl<'a> HitCall<'a> {
                     call.sites.push(&hit.site);
                     call.sites.len() - 1
                 });
-                call.pages.push(PageHits { page: &hit.page, site, hits: Vec::new(), new: 0 });
+                call.pages.push(PageHits { page: &hit.page, site, hits: SmallVec::new(), new: 0 });
                 call.pages.len() - 1
             });
             let is_new = call.is_new(hit);
@@ -88,7 +89,7 @@ impl<'a> HitCall<'a> {
         command.arg(
             topics.filter_map(|topic| char::from_digit(topic.outbox_part().into(), 10)).collect::<String>(),
         );
-        command.arg(days).arg(self.pages.len()).arg(if self.has_visits { "v" } else { "" });
+        command.arg(days).arg(self.pages.len()).arg(self.kind());
         let lifetime = self.hits.first().map_or(Duration::ZERO, |hit| hit.lifetime);
         let set_lifetime = lifetime + HitKey::period(lifetime);
         command.arg(lifetime.as_millis() as u64).arg(set_lifetime.as_millis() as u64);
@@ -98,6 +99,16 @@ impl<'a> HitCall<'a> {
         let numbers = self.pages.iter().flat_map(numbers).flat_map(|number| (number as u16).to_be_bytes());
         command.arg(numbers.collect::<Vec<u8>>());
         self.append_places(command);
+    }
+
+    /// Which arguments the call has besides new keys.
+    fn kind(&self) -> &'static str {
+        let has_others = self.pages.iter().any(|page| page.new < page.hits.len());
+        match (self.has_visits, has_others) {
+            (true, _) => "v",
+            (false, true) => "o",
+            (false, false) => "",
+        }
     }
 
     fn append_keys(&self, command: &mut Cmd) {
@@ -152,11 +163,13 @@ impl<'a> HitCall<'a> {
         let items = reply::items(reply, self.pages.len() + self.sites.len() + 1)?;
         let (of_pages, rest) = items.split_at(self.pages.len());
         let (of_sites, repetitions) = rest.split_at(self.sites.len());
-        let mut is_used = used(repetitions, self.hits.len())?.into_iter();
+        let used = used(repetitions, self.hits.len())?;
+        let mut rest = &used[..];
         let mut pages = Vec::with_capacity(self.pages.len());
         let mut counts = vec![0; self.sites.len()];
         for (page, item) in self.pages.iter().zip(of_pages) {
-            let used: Vec<bool> = is_used.by_ref().take(page.hits.len()).collect();
+            let (used, others) = rest.split_at(page.hits.len());
+            rest = others;
             let written = written(item)?;
             let new = used.iter().filter(|is_used| !**is_used).count() as i64;
             counts[page.site] += if written.is_ok() { new } else { 0 };
@@ -167,7 +180,7 @@ impl<'a> HitCall<'a> {
         let mut answers: Vec<_> =
             self.hits.iter().map(|_| HitWritten::failed(WriteError::OutOfRange)).collect();
         for (page, mut additions, used) in pages {
-            for (&hit, is_used) in page.hits.iter().zip(used) {
+            for (&hit, &is_used) in page.hits.iter().zip(used) {
                 answers[hit] = match (&additions.0, is_used) {
                     (Err(error), _) => HitWritten::failed(error.clone()),
                     (Ok(_), true) => additions.repetition(),

@@ -1,39 +1,43 @@
--- Counts hits of pages, each once for its key, and of their sites, behind shared.lua, counting.lua, visiting.lua and writing.lua. Not for a Cluster,
--- where a page and its site can be on different nodes.
+-- Counts hits of pages, each once for its key, and of their sites, behind hits_new.lua, shared.lua, counting.lua, visiting.lua and writing.lua. Goes
+-- on where hits_new.lua has stopped. Not for a Cluster, where a page and its site can be on different nodes.
 --
 -- A key that a process has made for a new visitor is a member of the set of its period. Any other key has a record of its own.
 --
 -- KEYS    if there are new keys, their set; then per page: topic hash, and for each hit whose key is not new as in `is_new`; then per site: topic
 --         hash, and if there are visits, its visitors and their sketch
 -- ARGV    1 to 4 as in writing.lua; 5 the number of the outbox part of each page and then of each site, one digit each; 6 how many
---         days of visitors are kept; 7 the number of pages; 8 "v" if there are visits; 9 the lifetime of all keys in ms; 10 that of a set to
---         which keys are added; 11 the number of new keys; 12 per page in two bytes each: how many of its hits have new keys, how many have others,
---         and the number of its site; 13 and further: the new keys as members of their set, in the order of the pages; then per page: for each hit
---         whose key is not new an argument as in `is_new`; and if there are visits, for each hit, those with new keys first, the visit, as in
---         visiting.lua, or ""
+--         days of visitors are kept; 7 the number of pages; 8 "v" if there are visits, else "" if all keys are new, else "o"; 9 the lifetime of all
+--         keys in ms; 10 that of a set to which keys are added; 11 the number of new keys; 12 per page in two bytes each: how many of its hits
+--         have new keys, how many have others, and the number of its site; 13 and further: the new keys as members of their set, in the order of
+--         the pages; then per page: for each hit whose key is not new an argument as in `is_new`; and if there are visits, for each hit, those with
+--         new keys first, the visit, as in visiting.lua, or ""
 -- returns per page, then per site: value       counted, or the present value if all hits are repetitions; 0 if none of a site is counted
 --                   {value, 1, 1}              counted, the topic is new
 --                   nil                        out of range, none is counted
 --                   error                      its key holds no topic, none is counted
 --         and then which hits are repetitions: the first one of the call is 1
 local parts, days, pages, has_visits, lifetime = ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8] == 'v', ARGV[9]
-local set_lifetime, fresh, numbers, byte = ARGV[10], tonumber(ARGV[11]), ARGV[12], string.byte
 local set, key, member, arg = KEYS[1], fresh > 0 and 2 or 1, 13, 13 + fresh
 local replies, counts, visits, used, hits, has_written = {}, {}, {}, {}, 0, false
 
 -- A key that was found to be used: its record, or its set.
 local used_record, used_set
 
--- Adds `count`, which is `sum` as text, to the topic that has this number among pages and sites. Redis takes a text faster than a number.
+-- Adds `count`, which is `sum` as text, to the topic that has this number among pages and sites, unless hits_new.lua has done so. Redis takes a text
+-- faster than a number.
 local function add(topic, number, count, sum)
-  local value = pcall('HINCRBY', topic, 'v', sum)
+  if number < stopped then
+    return values[number]
+  end
+  local is_first = number == stopped
+  local value = is_first and values[number] or pcall('HINCRBY', topic, 'v', sum)
   if type(value) == 'table' then
     return value
   elseif value > 9007199254740991 then
     undo(topic, sum)
     return false
   end
-  if call('HINCRBY', topic, 'c', sum) == count then
+  if is_first or call('HINCRBY', topic, 'c', sum) == count then
     local outbox = string.match(topic, '^lc:{b%d+}:') .. 'o' .. string.sub(parts, number, number)
     if mark(topic, outbox, number, sum) then
       return {value, 1, 1}
@@ -44,16 +48,6 @@ end
 
 local function is_refused(reply)
   return not reply or type(reply) == 'table' and reply.err
-end
-
--- Adds members to a set. Returns how many of them are new. Redis keeps the set as long as a key must be remembered that was added now. A set that was
--- just created has no end yet; a set has too early an end if its process could not send what it had added last for some time.
-local function add_to_set(to, ...)
-  local added = call('SADD', to, ...)
-  if call('PTTL', to) < tonumber(lifetime) then
-    call('PEXPIRE', to, set_lifetime)
-  end
-  return added
 end
 
 -- Whether the key of the hit is new. The argument says where the key is recorded, and the key of Redis for that comes first at `KEYS[key]`:
@@ -99,11 +93,8 @@ local function forget(first, count, recorded)
   end
 end
 
--- If new keys are in their set already, this call was cut off from its origin before Redis has executed it, and the origin has sent it again over
--- another connection: Redis has counted the hits there, and no origin waits for the answer of this call.
-local is_late = false
-if fresh > 0 and add_to_set(set, unpack(ARGV, 13, 12 + fresh)) < fresh then
-  is_late, used_set = true, set
+if is_late then
+  used_set = set
 end
 
 for page = 1, pages do

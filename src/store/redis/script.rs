@@ -32,7 +32,7 @@ macro_rules! script {
 pub(super) static WRITE: LazyLock<Script> =
     script!(ONCE, "shared.lua", "counting.lua", "recording.lua", "visiting.lua", "writing.lua", "write.lua");
 pub(super) static HITS: LazyLock<Script> =
-    script!(ONCE, "shared.lua", "counting.lua", "visiting.lua", "writing.lua", "hits.lua");
+    script!(ONCE, "hits_new.lua", "shared.lua", "counting.lua", "visiting.lua", "writing.lua", "hits.lua");
 pub(super) static ADD_PLAIN: LazyLock<Script> =
     script!(ONCE, "add_plain.lua", "shared.lua", "counting.lua", "writing.lua", "add_marks.lua");
 pub(super) static CLAIM: LazyLock<Script> =
