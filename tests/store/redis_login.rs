@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use livecounter::domain::{Topic, Unit};
+use livecounter::domain::{LIMIT, Topic, Unit};
 use livecounter::store::redis::RedisStore;
 use livecounter::store::{
-    Catalog, Change, Claim, ClaimTerms, Outbox, Store, Values, Visit, Visitors, Write, WriteError,
+    Catalog, Change, Claim, ClaimTerms, Hit, HitKey, KeySource, Outbox, Store, Values, Visit, Visitors,
+    Write, WriteError,
 };
 
 use crate::contract::eventually;
@@ -83,11 +84,29 @@ async fn counting_visitors_works(store: &RedisStore) {
     assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
 }
 
+async fn counting_hits_works(store: &RedisStore) {
+    let (page, full): (Topic, Topic) =
+        ("page-a".parse().expect("a topic"), "page-full".parse().expect("a topic"));
+    let site: Topic = "site-example.com".parse().expect("a topic");
+    let key = HitKey::new(Duration::from_secs(60)).expect("random numbers");
+    for source in [KeySource::New, KeySource::Returned, KeySource::Client] {
+        let hit = Hit::new(page.clone(), site.clone(), HitKey { source, ..key.clone() }, None);
+        store.hit(vec![hit]).await.remove(0).page.expect("an answer");
+    }
+    store.write(vec![Write::add(full.clone(), LIMIT, None)]).await.remove(0).expect("counted");
+    let refused = store.hit(vec![Hit::new(full.clone(), site, key, None)]).await.remove(0).page;
+    assert!(matches!(refused, Err(WriteError::OutOfRange)), "{refused:?}");
+    for topic in [page, full] {
+        store.write(vec![Write::new(topic, Change::Delete)]).await.remove(0).expect("deleted");
+    }
+}
+
 /// Calls every method of the store.
 async fn everything_works(store: &RedisStore) {
     writing_works(store).await;
     announcing_works(store).await;
     listing_and_deleting_work(store).await;
+    counting_hits_works(store).await;
     counting_visitors_works(store).await;
     store.prune(u64::MAX >> 12, true, |_| ()).await.expect("removed");
 }
