@@ -80,7 +80,7 @@ fn a_recovery_must_have_the_events_that_were_missed() {
 
 #[test]
 fn a_part_of_the_events_that_were_missed_must_be_a_gap() {
-    is_missed(Broken::Part, "was shown too early");
+    is_missed(Broken::Part, "was shown");
 }
 
 #[test]

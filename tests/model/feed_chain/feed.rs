@@ -30,16 +30,19 @@ pub(crate) struct Event {
     kept: bool,
 }
 
-/// What listeners are shown.
+/// What listeners are shown: a gap, if there is one, and then the events.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Content {
-    Events(Vec<Event>),
-    /// A gap, and whether the store has all events that the listener has missed.
-    Gap {
-        from: EventId,
-        to: Position,
-        needless: bool,
-    },
+pub(crate) struct Content {
+    pub(crate) gap: Option<Gap>,
+    pub(crate) events: Vec<Event>,
+}
+
+/// A gap, and whether the store has all events that the listener has missed up to there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gap {
+    pub(crate) from: EventId,
+    pub(crate) to: Position,
+    pub(crate) needless: bool,
 }
 
 /// What a store has of a feed.
@@ -120,39 +123,42 @@ impl Feed {
 
     fn item(&self, announcement: &Announcement) -> Item {
         let (id, prev) = (announcement.id, announcement.prev);
-        let gap = Content::Gap { from: prev, to: self.position(id), needless: false };
-        if announcement.body == Body::Gone {
-            return Item { id, prev, content: gap };
-        }
-        let events = self.between(prev.revision, id.revision);
+        let gone = announcement.body == Body::Gone;
+        let events = if gone { Vec::new() } else { self.between(prev.revision, id.revision) };
         let Some(first) = events.first().map(|event| event.at.id) else {
-            return Item { id, prev, content: gap };
+            let gap = Gap { from: prev, to: self.position(id), needless: false };
+            return Item { id, prev, content: Content { gap: Some(gap), events } };
         };
         // Listeners notice by the prev-id that the events before these are gone.
         let follows = prev.revision + 1 == first.revision;
         let before = EventId { revision: first.revision - 1, ..first };
-        Item { id, prev: if follows { prev } else { before }, content: Content::Events(events) }
+        Item { id, prev: if follows { prev } else { before }, content: Content { gap: None, events } }
     }
 
-    /// What a listener has missed that has seen this.
+    /// What a listener has missed that has seen this. If the feed was deleted since, the gap ends at the deletion, and the events since then follow.
     pub(crate) fn behind(&self, seen: Position, broken: Broken) -> Answer {
-        let published = self.published();
-        let Position { id, .. } = seen;
-        let events = self.between(id.revision, published.revision);
-        let complete = events.len() as u64 == published.revision.saturating_sub(id.revision);
-        if self.knows(id) && (complete || broken == Broken::Part) {
-            // A listener that has seen an event which is not announced yet waits for the next events. A feed's revisions go on through all epochs.
-            let waits = match broken {
-                Broken::Waiting => published.precedes(id),
-                _ => published.revision < id.revision,
-            };
-            return Answer {
-                published: if waits { id } else { published },
-                content: Content::Events(if broken == Broken::Recovery { Vec::new() } else { events }),
-            };
+        let (published, id) = (self.published(), seen.id);
+        let deletion = Some(self.topic.created_behind)
+            .filter(|revision| id.revision < *revision && *revision <= published.revision);
+        let after = deletion.unwrap_or(id.revision);
+        let events = self.between(after, published.revision);
+        let complete = events.len() as u64 == published.revision.saturating_sub(after);
+        let gap = |revision: Option<u64>| {
+            let to = revision.map_or(published, |at| self.line[at as usize - 1].at.id);
+            let (from, to) = (id, self.position(to));
+            Some(Gap { from, to, needless: revision.is_none() && self.has_all_behind(seen) })
+        };
+        if !self.knows(id) || !complete && broken != Broken::Part {
+            return Answer { published, content: Content { gap: gap(None), events: Vec::new() } };
         }
-        let (to, needless) = (self.position(published), self.has_all_behind(seen));
-        Answer { published, content: Content::Gap { from: id, to, needless } }
+        // A listener that has seen an event which is not announced yet waits for the next events. A feed's revisions go on through all epochs.
+        let waits = match broken {
+            Broken::Waiting => published.precedes(id),
+            _ => published.revision < id.revision,
+        };
+        let events = if broken == Broken::Recovery { Vec::new() } else { events };
+        let gap = deletion.and_then(|deletion| gap(Some(deletion)));
+        Answer { published: if waits { id } else { published }, content: Content { gap, events } }
     }
 
     fn knows(&self, seen: EventId) -> bool {

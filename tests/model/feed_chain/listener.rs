@@ -2,7 +2,7 @@
 
 use livecounter::domain::EventId;
 
-use super::feed::{Content, Position};
+use super::feed::{Content, Gap, Position};
 use super::{Answer, Item};
 use crate::pushpin::{Asking, Session};
 
@@ -65,27 +65,23 @@ impl Listener {
     pub(super) fn show(&mut self, content: Content) -> Vec<String> {
         let mut wrongs = Vec::new();
         let Some(seen) = &mut self.seen else { return wrongs };
-        match content {
-            Content::Events(events) => {
-                for event in events {
-                    // Who has seen nothing begins with whatever the feed begins with.
-                    let begins = seen.id == EventId::default() && event.first;
-                    if event.follows != seen.number && !begins {
-                        let what = if event.at.number > seen.number { "too early" } else { "once more" };
-                        wrongs.push(format!("{event:?} was shown {what}, behind {seen:?}"));
-                    }
-                    *seen = event.at;
-                }
+        if let Some(Gap { from, to, needless }) = content.gap {
+            if from != seen.id {
+                wrongs.push(format!("a gap from {from} was shown behind {seen:?}"));
             }
-            Content::Gap { from, to, needless } => {
-                if from != seen.id {
-                    wrongs.push(format!("a gap from {from} was shown behind {seen:?}"));
-                }
-                if needless {
-                    wrongs.push(format!("a gap to {to:?} was shown behind {seen:?} for no reason"));
-                }
-                *seen = to;
+            if needless {
+                wrongs.push(format!("a gap to {to:?} was shown behind {seen:?} for no reason"));
             }
+            *seen = to;
+        }
+        for event in content.events {
+            // Who has seen nothing begins with whatever the feed begins with.
+            let begins = seen.id == EventId::default() && event.first;
+            if event.follows != seen.number && !begins {
+                let what = if event.at.number > seen.number { "too early" } else { "once more" };
+                wrongs.push(format!("{event:?} was shown {what}, behind {seen:?}"));
+            }
+            *seen = event.at;
         }
         wrongs
     }
