@@ -181,8 +181,9 @@ async fn behind(
     };
     let missed = context.live.missed(feed, seen).await.map_err(ApiError::unread)?;
     let content = rendered_missed(feed, seen, &missed, retry);
-    // The client may have seen an event that is not announced yet.
-    let is_ahead = missed.events.is_ok() && missed.published.precedes(seen);
+    // The client may have seen an event that is not announced yet, also in a later epoch than that of the last claim. The revisions of a feed that knows the event
+    // go on through all epochs.
+    let is_ahead = missed.events.is_ok() && missed.published.revision < seen.revision;
     Ok(Opening { content, seen: if is_ahead { seen } else { missed.published } })
 }
 
