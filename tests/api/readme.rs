@@ -29,12 +29,12 @@ fn examples(text: &str) -> Vec<Example> {
     examples
 }
 
-/// A line without what differs each time: the time to wait, the epoch at the beginning of a revision, and the present time; nor
-/// with the spaces behind the comment that begins a stream.
+/// A line without what differs each time: the time to wait, the epoch in an id, which has any number of digits, and the present
+/// time; nor with the spaces behind the comment that begins a stream.
 fn lasting(line: &str) -> String {
     let varying = [
         (r"^retry: \d+$", "retry: N"),
-        (r#"\b[0-9a-f]{11,12}-(\d)"#, "EPOCH-$1"),
+        (r#"(@|"drop_id":")[0-9a-f]+-(\d)"#, "${1}EPOCH-$2"),
         (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
     ];
     varying.iter().fold(line.trim_end().to_owned(), |line, (pattern, name)| {
