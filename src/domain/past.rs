@@ -25,17 +25,6 @@ impl Past {
         self.hours.is_empty() && self.days.is_empty()
     }
 
-    /// Returns the time of the latest value, in milliseconds since 1970, and this value. The time of an hour or a day is that of its beginning.
-    pub fn latest(&self) -> Option<(i64, i64)> {
-        let last = |unit| self.of(unit).last().map(|point| (point.number * unit.millis(), point.value));
-        let (hour, day) = (last(Unit::Hour), last(Unit::Day));
-        // A day that has an hour of its own is known better by that.
-        match (hour, day) {
-            (Some(hour), Some(day)) if day.0 > hour.0 => Some(day),
-            (hour, day) => hour.or(day),
-        }
-    }
-
     /// Leaves out each point whose value is that of the point before, as the value of an hour or a day without a point is that as well. So a topic
     /// whose value is announced anew, unchanged, has the same past as before. The first point after the creation stays: it tells when that was.
     pub fn without_repetitions(mut self) -> Self {

@@ -23,6 +23,7 @@ mod redis_tls;
 mod redis_version_2;
 mod redis_visitor_sets;
 mod redis_wait;
+mod restored_pasts;
 mod sqlite;
 mod sqlite_file;
 mod sqlite_schema;

@@ -113,11 +113,11 @@ struct OpenHour {
 }
 
 impl OpenHour {
-    /// Parses the field `h` of a topic; `None` if the field is empty.
+    /// Parses the field `h` of a topic; `None` if no hour is open: the field is empty, or says that a past was imported.
     fn parse(field: &Value) -> RedisResult<Option<Self>> {
         let Value::BulkString(text) = field else { return Err(reply::unexpected()) };
         let text = std::str::from_utf8(text).map_err(|_| reply::unexpected())?;
-        let Some(sign) = text.find([':', 'n', 'i']) else { return Ok(None) };
+        let Some(sign) = text.find([':', 'n']) else { return Ok(None) };
         let number = |text: &str| text.parse().map_err(|_| reply::unexpected());
         Ok(Some(OpenHour {
             number: number(&text[..sign])?,

@@ -3,7 +3,7 @@
 -- The field `h` of a topic is the open hour of its history: the number of the hour of the last claim, ":", and the value of that
 -- claim. "n" stands in the place of ":" while no hour of the topic is complete and the value before this hour was 0. The value of
 -- an open hour goes into the history with the first claim of another hour. So most claims only write one field more. "i" stands there
--- from an import of the past to the first claim: see restore_past.lua.
+-- from an import of the past to the first claim, which goes on from that past: no hour is open then, and the value counts for nothing.
 local hour = math.floor(now / 3600000)
 local day, hour_text = math.floor(hour / 24), text(hour)
 
@@ -84,7 +84,7 @@ local function recorded(history, value, open, claimed, published, born, hours, d
     if not open or not string.find(open, 'i', 1, true) then
       return hour_text .. 'n' .. value
     end
-    open = string.gsub(open, 'i', ':')
+    open = nil
   end
   local digits = #hour_text
   if open and string.sub(open, 1, digits) == hour_text and not (claimed and now < tonumber(claimed)) then

@@ -7,7 +7,7 @@
 local hour = math.floor(now / 3600000)
 local day = math.floor(hour / 24)
 local history, topic = KEYS[1], KEYS[2]
-local state = pcall('HMGET', topic, 'e', 'r', 'c', 'd', 'p', 'b', 'h')
+local state = pcall('HMGET', topic, 'e', 'r', 'c', 'd', 'p', 'b', 'h', 'v')
 if state.err then
   return state
 elseif not state[1] or state[4] == text((state[2] or 0) + (state[3] or 0)) then
@@ -23,37 +23,32 @@ if ARGV[1] == '1' and is_announced and not (is_open and sign == 'n') then
   return 0
 end
 
-local points, last_hour, last_day, latest = {}, nil, nil, nil
+local points = {}
 local function add(unit, from, to, present)
-  local last
   for index = from, to, 2 do
     local at = tonumber(ARGV[index])
     -- What lies ahead was written by a clock that is ahead.
     if at < present or at == present and not is_open then
       points[#points + 1], points[#points + 2] = unit .. ARGV[index], ARGV[index + 1]
-      last, latest = at, ARGV[index + 1]
     end
   end
-  return last
 end
 
 local hours = 2 + 2 * tonumber(ARGV[2])
-last_hour = add('h', 3, hours, hour)
-local latest_of_hours = latest
-last_day = add('d', hours + 1, #ARGV, day)
+add('h', 3, hours, hour)
+add('d', hours + 1, #ARGV, day)
 if #points == 0 then
   return 0
 end
--- The latest value is the open hour, from which the next claim goes on: see recording.lua. A day that no hour tells is known by its first.
-if not is_open then
-  if last_hour and not (last_day and last_day > math.floor(last_hour / 24)) then
-    number, value = last_hour, latest_of_hours
-  else
-    number, value = last_day * 24, latest
-  end
-end
 call('DEL', history)
 call('HSET', history, unpack(points))
--- "i" stands in the place of ":" until the first claim, which otherwise would begin a history.
-call('HSET', topic, 'h', text(number) .. (is_announced and ':' or 'i') .. value)
+if is_open then
+  call('HSET', topic, 'h', text(number) .. ':' .. value)
+elseif is_announced then
+  -- What an earlier claim has left is no part of this past, and the next claim opens an hour of its own.
+  call('HSET', topic, 'h', '')
+else
+  -- "i" keeps the first claim from beginning a history: see recording.lua. An origin of the version before reads the hour and the value.
+  call('HSET', topic, 'h', text(hour) .. 'i' .. (state[8] or 0))
+end
 return 1

@@ -132,6 +132,7 @@ macro_rules! every_sentence {
             a_claim_writes_what_it_announces_into_the_history,
             a_deleted_topic_has_no_history,
             claims_go_on_from_a_restored_past,
+            a_past_of_hours_or_days_alone_brings_no_others,
             a_restored_past_goes_with_its_topic,
             a_past_is_restored_to_topics_that_exist_and_are_new,
             a_new_topic_stood_at_zero_before_its_first_claim,

@@ -51,6 +51,27 @@ pub(crate) async fn claims_go_on_from_a_restored_past(backend: &dyn Backend) {
     }
 }
 
+pub(crate) async fn a_past_of_hours_or_days_alone_brings_no_others(backend: &dyn Backend) {
+    let store = backend.store();
+    let both = past(&[3, 5, 8]);
+    let hours = Past { days: Vec::new(), ..both.clone() };
+    let days = Past { hours: Vec::new(), ..both };
+    for (name, before) in [("hours", hours), ("days", days)] {
+        let topic = topic(name);
+        add_one(&*store, setting(&topic, 9)).await.expect("set");
+        for _ in 0..2 {
+            assert!(restore(&*store, &topic, &before, false).await);
+            assert_eq!(kept(&*store, &topic).await, before);
+        }
+        announcement(&*store, &topic, ANY_TIME).await;
+        let now = kept(&*store, &topic).await;
+        for unit in [Unit::Hour, Unit::Day] {
+            let (last, rest) = now.of(unit).split_last().expect("the present hour or day");
+            assert_eq!((rest, last.value), (before.of(unit), 9), "{now:?}");
+        }
+    }
+}
+
 pub(crate) async fn a_restored_past_goes_with_its_topic(backend: &dyn Backend) {
     let (store, topic) = (backend.store(), topic("past"));
     for is_announced in [false, true] {

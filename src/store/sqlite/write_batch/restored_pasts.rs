@@ -29,9 +29,12 @@ impl WriteBatch<'_> {
         let before = |point: &Point, present| point.number < present || point.number == present && !is_open;
         past.hours.retain(|point| before(point, present[0]));
         past.days.retain(|point| before(point, present[1]));
-        let Some((latest, value)) = past.latest() else { return Ok(false) };
+        if past.is_empty() {
+            return Ok(false);
+        }
         if !is_open {
-            (state.claimed, state.claimed_value) = (latest, Some(value));
+            // What an earlier claim has left is no part of this past, and the next claim opens an hour of its own.
+            state.claimed_value = None;
         }
         (state.is_new, state.complete) = (false, None);
         self.draft(topic)?.changed = true;
