@@ -59,8 +59,7 @@ impl CheckSession {
     /// Reads the counter as JSON.
     pub(super) async fn read(&self) -> Result<i64, String> {
         let reply = self.probe.reply(self.probe.get(self.url(), "application/json")).await;
-        let reply = reply.map_err(|trouble| trouble.to_string())?;
-        reply.counter(self.counter.as_str()).ok_or_else(|| reply.described())
+        self.value_of(&reply.map_err(|trouble| trouble.to_string())?)
     }
 
     /// Adds 1, with the idempotency key of this number.
@@ -68,8 +67,8 @@ impl CheckSession {
         self.probe.reply(self.probe.post(self.url(), &self.idempotency_key(number))).await
     }
 
-    /// The value that an addition was answered with.
-    pub(super) fn added_value(&self, reply: &CheckReply) -> Result<i64, String> {
+    /// The value of the counter in an answer.
+    pub(super) fn value_of(&self, reply: &CheckReply) -> Result<i64, String> {
         reply.counter(self.counter.as_str()).ok_or_else(|| reply.described())
     }
 }

@@ -152,7 +152,7 @@ pub(in super::super) async fn reconnect(session: &mut CheckSession) -> Verdict {
     let mut expected = seen;
     if session.added.is_some() {
         let added = match session.post(2).await {
-            Ok(reply) => session.added_value(&reply),
+            Ok(reply) => session.value_of(&reply),
             Err(trouble) => Err(trouble.to_string()),
         };
         match added {

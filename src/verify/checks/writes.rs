@@ -29,7 +29,7 @@ pub(in super::super) async fn add(session: &mut CheckSession) -> Verdict {
             ));
         }
     };
-    match session.added_value(&reply) {
+    match session.value_of(&reply) {
         Ok(value) if value > session.value => {
             session.value = value;
             session.added = Some(value);
@@ -146,7 +146,7 @@ pub(in super::super) async fn repeat(session: &mut CheckSession) -> Verdict {
         Ok(reply) => reply,
         Err(trouble) => return Verdict::Failed(format!("the POST, once more: {trouble}")),
     };
-    match session.added_value(&reply) {
+    match session.value_of(&reply) {
         Ok(again) if again == value => Verdict::Ok(
             Some(reply.took),
             format!("the same POST with the same Idempotency-Key is answered {value} again"),
