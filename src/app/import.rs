@@ -39,7 +39,7 @@ pub async fn import(
 ) -> Result<String, ImportError> {
     let checked = check(BufReader::new(&mut *input), options.mode)?;
     if options.dry_run {
-        return Ok(sentence(&checked, options.mode, "would be", LeftOut::default()));
+        return Ok(sentence(&checked, options.mode, true, LeftOut::default()));
     }
     input.rewind().map_err(|error| CheckError::from(ReadError::from(error)))?;
     let source = StoreSource::open(settings).map_err(|error| settings.locate(error))?;
@@ -50,7 +50,6 @@ pub async fn import(
         options,
         feeds: FeedImport::default(),
         stored: 0,
-        skipped: 0,
         left_out: LeftOut::default(),
         refused: RefusedLines::default(),
     };
@@ -71,8 +70,6 @@ struct RunningImport<'a> {
     feeds: FeedImport,
     /// How many lines are stored, by this process or by an earlier one.
     stored: u64,
-    /// How many lines have the value 0, which changes nothing when it is added.
-    skipped: u64,
     left_out: LeftOut,
     refused: RefusedLines,
 }
@@ -136,9 +133,6 @@ impl RunningImport<'_> {
         while let Some(mut batch) = self.batch(&mut lines)? {
             if let Some(record) = record {
                 record.check_time()?;
-                let before = batch.len();
-                batch.retain(|line| line.value != 0 || line.target.is_event());
-                self.skipped += (before - batch.len()) as u64;
             }
             self.left_out.ended += leave_out_ended(&mut batch);
             if let Err(error) = self.feeds.leave_out_known(self.store, &mut batch).await {
@@ -158,7 +152,7 @@ impl RunningImport<'_> {
             return Err(ImportError::Refused { stored: self.stored, reasons: self.refused.text() });
         }
         self.left_out.events = self.feeds.left_out();
-        Ok(sentence(&self.checked, self.options.mode, "are", self.left_out))
+        Ok(sentence(&self.checked, self.options.mode, false, self.left_out))
     }
 
     async fn write(

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::import_record::RecordError;
+use super::import_summary::lines_stored;
 use crate::import::{CheckError, ImportLine};
 use crate::settings::SettingsError;
 use crate::store::StoreError;
@@ -29,13 +30,13 @@ pub enum ImportError {
     #[error(transparent)]
     Record(#[from] RecordError),
     /// The input was read twice, and was another the second time.
-    #[error("the input has changed while it was read; {stored} lines are stored")]
+    #[error("the input has changed while it was read; {}", lines_stored(*stored))]
     Changed {
         /// How many lines were stored.
         stored: u64,
     },
     /// Some lines were not stored.
-    #[error("{stored} lines are stored; {reasons}")]
+    #[error("{}; {reasons}", lines_stored(*stored))]
     Refused {
         /// How many lines were stored.
         stored: u64,

@@ -31,17 +31,24 @@ pub struct CheckedInput {
     pub lines: u64,
     /// How many lines are events of feeds.
     pub events: u64,
-    /// How many of these lines have the value 0.
-    pub zeros: u64,
-    /// Whether one of these lines names a page or a site.
-    pub has_pages: bool,
-    /// How many lines have hours or days.
-    pub pasts: u64,
-    /// Whether one of these lines names an entity.
-    pub has_entities: bool,
+    /// How many different counters, pages, sites and entities these lines name.
+    pub named: NamedTopics,
     counters: HashMap<u64, SeenCounter>,
     /// The hashes of the sites that have lines of their own.
     sites: HashSet<u64>,
+}
+
+/// How many topics of each kind an input names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NamedTopics {
+    /// The number of counters.
+    pub counters: u64,
+    /// The number of pages.
+    pub pages: u64,
+    /// The number of sites that have lines of their own.
+    pub sites: u64,
+    /// The number of entities.
+    pub entities: u64,
 }
 
 /// A counter of the input. Its id is kept as a hash of 64 bits, so that a counter takes some 40 bytes of memory.
@@ -53,11 +60,6 @@ struct SeenCounter {
 }
 
 impl CheckedInput {
-    /// How many counters, pages, sites and entities the input names.
-    pub fn counters(&self) -> usize {
-        self.counters.len()
-    }
-
     /// The sum that [`ImportMode::Add`] adds to a counter, a page or a site that the input names.
     pub fn sum(&self, topic: &Topic) -> i64 {
         self.counters.get(&hash(topic.name())).map_or(0, |counter| counter.number)
@@ -66,6 +68,18 @@ impl CheckedInput {
     /// Whether the input has a line for this site, so that its pages do not add to it.
     pub fn names_site(&self, site: &Topic) -> bool {
         self.sites.contains(&hash(site.name()))
+    }
+}
+
+impl NamedTopics {
+    fn note(&mut self, target: &Target) {
+        match target {
+            Target::Counter(_) => self.counters += 1,
+            Target::Page(_) => self.pages += 1,
+            Target::Site(_) => self.sites += 1,
+            Target::Entity(..) => self.entities += 1,
+            Target::Event(_) => {}
+        }
     }
 }
 
@@ -103,10 +117,7 @@ impl InputCheck {
             digest,
             lines: 0,
             events: 0,
-            zeros: 0,
-            has_pages: false,
-            pasts: 0,
-            has_entities: false,
+            named: NamedTopics::default(),
             counters: HashMap::new(),
             sites: HashSet::new(),
         };
@@ -127,8 +138,6 @@ impl InputCheck {
             return self.feeds.note(&event.feed, line.line);
         }
         checked.lines += 1;
-        checked.zeros += u64::from(line.value == 0);
-        checked.has_pages |= matches!(line.target, Target::Page(_) | Target::Site(_));
         match &line.target {
             Target::Site(_) => drop(checked.sites.insert(hash(line.target.topic().name()))),
             Target::Page(address) if self.mode == ImportMode::Set => {
@@ -138,17 +147,20 @@ impl InputCheck {
                 let reason = "an entity cannot be added, only set".to_owned();
                 return Err(BadLine { line: line.line, reason });
             }
-            Target::Entity(..) => checked.has_entities = true,
-            Target::Page(_) | Target::Counter(_) | Target::Event(_) => {}
+            Target::Entity(..) | Target::Page(_) | Target::Counter(_) | Target::Event(_) => {}
         }
         self.note_past(line)?;
-        note_counter(&mut self.checked.counters, line, self.mode)
+        let known = self.checked.counters.len();
+        note_counter(&mut self.checked.counters, line, self.mode)?;
+        if self.checked.counters.len() > known {
+            self.checked.named.note(&line.target);
+        }
+        Ok(())
     }
 
     /// Refuses two lines of one counter if one of them has a past, which is not that of their sum.
     fn note_past(&mut self, line: &ImportLine) -> Result<(), BadLine> {
         let has_past = !line.past.is_empty();
-        self.checked.pasts += u64::from(has_past);
         if self.mode == ImportMode::Set || (!has_past && self.with_past.is_empty()) {
             return Ok(());
         }

@@ -13,7 +13,7 @@ mod points;
 mod text_lines;
 
 pub use bad_lines::CheckError;
-pub use check::{CheckedInput, ImportMode, check};
+pub use check::{CheckedInput, ImportMode, NamedTopics, check};
 pub use counter_lines::CounterLines;
 pub use hit_counter::{HitCounterError, HitCounterPages, is_sqlite, write_hit_counter_pages};
 pub use line::{BadLine, ImportLine, PastEvent, ReadError, Target};

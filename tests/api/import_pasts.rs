@@ -5,10 +5,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::history::until_value;
-use crate::import::{done, redis_environment, run};
+use crate::import::{comes_back_unchanged, done, export_of, redis_environment, run};
 use crate::program::Program;
 use crate::support::redis::RedisServer;
-use crate::support::redis_cluster::RedisCluster;
 use crate::support::server::Server;
 
 /// An hour of November 2026 at midnight UTC, which is over.
@@ -30,12 +29,6 @@ fn line(named: &str, value: i64, hours: i64) -> String {
     format!("{{{named},\"value\":{value}{past}}}\n")
 }
 
-/// An export that has these lines.
-fn export_of(lines: &[String]) -> String {
-    let first = "{\"format\":\"livecounter\",\"version\":1}\n";
-    format!("{first}{}{{\"end\":true,\"counters\":{}}}\n", lines.concat(), lines.len())
-}
-
 /// Counters, a page and a site; some have no past, and some fill all that is kept.
 fn all_lines() -> Vec<String> {
     let mut lines: Vec<_> =
@@ -48,24 +41,52 @@ fn all_lines() -> Vec<String> {
 
 #[tokio::test]
 async fn pasts_go_from_a_file_to_redis_and_back_unchanged() {
-    let [first, second] = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
-    let (redis, cluster) = (RedisServer::start(), RedisCluster::start(3, 0, &[]).await);
-    let (url, cluster) = (redis.url(), cluster.url());
     let text = export_of(&all_lines());
-    done(first.path(), &[], &["import", "--set"], &text);
-    let exported = done(first.path(), &[], &["export"], "");
-    assert!(exported == text, "{exported}");
-    for (directory, environment) in [
-        (&first, &redis_environment(&url)[..]),
-        (&second, &[]),
-        (&second, &redis_environment(&cluster)),
-        (&first, &[]),
-    ] {
-        for _ in 0..2 {
-            let told = done(directory.path(), environment, &["import", "--set"], &exported);
-            assert_eq!(told, "1103 counters and pages are set\n");
-            assert!(done(directory.path(), environment, &["export"], "") == text, "{environment:?}");
+    comes_back_unchanged(&text, |directory, environment| {
+        let told = done(directory, environment, &["import", "--set"], &text);
+        assert_eq!(told, "1101 counters, 1 page and 1 site are set\n");
+    })
+    .await;
+}
+
+#[test]
+fn hours_or_days_alone_come_back_unchanged() {
+    let [off, directory] = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
+    let servers = [(); 2].map(|()| RedisServer::start());
+    let [from, to] = [servers[0].url(), servers[1].url()];
+    let input = export_of(&all_lines()[..9]);
+    for setting in ["LIVECOUNTER__HISTORY__HOURS", "LIVECOUNTER__HISTORY__DAYS"] {
+        for (from, to) in [(&[][..], &[][..]), (&redis_environment(&from), &redis_environment(&to))] {
+            let from = [from, &[(setting, "0")]].concat();
+            done(off.path(), &from, &["import", "--set"], &input);
+            let exported = done(off.path(), &from, &["export"], "");
+            assert!(exported != input && exported.contains("[["), "{exported}");
+            done(directory.path(), to, &["import", "--set"], &exported);
+            assert_eq!(done(directory.path(), to, &["export"], ""), exported);
         }
+        servers.iter().for_each(|server| drop(server.cli(&["FLUSHALL"])));
+        for directory in [&off, &directory] {
+            std::fs::remove_file(directory.path().join("livecounter.db")).expect("a file");
+        }
+    }
+}
+
+#[test]
+fn an_addition_creates_counters_of_value_0_with_their_pasts() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let redis = RedisServer::start();
+    let url = redis.url();
+    let lines = [
+        line("\"id\":\"a\"", 0, 4),
+        line("\"id\":\"b\"", 0, 0),
+        line("\"page\":\"example.com/a\"", 0, 6),
+        line("\"site\":\"example.com\"", 0, 6),
+    ];
+    let input = export_of(&lines);
+    for environment in [&[][..], &redis_environment(&url)] {
+        let told = done(directory.path(), environment, &["import", "--add"], &input);
+        assert_eq!(told, "4 values for 2 counters, 1 page and 1 site are added\n");
+        assert_eq!(done(directory.path(), environment, &["export"], ""), input);
     }
 }
 
@@ -129,7 +150,7 @@ async fn an_addition_brings_the_past_of_a_counter_that_has_none() {
         add_and_announce(directory.path(), environment, "a", 1, 13).await;
         let told =
             done(directory.path(), environment, &["import", "--add"], &[of("a", 7), of("c", 5)].concat());
-        let left_out = "the hours and days of 1 lines are left out, as their counters have a past here, or this service keeps none of them";
+        let left_out = "the hours and days of 1 line are left out, as its counter has a past here, or this service keeps none of them";
         assert_eq!(told, format!("2 values for 2 counters are added; {left_out}\n"));
         let exported = done(directory.path(), environment, &["export"], "");
         assert!(exported.contains("{\"id\":\"a\",\"value\":20,"), "{exported}");
@@ -161,8 +182,8 @@ fn a_service_that_keeps_no_past_says_so() {
         let off = [("LIVECOUNTER__HISTORY__HOURS", "0"), ("LIVECOUNTER__HISTORY__DAYS", "0")];
         let environment = [store, &off].concat();
         let told = done(directory.path(), &environment, &["import", "--set"], &input);
-        let left_out = "the hours and days of 1 lines are left out, as this service keeps none of them";
-        assert_eq!(told, format!("1 counters are set; {left_out}\n"));
+        let left_out = "the hours and days of 1 line are left out, as this service keeps none of them";
+        assert_eq!(told, format!("1 counter is set; {left_out}\n"));
         let exported = done(directory.path(), &environment, &["export"], "");
         assert!(exported.contains("{\"id\":\"a\",\"value\":26}\n"), "{exported}");
         // The days alone.

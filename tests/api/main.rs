@@ -41,6 +41,7 @@ mod import;
 mod import_feeds;
 mod import_input;
 mod import_lives;
+mod import_pages;
 mod import_pasts;
 mod layers;
 mod limits;
