@@ -25,6 +25,8 @@ const CONFIG: &str = "livecounter";
 /// was handed over. The program always writes it before it sends a request, so a client's own header of this name goes nowhere.
 static CLIENT: HeaderName = HeaderName::from_static("x-livecounter-client");
 static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// The header with the scheme that the client has used. Origins make cookies `Secure` by it, and write it into addresses of their own.
+static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 static GRIP_SIG: HeaderName = HeaderName::from_static("grip-sig");
 static GRIP_LAST: HeaderName = HeaderName::from_static("grip-last");
 static SURROGATE_CONTROL: HeaderName = HeaderName::from_static("surrogate-control");
@@ -115,7 +117,8 @@ fn is_signed(request: &Request) -> bool {
     }
 }
 
-/// Removes the headers that only Fanout may send, and sets those with the client's address.
+/// Removes the headers that only Fanout may send, and sets those with the client's address and scheme. A signed request has the scheme from the
+/// request that was handed over, which Fanout has copied.
 fn clean(request: &mut Request, signed: bool) {
     if !signed {
         let grip: Vec<HeaderName> =
@@ -125,6 +128,8 @@ fn clean(request: &mut Request, signed: bool) {
             Some(address) => request.set_header(&CLIENT, address.to_string()),
             None => drop(request.remove_header(&CLIENT)),
         }
+        let scheme = if request.get_tls_protocol_bytes().is_some() { "https" } else { "http" };
+        request.set_header(&FORWARDED_PROTO, scheme);
     }
     NOT_SENT_ON.iter().for_each(|name| drop(request.remove_header(name)));
     // A recovery of Fanout serves several clients, so it has no client's address.

@@ -52,18 +52,27 @@ async fn a_signature_that_is_not_fanout_s_makes_an_ordinary_client() {
 }
 
 #[tokio::test]
-async fn the_origin_sees_the_client_s_address_and_no_forged_one() {
+async fn the_origin_sees_the_client_s_address_and_scheme_and_no_forged_ones() {
     let origin = Origin::start().await;
     let edge = Edge::start(origin.addr()).await;
-    let forged = [("X-Forwarded-For", "192.0.2.1"), ("Cookie", "a=b"), ("If-None-Match", "x")];
+    let forged = [
+        ("X-Forwarded-For", "192.0.2.1"),
+        ("X-Forwarded-Proto", "https"),
+        ("Cookie", "a=b"),
+        ("If-None-Match", "x"),
+    ];
     Listener::connect_with(edge.addr(), COUNTER, &forged).await.next(SOON).await;
     let held = origin.requests().pop().expect("a request");
     assert_eq!(held.header("x-forwarded-for"), "127.0.0.1", "also by way of Fanout");
     assert_eq!((held.header("cookie"), held.header("if-none-match")), ("", ""));
+    // The emulator speaks no TLS.
+    assert_eq!(held.header("x-forwarded-proto"), "http");
     let plain = client().get(edge.url(COUNTER)).header("X-Forwarded-For", "192.0.2.1");
+    let plain = plain.header("X-Forwarded-Proto", "https").header("Forwarded", "proto=https");
     plain.header("X-Livecounter-Client", "192.0.2.1").answer().await;
     let read = origin.requests().pop().expect("a request");
-    assert_eq!(read.header("x-forwarded-for"), "127.0.0.1");
+    assert_eq!((read.header("x-forwarded-for"), read.header("x-forwarded-proto")), ("127.0.0.1", "http"));
+    assert_eq!(read.header("forwarded"), "");
     assert_eq!(read.header("x-livecounter-client"), "");
     client().post(edge.url(COUNTER)).header("Cookie", "a=b").answer().await;
     let posted = origin.requests().pop().expect("a request");
