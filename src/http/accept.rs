@@ -34,6 +34,16 @@ pub(super) fn negotiate(headers: &HeaderMap, offered: &[Media]) -> Result<Media,
     best.map(|(_, media)| media).ok_or_else(|| ApiError::NotAcceptable(listed(offered)))
 }
 
+/// Whether the request names `text/html`, as browsers do for pages. `*/*` alone, which other programs send, does not count.
+pub(super) fn accepts_pages(headers: &HeaderMap) -> bool {
+    let texts = headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+    texts.flat_map(|text| text.split(',')).filter_map(MediaRange::parse).any(|range| {
+        range.kind.eq_ignore_ascii_case("text")
+            && range.subtype.eq_ignore_ascii_case("html")
+            && range.quality > 0
+    })
+}
+
 /// The names of the media as a text, as in `application/json and text/plain`.
 fn listed(offered: &[Media]) -> String {
     let order = [Media::Stream, Media::Json, Media::Plain, Media::Csv];

@@ -139,6 +139,11 @@ impl ApiError {
         }
     }
 
+    /// A few words for this kind of error.
+    pub(super) fn title(&self) -> &'static str {
+        self.table().2
+    }
+
     /// The error itself, without the command that it is about.
     pub(super) fn cause(&self) -> &ApiError {
         match self {

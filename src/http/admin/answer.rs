@@ -57,6 +57,13 @@ pub(super) fn page(status: StatusCode, page: &impl Template) -> Result<HttpRespo
     Ok(response.insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).body(text))
 }
 
+/// The text as a sentence.
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).chain(['.']).collect()
+}
+
 /// Leads the browser to another page, after a form.
 pub(super) fn see_other(location: &str) -> HttpResponse {
     builder(StatusCode::SEE_OTHER).insert_header((LOCATION, location)).finish()

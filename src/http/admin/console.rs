@@ -12,7 +12,6 @@ use serde_json::Value;
 use super::answer::{Frame, page, renew};
 use super::form::Form;
 use super::guard::{Administrator, administrator, sender_of_form};
-use super::login;
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
 use crate::http::exec;
@@ -73,10 +72,7 @@ pub(in crate::http) async fn get(
     request: HttpRequest,
     context: Data<WorkerContext>,
 ) -> Result<HttpResponse, ApiError> {
-    let administrator = match administrator(&request, &context) {
-        Ok(administrator) => administrator,
-        Err(error) => return login::instead_of(&context, error),
-    };
+    let administrator = administrator(&request, &context)?;
     answer(&request, &administrator, StatusCode::OK, String::new(), None)
 }
 

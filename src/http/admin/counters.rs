@@ -5,11 +5,10 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 
-use super::answer::{Frame, page, renew, see_other};
+use super::answer::{Frame, page, renew, see_other, sentence};
 use super::form::Form;
 use super::guard::{Administrator, administrator, sender_of_form};
 use super::hits::{self, HitsList};
-use super::login;
 use crate::domain::{CounterId, Topic, parse_value};
 use crate::http::context::WorkerContext;
 use crate::http::counter_index::counters;
@@ -62,10 +61,7 @@ pub(in crate::http) async fn get(
     request: HttpRequest,
     context: Data<WorkerContext>,
 ) -> Result<HttpResponse, ApiError> {
-    let administrator = match administrator(&request, &context) {
-        Ok(administrator) => administrator,
-        Err(error) => return login::instead_of(&context, error),
-    };
+    let administrator = administrator(&request, &context)?;
     let query = Query::of(request.query_string(), &["prefix", "after", "changed"])?;
     let id = |name| query.get(name).and_then(|text| text.parse::<CounterId>().ok());
     let prefix = query.get("prefix").unwrap_or_default().trim().to_owned();
@@ -102,7 +98,9 @@ pub(in crate::http) async fn post(
         }
         Err(error) => {
             let asked = Asked { prefix: form.get("prefix").to_owned(), ..Asked::default() };
-            let mut shown = list(&request, &context, &administrator, &asked).await?;
+            // What has become of the form matters more than that the counters cannot be listed either.
+            let listed = list(&request, &context, &administrator, &asked).await;
+            let Ok(mut shown) = listed else { return Err(error) };
             (shown.id, shown.value) = (form.get("id").to_owned(), form.get("value").to_owned());
             shown.problem = sentence(&error.to_string());
             page(error.status_code(), &shown)
@@ -173,11 +171,4 @@ async fn notice(context: &WorkerContext, id: &CounterId) -> String {
         Ok(reading) => format!("{id} is now {}.", ShownNumber(Some(reading.value())).text()),
         Err(_) => format!("{id} was changed."),
     }
-}
-
-/// The text as a sentence.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(letters).chain(['.']).collect()
 }

@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 
 use super::answer::{Frame, page, see_other};
+use super::destination::{OVERVIEW, asked_for, destination};
 use super::form::Form;
 use super::guard::{administrator, check_form, forget_cookie, log_in, set_cookie};
 use crate::http::context::WorkerContext;
@@ -21,29 +22,32 @@ struct LoginPage {
     frame: Frame,
     /// Whether there is a key to log in with.
     has_keys: bool,
+    /// The page to which the login leads.
+    next: String,
     problem: String,
 }
 
-/// Answers the form, or the page behind it if the browser has logged in.
+/// Answers the form, or leads to the overview if the browser has logged in.
 pub(in crate::http) async fn get(
     request: HttpRequest,
     context: Data<WorkerContext>,
 ) -> Result<HttpResponse, ApiError> {
-    match administrator(&request, &context) {
-        Ok(_) => Ok(see_other("/admin")),
-        Err(error) => instead_of(&context, error),
-    }
+    administrator(&request, &context).map(|_| see_other(OVERVIEW))
 }
 
-/// Answers the form in the place of a page, if the browser has not logged in.
-pub(super) fn instead_of(context: &WorkerContext, error: ApiError) -> Result<HttpResponse, ApiError> {
-    let ApiError::Denied(_) = &error else { return Err(error) };
+/// Answers the form in the place of a page for which the browser must log in. The login then leads to this page.
+pub(super) fn instead_of(
+    request: &HttpRequest,
+    context: &WorkerContext,
+    error: &ApiError,
+) -> Result<HttpResponse, ApiError> {
     let has_keys = !context.shared.access.has_no_keys();
     let status = if has_keys { error.status_code() } else { StatusCode::FORBIDDEN };
-    page(status, &LoginPage { frame: Frame::of(None), has_keys, problem: String::new() })
+    let next = asked_for(request).to_owned();
+    page(status, &LoginPage { frame: Frame::of(None), has_keys, next, problem: String::new() })
 }
 
-/// Begins a session, if the form has a key with the scope `admin`.
+/// Begins a session, if the form has a key with the scope `admin`, and leads to the page that was asked for.
 pub(in crate::http) async fn post(
     request: HttpRequest,
     payload: Payload,
@@ -52,22 +56,28 @@ pub(in crate::http) async fn post(
     check_write(&request, &context)?;
     check_form(&request)?;
     let form = Form::read(&request, payload).await?;
+    let next = destination(form.get("next"));
     let Some(session) = log_in(&context, form.get("key")) else {
         context.shared.limits.refusals.record(RefusalReason::Access);
         let problem = "No key with the scope admin has this secret.".to_owned();
         let has_keys = !context.shared.access.has_no_keys();
-        return page(StatusCode::UNAUTHORIZED, &LoginPage { frame: Frame::of(None), has_keys, problem });
+        let shown = LoginPage { frame: Frame::of(None), has_keys, next: next.to_owned(), problem };
+        return page(StatusCode::UNAUTHORIZED, &shown);
     };
-    let mut response = see_other("/admin");
+    let mut response = see_other(next);
     let cookie = set_cookie(&request, &session).try_into().map_err(|_| ApiError::Internal)?;
     response.headers_mut().insert(SET_COOKIE, cookie);
     Ok(response)
 }
 
 /// Makes the browser forget its session.
-pub(in crate::http) async fn log_out(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub(in crate::http) async fn log_out(
+    request: HttpRequest,
+    _: Payload,
+    _: Data<WorkerContext>,
+) -> Result<HttpResponse, ApiError> {
     check_form(&request)?;
-    let mut response = see_other("/admin");
+    let mut response = see_other(OVERVIEW);
     let cookie = forget_cookie(&request).try_into().map_err(|_| ApiError::Internal)?;
     response.headers_mut().insert(SET_COOKIE, cookie);
     Ok(response)

@@ -4,21 +4,28 @@ mod answer;
 mod bar_chart;
 mod console;
 mod counters;
+mod destination;
 mod form;
 mod guard;
 mod hits;
 mod login;
 mod overview;
+mod problem;
 mod public;
 mod stream;
 mod traffic;
 
 use std::sync::Arc;
 
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::context::WorkerContext;
 use super::cors::CorsPolicy;
+use super::error::ApiError;
 use super::metrics::RequestMetrics;
 use super::resource::{READ, finish_resource};
-use super::routing::{FinishedResource, get, head, post, resource};
+use super::routing::{FinishedResource, Resource, get, head, post, resource};
 
 /// The methods of a resource that takes a form.
 const FORM: &str = "POST, OPTIONS";
@@ -31,38 +38,17 @@ pub(super) const PREFIX: &str = "/admin";
 /// The resources for administrators.
 pub(super) fn resources(requests: &Arc<RequestMetrics>) -> Vec<FinishedResource> {
     let pages = [
-        ("/admin", resource("/admin").route(get().to(overview::get)).route(head().to(overview::get)), READ),
-        ("/admin/", resource("/admin/").route(get().to(overview::get)).route(head().to(overview::get)), READ),
-        (
-            "/admin/console",
-            resource("/admin/console")
-                .route(get().to(console::get))
-                .route(head().to(console::get))
-                .route(post().to(console::post)),
-            PAGE_WITH_FORM,
-        ),
+        ("/admin", page("/admin", overview::get), READ),
+        ("/admin/", page("/admin/", overview::get), READ),
+        ("/admin/console", with_form(page("/admin/console", console::get), console::post), PAGE_WITH_FORM),
         (
             "/admin/counters",
-            resource("/admin/counters")
-                .route(get().to(counters::get))
-                .route(head().to(counters::get))
-                .route(post().to(counters::post)),
+            with_form(page("/admin/counters", counters::get), counters::post),
             PAGE_WITH_FORM,
         ),
-        (
-            "/admin/login",
-            resource("/admin/login")
-                .route(get().to(login::get))
-                .route(head().to(login::get))
-                .route(post().to(login::post)),
-            PAGE_WITH_FORM,
-        ),
-        ("/admin/logout", resource("/admin/logout").route(post().to(login::log_out)), FORM),
-        (
-            "/admin/public",
-            resource("/admin/public").route(get().to(public::get)).route(head().to(public::get)),
-            READ,
-        ),
+        ("/admin/login", with_form(page("/admin/login", login::get), login::post), PAGE_WITH_FORM),
+        ("/admin/logout", with_form(resource("/admin/logout"), login::log_out), FORM),
+        ("/admin/public", page("/admin/public", public::get), READ),
         (
             "/admin/public/stream",
             resource("/admin/public/stream").route(get().to(public::stream)),
@@ -73,4 +59,29 @@ pub(super) fn resources(requests: &Arc<RequestMetrics>) -> Vec<FinishedResource>
     let finish =
         |(path, resource, methods)| finish_resource(requests, path, methods, resource, CorsPolicy::Own);
     pages.into_iter().map(finish).collect()
+}
+
+/// A page. A browser gets an error as a page, too.
+fn page<F>(path: &str, handler: F) -> Resource
+where
+    F: AsyncFn(HttpRequest, Data<WorkerContext>) -> Result<HttpResponse, ApiError> + Copy + 'static,
+{
+    let shown = move |request: HttpRequest, context: Data<WorkerContext>| async move {
+        let answered = handler(request.clone(), context.clone()).await;
+        answered.or_else(|error| problem::instead_of_page(&request, &context, error))
+    };
+    resource(path).route(get().to(shown)).route(head().to(shown))
+}
+
+/// The same resource, which takes a form besides.
+fn with_form<F>(resource: Resource, handler: F) -> Resource
+where
+    F: AsyncFn(HttpRequest, Payload, Data<WorkerContext>) -> Result<HttpResponse, ApiError> + Copy + 'static,
+{
+    resource.route(post().to(
+        move |request: HttpRequest, payload: Payload, context: Data<WorkerContext>| async move {
+            let answered = handler(request.clone(), payload, context.clone()).await;
+            answered.or_else(|error| problem::after_form(&request, &context, error))
+        },
+    ))
 }

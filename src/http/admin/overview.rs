@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::answer::{Frame, page, renew};
 use super::bar_chart::BarChart;
 use super::guard::administrator;
-use super::login;
 use super::traffic::ShownPast;
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
@@ -69,10 +68,7 @@ pub(in crate::http) async fn get(
     request: HttpRequest,
     context: Data<WorkerContext>,
 ) -> Result<HttpResponse, ApiError> {
-    let administrator = match administrator(&request, &context) {
-        Ok(administrator) => administrator,
-        Err(error) => return login::instead_of(&context, error),
-    };
+    let administrator = administrator(&request, &context)?;
     let figures = Figures::read(&context).await;
     let minute = BarChart::of_seconds(&figures.seconds);
     let past = ShownPast::read(&context).await;

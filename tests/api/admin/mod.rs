@@ -4,6 +4,7 @@ mod console;
 mod counters;
 mod login;
 mod overview;
+mod problems;
 mod public;
 mod tally;
 
