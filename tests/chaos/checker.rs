@@ -11,25 +11,38 @@ use crate::writers::Told;
 /// How long the answer to a recovery may have been under way.
 const RECOVERY: Duration = Duration::from_secs(5);
 
-/// The errors in the answers to the writers of a counter, which took its value from `first` to `last`.
-pub(crate) fn counted(counter: &str, told: &Told, first: i64, last: i64) -> Vec<String> {
-    let mut wrongs = Vec::new();
-    let mut values = told.values.clone();
-    values.sort_unstable();
-    let acknowledged = values.len() as i64;
-    for pair in values.windows(2).filter(|pair| pair[0] == pair[1]) {
-        wrongs.push(format!("{counter}: {} was handed out twice", pair[0]));
+/// The errors in the answers to the writers of a counter or of a page, which took its value from `first` to `last`.
+pub(crate) fn counted(name: &str, told: &Told, first: i64, last: i64) -> Vec<String> {
+    let mut wrongs = told.fallen.clone();
+    let mut own = told.own.clone();
+    own.sort_unstable();
+    let acknowledged = told.values.len() as i64;
+    for pair in own.windows(2).filter(|pair| pair[0] == pair[1]) {
+        wrongs.push(format!("{name}: {} was handed out twice", pair[0]));
     }
-    if values.first().is_some_and(|&least| least <= first) || values.last().is_some_and(|&most| most > last) {
-        wrongs.push(format!("{counter}: a value was handed out that is not in {}..={last}", first + 1));
+    if told.values.iter().any(|&value| value <= first || value > last) {
+        wrongs.push(format!("{name}: a value was handed out that is not in {}..={last}", first + 1));
     }
     let most = acknowledged + told.ambiguous as i64;
     if !(acknowledged..=most).contains(&(last - first)) {
-        wrongs.push(format!("{counter}: from {first} to {last}, but {acknowledged} to {most} were counted"));
+        wrongs.push(format!("{name}: from {first} to {last}, but {acknowledged} to {most} were counted"));
     }
     // Without ambiguous POSTs: as many different values as the last says, so no hole. With some, the bound above says
     // that there are no more holes than those can have made.
     wrongs
+}
+
+/// What is wrong with the hits of a site whose pages had so many `hits`. Where they `may_differ`, a hit may have counted for one of the two alone.
+pub(crate) fn site_counted(
+    site: &str,
+    told: &HashMap<String, Told>,
+    pages: i64,
+    hits: i64,
+    may_differ: bool,
+) -> Option<String> {
+    let sent: i64 = told.values().map(|told| told.values.len() as i64 + told.ambiguous as i64).sum();
+    let is_right = if may_differ { (0..=sent).contains(&hits) } else { hits == pages };
+    (!is_right).then(|| format!("{site} has {hits} hits, its pages {pages}, and {sent} were sent"))
 }
 
 /// What is wrong with how much was counted of what was acknowledged, where so much, at least and at most, may be lost.
@@ -57,7 +70,7 @@ pub(crate) fn set_back(
         // A value that no writer was answered may be taken back. An answered value stays, unless its answer was under way at that time.
         Lost::Unacknowledged => {
             // What writers of a managed counter were answered has no order by value: see `order`.
-            let told = told.get(&it.counter).filter(|_| !it.managed);
+            let told = told.get(&it.name).filter(|_| !it.managed);
             told.is_some_and(|told| it.value < told.most_at(it.at - RECOVERY))
         }
         Lost::Acknowledged { .. } => false,
@@ -150,7 +163,12 @@ fn items(record: &Record) -> Vec<PublishedItem> {
 
 #[test]
 fn the_checker_sees_what_is_wrong() {
-    let told = |values: &[i64], ambiguous| Told { values: values.to_vec(), ambiguous, ..Told::default() };
+    let told = |values: &[i64], ambiguous| Told {
+        values: values.to_vec(),
+        own: values.to_vec(),
+        ambiguous,
+        ..Told::default()
+    };
     assert!(counted("a", &told(&[1, 3, 2], 0), 0, 3).is_empty());
     assert!(counted("a", &told(&[1, 3], 1), 0, 3).is_empty());
     for (values, ambiguous, last) in
@@ -160,6 +178,14 @@ fn the_checker_sees_what_is_wrong() {
     }
     assert!(counted("a", &told(&[8, 9], 0), 7, 9).is_empty());
     assert!(!counted("a", &told(&[7, 8], 0), 7, 9).is_empty(), "begins too early");
+    let shared = Told { values: vec![1, 3, 3], own: vec![3], ..Told::default() };
+    assert!(counted("page-a", &shared, 0, 3).is_empty(), "the answer to a repeated hit is the present value");
+    let fallen = Told { fallen: vec!["less".to_owned()], ..shared.clone() };
+    assert!(!counted("page-a", &fallen, 0, 3).is_empty() && !counted("page-a", &shared, 0, 4).is_empty());
+    let told_of_page = HashMap::from([("page-a".to_owned(), told(&[1, 2], 1))]);
+    let site =
+        |pages, hits, may_differ| site_counted("site-a", &told_of_page, pages, hits, may_differ).is_some();
+    assert!(!site(2, 2, false) && site(2, 3, false) && !site(2, 3, true) && site(3, 4, true));
     let start = Instant::now();
     let record = |ms, id: &str, content: &str| {
         let formats = serde_json::json!({ "http-stream": { "content": content } });
@@ -184,8 +210,8 @@ fn the_checker_sees_what_is_wrong() {
     }
     let told = HashMap::from([("a".to_owned(), Told { times: vec![start; 2], ..told(&[1, 3], 0) })]);
     let of = |managed: bool, value, after, within_epoch, lost, memories| {
-        let (counter, at, text) = ("a".to_owned(), start + after, String::new());
-        set_back(SetBack { at, counter, value, managed, within_epoch, text }, &told, lost, memories).is_some()
+        let (name, at, text) = ("a".to_owned(), start + after, String::new());
+        set_back(SetBack { at, name, value, managed, within_epoch, text }, &told, lost, memories).is_some()
     };
     let wrong =
         |value, after, within_epoch, lost, memories| of(false, value, after, within_epoch, lost, memories);

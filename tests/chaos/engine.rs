@@ -13,6 +13,11 @@ pub(crate) trait Engine {
 
     /// The URL of the server itself, past the fault proxy.
     fn url(&self) -> String;
+
+    /// Whether one node has all topics, so that one step can change several.
+    fn is_one_node(&self) -> bool {
+        true
+    }
 }
 
 /// One server with a file, behind a wire.
@@ -51,6 +56,10 @@ impl Engine for RedisCluster {
 
     fn url(&self) -> String {
         RedisCluster::url(self)
+    }
+
+    fn is_one_node(&self) -> bool {
+        false
     }
 }
 

@@ -23,13 +23,14 @@ pub(crate) struct Listeners {
     _tasks: JoinSet<()>,
 }
 
-/// What one listener has seen of one counter.
+/// What one listener has seen of one number.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
-    pub(crate) counter: String,
+    /// What the ids of its events begin with: the id of a counter, or the topic of a page or a site.
+    pub(crate) name: String,
     /// The number of the proxy that the listener is connected to.
     pub(crate) proxy: usize,
-    /// Whether the counter may be set and deleted, so that its value may fall.
+    /// Whether it is a counter that may be set and deleted, so that its value may fall.
     managed: bool,
     /// Epoch, revision and value of its last event.
     pub(crate) last: Option<(String, u64, i64)>,
@@ -50,7 +51,7 @@ impl Seen {
     fn is_back(&self, epoch: &str, revision: u64, value: i64) -> bool {
         let Some((last_epoch, last_revision, last_value)) = &self.last else { return false };
         let is_older = last_epoch == epoch && *last_revision > revision;
-        // The epoch 0 is that of a counter which there is not, so it may come again.
+        // The epoch 0 is that of a number which there is not, so it may come again.
         let is_past = epoch != "0" && last_epoch != epoch && self.past_epochs.contains(epoch);
         is_older || if self.managed { is_past } else { *last_value > value }
     }
@@ -60,9 +61,9 @@ impl Seen {
 #[derive(Clone, Debug)]
 pub(crate) struct SetBack {
     pub(crate) at: Instant,
-    pub(crate) counter: String,
+    pub(crate) name: String,
     pub(crate) value: i64,
-    /// Whether the counter may be set and deleted.
+    /// Whether it is a counter that may be set and deleted.
     pub(crate) managed: bool,
     /// Whether the epoch was still the same.
     pub(crate) within_epoch: bool,
@@ -70,7 +71,7 @@ pub(crate) struct SetBack {
     pub(crate) text: String,
 }
 
-/// What was seen of one counter, by epoch and revision.
+/// What was seen of one number, by epoch and revision.
 type Sights = HashMap<(String, u64), Sight>;
 
 /// The state that all listeners share.
@@ -80,16 +81,36 @@ struct ListenerRecords {
     stale_openings_allowed: Mutex<bool>,
     wrongs: Mutex<Vec<String>>,
     set_backs: Mutex<Vec<SetBack>>,
-    /// What the first listener saw of each counter.
+    /// What the first listener saw of each number.
     sights: Mutex<HashMap<String, Sights>>,
 }
 
-/// The streams that listeners open: each names its counters.
-pub(crate) type Streams = Vec<Vec<String>>;
+/// A stream that listeners open.
+#[derive(Clone, Debug)]
+pub(crate) struct Stream {
+    path: String,
+    /// What it shows, as the ids of its events begin.
+    names: Vec<String>,
+}
+
+impl Stream {
+    pub(crate) fn new(path: String, names: Vec<String>) -> Stream {
+        Stream { path, names }
+    }
+
+    /// The stream of these counters at the `number`th listener of a proxy: every other one names their topics.
+    fn of_counters(counters: Vec<String>, number: usize) -> Stream {
+        let (resource, prefix) =
+            if number.is_multiple_of(2) { ("counters", "") } else { ("topics", "counter-") };
+        let names: Vec<String> = counters.iter().map(|id| format!("{prefix}{id}")).collect();
+        Stream::new(format!("/{resource}/{}/", names.join(",")), counters)
+    }
+}
 
 /// So many streams of one counter, spread evenly over this many proxies and over the counters.
-pub(crate) fn single_streams(count: usize, proxies: usize, counters: &[String]) -> Streams {
-    (0..count).map(|number| vec![counters[number / proxies % counters.len()].clone()]).collect()
+pub(crate) fn single_streams(count: usize, proxies: usize, counters: &[String]) -> Vec<Stream> {
+    let stream = |place: usize| Stream::of_counters(vec![counters[place % counters.len()].clone()], place);
+    (0..count).map(|number| stream(number / proxies)).collect()
 }
 
 /// So many streams for each proxy that show a managed counter, alone and with others.
@@ -98,37 +119,31 @@ pub(crate) fn managed_streams(
     proxies: usize,
     counters: &[String],
     managed: &[String],
-) -> Streams {
-    let mut kinds: Streams = managed.iter().map(|counter| vec![counter.clone()]).collect();
+) -> Vec<Stream> {
+    let mut kinds: Vec<Vec<String>> = managed.iter().map(|counter| vec![counter.clone()]).collect();
     kinds.push([counters, managed].concat());
     kinds.push(managed.to_vec());
     kinds.push(vec![managed[0].clone(), counters[0].clone()]);
-    (0..count * proxies).map(|number| kinds[number / proxies % kinds.len()].clone()).collect()
+    let stream = |place: usize| Stream::of_counters(kinds[place % kinds.len()].clone(), place);
+    (0..count * proxies).map(|number| stream(number / proxies)).collect()
 }
 
 impl Listeners {
     /// Starts a listener for each of the streams, one proxy after the other.
-    pub(crate) fn start(streams: Streams, proxies: &[SocketAddr], managed: &[String]) -> Listeners {
+    pub(crate) fn start(streams: Vec<Stream>, proxies: &[SocketAddr], managed: &[String]) -> Listeners {
         let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0);
         let client = client.connect_timeout(Duration::from_secs(5)).build().expect("an HTTP client");
         let (records, mut tasks, mut states) =
             (Arc::<ListenerRecords>::default(), JoinSet::new(), Vec::new());
         let turns = Arc::new(Semaphore::new(FIRST_AT_ONCE));
-        for (number, counters) in streams.into_iter().enumerate() {
+        for (number, Stream { path, names }) in streams.into_iter().enumerate() {
             let proxy = number % proxies.len();
-            // Every other listener of a proxy names the topics of its counters.
-            let (resource, prefix) = if (number / proxies.len()).is_multiple_of(2) {
-                ("counters", "")
-            } else {
-                ("topics", "counter-")
+            let url = format!("http://{}{path}", proxies[proxy]);
+            let seen = |name: String| {
+                let managed = managed.contains(&name);
+                Arc::new(Mutex::new(Seen { name, proxy, managed, ..Seen::default() }))
             };
-            let names: Vec<String> = counters.iter().map(|id| format!("{prefix}{id}")).collect();
-            let url = format!("http://{}/{resource}/{}/", proxies[proxy], names.join(","));
-            let seen = |counter: String| {
-                let managed = managed.contains(&counter);
-                Arc::new(Mutex::new(Seen { counter, proxy, managed, ..Seen::default() }))
-            };
-            let of_stream: Vec<_> = counters.into_iter().map(seen).collect();
+            let of_stream: Vec<_> = names.into_iter().map(seen).collect();
             states.extend(of_stream.iter().cloned());
             let (client, records, turns) = (client.clone(), Arc::clone(&records), Arc::clone(&turns));
             tasks.spawn(async move {
@@ -139,7 +154,7 @@ impl Listeners {
         Listeners { records, states, _tasks: tasks }
     }
 
-    /// The present state of each listener, one for each counter of its stream.
+    /// The present state of each listener, one for each number of its stream.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.states.iter().map(|seen| lock(seen).clone()).collect()
     }
@@ -170,15 +185,15 @@ impl Listeners {
         lock(&self.records.wrongs).clone()
     }
 
-    /// What listeners have seen of a counter, in the order of revisions. An epoch comes after those that were seen before it.
-    pub(crate) fn sights(&self, counter: &str) -> Vec<Sight> {
-        let sights = lock(&self.records.sights).get(counter).cloned().unwrap_or_default();
+    /// What listeners have seen of a number, in the order of revisions. An epoch comes after those that were seen before it.
+    pub(crate) fn sights(&self, name: &str) -> Vec<Sight> {
+        let sights = lock(&self.records.sights).get(name).cloned().unwrap_or_default();
         let mut epochs: HashMap<String, Instant> = HashMap::new();
         for ((epoch, _), sight) in &sights {
             let first = epochs.entry(epoch.clone()).or_insert(sight.at);
             *first = sight.at.min(*first);
         }
-        // A counter that there is not has revision 0 and says nothing of an order.
+        // A number that there is not has revision 0 and says nothing of an order.
         let mut sights: Vec<_> = sights.into_iter().filter(|((_, revision), _)| *revision > 0).collect();
         sights.sort_by_key(|((epoch, revision), _)| (epochs[epoch], *revision));
         sights.into_iter().map(|(_, sight)| sight).collect()
@@ -197,7 +212,7 @@ async fn listen(
     records: Arc<ListenerRecords>,
     turn: OwnedSemaphorePermit,
 ) {
-    // It is given back when the first stream has a value for each counter.
+    // It is given back when the first stream has a value for each number.
     let mut turn = Some(turn);
     let mut retry = FIRST_RETRY;
     loop {
@@ -212,13 +227,12 @@ async fn listen(
                 (seen.connections, seen.connected) = (seen.connections + 1, true);
             }
             let mut parser = Parser::default();
-            // The places of the counters whose first event has come.
+            // The places of the numbers whose first event has come.
             let mut opened = HashSet::new();
             while let Ok(Some(bytes)) = stream.chunk().await {
                 for SentEvent { id, data, .. } in parser.feed(&bytes, &mut retry) {
-                    let counter = id.split_once('@').map(|(counter, _)| counter);
-                    let Some(place) =
-                        states.iter().position(|seen| Some(lock(seen).counter.as_str()) == counter)
+                    let name = id.split_once('@').map(|(name, _)| name);
+                    let Some(place) = states.iter().position(|seen| Some(lock(seen).name.as_str()) == name)
                     else {
                         records.wrong(format!("an event {id:?} with {data:?} in {url}"));
                         continue;
@@ -226,7 +240,7 @@ async fn listen(
                     let opening = opened.insert(place);
                     if !opening && opened.len() < states.len() {
                         records.wrong(format!(
-                            "{url} does not begin with an event for each counter: {id:?} again"
+                            "{url} does not begin with an event for each number: {id:?} again"
                         ));
                     }
                     records.note(&mut lock(&states[place]), &id, &data, opening);
@@ -243,7 +257,7 @@ async fn listen(
 
 impl ListenerRecords {
     fn note(&self, seen: &mut Seen, id: &str, data: &str, opening: bool) {
-        let own = id.strip_prefix(&seen.counter).and_then(|rest| rest.strip_prefix('@'));
+        let own = id.strip_prefix(&seen.name).and_then(|rest| rest.strip_prefix('@'));
         let parts = own.and_then(|id| id.split_once('-'));
         let parts = parts.and_then(|(epoch, revision)| Some((epoch.to_owned(), revision.parse().ok()?)));
         let (Some((epoch, revision)), Ok(value)) = (parts, data.parse::<i64>()) else {
@@ -252,7 +266,7 @@ impl ListenerRecords {
         let at = Instant::now();
         let sight = || Sight { id: id.to_owned(), value, at };
         let mut sights = lock(&self.sights);
-        let sights = sights.entry(seen.counter.clone()).or_default();
+        let sights = sights.entry(seen.name.clone()).or_default();
         let known = sights.entry((epoch.clone(), revision)).or_insert_with(sight).value;
         if known != value {
             self.wrong(format!("{id} was {known} for one listener and {value} for another"));
@@ -263,21 +277,21 @@ impl ListenerRecords {
             && is_back
             && !stale_allowed
         {
-            let (counter, managed, connections) = (seen.counter.clone(), seen.managed, seen.connections);
+            let (name, managed, connections) = (seen.name.clone(), seen.managed, seen.connections);
             let text = format!(
-                "{counter}: {epoch}-{revision} ({value}) after {last_epoch}-{last_revision} ({last_value}); \
+                "{name}: {epoch}-{revision} ({value}) after {last_epoch}-{last_revision} ({last_value}); \
                  first event: {opening}, connection {connections}"
             );
             let within_epoch = *last_epoch == epoch;
-            lock(&self.set_backs).push(SetBack { at, counter, value, managed, within_epoch, text });
+            lock(&self.set_backs).push(SetBack { at, name, value, managed, within_epoch, text });
         }
         // What a stale copy in the cache shows says nothing of the epoch that the listener saw before. In a new epoch the revision
-        // of a counter rises further, so a copy from an epoch that the listener has never seen is known by its revision.
+        // of a number rises further, so a copy from an epoch that the listener has never seen is known by its revision.
         let is_stale = stale_allowed && (is_back || seen.last.as_ref().is_some_and(|last| revision < last.1));
         if let Some((before, ..)) = seen.last.replace((epoch.clone(), revision, value))
             && before != epoch
             && !is_stale
-            // Such a copy may also be from before the counter was there.
+            // Such a copy may also be from before the number was there.
             && epoch != "0"
         {
             seen.past_epochs.insert(before);
@@ -299,7 +313,7 @@ fn an_event_that_is_older_than_the_last_one_is_seen() {
     let backs = |managed: bool, events: &[(&str, &str)]| {
         lock(&records.set_backs).clear();
         lock(&records.sights).clear();
-        let mut seen = Seen { counter: "m".to_owned(), managed, ..Seen::default() };
+        let mut seen = Seen { name: "m".to_owned(), managed, ..Seen::default() };
         for (id, data) in events {
             records.note(&mut seen, &format!("m@{id}"), data, false);
         }
@@ -317,7 +331,7 @@ fn an_event_that_is_older_than_the_last_one_is_seen() {
     let backs_after_stale = |before: &[(&str, &str)], stale: (&str, &str), behind: &[(&str, &str)]| {
         let records = ListenerRecords::default();
         *lock(&records.stale_openings_allowed) = true;
-        let mut seen = Seen { counter: "m".to_owned(), managed: true, ..Seen::default() };
+        let mut seen = Seen { name: "m".to_owned(), managed: true, ..Seen::default() };
         let events = before.iter().map(|event| (event, false)).chain([(&stale, true)]);
         for ((id, data), opening) in events.chain(behind.iter().map(|event| (event, false))) {
             records.note(&mut seen, &format!("m@{id}"), data, opening);

@@ -14,6 +14,7 @@ mod checker;
 mod end;
 mod engine;
 mod fault_proxy;
+mod hits;
 mod listeners;
 mod load;
 mod managers;

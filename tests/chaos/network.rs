@@ -87,6 +87,10 @@ impl Engine for PartedCluster {
     fn url(&self) -> String {
         self.cluster.url()
     }
+
+    fn is_one_node(&self) -> bool {
+        false
+    }
 }
 
 /// A master, replicas and three Sentinels in a network; its hosts are the servers, then the Sentinels.

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 
 use crate::engine::{Engine, OneRedis};
 use crate::fault_proxy::FaultProxy;
+use crate::hits;
 use crate::listeners::{Listeners, managed_streams, single_streams};
 use crate::managers::{Managers, Owner};
 use crate::origin::Origin;
@@ -20,6 +21,8 @@ use crate::writers::Writers;
 
 /// The listeners of each proxy that have a managed counter in their stream.
 const OF_MANAGED: usize = 10;
+/// The listeners of each proxy that have pages or their site in their stream.
+const OF_HITS: usize = 10;
 
 /// How large a world is.
 pub(crate) struct Shape {
@@ -27,7 +30,7 @@ pub(crate) struct Shape {
     pub(crate) pushpins: usize,
     /// The listeners of the counters that are only added to, one counter in each stream.
     pub(crate) listeners: usize,
-    /// The writers that only add. For every two of them, a manager sets, deletes and adds to other counters.
+    /// The writers that only add. For every two of them, a manager sets, deletes and adds to other counters, and a writer visits pages.
     pub(crate) writers: usize,
     pub(crate) interval: Duration,
     pub(crate) seed: u64,
@@ -83,14 +86,16 @@ impl<E: Engine> World<E> {
         let managed: Vec<String> = ["m", "n"].map(str::to_owned).into();
         let mut streams = single_streams(shape.listeners, proxies.len(), &counters);
         streams.extend(managed_streams(OF_MANAGED, proxies.len(), &counters, &managed));
+        streams.extend(hits::streams(OF_HITS, proxies.len(), &counters[0]));
         let listeners = Listeners::start(streams, &proxies, &managed);
         let routes = Routes::start(&proxies, &owner);
-        let (writers, managers) = (Writers::default(), Managers::default());
+        let (writers, managers, visitors) = (Writers::default(), Managers::default(), Writers::default());
         let (interval, client) = (shape.interval, client());
         let mut world = World {
             listeners,
             writers,
             managers,
+            visitors,
             routes,
             owner,
             origins,

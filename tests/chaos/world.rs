@@ -1,5 +1,6 @@
 //! The whole chain with fault proxies between its parts, listeners and writers, and the check at the end.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use livecounter::store::Outbox;
@@ -10,6 +11,7 @@ use crate::checker::{self, Pace};
 pub(crate) use crate::end::{End, Lost};
 use crate::engine::{Engine, OneRedis};
 use crate::fault_proxy::FaultProxy;
+use crate::hits;
 use crate::listeners::Listeners;
 use crate::managers::{Managers, Owner};
 use crate::order::{Change, disorder};
@@ -17,7 +19,7 @@ use crate::origin::Origin;
 use crate::routes::Routes;
 use crate::support::pushpin::Pushpin;
 use crate::support::varnish::Varnish;
-use crate::writers::Writers;
+use crate::writers::{Told, Writers};
 
 /// The interval of publishing, by Redis's clock.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
@@ -28,6 +30,8 @@ pub(crate) struct World<E = OneRedis> {
     pub(crate) listeners: Listeners,
     pub(crate) writers: Writers,
     pub(crate) managers: Managers,
+    /// The writers that visit pages.
+    pub(crate) visitors: Writers,
     /// The writers and listeners of feeds and entities.
     pub(crate) routes: Routes,
     /// The key of the origins with which managers write.
@@ -53,9 +57,9 @@ pub(crate) struct World<E = OneRedis> {
 }
 
 impl<E: Engine> World<E> {
-    /// The value that the cache answers.
-    pub(crate) async fn cached(&self, counter: &str) -> Option<i64> {
-        read(&self.client, &self.cache.url(&format!("/counters/{counter}/"))).await
+    /// The value that the cache answers for a counter, a page or the site.
+    pub(crate) async fn cached(&self, name: &str) -> Option<i64> {
+        read(&self.client, &self.cache.url(&hits::path(name))).await
     }
 
     /// Waits until this many more POSTs are answered: the chain works in spite of the fault.
@@ -70,9 +74,9 @@ impl<E: Engine> World<E> {
         self.origins.iter().find(|origin| origin.is_running()).expect("a running origin").url("")
     }
 
-    /// The value that a running origin answers.
-    pub(crate) async fn value(&self, counter: &str) -> i64 {
-        let url = format!("{}/counters/{counter}/", self.base());
+    /// The value that a running origin answers for a counter, a page or the site.
+    pub(crate) async fn value(&self, name: &str) -> i64 {
+        let url = self.base() + &hits::path(name);
         let answer = async {
             loop {
                 match read(&self.client, &url).await {
@@ -84,12 +88,12 @@ impl<E: Engine> World<E> {
         tokio::time::timeout(Duration::from_secs(10), answer).await.expect("an answer of an origin")
     }
 
-    /// The number of listeners that have not received their counter's present value.
+    /// The number of listeners that have not received the present value of their counter, page or site.
     pub(crate) async fn behind(&self) -> i64 {
         let mut behind = 0;
-        for counter in self.all_counters() {
-            let value = self.value(counter).await;
-            let seen = self.listeners.seen().into_iter().filter(|seen| seen.counter == *counter);
+        for name in self.all_names() {
+            let value = self.value(&name).await;
+            let seen = self.listeners.seen().into_iter().filter(|seen| seen.name == name);
             behind += seen.filter(|seen| !matches!(seen.last, Some((_, _, last)) if last == value)).count();
         }
         behind as i64
@@ -147,10 +151,11 @@ impl<E: Engine> World<E> {
     pub(crate) fn write_anew(&mut self, count: usize, seed: u64) {
         self.writers = Writers::start(count, &self.bases(), &self.counters, seed);
         self.managers = Managers::start(count / 2, &self.bases(), &self.managed, &self.owner, seed);
+        self.visitors = Writers::of_pages(count / 2, &self.bases(), &hits::pages(), seed);
         self.routes.write_anew(count / 3, &self.bases(), seed);
     }
 
-    /// Stops all writers, and then changes every counter once more.
+    /// Stops all writers, and then changes everything once more.
     pub(crate) async fn last_changes(&mut self) {
         self.stop_writing().await;
         for counter in &self.counters {
@@ -159,7 +164,15 @@ impl<E: Engine> World<E> {
         for counter in &self.managed {
             self.change(counter, Change::Add(1)).await;
         }
+        self.hit_all(&self.bases()[0]).await;
         self.drop_to_all(&self.bases()[0]).await;
+    }
+
+    /// Visits every page, through this base; this must be answered well.
+    pub(crate) async fn hit_all(&self, base: &str) {
+        for page in hits::pages() {
+            self.visitors.hit(base, &page).await;
+        }
     }
 
     /// Writes once more to every feed and entity, through this base; this must be answered well.
@@ -176,11 +189,13 @@ impl<E: Engine> World<E> {
         let within = Duration::from_secs(30);
         self.writers.stop(within).await;
         self.managers.stop(within).await;
+        self.visitors.stop(within).await;
         self.routes.stop(within).await;
     }
 
-    pub(crate) fn all_counters(&self) -> impl Iterator<Item = &String> {
-        self.counters.iter().chain(&self.managed)
+    /// The names of everything that has a number: counters, pages and their site.
+    pub(crate) fn all_names(&self) -> Vec<String> {
+        [self.counters.clone(), self.managed.clone(), hits::pages_and_site()].concat()
     }
 
     fn bases(&self) -> Vec<String> {
@@ -205,12 +220,13 @@ impl<E: Engine> World<E> {
         wrongs.extend(self.managers.wrongs());
         wrongs.extend(self.routes.wrongs(&self.base(), end.kept()).await);
         wrongs.extend(self.disorders(&end).await);
-        let told = self.writers.told();
+        let (told, visited) = (self.writers.told(), self.visitors.told());
+        wrongs.extend(self.hits_wrongs(&end, &visited).await);
         let acknowledged: usize = told.values().map(|told| told.values.len()).sum();
         let ambiguous: u64 = told.values().map(|told| told.ambiguous).sum();
         let mut counted = 0;
         for counter in &self.counters {
-            let (first, last) = (end.from.get(counter).copied().unwrap_or(0), self.value(counter).await);
+            let (first, last) = self.first_and_last(&end, counter).await;
             counted += last - first;
             if !matches!(end.lost, Lost::Acknowledged { .. }) {
                 let told = told.get(counter).cloned().unwrap_or_default();
@@ -220,8 +236,10 @@ impl<E: Engine> World<E> {
         // A side that will lose, while two masters answer, and what was told and is lost, may show anything.
         if matches!(end.lost, Lost::Nothing) || matches!(end.lost, Lost::Unacknowledged) && !end.apart {
             wrongs.extend(self.listeners.wrongs());
+            let all_told = told.clone().into_iter().chain(visited).collect();
             let set_backs = self.listeners.set_backs().into_iter();
-            wrongs.extend(set_backs.filter_map(|it| checker::set_back(it, &told, end.lost, end.memories)));
+            wrongs
+                .extend(set_backs.filter_map(|it| checker::set_back(it, &all_told, end.lost, end.memories)));
         }
         if let Lost::Acknowledged { least, most } = end.lost {
             wrongs.extend(checker::lost(acknowledged as i64, ambiguous as i64, counted, least, most));
@@ -262,6 +280,42 @@ impl<E: Engine> World<E> {
         self.routes.begin_anew();
     }
 
+    /// The value at the start of the writers, and the present one.
+    async fn first_and_last(&self, end: &End, name: &str) -> (i64, i64) {
+        (end.from.get(name).copied().unwrap_or(0), self.value(name).await)
+    }
+
+    /// What is wrong with the hits of the pages and of their site.
+    async fn hits_wrongs(&self, end: &End, told: &HashMap<String, Told>) -> Vec<String> {
+        let mut wrongs = self.visitors.wrongs();
+        let reasons: Vec<_> = told.values().flat_map(|told| &told.reasons).collect();
+        if !reasons.is_empty() && !end.ambiguous {
+            wrongs.push(format!("hits were not answered, though no fault was theirs: {reasons:?}"));
+        }
+        if matches!(end.lost, Lost::Acknowledged { .. }) {
+            return wrongs;
+        }
+        let mut of_pages = 0;
+        for page in hits::pages() {
+            let (first, last) = self.first_and_last(end, &page).await;
+            of_pages += last - first;
+            wrongs.extend(checker::counted(
+                &page,
+                &told.get(&page).cloned().unwrap_or_default(),
+                first,
+                last,
+            ));
+        }
+        let site = hits::site();
+        let (first, last) = self.first_and_last(end, &site).await;
+        // Where page and site are on different nodes, and one of them fails, a hit may count for one of the two alone.
+        let may_differ = end.ambiguous && !self.redis.is_one_node();
+        wrongs.extend(checker::site_counted(&site, told, of_pages, last - first, may_differ));
+        let answered: usize = told.values().map(|told| told.values.len()).sum();
+        eprintln!("{answered} hits acknowledged, {of_pages} counted, {} of the site", last - first);
+        wrongs
+    }
+
     /// What is wrong with the counters that were set and deleted.
     async fn disorders(&self, end: &End) -> Vec<String> {
         // Writes that were answered and are lost may have led to anything.
@@ -272,7 +326,7 @@ impl<E: Engine> World<E> {
         for (counter, writes) in self.managers.writes() {
             // Listeners may have seen what was lost.
             let sights = if end.lost == Lost::Nothing { self.listeners.sights(&counter) } else { Vec::new() };
-            let (first, last) = (end.from.get(&counter).copied().unwrap_or(0), self.value(&counter).await);
+            let (first, last) = self.first_and_last(end, &counter).await;
             let (count, seen) = (writes.len(), sights.len());
             wrongs.extend(disorder(first, &writes, &sights, last).map(|wrong| format!("{counter}: {wrong}")));
             eprintln!("{counter}: {count} writes and {seen} sights are in order");
@@ -287,9 +341,9 @@ impl<E: Engine> World<E> {
         eprintln!("every listener sees the last value {:?} after the last change", started.elapsed());
         let stale = async || {
             let mut stale = 0;
-            for counter in self.all_counters() {
-                let cached = self.cached(counter).await;
-                stale += i64::from(cached != Some(self.value(counter).await));
+            for name in self.all_names() {
+                let cached = self.cached(&name).await;
+                stale += i64::from(cached != Some(self.value(&name).await));
             }
             stale
         };

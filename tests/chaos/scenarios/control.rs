@@ -125,7 +125,7 @@ async fn the_listeners_of_one_proxy_do_not_notice_that_another_is_unreachable() 
     }
     let value = world.value("a").await;
     let behind = async || {
-        let seen = world.listeners.seen().into_iter().filter(|seen| seen.proxy == 0 && seen.counter == "a");
+        let seen = world.listeners.seen().into_iter().filter(|seen| seen.proxy == 0 && seen.name == "a");
         seen.filter(|seen| seen.value() != Some(value)).count() as i64
     };
     until("the first proxy's listeners to go on", Duration::from_secs(3), behind, |n| n == 0).await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::checker;
+use crate::hits;
 use crate::listeners::{Listeners, managed_streams, single_streams};
 use crate::managers::{Managers, Owner};
 use crate::order::disorder;
@@ -20,6 +21,7 @@ struct Service {
     listeners: Listeners,
     writers: Writers,
     managers: Managers,
+    visitors: Writers,
     counters: Vec<String>,
     managed: Vec<String>,
     _directory: tempfile::TempDir,
@@ -36,11 +38,14 @@ impl Service {
         let managed: Vec<String> = ["m", "n"].map(str::to_owned).into();
         let mut streams = single_streams(60, 1, &counters);
         streams.extend(managed_streams(30, 1, &counters, &managed));
+        streams.extend(hits::streams(10, 1, &counters[0]));
         let listeners = Listeners::start(streams, &[origin.addr()], &managed);
         let bases = [origin.url("")];
         let writers = Writers::start(6, &bases, &counters, 1);
         let managers = Managers::start(4, &bases, &managed, &owner, 1);
-        Service { origin, listeners, writers, managers, counters, managed, _directory: directory }
+        let visitors = Writers::of_pages(3, &bases, &hits::pages(), 1);
+        let _directory = directory;
+        Service { origin, listeners, writers, managers, visitors, counters, managed, _directory }
     }
 
     async fn write_on(&self, count: usize) {
@@ -49,8 +54,8 @@ impl Service {
         until("POSTs to be answered", SOON, more, |more| more >= count as i64).await;
     }
 
-    async fn value(&self, counter: &str) -> i64 {
-        let text = client().get(self.origin.url(&format!("/counters/{counter}/"))).text().await;
+    async fn value(&self, name: &str) -> i64 {
+        let text = client().get(self.origin.url(&hits::path(name))).text().await;
         text.trim().parse().expect("a number")
     }
 
@@ -58,15 +63,18 @@ impl Service {
     async fn end(&mut self) {
         self.writers.stop(SOON).await;
         self.managers.stop(SOON).await;
+        self.visitors.stop(SOON).await;
         let mut wrongs = [self.writers.wrongs(), self.managers.wrongs(), self.managers.repeated()].concat();
+        wrongs.extend(self.visitors.wrongs());
         let (told, writes) = (self.writers.told(), self.managers.writes());
         for counter in &self.counters {
             wrongs.extend(checker::counted(counter, &told[counter], 0, self.value(counter).await));
         }
-        for counter in self.counters.iter().chain(&self.managed) {
-            let value = self.value(counter).await;
+        wrongs.extend(self.hits_wrongs().await);
+        for name in [&self.counters[..], &self.managed, &hits::pages_and_site()].concat() {
+            let value = self.value(&name).await;
             let behind = async || {
-                let seen = self.listeners.seen().into_iter().filter(|seen| seen.counter == *counter);
+                let seen = self.listeners.seen().into_iter().filter(|seen| seen.name == name);
                 seen.filter(|seen| seen.value() != Some(value)).count() as i64
             };
             until("every listener to see the last value", SOON, behind, |behind| behind == 0).await;
@@ -80,6 +88,20 @@ impl Service {
         wrongs.extend(self.listeners.wrongs());
         wrongs.extend(self.listeners.set_backs().into_iter().map(|set_back| set_back.text));
         assert!(wrongs.is_empty(), "{}", wrongs.join("\n"));
+    }
+
+    /// What is wrong with the hits of the pages and of their site.
+    async fn hits_wrongs(&self) -> Vec<String> {
+        let (told, mut wrongs, mut of_pages) = (self.visitors.told(), Vec::new(), 0);
+        for page in hits::pages() {
+            let value = self.value(&page).await;
+            of_pages += value;
+            wrongs.extend(checker::counted(&page, &told[&page], 0, value));
+        }
+        let site = hits::site();
+        wrongs.extend(checker::site_counted(&site, &told, of_pages, self.value(&site).await, false));
+        eprintln!("{of_pages} hits");
+        wrongs
     }
 }
 

@@ -30,6 +30,7 @@ async fn another_origin_announces_for_one_killed_between_increment_and_claim() {
     let mut world = quiet(Duration::from_secs(4)).await;
     for _ in 0..2 {
         post(&world, 0).await;
+        world.hit_all(&world.origins[0].url("")).await;
         world.drop_to_all(&world.origins[0].url("")).await;
     }
     world.origins[0].kill();

@@ -94,7 +94,7 @@ async fn show_to_every_listener(world: &World<PartedSentinels>) -> i64 {
     loop {
         let last = world.writers.add_by(&world.origins[0].url(""), "a", 5).await;
         let shown = async {
-            let seen = |seen: &Seen| seen.counter != "a" || seen.last.as_ref().is_some_and(|it| it.2 == last);
+            let seen = |seen: &Seen| seen.name != "a" || seen.last.as_ref().is_some_and(|it| it.2 == last);
             while !world.listeners.seen().iter().all(seen) {
                 sleep(Duration::from_millis(20)).await;
             }

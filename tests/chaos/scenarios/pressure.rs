@@ -160,7 +160,7 @@ async fn streams_go_on(world: &World) {
     for _ in 0..3 {
         let (value, asked) = (world.value("a").await, Instant::now());
         let behind = async || {
-            let seen = world.listeners.seen().into_iter().filter(|seen| seen.counter == "a");
+            let seen = world.listeners.seen().into_iter().filter(|seen| seen.name == "a");
             seen.filter(|seen| seen.value() < Some(value)).count() as i64
         };
         until("listeners to get new values", Duration::from_secs(10), behind, |behind| behind == 0).await;
@@ -179,10 +179,10 @@ fn assert_bounded_memory(world: &World, usual: &Usual) {
     }
 }
 
-/// Waits until no announcement is pending and every origin is ready. The five counters of the world's writers may be
+/// Waits until no announcement is pending and every origin is ready. What the world's writers change may be
 /// pending, as these writers go on.
 async fn drained(world: &World) {
-    let own = world.all_counters().count() as i64;
+    let own = world.all_names().len() as i64;
     let marks = async || world.marks().await;
     until("the outbox to drain", DRAINED_AFTER, marks, |marks| marks <= own).await;
     for origin in &world.origins {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::hits;
 use crate::managers::Managers;
 use crate::start::Shape;
 use crate::support::http::{Ask, client};
@@ -95,16 +96,19 @@ async fn ahead_of(copy: impl AsyncFn(&RedisServer, &Path), kept: &Path) -> (Worl
 
 async fn values(world: &World) -> HashMap<String, i64> {
     let mut values = HashMap::new();
-    for counter in world.all_counters() {
-        values.insert(counter.clone(), world.value(counter).await);
+    for name in world.all_names() {
+        let value = world.value(&name).await;
+        values.insert(name, value);
     }
     values
 }
 
 /// Checks the world after the restore. Counter `a` gets exactly as many changes as were forgotten, of another amount; writers
-/// add to `b`; `c` keeps the value of the copy.
+/// add to `b` and visit the pages; `c` keeps the value of the copy.
 async fn goes_on(mut world: World, before: HashMap<String, i64>) {
-    world.cache.purge("counter-a counter-b counter-c counter-m counter-n").await;
+    let keys =
+        ["counter-a counter-b counter-c counter-m counter-n", &hits::pages_and_site().join(" ")].join(" ");
+    world.cache.purge(&keys).await;
     let mut from = values(&world).await;
     for counter in &world.counters {
         let value = &from[counter];
@@ -118,6 +122,7 @@ async fn goes_on(mut world: World, before: HashMap<String, i64>) {
     from.insert("a".into(), from["a"] + 10 * forgotten);
     assert_eq!(world.value("a").await, from["a"]);
     world.writers = Writers::start(6, std::slice::from_ref(&proxy), &["b".to_owned()], 2);
+    world.visitors = Writers::of_pages(3, std::slice::from_ref(&proxy), &hits::pages(), 2);
     world.managers = Managers::start(3, std::slice::from_ref(&proxy), &["m".to_owned()], &world.owner, 2);
     world.routes.write_anew(2, &[proxy], 2);
     world.write_on(100).await;

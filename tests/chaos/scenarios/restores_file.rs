@@ -67,7 +67,7 @@ impl Chain {
     async fn listeners_see(&self, values: &HashMap<String, i64>) {
         let behind = async || {
             let seen = self.listeners.seen().into_iter();
-            seen.filter(|seen| seen.value() != Some(values[&seen.counter])).count() as i64
+            seen.filter(|seen| seen.value() != Some(values[&seen.name])).count() as i64
         };
         until("every listener to see the last value", SOON, behind, |behind| behind == 0).await;
     }
