@@ -44,6 +44,12 @@ pub(super) fn accepts_pages(headers: &HeaderMap) -> bool {
     })
 }
 
+/// The form of a number that the request accepts best. A request that accepts none of the forms gets plain text: that suits more
+/// clients than a refusal, and is what the cache and the edge program make of such a request.
+pub(super) fn form_of_number(headers: &HeaderMap) -> Media {
+    negotiate(headers, &[Media::Plain, Media::Json, Media::Stream]).unwrap_or(Media::Plain)
+}
+
 /// The names of the media as a text, as in `application/json and text/plain`.
 fn listed(offered: &[Media]) -> String {
     let order = [Media::Stream, Media::Json, Media::Plain, Media::Csv];

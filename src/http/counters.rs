@@ -4,7 +4,7 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
-use super::accept::negotiate;
+use super::accept::{form_of_number, negotiate};
 use super::access_checks::{check_writer, require};
 use super::amount::{amount, value};
 use super::caching::{NO_STORE, NamedBy, client_has, value_etag};
@@ -15,7 +15,7 @@ use super::counter_path::{
 use super::error::ApiError;
 use super::idempotency::idempotency_key;
 use super::limit_checks::{add, check_amount, check_write, set};
-use super::media::{Media, READ_AS};
+use super::media::Media;
 use super::query::Query;
 use super::streams;
 use super::topic_list::RECOVERY_SEPARATOR;
@@ -32,7 +32,7 @@ pub(super) async fn get(
     }
     let id = counter_id(&request, &context)?;
     let topics = [Topic::counter(&id)];
-    let media = negotiate(request.headers(), &READ_AS)?;
+    let media = form_of_number(request.headers());
     if media == Media::Stream {
         return streams::open(&request, &context, &topics, NamedBy::Url, &recovery_path(&id)).await;
     }

@@ -13,9 +13,6 @@ pub(super) enum Media {
     Stream,
 }
 
-/// The media types in which numbers can be read, the preferred one first.
-pub(super) const READ_AS: [Media; 3] = [Media::Plain, Media::Json, Media::Stream];
-
 impl Media {
     /// The type and the subtype.
     pub(super) fn names(self) -> (&'static str, &'static str) {

@@ -5,12 +5,12 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::accept::negotiate;
+use super::accept::form_of_number;
 use super::caching::NamedBy;
 use super::context::WorkerContext;
 use super::error::ApiError;
 use super::hit_request::{NO_PAGE, counted_page, named_in_query, referer, rules};
-use super::media::{Media, READ_AS};
+use super::media::Media;
 use super::pictures::share;
 use super::topic_list::{Naming, TopicList};
 use crate::domain::Topic;
@@ -36,8 +36,7 @@ async fn answer(
     context: &WorkerContext,
     naming: Naming,
 ) -> Result<HttpResponse, ApiError> {
-    // Pages that were written for the hit-counter with this route get digits, whatever their `Accept` says.
-    let media = negotiate(request.headers(), &READ_AS).unwrap_or(Media::Plain);
+    let media = form_of_number(request.headers());
     let (list, named_by) = list(request, context, naming, media)?;
     if media == Media::Stream {
         return list.stream(request, context, named_by).await;

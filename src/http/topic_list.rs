@@ -5,11 +5,11 @@ use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use smol_str::SmolStr;
 
-use super::accept::negotiate;
+use super::accept::form_of_number;
 use super::caching::{NamedBy, client_has, values_etag};
 use super::context::WorkerContext;
 use super::error::ApiError;
-use super::media::{Media, READ_AS};
+use super::media::Media;
 use super::streams;
 use crate::domain::{SetTooLarge, Topic, TopicSet};
 use crate::store::Reading;
@@ -107,7 +107,7 @@ impl TopicList {
             context.shared.cache.redirect(&mut response);
             return Ok(response.insert_header((LOCATION, path)).finish());
         }
-        let media = negotiate(request.headers(), &READ_AS)?;
+        let media = form_of_number(request.headers());
         if media == Media::Stream {
             return self.stream(request, context, NamedBy::Url).await;
         }

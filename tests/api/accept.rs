@@ -11,7 +11,6 @@ async fn an_accept_that_nothing_satisfies_is_406() {
     let app = TestApp::spawn().await;
     let client = client();
     for (request, named) in [
-        (client.get(app.counter("2")).header("accept", "image/png"), "text/event-stream"),
         (
             client.post(app.counter("2")).header("accept", "text/event-stream"),
             "is available as application/json and text/plain\"",
@@ -43,6 +42,25 @@ async fn an_accept_that_nothing_satisfies_is_406() {
         assert!(problem.contains(named), "{problem}");
     }
     assert_eq!(app.read("2").await, 0, "a POST that is refused counts nothing");
+}
+
+#[tokio::test]
+async fn a_reader_that_accepts_no_form_of_a_number_gets_plain_text() {
+    let app = TestApp::spawn().await;
+    for (path, expected) in [
+        ("/counters/2/", "0\n"),
+        ("/counters/1,2/", "1 0\n2 0\n"),
+        ("/topics/counter-2/", "counter-2 0\n"),
+        ("/nocount?url=example.com", "0"),
+    ] {
+        for accept in ["image/png", "text/html", "application/json;q=0"] {
+            let answer =
+                client().get(format!("{}{path}", app.address)).header("accept", accept).answer().await;
+            assert_eq!(answer.status(), StatusCode::OK, "{path}, {accept}");
+            assert_eq!(answer.headers()["content-type"], "text/plain; charset=utf-8", "{path}, {accept}");
+            assert_eq!(answer.text().await.expect("a text"), expected, "{path}, {accept}");
+        }
+    }
 }
 
 #[tokio::test]
