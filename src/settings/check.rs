@@ -25,9 +25,8 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
 
 fn check_store(settings: &Settings) -> Result<(), SettingsError> {
     if settings.redis_url.is_some() && settings.grip_url.is_none() {
-        let problem =
-            "REDIS_URL makes the origin stateless, so its streams need a GRIP proxy: set GRIP_URL too";
-        return Err(SettingsError::new("grip.url", problem));
+        let problem = "makes the origin stateless, so its streams need a GRIP proxy: set GRIP_URL too";
+        return Err(SettingsError::new("redis.url", problem));
     }
     let path = settings.sqlite_path.to_string_lossy();
     if path.is_empty() || path == ":memory:" || path.starts_with("file:") {
@@ -50,12 +49,12 @@ fn check_verify_key(settings: &Settings) -> Result<(), SettingsError> {
 }
 
 fn check_fastly(settings: &Settings) -> Result<(), SettingsError> {
-    let missing = match (&settings.fastly_service_id, &settings.fastly_api_key) {
-        (Some(_), None) => "fastly.api_key",
-        (None, Some(_)) => "fastly.service_id",
+    let (set, missing) = match (&settings.fastly_service_id, &settings.fastly_api_key) {
+        (Some(_), None) => ("fastly.service_id", "FASTLY_API_KEY"),
+        (None, Some(_)) => ("fastly.api_key", "FASTLY_SERVICE_ID"),
         _ => return Ok(()),
     };
-    Err(SettingsError::new(missing, "purging needs both fastly.service_id and fastly.api_key"))
+    Err(SettingsError::new(set, format_args!("alone purges nothing: set {missing} too")))
 }
 
 fn check_ops_listen(settings: &Settings) -> Result<(), SettingsError> {

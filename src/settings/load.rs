@@ -109,7 +109,8 @@ fn address(texts: &Texts, port: Option<&str>, flag: Option<&str>) -> Result<Sock
     }
     let mut address: SocketAddr = texts.parse("listen", ADDRESS)?;
     if let Some(port) = port {
-        address.set_port(port.parse().map_err(|_| SettingsError::new("PORT", "must be a port number"))?);
+        let error = || SettingsError::new("listen", "the port must be a number from 0 to 65535");
+        address.set_port(port.parse().map_err(|_| error().found_at(Some("from PORT".into())))?);
     }
     Ok(address)
 }
@@ -249,16 +250,18 @@ mod tests {
                 "grip.verify_key: verifies the signatures of the proxies in grip.url: set GRIP_URL too",
             ),
             (("LIVECOUNTER__WORKERS", "0"), "workers: must be a whole number of at least 1"),
-            (("PORT", "http"), "PORT: must be a port number"),
+            (("PORT", "http"), "listen: the port must be a number from 0 to 65535"),
             (("LIVECOUNTER__FASTLY__SOFT_PURGE", "1"), "fastly.soft_purge: must be true or false"),
             (("LIVECOUNTER__LOG__FORMAT", "xml"), "log.format: must be text or json"),
             (
                 ("LIVECOUNTER__COUNTERS__KNOWN", "1,a/b"),
                 "counters.known: a counter id consists of A-Z a-z 0-9 . _ ~ -, character 2 is another",
             ),
+            (("FASTLY_API_KEY", "hush"), "fastly.api_key: alone purges nothing: set FASTLY_SERVICE_ID too"),
+            (("FASTLY_SERVICE_ID", "id"), "fastly.service_id: alone purges nothing: set FASTLY_API_KEY too"),
             (
-                ("FASTLY_API_KEY", "hush"),
-                "fastly.service_id: purging needs both fastly.service_id and fastly.api_key",
+                ("REDIS_URL", "redis://:hush@r"),
+                "redis.url: makes the origin stateless, so its streams need a GRIP proxy: set GRIP_URL too",
             ),
             (
                 ("LIVECOUNTER__REDIS__WAIT_REPLICAS", "all"),
@@ -279,15 +282,8 @@ mod tests {
             ),
         ] {
             let (name, _) = environment;
-            // These two errors have no place: the key of one is the name of the variable itself, and the other is about a key that is not
-            // set.
-            let place = match name {
-                "PORT" | "FASTLY_API_KEY" => String::new(),
-                name => format!(" (from {name})"),
-            };
-            assert_eq!(problem(&[environment]), format!("{expected}{place}"));
+            assert_eq!(problem(&[environment]), format!("{expected} (from {name})"));
         }
-        assert!(problem(&[("REDIS_URL", "redis://:hush@r")]).starts_with("grip.url: REDIS_URL makes"));
     }
 
     #[test]
@@ -416,7 +412,7 @@ mod tests {
         assert_eq!(load(&environment).expect("settings").redis_url, Some("redis://r".into()));
         assert!(
             problem(&[("REDIS_URL", "redis://r"), ("GRIP_URL", " ")])
-                .starts_with("grip.url: REDIS_URL makes")
+                .starts_with("redis.url: makes the origin stateless")
         );
     }
 

@@ -113,7 +113,7 @@ fn stores_that_cannot_be_used_are_one_line_and_status_2() {
     );
     refused_redis("redis://127.0.0.1?dbs=5", "redis.url: there is no parameter \"dbs\"; did you mean db?");
     refused(&[
-        (&[("REDIS_URL", "redis://127.0.0.1/")], &[], "grip.url: REDIS_URL makes the origin stateless"),
+        (&[("REDIS_URL", "redis://127.0.0.1/")], &[], "redis.url: makes the origin stateless"),
         (
             &[("LIVECOUNTER__SQLITE__PATH", ":memory:")],
             &[],
