@@ -10,7 +10,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 use super::flags::Flags;
 
-/// Loads the settings, starts the log and runs `task`. Returns 2 as the exit status if a setting cannot be used, 1 if
+/// Loads the settings, starts the log and runs `task`. Returns 2 as the exit status if a setting or `RUST_LOG` cannot be used, 1 if
 /// the task fails otherwise.
 pub(super) fn with_settings(
     flags: &Flags,
@@ -20,7 +20,9 @@ pub(super) fn with_settings(
         Ok(settings) => settings,
         Err(error) => return refuse(&error.to_string()),
     };
-    telemetry::init(settings.log_format);
+    if let Err(error) = telemetry::init(settings.log_format) {
+        return refuse(&error.to_string());
+    }
     raise_open_files();
     match actix_web::rt::System::new().block_on(task(settings)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -48,6 +48,16 @@ fn flags_and_files_that_cannot_be_used_are_one_line_and_status_2() {
     refused(&[
         (&[], &["--lisen"], "there is no option \"--lisen\"; did you mean --listen? See livecounter --help"),
         (&[], &["chekc"], "there is no command \"chekc\"; did you mean check? See livecounter --help"),
+        (
+            &[("RUST_LOG", "livecounter=debgu")],
+            &["check"],
+            "RUST_LOG: must be levels of log lines, such as warn",
+        ),
+        (
+            &[("RUST_LOG", "a=b=c"), ("LIVECOUNTER__LOG__FORMAT", "json")],
+            &["check"],
+            "RUST_LOG: must be levels of log lines, such as warn",
+        ),
         (&[], &["check", "--listen", "here"], "--listen: must be ADDRESS:PORT, such as 127.0.0.1:8000"),
         (&[], &["--listen", "here"], "--listen: must be ADDRESS:PORT, such as 127.0.0.1:8000"),
         (&[], &["--listen", "localhost:8000"], "--listen: must be ADDRESS:PORT, such as 127.0.0.1:8000"),
