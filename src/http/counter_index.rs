@@ -68,7 +68,8 @@ impl Wanted {
                 return Err(ApiError::BadRequest(detail));
             }
         }
-        let after = query.get("after").map(|text| {
+        // Clients begin with an empty text, as the id behind which the first page begins.
+        let after = query.get("after").filter(|text| !text.is_empty()).map(|text| {
             text.parse().map_err(|error| ApiError::BadRequest(format!("after must be an id: {error}")))
         });
         let limit = query.get("limit").map(|text| {

@@ -45,6 +45,7 @@ async fn check_pages(service: &Managed<'_>, ids: &[String]) {
     }
     assert_eq!(found, ids, "each once, in the order of the bytes of their ids");
     assert_eq!(service.page("?limit=1000").await["after"], Value::Null);
+    assert_eq!(service.page("?prefix=&after=").await, first);
 }
 
 async fn check_prefixes(service: &Managed<'_>, ids: &[String]) {
@@ -124,7 +125,6 @@ async fn parameters_of_the_list_are_bounded_and_named() {
                 "after must be an id: a counter id consists of A-Z a-z 0-9 . _ ~ -, character 2 is another",
             ),
             ("?after=%1B", "after must be an id: "),
-            ("?after=", "after must be an id: a counter id must not be empty"),
             (&format!("?after={long}"), "after must be an id: a counter id has at most 64 characters"),
         ] {
             let (status, detail) = told(service.list(query)).await;
