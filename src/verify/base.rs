@@ -42,6 +42,11 @@ impl Base {
         self.join(&format!("counters/{id}/"))
     }
 
+    /// Whether a path stands before the service's own.
+    pub(super) fn has_path(&self) -> bool {
+        self.0.path() != "/"
+    }
+
     /// The host and the port to connect to, if this is `https`.
     pub(super) fn https(&self) -> Option<(String, u16)> {
         let host = self.0.host_str()?.trim_matches(['[', ']']).to_owned();

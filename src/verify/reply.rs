@@ -67,6 +67,7 @@ impl CheckReply {
         let body = String::from_utf8_lossy(&self.body);
         match (self.media_type().as_str(), body.trim()) {
             ("", "") => format!("{status} without a body"),
+            ("", body) => format!("{status} that begins {}", quote(body)),
             (kind, "") => format!("{status}, {} without a body", quote(kind)),
             (kind, body) => format!("{status}, {} that begins {}", quote(kind), quote(body)),
         }

@@ -38,6 +38,10 @@ fn read_from(session: &mut CheckSession, reply: &CheckReply, moved: &str) -> Ver
     }
     let answer = reply.described();
     let text = match (reply.status, reply.problem()) {
+        (404, Some(_)) if session.base.has_path() => format!(
+            "{answer}: URL has a path behind the host; leave out what is the service's own (such as counters/2/), or what no proxy in front removes. \
+             If the path is right, counters.known leaves this counter out; name one of those with --counter (docs/configuration.md)"
+        ),
         (404, Some(_)) => format!(
             "{answer}: counters.known leaves this counter out; name one of those with --counter (docs/configuration.md)"
         ),
@@ -45,6 +49,9 @@ fn read_from(session: &mut CheckSession, reply: &CheckReply, moved: &str) -> Ver
         (_, Some(_)) => answer,
         (502 | 504, None) => format!(
             "{answer}: a proxy in front does not reach the service; is it running, and is the proxy's address for it right? (docs/deploy.md)"
+        ),
+        (401 | 403, None) => format!(
+            "{answer}: a proxy in front asks for a login, or refuses; let it pass requests for counters (docs/deploy.md, TLS)"
         ),
         _ => format!(
             "{answer}, where the JSON of a counter belongs: is this the address of livecounter, with the path that stands before its own? (docs/http-api.md, Read)"
@@ -57,6 +64,10 @@ fn unreachable(session: &mut CheckSession, trouble: &Trouble) -> Verdict {
     let hint = match trouble {
         Trouble::Broken(text) if text.contains("certificate") => {
             "the certificate is not valid for this name, or is signed by an authority that this machine does not know (docs/your-site.md, step 4)"
+        }
+        // So a TLS client calls an answer that is no TLS.
+        Trouble::Broken(text) if text.contains("InvalidContentType") => {
+            "what listens there speaks no TLS: is the address one of http://, or the port another? (docs/your-site.md, step 4)"
         }
         Trouble::Broken(_) => {
             "is the service running, does it listen there, and does a firewall let requests pass? (docs/deploy.md)"

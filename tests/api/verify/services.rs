@@ -104,6 +104,19 @@ async fn counters_that_settings_leave_out_are_told() {
 }
 
 #[tokio::test]
+async fn an_address_with_too_much_or_of_the_wrong_scheme_is_told() {
+    let app = TestApp::spawn().await;
+    for (url, texts) in [
+        (app.counter("2"), ["404", "URL has a path"]),
+        (app.address.replace("http:", "https:"), ["no answer", "speaks no TLS"]),
+    ] {
+        let verified = verify(&url, &PATIENT).await;
+        assert_eq!(verified.status, Some(1), "{verified:?}");
+        verified.assert_line("read", "failed", &texts);
+    }
+}
+
+#[tokio::test]
 async fn limits_that_refuse_an_addition_or_a_stream_are_named() {
     let app = TestApp::with(&[("LIVECOUNTER__LIMITS__TOPICS", "1")]).await;
     assert_eq!(client().post(app.counter("1")).text().await, "1\n");

@@ -90,6 +90,13 @@ async fn what_is_no_livecounter_is_told() {
     for (status, kind, body, texts) in [
         ("200 OK", "text/html", "<h1>It works</h1>", ["200, \"text/html\"", "It works"]),
         ("404 Not Found", "text/html", "nothing", ["404", "is this the address of livecounter"]),
+        ("401 Unauthorized", "text/html", "", ["401", "asks for a login"]),
+        (
+            "400 Bad Request",
+            "",
+            "Client sent an HTTP request",
+            ["400 that begins \"Client", "address of livecounter"],
+        ),
         ("502 Bad Gateway", "text/html", "nginx", ["502", "does not reach the service"]),
         ("200 OK", "application/json", "{\"id\":\"other\",\"value\":1}", ["200", "other"]),
         ("200 OK", "application/json", "{\"id\":\"verify\",\"value\":1e9}", ["200", "1e9"]),
