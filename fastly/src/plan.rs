@@ -69,18 +69,18 @@ impl RequestFacts<'_> {
             let accept = if self.path == "/nocount/history" { accept_of_past(self.accept) } else { "*/*" };
             return if kept { Plan::Lookup(accept) } else { Plan::Pass };
         }
-        // These requests count, or their answers are for one client. A request that counts must not be sent twice.
-        let reads_hits = reads_hits(self.path);
-        if is_hits(self.path) && !reads_hits {
-            return Plan::Pass;
-        }
-        // Entities and feeds are private, so the cache has no part in them. Fanout holds their streams.
-        if let Some(may_stream) = self.private_stream() {
+        // Entities and feeds are private, and `/count` counts, so the cache has no part in them. Fanout holds their streams.
+        if let Some(may_stream) = self.uncached_stream() {
             return match (may_stream && self.method == "GET" && !self.signed, self.handed_off) {
                 (true, true) => Plan::Refuse(Problem::Unverified),
                 (true, false) => Plan::HandOff,
                 (false, _) => Plan::Pass,
             };
+        }
+        // These requests count, or their answers are for one client. A request that counts must not be sent twice.
+        let reads_hits = reads_hits(self.path);
+        if is_hits(self.path) && !reads_hits {
+            return Plan::Pass;
         }
         // Other paths may belong to another service whose routes the origin answers, and a GET may count there.
         if !is_known(self.path) {
@@ -110,15 +110,14 @@ impl RequestFacts<'_> {
             _ => Plan::Pass,
         }
     }
-}
 
-impl RequestFacts<'_> {
-    /// Whether the answer may be a stream, if the path is that of an entity or of the events of a feed.
-    fn private_stream(&self) -> Option<bool> {
+    /// Whether the answer may be a stream, if the path is that of an entity, of the events of a feed, or `/count`.
+    fn uncached_stream(&self) -> Option<bool> {
         if self.path.starts_with("/live/") {
             return Some(true);
         }
-        self.path.starts_with("/entity/").then(|| Variant::of(self.accept).may_stream())
+        (self.path.starts_with("/entity/") || self.path == "/count")
+            .then(|| Variant::of(self.accept).may_stream())
     }
 }
 
@@ -265,13 +264,24 @@ mod tests {
 
     #[test]
     fn hits_pass_whatever_their_accept_says() {
-        for path in ["/count", "/count/", "/nocount/", "/count/tag.svg", "/nocount/tag.svg", "/count/site"] {
+        for path in ["/count/", "/nocount/", "/count/tag.svg", "/nocount/tag.svg", "/count/site"] {
             for (method, accept) in [("GET", "*/*"), ("GET", STREAM), ("HEAD", "image/*"), ("GET", "")] {
                 assert_eq!(facts(method, path, accept).plan(), Plan::Pass, "{method} {path} {accept}");
             }
         }
         for path in ["/counters/2/", "/counters/count/"] {
             assert_eq!(facts("GET", path, "*/*").plan(), Plan::Lookup("*/*"), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_stream_that_counts_is_handed_over_once_and_never_looked_up() {
+        let listener = facts("GET", "/count", STREAM);
+        assert_eq!(listener.plan(), Plan::HandOff);
+        assert_eq!(RequestFacts { signed: true, handed_off: true, ..listener }.plan(), Plan::Pass);
+        assert_eq!(RequestFacts { handed_off: true, ..listener }.plan(), Plan::Refuse(Problem::Unverified));
+        for (method, accept) in [("GET", "*/*"), ("GET", ""), ("HEAD", STREAM), ("POST", STREAM)] {
+            assert_eq!(facts(method, "/count", accept).plan(), Plan::Pass, "{method} {accept}");
         }
     }
 

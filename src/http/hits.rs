@@ -1,5 +1,5 @@
 //! `/count`: counts a hit of a page and answers the number in bare digits, as pages expect that were written for the hit-counter with
-//! this route.
+//! this route, or as a stream.
 
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE};
 use actix_web::web::Data;
@@ -8,14 +8,18 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 
+use super::accept::form_of_number;
 use super::access_checks::check_writer;
-use super::caching::never_kept;
+use super::caching::{NamedBy, never_kept};
 use super::context::WorkerContext;
 use super::error::ApiError;
 use super::hit_request::{is_hit, page, rules};
 use super::idempotency::idempotency_key;
 use super::limit_checks::{check_write, hit};
+use super::media::Media;
 use super::pictures::share;
+use super::streams::{self, LAST_EVENT_ID};
+use super::topic_list::TopicList;
 use super::visitor::Recognition;
 use crate::access::Space;
 use crate::domain::{IdempotencyKey, PageAddress, Topic};
@@ -29,17 +33,24 @@ pub(super) struct Hits {
     pub(super) cookie: Option<String>,
 }
 
-/// Counts a hit and answers how many hits the page has.
+/// Counts a hit and answers how many hits the page has: in digits, or as a stream that begins with this number.
 pub(super) async fn count(
     request: HttpRequest,
     context: Data<WorkerContext>,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(digits(counted(&request, &context).await?))
+    let is_stream = form_of_number(request.headers()) == Media::Stream;
+    if is_stream {
+        streams::check_holder(&request, &context)?;
+    }
+    // The hit is counted before the stream is opened, so that the stream begins with it and a proxy misses no event.
+    let hits = counted(&request, &context).await?;
+    if is_stream { stream(&request, &context, hits).await } else { Ok(digits(hits)) }
 }
 
-/// Counts the request if it is a hit.
+/// Counts the request if it is a hit. A client that comes back to its stream, and so names the event that it has seen, is on the
+/// same visit.
 pub(super) async fn counted(request: &HttpRequest, context: &WorkerContext) -> Result<Hits, ApiError> {
-    let counts = is_hit(request, rules(context)?);
+    let counts = is_hit(request, rules(context)?) && !request.headers().contains_key(&LAST_EVENT_ID);
     count_if(request, context, counts, "/count", |rules| page(request, rules)).await
 }
 
@@ -84,6 +95,19 @@ fn key_on(page: &PageAddress, key: &IdempotencyKey) -> Option<HitKey> {
 async fn present(context: &WorkerContext, address: PageAddress) -> Result<Hits, ApiError> {
     let reading = context.live.read(Topic::page(&address)).await;
     Ok(Hits { value: reading.map_err(ApiError::unread)?.value(), page: address, cookie: None })
+}
+
+/// Opens a stream of the page's number, with the cookie for a visitor who was just counted.
+async fn stream(
+    request: &HttpRequest,
+    context: &WorkerContext,
+    hits: Hits,
+) -> Result<HttpResponse, ApiError> {
+    let mut response = TopicList::of_page(&hits.page)?.stream(request, context, NamedBy::Referer).await?;
+    if let Some(cookie) = hits.cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    Ok(response)
 }
 
 fn digits(hits: Hits) -> HttpResponse {

@@ -11,7 +11,7 @@ use super::context::WorkerContext;
 use super::error::ApiError;
 use super::media::Media;
 use super::streams;
-use crate::domain::{SetTooLarge, Topic, TopicSet};
+use crate::domain::{PageAddress, SetTooLarge, Topic, TopicSet};
 use crate::store::Reading;
 
 /// With this header a cache asks for the canonical path of the list instead of the values, so that the cache keeps one answer for
@@ -87,6 +87,12 @@ impl TopicList {
         let named = texts.iter().enumerate().map(numbered).collect::<Result<_, _>>()?;
         let set = TopicSet::of(named).map_err(|SetTooLarge(count)| too_many(count))?;
         Ok(TopicList { naming, set })
+    }
+
+    /// The list of this page alone.
+    pub(super) fn of_page(page: &PageAddress) -> Result<Self, ApiError> {
+        let named = |text: &str| Ok((text.into(), Topic::page(page)));
+        TopicList::parse(Naming::Pages, &[page.as_str()], named)
     }
 
     /// The topics, in ascending order of the names by which the request calls them.

@@ -19,6 +19,7 @@ mod compose;
 mod connections;
 mod cookieless;
 mod cors;
+mod count_streams;
 mod counter_lists;
 mod counters;
 mod crowd;

@@ -33,6 +33,23 @@ document.getElementById('other').textContent = count;
 </script>
 "#;
 
+/// The page of the text about Server-Sent Events, without the library that it draws with.
+const STREAM: &str = r#"<!doctype html>
+<div id="count">0</div>
+<script>
+const source = new EventSource("HOST/count");
+source.addEventListener("open", () => {
+  console.log("EventSource connection opened");
+});
+source.addEventListener("message", message => {
+  document.getElementById('count').textContent = JSON.parse(message.data);
+});
+source.addEventListener("error", error => {
+  console.error("Error: ", error);
+});
+</script>
+"#;
+
 /// The headless browser is a bot by its name, so another program is named here.
 const NO_BOTS: (&str, &str) = ("LIVECOUNTER__HITS__BOTS", "crawler");
 
@@ -62,4 +79,17 @@ async fn the_snippets_of_the_text_count_and_read_from_another_site() {
     // A browser tells another origin which site asks, not which page. Two visits: one picture and two scripts.
     let nocount = format!("{}/nocount?url={}", app.address, site.trim_start_matches("http://"));
     assert_eq!(client().get(nocount).text().await, "3");
+}
+
+#[tokio::test]
+async fn a_page_that_streams_its_count_counts_its_visit_and_shows_the_next() {
+    let app = TestApp::with(&[NO_BOTS]).await;
+    let page = STREAM.replace("HOST", &app.address).into_bytes();
+    let site = site::serve(HashMap::from([("/".to_owned(), page)])).await;
+    let browser = Chromium::launch().await;
+    browser.open(&site).await;
+    browser.until_text("#count", "1").await;
+    let next = format!("{}/count?url={}", app.address, site.trim_start_matches("http://"));
+    assert_eq!(client().get(next).text().await, "2");
+    browser.until_text("#count", "2").await;
 }

@@ -51,6 +51,22 @@ async fn one_origin_request_serves_all_listeners_of_a_page() {
 }
 
 #[tokio::test]
+async fn a_stream_that_counts_its_visit_is_held_and_counts_once() {
+    let chain = Chain::start(2).await;
+    let mut listeners = Vec::new();
+    for expected in ["1", "2", "3"] {
+        let mut listener = Listener::connect(chain.pushpin.addr(), &format!("/count?{URL}")).await;
+        assert_eq!((listener.status(), listener.next(SOON).await.data.as_str()), (200, expected));
+        assert!(listener.header("set-cookie").starts_with("lc_"));
+        listeners.push(listener);
+    }
+    count(&chain).await;
+    for listener in &mut listeners {
+        listener.until_data("4", SOON).await;
+    }
+}
+
+#[tokio::test]
 async fn streams_of_pages_and_sites_heal_and_one_by_referer_is_not_kept() {
     let chain = Chain::start(2).await;
     let addr = chain.pushpin.addr();

@@ -1,6 +1,5 @@
 //! `/live/{route}`: listen to the events of a feed, or of all feeds below a route.
 
-use actix_web::http::header::HeaderName;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -12,9 +11,7 @@ use crate::http::error::ApiError;
 use crate::http::media::Media;
 use crate::http::query::Query;
 use crate::http::route_access::admit;
-use crate::http::streams::{Beginning, StreamGuard, open_below, open_feed};
-
-static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+use crate::http::streams::{Beginning, LAST_EVENT_ID, StreamGuard, open_below, open_feed};
 
 /// Opens a stream of events.
 pub(in crate::http) async fn get(

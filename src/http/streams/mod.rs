@@ -26,6 +26,9 @@ pub(super) use feed::{Beginning, open as open_feed, open_below, recover as recov
 pub(super) use guard::{StreamGuard, StreamSubject, guard_of_pass};
 use proxy::{is_proxied, last_seen};
 
+/// With this header a client that has lost its stream names the last event that it has seen.
+pub(super) static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
 /// How often the proxy asks for a recovery while its listeners hear nothing. A lost publish that no other one follows heals
 /// within twice this time, because Pushpin does not restart its timer at each publish.
 const RECOVER_AFTER: Duration = Duration::from_secs(15);
@@ -156,6 +159,13 @@ async fn answer_without_proxy(
         return Ok(None);
     }
     in_process::open(request, context, topics, None).await.map(Some)
+}
+
+/// 501 if neither the proxy of the request nor this process would hold a stream.
+pub(super) fn check_holder(request: &HttpRequest, context: &WorkerContext) -> Result<(), ApiError> {
+    let is_held =
+        context.streams.is_some() || request.method() == Method::HEAD || is_proxied(request, context);
+    is_held.then_some(()).ok_or(ApiError::NoProxy)
 }
 
 /// Adds the headers that tell the proxy to hold the stream, with a channel for each topic. A channel's prev-id is the id that

@@ -32,6 +32,11 @@ async fn listeners_of_pages_sites_and_topics_get_every_hit_at_the_edge() {
     }
     let read = async || client().get(chain.edge.url("/nocount?url=www.example.com/a")).text().await;
     until(async || read().await == "2").await;
+    let mut counted = Listener::connect(addr, "/count?url=www.example.com/a").await;
+    assert_eq!((counted.status(), counted.next(SOON).await.data.as_str()), (200, "3"));
+    for listener in &mut listeners {
+        listener.until_data("3", SOON).await;
+    }
 }
 
 #[tokio::test]
@@ -51,7 +56,8 @@ async fn reads_of_hits_are_looked_up_by_the_pages_in_their_query() {
         assert_eq!((reached.path.as_str(), reached.header("referer")), (sent, referer));
     }
     let before = origin.requests().len();
-    let counts = client().get(edge.url("/count?url=a")).header("accept", "text/event-stream").answer().await;
+    let counts = client().get(edge.url("/count/tag.svg?url=a")).header("accept", "text/event-stream");
+    let counts = counts.answer().await;
     assert_eq!(
         (counts.status().as_u16(), origin.requests().len()),
         (200, before + 1),
