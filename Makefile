@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .PHONY: help deps fmt lint check edge test chaos audit up bench instructions start-order clean
 
 help: ## print the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps: ## install the Debian packages that are missing (as root or with sudo; without either, print their names)
 	@.ci/deps
