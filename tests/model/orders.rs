@@ -19,29 +19,53 @@ pub(crate) fn luck() -> impl Strategy<Value = Luck> {
     prop_oneof![8 => well, 1 => Just(Luck::Lost), 1 => Just(Luck::Late), 1 => Just(Luck::Twice)]
 }
 
-/// The shortest order of steps found that ends in an error, and the error. `run` takes the steps and returns what is wrong. The errors of a chain without a
-/// part must be found in every run; the whole chain may be tried with other orders in each run.
-pub(crate) fn search<S: Debug + Clone>(
-    step: impl Strategy<Value = S>,
-    is_whole: bool,
-    run: impl Fn(Vec<S>) -> Vec<String>,
-) -> Option<(Vec<S>, String)> {
-    let config = Config {
-        cases: if is_whole { orders() } else { ORDERS_OF_BROKEN },
-        max_shrink_iters: 1000,
-        failure_persistence: None,
-        rng_seed: if is_whole { RngSeed::Random } else { RngSeed::Fixed(1) },
-        ..Config::default()
-    };
-    let outcome = TestRunner::new(config).run(&prop::collection::vec(step, 1..STEPS), |steps| {
-        let wrongs = run(steps);
-        prop_assert!(wrongs.is_empty(), "{}", wrongs.join("; "));
-        Ok(())
-    });
-    match outcome {
-        Ok(()) => None,
-        Err(TestError::Fail(reason, steps)) => Some((steps, reason.message().to_owned())),
-        Err(TestError::Abort(reason)) => panic!("{reason}"),
+/// A model of a chain, whole or with a part of the protocol taken out.
+pub(crate) trait Model: Debug {
+    type Step: Clone + Debug;
+
+    /// Whether no part is taken out.
+    fn is_whole(&self) -> bool;
+
+    /// The steps, and how often each of them is taken.
+    fn step(&self) -> impl Strategy<Value = Self::Step>;
+
+    /// Takes the steps from the beginning, then lets the chain come to rest. Returns what is wrong during and after them.
+    fn run(&self, steps: &[Self::Step]) -> Vec<String>;
+
+    /// The shortest order of steps found that ends in an error, and the error. The errors of a chain without a part must be found in every run; the whole
+    /// chain may be tried with other orders in each run.
+    fn search(&self) -> Option<(Vec<Self::Step>, String)> {
+        let is_whole = self.is_whole();
+        let config = Config {
+            cases: if is_whole { orders() } else { ORDERS_OF_BROKEN },
+            max_shrink_iters: 1000,
+            failure_persistence: None,
+            rng_seed: if is_whole { RngSeed::Random } else { RngSeed::Fixed(1) },
+            ..Config::default()
+        };
+        let outcome = TestRunner::new(config).run(&prop::collection::vec(self.step(), 1..STEPS), |steps| {
+            let wrongs = self.run(&steps);
+            prop_assert!(wrongs.is_empty(), "{}", wrongs.join("; "));
+            Ok(())
+        });
+        match outcome {
+            Ok(()) => None,
+            Err(TestError::Fail(reason, steps)) => Some((steps, reason.message().to_owned())),
+            Err(TestError::Abort(reason)) => panic!("{reason}"),
+        }
+    }
+
+    /// Panics if the search finds an error.
+    fn holds(&self) {
+        if let Some((steps, wrong)) = self.search() {
+            panic!("{wrong}\nafter {steps:#?}");
+        }
+    }
+
+    /// Panics unless the search finds this error, as a part is taken out.
+    fn fails(&self, expected: &str) {
+        let Some((steps, wrong)) = self.search() else { panic!("no order of steps fails with {self:?}") };
+        assert!(wrong.contains(expected), "{wrong}\nafter {steps:#?}");
     }
 }
 
