@@ -9,7 +9,7 @@ pub(crate) const MESSAGE_WAIT: Time = 500;
 pub(crate) const ID_CACHE: Time = 60_000;
 
 /// An item that is published or will be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Item<C> {
     pub(crate) id: EventId,
     pub(crate) prev: EventId,
@@ -17,7 +17,7 @@ pub(crate) struct Item<C> {
 }
 
 /// An origin's answer to a reader: what the reader gets, and the id that the next item follows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Answer<C> {
     pub(crate) published: EventId,
     pub(crate) content: C,
@@ -115,7 +115,7 @@ pub(crate) struct Session<C> {
 }
 
 /// A recovery.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Asking<C> {
     No,
     /// The request, with the last id of the session.

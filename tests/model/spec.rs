@@ -1,10 +1,11 @@
 //! What a store must do with one topic, written from the contract and independent of the stores.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use livecounter::domain::{Epoch, EventId, LIMIT};
+use livecounter::domain::{Document, Epoch, EventId, LIMIT, MergeError};
 use livecounter::store::{
-    Announcement, Body, Claim, ClaimTerms, GRACE, LONGEST_LEASE, Reading, TOMBSTONE_LIFETIME,
+    Announcement, Body, Claim, ClaimTerms, GRACE, LONGEST_LEASE, Merge, Reading, TOMBSTONE_LIFETIME,
 };
 
 /// Milliseconds by the store's clock.
@@ -14,6 +15,10 @@ pub(crate) type Time = u64;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Topic {
     pub(crate) value: i64,
+    /// The fields, if the topic is an entity. Those of a deleted entity say nothing any more; nor does the end of its life.
+    pub(crate) document: Option<Arc<Document>>,
+    /// When the life of the entity is over.
+    pub(crate) ends: Option<Time>,
     pub(crate) revision: u64,
     /// Whether the last change was a deletion.
     pub(crate) deleted: bool,
@@ -39,6 +44,7 @@ pub(crate) struct Topic {
 pub(crate) enum Change {
     Add(Vec<i64>),
     Set(i64),
+    Merge(Merge),
     Delete,
 }
 
@@ -47,6 +53,8 @@ pub(crate) enum Change {
 pub(crate) enum Outcome {
     /// One of the amounts alone would be refused.
     OutOfRange,
+    /// The fields of the entity do not allow the merge.
+    Refused(MergeError),
     /// There is no topic to delete.
     Nothing,
     /// The topic has changed; this is claimed in the same step.
@@ -78,6 +86,10 @@ impl Topic {
                 })
                 .collect(),
             Change::Set(value) => vec![*value],
+            Change::Merge(merge) => match self.merge(merge, now.time) {
+                Ok(()) => vec![0],
+                Err(refusal) => return Outcome::Refused(refusal),
+            },
             Change::Delete if self.exists() => vec![0],
             Change::Delete => return Outcome::Nothing,
         };
@@ -100,6 +112,14 @@ impl Topic {
         }
         self.due = self.due.or(Some(self.unclaimed_until(now.time)));
         Outcome::Changed(None)
+    }
+
+    /// Deletes the entity if its life is over.
+    pub(crate) fn end_life(&mut self, now: Now) -> Outcome {
+        match self.ends.is_some_and(|ends| ends <= now.time) {
+            true => self.change(&Change::Delete, None, now),
+            false => Outcome::Nothing,
+        }
     }
 
     /// Forgets a deleted topic when its time is over.
@@ -172,8 +192,21 @@ impl Topic {
         announcement
     }
 
+    /// Changes the fields, all of them or none. An entity that does not exist begins without fields and without a life.
+    fn merge(&mut self, merge: &Merge, time: Time) -> Result<(), MergeError> {
+        let exists = self.exists();
+        let before = self.document.clone().filter(|_| exists).unwrap_or_default();
+        self.document = Some(Arc::new(before.merged(&merge.fields)?));
+        self.ends = merge.keep.map(|keep| time + millis(keep)).or(self.ends.filter(|_| exists));
+        Ok(())
+    }
+
     fn body(&self) -> Body {
-        if self.exists() { Body::Number(self.value) } else { Body::Gone }
+        match &self.document {
+            _ if !self.exists() => Body::Gone,
+            Some(document) => Body::Document(Arc::clone(document)),
+            None => Body::Number(self.value),
+        }
     }
 
     fn id(&self) -> EventId {

@@ -6,8 +6,8 @@ use livecounter::domain::EventId;
 use livecounter::store::{Announcement, Claim, ClaimTerms};
 
 use super::origin::{Delivery, Stage};
-use super::{Broken, Chain, GIVE_UP, INTERVAL, Item, LEASE, Luck, SECOND_PURGE, Shown};
-use crate::spec::{Time, millis};
+use super::{Broken, Chain, GIVE_UP, INTERVAL, Item, LEASE, Late, Luck, SECOND_PURGE};
+use crate::spec::{Time, Topic, millis};
 
 /// How long an origin waits after a claim that was not answered.
 const STORE_PAUSE: Time = 500;
@@ -28,18 +28,18 @@ impl Chain {
             return;
         }
         let Some(claim) = self.ask_the_store(index) else { return };
-        let (history, serial) = (self.history, self.topic.serial);
+        if let Claim::Announce(Announcement { id, body, .. }) = &claim {
+            self.claimed(*id, body);
+        }
+        self.origins[index].changed = false;
         let origin = &mut self.origins[index];
-        origin.changed = false;
         match claim {
             _ if !answered => (origin.changed, origin.rests) = (true, now + STORE_PAUSE),
             Claim::Announce(Announcement { body, id, prev }) => {
+                let content = self.shown(id.revision, body);
+                let origin = &mut self.origins[index];
                 origin.rests = now + INTERVAL;
-                origin.begin(Item {
-                    id,
-                    prev,
-                    content: Shown { history, serial, revision: id.revision, value: body.number() },
-                });
+                origin.begin(Item { id, prev, content });
             }
             Claim::Wait(rest) => (origin.changed, origin.rests) = (true, now + millis(rest)),
             Claim::Nothing => {}
@@ -54,6 +54,9 @@ impl Chain {
             return None;
         }
         let shut = if self.broken == Broken::Gate { 0 } else { INTERVAL };
+        if let Some(repeated) = self.repeated() {
+            return Some(repeated);
+        }
         let terms = ClaimTerms { interval: Duration::from_millis(shut), lease: Duration::from_millis(LEASE) };
         let moment = self.moment();
         let topic = torn.as_mut().unwrap_or(&mut self.topic);
@@ -75,13 +78,22 @@ impl Chain {
         Some(claim)
     }
 
+    /// The last claim once more, if its lease is over, whatever has changed since, and with what there is now.
+    fn repeated(&mut self) -> Option<Claim> {
+        let Topic { last, acknowledged, due, .. } = &self.topic;
+        let is_over = due.is_some_and(|due| due <= self.now) && !acknowledged;
+        let last = last.clone().filter(|_| is_over && self.broken == Broken::Repetition)?;
+        self.topic.due = Some(self.now + LEASE);
+        Some(Claim::Announce(Announcement { body: self.topic.reading().body, ..last }))
+    }
+
     pub(super) fn deliver(&mut self, index: usize, which: usize, luck: Luck) {
         let count = self.origins[index].deliveries.len();
         if count == 0 {
             return;
         }
         let which = which % count;
-        let delivery = self.origins[index].deliveries[which];
+        let delivery = self.origins[index].deliveries[which].clone();
         match self.next_stage(index, delivery, luck) {
             Next::Waits => {}
             Next::Stage(stage) => self.origins[index].deliveries[which].stage = stage,
@@ -91,14 +103,17 @@ impl Chain {
         }
     }
 
-    fn next_stage(&mut self, index: usize, delivery: Delivery, luck: Luck) -> Next {
+    fn next_stage(&mut self, index: usize, mut delivery: Delivery, luck: Luck) -> Next {
         let (now, broken, id) = (self.now, self.broken, delivery.item.id);
         let next = match delivery.stage {
             Stage::Purge => Some(Stage::Publish(self.purge(luck))),
             Stage::Publish(purged) => {
                 let origin = &mut self.origins[index];
                 origin.newest = Some(id);
-                origin.publish(delivery.item, delivery.number, now);
+                if !self.kind.is_public() {
+                    origin.check_streams(&mut delivery.item, now);
+                }
+                origin.publish(&delivery.item, delivery.number, now);
                 Some(Stage::Accept(purged, now))
             }
             Stage::Accept(purged, _) if delivery.accepted.iter().all(|accepted| *accepted) => {
@@ -123,8 +138,11 @@ impl Chain {
         next.map_or(Next::Over, Next::Stage)
     }
 
-    /// Whether a purge of the topic is known to have succeeded.
+    /// Whether a purge of the topic is known to have succeeded. What no cache may keep is not purged.
     fn purge(&mut self, luck: Luck) -> bool {
+        if !self.kind.is_public() {
+            return true;
+        }
         let lost = luck == Luck::Fails || luck == Luck::Lost;
         if !lost {
             self.cache = None;
@@ -133,9 +151,16 @@ impl Chain {
     }
 
     fn acknowledge(&mut self, id: EventId, luck: Luck) {
-        if matches!(luck, Luck::Fails | Luck::Lost) {
-            return;
+        if matches!(luck, Luck::Late | Luck::Twice) {
+            self.late.push(Late::Acknowledgement(id));
         }
+        if matches!(luck, Luck::Well | Luck::Unanswered | Luck::Twice) {
+            self.take_out(id);
+        }
+    }
+
+    /// The store takes the mark out if this is the last claim.
+    pub(super) fn take_out(&mut self, id: EventId) {
         self.topic.acknowledge(id, self.now);
         if self.broken == Broken::Tombstone {
             self.topic.forget(Time::MAX);

@@ -29,9 +29,9 @@ pub(crate) struct Stream {
 }
 
 impl Listener {
-    pub(super) fn shown(&self) -> Option<Shown> {
+    pub(super) fn shown(&self) -> Option<&Shown> {
         match self {
-            Listener::On(stream) => Some(stream.shown),
+            Listener::On(stream) => Some(&stream.shown),
             _ => None,
         }
     }
@@ -56,9 +56,11 @@ impl Stream {
         prev == published && self.shown.history < history && self.shown.revision > prev.revision
     }
 
-    /// Shows a value. Returns the value shown before and this value, if the latter is older.
+    /// Shows something. Returns what was shown before and this, if the latter is older, or is something else and not newer.
     pub(super) fn show(&mut self, shown: Shown) -> Option<(Shown, Shown)> {
-        let before = std::mem::replace(&mut self.shown, shown);
-        (shown < before).then_some((before, shown))
+        let before = std::mem::replace(&mut self.shown, shown.clone());
+        let age = |shown: &Shown| (shown.history, shown.serial);
+        let goes_on = age(&before) < age(&shown) || age(&before) == age(&shown) && before.body == shown.body;
+        (!goes_on).then_some((before, shown))
     }
 }

@@ -1,22 +1,29 @@
-//! The whole chain of one topic, in steps so small that other steps can happen between any two. It does no I/O and has its own clock.
+//! The whole chain of one counter or entity, in steps so small that other steps can happen between any two. It does no I/O and has its own clock.
 //!
 //! - `origin`, `announcing`: the announcer and its queues to the proxies. `listener`: the listeners of Pushpin.
-//! - `steps`: the steps that can happen next. `quiet`: the steps once faults have ended.
+//! - `steps`: the steps that can happen next. `quiet`: the steps once faults have ended. `late`: the commands that reach the store later.
+//! - `truth`: what must have come of all changes.
 
 mod announcing;
+mod late;
 mod listener;
 mod origin;
 mod quiet;
 mod steps;
+mod truth;
 
-use livecounter::domain::Epoch;
-use livecounter::store::Reading;
+use std::collections::HashMap;
+
+use livecounter::domain::{Epoch, EventId, Kind};
+use livecounter::store::{Body, Reading};
 
 use crate::pushpin::{self, Proxy};
 use crate::spec::{Now, Time, Topic};
+use late::Late;
 use listener::Listener;
 use origin::Origin;
 pub(crate) use steps::{Luck, Step};
+use truth::Truth;
 
 pub(crate) const INTERVAL: Time = 250;
 pub(crate) const LEASE: Time = 6000;
@@ -48,6 +55,16 @@ pub(crate) enum Broken {
     Epoch,
     /// The store forgets a deleted topic as soon as the deletion is acknowledged.
     Tombstone,
+    /// A claim whose lease is over is given again although the topic has changed since, with what the topic holds now.
+    Repetition,
+    /// An entity that is written after its deletion begins with the fields that it had.
+    Fields,
+    /// An entity that is written after its deletion has the life that it had.
+    OldLife,
+    /// A life is ended without another look at its end.
+    Look,
+    /// An entity is forgotten as soon as its life is over.
+    Expiry,
 }
 
 /// An item that is published or will be.
@@ -55,25 +72,31 @@ pub(crate) type Item = pushpin::Item<Shown>;
 /// An origin's answer to a reader.
 pub(crate) type Answer = pushpin::Answer<Shown>;
 
-/// A value as a listener sees it, with its epoch and revision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What a listener sees, with its epoch and revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Shown {
     history: u64,
     /// How many changes there had been before, deletions included.
     serial: u64,
     revision: u64,
-    pub(crate) value: i64,
+    pub(crate) body: Body,
 }
 
 /// The state of the whole chain.
 pub(crate) struct Chain {
+    kind: Kind,
     broken: Broken,
     now: Time,
     pub(crate) topic: Topic,
+    truth: Truth,
+    /// What each id was claimed with.
+    claimed: HashMap<EventId, Body>,
     history: u64,
     epochs: u64,
     /// A copy of the store's data.
-    copy: Option<Topic>,
+    copy: Option<(Topic, Truth)>,
+    /// Commands on their way to the store.
+    late: Vec<Late>,
     origins: Vec<Origin>,
     proxies: Vec<Proxy<Shown>>,
     listeners: Vec<Listener>,
@@ -86,14 +109,18 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    pub(crate) fn new(broken: Broken) -> Self {
+    pub(crate) fn new(kind: Kind, broken: Broken) -> Self {
         Chain {
+            kind,
             broken,
             now: 1,
             topic: Topic::default(),
+            truth: Truth::default(),
+            claimed: HashMap::new(),
             history: 1,
             epochs: 0,
             copy: None,
+            late: Vec::new(),
             origins: vec![Origin::default(); ORIGINS],
             proxies: vec![Proxy::start(broken != Broken::PrevId); PROXIES],
             listeners: vec![Listener::default(); LISTENERS],
@@ -113,8 +140,13 @@ impl Chain {
 
     fn answer(&self) -> Answer {
         let Reading { body, id, published } = self.topic.reading();
-        let (history, serial, revision) = (self.history, self.topic.serial, id.revision);
-        Answer { published, content: Shown { history, serial, revision, value: body.number() } }
+        Answer { published, content: self.shown(id.revision, body) }
+    }
+
+    /// What a listener sees of the topic: 0 of a counter that is gone.
+    fn shown(&self, revision: u64, body: Body) -> Shown {
+        let body = if self.kind.is_public() { Body::Number(body.number()) } else { body };
+        Shown { history: self.history, serial: self.topic.serial, revision, body }
     }
 
     /// Returns what is wrong and must never be, at any moment.
@@ -123,6 +155,17 @@ impl Chain {
             && (self.topic.is_unpublished() || !self.topic.acknowledged && self.topic.revision > 0)
         {
             self.wrongs.push("the outbox is empty, and something is not announced".into());
+        }
+        let (held, expected) = (self.topic.reading().body, self.truth.body());
+        if held != expected {
+            self.wrongs.push(format!("the store holds {held:?}, and {expected:?} was written"));
+        }
+    }
+
+    fn claimed(&mut self, id: EventId, body: &Body) {
+        let first = self.claimed.entry(id).or_insert_with(|| body.clone());
+        if first != body {
+            self.wrongs.push(format!("{id} was claimed with {first:?} and with {body:?}"));
         }
     }
 
@@ -138,18 +181,20 @@ impl Chain {
         if self.topic.due.is_some() {
             self.wrongs.push("something is left in the outbox".into());
         }
-        let reading = self.topic.reading();
-        let (last, published) = (reading.value(), reading.published);
+        if self.topic.exists() && self.truth.is_over(self.now) {
+            self.wrongs.push("an entity lives on".into());
+        }
+        let Answer { published, content: Shown { body: last, .. } } = self.answer();
         for (index, listener) in self.listeners.iter().enumerate() {
             match listener.shown() {
-                Some(shown) if shown.value == last => {}
+                Some(shown) if shown.body == last => {}
                 _ if matches!(listener, Listener::On(stream) if stream.shows_the_loss(self.history, published)) =>
                     {}
-                other => self.wrongs.push(format!("listener {index} is shown {other:?}, not {last}")),
+                other => self.wrongs.push(format!("listener {index} is shown {other:?}, not {last:?}")),
             }
         }
-        if let Some(kept) = self.cache.filter(|kept| kept.content.value != last) {
-            self.wrongs.push(format!("the cache has {kept:?}, not {last}"));
+        if let Some(kept) = self.cache.as_ref().filter(|kept| kept.content.body != last) {
+            self.wrongs.push(format!("the cache has {kept:?}, not {last:?}"));
         }
     }
 }

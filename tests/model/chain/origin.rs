@@ -1,9 +1,12 @@
 //! An origin: its announcer's deliveries, and its queues to the proxies.
 
-use livecounter::domain::EventId;
+use livecounter::domain::{Epoch, EventId};
 
 use super::{Item, PROXIES};
 use crate::spec::{Time, Topic};
+
+/// How often the streams of a busy entity are checked.
+const CHECKED_EVERY: Time = 30_000;
 
 /// One process. All of this is lost when the process is killed.
 #[derive(Clone, Debug)]
@@ -20,10 +23,12 @@ pub(crate) struct Origin {
     pub(super) newest: Option<EventId>,
     pub(super) queues: Vec<EndpointQueue>,
     pub(super) next: u32,
+    /// When the streams of the entity were checked last, or the entity was published first.
+    pub(super) checked: Option<Time>,
 }
 
 /// The delivery of a claim.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Delivery {
     pub(super) number: u32,
     pub(super) item: Item,
@@ -71,6 +76,7 @@ impl Default for Origin {
             newest: None,
             queues: vec![EndpointQueue::default(); PROXIES],
             next: 0,
+            checked: None,
         }
     }
 }
@@ -83,10 +89,19 @@ impl Origin {
         self.deliveries.push(Delivery { number, item, stage: Stage::Purge, accepted });
     }
 
+    /// Now and then, makes an item of an entity one that follows no other, so that proxies ask whether its streams may go on.
+    pub(super) fn check_streams(&mut self, item: &mut Item, now: Time) {
+        let last = *self.checked.get_or_insert(now);
+        if now >= last + CHECKED_EVERY {
+            let never = EventId { epoch: Epoch::new(u64::MAX), revision: 0 };
+            (self.checked, item.prev) = (Some(now), never);
+        }
+    }
+
     /// Hands the item to all proxies.
-    pub(super) fn publish(&mut self, item: Item, number: u32, since: Time) {
+    pub(super) fn publish(&mut self, item: &Item, number: u32, since: Time) {
         for queue in &mut self.queues {
-            let entry = Entry { item, since, doubtful: false, for_whom: vec![number] };
+            let entry = Entry { item: item.clone(), since, doubtful: false, for_whom: vec![number] };
             queue.waiting = Some(match queue.waiting.take() {
                 Some(older) => older.merge(entry),
                 None => entry,

@@ -26,6 +26,7 @@ impl Chain {
             if sweep {
                 self.take(Step::Sweep(origin));
             }
+            (0..self.late.len()).for_each(|_| self.take(Step::Reach(0, true)));
             self.take(Step::Claim(origin, true));
             // Every delivery, request and answer is completed.
             for _ in 0..6 {

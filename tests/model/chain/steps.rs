@@ -1,12 +1,16 @@
 //! The steps that can happen next. A step that is impossible at the moment does nothing.
 
+use std::sync::Arc;
+
 use livecounter::store::TOMBSTONE_LIFETIME;
 
 use super::listener::{Listener, Stream};
 use super::origin::Origin;
+use super::truth::Truth;
 use super::{Broken, Chain, Item, LISTENERS, ORIGINS, PROXIES, SECOND_PURGE, Shown};
+use crate::payload::Payload;
 use crate::pushpin::{Asking, Proxy};
-use crate::spec::{Change, Outcome, Time, millis};
+use crate::spec::{Change, Outcome, Time, Topic, millis};
 
 /// How long a fetch of the cache may take: the second purge relies on this.
 const FETCH: Time = SECOND_PURGE;
@@ -20,8 +24,9 @@ pub(crate) enum Step {
     Tick(Time),
     /// A client adds through an origin. With `false`, the store's answer is lost, and the origin announces nothing.
     Add(i64, usize, bool),
-    /// The same for a value that is set, and for a deletion.
+    /// The same for a value that is set, for a merge, and for a deletion.
     Set(i64, usize, bool),
+    Merge(Payload, usize, bool),
     Delete(usize, bool),
     /// An origin claims. With `false`, the store's answer is lost.
     Claim(usize, bool),
@@ -35,6 +40,8 @@ pub(crate) enum Step {
     Arrive(usize, usize, bool),
     Expire(usize),
     Sweep(usize),
+    /// A command that is still on its way reaches the store. With `false`, the store's answer is lost.
+    Reach(usize, bool),
     Kill(usize),
     Start(usize),
     /// A proxy is killed and starts again with empty memory.
@@ -76,6 +83,9 @@ impl Chain {
             Step::Tick(time) => self.tick(time),
             Step::Add(amount, origin, answered) => self.change(Change::Add(vec![amount]), origin, answered),
             Step::Set(value, origin, answered) => self.change(Change::Set(value), origin, answered),
+            Step::Merge(payload, origin, answered) => {
+                self.change(Change::Merge(payload.merge()), origin, answered);
+            }
             Step::Delete(origin, answered) => self.change(Change::Delete, origin, answered),
             Step::Claim(origin, answered) => self.claim(origin % ORIGINS, answered),
             Step::Deliver(origin, which, luck) => self.deliver(origin % ORIGINS, which, luck),
@@ -86,15 +96,13 @@ impl Chain {
                 let items = self.proxies[proxy % PROXIES].expire(self.now);
                 self.offer(proxy % PROXIES, &items);
             }
-            Step::Sweep(origin) => {
-                let overdue = self.topic.due.is_some_and(|due| due <= self.now);
-                self.origins[origin % ORIGINS].changed |= overdue;
-            }
+            Step::Sweep(origin) => self.sweep(origin % ORIGINS),
+            Step::Reach(which, answered) => self.reach(which, answered),
             Step::Kill(origin) => self.origins[origin % ORIGINS] = Origin { up: false, ..Origin::default() },
             Step::Start(origin) => self.origins[origin % ORIGINS].up = true,
             Step::KillProxy(proxy) => self.kill_proxy(proxy % PROXIES),
             Step::Read => {
-                if self.cache.is_none() && self.is_up() {
+                if self.cache.is_none() && self.is_up() && self.kind.is_public() {
                     self.fills.push((self.answer(), self.now));
                 }
             }
@@ -104,7 +112,7 @@ impl Chain {
                     self.fill(answer, since);
                 }
             }
-            Step::Copy => self.copy = Some(self.topic.clone()),
+            Step::Copy => self.copy = Some((self.topic.clone(), self.truth.clone())),
             Step::Restore => self.restore(),
             other => self.listen(other),
         }
@@ -124,26 +132,47 @@ impl Chain {
         }
         self.origins.iter_mut().for_each(|origin| origin.give_up(now, LATEST));
         self.topic.forget(now);
+        if self.broken == Broken::Expiry && self.truth.is_over(now) {
+            self.truth = Truth::default();
+            self.topic = Topic { serial: self.topic.serial + 1, ..Topic::default() };
+        }
     }
 
     fn change(&mut self, change: Change, origin: usize, answered: bool) {
         let origin = origin % ORIGINS;
         if self.origins[origin].up {
-            let moment = self.moment();
-            let outcome = self.topic.change(&change, None, moment);
-            self.origins[origin].changed |= answered && outcome == Outcome::Changed(None);
+            let (moment, before) = (self.moment(), self.topic.clone());
+            if self.topic.change(&change, None, moment) == Outcome::Changed(None) {
+                self.truth.note(&change, self.now);
+                self.origins[origin].changed |= answered;
+                self.keep_what_was(&before, &change);
+            }
+        }
+    }
+
+    /// A fault of the store: an entity that is written after its deletion begins with what it had.
+    fn keep_what_was(&mut self, before: &Topic, change: &Change) {
+        let Change::Merge(merge) = change else { return };
+        if before.exists() {
+            return;
+        }
+        if self.broken == Broken::OldLife {
+            self.topic.ends = self.topic.ends.or(before.ends);
+        }
+        let merged = before.document.as_ref().and_then(|document| document.merged(&merge.fields).ok());
+        if let (Broken::Fields, Some(merged)) = (self.broken, merged) {
+            self.topic.document = Some(Arc::new(merged));
         }
     }
 
     fn sent(&mut self, index: usize, proxy: usize, luck: Luck) {
         let Some(entry) = &self.origins[index].queues[proxy].out else { return };
-        let item = entry.item;
-        match luck {
-            Luck::Well | Luck::Unanswered | Luck::Twice => self.receive(proxy, item),
-            Luck::Fails | Luck::Lost | Luck::Late => {}
-        }
+        let item = entry.item.clone();
         if matches!(luck, Luck::Late | Luck::Twice) {
-            self.proxies[proxy].network.push((item, self.now));
+            self.proxies[proxy].network.push((item.clone(), self.now));
+        }
+        if matches!(luck, Luck::Well | Luck::Unanswered | Luck::Twice) {
+            self.receive(proxy, item);
         }
         let origin = &mut self.origins[index];
         match luck {
@@ -170,7 +199,7 @@ impl Chain {
         for item in items {
             for listener in &mut self.listeners {
                 let Some(stream) = listener.stream(proxy) else { continue };
-                let older = stream.session.offer(*item).and_then(|shown| stream.show(shown));
+                let older = stream.session.offer(item.clone()).and_then(|shown| stream.show(shown));
                 self.wrongs.extend(older.and_then(|older| went_back(older, self.history)));
             }
         }
@@ -200,7 +229,7 @@ impl Chain {
     /// The steps of listeners.
     fn listen(&mut self, step: Step) {
         let (up, now, broken) = (self.is_up(), self.now, self.broken);
-        let (answer, cached, id) = (self.answer(), self.cache, self.topic.reading().id);
+        let (answer, cached, id) = (self.answer(), self.cache.clone(), self.topic.reading().id);
         let (Step::Join(index, _)
         | Step::Open(index)
         | Step::Leave(index)
@@ -213,11 +242,13 @@ impl Chain {
         let listener = &mut self.listeners[index % LISTENERS];
         match (step, &mut *listener) {
             (Step::Join(_, proxy), Listener::Away) if cached.is_some() || up => {
-                let (answer, kept) = cached.map_or((answer, true), |cached| (cached, false));
+                let keeps = self.kind.is_public();
+                let (answer, kept) = cached.map_or((answer, keeps), |cached| (cached, false));
                 *listener = Listener::Joining { proxy: proxy % PROXIES, answer, since: now, kept };
             }
-            (Step::Open(_), &mut Listener::Joining { proxy, answer, since, kept }) => {
-                *listener = Listener::On(Stream::begin(proxy, &mut self.proxies[proxy], answer));
+            (Step::Open(_), Listener::Joining { proxy, answer, since, kept }) => {
+                let (proxy, answer, since, kept) = (*proxy, answer.clone(), *since, *kept);
+                *listener = Listener::On(Stream::begin(proxy, &mut self.proxies[proxy], answer.clone()));
                 if kept {
                     self.fill(answer, since);
                 }
@@ -226,16 +257,14 @@ impl Chain {
             (Step::Ask(_), Listener::On(Stream { session, .. })) if broken != Broken::Silence => {
                 session.ask()
             }
-            (Step::Answer(_, answered), Listener::On(Stream { session, .. })) => {
-                if let (Asking::Sent, true, true) = (session.asking, answered, up) {
-                    session.asking = Asking::Answered(answer);
-                    // A listener with a later id than the store's shows that the store has lost data; other listeners may be affected, too.
-                    if id.epoch == session.prev.epoch
-                        && id.revision < session.prev.revision
-                        && let Some(origin) = self.origins.iter_mut().find(|origin| origin.up)
-                    {
-                        origin.changed = true;
-                    }
+            (Step::Answer(_, true), Listener::On(Stream { session, .. }))
+                if up && matches!(session.asking, Asking::Sent) =>
+            {
+                session.asking = Asking::Answered(answer);
+                // A listener with a later id than the store's shows that the store has lost data; other listeners may be affected, too.
+                let has_lost = id.epoch == session.prev.epoch && id.revision < session.prev.revision;
+                if let Some(origin) = self.origins.iter_mut().find(|origin| has_lost && origin.up) {
+                    origin.changed = true;
                 }
             }
             (Step::Recovered(_), Listener::On(stream)) => {
@@ -249,8 +278,8 @@ impl Chain {
     /// The store loses its data, or goes back to an older copy. Then the operator purges everything, as soon as the fetches that were under way
     /// have ended.
     fn restore(&mut self) {
-        let Some(copy) = &self.copy else { return };
-        self.topic = copy.clone();
+        let Some((topic, truth)) = &self.copy else { return };
+        (self.topic, self.truth) = (topic.clone(), truth.clone());
         self.history += 1;
         self.firsts.clear();
         self.cache = None;

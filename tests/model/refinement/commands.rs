@@ -81,6 +81,7 @@ impl TopicWrite {
         let amounts = match &self.change {
             Change::Add(amounts) => amounts,
             Change::Set(value) => return store::Change::Set(*value),
+            Change::Merge(merge) => return store::Change::Merge(std::sync::Arc::new(merge.clone())),
             Change::Delete => return store::Change::Delete,
         };
         let totals = amounts.iter().scan(0_i64, |total, amount| {

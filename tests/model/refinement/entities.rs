@@ -18,7 +18,7 @@ pub(super) fn allowed(change: Change) -> Change {
     match change {
         Change::Add(amounts) => Change::Add(amounts[..1].to_vec()),
         Change::Set(value) => Change::Set(value.min(LIMIT)),
-        Change::Delete => Change::Delete,
+        change => change,
     }
 }
 

@@ -257,6 +257,7 @@ fn replayed(
                 }
                 Change::Add(amounts) => KeyUse::Add(amounts[0]),
                 Change::Set(value) => KeyUse::Set(*value),
+                Change::Merge(_) => KeyUse::of(&first_write),
                 Change::Delete => KeyUse::Delete,
             };
             prop_assert!(used == expected && item.change != *first);
