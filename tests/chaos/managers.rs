@@ -20,8 +20,8 @@ const PACE: Duration = Duration::from_millis(40);
 /// The pause before a write with a key is sent again.
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
 
-/// What the owner may do: change all counters, and read and write all feeds and entities.
-const SCOPES: &str = r#"["manage:counters/", "read:routes/", "write:routes/"]"#;
+/// What the owner may do: change all counters, and read, write and delete all feeds and entities.
+const SCOPES: &str = r#"["manage:counters/", "read:routes/", "write:routes/", "manage:routes/"]"#;
 
 /// Running managers, which end when this value is dropped.
 #[derive(Default)]
@@ -42,7 +42,7 @@ struct ManagerRecords {
     keys: AtomicU64,
 }
 
-/// A key of the service that may manage all counters, and read and write all feeds and entities.
+/// A key of the service that may manage all counters, feeds and entities.
 #[derive(Clone)]
 pub(crate) struct Owner {
     secret: Arc<NewSecret>,

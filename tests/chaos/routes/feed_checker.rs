@@ -1,10 +1,11 @@
-//! What must be true of the events of a feed: each listener is shown each of them once, in order, or is told of a gap.
+//! What must be true of the events of a feed: each listener is shown each of them once, in order, or is told of a gap. If the store has lost nothing,
+//! only a deletion is a gap.
 
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::writing::Attempt;
+use super::history::{Attempt, History, revision};
 
 /// What a listener of a feed was shown, in the order of its stream.
 #[derive(Clone, Debug, Default)]
@@ -53,15 +54,23 @@ impl FeedStream {
         })
     }
 
-    /// What is out of order. Every event has the next revision, so an event that is left out, shown twice or too early is seen.
-    fn disorder(&self) -> Vec<String> {
+    /// What is out of order. Every event has the next revision, so an event that is left out, shown twice or too early is seen. If `kept`, a gap begins
+    /// at what was shown.
+    fn disorder(&self, kept: bool) -> Vec<String> {
         let mut wrongs = Vec::new();
         // The revision that the listener has got to; `None` where any may follow.
         let mut at = self.whole.then_some(0);
         for shown in &self.shown {
             at = match shown {
                 Shown::Anew => None,
-                Shown::Gap { to, .. } => Some(revision(to)),
+                Shown::Gap { to, gap } => {
+                    let from = gap["from"].as_str().and_then(|from| from.rsplit_once('@'));
+                    let from = from.map(|(_, from)| revision(from));
+                    if let Some(at) = at.filter(|at| kept && (from != Some(*at) || revision(to) <= *at)) {
+                        wrongs.push(format!("{gap} was shown after revision {at}"));
+                    }
+                    Some(revision(to))
+                }
                 Shown::Event { id, payload } => {
                     let own = revision(id);
                     if let Some(at) = at.filter(|at| at + 1 != own) {
@@ -73,19 +82,20 @@ impl FeedStream {
         }
         wrongs
     }
+
+    /// The revision of the last gap; 0 if there was none.
+    fn told_up_to(&self) -> u64 {
+        self.gaps().map(|(to, _)| revision(to)).max().unwrap_or(0)
+    }
 }
 
-fn revision(id: &str) -> u64 {
-    let revision = id.split_once('-').and_then(|(_, revision)| revision.parse().ok());
-    revision.unwrap_or_else(|| panic!("{id} is no id"))
-}
-
-/// What is wrong with the streams of a feed, when all of them have the last event. If `kept`, the store has lost nothing that was shown.
-pub(crate) fn wrongs(attempts: &[Attempt], streams: &[FeedStream], kept: bool) -> Vec<String> {
-    let mut wrongs: Vec<String> = streams.iter().flat_map(FeedStream::disorder).collect();
-    let gaps: Vec<_> = streams.iter().flat_map(FeedStream::gaps).collect();
+/// What is wrong with the streams of a feed, when all of them have the last event or deletion, which is `last`. If `kept`, the store has lost nothing that
+/// was shown.
+pub(crate) fn wrongs(history: &History, streams: &[FeedStream], last: u64, kept: bool) -> Vec<String> {
+    let attempts = &history.attempts;
+    let mut wrongs: Vec<String> = streams.iter().flat_map(|stream| stream.disorder(kept)).collect();
     if kept {
-        wrongs.extend(gaps.iter().map(|(_, gap)| format!("a gap, though nothing was lost: {gap}")));
+        wrongs.extend(deletion_wrongs(history, streams, last));
     }
     let mut by_id: HashMap<&str, &Value> = HashMap::new();
     let mut ids: HashMap<(&str, u64), &str> = HashMap::new();
@@ -103,8 +113,8 @@ pub(crate) fn wrongs(attempts: &[Attempt], streams: &[FeedStream], kept: bool) -
             wrongs.push(format!("event {number} of {writer} was shown as {first} and as {id}"));
         }
     }
-    let told_up_to = gaps.iter().map(|(to, _)| revision(to)).max().unwrap_or(0);
-    for Attempt { writer, number, id } in attempts.iter().filter(|attempt| attempt.id.is_some()) {
+    let told_up_to = streams.iter().map(FeedStream::told_up_to).max().unwrap_or(0);
+    for Attempt { writer, number, id, .. } in attempts.iter().filter(|attempt| attempt.id.is_some()) {
         let id = id.as_deref().unwrap_or_default();
         match by_id.get(id) {
             Some(payload) if payload["by"] == **writer && payload["n"] == *number => {}
@@ -116,6 +126,24 @@ pub(crate) fn wrongs(attempts: &[Attempt], streams: &[FeedStream], kept: bool) -
     }
     wrongs.extend(parted(streams));
     wrongs.extend(streams.iter().flat_map(|stream| out_of_turn(stream, attempts, kept)));
+    wrongs
+}
+
+/// What is wrong with the gaps that listeners were shown, where the store has lost nothing: each must be a deletion, and each deletion must be told.
+fn deletion_wrongs(history: &History, streams: &[FeedStream], last: u64) -> Vec<String> {
+    let mut wrongs: Vec<String> = history.miscounted(last, 0).into_iter().collect();
+    for stream in streams {
+        for (to, gap) in stream.gaps() {
+            if gap["reason"] != "deleted" {
+                wrongs.push(format!("a gap, though nothing was lost: {gap}"));
+            }
+            wrongs.extend(history.misplaced(revision(to)));
+        }
+        // Another listener may have had no stream when the feed was deleted, and no id to come back with.
+        if stream.whole {
+            wrongs.extend(history.undeleted(stream.told_up_to()));
+        }
+    }
     wrongs
 }
 
@@ -155,18 +183,32 @@ fn out_of_turn(stream: &FeedStream, attempts: &[Attempt], kept: bool) -> Vec<Str
 }
 
 #[test]
-fn events_left_out_doubled_or_out_of_order_are_seen() {
+fn events_left_out_doubled_deleted_or_out_of_order_are_seen() {
+    use std::time::Instant;
+
+    use super::history::Deletion;
+
     let event = |revision: u64, n: u64| Shown::Event {
         id: format!("e-{revision}"),
         payload: serde_json::json!({"by": "w", "n": n}),
     };
-    let gap = |to: u64| Shown::Gap { to: format!("e-{to}"), gap: Value::Null };
-    let attempt =
-        |number, id: Option<&str>| Attempt { writer: "w".into(), number, id: id.map(str::to_owned) };
-    let attempts = [attempt(1, Some("e-1")), attempt(2, None), attempt(3, Some("e-2"))];
+    let gap_from = |from: u64, to: u64, reason: &str| {
+        let gap = serde_json::json!({"from": format!("feed-a@e-{from}"), "to": format!("feed-a@e-{to}"), "reason": reason});
+        Shown::Gap { to: format!("e-{to}"), gap }
+    };
+    let gap = |to| gap_from(to - 1, to, "unknown");
+    let start = Instant::now();
+    let attempt = |number, id: Option<&str>| Attempt {
+        writer: "w".into(),
+        number,
+        id: id.map(str::to_owned),
+        span: super::history::at(start, 10 * number, id.map(|_| 10 * number + 5)),
+    };
+    let attempts = vec![attempt(1, Some("e-1")), attempt(2, None), attempt(3, Some("e-2"))];
+    let history = History { attempts, deletions: Vec::new() };
     let wrong = |kept, whole, shown: &[Shown]| {
         let stream = FeedStream { whole, shown: shown.to_vec() };
-        !wrongs(&attempts, &[stream], kept).is_empty()
+        !wrongs(&history, &[stream], 2, kept).is_empty()
     };
     assert!(!wrong(true, true, &[event(1, 1), event(2, 3)]));
     assert!(wrong(true, true, &[event(2, 3)]), "the first one is left out");
@@ -184,5 +226,28 @@ fn events_left_out_doubled_or_out_of_order_are_seen() {
     let other = Shown::Event { id: "f-2".into(), payload: serde_json::json!({"by": "v", "n": 1}) };
     let streams = [vec![event(1, 1), event(2, 3), event(3, 4)], vec![event(1, 1), other, event(3, 4)]];
     let streams = streams.map(|shown| FeedStream { whole: true, shown });
-    assert!(!wrongs(&attempts, &streams, false).is_empty(), "a lost event in place of another");
+    assert!(!wrongs(&history, &streams, 3, false).is_empty(), "a lost event in place of another");
+    let attempts = vec![attempt(1, Some("e-1")), attempt(3, Some("e-3")), attempt(4, Some("e-4"))];
+    let deletions = vec![Deletion { span: super::history::at(start, 20, Some(25)), found: None }];
+    let deleted = History { attempts, deletions };
+    let wrong = |last, shown: &[Shown]| {
+        let stream = FeedStream { whole: true, shown: shown.to_vec() };
+        !wrongs(&deleted, &[stream], last, true).is_empty()
+    };
+    let told = |from| gap_from(from, 2, "deleted");
+    assert!(!wrong(4, &[event(1, 1), told(1), event(3, 3), event(4, 4)]));
+    assert!(!wrong(4, &[told(0), event(3, 3), event(4, 4)]), "deleted before it was shown");
+    assert!(wrong(4, &[event(1, 1), told(0), event(3, 3), event(4, 4)]), "from elsewhere");
+    assert!(
+        wrong(4, &[event(1, 1), told(1), event(1, 1), event(3, 3), event(4, 4)]),
+        "a deleted event again"
+    );
+    assert!(wrong(4, &[event(1, 1), told(1), told(2), event(3, 3), event(4, 4)]), "told twice");
+    assert!(wrong(4, &[event(1, 1), told(1), event(4, 4)]), "the first event behind it is lost");
+    assert!(
+        wrong(4, &[event(1, 1), gap_from(1, 3, "deleted"), event(4, 4)]),
+        "it deletes a later event, too"
+    );
+    assert!(wrong(2, &[event(1, 1), event(2, 3)]), "not deleted");
+    assert!(wrong(5, &[event(1, 1), told(1), event(3, 3), event(4, 4)]), "one more than were sent");
 }

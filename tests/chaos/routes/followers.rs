@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::feed_checker::{FeedStream, Shown};
+use super::history::History;
 use super::targets::Target;
 use crate::managers::Owner;
 use crate::sse::{Happening, SentEvent, follow};
@@ -17,6 +18,8 @@ use crate::sse::{Happening, SentEvent, follow};
 const OF_EACH: usize = 3;
 /// A stream of all feeds below a route, which promises less: it has no order and no past.
 const BELOW: &str = "/live/open/*";
+/// The feed whose events it shows.
+pub(crate) const IN_BELOW: Target = Target::ALL[0];
 
 /// Running listeners, which end when this value is dropped.
 pub(crate) struct Followers {
@@ -60,7 +63,7 @@ impl Followers {
             }
             let state = Arc::new(Mutex::new(State::default()));
             let noted = Arc::clone(&state);
-            let note = move |happening| lock(&noted).note(happening, "feed-open/chat");
+            let note = move |happening| lock(&noted).note(happening, &IN_BELOW.name());
             tasks.spawn(follow(client.clone(), format!("http://{proxy}{BELOW}"), None, note));
             below.push(Follower { target: None, state });
         }
@@ -103,10 +106,10 @@ impl Followers {
     }
 
     /// What is wrong with streams by themselves: those of all feeds below a route show the events of the feed itself. If not all is `kept`, the listeners
-    /// of the feed may have been told of a gap instead.
-    pub(crate) fn below_wrongs(&self, kept: bool) -> Vec<String> {
+    /// of the feed may have been told of a gap instead; and so they may of events that were deleted, which must be those that writers have sent.
+    pub(crate) fn below_wrongs(&self, history: &History, kept: bool) -> Vec<String> {
         let mut known: HashMap<String, Value> = HashMap::new();
-        for stream in self.streams(Target::ALL[0]) {
+        for stream in self.streams(IN_BELOW) {
             known.extend(stream.events().map(|(id, payload)| (id.to_owned(), payload.clone())));
         }
         let mut wrongs = Vec::new();
@@ -115,7 +118,10 @@ impl Followers {
         }
         for follower in &self.below {
             let stream = lock(&follower.state).stream.clone();
-            let is_other = |id: &str, payload: &Value| known.get(id).map_or(kept, |known| known != payload);
+            let is_other = |id: &str, payload: &Value| match known.get(id) {
+                Some(known) => known != payload,
+                None => kept && !history.has_sent(id, payload),
+            };
             let others = stream.events().filter(|(id, payload)| is_other(id, payload));
             wrongs.extend(others.map(|(id, payload)| format!("{BELOW} has shown {payload} as {id}")));
         }

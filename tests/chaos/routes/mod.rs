@@ -3,6 +3,7 @@
 mod entity_checker;
 mod feed_checker;
 mod followers;
+mod history;
 mod targets;
 mod watchers;
 mod writing;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use reqwest::Client;
 
 use self::followers::Followers;
+use self::history::History;
 pub(crate) use self::targets::{PUBLIC, Target};
 use self::watchers::Watchers;
 use self::writing::DropWriters;
@@ -97,17 +99,21 @@ impl Routes {
         }
         let mut wrongs = self.writers.wrongs();
         for target in Target::ALL {
-            let attempts = self.writers.attempts(target);
+            let (history, all) = (self.writers.history(target), kept == Kept::All);
+            let answer = target.answer(&self.client, base, &self.owner).await.expect("an answer");
             if target.is_feed() {
+                let last = answer["position"].as_str().map_or(0, history::revision);
                 let streams = self.followers.streams(target);
-                wrongs.extend(feed_checker::wrongs(&attempts, &streams, kept == Kept::All));
+                wrongs.extend(feed_checker::wrongs(&history, &streams, last, all));
+                if target == followers::IN_BELOW {
+                    wrongs.extend(self.followers.below_wrongs(&history, all));
+                }
             } else {
-                let state = target.state(&self.client, base, &self.owner).await.expect("an answer");
-                wrongs.extend(entity_checker::wrongs(&attempts, &state));
-                wrongs.extend(self.watchers.wrongs(target, &attempts, kept == Kept::All));
+                let last = answer["rev"].as_u64().unwrap_or(0);
+                wrongs.extend(entity_checker::wrongs(&history, &answer["payload"], last, all));
+                wrongs.extend(self.watchers.wrongs(target, &history, all));
             }
         }
-        wrongs.extend(self.followers.below_wrongs(kept == Kept::All));
         wrongs
     }
 
@@ -118,14 +124,15 @@ impl Routes {
                 true => self.followers.shown(target),
                 false => self.watchers.shown(target),
             };
-            format!("{}: {} drops, {shown} events shown", target.name(), self.writers.attempts(target).len())
+            let History { attempts, deletions } = self.writers.history(target);
+            let (drops, deletions) = (attempts.len(), deletions.len());
+            format!("{}: {drops} drops, {deletions} deletions, {shown} events shown", target.name())
         });
         each.join("; ")
     }
 
-    /// How many drops were sent and not answered.
+    /// How many drops and deletions were sent and not answered.
     pub(crate) fn unanswered(&self) -> usize {
-        let unanswered = |target| self.writers.attempts(target).iter().filter(|it| it.id.is_none()).count();
-        Target::ALL.into_iter().map(unanswered).sum()
+        Target::ALL.into_iter().map(|target| self.writers.history(target).unanswered()).sum()
     }
 }

@@ -74,15 +74,32 @@ impl Target {
         request.json(&self.drop(writer, number))
     }
 
+    /// The request that deletes all events of the feed, or the entity.
+    pub(crate) fn deletion(self, client: &Client, base: &str, owner: &Owner) -> RequestBuilder {
+        let request = match self {
+            Target::Feed(route) => client.delete(format!("{base}/feed/{route}")),
+            Target::Entity(route, key) => client
+                .post(format!("{base}/drop"))
+                .json(&json!({"route": route, "key": key, "payload": null})),
+        };
+        request.bearer_auth(owner.secret())
+    }
+
     /// The position of the feed (`epoch-revision`), or the payload of the entity, as an origin answers; `None` if the origin does not answer.
     pub(crate) async fn state(self, client: &Client, base: &str, owner: &Owner) -> Option<Value> {
-        let (path, member) = match self {
-            Target::Feed(route) => (format!("/feed/{route}?limit=1"), "position"),
-            Target::Entity(..) => (self.stream(), "payload"),
+        let member = if self.is_feed() { "position" } else { "payload" };
+        self.answer(client, base, owner).await.map(|answer| answer[member].clone())
+    }
+
+    /// What an origin answers of the feed or the entity; `null` if there is no such entity, and `None` if the origin does not answer.
+    pub(crate) async fn answer(self, client: &Client, base: &str, owner: &Owner) -> Option<Value> {
+        let path = match self {
+            Target::Feed(route) => format!("/feed/{route}?limit=1"),
+            Target::Entity(..) => self.stream(),
         };
         let answer = client.get(format!("{base}{path}")).bearer_auth(owner.secret()).send().await.ok()?;
         match answer.status().as_u16() {
-            200 => answer.json::<Value>().await.ok().map(|answer| answer[member].clone()),
+            200 => answer.json().await.ok(),
             404 => Some(Value::Null),
             _ => None,
         }

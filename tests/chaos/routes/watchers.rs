@@ -8,8 +8,8 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::entity_checker::{self, EntitySight};
+use super::history::History;
 use super::targets::Target;
-use super::writing::Attempt;
 use crate::managers::Owner;
 use crate::sse::{Happening, SentEvent, follow};
 
@@ -83,14 +83,14 @@ impl Watchers {
     }
 
     /// What is wrong with what the listeners of an entity were shown.
-    pub(crate) fn wrongs(&self, target: Target, attempts: &[Attempt], kept: bool) -> Vec<String> {
+    pub(crate) fn wrongs(&self, target: Target, history: &History, kept: bool) -> Vec<String> {
         let (mut wrongs, mut streams) = (Vec::new(), Vec::new());
         for watcher in self.of(target) {
             let state = lock(&watcher.state);
             wrongs.extend(state.wrongs.clone());
             streams.push(state.sights.clone());
         }
-        wrongs.extend(entity_checker::shown_wrongs(attempts, &streams, kept));
+        wrongs.extend(entity_checker::shown_wrongs(history, &streams, kept));
         wrongs
     }
 }

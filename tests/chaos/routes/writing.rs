@@ -1,14 +1,15 @@
-//! Writers of drops, with and without `Idempotency-Key`, and what they were answered.
+//! Writers of drops, who also delete feeds and entities, with and without `Idempotency-Key`, and what they were answered.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use reqwest::Client;
+use reqwest::{Client, RequestBuilder};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use super::history::{Attempt, Deletion, History, Span};
 use super::targets::Target;
 use crate::answers::Answer;
 use crate::managers::Owner;
@@ -19,15 +20,8 @@ const PACE: Duration = Duration::from_millis(60);
 /// The pause before a drop with a key is sent again.
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
 
-/// A drop that may have been written, or was.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Attempt {
-    pub(crate) writer: String,
-    /// The number of the drop among those that this writer has sent to the same feed or entity, from 1 on.
-    pub(crate) number: u64,
-    /// The id that the writer was answered, `epoch-revision`; `None` where the drop may or may not have been written.
-    pub(crate) id: Option<String>,
-}
+/// One of so many writes is a deletion.
+const DELETIONS: usize = 30;
 
 /// Running writers, which end when this value is dropped.
 #[derive(Default)]
@@ -40,7 +34,7 @@ pub(crate) struct DropWriters {
 #[derive(Default)]
 struct DropRecords {
     stop: AtomicBool,
-    attempts: Mutex<Vec<(Target, Attempt)>>,
+    histories: Mutex<Vec<(Target, History)>>,
     wrongs: Mutex<Vec<String>>,
 }
 
@@ -68,17 +62,16 @@ impl DropWriters {
     pub(crate) async fn write_to_all(&self, client: &Client, base: &str, owner: &Owner) {
         let writer = format!("last{}", self.seed);
         for target in Target::ALL {
-            let number = 1 + lock(&self.records.attempts)
-                .iter()
-                .filter(|(of, it)| *of == target && it.writer == writer)
-                .count() as u64;
-            let answer = Answer::to(target.request(client, base, owner, &writer, number)).await;
-            let id = match &answer {
-                Answer::Done(text) => drop_id(text),
+            let attempts = self.history(target).attempts;
+            let number = 1 + attempts.iter().filter(|attempt| attempt.writer == writer).count() as u64;
+            let (write, began) = (Write { target, number, deletes: false }, Instant::now());
+            let answer = Answer::to(write.request(client, base, owner, &writer)).await;
+            let effect = match &answer {
+                Answer::Done(text) => write.effect(text),
                 _ => None,
             };
-            assert!(id.is_some(), "a drop to {target:?} has failed");
-            self.records.note(target, Attempt { writer: writer.clone(), number, id });
+            assert!(effect.is_some(), "a drop to {target:?} has failed");
+            self.records.note(write, &writer, effect, began);
         }
     }
 
@@ -89,10 +82,10 @@ impl DropWriters {
         tokio::time::timeout(within, all).await.expect("every keyed drop answered");
     }
 
-    /// The drops to a target, each writer's in its order.
-    pub(crate) fn attempts(&self, target: Target) -> Vec<Attempt> {
-        let attempts = lock(&self.records.attempts);
-        attempts.iter().filter(|(of, _)| *of == target).map(|(_, attempt)| attempt.clone()).collect()
+    /// What was written to a target.
+    pub(crate) fn history(&self, target: Target) -> History {
+        let histories = lock(&self.records.histories);
+        histories.iter().find(|(of, _)| *of == target).map(|(_, history)| history.clone()).unwrap_or_default()
     }
 
     pub(crate) fn wrongs(&self) -> Vec<String> {
@@ -101,8 +94,23 @@ impl DropWriters {
 }
 
 impl DropRecords {
-    fn note(&self, target: Target, attempt: Attempt) {
-        lock(&self.attempts).push((target, attempt));
+    /// Records a write that began then and that now has this effect, if it is known.
+    fn note(&self, write: Write, writer: &str, effect: Option<Effect>, began: Instant) {
+        let span = Span { began, answered: effect.is_some().then(Instant::now) };
+        let mut histories = lock(&self.histories);
+        let place = histories.iter().position(|(of, _)| *of == write.target).unwrap_or_else(|| {
+            histories.push((write.target, History::default()));
+            histories.len() - 1
+        });
+        let history = &mut histories[place].1;
+        match effect {
+            Some(Effect::Deleted(found)) => history.deletions.push(Deletion { span, found }),
+            None if write.deletes => history.deletions.push(Deletion { span, found: None }),
+            effect => {
+                let id = effect.and_then(|effect| effect.id());
+                history.attempts.push(Attempt { writer: writer.to_owned(), number: write.number, id, span });
+            }
+        }
     }
 
     fn wrong(&self, wrong: String) {
@@ -114,6 +122,54 @@ impl DropRecords {
 pub(crate) fn drop_id(answer: &str) -> Option<String> {
     let answer: Value = serde_json::from_str(answer).ok()?;
     answer["drop_id"].as_str().map(str::to_owned)
+}
+
+/// A drop or a deletion that a writer sends.
+#[derive(Clone, Copy, Debug)]
+struct Write {
+    target: Target,
+    /// The number among all that this writer has sent to the target.
+    number: u64,
+    deletes: bool,
+}
+
+/// What an answer says of a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Effect {
+    /// The id of the drop.
+    Written(String),
+    /// Whether there was anything to delete, if the answer says so.
+    Deleted(Option<bool>),
+}
+
+impl Effect {
+    fn id(self) -> Option<String> {
+        match self {
+            Effect::Written(id) => Some(id),
+            Effect::Deleted(_) => None,
+        }
+    }
+}
+
+impl Write {
+    fn request(self, client: &Client, base: &str, owner: &Owner, writer: &str) -> RequestBuilder {
+        match self.deletes {
+            true => self.target.deletion(client, base, owner),
+            false => self.target.request(client, base, owner, writer, self.number),
+        }
+    }
+
+    /// `None` if this is no answer to such a request.
+    fn effect(self, answer: &str) -> Option<Effect> {
+        match (self.deletes, self.target.is_feed()) {
+            (false, _) => drop_id(answer).map(Effect::Written),
+            (true, true) => answer.is_empty().then_some(Effect::Deleted(None)),
+            (true, false) => {
+                let answer: Value = serde_json::from_str(answer).ok()?;
+                answer["deleted"].as_bool().map(|found| Effect::Deleted(Some(found)))
+            }
+        }
+    }
 }
 
 struct DropWriter {
@@ -132,45 +188,48 @@ impl DropWriter {
         while !self.records.stop.load(Relaxed) {
             let place = self.random.below(Target::ALL.len());
             numbers[place] += 1;
-            let (target, number) = (Target::ALL[place], numbers[place]);
-            let answered = if self.keyed {
-                let answered = self.write_until_answered(target, number).await;
-                if let Some(id) = answered.clone().filter(|_| self.random.below(4) == 0) {
-                    self.repeat(target, number, id).await;
+            let deletes = self.random.below(DELETIONS) == 0;
+            let (write, began) =
+                (Write { target: Target::ALL[place], number: numbers[place], deletes }, Instant::now());
+            let effect = if self.keyed {
+                let effect = self.write_until_answered(write).await;
+                if let Some(effect) = effect.clone().filter(|_| self.random.below(4) == 0) {
+                    self.repeat(write, effect).await;
                 }
-                answered
+                effect
             } else {
-                match self.send(target, number).await {
+                match self.send(write).await {
                     Answer::Unsent => continue,
-                    answer => self.id(target, answer),
+                    answer => self.effect(write, answer),
                 }
             };
-            self.records.note(target, Attempt { writer: self.name.clone(), number, id: answered });
+            self.records.note(write, &self.name, effect, began);
             sleep(PACE).await;
         }
     }
 
-    async fn send(&mut self, target: Target, number: u64) -> Answer {
+    async fn send(&mut self, write: Write) -> Answer {
         let base = &self.bases[self.random.below(self.bases.len())];
-        let mut request = target.request(&self.client, base, &self.owner, &self.name, number);
+        let mut request = write.request(&self.client, base, &self.owner, &self.name);
         if self.keyed {
-            request = request.header("Idempotency-Key", format!("{}-{}-{number}", self.name, target.name()));
+            let key = format!("{}-{}-{}", self.name, write.target.name(), write.number);
+            request = request.header("Idempotency-Key", key);
         }
         Answer::to(request).await
     }
 
-    /// The id that a drop was answered.
-    fn id(&self, target: Target, answer: Answer) -> Option<String> {
+    /// What the answer to a write says.
+    fn effect(&self, write: Write, answer: Answer) -> Option<Effect> {
         match answer {
             Answer::Done(text) => {
-                let id = drop_id(&text);
-                if id.is_none() {
-                    self.records.wrong(format!("a drop to {target:?} was answered {text}"));
+                let effect = write.effect(&text);
+                if effect.is_none() {
+                    self.records.wrong(format!("{write:?} was answered {text:?}"));
                 }
-                id
+                effect
             }
             Answer::Wrong(answer) => {
-                self.records.wrong(format!("a drop to {target:?} was answered {answer}"));
+                self.records.wrong(format!("{write:?} was answered {answer}"));
                 None
             }
             Answer::Unknown(_) | Answer::Unsent => None,
@@ -178,21 +237,21 @@ impl DropWriter {
     }
 
     /// `None` only after an answer that no fault explains.
-    async fn write_until_answered(&mut self, target: Target, number: u64) -> Option<String> {
+    async fn write_until_answered(&mut self, write: Write) -> Option<Effect> {
         loop {
-            match self.send(target, number).await {
+            match self.send(write).await {
                 Answer::Unknown(_) | Answer::Unsent => sleep(AGAIN_AFTER).await,
-                answer => return self.id(target, answer),
+                answer => return self.effect(write, answer),
             }
         }
     }
 
-    /// Sends an answered drop again, which must change nothing and be answered the same.
-    async fn repeat(&mut self, target: Target, number: u64, id: String) {
-        if let Answer::Done(text) = self.send(target, number).await
-            && drop_id(&text).as_ref() != Some(&id)
+    /// Sends an answered write again, which must change nothing and be answered the same.
+    async fn repeat(&mut self, write: Write, effect: Effect) {
+        if let Answer::Done(text) = self.send(write).await
+            && write.effect(&text).as_ref() != Some(&effect)
         {
-            self.records.wrong(format!("a drop to {target:?} was answered {id}, and its repetition {text}"));
+            self.records.wrong(format!("{write:?} was answered {effect:?}, and its repetition {text:?}"));
         }
     }
 }
