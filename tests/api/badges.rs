@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use crate::access::{secret, table};
-use crate::grip::GRIP_URL;
 use crate::history::until_value;
 use crate::support::app::{ANY_AMOUNT, TestApp};
+use crate::support::deployment::PROXY_URL;
 use crate::support::http::{Ask, client, header};
 use crate::support::redis::RedisServer;
 use crate::support::server::Server;
@@ -15,7 +15,7 @@ async fn in_process_and_with_redis(settings: &[(&str, &str)], test: impl AsyncFn
     test(&TestApp::with(settings).await).await;
     let redis = RedisServer::start();
     let url = redis.url();
-    let settings = [settings, &[("REDIS_URL", url.as_str()), ("GRIP_URL", GRIP_URL)]].concat();
+    let settings = [settings, &[("REDIS_URL", url.as_str()), ("GRIP_URL", PROXY_URL.as_str())]].concat();
     test(&TestApp::with(&settings).await).await;
 }
 

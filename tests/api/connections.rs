@@ -141,7 +141,7 @@ async fn pipelined_requests_are_answered_in_their_order() {
         values
     };
     let (values, ()) =
-        tokio::time::timeout(SOON, async { tokio::join!(read, send) }).await.expect("all answers");
+        tokio::time::timeout(6 * SOON, async { tokio::join!(read, send) }).await.expect("all answers");
     assert_eq!(values, (1..=300).collect::<Vec<u32>>());
 }
 

@@ -2,9 +2,9 @@
 
 use reqwest::RequestBuilder;
 
-use crate::grip::GRIP_URL;
 use crate::logs::Origin;
 use crate::support::app::TestApp;
+use crate::support::deployment::PROXY_URL;
 use crate::support::http::{Ask, client, header};
 use crate::support::redis::RedisServer;
 use crate::support::wait::until;
@@ -71,7 +71,7 @@ async fn clients_without_cookies_are_counted_once_in_one_process() {
 async fn clients_without_cookies_are_counted_once_in_redis() {
     let redis = RedisServer::start();
     let url = redis.url();
-    let environment = [("REDIS_URL", url.as_str()), ("GRIP_URL", GRIP_URL)];
+    let environment = [("REDIS_URL", url.as_str()), ("GRIP_URL", PROXY_URL.as_str())];
     clients_without_cookies_are_counted_once(&environment).await;
     redis.cli(&["FLUSHALL"]);
     the_window_ends(&environment).await;
@@ -81,7 +81,7 @@ async fn clients_without_cookies_are_counted_once_in_redis() {
 async fn origins_on_one_redis_recognise_the_same_visitors() {
     let redis = RedisServer::start();
     let url = redis.url();
-    let environment = [("REDIS_URL", url.as_str()), ("GRIP_URL", GRIP_URL), GUARD];
+    let environment = [("REDIS_URL", url.as_str()), ("GRIP_URL", PROXY_URL.as_str()), GUARD];
     let [first, second] = [TestApp::with(&environment).await, TestApp::with(&environment).await];
     for app in [&first, &second, &first] {
         assert_eq!(counted(count(app, "example.com")).await.0, "1");
@@ -154,7 +154,7 @@ async fn neither_log_nor_store_has_salts_addresses_or_agents() {
     let path = directory.path().join("livecounter.db").display().to_string();
     let both = [GUARD, TRUSTED, ("LIVECOUNTER__HITS__UNIQUES", "true"), ("RUST_LOG", "livecounter=trace")];
     for store in [
-        &[("REDIS_URL", url.as_str()), ("GRIP_URL", GRIP_URL)][..],
+        &[("REDIS_URL", url.as_str()), ("GRIP_URL", PROXY_URL.as_str())][..],
         &[("LIVECOUNTER__SQLITE__PATH", path.as_str())],
     ] {
         let origin = Origin::start(&[store, &both].concat()).await;

@@ -9,6 +9,7 @@ use livecounter::store::sqlite::SqliteStore;
 use livecounter::store::{Change, Store, Values, Write};
 
 use crate::program::{Program, program};
+use crate::support::deployment::PROXY_URL;
 use crate::support::redis::RedisServer;
 use crate::support::redis_cluster::RedisCluster;
 use crate::support::redis_sentinels::RedisSentinels;
@@ -79,7 +80,7 @@ async fn redis_is_exported_beside_a_running_origin() {
     let directory = tempfile::tempdir().expect("a directory");
     let redis = RedisServer::start();
     let url = redis.url();
-    let environment = [("REDIS_URL", url.as_str()), ("GRIP_URL", "http://127.0.0.1:1/")];
+    let environment = [("REDIS_URL", url.as_str()), ("GRIP_URL", PROXY_URL.as_str())];
     let origin = Program::start(directory.path(), &environment);
     let store = RedisStore::connect(&url, std::time::Duration::from_secs(2)).expect("a URL");
     let expected = fill(&store).await;
@@ -124,7 +125,7 @@ async fn a_cluster_and_a_redis_behind_sentinels_are_exported() {
     for url in [cluster.url(), sentinels.url()] {
         let store = RedisStore::connect(&url, std::time::Duration::from_secs(2)).expect("a URL");
         let expected = fill(&store).await + &last_line(1200);
-        let environment = [("REDIS_URL", url.as_str()), ("GRIP_URL", "http://127.0.0.1:1/")];
+        let environment = [("REDIS_URL", url.as_str()), ("GRIP_URL", PROXY_URL.as_str())];
         assert!(exported(directory.path(), &environment, &[]) == expected, "{url}");
     }
 }

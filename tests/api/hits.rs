@@ -6,8 +6,8 @@ use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 
 use crate::access::{secret, table};
-use crate::grip::GRIP_URL;
 use crate::support::app::TestApp;
+use crate::support::deployment::PROXY_URL;
 use crate::support::http::{Ask, client, header, metric};
 use crate::support::raw::raw;
 use crate::support::redis::RedisServer;
@@ -35,7 +35,7 @@ async fn a_page_that_a_worker_has_counted_is_not_looked_up_for_the_limits() {
     let redis = RedisServer::start();
     let settings = [
         ("REDIS_URL", redis.url()),
-        ("GRIP_URL", GRIP_URL.to_owned()),
+        ("GRIP_URL", PROXY_URL.clone()),
         ("LIVECOUNTER__LIMITS__NEW_TOPICS", "1/h".to_owned()),
         ("LIVECOUNTER__LIMITS__TOPICS", "9".to_owned()),
         ("LIVECOUNTER__WORKERS", "1".to_owned()),
@@ -98,7 +98,7 @@ async fn pages_are_counted_in_one_process() {
 #[tokio::test]
 async fn pages_are_counted_in_redis() {
     let redis = RedisServer::start();
-    pages_are_counted(&[("REDIS_URL", &redis.url()), ("GRIP_URL", GRIP_URL)]).await;
+    pages_are_counted(&[("REDIS_URL", &redis.url()), ("GRIP_URL", PROXY_URL.as_str())]).await;
     let stored = |topic: &Topic, kind: &str| format!("lc:{{b{}}}:{kind}:{}", topic.bucket(), topic.name());
     let address: PageAddress = PAGE.parse().expect("an address");
     let (page, site) = (Topic::page(&address), Topic::site(&address));

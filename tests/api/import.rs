@@ -11,9 +11,10 @@ use livecounter::store::sqlite::SqliteStore;
 use livecounter::store::{Catalog, Change, Values, Write};
 
 use crate::program::{Program, program};
+use crate::support::deployment::PROXY_URL;
 use crate::support::redis::RedisServer;
 use crate::support::redis_cluster::RedisCluster;
-use crate::support::wait::until;
+use crate::support::wait::{until, until_within};
 use crate::witness::Witness;
 
 const FIRST_LINE: &str = "{\"format\":\"livecounter\",\"version\":1}\n";
@@ -77,7 +78,7 @@ fn many(counters: i64) -> String {
 }
 
 pub(crate) fn redis_environment(url: &str) -> [(&str, &str); 2] {
-    [("REDIS_URL", url), ("GRIP_URL", "http://127.0.0.1:1/")]
+    [("REDIS_URL", url), ("GRIP_URL", PROXY_URL.as_str())]
 }
 
 #[tokio::test]
@@ -143,7 +144,7 @@ async fn an_import_that_was_killed_is_finished_by_a_repetition() {
     let directory = tempfile::tempdir().expect("a directory");
     let redis = RedisServer::start();
     let url = redis.url();
-    let counters = 40_000;
+    let counters = 20_000;
     let text = export_of_counters((0..counters).map(|n| (format!("{n:06}"), n + 1)));
     std::fs::write(directory.path().join("all"), &text).expect("a file");
     for environment in [&[][..], &redis_environment(&url)] {
@@ -159,13 +160,13 @@ async fn an_import_that_was_killed_is_finished_by_a_repetition() {
             let store = RedisStore::connect(&url, Duration::from_secs(2)).expect("a URL");
             store.topic_count().await.is_ok_and(|count| count > 2_000)
         };
-        until("some counters are stored", stored).await;
+        until_within(Duration::from_secs(60), "some counters are stored", stored).await;
         child.kill().expect("a running program");
         child.wait().expect("an exit status");
         let some = done(directory.path(), environment, &["export"], "").lines().count() as i64 - 2;
         assert!((1..=counters).contains(&some), "{some}");
         let again = done(directory.path(), environment, &import, "");
-        assert_eq!(again, "40000 values for 40000 counters are added\n");
+        assert_eq!(again, "20000 values for 20000 counters are added\n");
         assert!(done(directory.path(), environment, &["export"], "") == text);
     }
 }

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::access::{secret, table};
-use crate::grip::GRIP_URL;
 use crate::support::app::TestApp;
+use crate::support::deployment::PROXY_URL;
 use crate::support::http::{Ask, client};
 use crate::support::redis::RedisServer;
 use crate::support::server::Server;
@@ -55,7 +55,7 @@ async fn scraping_often_asks_the_store_once_a_second_at_most() {
     /// At each request for metrics, the store counts the marks of so many outboxes.
     const OUTBOXES: u64 = 1024;
     let redis = RedisServer::start();
-    let app = TestApp::with(&[("REDIS_URL", &redis.url()), ("GRIP_URL", GRIP_URL)]).await;
+    let app = TestApp::with(&[("REDIS_URL", &redis.url()), ("GRIP_URL", PROXY_URL.as_str())]).await;
     let begun = std::time::Instant::now();
     for _ in 0..40 {
         let metrics = app.metrics().await;

@@ -5,8 +5,8 @@ use livecounter::domain::Topic;
 use serde_json::{Value, json};
 
 use crate::cookieless::TRUSTED;
-use crate::grip::GRIP_URL;
 use crate::support::app::TestApp;
+use crate::support::deployment::PROXY_URL;
 use crate::support::http::{Ask, client, header};
 use crate::support::redis::RedisServer;
 use crate::visitors::{count, counted};
@@ -74,7 +74,7 @@ async fn different_visitors_are_counted_in_one_process() {
 async fn different_visitors_are_counted_in_redis_and_yesterday_is_kept() {
     let redis = RedisServer::start();
     let url = redis.url();
-    let environment = [("REDIS_URL", url.as_str()), ("GRIP_URL", GRIP_URL)];
+    let environment = [("REDIS_URL", url.as_str()), ("GRIP_URL", PROXY_URL.as_str())];
     different_visitors_are_counted(&environment).await;
     let app = TestApp::with(&[&environment[..], &[UNIQUES]].concat()).await;
     let site = Topic::site(&"example.org".parse().expect("an address"));

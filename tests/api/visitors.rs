@@ -7,8 +7,8 @@ use livecounter::domain::Topic;
 use reqwest::RequestBuilder;
 use reqwest::header::HeaderValue;
 
-use crate::grip::GRIP_URL;
 use crate::support::app::TestApp;
+use crate::support::deployment::PROXY_URL;
 use crate::support::http::{Ask, client, header};
 use crate::support::redis::RedisServer;
 use crate::support::wait::until;
@@ -78,7 +78,7 @@ async fn visitors_are_counted_once_in_one_process() {
 async fn visitors_are_counted_once_in_redis_and_so_is_their_site() {
     let redis = RedisServer::start();
     let url = redis.url();
-    let environment = [("REDIS_URL", url.as_str()), ("GRIP_URL", GRIP_URL)];
+    let environment = [("REDIS_URL", url.as_str()), ("GRIP_URL", PROXY_URL.as_str())];
     visitors_are_counted_once(&environment).await;
     let site = Topic::site(&"example.com".parse().expect("an address"));
     let key = format!("lc:{{b{}}}:t:{}", site.bucket(), site.name());
@@ -160,7 +160,7 @@ async fn a_hit_counts_once_for_its_key_in_one_process() {
 #[tokio::test]
 async fn a_hit_counts_once_for_its_key_in_redis() {
     let redis = RedisServer::start();
-    let environment = [("REDIS_URL", redis.url()), ("GRIP_URL", GRIP_URL.to_owned())];
+    let environment = [("REDIS_URL", redis.url()), ("GRIP_URL", PROXY_URL.clone())];
     let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
     a_hit_counts_once_for_its_key(&environment).await;
     redis.cli(&["FLUSHALL"]);

@@ -73,12 +73,12 @@ impl Witness {
     /// The channels of all items that were published, each with the time and the content, in order.
     pub(crate) fn told(&self) -> Vec<(Instant, String, String)> {
         let text = |item: &Value, name: &str| item[name].as_str().unwrap_or_default().to_owned();
-        let items = |arrival: Arrival| {
-            let items = arrival.body["items"].as_array().cloned().unwrap_or_default();
-            let content = |item: &Value| text(&item["formats"]["http-stream"], "content");
-            items.into_iter().map(move |item| (arrival.at, text(&item, "channel"), content(&item)))
+        let content = |item: &Value| text(&item["formats"]["http-stream"], "content");
+        let items = |arrival: &Arrival| {
+            let items = arrival.body["items"].as_array().into_iter().flatten();
+            items.map(|item| (arrival.at, text(item, "channel"), content(item))).collect::<Vec<_>>()
         };
-        self.seen().into_iter().flat_map(items).collect()
+        self.notes().seen.iter().flat_map(items).collect()
     }
 
     /// The content of the item that was published last, empty if there was none.

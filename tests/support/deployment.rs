@@ -1,9 +1,11 @@
 //! The service as it is run: one process with its embedded store, and several origins on one Redis that clients reach in turn.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, LazyLock, mpsc};
 
+use actix_web::web::{self, PayloadConfig};
+use actix_web::{App, HttpResponse, HttpServer};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -12,9 +14,6 @@ use super::app::TestApp;
 use super::http::metric;
 use super::redis::RedisServer;
 use super::server::Server;
-
-/// A proxy that is not there: an origin on Redis must have one, and these tests have no listeners.
-const NO_PROXY: (&str, &str) = ("GRIP_URL", "http://127.0.0.1:9/");
 
 /// The running service. Fields are dropped in this order: origins before their Redis.
 pub struct Deployment {
@@ -39,7 +38,7 @@ impl Deployment {
     pub async fn two_origins(settings: &[(&str, &str)]) -> Deployment {
         let redis = RedisServer::start();
         let url = redis.url();
-        let settings = [&[("REDIS_URL", url.as_str()), NO_PROXY], settings].concat();
+        let settings = [&[("REDIS_URL", url.as_str()), ("GRIP_URL", PROXY_URL.as_str())], settings].concat();
         let origins = vec![TestApp::with(&settings).await, TestApp::with(&settings).await];
         let turns = Turns::start(origins.iter().map(|origin| origin.addr).collect()).await;
         let addr = turns.addr;
@@ -86,6 +85,27 @@ pub async fn on_each_deployment(settings: &[(&str, &str)], test: impl AsyncFn(&D
     let two = Deployment::two_origins(settings).await;
     test(&two).await;
     two.assert_all_were_asked();
+}
+
+/// The `GRIP_URL` of a proxy without listeners, which takes whatever is published: an origin on Redis must have a proxy, and if it
+/// were not there, an origin would try for seconds to reach it before it ends. All tests of a process share it; it has a thread of
+/// its own, as the thread of a test waits for the end of its origins.
+pub static PROXY_URL: LazyLock<String> = LazyLock::new(|| {
+    let (ready, started) = mpsc::channel();
+    std::thread::spawn(move || {
+        actix_web::rt::System::new().block_on(async move {
+            let app = || App::new().app_data(PayloadConfig::new(1 << 24)).default_service(web::to(take));
+            let server = HttpServer::new(app).workers(1).disable_signals().bind("127.0.0.1:0");
+            let server = server.expect("a port");
+            ready.send(server.addrs()[0]).expect("a test that waits");
+            server.run().await.expect("to serve");
+        });
+    });
+    format!("http://{}/", started.recv().expect("the proxy"))
+});
+
+async fn take(_: web::Bytes) -> HttpResponse {
+    HttpResponse::Ok().finish()
 }
 
 /// Leads one connection after the other to the next of the servers.

@@ -10,6 +10,7 @@ use crate::support::deployment::on_each_deployment;
 use crate::support::http::Ask;
 use crate::support::server::Server;
 use crate::support::sse::Listener;
+use crate::support::wait::until_within;
 
 /// How long the next numbers may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
@@ -38,15 +39,16 @@ async fn the_overview_counts_requests_of_clients_and_not_its_own() {
 #[tokio::test]
 async fn the_latest_requests_are_listed_without_their_queries() {
     let app = TestApp::spawn().await;
-    let deadline = Instant::now() + PATIENCE;
     let mut text = String::new();
     // Requests before the first second begins are counted, and not kept.
-    while !text.contains("</span> /counters/1/</th>") && Instant::now() < deadline {
+    let listed = async || {
         for path in ["/counters/1/?_key=lc_hush&a=hush", "/<script>hush", "/healthz", "/assets/home.css"] {
             app.get(path).await;
         }
         text = page(&app, "/admin").text().await;
-    }
+        text.contains("</span> /counters/1/</th>")
+    };
+    until_within(PATIENCE, "a request in the list", listed).await;
     let (_, list) = text.split_once("id=\"latest\"").expect("the list");
     assert!(list.contains("</span> /counters/1/</th><td class=\"n\">200</td>"), "{list}");
     for absent in ["lc_hush", "a=hush", "<script>hush", "/healthz", "/assets", "/admin"] {

@@ -1,7 +1,5 @@
 //! The tally: the service's own traffic in entities and a feed of its own.
 
-use std::time::Instant;
-
 use serde_json::Value;
 
 use super::overview::PATIENCE;
@@ -10,23 +8,36 @@ use crate::support::app::TestApp;
 use crate::support::deployment::{Deployment, on_each_deployment};
 use crate::support::http::{Ask, client};
 use crate::support::server::Server;
+use crate::support::wait::until_within;
 
 const ON: (&str, &str) = ("LIVECOUNTER__ADMIN__TALLY", "true");
 
-/// The fields of the entities of a route, with the sums of their numbers over all keys.
+/// The sum of a field over all entities of a route.
 async fn sum(app: &Deployment, secret: &str, route: &str, field: &str) -> i64 {
+    sums(app, secret, route, [field]).await[0]
+}
+
+/// The sums of several fields over all entities of a route. The fields of an entity are read at the same time.
+async fn sums<const COUNT: usize>(
+    app: &Deployment,
+    secret: &str,
+    route: &str,
+    fields: [&str; COUNT],
+) -> [i64; COUNT] {
     let json = async |path: &str| -> Value {
         let request = client().get(format!("{}/entity/{route}/{path}", app.address)).bearer_auth(secret);
         let text = request.header("accept", "application/json").text().await;
         serde_json::from_str(&text).unwrap_or_else(|_| panic!("{route}/{path}: {text}"))
     };
     let list = json("").await;
-    let mut sum = 0;
+    let mut sums = [0; COUNT];
     for key in list["keys"].as_array().unwrap_or_else(|| panic!("no list: {list}")) {
         let entity = json(key["key"].as_str().expect("a key")).await;
-        sum += entity["payload"][field].as_i64().unwrap_or_default();
+        for (sum, field) in sums.iter_mut().zip(fields) {
+            *sum += entity["payload"][field].as_i64().unwrap_or_default();
+        }
     }
-    sum
+    sums
 }
 
 #[tokio::test]
@@ -38,9 +49,10 @@ async fn the_traffic_of_all_origins_is_recorded_once() {
         }
         app.get("/counters/%00/").await;
         let field = "POST /counters/{id}/";
-        let deadline = Instant::now() + PATIENCE;
-        while sum(app, &secret, "_admin/endpoints", field).await < 40 && Instant::now() < deadline {}
-        while sum(app, &secret, "_admin/status", "400").await < 1 && Instant::now() < deadline {}
+        let all = async || sum(app, &secret, "_admin/endpoints", field).await >= 40;
+        until_within(PATIENCE, "all additions in the tally", all).await;
+        let refused = async || sum(app, &secret, "_admin/status", "400").await >= 1;
+        until_within(PATIENCE, "the refused request in the tally", refused).await;
         assert_eq!(sum(app, &secret, "_admin/endpoints", field).await, 40);
         assert_eq!(sum(app, &secret, "_admin/status", "400").await, 1);
         let cookie = log_in(app, &secret).await;
@@ -54,8 +66,7 @@ async fn the_traffic_of_all_origins_is_recorded_once() {
         }
         // The days and the hours were counted in the same steps.
         for route in ["_admin/daily", "_admin/hourly"] {
-            let (all, ok) =
-                (sum(app, &secret, route, "requests").await, sum(app, &secret, route, "ok").await);
+            let [all, ok] = sums(app, &secret, route, ["requests", "ok"]).await;
             assert!(ok >= 40 && all > ok, "{route}: {ok} of {all}");
         }
     })
@@ -72,12 +83,10 @@ async fn the_tally_does_not_count_itself() {
         let (_, rest) = rest.split_once("<b data-total>").expect("a sum");
         rest.split_once('<').expect("an end").0.to_owned()
     };
-    let deadline = Instant::now() + PATIENCE;
-    while requests().await != "1" && Instant::now() < deadline {}
+    until_within(PATIENCE, "the request in the tally", async || requests().await == "1").await;
     // The pages of administrators are asked for a while, and the tally is written again for a request that counts.
     app.add("1").await;
-    while requests().await != "2" && Instant::now() < deadline {}
-    assert_eq!(requests().await, "2");
+    until_within(PATIENCE, "the second request in the tally", async || requests().await == "2").await;
 }
 
 #[tokio::test]
