@@ -1,7 +1,7 @@
 # `make` alone prints the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps fmt lint check edge test chaos audit up bench instructions start-order clean
+.PHONY: help deps fmt lint check quick edge test chaos audit up bench instructions start-order clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,12 +20,20 @@ lint: ## formatting and lints
 	cd fastly && cargo fmt --check
 	cd fastly && cargo clippy --all-targets --features compute --locked -- -D warnings
 
-# Most API tests wait for a timer or a server, so sixteen of them run at a time. The flood tests measure memory and time, so they run alone.
 check: ## formatting, lints, unit and API tests: what to run before each commit
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
-	cargo test --locked --lib --bins
-	cargo test --locked --test api -- --test-threads=16 --skip flood::
+	@$(MAKE) --no-print-directory quick
+
+# Most of these tests wait for a timer or a server, so many of them run at a time. Tests begin in the order of their names: two of those
+# that wait longest would begin last, so they run beside the others. The flood tests measure memory and time, so they run alone.
+LONGEST := streams::a_quiet_stream verify::strangers
+quick:
+	cargo test --locked --lib --bins -- --test-threads=16
+	cargo test --locked --test api --no-run
+	@cargo test --locked --test api -- --test-threads=8 $(LONGEST) & longest=$$!; failed=0; \
+	  cargo test --locked --test api -- --test-threads=32 $(addprefix --skip ,$(LONGEST) flood::) || failed=1; \
+	  wait $$longest || failed=1; exit $$failed
 	cargo test --locked --test api flood::
 
 edge: ## the program for Fastly's edge: fastly/bin/main.wasm
@@ -41,7 +49,9 @@ test: deps ## everything: packages, formatting, lints, all tests with the real s
 	cargo test --locked --no-run
 	@.ci/schemathesis
 	@.ci/viceroy
-	cargo test --locked -- --skip scenarios::
+	@$(MAKE) --no-print-directory quick
+	cargo test --locked --doc
+	cargo test --locked --test browser --test chaos --test e2e --test model --test store -- --skip scenarios::
 	cargo test --locked --test chaos scenarios:: -- --skip pressure:: --test-threads=6
 	cargo test --locked --test chaos pressure::
 

@@ -1,4 +1,4 @@
-//! The documents name only tests, files and headings that exist.
+//! The documents name only tests, files and headings that exist, and `make test` names every suite.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -101,4 +101,21 @@ fn every_link_of_a_document_leads_to_a_file_and_a_heading() {
         }
     }
     assert!(seen > 50, "{seen} links were found in the documents");
+}
+
+#[test]
+fn make_test_runs_every_suite() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let makefile = fs::read_to_string(root.join("Makefile")).expect("a text");
+    let (tested, _) = makefile.split_once("\nchaos: ").expect("the target behind `test`");
+    let mut suites = 0;
+    for entry in fs::read_dir(root.join("tests")).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.join("main.rs").is_file() {
+            let suite = path.file_name().and_then(|name| name.to_str()).expect("a name");
+            assert!(tested.contains(&format!("--test {suite} -")), "{suite}");
+            suites += 1;
+        }
+    }
+    assert!(suites > 5, "{suites} suites");
 }
