@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::support::app::TestApp;
 use crate::support::chain::Chain;
+use crate::support::edge::EdgeChain;
 use crate::support::foreign::Foreign;
 use crate::support::front::Front;
 use crate::support::pushpin::Options;
@@ -34,6 +35,12 @@ async fn verify_finds_all_well_through_the_chain_and_its_front() {
 }
 
 #[tokio::test]
+async fn verify_finds_all_well_at_the_edge() {
+    let chain = EdgeChain::start(&[]).await;
+    verify(&url(chain.edge.addr()), &PATIENT).await.assert_all_ok();
+}
+
+#[tokio::test]
 async fn verify_finds_all_well_over_tls_and_tells_of_http2() {
     let app = TestApp::spawn().await;
     let nginx = SiteProxy::nginx(app.addr).await;
@@ -48,10 +55,12 @@ async fn verify_finds_all_well_over_tls_and_tells_of_http2() {
 }
 
 #[tokio::test]
-async fn verify_finds_all_well_behind_nginx_and_varnish_as_they_come() {
+async fn verify_finds_all_well_behind_nginx_caddy_and_varnish_as_they_come() {
     let app = TestApp::spawn().await;
     let nginx = Foreign::nginx(app.addr, "").await;
     verify(&url(nginx.addr()), &PATIENT).await.assert_all_ok();
+    let caddy = Foreign::caddy(app.addr, "").await;
+    verify(&url(caddy.addr()), &PATIENT).await.assert_all_ok();
     let cache = Foreign::varnish(app.addr).await;
     verify(&url(cache.addr()), &PATIENT).await.assert_all_ok();
 }
@@ -70,8 +79,11 @@ async fn verify_names_a_proxy_that_compresses_streams() {
     let app = TestApp::spawn().await;
     let gzip = "gzip on; gzip_min_length 0; gzip_proxied any; gzip_types text/event-stream;";
     let nginx = Foreign::nginx(app.addr, gzip).await;
-    let verified = verify(&url(nginx.addr()), &PATIENT).await;
-    assert_failed(&verified, "stream", &["compressed (\"gzip\")", "text/event-stream"]);
+    let caddy = Foreign::caddy(app.addr, "encode gzip").await;
+    for proxy in [nginx, caddy] {
+        let verified = verify(&url(proxy.addr()), &PATIENT).await;
+        assert_failed(&verified, "stream", &["compressed (\"gzip\")", "text/event-stream"]);
+    }
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Varnish and nginx with the settings that they come with, as users put them in front of the service.
+//! Varnish, nginx and Caddy with the settings that they come with, as users put them in front of the service.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -42,6 +42,21 @@ impl Foreign {
         let mut command = Command::new("nginx");
         command.arg("-p").arg(dir.path()).args(["-e", "stderr", "-c", "nginx.conf"]);
         Foreign::until_it_answers(port, Process::start("nginx", &mut command, dir)).await
+    }
+
+    /// A Caddy with nothing but `reverse_proxy`, and these directives beside it.
+    pub async fn caddy(backend: SocketAddr, directives: &str) -> Foreign {
+        process::require("caddy", "caddy");
+        let (port, dir) = (Port::reserve(), process::directory());
+        let configuration = format!(
+            "{{\n\tadmin off\n}}\nhttp://{} {{\n\tbind 127.0.0.1\n\t{directives}\n\treverse_proxy {backend}\n}}\n",
+            port.addr()
+        );
+        std::fs::write(dir.path().join("Caddyfile"), configuration).expect("a configuration");
+        let mut command = Command::new("caddy");
+        command.args(["run", "--config", "Caddyfile", "--adapter", "caddyfile"]);
+        command.env("XDG_DATA_HOME", dir.path()).env("XDG_CONFIG_HOME", dir.path());
+        Foreign::until_it_answers(port, Process::start("caddy", &mut command, dir)).await
     }
 
     async fn until_it_answers(port: Port, mut process: Process) -> Foreign {
