@@ -52,6 +52,8 @@ async fn verify_finds_all_well_over_tls_and_tells_of_http2() {
     let verified = verify_with(&url, &PATIENT, &[("SSL_CERT_FILE", &trusting("other-ca.crt"))]).await;
     assert_eq!(verified.status, Some(1), "{}", verified.output);
     verified.assert_line("read", "failed", &["certificate", "docs/your-site.md"]);
+    let verified = verify(&format!("http://{}/", nginx.addr()), &PATIENT).await;
+    verified.assert_line("read", "failed", &["400", "speaks TLS: is the address one of https://?"]);
 }
 
 #[tokio::test]

@@ -50,6 +50,12 @@ fn read_from(session: &mut CheckSession, reply: &CheckReply, moved: &str) -> Ver
         (502 | 504, None) => format!(
             "{answer}: a proxy in front does not reach the service; is it running, and is the proxy's address for it right? (docs/deploy.md)"
         ),
+        // So web servers answer a client without TLS at a port for TLS.
+        (400, None) if answer.contains("HTTPS") => {
+            format!(
+                "{answer}: what listens there speaks TLS: is the address one of https://? (docs/your-site.md, step 4)"
+            )
+        }
         (401 | 403, None) => format!(
             "{answer}: a proxy in front asks for a login, or refuses; let it pass requests for counters (docs/deploy.md, TLS)"
         ),

@@ -94,8 +94,8 @@ async fn what_is_no_livecounter_is_told() {
         (
             "400 Bad Request",
             "",
-            "Client sent an HTTP request",
-            ["400 that begins \"Client", "address of livecounter"],
+            "Client sent an HTTP request to an HTTPS server.",
+            ["400 that begins \"Client", "speaks TLS"],
         ),
         ("502 Bad Gateway", "text/html", "nginx", ["502", "does not reach the service"]),
         ("200 OK", "application/json", "{\"id\":\"other\",\"value\":1}", ["200", "other"]),
