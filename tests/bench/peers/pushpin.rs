@@ -1,4 +1,4 @@
-//! Pushpin in front of an origin, with raised limits and with a directory of its own for all of its processes.
+//! Pushpin in front of an origin, with the limits of pushpin/pushpin.conf and with a directory of its own for all of its processes.
 
 use std::fs;
 use std::path::Path;
@@ -71,7 +71,7 @@ push_in_sub_specs=ipc://{{rundir}}/{{ipc_prefix}}push-in-sub
 push_in_http_addr=127.0.0.1
 push_in_http_port={control}
 command_spec=ipc://{{rundir}}/{{ipc_prefix}}command
-message_rate=1000000
+message_rate=0
 message_hwm=1000000
 message_wait=300
 "
