@@ -9,20 +9,28 @@ use anyhow::{Result, bail};
 use crate::cells::Figures;
 use crate::http::{Client, request};
 use crate::listeners::{Held, Listeners, now_us};
+use crate::peers::livecounter::Chain;
 use crate::peers::{livecounter, nchan, pushpin};
 use crate::usage;
 
 const MESSAGES: u32 = 200;
 pub(crate) const GAP: Duration = Duration::from_millis(50);
-/// The number of values that are published before the measurement: a second after a channel's first subscription, Pushpin sends a recovery for
-/// each listener, and holds the channel's items back until it has the answer.
-const WARM_UP: u32 = 80;
+/// The number of values that are published before the measurement.
+const WARM_UP: u32 = 40;
+/// The number of values that are published without a request for reading at the origin, before the measurement begins: a second after a channel's
+/// first subscription, Pushpin sends a recovery for each listener, and holds the channel's items back until it has the answer.
+const QUIET: u32 = 40;
+/// How often the origin may have had requests for reading meanwhile.
+const QUIET_ATTEMPTS: usize = 10;
 
 /// The figure that says how many values were delivered; the others were overtaken by later ones.
 pub(crate) const DELIVERED: &str = "delivered %";
 
 /// Publishes the next value, and returns it.
 pub(crate) type Publish<'a> = &'a mut dyn FnMut() -> Result<i64>;
+
+/// How many requests for reading the origin has had.
+type Reads<'a> = &'a dyn Fn() -> Result<f64>;
 
 /// Our in-process streams: a POST to livecounter alone.
 pub(crate) fn in_process(count: usize) -> Result<Figures> {
@@ -50,8 +58,7 @@ pub(crate) fn pushpin(count: usize) -> Result<Figures> {
     let chain = livecounter::chain(Duration::ZERO)?;
     let mut client = Client::new(chain.livecounter.port());
     let publish: Publish<'_> = &mut || livecounter::add(&mut client);
-    let peer = &chain.pushpin.peer;
-    measure(peer.id(), peer.port(), livecounter::HOT, count, publish)
+    measure_chain(&chain, livecounter::HOT, count, publish)
 }
 
 /// Pushpin fed by hand: an item straight to its control port.
@@ -59,6 +66,18 @@ pub(crate) fn pushpin_by_hand(count: usize) -> Result<Figures> {
     let mut by_hand = pushpin::ByHand::start()?;
     let (id, port) = (by_hand.pushpin.peer.id(), by_hand.pushpin.peer.port());
     measure(id, port, "/hold/", count, &mut || by_hand.publish())
+}
+
+/// Publishes at the pace to `count` listeners of `path` at the chain's Pushpin.
+pub(crate) fn measure_chain(
+    chain: &Chain,
+    path: &str,
+    count: usize,
+    publish: Publish<'_>,
+) -> Result<Figures> {
+    let peer = &chain.pushpin.peer;
+    let reads = || livecounter::reads(chain.livecounter.port());
+    measure_when_quiet(peer.id(), peer.port(), path, count, publish, &reads)
 }
 
 /// Publishes at the pace to `count` listeners of `path`, which the process with the id `server` holds.
@@ -69,11 +88,23 @@ pub(crate) fn measure(
     count: usize,
     publish: Publish<'_>,
 ) -> Result<Figures> {
+    measure_when_quiet(server, port, path, count, publish, &|| Ok(0.0))
+}
+
+fn measure_when_quiet(
+    server: u32,
+    port: u16,
+    path: &str,
+    count: usize,
+    publish: Publish<'_>,
+    reads: Reads<'_>,
+) -> Result<Figures> {
     publish()?;
     let memory = usage::memory_kib(server)?;
     let mut listeners = Listeners::connect(port, path, count)?;
     let renewed = reach_all(&mut listeners, publish)?;
     pace(publish, WARM_UP)?;
+    until_quiet(publish, reads)?;
     let cpu = usage::cpu_us(server);
     let published = pace(publish, MESSAGES)?;
     let last = published.last().map_or(0, |&(value, _)| value);
@@ -110,6 +141,20 @@ pub(crate) fn reach_all(listeners: &mut Listeners, publish: Publish<'_>) -> Resu
         }
         renewed += listeners.renew(value)?;
     }
+}
+
+/// Publishes until the origin has had no request for reading in the time of [`QUIET`] values.
+fn until_quiet(publish: Publish<'_>, reads: Reads<'_>) -> Result<()> {
+    let mut before = reads()?;
+    for _ in 0..QUIET_ATTEMPTS {
+        pace(publish, QUIET)?;
+        let now = reads()?;
+        if now == before {
+            return Ok(());
+        }
+        before = now;
+    }
+    bail!("the origin still has requests for reading");
 }
 
 /// The values that were published, with the times at which that was begun.

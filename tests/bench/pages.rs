@@ -75,8 +75,7 @@ pub(crate) fn pushpin(count: usize) -> Result<Figures> {
     let chain = livecounter::chain(Duration::ZERO)?;
     let mut turns = Turns::on(chain.livecounter.port());
     let publish: Publish<'_> = &mut || turns.next();
-    let peer = &chain.pushpin.peer;
-    fanout::measure(peer.id(), peer.port(), &all(), count, publish)
+    fanout::measure_chain(&chain, &all(), count, publish)
 }
 
 /// nginx with nchan: one subscriber of as many channels for each page.

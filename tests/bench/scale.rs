@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::cells::{Figures, INTERVAL};
 use crate::http::request;
 use crate::paced::Pace;
-use crate::peers::livecounter::{self, Origins};
+use crate::peers::livecounter::{self, Origins, READS, RECOVERIES};
 use crate::wire::{Body, Head, head_end, take_values};
 
 const PER_SECOND: u32 = 500;
@@ -24,8 +24,6 @@ const JOINING: Duration = Duration::from_millis(20);
 const REFUSALS: usize = 3;
 
 const CLAIMED: &str = "livecounter_announcements_claimed_total";
-const READS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="GET""#;
-const RECOVERIES: &str = r#"livecounter_http_requests_total{route="/counters/{id}/recover""#;
 const FAILED: &str = r#",status="5"#;
 
 /// Measures POSTs through the cache to so many origins while listeners join at Pushpin. The figures are the publishes a

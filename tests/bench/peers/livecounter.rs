@@ -92,6 +92,15 @@ pub(crate) fn origins(count: usize, interval: Duration) -> Result<Origins> {
 
 const POSTS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="POST",status="200""#;
 
+/// Requests for reading: those for new listeners, and a proxy's recoveries.
+pub(crate) const READS: &str = r#"livecounter_http_requests_total{route="/counters/{id}/",method="GET""#;
+pub(crate) const RECOVERIES: &str = r#"livecounter_http_requests_total{route="/counters/{id}/recover""#;
+
+/// How many requests for reading the origin has answered.
+pub(crate) fn reads(port: u16) -> Result<f64> {
+    Ok(metric(port, READS)? + metric(port, RECOVERIES)?)
+}
+
 /// The sum of a metric's lines that contain `part`.
 pub(crate) fn metric(port: u16, part: &str) -> Result<f64> {
     let response = Client::new(port).demand(&request("GET", "/metrics", &[], ""))?;
