@@ -189,6 +189,14 @@ async fn pages_lead_back_to_the_first_event_and_on_to_the_next_one() {
         path = format!("/feed/app/chat/?limit=3&before={}", page["before"].as_str().expect("an id"));
         let page = page_with(app, key, &path, &ids[0]).await;
         assert_eq!((told(&page), &page["before"]), (vec![json!(0)], &json!(null)));
+        // A page that begins with the first event is the first one, also if it is full.
+        for path in ["/feed/app/chat?limit=7".to_owned(), format!("/feed/app/chat?limit=1&before={}", ids[1])]
+        {
+            let page = page_with(app, key, &path, &ids[0]).await;
+            assert_eq!((&told(&page)[0], &page["before"]), (&json!(0), &json!(null)), "{path}");
+        }
+        let page = page_with(app, key, "/feed/app/chat?limit=6", &ids[6]).await;
+        assert_eq!((told(&page).len(), &page["before"]), (6, &json!(ids[1])));
         let answer = client().get(format!("{}/feed/app/chat", app.address)).bearer_auth(key).answer().await;
         assert_eq!(header(&answer, "cache-control"), "private, no-store");
         let empty = client().get(format!("{}/feed/none", app.address)).bearer_auth(key).text().await;

@@ -38,8 +38,14 @@ pub(in crate::http) async fn get(
         id.ok_or_else(|| ApiError::BadRequest("before is the drop_id of an event of this feed".into()))
     });
     negotiate(request.headers(), &[Media::Json])?;
-    let page = context.live.feed_page(&feed, before.transpose()?, limit).await.map_err(ApiError::unread)?;
-    let first = page.events.first().filter(|_| page.events.len() == limit);
+    // One event more tells whether there is a page before this one.
+    let read = context.live.feed_page(&feed, before.transpose()?, limit + 1).await;
+    let mut page = read.map_err(ApiError::unread)?;
+    let has_more = page.events.len() > limit;
+    if has_more {
+        page.events.remove(0);
+    }
+    let first = page.events.first().filter(|_| has_more);
     let body = json(route.as_str(), &page, first.map(|first| first.id));
     let mut response = HttpResponse::Ok();
     caching::secret(&mut response);
