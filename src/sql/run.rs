@@ -39,6 +39,12 @@ pub(super) fn run(
     let mut answer = Answer::default();
     for table in tables {
         let columns = Columns::of(table, &mut answer)?;
+        answer.warnings.extend(table.unnamable().map(|field| {
+            format!(
+                "fields of {:?} are left out whose names no column can have, {field:?} for one; read payload instead",
+                table.wanted().name
+            )
+        }));
         fill(&sandbox, table, &columns).map_err(|error| sandbox.explain(&error))?;
     }
     sandbox.lock(tables.iter().map(|table| table.wanted().name.clone()).collect())?;

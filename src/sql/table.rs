@@ -21,6 +21,8 @@ pub struct Table {
     wanted: WantedTable,
     fields: Vec<String>,
     places: HashMap<String, usize>,
+    /// The first field that is left out because no column can have its name.
+    unnamable: Option<String>,
     rows: Vec<Row>,
     bytes: usize,
 }
@@ -40,6 +42,7 @@ impl Table {
             wanted: wanted.clone(),
             fields: Vec::new(),
             places: HashMap::new(),
+            unnamable: None,
             rows: Vec::new(),
             bytes: 0,
         }
@@ -90,7 +93,12 @@ impl Table {
             return Ok(Some(*place));
         }
         let is_wanted = match &self.wanted.fields {
-            Fields::All => !is_own(field) && !field.contains('\0'),
+            // Every table has columns of its own, and SQLite reads a name up to its first NUL.
+            Fields::All if is_own(field) || field.contains('\0') => {
+                self.unnamable.get_or_insert_with(|| field.to_owned());
+                false
+            }
+            Fields::All => true,
             Fields::Named(names) => names.contains(field),
         };
         if !is_wanted {
@@ -117,6 +125,11 @@ impl Table {
     /// The fields that some entity has, in the order of the numbers in the rows.
     pub(super) fn fields(&self) -> &[String] {
         &self.fields
+    }
+
+    /// A field that `SELECT *` leaves out because no column can have its name.
+    pub(super) fn unnamable(&self) -> Option<&str> {
+        self.unnamable.as_deref()
     }
 
     /// Whether the table has a column for this field.

@@ -32,6 +32,8 @@ async fn statements_without_an_end_are_stopped() {
     // All at the same time, each on a thread of its own: together they take little longer than one.
     let statements = [
         "SELECT count(*) FROM t a, t b, t c, t d",
+        "SELECT count(*) FROM t a, t b, t c, t d, t e, t f, t g, t h, t i",
+        "SELECT a.text || i.text AS x FROM t a, t b, t c, t d, t e, t f, t g, t h, t i ORDER BY x DESC",
         "SELECT sum(a.n * b.n) FROM t a, t b, t c, t d WHERE a.text || b.n < b.text || c.n",
         "SELECT a.text || b.text AS x FROM t a, t b, t c, t d ORDER BY x DESC",
         "SELECT count(DISTINCT a.text || b.n || c.n) FROM t a, t b, t c",

@@ -174,7 +174,7 @@ async fn names_that_differ_only_in_capitals_are_never_mixed_up() {
     let answer = tables.ask("SELECT * FROM a").await.expect("an answer");
     assert_eq!(
         answer.json(),
-        r#"{"columns":["key","","X"],"rows":[{"key":"1","":5,"X":2}],"truncated":false,"warnings":["the field \"x\" of \"a\" is left out: its name differs from \"X\" only in capitals"]}"#
+        r#"{"columns":["key","","X"],"rows":[{"key":"1","":5,"X":2}],"truncated":false,"warnings":["the field \"x\" of \"a\" is left out: its name differs from \"X\" only in capitals","fields of \"a\" are left out whose names no column can have, \"KEY\" for one; read payload instead"]}"#
     );
     assert_eq!(tables.rows("SELECT x FROM a").await, json!([{"x": 1}]));
     assert_eq!(
@@ -214,9 +214,58 @@ async fn tables_that_are_too_large_are_refused() {
         tables.rows("SELECT count(f299) AS n, count(payload) AS p FROM many").await,
         json!([{"n": 1, "p": 300}])
     );
+    let million: Vec<(String, Value)> = (0..20_001).map(|n| (format!("{n:07}"), json!({"n": n}))).collect();
+    let million: Vec<(&str, Value)> =
+        million.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+    let tables = tables.with("million", &million);
+    assert_eq!(
+        tables.refusal("SELECT sum(n) FROM million LIMIT 1000000").await,
+        "the statement would read more than 20000 entities or 32 MiB of \"million\"; bound key (WHERE key >= …), or name fewer fields"
+    );
+    assert_eq!(
+        tables.rows("SELECT count(*) AS n FROM million WHERE key < '0020000'").await,
+        json!([{"n": 20_000}])
+    );
     let statement =
         format!("SELECT 1 FROM {}", (0..9).map(|n| format!("t{n}")).collect::<Vec<_>>().join(", "));
     assert_eq!(tables.refusal(&statement).await, "a statement reads at most 8 tables");
+}
+
+#[tokio::test]
+async fn fields_whose_names_no_column_can_have_are_warned_of() {
+    let answer = async |fields: Value, statement: &str| {
+        let tables = Tables::default().with("a", &[("1", fields)]);
+        serde_json::from_str::<Value>(&tables.ask(statement).await.expect(statement).json()).expect("JSON")
+    };
+    for name in ["a\0b", "\0", "key", "Payload"] {
+        let shown = answer(json!({name: 5, "n": 1}), "SELECT * FROM a").await;
+        let warning = format!(
+            "fields of \"a\" are left out whose names no column can have, {name:?} for one; read payload instead"
+        );
+        assert_eq!((&shown["rows"], &shown["warnings"]), (&json!([{"key": "1", "n": 1}]), &json!([warning])));
+        // JSON writes a NUL with an escape, and so does the path of a statement.
+        let escaped = name.replace('\0', "\\u0000");
+        let statement = format!("SELECT payload ->> '$.\"{escaped}\"' AS n FROM a");
+        assert_eq!(answer(json!({name: 5}), &statement).await["rows"], json!([{"n": 5}]), "{name:?}");
+        assert_eq!(
+            answer(json!({name: 5}), "SELECT key FROM a").await.get("warnings"),
+            None,
+            "nothing is left out"
+        );
+    }
+    for name in [
+        "\u{2}", "\u{7f}", "a\nb", "a\"b", "a]b", "a`b", "'", "a.b", "\u{202e}", "é", "SELECT", "rowid",
+        "a;b", "--",
+    ] {
+        let shown = answer(json!({name: 5}), "SELECT * FROM a").await;
+        assert_eq!(
+            (&shown["rows"], shown.get("warnings")),
+            (&json!([{"key": "1", name: 5}]), None),
+            "{name:?}"
+        );
+        let named = format!("SELECT \"{}\" AS n FROM a", name.replace('"', "\"\""));
+        assert_eq!(answer(json!({name: 5}), &named).await["rows"], json!([{"n": 5}]), "{name:?}");
+    }
 }
 
 #[tokio::test]

@@ -29,6 +29,8 @@ async fn sorts_of_gigabytes_end_in_time_and_take_little_memory() {
     for statement in [
         "SELECT a.text || b.key || c.key AS x FROM t a, t b, t c ORDER BY x DESC",
         "SELECT count(DISTINCT a.text || b.key || c.key) AS n FROM t a, t b, t c",
+        // One table, however often it is named: what it may take is bounded all the same.
+        "SELECT a.text || i.key AS x FROM t a, t b, t c, t d, t e, t f, t g, t h, t i ORDER BY x DESC, b.text, c.text, d.text, e.text",
         "SELECT x, count(*) FROM (SELECT a.text || b.key || c.key AS x FROM t a, t b, t c) GROUP BY x ORDER BY 2",
         "SELECT sum(length(x)) OVER (ORDER BY x) FROM (SELECT a.text || b.key || c.key AS x FROM t a, t b, t c)",
         "SELECT group_concat(x) FROM (SELECT a.text || b.key AS x FROM t a, t b UNION SELECT a.text || b.key FROM t a, t b, t c)",
