@@ -179,6 +179,7 @@ fn shared_context(
         rankings: Rankings::default(),
         top_hits: TopHits::default(),
         sql: Runner::default(),
+        commands_time: settings.commands_time,
         limits,
     }
 }

@@ -74,6 +74,8 @@ pub struct SharedContext {
     pub top_hits: TopHits,
     /// Runs statements in SQL.
     pub sql: Runner,
+    /// How long after the beginning of a request its next command may begin.
+    pub commands_time: Duration,
     /// The limits of clients.
     pub limits: Arc<Limits>,
     /// Whether every client may see a page with the numbers of the service.

@@ -110,6 +110,9 @@ fn check_durations(settings: &Settings) -> Result<(), SettingsError> {
     if !(Duration::from_millis(1)..=Duration::from_secs(10)).contains(&settings.redis_wait_timeout) {
         return Err(SettingsError::new("redis.wait_timeout", "must be between 1ms and 10s"));
     }
+    if !(Duration::from_millis(1)..=Duration::from_secs(60)).contains(&settings.commands_time) {
+        return Err(SettingsError::new("commands.time", "must be between 1ms and 60s"));
+    }
     if settings.publish_interval > Duration::from_secs(3600) {
         return Err(SettingsError::new("publish.interval", "must be at most 1h"));
     }

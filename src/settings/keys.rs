@@ -24,6 +24,7 @@ pub(super) const KEYS: &[(&str, &str)] = &[
     ("streams.keep_alive", "20s"),
     ("cache.max_age", "10m"),
     ("cache.stale_if_error", "1d"),
+    ("commands.time", "10s"),
     ("counters.known", ""),
     ("feeds.age", "7d"),
     ("feeds.bytes", "262144"),

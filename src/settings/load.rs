@@ -64,6 +64,7 @@ impl Settings {
             streams_keep_alive: texts.duration("streams.keep_alive")?,
             cache_max_age: texts.duration("cache.max_age")?,
             cache_stale_if_error: texts.duration("cache.stale_if_error")?,
+            commands_time: texts.duration("commands.time")?,
             counters_known: texts.counter_ids("counters.known")?,
             history: retention(&texts)?,
             hits: hits(&texts)?,
@@ -185,6 +186,7 @@ mod tests {
         assert_eq!(settings.publish_interval, Duration::from_millis(250));
         assert_eq!(settings.streams_keep_alive, Duration::from_secs(20));
         assert_eq!(settings.cache_max_age, Duration::from_secs(600));
+        assert_eq!(settings.commands_time, Duration::from_secs(10));
         assert_eq!(settings.cache_stale_if_error, Duration::from_secs(86_400));
         assert!(settings.redis_url.is_none() && settings.counters_known.is_none());
         assert_eq!((settings.redis_wait_replicas, settings.redis_wait_timeout), (0, Duration::from_secs(1)));
@@ -294,6 +296,7 @@ mod tests {
             "CACHE__MAX_AGE",
             "CACHE__STALE_IF_ERROR",
             "REDIS__WAIT_TIMEOUT",
+            "COMMANDS__TIME",
         ] {
             let name = format!("LIVECOUNTER__{key}");
             for text in ["10M", "1us", "1000001ns", "10", "-1s", "1e3s"] {

@@ -56,6 +56,7 @@ pub struct Settings {
     pub streams_keep_alive: Duration,
     pub cache_max_age: Duration,
     pub cache_stale_if_error: Duration,
+    pub commands_time: Duration,
     pub counters_known: Option<Vec<CounterId>>,
     pub history: Retention,
     pub hits: Option<HitRules>,

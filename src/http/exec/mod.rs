@@ -5,7 +5,7 @@ mod command;
 mod entities;
 mod text;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use actix_web::web::{Data, Payload};
@@ -25,8 +25,6 @@ use answers::Answers;
 use command::{Runner, writes};
 use text::commands_of;
 
-/// How long after the beginning of a request its next command may begin.
-const LONGEST: Duration = Duration::from_secs(10);
 /// How long the answers of a request may be before its next command may begin, in bytes.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
@@ -75,7 +73,7 @@ async fn run(
     for (place, command) in commands.iter().enumerate() {
         let key = key.map(|key| key_of(key, place, commands.len())).transpose();
         let answer = async {
-            if !has_room(begin.elapsed(), answers.len()) {
+            if begin.elapsed() >= runner.context.shared.commands_time || answers.len() >= MOST_BYTES {
                 return Err(TOO_MUCH);
             }
             if writes(&command.action) {
@@ -95,19 +93,14 @@ async fn run(
     Ok(answers)
 }
 
-/// Whether the next command of a request may begin, after this time and answers of so many bytes.
-fn has_room(elapsed: Duration, bytes: usize) -> bool {
-    elapsed < LONGEST && bytes < MOST_BYTES
-}
-
 /// The error of a command, after these answers.
 fn failed(command: &Command, error: ApiError, before: &Answers) -> ApiError {
     ApiError::Command { at: command.at, error: Box::new(error), results: before.array() }
 }
 
 const TOO_MUCH: ApiError = ApiError::Unavailable {
-    detail: "the commands before this one took all the time (10 s) or all the room (4 MiB) that a request has; \
-             send the rest in a request of its own",
+    detail: "the commands before this one took all the time (commands.time, usually 10 s) or all the room (4 MiB) \
+             that a request has; send the rest in a request of its own",
     source: None,
 };
 
@@ -119,16 +112,4 @@ fn key_of(key: &IdempotencyKey, place: usize, commands: usize) -> Result<Idempot
     format!("{}/{}", key.as_str(), place + 1).parse().map_err(|error| {
         ApiError::BadRequest(format!("{error}; each command of a text has /1, /2, … behind the key"))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_begins_within_ten_seconds_and_four_mebibytes() {
-        assert!(has_room(Duration::from_millis(9_999), 4 * 1024 * 1024 - 1));
-        assert!(!has_room(Duration::from_secs(10), 0));
-        assert!(!has_room(Duration::ZERO, 4 * 1024 * 1024));
-    }
 }

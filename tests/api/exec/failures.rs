@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::with_key;
 use crate::access::{secret, table};
+use crate::program::Program;
 use crate::support::app::TestApp;
 use crate::support::http::{Ask, client, header};
 
@@ -153,3 +154,24 @@ async fn no_command_begins_behind_results_of_four_mebibytes() {
     })
     .await;
 }
+#[tokio::test]
+async fn no_command_begins_behind_the_time_of_a_request() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let program = Program::start(directory.path(), &[("LIVECOUNTER__COMMANDS__TIME", "1ms")]);
+    let commands = "incr a @b .n\n".repeat(100);
+    let answer = client().post(program.url("/exec")).body(commands).answer().await;
+    assert_eq!(answer.status(), 503);
+    let problem: Value = answer.json().await.expect("JSON");
+    let done = problem["results"].as_array().expect("results").len();
+    assert!(done < 100, "{done}: {problem}");
+    assert_eq!((&problem["line"], &problem["column"]), (&json!(done + 1), &json!(1)));
+    assert!(
+        problem["detail"].as_str().is_some_and(|detail| detail.contains("(commands.time, ")),
+        "{problem}"
+    );
+    let statement = "SELECT coalesce(sum(n), 0) AS n FROM a";
+    let sum: Value =
+        client().post(program.url("/sql")).body(statement).answer().await.json().await.expect("JSON");
+    assert_eq!(sum["rows"][0]["n"], done, "what was done stays");
+}
+
