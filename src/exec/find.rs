@@ -3,7 +3,9 @@
 use winnow::combinator::{alt, cut_err, opt, peek, preceded, separated};
 use winnow::prelude::*;
 
-use super::lexical::{Input, blank, count, dotted_name, fault, field_name, keyword, route, space, wanted};
+use super::lexical::{
+    Input, blank, count, dotted_name, end_of_command, fault, field_name, keyword, route, space, wanted,
+};
 use super::syntax::{Comparison, Condition, Find};
 use super::value::scalar;
 
@@ -19,16 +21,20 @@ struct TooMany(&'static str);
 pub(super) fn find(input: &mut Input<'_>) -> ModalResult<Find> {
     let route = route.parse_next(input)?;
     let mut find = Find { route, conditions: Vec::new(), pick: Vec::new(), sort: None, top: None };
+    let mut expected = "where, then or the end of the command";
     if opt(next_keyword("where")).parse_next(input)?.is_some() {
         find.conditions =
             separated(1..=MAX_PARTS, cut_err(condition), next_keyword("and")).parse_next(input)?;
         if opt(peek(next_keyword("and"))).parse_next(input)?.is_some() {
             return fault(input, TooMany("conditions"));
         }
+        expected = "and, then or the end of the command";
     }
     while opt(next_keyword("then")).parse_next(input)?.is_some() {
         cut_err(|input: &mut Input<'_>| step(input, &mut find)).parse_next(input)?;
+        expected = "then or the end of the command";
     }
+    cut_err(end_of_command.context(wanted(expected))).parse_next(input)?;
     Ok(find)
 }
 

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use winnow::ascii::dec_uint;
 use winnow::combinator::{cut_err, delimited, not, opt, preceded};
 use winnow::error::{ContextError, ErrMode};
 use winnow::prelude::*;
 use winnow::stream::{LocatingSlice, Location, Stream};
-use winnow::token::take_till;
+use winnow::token::{take_till, take_while};
 
 use super::error::{SyntaxError, position};
 use super::find::find;
@@ -43,7 +42,15 @@ struct UnknownCommand(String);
 /// How many characters of a word an error shows.
 const SHOWN: usize = 40;
 
+/// The words with which statements in SQL begin.
+const SQL: [&str; 3] = ["select", "with", "values"];
+
 fn meant(word: &str) -> String {
+    if SQL.iter().any(|begin| begin.eq_ignore_ascii_case(word)) {
+        return ": SQL stands between backticks behind sql, as in sql `SELECT key FROM \"analytics/daily\"`, or goes \
+                to POST /sql as it is"
+            .to_owned();
+    }
     nearest(word, NAMES).map(|name| format!(": did you mean {name}?")).unwrap_or_default()
 }
 
@@ -183,7 +190,9 @@ fn keep(input: &mut Input<'_>) -> ModalResult<Duration> {
     preceded(space, keyword("keep")).parse_next(input)?;
     space.parse_next(input)?;
     not(':').parse_next(input)?;
-    let seconds = dec_uint.verify(|seconds| (1..=MAX_KEEP).contains(seconds));
+    // Letters belong to the number, too, so that 1d is no number of seconds.
+    let digits = take_while(1.., |c: char| c.is_ascii_alphanumeric());
+    let seconds = digits.parse_to().verify(|seconds| (1..=MAX_KEEP).contains(seconds));
     let expected = wanted("a whole number of seconds from 1 to 315360000");
     cut_err(seconds.context(expected))
         .map(|seconds: u32| Duration::from_secs(seconds.into()))

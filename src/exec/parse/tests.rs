@@ -145,6 +145,15 @@ fn an_error_tells_its_place_and_what_was_expected() {
             "incrr a @k .x",
             "line 1, column 1: there is no command \"incrr\": did you mean incr?; the commands",
         ),
+        (
+            "SELECT key FROM a",
+            "line 1, column 1: there is no command \"SELECT\": SQL stands between backticks behind sql, as in sql `SELECT",
+        ),
+        (
+            "with x as (select 1) select 1",
+            "there is no command \"with\": SQL stands between backticks behind sql",
+        ),
+        ("values (1)", "or goes to POST /sql as it is; the commands are incr"),
         ("read a", "line 1, column 7: expected @ and a key, as in @2026-02-10, found the end of the text"),
         ("read a @", "line 1, column 9: expected a key behind the @, found the end of the text"),
         ("read a @k\n read b", "line 2, column 8: expected @ and a key"),
@@ -183,6 +192,19 @@ fn an_error_tells_its_place_and_what_was_expected() {
         (
             "write a @k keep 99999999999 {x: 1}",
             "line 1, column 17: expected a whole number of seconds from 1 to 315360000",
+        ),
+        (
+            "write a @k keep 1d {x: 1}",
+            "line 1, column 17: expected a whole number of seconds from 1 to 315360000, found \"1d\"",
+        ),
+        ("find a pick x", "line 1, column 8: expected where, then or the end of the command, found \"pick\""),
+        (
+            "find a where x = 1 or y = 2",
+            "line 1, column 20: expected and, then or the end of the command, found \"or\"",
+        ),
+        (
+            "find a then top 1 sort x",
+            "line 1, column 19: expected then or the end of the command, found \"sort\"",
         ),
         ("write a", "line 1, column 8: expected fields, as in { path: \"/drop\" } or path: \"/drop\""),
         ("write a @k {+x: 1.5}", "the field \"+x\" must be a whole number"),

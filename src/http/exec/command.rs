@@ -118,5 +118,5 @@ pub(super) fn writes(action: &Action) -> bool {
 
 fn missing(name: &EntityName) -> ApiError {
     let EntityName { route, key } = name;
-    ApiError::NotFound(format!("there is no entity {key} of {route}"))
+    ApiError::NotFound(format!("there is no entity @{key} of the route {route}"))
 }

@@ -25,6 +25,9 @@ async fn a_command_that_fails_ends_the_request_and_names_its_place() {
 
 #[tokio::test]
 async fn a_text_that_cannot_be_read_runs_no_command() {
+    let nested = format!("incr a @b .n\nwrite a {{ n: {}", "[".repeat(10_000));
+    let fields: String = (0..8_000).map(|field| format!(" .{field}")).collect();
+    let fields = format!("incr a @b .n\nincr a @b{fields}");
     with_key(async |service| {
         for (commands, status, expected) in [
             ("incr a @b .n\nincr a", 400, "line 2, column"),
@@ -34,8 +37,28 @@ async fn a_text_that_cannot_be_read_runs_no_command() {
                 403,
                 "line 2, column 1: routes that begin with _",
             ),
+            ("incr a @b .n\nwrite a { n: 1", 400, "line 2, column 15: expected the name of a field or }"),
+            ("incr a @b .n\nsql `SELECT 1", 400, "line 2, column 14: expected a query between backticks"),
+            ("incr a @b .n\nfind a where x = 1 and", 400, "line 2, column 23: expected the name of a field"),
+            ("incr a @b .n\nincr a @b .n 1.5", 400, "line 2, column 14: 1.5 is not a whole number"),
+            ("incr a @b .n\nwrite a @b { +n: \"1\" }", 400, "the field \"+n\" must be a whole number"),
+            ("incr a @b .n\nwrite a @b { n: 1, n: 2 }", 400, "the field \"n\" comes twice"),
+            (
+                "incr a @b .n\nwrite a @b { n: \"\\ud800\" }",
+                400,
+                "line 2, column 17: unexpected end of hex escape",
+            ),
+            ("incr a @b .n\nincr a @b/c .n", 400, "line 2, column "),
+            ("incr a @b .n\nincr a @é .n", 400, "line 2, column 9: "),
+            (&nested, 400, "may be nested 32 deep"),
+            (&fields, 400, "at most 256 fields"),
             ("incr a @b .n\nlist a top 1001", 400, "line 2, column 1: top is at most 1000"),
             ("", 400, "there is no command"),
+            (
+                "incr a @b .n\nSELECT n FROM a",
+                400,
+                "line 2, column 1: there is no command \"SELECT\": SQL stands between backticks",
+            ),
         ] {
             let (answered, problem) = service.run(commands).await;
             assert_eq!(answered, status, "{commands}: {problem}");
@@ -140,21 +163,6 @@ async fn no_command_runs_if_the_key_does_not_allow_one() {
 }
 
 #[tokio::test]
-async fn no_command_begins_behind_results_of_four_mebibytes() {
-    with_key(async |service| {
-        let text = "x".repeat(15_000);
-        for group in 0..75 {
-            let write = |number| format!("write a @k{group}-{number} {{ text: \"{text}\" }}\n");
-            assert_eq!(service.run(&(0..4).map(write).collect::<String>()).await.0, 200);
-        }
-        let (status, problem) = service.run("list a top 300\nincr a @b .n").await;
-        assert_eq!((status, &problem["line"]), (503, &serde_json::json!(2)), "{}", problem["detail"]);
-        assert_eq!(problem["results"][0]["result"]["truncated"], true);
-        assert_eq!(service.fields("a @b").await, Value::Null);
-    })
-    .await;
-}
-#[tokio::test]
 async fn no_command_begins_behind_the_time_of_a_request() {
     let directory = tempfile::tempdir().expect("a directory");
     let program = Program::start(directory.path(), &[("LIVECOUNTER__COMMANDS__TIME", "1ms")]);
@@ -175,3 +183,18 @@ async fn no_command_begins_behind_the_time_of_a_request() {
     assert_eq!(sum["rows"][0]["n"], done, "what was done stays");
 }
 
+#[tokio::test]
+async fn no_command_begins_behind_results_of_four_mebibytes() {
+    with_key(async |service| {
+        let text = "x".repeat(15_000);
+        for group in 0..75 {
+            let write = |number| format!("write a @k{group}-{number} {{ text: \"{text}\" }}\n");
+            assert_eq!(service.run(&(0..4).map(write).collect::<String>()).await.0, 200);
+        }
+        let (status, problem) = service.run("list a top 300\nincr a @b .n").await;
+        assert_eq!((status, &problem["line"]), (503, &serde_json::json!(2)), "{}", problem["detail"]);
+        assert_eq!(problem["results"][0]["result"]["truncated"], true);
+        assert_eq!(service.fields("a @b").await, Value::Null);
+    })
+    .await;
+}
