@@ -72,3 +72,4 @@ mod uniques;
 mod verify;
 mod visitors;
 mod witness;
+mod writers;
