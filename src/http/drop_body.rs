@@ -162,6 +162,7 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_drop_is_named() {
         let long = format!("{{\"route\":\"a\",\"payload\":\"{}\"}}", "x".repeat(MAX_EVENT_BYTES));
+        let deep = format!("{{\"route\":\"a\",\"payload\":{}{}}}", "[".repeat(6_000), "]".repeat(6_000));
         for (body, expected) in [
             ("", "EOF while parsing"),
             ("[]", "expected an object"),
@@ -186,6 +187,10 @@ mod tests {
             (r#"{"route":"a","payload":{"b":1,"b":2}}"#, "comes twice"),
             (r#"{"route":"\ud800","payload":1}"#, "unexpected end of hex escape"),
             (r#"{"route":"a","payload":1} x"#, "trailing characters"),
+            (r#"{"route":"a","key":"é","payload":{}}"#, "a key consists of"),
+            (r#"{"route":"é","payload":{}}"#, "route: a route consists of"),
+            (r#"{"route":"a","payload":"\ud800"}"#, "unexpected end of hex escape"),
+            (&deep, "recursion limit exceeded"),
             (&long, "an event has at most"),
         ] {
             let problem = parse(body).expect_err(body);

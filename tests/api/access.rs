@@ -11,9 +11,11 @@ use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 
 use crate::grip::hs256;
+use crate::support::app::TestApp;
 use crate::support::deployment::on_each_deployment;
 use crate::support::http::{Ask, client, header};
 use crate::support::server::Server;
+use crate::support::wait::until;
 
 pub(crate) const TICKET_KEY: &str = "a-secret-of-18-byt";
 
@@ -178,6 +180,44 @@ async fn a_ticket_that_does_not_count_is_401_and_nothing_is_counted() {
         assert_eq!(told(good).await, (200, "1\n".to_owned()));
     })
     .await;
+}
+
+#[tokio::test]
+async fn no_key_of_an_address_stays_in_pages_metrics_or_the_file() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let key = secret();
+    let keys = table("a", &key, r#"["admin"]"#);
+    let settings = [("LIVECOUNTER__KEYS", keys.as_str()), ("LIVECOUNTER__ADMIN__TALLY", "true")];
+    let app = TestApp::in_directory(directory.path(), &settings).await;
+    let url = |path: &str| format!("{}{path}_key={}", app.address, key.expose());
+    let page = format!("https://page.example/a?_key={}#{}", key.expose(), key.expose());
+    for request in [
+        client().post(url("/counters/1/?")),
+        client().post(url("/entity/a/b?")).body("{\"n\":1}"),
+        client().get(url("/live/a/?last=x&")),
+        client().get(url("/count?url=page.example&")).header("referer", &page),
+        client().get(format!("{}/count", app.address)).header("referer", &page),
+        client().get(format!("{}/none", app.address)).header("referer", &page),
+    ] {
+        let text = request.answer().await.text().await.expect("a text");
+        assert!(!text.contains(&key.expose()[12..]), "{text}");
+    }
+    // The tally writes what it has seen within a second.
+    let recorded = || client().get(url("/feed/_admin/events?")).text();
+    until("the requests to be recorded", async || recorded().await.contains("/none")).await;
+    for path in ["/metrics", "/", "/top/pages", "/top/sites"] {
+        let text = client().get(format!("{}{path}", app.address)).text().await;
+        assert!(!text.contains(&key.expose()[12..]), "{path}: {text}");
+    }
+    let shown = recorded().await;
+    assert!(shown.contains("page.example") || shown.contains("/count"), "{shown}");
+    assert!(!shown.contains(&key.expose()[12..]), "{shown}");
+    app.stop().await;
+    for file in std::fs::read_dir(directory.path()).expect("the directory") {
+        let bytes = std::fs::read(file.expect("a file").path()).expect("its bytes");
+        let hidden = &key.expose().as_bytes()[12..];
+        assert!(!bytes.windows(hidden.len()).any(|part| part == hidden), "the store has the key");
+    }
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ const CONNECTING: usize = 32;
 /// Generous: the machine may be building at the same time.
 const SOON: Duration = Duration::from_secs(10);
 /// The system ends a connection whose client has taken nothing for 20 s; it checks this when it sends again, in growing pauses.
-const STUCK_FOR: Duration = Duration::from_secs(20);
+pub(crate) const STUCK_FOR: Duration = Duration::from_secs(20);
 
 const PATH: &str = "/counters/2/";
 
@@ -72,18 +72,18 @@ async fn read(program: std::net::SocketAddr, places: Arc<Semaphore>, count: Arc<
     listener.ends(Duration::from_secs(600)).await;
 }
 
-/// Asks for the stream with a small receive buffer, and reads nothing.
-async fn ignore(program: std::net::SocketAddr) -> TcpStream {
+/// Asks for a stream with a small receive buffer, and reads nothing.
+pub(crate) async fn ignore(program: std::net::SocketAddr, path: &str) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(2048).expect("a small buffer");
     let mut stream = socket.connect(program).await.expect("a connection");
-    let request = format!("GET {PATH} HTTP/1.1\r\nHost: {program}\r\nAccept: text/event-stream\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {program}\r\nAccept: text/event-stream\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("the request sent");
     stream
 }
 
 /// Waits until the program reports this number of streams.
-pub(crate) async fn until_held(program: &Program, wanted: usize, within: Duration) {
+pub(crate) async fn until_held(program: &impl Server, wanted: usize, within: Duration) {
     let deadline = Instant::now() + within;
     let mut poll = tokio::time::interval(Duration::from_millis(100));
     loop {
@@ -107,7 +107,7 @@ async fn listeners_that_never_read_are_cut_off_and_delay_none_of_2000_others() {
     let idle = program.resident_kib();
     let mut stuck = Vec::new();
     for _ in 0..STUCK {
-        stuck.push(ignore(program.address).await);
+        stuck.push(ignore(program.address, PATH).await);
     }
     let (count, places) = (Arc::<Count>::default(), Arc::new(Semaphore::new(CONNECTING)));
     let mut reading = JoinSet::new();

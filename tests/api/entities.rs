@@ -128,6 +128,7 @@ async fn bad_input_is_named_and_nothing_is_stored() {
     with_key(&[], async |service| {
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200));
         let fields: Vec<String> = (0..10_000).map(|field| format!("\"{field}\":1")).collect();
+        let all_fields = format!("{{{}}}", fields.join(","));
         let fields = format!("{{{}}}", fields[..4000].join(","));
         for (payload, expected) in [
             ("", "no JSON"),
@@ -146,6 +147,7 @@ async fn bad_input_is_named_and_nothing_is_stored() {
             let (status, detail) = told(service.post("/entity/a/k", payload)).await;
             assert!(status == 400 && detail.contains(expected), "{status} {detail}");
         }
+        assert_eq!(told(service.post("/entity/a/k", &all_fields)).await.0, 413);
         assert_eq!(told(service.post("/entity/a/k", &"x".repeat(70_000))).await.0, 413);
         assert_eq!(told(service.post("/entity/a/k", "{}").header("content-type", "image/png")).await.0, 415);
         for (path, expected) in [
@@ -153,6 +155,8 @@ async fn bad_input_is_named_and_nothing_is_stored() {
             ("/entity/a//k", "before and behind each slash"),
             ("/entity/a/k%20", "character 2 is ' '"),
             ("/entity/a/k%2Fl", "character 2 is '%'"),
+            ("/entity/a/k%C3%A9", "character 2 is "),
+            ("/entity/a/k%00", "character 2 is "),
             ("/entity/a~/k", "character 2 is '~'"),
             ("/entity/a/k?by=5", "unknown parameter \"by\""),
             ("/entity/a/k?keep=0", "keep must be a whole number of seconds"),

@@ -1,10 +1,12 @@
-//! What ends a stream of events that the process holds, and what it shows of a feed that was deleted.
+//! What ends a stream of events that the process holds, how a reader that never reads is treated, and what it shows of a feed that was deleted.
 
 use std::time::Duration;
 
 use livecounter::access::{AccessKey, Keys, NewSecret};
 use serde_json::{Value, json};
 
+use crate::crowd::{STUCK_FOR, ignore, until_held};
+use crate::feeds::drop_event;
 use crate::support::app::TestApp;
 use crate::support::http::{Ask, client};
 use crate::support::sse::{Event, Listener};
@@ -102,4 +104,21 @@ async fn a_feed_deleted_and_written_again_at_once_shows_its_new_events() {
     let mut returned = listen(&app, &path, &secret).await;
     assert_eq!(gap(&mut returned).await["to"], deletion);
     assert_eq!((next(&mut returned).await, next(&mut returned).await), ("2".into(), "3".into()));
+}
+
+#[tokio::test]
+async fn a_reader_that_never_reads_holds_up_no_other_and_is_cut_off() {
+    let app = TestApp::spawn().await;
+    let idle = ignore(app.addr, "/live/chat").await;
+    let mut reader = Listener::connect(app.addr, "/live/chat").await;
+    let large = json!("x".repeat(16_000));
+    for number in 0..500 {
+        drop_event(&app.address, "chat", &large).await;
+        if number % 50 == 49 {
+            drop_event(&app.address, "chat", &json!(number)).await;
+            reader.until_data(&number.to_string(), SOON).await;
+        }
+    }
+    until_held(&app, 1, 3 * STUCK_FOR).await;
+    drop(idle);
 }

@@ -19,7 +19,7 @@ fn keys(secret: &NewSecret, scopes: &str) -> String {
 }
 
 /// Appends an event, and returns its id.
-async fn drop_event(address: &str, route: &str, payload: &Value) -> String {
+pub(crate) async fn drop_event(address: &str, route: &str, payload: &Value) -> String {
     let body = json!({"route": route, "payload": payload});
     let answer = client().post(format!("{address}/drop")).json(&body).answer().await;
     assert_eq!(answer.status(), 200);
@@ -295,22 +295,6 @@ async fn feeds_are_private_and_a_recovery_is_only_for_a_proxy() {
     }
     let by_query = format!("/live/app/chat?_key={}", secret.expose());
     assert_eq!(Listener::connect(app.addr, &by_query).await.status(), 200, "as EventSource asks");
-}
-
-#[tokio::test]
-async fn a_reader_that_never_reads_holds_up_no_other_and_is_cut_off() {
-    let app = TestApp::spawn().await;
-    let idle = Listener::connect(app.addr, "/live/chat").await;
-    let mut reader = Listener::connect(app.addr, "/live/chat").await;
-    let large = json!("x".repeat(16_000));
-    for number in 0..500 {
-        drop_event(&app.address, "chat", &large).await;
-        if number % 50 == 49 {
-            drop_event(&app.address, "chat", &json!(number)).await;
-            reader.until_data(&number.to_string(), SOON).await;
-        }
-    }
-    drop(idle);
 }
 
 #[tokio::test]
