@@ -15,6 +15,9 @@ event.
 that of a new visitor, who is counted once in a minute; with "uniques" the different visitors of the site are counted, too: the same
 visitor each time, or a new one each time ("new").
 
+"tally" is no request: it is what a second with requests costs more where the service records its own traffic (`admin.tally`), at
+40 POSTs a second, as the seconds of a run at full speed depend on the machine.
+
 Usage: instructions.py [BINARY...]
 
 Without BINARY, the release binary is built and measured. With several, for example of the versions before and after a change, each
@@ -41,6 +44,9 @@ KEY = "bench-0123456789-bench-0123456789"
 COUNTERS = 500
 # Every counter of "POST spread" is created and changed once more before the requests that count.
 BEFORE = 2 * COUNTERS
+# The pace of "tally", and how many seconds its two runs take.
+PER_SECOND = 40
+SECONDS = (2, 22)
 # The service needs about 2 s under callgrind; the rest is for a busy machine.
 START_SECONDS = 60
 
@@ -129,10 +135,13 @@ def start(binary, directory, settings):
     sys.exit(f"instructions: the service did not start:\n{log.read_text()}")
 
 
-def send(address, messages, expected, count):
-    """Sends so many requests, each when the one before has been answered; connects anew when the service ends the connection."""
-    connection = None
+def send(address, messages, expected, count, per_second=None):
+    """Sends so many requests, each when the one before has been answered, and no faster than `per_second`; connects anew when the service
+    ends the connection."""
+    connection, begin = None, time.monotonic()
     for number in range(count):
+        if per_second:
+            time.sleep(max(0, begin + number / per_second - time.monotonic()))
         connection = connection or socket.create_connection(address, timeout=30)
         connection.sendall(messages[number % len(messages)])
         answer = read(connection)
@@ -159,14 +168,14 @@ def read(connection):
         answer += received
 
 
-def run(binary, settings, messages, expected, count):
+def run(binary, settings, messages, expected, count, per_second=None):
     """The instructions of a whole run of the service, from its start to its end."""
     # On the disk that the build uses: a temporary directory may be in memory.
     with tempfile.TemporaryDirectory(dir=ROOT / "target") as name:
         directory = Path(name)
         process, address = start(binary, directory, settings)
         try:
-            send(address, messages, expected, count)
+            send(address, messages, expected, count, per_second)
             process.terminate()
             process.wait(timeout=60)
         finally:
@@ -174,6 +183,17 @@ def run(binary, settings, messages, expected, count):
             process.wait()
         counts = (directory / "counts").read_text()
         return int(re.search(r"^(?:summary|totals): (\d+)", counts, re.MULTILINE)[1])
+
+
+def tally(binary):
+    """The instructions of the tally in each second that has requests."""
+
+    def second(tally):
+        kind = {"LIVECOUNTER__ADMIN__TALLY": tally}, [message("POST", "hot")], b"HTTP/1.1 200 OK\r\n"
+        few, many = (run(binary, *kind, PER_SECOND * seconds, PER_SECOND) for seconds in SECONDS)
+        return (many - few) // (SECONDS[1] - SECONDS[0])
+
+    return second("true") - second("false")
 
 
 def build():
@@ -201,6 +221,8 @@ def main():
             additional = run(binary, *kind, BEFORE + requests) - run(binary, *kind, BEFORE)
             print(f" {additional // requests:,} |", end="", flush=True)
         print()
+    if any(word in "tally" for word in words):
+        print("| tally, a second |" + "".join(f" {tally(binary):,} |" for binary in binaries))
 
 
 if __name__ == "__main__":
