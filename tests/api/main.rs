@@ -30,6 +30,7 @@ mod exec;
 mod export;
 mod feed_streams;
 mod feeds;
+mod feeds_deleted;
 mod flood;
 mod grip;
 mod history;

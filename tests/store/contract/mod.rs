@@ -7,6 +7,7 @@ mod claiming;
 mod creating;
 mod deleting;
 mod documents;
+mod entities;
 mod feeds;
 mod history;
 mod hits;
@@ -28,8 +29,9 @@ use livecounter::store::{
 };
 
 pub(crate) use {
-    adding::*, addresses::*, announcing::*, claiming::*, creating::*, deleting::*, documents::*, feeds::*,
-    history::*, hits::*, listing::*, past_events::*, pasts::*, sweeping::*, visitor_keys::*, visitors::*,
+    adding::*, addresses::*, announcing::*, claiming::*, creating::*, deleting::*, documents::*, entities::*,
+    feeds::*, history::*, hits::*, listing::*, past_events::*, pasts::*, sweeping::*, visitor_keys::*,
+    visitors::*,
 };
 
 /// A store under test, with the servers that it needs.
