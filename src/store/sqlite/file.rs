@@ -4,20 +4,18 @@ use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, params};
 
-use super::complete_hour::CompleteHour;
 use super::documents;
 use super::feed_rows::FeedRows;
+use super::history_rows::HistoryRows;
+use super::key_rows::KeyRows;
 use super::millis::Millis;
 use super::open::{self, OpenError, SCHEMA_VERSION};
-use super::rows::{self, signed, state_columns, unit_column};
+use super::rows::{self, signed, state_columns};
 use super::site_visitors::SiteVisitors;
 use super::topic::TopicState;
-use crate::domain::{
-    BEFORE_ALL, Document, Epoch, EventId, IdempotencyKey, Past, Point, Retention, Topic, Unit,
-};
-use crate::store::{KeyUse, Stamp, Written};
+use crate::domain::{Document, Retention, Topic};
 
 /// How many topics one step of pruning looks at and removes.
 const PRUNE_STEP: u32 = 5000;
@@ -33,29 +31,6 @@ pub(super) struct StoreFile {
     /// The number of transactions since the write-ahead log was moved into the file.
     commits: Cell<u32>,
     _lock: open::FileLock,
-}
-
-/// The values of the column `idempotency.kind`.
-const ADDED: i64 = 0;
-const SET: i64 = 1;
-const DELETED: i64 = 2;
-const MERGED: i64 = 3;
-const APPENDED: i64 = 4;
-
-/// The first use of an idempotency key.
-pub(super) struct KeyRecord {
-    pub(super) key_use: KeyUse,
-    pub(super) value: i64,
-    pub(super) removed: bool,
-    pub(super) stamp: Option<Stamp>,
-}
-
-impl KeyRecord {
-    /// The answer to a repetition.
-    pub(super) fn answer(&self) -> Written {
-        let KeyRecord { value, removed, stamp, .. } = *self;
-        Written { value, removed, stamp, replayed: true, ..Written::default() }
-    }
 }
 
 impl StoreFile {
@@ -113,6 +88,16 @@ impl StoreFile {
         rows::load(&self.connection, topic)
     }
 
+    /// The histories of topics.
+    pub(super) fn history(&self) -> HistoryRows<'_> {
+        HistoryRows(&self.connection)
+    }
+
+    /// The idempotency keys.
+    pub(super) fn keys(&self) -> KeyRows<'_> {
+        KeyRows(&self.connection)
+    }
+
     /// The events of feeds.
     pub(super) fn feeds(&self) -> FeedRows<'_> {
         FeedRows(&self.connection)
@@ -143,7 +128,7 @@ impl StoreFile {
             state.is_new,
         ])?;
         match &state.complete {
-            Some(hour) => self.save_history(topic.name(), hour, retention),
+            Some(hour) => self.history().complete(topic.name(), hour, retention),
             None => Ok(()),
         }
     }
@@ -204,51 +189,8 @@ impl StoreFile {
         SiteVisitors::delete(&self.connection, name)?;
         self.feeds().delete(name)?;
         self.connection.prepare_cached("DELETE FROM address WHERE topic = ?1")?.execute([name])?;
-        self.connection.prepare_cached("DELETE FROM history WHERE topic = ?1")?.execute([name])?;
+        self.history().delete(name)?;
         self.connection.prepare_cached("DELETE FROM topic WHERE name = ?1")?.execute([name]).map(|_| ())
-    }
-
-    /// Writes the value of an hour that is over into the history, and as the value of its day if the day is over. Deletes points that
-    /// are too old, and points that do not lie before the present hour or day: these were written before the clock was set back,
-    /// or by version 3, which wrote the present hour, too.
-    fn save_history(&self, topic: &str, hour: &CompleteHour, retention: Retention) -> rusqlite::Result<()> {
-        let insert = "INSERT INTO history VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET value = ?4";
-        let trim = "DELETE FROM history WHERE topic = ?1 AND unit = ?2 AND (number >= ?3 OR ?4 = 0 OR number < \
-                    (SELECT number FROM history WHERE topic = ?1 AND unit = ?2 AND number < ?3 \
-                    ORDER BY number DESC LIMIT 1 OFFSET ?4 - 1))";
-        let write = |unit: Unit, point: Point| {
-            let values = params![topic, unit_column(unit), point.number, point.value];
-            self.connection.prepare_cached(insert)?.execute(values)
-        };
-        for unit in [Unit::Hour, Unit::Day] {
-            let (kept, is_over) = (i64::from(retention.of(unit)), hour.is_over(unit));
-            if hour.is_first && hour.is_over(Unit::Hour) {
-                write(unit, BEFORE_ALL)?;
-            }
-            if is_over && kept > 0 {
-                write(unit, hour.point(unit))?;
-            }
-            // Points become too old only when an hour or a day begins.
-            if is_over || hour.next < hour.claimed {
-                let present = unit.number(hour.next);
-                let values = params![topic, unit_column(unit), present, kept];
-                self.connection.prepare_cached(trim)?.execute(values)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes a past in the place of that of a topic.
-    pub(super) fn replace_history(&self, topic: &Topic, past: &Past) -> rusqlite::Result<()> {
-        let sql = "DELETE FROM history WHERE topic = ?1";
-        self.connection.prepare_cached(sql)?.execute([topic.name()])?;
-        let mut insert = self.connection.prepare_cached("INSERT INTO history VALUES (?1, ?2, ?3, ?4)")?;
-        for unit in [Unit::Hour, Unit::Day] {
-            for point in past.of(unit) {
-                insert.execute(params![topic.name(), unit_column(unit), point.number, point.value])?;
-            }
-        }
-        Ok(())
     }
 
     /// Deletes the history of a topic, of a site its visitors, of an entity its fields, and of a feed its events.
@@ -258,8 +200,7 @@ impl StoreFile {
         }
         SiteVisitors::delete(&self.connection, topic.name())?;
         self.feeds().delete(topic.name())?;
-        let sql = "DELETE FROM history WHERE topic = ?1";
-        self.connection.prepare_cached(sql)?.execute([topic.name()]).map(|_| ())
+        self.history().delete(topic.name())
     }
 
     /// The visitors of a site.
@@ -277,99 +218,11 @@ impl StoreFile {
         visitors.save(&self.connection, site, retention.days)
     }
 
-    /// The first use of a key, if the file still has it.
-    pub(super) fn key(
-        &self,
-        topic: &Topic,
-        key: &IdempotencyKey,
-        now: Millis,
-    ) -> rusqlite::Result<Option<KeyRecord>> {
-        let sql = "SELECT kind, amount, value, epoch, revision, at FROM idempotency WHERE topic = ?1 AND key = ?2 AND expires > ?3";
-        let record = |row: &Row<'_>| {
-            let (kind, amount, value): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            let of = |key_use| KeyRecord { key_use, value, removed: false, stamp: None };
-            Ok(match kind {
-                ADDED => of(KeyUse::Add(amount)),
-                SET => of(KeyUse::Set(amount)),
-                MERGED => KeyRecord { stamp: Some(stamp(row)?), ..of(KeyUse::Merge(amount.cast_unsigned())) },
-                APPENDED => {
-                    KeyRecord { stamp: Some(stamp(row)?), ..of(KeyUse::Append(amount.cast_unsigned())) }
-                }
-                _ => KeyRecord { removed: amount != 0, ..of(KeyUse::Delete) },
-            })
-        };
-        self.connection
-            .prepare_cached(sql)?
-            .query_row(params![topic.name(), key.as_str(), now], record)
-            .optional()
-    }
-
-    /// Writes the first use of a key.
-    pub(super) fn remember_key(
-        &self,
-        topic: &Topic,
-        key: &IdempotencyKey,
-        record: &KeyRecord,
-        expires: Millis,
-    ) -> rusqlite::Result<()> {
-        let sql = "INSERT OR REPLACE INTO idempotency (topic, key, kind, amount, value, expires, epoch, revision, at) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-        let (kind, amount) = match record.key_use {
-            KeyUse::Add(amount) => (ADDED, amount),
-            KeyUse::Set(value) => (SET, value),
-            KeyUse::Delete => (DELETED, i64::from(record.removed)),
-            KeyUse::Merge(digest) => (MERGED, digest.cast_signed()),
-            KeyUse::Append(digest) => (APPENDED, digest.cast_signed()),
-        };
-        let Stamp { id, at } = record.stamp.unwrap_or_default();
-        let (epoch, revision, at) = (signed(id.epoch.get()), signed(id.revision), signed(at));
-        let values =
-            params![topic.name(), key.as_str(), kind, amount, record.value, expires, epoch, revision, at];
-        self.connection.prepare_cached(sql)?.execute(values)?;
-        Ok(())
-    }
-
-    /// Writes the use of a key for an addition unless the key was used before and is not expired. Returns whether this is its first use.
-    pub(super) fn use_key(
-        &self,
-        topic: &Topic,
-        key: &IdempotencyKey,
-        (amount, value): (i64, i64),
-        now: Millis,
-        expires: Millis,
-    ) -> rusqlite::Result<bool> {
-        let sql = "INSERT INTO idempotency (topic, key, kind, amount, value, expires) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-                   ON CONFLICT DO UPDATE SET kind = ?3, amount = ?4, value = ?5, expires = ?6 WHERE expires <= ?7";
-        let values = params![topic.name(), key.as_str(), ADDED, amount, value, expires, now];
-        self.connection.prepare_cached(sql)?.execute(values).map(|rows| rows > 0)
-    }
-
-    /// Removes the use of a key.
-    pub(super) fn forget_key(&self, topic: &Topic, key: &IdempotencyKey) -> rusqlite::Result<()> {
-        let sql = "DELETE FROM idempotency WHERE topic = ?1 AND key = ?2";
-        self.connection.prepare_cached(sql)?.execute(params![topic.name(), key.as_str()]).map(|_| ())
-    }
-
     /// Deletes the tombstones that were acknowledged before `before`.
     pub(super) fn purge_tombstones(&self, before: Millis) -> rusqlite::Result<()> {
         let sql = "DELETE FROM topic WHERE deleted > 0 AND deleted <= ?1 AND acknowledged = revision";
         self.connection.prepare_cached(sql)?.execute([before]).map(|_| ())
     }
-
-    /// Deletes some expired keys, and returns whether there may be more.
-    pub(super) fn purge_keys(&self, now: Millis, most: usize) -> rusqlite::Result<bool> {
-        let sql = "DELETE FROM idempotency WHERE (topic, key) IN \
-                   (SELECT topic, key FROM idempotency WHERE expires <= ?1 LIMIT ?2)";
-        let deleted = self.connection.prepare_cached(sql)?.execute(params![now, most as i64])?;
-        Ok(deleted == most)
-    }
-}
-
-/// The stamp in a row of the table `idempotency`.
-fn stamp(row: &Row<'_>) -> rusqlite::Result<Stamp> {
-    let unsigned = |column: usize| row.get::<_, i64>(column).map(i64::unsigned_abs);
-    let id = EventId { epoch: Epoch::new(unsigned(3)?), revision: unsigned(4)? };
-    Ok(Stamp { id, at: unsigned(5)? })
 }
 
 #[cfg(test)]

@@ -1,23 +1,23 @@
 //! One batch of the writer: the topics that it has changed so far. Other threads see none of it before the commit.
 
+mod documents;
+mod feeds;
 mod hits;
 mod restored_pasts;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::Arc;
 
 use super::committed_topics::CommittedTopics;
-use super::documents::DocumentDraft;
-use super::feed_rows::FeedBounds;
 use super::feed_sizes::FeedSizes;
-use super::file::{KeyRecord, StoreFile};
+use super::file::StoreFile;
+use super::key_rows::KeyRecord;
 use super::millis::{Millis, millis};
 use super::topic::Draft;
 use super::visited_sites::VisitedSites;
-use crate::domain::{Document, Epoch, EventId, JsonText, Kind, Topic};
+use crate::domain::{Epoch, EventId, Kind, Topic};
 use crate::store::{
-    Announcement, Body, Change, Claim, ClaimTerms, KeyUse, Merge, Once, Replay, Stamp, StoreError,
+    Announcement, Body, Change, Claim, ClaimTerms, KeyUse, Once, Replay, Stamp, StoreError,
     TOMBSTONE_LIFETIME, Visit, Write, WriteError, Written, change, random,
 };
 
@@ -133,7 +133,9 @@ impl<'a> WriteBatch<'a> {
         // The transaction must have begun, so that keys used earlier in the batch are found.
         self.begin()?;
         let key_use = KeyUse::of(&write.change);
-        if let Some(first) = self.file.key(&write.topic, &once.key, self.now).map_err(StoreError::new)? {
+        if let Some(first) =
+            self.file.keys().first_use(&write.topic, &once.key, self.now).map_err(StoreError::new)?
+        {
             if first.key_use != key_use {
                 return Ok(Err(WriteError::KeyReused(first.key_use)));
             }
@@ -148,42 +150,12 @@ impl<'a> WriteBatch<'a> {
             let Written { value, removed, stamp, .. } = *written;
             let record = KeyRecord { key_use, value, removed, stamp };
             let expires = self.now + millis(once.lifetime);
-            self.file.remember_key(&write.topic, &once.key, &record, expires).map_err(StoreError::new)?;
+            self.file.keys().remember(&write.topic, &once.key, &record, expires).map_err(StoreError::new)?;
             self.remembered += 1;
             // The batch must write the key even if the change was a deletion that has changed nothing.
             self.must_write = true;
         }
         Ok(written)
-    }
-
-    /// Appends events to a feed whose revision is that of the last one already, and drops those that are too many or too old.
-    fn append(
-        &mut self,
-        feed: &Topic,
-        events: &[JsonText],
-        at: Millis,
-        created: bool,
-    ) -> Result<Stamp, StoreError> {
-        self.begin()?;
-        let (now, retention) = (self.now, self.committed.retention().feeds);
-        let state = self.draft(feed)?.state;
-        let revision = state.revision;
-        let rows = self.file.feeds();
-        let appended = (|| {
-            if created {
-                // Another feed of the same name may have left events.
-                rows.delete(feed.name())?;
-                self.feeds.forget(feed);
-            }
-            let size = self.feeds.of(feed, self.file)?;
-            rows.append(feed, revision + 1 - events.len() as u64, at, events)?;
-            size.events += events.len() as u64;
-            size.bytes += events.iter().map(|event| event.as_str().len() as u64).sum::<u64>();
-            rows.trim(feed, size, FeedBounds { retention, claimed: state.published, revision, now })
-        })();
-        appended.map_err(StoreError::new)?;
-        let id = EventId { epoch: state.epoch, revision };
-        Ok(Stamp { id, at: at.unsigned_abs() })
     }
 
     /// Answers a claim.
@@ -208,82 +180,9 @@ impl<'a> WriteBatch<'a> {
         }
     }
 
-    /// The announcement of a feed, with the events since the claim before it.
-    fn with_events(&self, feed: &Topic, announcement: Announcement) -> Result<Announcement, StoreError> {
-        let Announcement { id, prev, .. } = announcement;
-        let events = self.file.feeds().after(feed, id.epoch, prev.revision, id.revision, usize::MAX);
-        let body = Body::Events(events.map_err(StoreError::new)?.into());
-        Ok(Announcement { body, id, prev })
-    }
-
-    /// Deletes entities whose lives are over, up to `limit`, and returns them.
-    pub(super) fn end_lives(&mut self, limit: usize) -> Result<Vec<Topic>, StoreError> {
-        // The transaction must have begun, so that lives that the batch has changed are found.
-        self.begin()?;
-        self.save_documents()?;
-        let ended = self.file.ended_documents(self.now, limit).map_err(StoreError::new)?;
-        for topic in &ended {
-            // A row without a topic was written by another program.
-            if self.write_now(&Write::new(topic.clone(), Change::Delete))?.is_ok_and(|done| !done.removed) {
-                self.file.delete_past(topic).map_err(StoreError::new)?;
-            }
-        }
-        (self.must_write, self.ends_lives) = (self.must_write || !ended.is_empty(), true);
-        Ok(ended)
-    }
-
     /// Histories are kept of numbers.
     fn keeps_history(&self, topic: &Topic) -> bool {
         topic.holds_number() && self.committed.retention().keeps_any()
-    }
-
-    /// What a merge makes of the fields of an entity.
-    fn merged(
-        &mut self,
-        write: &Write,
-        merge: &Merge,
-    ) -> Result<Result<DocumentDraft, WriteError>, StoreError> {
-        let exists = self.draft(&write.topic)?.state.exists();
-        if !exists && !write.may_create {
-            return Ok(Err(WriteError::WouldBeNew));
-        }
-        let before = if exists { self.document(&write.topic)? } else { Arc::default() };
-        let document = match before.merged(&merge.fields) {
-            Ok(document) => Arc::new(document),
-            Err(refusal) => return Ok(Err(refusal.into())),
-        };
-        let before = self.draft(&write.topic)?.document.as_ref().filter(|_| exists);
-        let before = before.and_then(|before| before.ends);
-        let ends = write.ends.map(|ends| Millis::try_from(ends).unwrap_or(Millis::MAX));
-        let ends = ends.or_else(|| merge.keep.map(|keep| self.now.saturating_add(millis(keep)))).or(before);
-        Ok(Ok(DocumentDraft { document, ends, changed: true }))
-    }
-
-    /// The fields of an entity that exists.
-    fn document(&mut self, topic: &Topic) -> Result<Arc<Document>, StoreError> {
-        let draft = self.draft(topic)?;
-        if let Some(known) = &draft.document {
-            return Ok(Arc::clone(&known.document));
-        }
-        let id = draft.state.reading().id;
-        let document = match self.committed.documents.get(topic, id) {
-            Some(document) => document,
-            None => self.file.document(topic).map_err(StoreError::new)?,
-        };
-        let known = DocumentDraft { document: Arc::clone(&document), ends: None, changed: false };
-        self.draft(topic)?.document = Some(known);
-        Ok(document)
-    }
-
-    /// Writes the changed fields of entities into the open transaction.
-    fn save_documents(&mut self) -> Result<(), StoreError> {
-        for (topic, draft) in &mut self.topics {
-            if let Some(draft) = draft.document.as_mut().filter(|document| document.changed) {
-                self.file.save_document(topic, &draft.document, draft.ends).map_err(StoreError::new)?;
-                draft.changed = false;
-            }
-        }
-        Ok(())
     }
 
     /// Applies the acknowledgement of a claim.
@@ -317,7 +216,7 @@ impl<'a> WriteBatch<'a> {
     /// Deletes up to `most` expired keys, and returns whether there may be more.
     pub(super) fn purge_keys(&mut self, most: usize) -> Result<bool, StoreError> {
         self.begin()?;
-        self.file.purge_keys(self.now, most).map_err(StoreError::new)
+        self.file.keys().purge(self.now, most).map_err(StoreError::new)
     }
 
     /// How many idempotency keys the batch has written.

@@ -8,11 +8,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
-
 use super::committed_topics::CommittedTopics;
 use super::feed_sizes::FeedSizes;
 use super::file::StoreFile;
+use super::pending_answer::{AnswerSender, PendingAnswer};
 use super::visited_sites::VisitedSites;
 use super::write_batch::WriteBatch;
 use crate::domain::{EventId, Past, Topic};
@@ -35,8 +34,6 @@ const PURGE_MOST: usize = 8192;
 /// The most commands in one batch.
 const BATCH: usize = 4096;
 
-type AnswerSender<T> = oneshot::Sender<T>;
-
 /// A command for the writer, with the sender of its answer.
 pub(super) enum WriteCommand {
     Write(Vec<Write>, AnswerSender<Vec<Result<Written, WriteError>>>),
@@ -49,17 +46,6 @@ pub(super) enum WriteCommand {
     /// Deletes entities whose lives are over, up to so many, and answers which.
     EndLives(usize, AnswerSender<Result<Vec<Topic>, StoreError>>),
     Ping(AnswerSender<Result<(), StoreError>>),
-}
-
-/// An answer that waits for the end of its batch; `None` if the batch had failed before the command. The number is how many items
-/// the command had.
-enum PendingAnswer {
-    Write(usize, Option<Vec<Result<Written, WriteError>>>, AnswerSender<Vec<Result<Written, WriteError>>>),
-    Hit(usize, Option<Vec<HitWritten>>, AnswerSender<Vec<HitWritten>>),
-    Claim(usize, Option<Vec<Claim>>, AnswerSender<Vec<Result<Claim, StoreError>>>),
-    Restored(Option<Vec<bool>>, AnswerSender<Result<Vec<bool>, StoreError>>),
-    Ended(Option<Vec<Topic>>, AnswerSender<Result<Vec<Topic>, StoreError>>),
-    Done(AnswerSender<Result<(), StoreError>>),
 }
 
 /// See the top of the module.
@@ -242,45 +228,4 @@ fn attempt<T>(failure: &mut Option<StoreError>, work: impl FnOnce() -> Result<T,
         return None;
     }
     work().map_err(|error| *failure = Some(error)).ok()
-}
-
-impl PendingAnswer {
-    /// Sends the answer. The caller may have stopped waiting, so a failure to send is ignored.
-    fn send(self, failure: Option<&StoreError>) {
-        match self {
-            PendingAnswer::Write(len, written, answer) => {
-                let written = written.filter(|_| failure.is_none());
-                let _ = answer.send(written.unwrap_or_else(|| {
-                    (0..len).map(|_| Err(WriteError::Unavailable(lost(failure)))).collect()
-                }));
-            }
-            PendingAnswer::Hit(len, written, answer) => {
-                let written = written.filter(|_| failure.is_none());
-                let failed = || HitWritten::failed(WriteError::Unavailable(lost(failure)));
-                let _ = answer.send(written.unwrap_or_else(|| (0..len).map(|_| failed()).collect()));
-            }
-            PendingAnswer::Claim(len, claims, answer) => {
-                let claims = claims.filter(|_| failure.is_none());
-                let _ = answer.send(match claims {
-                    Some(claims) => claims.into_iter().map(Ok).collect(),
-                    None => (0..len).map(|_| Err(lost(failure))).collect(),
-                });
-            }
-            PendingAnswer::Restored(restored, answer) => {
-                let restored = restored.filter(|_| failure.is_none());
-                let _ = answer.send(restored.ok_or_else(|| lost(failure)));
-            }
-            PendingAnswer::Ended(ended, answer) => {
-                let ended = ended.filter(|_| failure.is_none());
-                let _ = answer.send(ended.ok_or_else(|| lost(failure)));
-            }
-            PendingAnswer::Done(answer) => {
-                let _ = answer.send(failure.map_or(Ok(()), |error| Err(error.clone())));
-            }
-        }
-    }
-}
-
-fn lost(failure: Option<&StoreError>) -> StoreError {
-    failure.cloned().unwrap_or_else(|| StoreError::new("the batch was given up"))
 }

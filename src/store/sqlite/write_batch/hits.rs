@@ -10,7 +10,7 @@ impl WriteBatch<'_> {
         self.begin()?;
         let value = self.draft(&hit.page)?.state.value;
         let expires = self.now + millis(hit.lifetime);
-        let is_new = self.file.use_key(&hit.page, &hit.key, (1, value + 1), self.now, expires);
+        let is_new = self.file.keys().use_once(&hit.page, &hit.key, (1, value + 1), self.now, expires);
         let answer = if is_new.map_err(StoreError::new)? {
             self.count(hit)?
         } else {
@@ -31,7 +31,7 @@ impl WriteBatch<'_> {
                 Ok(HitWritten { page: Ok(page), site: self.write_now(&hit.addition(&hit.site))? })
             }
             Err(refusal) => {
-                self.file.forget_key(&hit.page, &hit.key).map_err(StoreError::new)?;
+                self.file.keys().forget(&hit.page, &hit.key).map_err(StoreError::new)?;
                 Ok(HitWritten::failed(refusal))
             }
         }

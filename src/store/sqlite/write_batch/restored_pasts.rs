@@ -40,7 +40,7 @@ impl WriteBatch<'_> {
         self.draft(topic)?.changed = true;
         self.must_write = true;
         self.begin()?;
-        self.file.replace_history(topic, &past).map_err(StoreError::new)?;
+        self.file.history().replace(topic, &past).map_err(StoreError::new)?;
         Ok(true)
     }
 }
