@@ -54,7 +54,10 @@ impl<R: BufRead> CounterLines<R> {
             match (read, place) {
                 (_, Position::End) => return bad("stands behind the last line of the export"),
                 (Ok(JsonLine::First), Position::Beginning) => self.place = Position::Export,
-                (Ok(JsonLine::First), _) => {
+                (Ok(JsonLine::Unknown(which)), Position::Beginning) => {
+                    return Err(ReadError::Form(format!("the input is {which}")));
+                }
+                (Ok(JsonLine::First | JsonLine::Unknown(_)), _) => {
                     return bad("is the first line of an export, and stands behind others");
                 }
                 (Ok(JsonLine::Last(counters)), Position::Export) => {
@@ -86,7 +89,7 @@ impl<R: BufRead> CounterLines<R> {
 
     fn end(&mut self) -> Result<Option<Result<ImportLine, BadLine>>, ReadError> {
         match self.place {
-            Position::Beginning => Err(ReadError::Form("the input is empty")),
+            Position::Beginning => Err(ReadError::Form("the input is empty".to_owned())),
             Position::Export => {
                 self.place = Position::End;
                 let reason = "the last line of the export is missing: the file was cut".to_owned();

@@ -51,7 +51,7 @@ pub enum HitCounterError {
     #[error("{0} has no table url with the columns url and count, so it is no database of the hit-counter")]
     OtherTables(PathBuf),
     /// A row has a count or a text that the hit-counter does not write.
-    #[error("{path}: row {row} of the table url has {problem}, so nothing is read")]
+    #[error("nothing is stored: row {row} of the table url in {path} has {problem}")]
     Row {
         /// The file.
         path: PathBuf,
@@ -96,16 +96,15 @@ pub fn write_hit_counter_pages(
     if let Some((row, problem)) = odd_row(&connection).map_err(sqlite)? {
         return Err(HitCounterError::Row { path: path.to_owned(), row, problem });
     }
-    let sql = "SELECT url, max(count) FROM url GROUP BY url COLLATE BINARY ORDER BY url COLLATE BINARY";
+    let sql = "SELECT coalesce(url, '') AS text, max(count) FROM url GROUP BY text COLLATE BINARY ORDER BY text COLLATE BINARY";
     let mut statement = connection.prepare(sql).map_err(sqlite)?;
     let mut rows = statement.query([]).map_err(sqlite)?;
     let mut found = HitCounterPages::default();
     while let Some(row) = rows.next().map_err(sqlite)? {
-        let (text, value): (String, i64) =
-            row.get(0).and_then(|text| Ok((text, row.get(1)?))).map_err(sqlite)?;
+        let text: String = row.get(0).map_err(sqlite)?;
         match page(&text) {
             Some(address) => {
-                let line = PageLine { page: address.as_str(), value };
+                let line = PageLine { page: address.as_str(), value: row.get(1).map_err(sqlite)? };
                 serde_json::to_writer(&mut *output, &line).map_err(io::Error::from)?;
                 output.write_all(b"\n")?;
                 found.lines += 1;
@@ -152,14 +151,16 @@ fn has_table(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|columns| columns == 2)
 }
 
-/// A row that the hit-counter cannot have written, and what is wrong with it.
+/// A row that the hit-counter cannot have written, and what is wrong with it. A row without a text names no page, so its count does not matter.
 fn odd_row(connection: &Connection) -> rusqlite::Result<Option<(i64, &'static str)>> {
     let sql = format!(
-        "SELECT rowid, typeof(url) = 'text' FROM url \
-         WHERE typeof(url) <> 'text' OR typeof(count) <> 'integer' OR count NOT BETWEEN 0 AND {LIMIT} LIMIT 1"
+        "SELECT rowid, typeof(url) = 'text' FROM url WHERE url IS NOT NULL AND \
+         (typeof(url) <> 'text' OR typeof(count) <> 'integer' OR count NOT BETWEEN 0 AND {LIMIT}) ORDER BY rowid LIMIT 1"
     );
     let row = connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get::<_, bool>(1)?))).optional()?;
-    Ok(row.map(|(row, is_text)| (row, if is_text { "no count that a page can have" } else { "no text" })))
+    Ok(row.map(|(row, is_text)| {
+        (row, if is_text { "no count that a page can have" } else { "bytes that are no text" })
+    }))
 }
 
 /// The page that a text names. A text of digits before the first slash was the port of an address without a scheme, not an IP address.
@@ -198,7 +199,8 @@ mod tests {
     fn each_text_that_names_a_page_is_a_line_with_its_greatest_count() {
         let rows = "INSERT INTO url (url, count) VALUES ('www.example.com/a', 5), ('www.example.com/a', 7), \
                     ('Www.example.com/a', 2), ('https%3A%2F%2Fexample.com%2Fb', 3), ('example.com/\u{e9} \"x\"', 1), \
-                    ('alert(1)', 9), ('8080/a', 1), ('', 4), ('/p', 1), ('someone@example.com', 1);";
+                    ('alert(1)', 9), ('8080/a', 1), ('', 4), ('/p', 1), ('someone@example.com', 1), \
+                    (NULL, 1), (NULL, NULL), (NULL, -1.5);";
         let (found, lines) = read(&[TABLE, rows].concat()).expect("pages");
         assert_eq!(
             lines,
@@ -214,8 +216,8 @@ mod tests {
     fn other_files_are_refused() {
         let other =
             "FILE has no table url with the columns url and count, so it is no database of the hit-counter";
-        let count = "FILE: row 7 of the table url has no count that a page can have, so nothing is read";
-        let text = "FILE: row 7 of the table url has no text, so nothing is read";
+        let count = "nothing is stored: row 7 of the table url in FILE has no count that a page can have";
+        let text = "nothing is stored: row 7 of the table url in FILE has bytes that are no text";
         for (sql, expected) in [
             ("CREATE TABLE other (a)".to_owned(), other),
             ("CREATE TABLE url (url)".to_owned(), other),
@@ -224,7 +226,7 @@ mod tests {
             (format!("{TABLE} INSERT INTO url VALUES (7, 'example.com', NULL)"), count),
             (format!("{TABLE} INSERT INTO url VALUES (7, 'example.com', 1.5)"), count),
             (format!("{TABLE} INSERT INTO url VALUES (7, 'example.com', 9007199254740992)"), count),
-            (format!("{TABLE} INSERT INTO url VALUES (7, NULL, 1)"), text),
+            (format!("{TABLE} INSERT INTO url VALUES (9, 'b', -1), (8, NULL, -1), (7, 'a', -1)"), count),
             (format!("{TABLE} INSERT INTO url VALUES (7, x'00', 1)"), text),
             (
                 "PRAGMA application_id = 0x6c697665; CREATE TABLE url (url, count)".to_owned(),

@@ -109,5 +109,5 @@ pub enum ReadError {
     Input(#[from] io::Error),
     /// The input has another form, so no line of it can be used.
     #[error("{0}")]
-    Form(&'static str),
+    Form(String),
 }

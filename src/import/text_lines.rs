@@ -117,7 +117,7 @@ fn refuse_other_forms(first: &[u8]) -> Result<(), ReadError> {
         (b"\xfe\xff", "the input is UTF-16; it must be UTF-8"),
     ];
     match forms.iter().find(|(beginning, _)| first.starts_with(beginning)) {
-        Some((_, problem)) => Err(ReadError::Form(problem)),
+        Some((_, problem)) => Err(ReadError::Form((*problem).to_owned())),
         None => Ok(()),
     }
 }

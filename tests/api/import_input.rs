@@ -59,6 +59,14 @@ fn what_is_not_lines_of_counters_is_named() {
             "nothing is stored: the input is compressed with gzip: unpack it first, as gunzip -c does",
         ),
         (b"PK\x03\x04\x14\x00", "nothing is stored: the input is a ZIP file: unpack it first"),
+        (
+            b"{\"format\":\"livecounter\",\"version\":2}\n{\"gauge\":1}\n{\"end\":true,\"counters\":1}\n",
+            "nothing is stored: the input is an export of version 2, which this program does not know",
+        ),
+        (
+            b"{\"format\":\"dump\",\"version\":1}\n",
+            "nothing is stored: the input is of another format than livecounter",
+        ),
         (b"\xff\xfe{\x00", "nothing is stored: the input is UTF-16; it must be UTF-8"),
     ] {
         for mode in ["--set", "--add"] {
