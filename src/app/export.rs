@@ -129,8 +129,8 @@ impl<W: Write, P: Fn(u64)> RunningExport<'_, W, P> {
 
     async fn write_some(&mut self, listed: &[(Topic, Reading)]) -> Result<(), ExportError> {
         let known = KnownOfTopics::read(self.store, listed, self.without_past).await?;
-        for ((topic, reading), known) in listed.iter().zip(known.0) {
-            match &reading.body {
+        for ((topic, _), known) in listed.iter().zip(known.0) {
+            match &known.body {
                 Body::Document(document) => self.write_entity(topic, document, known.ends)?,
                 Body::Events(_) => self.write_events(topic).await?,
                 Body::Number(value) => self.write_number(topic, *value, known)?,

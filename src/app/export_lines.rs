@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use crate::domain::{CounterId, Kind, Past, Point, Topic};
-use crate::store::{Reading, Store, StoreError};
+use crate::store::{Body, Reading, Store, StoreError};
 
 /// What a line names.
 #[derive(Serialize)]
@@ -26,9 +26,11 @@ pub(super) struct NumberLine<'a> {
     pub(super) days: Vec<Point>,
 }
 
-/// What the store knows of a topic besides its reading.
+/// What the store knows of a topic.
 #[derive(Default)]
 pub(super) struct KnownOfTopic {
+    /// The number or the fields.
+    pub(super) body: Body,
     /// The address of a page.
     pub(super) address: Option<String>,
     /// When the life of an entity ends.
@@ -41,13 +43,18 @@ pub(super) struct KnownOfTopic {
 pub(super) struct KnownOfTopics(pub(super) Vec<KnownOfTopic>);
 
 impl KnownOfTopics {
-    /// Asks the store, once for all of the topics.
+    /// Asks the store, once for all of the topics. Numbers and fields are read once more behind pasts and ends of lives, so that no past is ahead of its
+    /// value, and no entity lives on whose life has ended meanwhile.
     pub(super) async fn read(
         store: &dyn Store,
         listed: &[(Topic, Reading)],
         without_past: bool,
     ) -> Result<Self, StoreError> {
-        let mut known: Vec<_> = listed.iter().map(|_| KnownOfTopic::default()).collect();
+        let of = |(_, reading): &(Topic, Reading)| KnownOfTopic {
+            body: reading.body.clone(),
+            ..KnownOfTopic::default()
+        };
+        let mut known: Vec<_> = listed.iter().map(of).collect();
         let (places, pages) = those(listed, |topic| topic.kind() == Some(Kind::Page));
         if !pages.is_empty() {
             for (place, address) in places.into_iter().zip(store.addresses(&pages).await?) {
@@ -56,18 +63,33 @@ impl KnownOfTopics {
         }
         let (places, entities) = those(listed, Topic::is_entity);
         if !entities.is_empty() {
-            for (place, ends) in places.into_iter().zip(store.ends(&entities).await?) {
-                known[place].ends = ends;
+            for (place, ends) in places.iter().zip(store.ends(&entities).await?) {
+                known[*place].ends = ends;
             }
+            read_again(store, entities, &places, &mut known).await?;
         }
         let (places, numbers) = those(listed, Topic::holds_number);
         if !numbers.is_empty() && !without_past {
-            for (place, past) in places.into_iter().zip(store.pasts(&numbers).await?) {
-                known[place].past = past;
+            for (place, past) in places.iter().zip(store.pasts(&numbers).await?) {
+                known[*place].past = past;
             }
+            read_again(store, numbers, &places, &mut known).await?;
         }
         Ok(KnownOfTopics(known))
     }
+}
+
+/// Reads the numbers or the fields of the topics that have these places.
+async fn read_again(
+    store: &dyn Store,
+    topics: Vec<Topic>,
+    places: &[usize],
+    known: &mut [KnownOfTopic],
+) -> Result<(), StoreError> {
+    for (place, reading) in places.iter().zip(store.read(topics).await) {
+        known[*place].body = reading?.body;
+    }
+    Ok(())
 }
 
 /// Those of the topics for which this is so, and their places.

@@ -1,10 +1,11 @@
 //! The command `livecounter export`.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use livecounter::app::{self, ExportError, ExportOptions, StartError};
 use livecounter::settings::Settings;
 
@@ -44,18 +45,42 @@ impl Export {
     }
 }
 
-/// Writes to a file with `.part` behind its name, then renames it, so that an export that fails does not change the file.
+/// Writes to a file with `.part` behind its name, then renames it, so that an export that fails does not change the file. A file that exists keeps its
+/// permissions, and what is no file, such as a pipe, is written as it is.
 async fn to_file(settings: &Settings, options: ExportOptions<'_>, path: &Path) -> anyhow::Result<()> {
-    let mut part = path.as_os_str().to_owned();
+    let cannot_write = || format!("cannot write {}", path.display());
+    let known = std::fs::metadata(path).ok();
+    if known.as_ref().is_some_and(|known| !known.is_file()) {
+        let output = File::options().write(true).open(path).with_context(cannot_write)?;
+        return export(settings, options, &mut BufWriter::new(output)).await;
+    }
+    // A link stays, and what it leads to is replaced.
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mut part = path.clone().into_os_string();
     part.push(".part");
-    let mut output = BufWriter::new(File::create(&part)?);
-    let written = export(settings, options, &mut output).await;
-    let written = written.and_then(|()| Ok(output.get_ref().sync_all()?));
-    let written = written.and_then(|()| Ok(std::fs::rename(&part, path)?));
+    let part = PathBuf::from(part);
+    let written = write_part(settings, options, &part, known.map(|known| known.permissions())).await;
+    let written = written.and_then(|()| std::fs::rename(&part, &path).with_context(cannot_write));
     if written.is_err() {
         let _ = std::fs::remove_file(&part);
     }
     written
+}
+
+/// Writes a new file, and waits until the disk has it.
+async fn write_part(
+    settings: &Settings,
+    options: ExportOptions<'_>,
+    part: &Path,
+    permissions: Option<Permissions>,
+) -> anyhow::Result<()> {
+    let cannot_write = || format!("cannot write {}", part.display());
+    let mut output = BufWriter::new(File::create(part).with_context(cannot_write)?);
+    if let Some(permissions) = permissions {
+        output.get_ref().set_permissions(permissions).with_context(cannot_write)?;
+    }
+    export(settings, options, &mut output).await?;
+    output.get_ref().sync_all().with_context(cannot_write)
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -1,13 +1,18 @@
 //! `livecounter export`, as an operator calls it.
 
+use std::fs::Permissions;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 use std::process::Output;
+use std::time::Duration;
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
 use livecounter::store::sqlite::SqliteStore;
-use livecounter::store::{Change, Store, Values, Write};
+use livecounter::store::{Change, ClaimTerms, LONGEST_LEASE, Outbox, Store, Values, Write};
+use serde_json::Value;
 
+use crate::import::done;
 use crate::program::{Program, program};
 use crate::support::deployment::PROXY_URL;
 use crate::support::redis::RedisServer;
@@ -82,7 +87,7 @@ async fn redis_is_exported_beside_a_running_origin() {
     let url = redis.url();
     let environment = [("REDIS_URL", url.as_str()), ("GRIP_URL", PROXY_URL.as_str())];
     let origin = Program::start(directory.path(), &environment);
-    let store = RedisStore::connect(&url, std::time::Duration::from_secs(2)).expect("a URL");
+    let store = RedisStore::connect(&url, Duration::from_secs(2)).expect("a URL");
     let expected = fill(&store).await;
     // What the origin announces meanwhile has a past.
     let values = ["--without-past"];
@@ -90,6 +95,47 @@ async fn redis_is_exported_beside_a_running_origin() {
     origin.add("z").await;
     let expected = expected + "{\"id\":\"z\",\"value\":1}\n" + &last_line(1201);
     assert_eq!(exported(directory.path(), &environment, &values), expected);
+}
+
+#[test]
+fn a_pipe_and_a_link_stay_and_a_file_keeps_its_permissions() {
+    let directory = tempfile::tempdir().expect("a directory");
+    done(directory.path(), &[], &["import", "--set"], "{\"id\":\"a\",\"value\":1}");
+    let expected = format!("{FIRST_LINE}{{\"id\":\"a\",\"value\":1}}\n{}", last_line(1));
+    let path = |name| directory.path().join(name);
+    let made = std::process::Command::new("mkfifo").arg(path("pipe")).status();
+    assert!(made.expect("mkfifo").success());
+    let pipe = path("pipe");
+    let reader = std::thread::spawn(move || std::fs::read_to_string(pipe).expect("text"));
+    assert_eq!(exported(directory.path(), &[], &["--output", "pipe"]), "");
+    assert!(std::fs::metadata(path("pipe")).expect("a pipe").file_type().is_fifo());
+    assert_eq!(reader.join().expect("no panic"), expected);
+
+    std::fs::write(path("file"), "before").expect("a file");
+    std::fs::set_permissions(path("file"), Permissions::from_mode(0o600)).expect("permissions");
+    std::os::unix::fs::symlink("file", path("link")).expect("a link");
+    assert_eq!(exported(directory.path(), &[], &["--output", "link"]), "");
+    assert!(path("link").is_symlink());
+    assert_eq!(std::fs::read_to_string(path("file")).expect("a file"), expected);
+    assert_eq!(std::fs::metadata(path("file")).expect("a file").permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_named() {
+    let directory = tempfile::tempdir().expect("a directory");
+    done(directory.path(), &[], &["import", "--set"], "{\"id\":\"a\",\"value\":1}");
+    for (output, expected) in [
+        (".", "cannot write .: Is a directory (os error 21)"),
+        ("none/all", "cannot write none/all.part: No such file or directory (os error 2)"),
+    ] {
+        let failed = export(directory.path(), &[], &["--output", output]);
+        let text = String::from_utf8_lossy(&failed.stderr);
+        assert_eq!((failed.status.code(), &*text), (Some(1), &*format!("livecounter: {expected}\n")));
+    }
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("a device");
+    let failed = program(directory.path()).arg("export").stdout(full).output().expect("the program to run");
+    let expected = "livecounter: cannot write the export: No space left on device (os error 28)\n";
+    assert_eq!((failed.status.code(), &*String::from_utf8_lossy(&failed.stderr)), (Some(1), expected));
 }
 
 #[test]
@@ -117,13 +163,46 @@ async fn a_reader_that_stops_early_ends_an_export_quietly() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), FIRST_LINE);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn no_past_is_ahead_of_its_value_while_counters_change() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let redis = RedisServer::start();
+    let url = redis.url();
+    let store = RedisStore::connect(&url, Duration::from_secs(10)).expect("a URL");
+    let topics: Vec<Topic> = (0..500).map(|n| format!("counter-{n:03}").parse().expect("a topic")).collect();
+    let change = async move || {
+        store.write(topics.iter().map(|topic| Write::add(topic.clone(), 1, None)).collect()).await;
+        store.claim(topics.clone(), ClaimTerms { interval: Duration::ZERO, lease: LONGEST_LEASE }).await;
+    };
+    change().await;
+    let changes = tokio::spawn(async move {
+        loop {
+            change().await;
+        }
+    });
+    let environment = [("REDIS_URL", url.as_str()), ("GRIP_URL", "http://127.0.0.1:1/")];
+    for _ in 0..5 {
+        let exported = exported(directory.path(), &environment, &[]);
+        let lines: Vec<Value> =
+            exported.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(lines.len(), 502);
+        for line in &lines[1..501] {
+            for unit in ["hours", "days"] {
+                let last = line[unit].as_array().and_then(|points| points.last()).expect("a past");
+                assert!(last[1].as_i64() <= line["value"].as_i64(), "{line}");
+            }
+        }
+    }
+    changes.abort();
+}
+
 #[tokio::test]
 async fn a_cluster_and_a_redis_behind_sentinels_are_exported() {
     let directory = tempfile::tempdir().expect("a directory");
     let cluster = RedisCluster::start(3, 0, &[]).await;
     let sentinels = RedisSentinels::start(1, 1, &[], "").await;
     for url in [cluster.url(), sentinels.url()] {
-        let store = RedisStore::connect(&url, std::time::Duration::from_secs(2)).expect("a URL");
+        let store = RedisStore::connect(&url, Duration::from_secs(2)).expect("a URL");
         let expected = fill(&store).await + &last_line(1200);
         let environment = [("REDIS_URL", url.as_str()), ("GRIP_URL", PROXY_URL.as_str())];
         assert!(exported(directory.path(), &environment, &[]) == expected, "{url}");
