@@ -1,12 +1,12 @@
 //! The commands that a store gets.
 
-use livecounter::domain::{FieldChanges, IdempotencyKey, LIMIT, Topic};
+use livecounter::domain::{IdempotencyKey, LIMIT, Topic};
 use livecounter::store::{self, Sum, Write};
 use proptest::prelude::*;
 
-use super::entities;
-use super::{LONG, TOPICS};
-use crate::spec::Change;
+use super::{LONG, TOPICS, is_entity};
+use crate::payload::payload;
+use crate::spec::{Change, millis};
 
 #[derive(Clone, Debug)]
 pub(super) enum Command {
@@ -31,10 +31,15 @@ pub(super) fn commands() -> impl Strategy<Value = Vec<Command>> {
         1 => value.prop_map(Change::Set),
         2 => Just(Change::Delete),
     ];
-    let item = (0..TOPICS, change, flags, prop::option::weighted(0.3, 0..3_usize));
-    let item = item.prop_map(|(topic, change, (claim, may_create), key)| {
-        let (change, claim) = match entities::is_entity(topic) {
-            true => (entities::allowed(change), false),
+    let number = prop_oneof![8 => -3..=3_i64, 1 => Just(LIMIT), 1 => Just(-LIMIT)];
+    // A life is over at the next sweep, or outlasts the test.
+    let life = prop_oneof![Just(0), Just(millis(LONG))];
+    let merge = payload(number, life).prop_map(|payload| Change::Merge(payload.merge()));
+    let change_of_entity = prop_oneof![5 => merge, 2 => Just(Change::Delete)];
+    let item = (0..TOPICS, change, change_of_entity, flags, prop::option::weighted(0.3, 0..3_usize));
+    let item = item.prop_map(|(topic, change, change_of_entity, (claim, may_create), key)| {
+        let (change, claim) = match is_entity(topic) {
+            true => (change_of_entity, false),
             false => (change, claim),
         };
         // The contract allows no idempotency key for a combined addition.
@@ -74,10 +79,6 @@ impl TopicWrite {
     }
 
     fn real_change(&self) -> store::Change {
-        if let Some(payload) = entities::payload(self.topic, &self.change) {
-            let fields = FieldChanges::parse(payload.as_bytes()).expect("a payload");
-            return store::Change::Merge(std::sync::Arc::new(fields.into()));
-        }
         let amounts = match &self.change {
             Change::Add(amounts) => amounts,
             Change::Set(value) => return store::Change::Set(*value),
