@@ -32,7 +32,9 @@ use tokio::sync::Semaphore;
 
 use crate::access::Access;
 use crate::announcer::{Announcer, Outlets, Running};
-use crate::http::{CacheTerms, CountApiStats, HomePage, Metrics, Rankings, SharedContext, TopHits, Traffic};
+use crate::http::{
+    CacheTerms, CountApiStats, HomePage, Metrics, NewestFields, Rankings, SharedContext, TopHits, Traffic,
+};
 use crate::hub::Hub;
 use crate::limits::{self, Limits};
 use crate::settings::Settings;
@@ -176,6 +178,7 @@ fn shared_context(
         hits: settings.hits.clone(),
         compat: settings.compat.clone(),
         countapi: CountApiStats::default(),
+        newest_fields: NewestFields::default(),
         rankings: Rankings::default(),
         top_hits: TopHits::default(),
         sql: Runner::default(),

@@ -4,11 +4,15 @@
 //! Between two entries nothing was added, so this module can fill the gaps.
 
 mod chart;
+mod drawing;
+mod named_chart;
 mod series;
 mod subject;
 mod zone;
 
-pub use chart::{Chart, Form, Theme};
+pub use chart::Chart;
+pub use drawing::{Form, Theme};
+pub use named_chart::NamedChart;
 pub use series::{Period, Series};
 pub use subject::Subject;
 pub use zone::{UnknownZone, Zone};

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::caching::CacheTerms;
 use super::compat::CountApiStats;
+use super::fields::newest::NewestFields;
 use super::home::page::HomePage;
 use super::metrics::Metrics;
 use super::rankings::Rankings;
@@ -72,6 +73,8 @@ pub struct SharedContext {
     pub rankings: Rankings,
     /// The pages and the sites with the most hits.
     pub top_hits: TopHits,
+    /// Fields of the newest entities of routes.
+    pub newest_fields: NewestFields,
     /// Runs statements in SQL.
     pub sql: Runner,
     /// How long after the beginning of a request its next command may begin.

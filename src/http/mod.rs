@@ -25,6 +25,7 @@ mod error;
 mod exceeded_limit;
 mod exec;
 mod feeds;
+mod fields;
 mod history;
 mod hit_answer;
 mod hit_history;
@@ -75,6 +76,7 @@ pub use compat::CountApiStats;
 pub use context::{SharedContext, WorkerContext};
 pub use error::ApiError;
 pub use exceeded_limit::ExceededLimit;
+pub use fields::newest::NewestFields;
 pub use home::page::HomePage;
 pub use metrics::{Metrics, RequestMetrics};
 pub use rankings::Rankings;
@@ -127,6 +129,10 @@ pub fn routes(
     let entity = finish_resource(r, "/entity/{type}/{key}", ENTITY, entity, CorsPolicy::Public);
     let keys = resource("/entity/{type:.*}/").route(get().to(entities::get)).route(head().to(entities::get));
     let keys = finish_resource(r, "/entity/{type}/", READ, keys, CorsPolicy::Public);
+    let fields = vec![
+        readable(r, "/fields/badge.svg", fields::badge),
+        readable(r, "/fields/chart.svg", fields::chart),
+    ];
     let feed = resource("/feed/{route}")
         .route(get().to(feeds::history))
         .route(head().to(feeds::history))
@@ -138,6 +144,7 @@ pub fn routes(
     config
         .service(Below { prefix: "/counters", resources: counters, missing: missing(r) })
         .service(Below { prefix: "/topics", resources: topics, missing: missing(r) })
+        .service(Below { prefix: "/fields", resources: fields, missing: missing(r) })
         .service(Below { prefix: admin::PREFIX, resources: admin::resources(r), missing: missing(r) })
         .service(keys)
         .service(Tail { prefix: "/entity", resource: entity })

@@ -56,11 +56,15 @@ pub(super) async fn picture(
     topic: &Topic,
 ) -> Result<PastDocument, ApiError> {
     let form = query.one_of("form", &[("line", Form::Line), ("bars", Form::Bars)])?;
-    let themes = [("auto", Theme::Auto), ("light", Theme::Light), ("dark", Theme::Dark)];
-    let theme = query.one_of("theme", &themes)?;
+    let theme = theme(query)?;
     let (series, changes_in) = series(context, query, topic).await?;
     let body = Chart { subject, series: &series, form, theme }.svg();
     Ok(PastDocument { media_type: &SVG, body, changes_in })
+}
+
+/// The colours that the query asks for.
+pub(super) fn theme(query: &Query) -> Result<Theme, ApiError> {
+    query.one_of("theme", &[("auto", Theme::Auto), ("light", Theme::Light), ("dark", Theme::Dark)])
 }
 
 /// The hours or days that the query asks for, and in how many seconds the next one begins.
@@ -166,9 +170,9 @@ fn reach(context: &WorkerContext, unit: Unit, kept_as: Unit) -> Result<(u16, u16
     Ok((whole, whole.max(retention.days)))
 }
 
-/// The number of hours or days that the request asks for. Only one spelling of each number is accepted, so that caches keep one
+/// The number of hours, days or entities that the request asks for. Only one spelling of each number is accepted, so that caches keep one
 /// answer for each number.
-fn last(text: &str, most: u16) -> Result<u16, ApiError> {
+pub(super) fn last(text: &str, most: u16) -> Result<u16, ApiError> {
     let number = text.parse().ok().filter(|number: &u16| number.to_string() == text);
     number.filter(|number| (1..=most).contains(number)).ok_or_else(|| {
         ApiError::BadRequest(format!("last must be a whole number from 1 to {most}, in plain digits"))

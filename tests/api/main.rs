@@ -31,6 +31,7 @@ mod export;
 mod feed_streams;
 mod feeds;
 mod feeds_deleted;
+mod fields;
 mod flood;
 mod grip;
 mod history;

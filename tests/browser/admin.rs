@@ -118,10 +118,20 @@ async fn the_longest_ids_and_addresses_fit_the_narrowest_phone() {
     for width in [320, 768] {
         let screen = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500 });
         browser.devtools("Emulation.setDeviceMetricsOverride", screen).await;
-        browser.open(&format!("{}/admin/counters", app.address)).await;
-        browser.until("document.querySelectorAll('details').length >= 2").await;
-        browser.value("document.querySelectorAll('details').forEach((one) => { one.open = true; })").await;
-        assert_eq!(browser.value("document.documentElement.scrollWidth").await, width);
+        for (path, least) in [("/admin/counters", 2), ("/admin", 5)] {
+            browser.open(&format!("{}{path}", app.address)).await;
+            browser.until(&format!("document.querySelectorAll('details').length >= {least}")).await;
+            browser
+                .value("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+                .await;
+            assert_eq!(browser.value("document.documentElement.scrollWidth").await, width, "{path}");
+        }
+        // The pictures of the numbers are there without a key in the browser.
+        let loaded = "[...document.querySelectorAll('.share img')].every((one) => one.complete && one.naturalWidth > 0)";
+        browser
+            .value("document.querySelectorAll('.share img').forEach((one) => { one.loading = 'eager'; })")
+            .await;
+        browser.until(loaded).await;
     }
 }
 

@@ -12,9 +12,13 @@ use super::guard::{Administrator, set_cookie};
 use crate::http::caching::NO_STORE;
 use crate::http::error::ApiError;
 use crate::http::home::assets::hashed_name;
+use crate::http::home::page::origin;
 use crate::http::home::restrict;
 
 static CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// The media type of a page.
+pub(super) static PAGE: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
 /// What all pages have.
 pub(super) struct Frame {
@@ -54,14 +58,15 @@ pub(super) fn page(status: StatusCode, page: &impl Template) -> Result<HttpRespo
     if status == StatusCode::UNAUTHORIZED {
         response.insert_header((WWW_AUTHENTICATE, "Bearer realm=\"livecounter\", scope=\"admin\""));
     }
-    Ok(response.insert_header((CONTENT_TYPE, "text/html; charset=utf-8")).body(text))
+    Ok(response.insert_header((CONTENT_TYPE, PAGE.clone())).body(text))
 }
 
 /// The text as a sentence.
 pub(super) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(letters).chain(['.']).collect()
+    let end = if text.ends_with('?') { "" } else { "." };
+    first.chain(letters).chain(end.chars()).collect()
 }
 
 /// Leads the browser to another page, after a form.
@@ -79,14 +84,28 @@ pub(super) fn renew(request: &HttpRequest, response: &mut HttpResponse, administ
     }
 }
 
+/// The address of this service, as the browser has used it.
+pub(super) fn own_origin(request: &HttpRequest) -> String {
+    let connection = request.connection_info();
+    origin(connection.scheme(), connection.host())
+}
+
+/// Headers with which no cache keeps an answer, and no other site can show or load it.
+pub(super) fn for_this_site() -> [(HeaderName, HeaderValue); 4] {
+    [
+        (CACHE_CONTROL, NO_STORE.clone()),
+        (VARY, HeaderValue::from_static("cookie")),
+        (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+        (CROSS_ORIGIN_RESOURCE_POLICY.clone(), HeaderValue::from_static("same-origin")),
+    ]
+}
+
 /// An answer that no cache keeps, and that no other site can show or load.
 pub(super) fn builder(status: StatusCode) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
-    response
-        .insert_header((CACHE_CONTROL, NO_STORE.clone()))
-        .insert_header((VARY, HeaderValue::from_static("cookie")))
-        .insert_header((X_FRAME_OPTIONS, HeaderValue::from_static("DENY")))
-        .insert_header((CROSS_ORIGIN_RESOURCE_POLICY.clone(), HeaderValue::from_static("same-origin")));
+    for header in for_this_site() {
+        response.insert_header(header);
+    }
     restrict(&mut response);
     response
 }

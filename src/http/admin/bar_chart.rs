@@ -1,5 +1,6 @@
 //! Charts of bars: how many requests each second, hour or day had, and how many of them failed.
 
+use super::shared_number::SharedNumber;
 use crate::http::home::number::ShownNumber;
 
 /// The height of the greatest bar.
@@ -11,6 +12,8 @@ pub(super) struct BarChart {
     pub(super) id: &'static str,
     pub(super) title: &'static str,
     pub(super) bars: Vec<Bar>,
+    /// The numbers of the chart that other pages can show.
+    pub(super) shared: Vec<SharedNumber>,
     most: u64,
     total: u64,
 }
@@ -27,7 +30,7 @@ impl BarChart {
     pub(super) fn new(id: &'static str, title: &'static str, bars: Vec<Bar>) -> Self {
         let most = bars.iter().map(|bar| bar.requests).max().unwrap_or_default();
         let total = bars.iter().map(|bar| bar.requests).sum();
-        BarChart { id, title, bars, most, total }
+        BarChart { id, title, bars, shared: Vec::new(), most, total }
     }
 
     /// The chart of the last minute, in which bars have no names of their own.

@@ -5,7 +5,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 
-use super::answer::{Frame, page, renew, see_other, sentence};
+use super::answer::{Frame, own_origin, page, renew, see_other, sentence};
 use super::form::Form;
 use super::guard::{Administrator, administrator, sender_of_form};
 use super::hits::{self, HitsList};
@@ -15,7 +15,6 @@ use crate::http::counter_index::counters;
 use crate::http::counter_path::check_known;
 use crate::http::error::ApiError;
 use crate::http::home::number::ShownNumber;
-use crate::http::home::page::origin;
 use crate::http::limit_checks::set;
 use crate::http::query::Query;
 
@@ -147,10 +146,9 @@ async fn list(
         query.append_pair("prefix", &asked.prefix).append_pair("after", after.as_str());
         format!("/admin/counters?{}", query.finish())
     });
-    let connection = request.connection_info();
     Ok(CountersPage {
         frame: Frame::of(Some(administrator)),
-        origin: origin(connection.scheme(), connection.host()),
+        origin: own_origin(request),
         prefix: asked.prefix.clone(),
         id: String::new(),
         value: String::new(),

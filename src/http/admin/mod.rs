@@ -10,8 +10,10 @@ mod guard;
 mod hits;
 mod login;
 mod overview;
+mod pictures;
 mod problem;
 mod public;
+mod shared_number;
 mod stream;
 mod traffic;
 
@@ -40,6 +42,8 @@ pub(super) fn resources(requests: &Arc<RequestMetrics>) -> Vec<FinishedResource>
     let pages = [
         ("/admin", page("/admin", overview::get), READ),
         ("/admin/", page("/admin/", overview::get), READ),
+        ("/admin/badge.svg", picture("/admin/badge.svg", pictures::badge), READ),
+        ("/admin/chart.svg", picture("/admin/chart.svg", pictures::chart), READ),
         ("/admin/console", with_form(page("/admin/console", console::get), console::post), PAGE_WITH_FORM),
         (
             "/admin/counters",
@@ -71,6 +75,15 @@ where
         answered.or_else(|error| problem::instead_of_page(&request, &context, error))
     };
     resource(path).route(get().to(shown)).route(head().to(shown))
+}
+
+/// A picture, whose errors are pictures.
+fn picture<F>(path: &str, handler: F) -> Resource
+where
+    F: AsyncFn(HttpRequest, Data<WorkerContext>) -> HttpResponse + Copy + 'static,
+{
+    let drawn = move |request, context| async move { handler(request, context).await };
+    resource(path).route(get().to(drawn)).route(head().to(drawn))
 }
 
 /// The same resource, which takes a form besides.

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Serialize;
 
-use super::answer::{Frame, page, renew};
+use super::answer::{Frame, own_origin, page, renew};
 use super::bar_chart::BarChart;
 use super::guard::administrator;
 use super::traffic::ShownPast;
@@ -35,6 +35,19 @@ impl Figures {
     }
 }
 
+/// The numbers of the process, each with its metric and its member in the stream.
+const SOURCES: [[&str; 3]; 9] = [
+    ["Requests answered", "livecounter_http_requests_total", "requests"],
+    ["Failed (5xx)", "livecounter_http_requests_total{status=~\"5..\"}", "failures"],
+    ["Listeners now", "livecounter_listeners", "listeners"],
+    ["Outbox", "livecounter_outbox_topics", "outbox"],
+    ["Announcements", "livecounter_announcements_acknowledged_total", "announced"],
+    ["More wait or rest", "livecounter_announcer_topics", "pending"],
+    ["Publishing behind", "livecounter_announcements_failing_seconds", "failing"],
+    ["Last minute", "rate(livecounter_http_requests_total[1m])", "seconds"],
+    ["Proxies", "livecounter_endpoint_up, …_items_pending, …_items_published_total", "proxies"],
+];
+
 /// The page.
 #[derive(Template)]
 #[template(path = "admin-overview.html")]
@@ -54,6 +67,10 @@ impl OverviewPage {
         self.shown(&Some(*number))
     }
 
+    fn sources(&self) -> [[&'static str; 3]; 9] {
+        SOURCES
+    }
+
     fn clock(&self, millis: &u64) -> String {
         clock(*millis)
     }
@@ -71,7 +88,7 @@ pub(in crate::http) async fn get(
     let administrator = administrator(&request, &context)?;
     let figures = Figures::read(&context).await;
     let minute = BarChart::of_seconds(&figures.seconds);
-    let past = ShownPast::read(&context).await;
+    let past = ShownPast::read(&context, &own_origin(&request)).await;
     let shown = OverviewPage { frame: Frame::of(Some(&administrator)), figures, minute, past };
     let mut response = page(StatusCode::OK, &shown)?;
     renew(&request, &mut response, &administrator);

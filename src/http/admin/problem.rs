@@ -1,10 +1,12 @@
 //! Errors as pages: a browser would show a problem in JSON as it is.
 
-use actix_web::http::Method;
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::body::BoxBody;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::answer::{Frame, page, sentence};
+use super::answer::{Frame, PAGE, builder, sentence};
 use super::destination::destination;
 use super::guard::administrator;
 use super::login;
@@ -53,7 +55,6 @@ pub(super) fn after_form(
     if let ApiError::Denied(_) = error {
         return login::instead_of(request, context, &error);
     }
-    let answer = error.error_response();
     let is_form = request.method() == Method::POST;
     let shown = ProblemPage {
         frame: Frame::of(administrator(request, context).ok().as_ref()),
@@ -63,11 +64,13 @@ pub(super) fn after_form(
         again_after: (matches!(error, ApiError::Unavailable { .. }) && !is_form).then_some(AGAIN_AFTER),
         back: destination(request.path()),
     };
-    let mut response = page(answer.status(), &shown)?;
-    for (name, value) in answer.headers() {
-        if !response.headers().contains_key(name) {
-            response.headers_mut().insert(name.clone(), value.clone());
-        }
+    let text = shown.render().map_err(|_| ApiError::Internal)?;
+    // The middleware logs the error that the response has.
+    let mut response = HttpResponse::from_error(error).map_body(|_, _| BoxBody::new(text));
+    let headers = response.headers_mut();
+    for (name, value) in builder(StatusCode::OK).finish().headers() {
+        headers.insert(name.clone(), value.clone());
     }
+    headers.insert(CONTENT_TYPE, PAGE.clone());
     Ok(response)
 }

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Serialize;
 
-use super::answer::{Frame, page};
+use super::answer::{Frame, own_origin, page};
 use super::bar_chart::BarChart;
 use super::guard::refuse_secrets_in_query;
 use super::stream;
@@ -65,7 +65,7 @@ pub(in crate::http) async fn get(
     check(&request, &context)?;
     let figures = PublicFigures::read(&context).await;
     let minute = BarChart::of_seconds(&figures.seconds);
-    let past = ShownPast::read(&context).await;
+    let past = ShownPast::read(&context, &own_origin(&request)).await;
     page(StatusCode::OK, &PublicPage { frame: Frame::of(None), figures, minute, past })
 }
 

@@ -1,12 +1,13 @@
 //! The traffic of the last hours and days, as the pages show it.
 
 use super::bar_chart::{Bar, BarChart};
+use super::shared_number::SharedNumber;
 use crate::http::context::WorkerContext;
 use crate::http::home::number::ShownNumber;
-use crate::http::traffic::{Past, Period};
+use crate::http::traffic::{DAILY, ENDPOINTS, HOURLY, Past, Period, REQUESTS, STATUS};
 
-/// How many endpoints are shown.
-const ENDPOINTS: usize = 10;
+/// How many entries of a list are shown.
+const LISTED: usize = 10;
 
 /// The traffic of the last hours and days.
 pub(super) enum ShownPast {
@@ -26,16 +27,22 @@ pub(super) enum ShownPast {
 /// A list of numbers with their shares.
 pub(super) struct List {
     pub(super) title: &'static str,
-    pub(super) of: &'static str,
-    pub(super) entries: Vec<(String, u64)>,
+    pub(super) entries: Vec<Entry>,
     most: u64,
 }
 
+/// An entry of a list.
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) requests: u64,
+    pub(super) shared: SharedNumber,
+}
+
 impl List {
-    fn new(title: &'static str, of: &'static str, mut entries: Vec<(String, u64)>) -> Self {
-        entries.truncate(ENDPOINTS);
-        let most = entries.iter().map(|(_, requests)| *requests).max().unwrap_or_default();
-        List { title, of, entries, most }
+    fn new(title: &'static str, entries: impl Iterator<Item = Entry>) -> Self {
+        let entries: Vec<Entry> = entries.take(LISTED).collect();
+        let most = entries.iter().map(|entry| entry.requests).max().unwrap_or_default();
+        List { title, entries, most }
     }
 
     pub(super) fn number(&self, number: &u64) -> String {
@@ -49,22 +56,44 @@ impl List {
 }
 
 impl ShownPast {
-    /// Reads the past.
-    pub(super) async fn read(context: &WorkerContext) -> Self {
+    /// Reads the past. `origin` is the address of this service.
+    pub(super) async fn read(context: &WorkerContext, origin: &str) -> Self {
         match context.shared.traffic.past(&context.live).await {
             None => ShownPast::Off,
             Some(Err(_)) => ShownPast::Away,
-            Some(Ok(Past { hours, days, endpoints, statuses })) => ShownPast::Known {
-                charts: vec![
-                    BarChart::new("hours", "Last 24 hours", hours.into_iter().map(of_hour).collect()),
-                    BarChart::new("days", "Last 7 days", days.into_iter().map(of_day).collect()),
-                ],
-                lists: vec![
-                    List::new("Top routes", "Route", endpoints),
-                    List::new("Statuses", "Status", statuses),
-                ],
-            },
+            Some(Ok(past)) => ShownPast::of(past, origin),
         }
+    }
+
+    fn of(Past { hours, days, endpoints, statuses }: Past, origin: &str) -> Self {
+        let (hour_count, day_count) = (hours.len(), days.len());
+        let present = |periods: &[Period]| periods.last().map_or(String::new(), |period| period.key.clone());
+        let (hour, today) = (present(&hours), present(&days));
+        let requests = |of: &str, (route, _): (&str, u64), key: &str, shown, charted| {
+            SharedNumber::new(origin, of.to_owned(), [route, key, REQUESTS], (shown, charted))
+        };
+        let mut last_hours =
+            BarChart::new("hours", "Last 24 hours", hours.into_iter().map(of_hour).collect());
+        last_hours.shared = vec![
+            requests("this hour", HOURLY, &hour, 1, hour_count),
+            requests("the last 24 hours", HOURLY, &hour, hour_count, hour_count),
+        ];
+        let mut last_days = BarChart::new("days", "Last 7 days", days.into_iter().map(of_day).collect());
+        last_days.shared = vec![
+            requests("today", DAILY, &today, 1, day_count),
+            requests("the last 7 days", DAILY, &today, day_count, day_count),
+        ];
+        let entry = |(name, requests): (String, u64), (route, _): (&str, u64), what: &str| {
+            let parts = [route, today.as_str(), name.as_str()];
+            let of = format!("{what}{name}");
+            let shared = SharedNumber::new(origin, of, parts, (day_count, day_count));
+            Entry { name, requests, shared }
+        };
+        let lists = vec![
+            List::new("Top routes", endpoints.into_iter().map(|one| entry(one, ENDPOINTS, ""))),
+            List::new("Statuses", statuses.into_iter().map(|one| entry(one, STATUS, "status "))),
+        ];
+        ShownPast::Known { charts: vec![last_hours, last_days], lists }
     }
 }
 

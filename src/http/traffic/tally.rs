@@ -9,12 +9,12 @@ use crate::http::metrics::{CountedRequests, SeenRequest};
 use crate::store::Merge;
 
 /// The routes of the entities, each with the life of an entity after its last change, in days.
-pub(super) const DAILY: (&str, u64) = ("_admin/daily", 400);
-pub(super) const HOURLY: (&str, u64) = ("_admin/hourly", 8);
-pub(super) const ENDPOINTS: (&str, u64) = ("_admin/endpoints", 400);
-pub(super) const STATUS: (&str, u64) = ("_admin/status", 400);
+pub(in crate::http) const DAILY: (&str, u64) = ("_admin/daily", 400);
+pub(in crate::http) const HOURLY: (&str, u64) = ("_admin/hourly", 8);
+pub(in crate::http) const ENDPOINTS: (&str, u64) = ("_admin/endpoints", 400);
+pub(in crate::http) const STATUS: (&str, u64) = ("_admin/status", 400);
 /// The fields of days and hours: all requests, and those with a status below 400, below 500, and above.
-pub(super) const REQUESTS: &str = "requests";
+pub(in crate::http) const REQUESTS: &str = "requests";
 const OK: &str = "ok";
 const REFUSED: &str = "refused";
 pub(super) const FAILED: &str = "failed";

@@ -6,7 +6,7 @@ use super::overview::PATIENCE;
 use super::{log_in, owner, page};
 use crate::support::app::TestApp;
 use crate::support::deployment::{Deployment, on_each_deployment};
-use crate::support::http::{Ask, client};
+use crate::support::http::{Ask, client, header};
 use crate::support::server::Server;
 use crate::support::wait::until_within;
 
@@ -60,7 +60,7 @@ async fn the_traffic_of_all_origins_is_recorded_once() {
         for expected in [
             "id=\"hours\"",
             "id=\"days\"",
-            "<th scope=\"row\">POST /counters/{id}/</th><td class=\"n\">40</td>",
+            "<span class=\"name\">POST /counters/{id}/</span>\n          <b class=\"number\">40</b>",
         ] {
             assert!(text.contains(expected), "{expected}: {text}");
         }
@@ -71,6 +71,55 @@ async fn the_traffic_of_all_origins_is_recorded_once() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn each_recorded_number_has_its_link_badge_and_chart() {
+    let (secret, keys) = owner();
+    let app = TestApp::with(&[("LIVECOUNTER__KEYS", &keys), ON]).await;
+    app.add("1").await;
+    let cookie = log_in(&app, &secret).await;
+    let picture = async |path: &str, cookie: &str| {
+        let answer = page(&app, path).header("cookie", cookie).answer().await;
+        let policy = header(&answer, "cross-origin-resource-policy").to_owned();
+        assert_eq!((header(&answer, "content-type"), policy.as_str()), ("image/svg+xml", "same-origin"));
+        (answer.status().as_u16(), answer.text().await.expect("a picture"))
+    };
+    let badge = "/admin/badge.svg?type=_admin%2Fdaily&field=requests";
+    let is_drawn = async || picture(badge, &cookie).await.1.contains("requests: 1<");
+    until_within(PATIENCE, "the request in the badge", is_drawn).await;
+    assert_eq!(picture(badge, "").await.0, 401, "without a session there is no picture");
+    let text = page(&app, "/admin").header("cookie", &cookie).text().await.replace("&#38;", "&");
+    let route = "field=POST+%2Fcounters%2F%7Bid%7D%2F&last=7";
+    for expected in [
+        format!("{}/entity/_admin/daily/20", app.address),
+        format!("curl -N -H 'Accept: text/event-stream' {}/entity/_admin/hourly/20", app.address),
+        format!("![Requests of today]({}/fields/badge.svg?type=_admin%2Fdaily&field=requests)", app.address),
+        format!("{}/fields/chart.svg?type=_admin%2Fhourly&field=requests&last=24", app.address),
+        format!("<img src=\"/admin/badge.svg?type=_admin%2Fendpoints&{route}\""),
+        format!("<img src=\"/admin/chart.svg?type=_admin%2Fendpoints&{route}\""),
+        format!("{}/fields/badge.svg?type=_admin%2Fstatus&field=200&last=7", app.address),
+    ] {
+        assert!(text.contains(&expected), "{expected}: {text}");
+    }
+    let chart = picture(&format!("/admin/chart.svg?type=_admin%2Fendpoints&{route}"), &cookie).await;
+    assert!(
+        chart.0 == 200 && chart.1.contains("<title id=\"t\">POST /counters/{id}/: 1</title>"),
+        "{chart:?}"
+    );
+    // Each number of the process names its metric.
+    let metrics = app.metrics().await;
+    let (_, sources) = text.split_once("Where these numbers are").expect("the sources");
+    let named =
+        sources.split("livecounter_").skip(1).filter_map(|rest| rest.split(['<', '{', '[', ',']).next());
+    let named: Vec<&str> = named.take(8).collect();
+    assert_eq!(named.len(), 8);
+    for name in named {
+        assert!(
+            metrics.contains(&format!("\n# TYPE livecounter_{}", name.trim_end_matches("_total"))),
+            "{name}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,75 @@
+//! One field of the newest entities of a route, kept for a while, as a store may have to look at all keys of the route for the last ones.
+
+use std::collections::HashMap;
+use std::ops::Bound;
+use std::time::Duration;
+
+use smol_str::SmolStr;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use super::number::number_of;
+use crate::domain::Route;
+use crate::http::kept::Kept;
+use crate::live::Live;
+use crate::store::{EntityQuery, StoreError};
+
+/// The most entities of an answer: so many that a bar of a chart can still be seen.
+pub(super) const MOST: u16 = 124;
+/// How long a request waits while other fields are read: a store that does not answer must not make requests wait for each other.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How many answers are kept, each for another field.
+const MOST_KEPT: usize = 64;
+
+/// The keys of entities in ascending order, each with the number in the field; `None` where the field has something else.
+pub(super) type Numbers = Vec<(String, Option<i64>)>;
+
+/// The fields that one process keeps. One field at a time is read.
+#[derive(Default)]
+pub struct NewestFields(Mutex<HashMap<(Route, SmolStr), Kept<Numbers>>>);
+
+impl NewestFields {
+    /// The field of the last entities of the route in the order of their keys, at most `last` of them. An error if the store does not answer, or
+    /// if other fields are read for too long.
+    pub(super) async fn read(
+        &self,
+        live: &Live,
+        route: &Route,
+        field: &str,
+        last: u16,
+    ) -> Result<Numbers, StoreError> {
+        let waited = timeout(PATIENCE, self.0.lock()).await;
+        let mut kept = waited.map_err(|_| StoreError::new("other fields are being read"))?;
+        let name = (route.clone(), SmolStr::from(field));
+        let numbers = match kept.get(&name).filter(|numbers| numbers.is_fresh()) {
+            Some(numbers) => numbers.answer.clone(),
+            None => {
+                let read = Kept::read(read(live, route, field)).await?;
+                let numbers = read.answer.clone();
+                if kept.len() >= MOST_KEPT {
+                    kept.retain(|_, numbers| numbers.is_fresh());
+                }
+                if kept.len() < MOST_KEPT || kept.contains_key(&name) {
+                    kept.insert(name, read);
+                }
+                numbers
+            }
+        };
+        let too_many = numbers.len().saturating_sub(usize::from(last));
+        Ok(numbers.into_iter().skip(too_many).collect())
+    }
+}
+
+async fn read(live: &Live, route: &Route, field: &str) -> Result<Numbers, StoreError> {
+    let query = EntityQuery {
+        route: route.clone(),
+        low: Bound::Unbounded,
+        high: Bound::Unbounded,
+        descending: true,
+        limit: usize::from(MOST),
+        fields: Some(vec![field.into()]),
+    };
+    let found = live.entities_in(&query).await?;
+    let number = |(key, document): (_, _)| (ToString::to_string(&key), number_of(Some(&document), field));
+    Ok(found.into_iter().rev().map(number).collect())
+}
