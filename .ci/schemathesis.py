@@ -26,9 +26,11 @@ def before_call(context, case, kwargs):
         case.query["tz"] = "Europe/Berlin"  # Few texts name a time zone.
     if case.query and case.query.get("sort") == "-value":
         case.query.pop("after", None)  # A ranking has no further pages.
+    if case.path == "/fields/badge.svg" and case.query and "key" in case.query:
+        case.query.pop("last", None)  # A badge shows one entity or the last ones.
     if case.path == "/counters/{id}/" and next(calls) % 2:
         case.headers["Accept"] = "application/json"
-    private = case.path in ("/counters/", "/drop", "/exec", "/sql", "/feed/{route}") or case.path.startswith("/entity/")
+    private = case.path in ("/counters/", "/drop", "/exec", "/sql", "/feed/{route}") or case.path.startswith(("/entity/", "/fields/"))
     if private or case.method in ("PUT", "DELETE"):
         keep_one_credential(case, kwargs)
     if case.path == "/drop" and isinstance(case.body, dict):
