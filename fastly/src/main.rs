@@ -25,7 +25,9 @@ const CONFIG: &str = "livecounter";
 /// was handed over. The program always writes it before it sends a request, so a client's own header of this name goes nowhere.
 static CLIENT: HeaderName = HeaderName::from_static("x-livecounter-client");
 static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// The header with the scheme that the client has used. Origins make cookies `Secure` by it, and write it into addresses of their own.
+/// The header with the scheme that the client has used, which Fanout copies, too; it may write an `X-Forwarded-Proto` of its own.
+static SCHEME: HeaderName = HeaderName::from_static("x-livecounter-scheme");
+/// The header from which origins take the scheme: they make cookies `Secure` by it, and write it into addresses of their own.
 static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 static GRIP_SIG: HeaderName = HeaderName::from_static("grip-sig");
 static GRIP_LAST: HeaderName = HeaderName::from_static("grip-last");
@@ -117,8 +119,8 @@ fn is_signed(request: &Request) -> bool {
     }
 }
 
-/// Removes the headers that only Fanout may send, and sets those with the client's address and scheme. A signed request has the scheme from the
-/// request that was handed over, which Fanout has copied.
+/// Removes the headers that only Fanout may send, and sets those with the client's address and scheme. A signed request has both from the
+/// request that was handed over.
 fn clean(request: &mut Request, signed: bool) {
     if !signed {
         let grip: Vec<HeaderName> =
@@ -129,13 +131,15 @@ fn clean(request: &mut Request, signed: bool) {
             None => drop(request.remove_header(&CLIENT)),
         }
         let scheme = if request.get_tls_protocol_bytes().is_some() { "https" } else { "http" };
-        request.set_header(&FORWARDED_PROTO, scheme);
+        request.set_header(&SCHEME, scheme);
     }
     NOT_SENT_ON.iter().for_each(|name| drop(request.remove_header(name)));
-    // A recovery of Fanout serves several clients, so it has no client's address.
-    match request.get_header(&CLIENT).cloned() {
-        Some(address) => request.set_header(&FORWARDED_FOR, address),
-        None => drop(request.remove_header(&FORWARDED_FOR)),
+    // A recovery of Fanout serves several clients, so it has no client's address and no scheme.
+    for (own, sent) in [(&CLIENT, &FORWARDED_FOR), (&SCHEME, &FORWARDED_PROTO)] {
+        match request.get_header(own).cloned() {
+            Some(value) => request.set_header(sent, value),
+            None => drop(request.remove_header(sent)),
+        }
     }
 }
 
@@ -150,9 +154,10 @@ fn hand_off(mut request: Request) -> Result<(), Problem> {
     })
 }
 
-/// The request for an origin, without the mark: the client's address is in another header.
+/// The request for an origin, without the mark: the client's address and scheme are in other headers.
 fn unmarked(mut request: Request) -> Request {
     request.remove_header(&CLIENT);
+    request.remove_header(&SCHEME);
     request
 }
 

@@ -73,7 +73,7 @@ async fn the_origin_sees_the_client_s_address_and_scheme_and_no_forged_ones() {
     let read = origin.requests().pop().expect("a request");
     assert_eq!((read.header("x-forwarded-for"), read.header("x-forwarded-proto")), ("127.0.0.1", "http"));
     assert_eq!(read.header("forwarded"), "");
-    assert_eq!(read.header("x-livecounter-client"), "");
+    assert_eq!((read.header("x-livecounter-client"), read.header("x-livecounter-scheme")), ("", ""));
     client().post(edge.url(COUNTER)).header("Cookie", "a=b").answer().await;
     let posted = origin.requests().pop().expect("a request");
     assert_eq!(posted.header("x-livecounter-client"), "");
