@@ -190,12 +190,7 @@ fn lost_torn_deleted_and_older_fields_are_seen() {
     use super::history::Deletion;
 
     let start = Instant::now();
-    let attempt = |number, id: Option<&str>| Attempt {
-        writer: "w".into(),
-        number,
-        id: id.map(str::to_owned),
-        span: super::history::at(start, 10 * number, id.map(|_| 10 * number + 5)),
-    };
+    let attempt = |number, id| super::history::attempt(start, number, id);
     let deletion = |from, to| Deletion { span: super::history::at(start, from, Some(to)), found: Some(true) };
     let attempts = vec![attempt(1, Some("e-1")), attempt(2, None), attempt(3, Some("e-2"))];
     let merged = History { attempts, deletions: Vec::new() };

@@ -204,12 +204,7 @@ fn events_left_out_doubled_deleted_or_out_of_order_are_seen() {
     };
     let gap = |to| gap_from(to - 1, to, "unknown");
     let start = Instant::now();
-    let attempt = |number, id: Option<&str>| Attempt {
-        writer: "w".into(),
-        number,
-        id: id.map(str::to_owned),
-        span: super::history::at(start, 10 * number, id.map(|_| 10 * number + 5)),
-    };
+    let attempt = |number, id| super::history::attempt(start, number, id);
     let attempts = vec![attempt(1, Some("e-1")), attempt(2, None), attempt(3, Some("e-2"))];
     let history = History { attempts, deletions: Vec::new() };
     let wrong = |kept, whole, shown: &[Shown]| {

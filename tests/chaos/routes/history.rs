@@ -115,6 +115,13 @@ pub(crate) fn at(start: Instant, from: u64, to: Option<u64>) -> Span {
     Span { began: after(from), answered: to.map(after) }
 }
 
+/// The drop of one writer that has this number, sent every 10 ms and answered with the id, if there is one, after 5 ms.
+#[cfg(test)]
+pub(crate) fn attempt(start: Instant, number: u64, id: Option<&str>) -> Attempt {
+    let span = at(start, 10 * number, id.map(|_| 10 * number + 5));
+    Attempt { writer: "w".to_owned(), number, id: id.map(str::to_owned), span }
+}
+
 #[test]
 fn deletions_that_are_lost_or_that_nobody_sent_are_seen() {
     let start = Instant::now();
