@@ -26,15 +26,17 @@ check: ## formatting, lints, unit and API tests: what to run before each commit
 	@$(MAKE) --no-print-directory quick
 
 # Most of these tests wait for a timer or a server, so many of them run at a time. Tests begin in the order of their names: two of those
-# that wait longest would begin last, so they run beside the others. The flood tests measure memory and time, so they run alone.
+# that wait longest would begin last, so they run beside the others. The tests of floods and backlogs measure memory, time and turns, so
+# they run alone.
 LONGEST := streams::a_quiet_stream verify::strangers
+ALONE := flood:: backlog::
 quick:
 	cargo test --locked --lib --bins -- --test-threads=16
 	cargo test --locked --test api --no-run
 	@cargo test --locked --test api -- --test-threads=8 $(LONGEST) & longest=$$!; failed=0; \
-	  cargo test --locked --test api -- --test-threads=32 $(addprefix --skip ,$(LONGEST) flood::) || failed=1; \
+	  cargo test --locked --test api -- --test-threads=32 $(addprefix --skip ,$(LONGEST) $(ALONE)) || failed=1; \
 	  wait $$longest || failed=1; exit $$failed
-	cargo test --locked --test api flood::
+	cargo test --locked --test api -- $(ALONE)
 
 edge: ## the program for Fastly's edge: fastly/bin/main.wasm
 	@fastly/build
