@@ -98,6 +98,14 @@ const connect = (base) => {
   const start = (stream, failures = 0) => {
     const { topics } = stream;
     const source = (stream.source = new EventSource(url(topics)));
+    const fail = () => {
+      clearTimeout(stream.timer);
+      source.close();
+      stream.timer = setTimeout(start, pause(failures), stream, failures + 1);
+    };
+    // A proxy that is just starting may take a request and not answer it for a minute.
+    stream.timer = setTimeout(fail, 20000);
+    source.onopen = () => clearTimeout(stream.timer);
     source.onmessage = ({ data, lastEventId: id }) => {
       failures = 0;
       // Of a counter this is the id.
@@ -106,8 +114,7 @@ const connect = (base) => {
     };
     source.onerror = () => {
       if (source.readyState === 2) examine(topics);
-      source.close();
-      stream.timer = setTimeout(start, pause(failures), stream, failures + 1);
+      fail();
     };
   };
   const close = () => {

@@ -5,6 +5,7 @@ use crate::home::{LIVE, button, number_of};
 use crate::relay::Relay;
 use crate::support::app::TestApp;
 use crate::support::server::Server;
+use crate::support::wait::until;
 
 #[tokio::test]
 async fn the_page_shows_when_the_connection_is_lost_and_recovers() {
@@ -41,6 +42,26 @@ async fn a_refused_stream_says_why_and_is_tried_again() {
 
     browser.until_text(&number_of("2"), "7").await;
     browser.until(LIVE).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_is_never_answered_is_opened_anew() {
+    let app = TestApp::spawn().await;
+    let relay = Relay::to(&app.address).await;
+    let browser = Chromium::launch().await;
+    browser.open(&relay.address).await;
+    browser.until(LIVE).await;
+
+    let before = relay.traffic.requests().len();
+    relay.be_silent();
+    until("the page asks again", async || relay.traffic.requests().len() > before).await;
+    // From here on this stream stays without an answer, and new ones get one.
+    relay.freeze();
+    app.add_by("2", 7).await;
+
+    browser.until_text(&number_of("2"), "7").await;
+    browser.until(LIVE).await;
+    assert_eq!(relay.traffic.streams(), 1, "the request without an answer is given up");
 }
 
 #[tokio::test]

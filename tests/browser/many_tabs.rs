@@ -123,6 +123,24 @@ async fn tabs_are_live_again_after_a_cut_and_refusals() {
 }
 
 #[tokio::test]
+async fn a_stream_that_is_never_answered_is_opened_anew() {
+    let app = TestApp::spawn().await;
+    let relay = Relay::to(&app.address).await;
+    let browser = Chromium::launch().await;
+    let tabs = Tabs::open(&browser, &ten_pages(&relay.address).await[..2]).await;
+    tabs.all_show("#all", "0").await;
+
+    let before = relay.traffic.requests().len();
+    relay.be_silent();
+    until("the pages ask again", async || relay.traffic.requests().len() > before).await;
+    // From here on this stream stays without an answer, and new ones get one.
+    relay.freeze();
+    app.add_by("all", 7).await;
+    tabs.all_show("#all", "7").await;
+    one_stream(&relay).await;
+}
+
+#[tokio::test]
 async fn a_tab_that_keeps_the_stream_and_says_nothing_is_replaced() {
     let app = TestApp::spawn().await;
     let relay = Relay::to(&app.address).await;

@@ -19,6 +19,7 @@ enum Wire {
     Busy,
     Forgetful,
     Frozen,
+    Silent,
 }
 
 pub(crate) struct Relay {
@@ -55,6 +56,11 @@ impl Relay {
     /// The connections that are open carry nothing any more, and do not end. New ones are as usual.
     pub(crate) fn freeze(&self) {
         self.wire.send_replace(Wire::Frozen);
+    }
+
+    /// New connections are taken, and their requests never answered. [`freeze`](Relay::freeze) after it keeps them so.
+    pub(crate) fn be_silent(&self) {
+        self.wire.send_replace(Wire::Silent);
     }
 
     /// Every request gets through, but no answer to one that counts.
@@ -95,13 +101,21 @@ async fn run(
         let mut ended = state.clone();
         let connection = traffic.connection();
         tokio::spawn(async move {
-            let serving = pin!(serve(browser, target, wire, connection));
-            tokio::select! {
-                () = serving => {}
-                _ = ended.changed() => {
-                    if *ended.borrow_and_update() == Wire::Frozen {
+            let mut serving = pin!(serve(browser, target, wire, connection));
+            loop {
+                tokio::select! {
+                    () = &mut serving => return,
+                    _ = ended.changed() => {}
+                }
+                let now = *ended.borrow_and_update();
+                match now {
+                    // Nothing passes anyway, and the browser's end of it is noticed.
+                    Wire::Frozen if wire == Wire::Silent => {}
+                    Wire::Frozen => {
                         let _ = ended.changed().await;
+                        return;
                     }
+                    _ => return,
                 }
             }
         });
@@ -116,6 +130,12 @@ async fn serve(mut browser: TcpStream, target: SocketAddr, wire: Wire, mut conne
         connection.refused(&first[..read]);
         let _ = browser.write_all(BUSY.as_bytes()).await;
         let _ = browser.shutdown().await;
+        return;
+    }
+    if wire == Wire::Silent {
+        while let Ok(read @ 1..) = browser.read(&mut first).await {
+            connection.sent(&first[..read]);
+        }
         return;
     }
     let Ok(mut app) = TcpStream::connect(target).await else { return };

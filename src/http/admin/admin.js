@@ -35,6 +35,9 @@
     const open = () => {
       close();
       const mine = (source = new EventSource(url));
+      // A proxy that is just starting may take a request and not answer it for a minute.
+      timer = setTimeout(open, 20000);
+      mine.onopen = () => clearTimeout(timer);
       mine.onmessage = (event) => {
         patience = 1000;
         state("live");
@@ -42,9 +45,11 @@
       };
       mine.onerror = () => {
         state("reconnecting");
-        if (mine.readyState !== EventSource.CLOSED) return; // The browser reconnects by itself.
-        timer = setTimeout(open, patience);
-        patience = Math.min(patience * 2, 30000);
+        clearTimeout(timer);
+        // If it is not closed, the browser reconnects by itself.
+        const isClosed = mine.readyState === EventSource.CLOSED;
+        timer = setTimeout(open, isClosed ? patience : 20000);
+        if (isClosed) patience = Math.min(patience * 2, 30000);
       };
     };
     open();

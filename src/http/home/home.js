@@ -6,6 +6,10 @@
 /** One stream carries at most 20 topics. */
 const MOST = 20;
 
+/** Milliseconds after which a stream that has not opened is opened anew: a proxy that is just starting may take a request and not
+    answer it for a minute. */
+const OPENS_WITHIN = 20000;
+
 /** The address of the stream of these topics. */
 const streamOf = (topics) => `/topics/${topics.map(encodeURIComponent).join(",").replaceAll("%3A", ":")}/`;
 
@@ -25,8 +29,12 @@ function watch(topics, values, tell) {
   const open = () => {
     close();
     const mine = (source = new EventSource(url));
-    // A stream that reconnects with the id of the last event may bring no new event. Then the value from before is still right.
-    mine.onopen = () => hasValues() && say({ state: "live", why: "" });
+    timer = setTimeout(open, OPENS_WITHIN);
+    mine.onopen = () => {
+      clearTimeout(timer);
+      // A stream that reconnects with the id of the last event may bring no new event. Then the value from before is still right.
+      if (hasValues()) say({ state: "live", why: "" });
+    };
     mine.onmessage = ({ data, lastEventId }) => {
       patience = 1000;
       const name = lastEventId.split("@")[0]; // That of a counter is its id.
@@ -35,8 +43,11 @@ function watch(topics, values, tell) {
     };
     mine.onerror = async () => {
       if (hasValues()) say({ state: "reconnecting" });
-      if (mine.readyState !== EventSource.CLOSED) return; // The browser reconnects by itself.
-      timer = setTimeout(open, patience * (0.5 + Math.random()));
+      clearTimeout(timer);
+      // If it is not closed, the browser reconnects by itself.
+      const isClosed = mine.readyState === EventSource.CLOSED;
+      timer = setTimeout(open, isClosed ? patience * (0.5 + Math.random()) : OPENS_WITHIN);
+      if (!isClosed) return;
       patience = Math.min(patience * 2, 30000);
       const why = await explain(url);
       if (why && now.state !== "live") say({ why });
