@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::order::Sight;
-use crate::sse::{FIRST_RETRY, Parser, SentEvent};
+use crate::sse::{FIRST_RETRY, Parser, SentEvent, open};
 
 /// The number of listeners that open their first stream at the same time. Of some hundred requests at one moment, Pushpin 1.36
 /// answers a few with 502, and cancels others after their first event ("received message out of sequence").
@@ -219,9 +219,7 @@ async fn listen(
         let request = client.get(&url).header("Accept", "text/event-stream");
         // EventSource gives up on a status other than 200, and pages make a new one (as home.js does), which comes to
         // the same as an error of the network: a new attempt a little later.
-        if let Ok(mut stream) = request.send().await
-            && stream.status() == 200
-        {
+        if let Some(mut stream) = open(request).await {
             for seen in &states {
                 let mut seen = lock(seen);
                 (seen.connections, seen.connected) = (seen.connections + 1, true);

@@ -2,11 +2,25 @@
 
 use std::time::Duration;
 
-use reqwest::Client;
-use tokio::time::sleep;
+use reqwest::{Client, RequestBuilder, Response};
+use tokio::time::{sleep, timeout};
 
 /// The delay of a reconnect, until a stream sets another one (the standard leaves it to the browser).
 pub(crate) const FIRST_RETRY: Duration = Duration::from_secs(1);
+
+/// How long a client waits for an answer, as the service's scripts do. A Pushpin that has just been started may take a request and not
+/// answer it: only after a minute without a sign of its other parts does the part that has the connection close it.
+const OPENS_WITHIN: Duration = Duration::from_secs(20);
+
+/// The longest time after a start of Pushpin until its listeners have a stream: a request without an answer, and the longest `retry` before
+/// and after it.
+pub(crate) const AFTER_A_START_OF_PUSHPIN: Duration = Duration::from_secs(30);
+
+/// Sends the request of a stream. `None` where there is no answer in time, or another one than a stream.
+pub(crate) async fn open(request: RequestBuilder) -> Option<Response> {
+    let answer = timeout(OPENS_WITHIN, request.send()).await.ok()?;
+    answer.ok().filter(|stream| stream.status() == 200)
+}
 
 /// An event of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,9 +50,7 @@ pub(crate) async fn follow(client: Client, url: String, bearer: Option<String>, 
         if !last_id.is_empty() {
             request = request.header("Last-Event-ID", &last_id);
         }
-        if let Ok(mut stream) = request.send().await
-            && stream.status() == 200
-        {
+        if let Some(mut stream) = open(request).await {
             note(Happening::Connected);
             let mut parser = Parser { id: last_id.clone(), ..Parser::default() };
             while let Ok(Some(bytes)) = stream.chunk().await {

@@ -12,7 +12,7 @@ pub(crate) use crate::end::{End, Lost};
 use crate::engine::{Engine, OneRedis};
 use crate::fault_proxy::FaultProxy;
 use crate::hits;
-use crate::listeners::Listeners;
+use crate::listeners::{Listeners, Seen};
 use crate::managers::{Managers, Owner};
 use crate::order::{Change, disorder};
 use crate::origin::Origin;
@@ -90,13 +90,21 @@ impl<E: Engine> World<E> {
 
     /// The number of listeners that have not received the present value of their counter, page or site.
     pub(crate) async fn behind(&self) -> i64 {
-        let mut behind = 0;
+        self.behind_by_name().await.iter().map(|(_, _, behind)| behind.len() as i64).sum()
+    }
+
+    /// The listeners that have not received the present value, with the name and the value.
+    async fn behind_by_name(&self) -> Vec<(String, i64, Vec<Seen>)> {
+        let mut all = Vec::new();
         for name in self.all_names() {
             let value = self.value(&name).await;
             let seen = self.listeners.seen().into_iter().filter(|seen| seen.name == name);
-            behind += seen.filter(|seen| !matches!(seen.last, Some((_, _, last)) if last == value)).count();
+            let behind: Vec<Seen> = seen.filter(|seen| seen.value() != Some(value)).collect();
+            if !behind.is_empty() {
+                all.push((name, value, behind));
+            }
         }
-        behind as i64
+        all
     }
 
     /// The sum of a metric's lines that contain `part`, over all origins.
@@ -337,7 +345,17 @@ impl<E: Engine> World<E> {
     /// Listeners, and readers through the cache.
     pub(crate) async fn every_listener_sees_the_last_value(&self, within: Duration) {
         let started = Instant::now();
-        until("every listener to see the last value", within, async || self.behind().await, |n| n == 0).await;
+        loop {
+            let behind = self.behind_by_name().await;
+            if behind.is_empty() {
+                break;
+            }
+            assert!(
+                started.elapsed() < within,
+                "waited {within:?} for listeners that are behind: {behind:#?}"
+            );
+            tokio::time::sleep(POLL).await;
+        }
         eprintln!("every listener sees the last value {:?} after the last change", started.elapsed());
         let stale = async || {
             let mut stale = 0;

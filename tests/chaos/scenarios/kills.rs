@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::fault_proxy::Fault;
 use crate::listeners::Seen;
+use crate::sse::AFTER_A_START_OF_PUSHPIN;
 use crate::start::Shape;
 use crate::world::{End, SETTLED_WITHIN, World, until};
 
@@ -109,10 +110,8 @@ async fn listeners_of_a_killed_proxy_return_to_it_and_see_the_last_value() {
     world.write_on(30).await;
     world.pushpins[0].start_again().await;
     world.write_on(50).await;
-    // The listeners connect again after the `retry` of their stream, which is 3 s at most.
-    world
-        .end(End { within: Duration::from_secs(10), late: AFTER_A_LEASE, ambiguous: true, ..End::default() })
-        .await;
+    let (within, late) = (AFTER_A_START_OF_PUSHPIN, AFTER_A_LEASE);
+    world.end(End { within, late, ambiguous: true, ..End::default() }).await;
     let stayed = |seen: &Seen| seen.proxy == 0 && seen.connections == 1;
     assert!(!world.listeners.seen().iter().any(stayed), "all of its listeners");
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::number;
 use crate::fault_proxy::Fault;
 use crate::random::Random;
+use crate::sse::AFTER_A_START_OF_PUSHPIN;
 use crate::start::Shape;
 use crate::wire::Mode;
 use crate::world::{End, World};
@@ -43,8 +44,8 @@ async fn random_failures_lose_and_double_nothing_and_all_see_the_last_value() {
     world.write_on(50).await;
     world.last_changes().await;
     // If a recovery fails, Pushpin repeats it after 1, 2, 4, 8 and 16 s, each with up to a second more. Until one succeeds,
-    // Pushpin sends these listeners no value.
-    let (within, late) = (Duration::from_secs(20), Duration::from_secs(30));
+    // Pushpin sends these listeners no value. A listener at a Pushpin that was just started may wait longer.
+    let (within, late) = (AFTER_A_START_OF_PUSHPIN, Duration::from_secs(30));
     world.end(End { within, late, ambiguous: true, ..End::default() }).await;
 }
 
