@@ -8,8 +8,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use super::clock::StoreClock;
 use super::documents::CommittedDocuments;
 use super::millis::{Millis, millis};
 use super::topic::{Draft, TopicState};
@@ -30,13 +31,6 @@ pub(super) struct CommittedTopics {
     cache: Mutex<TopicCache>,
     /// The fields of entities.
     pub(super) documents: CommittedDocuments,
-}
-
-/// The time of day at the start, and the time since then. So the clock of the store runs evenly even if the clock of the system
-/// is set.
-struct StoreClock {
-    started: Instant,
-    started_at: Millis,
 }
 
 #[derive(Default)]
@@ -64,11 +58,9 @@ struct CachedTopic {
 
 impl CommittedTopics {
     pub(super) fn new(retention: Retention) -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let clock = StoreClock { started: Instant::now(), started_at: millis(since_epoch) };
         let cache = TopicCache { crowded_at: KEPT, ..TopicCache::default() };
         CommittedTopics {
-            clock,
+            clock: StoreClock::start(),
             retention,
             cache: Mutex::new(cache),
             documents: CommittedDocuments::default(),
@@ -82,7 +74,7 @@ impl CommittedTopics {
 
     /// The store's clock.
     pub(super) fn now(&self) -> Millis {
-        self.clock.started_at + millis(self.clock.started.elapsed())
+        self.clock.now()
     }
 
     /// The state of a topic; `None` if it is not in memory.

@@ -9,6 +9,7 @@
 //! process may overwrite what they write to it.
 
 mod catalog;
+mod clock;
 mod committed_topics;
 mod complete_hour;
 mod documents;
