@@ -101,19 +101,8 @@ fn text<'a>(table: &'a HashMap<String, Value>, field: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
-    use crate::access::{Access, NewSecret};
-    use crate::access::{Presented, Space};
-    use crate::settings::{Settings, SettingsError};
-
-    fn load(file: &str, environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        let mut on_disk = tempfile::NamedTempFile::new().expect("a file");
-        on_disk.write_all(file.as_bytes()).expect("to write it");
-        let environment =
-            environment.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect();
-        Settings::load(Some(on_disk.path()), environment, None)
-    }
+    use crate::access::{Access, NewSecret, Presented, Space};
+    use crate::settings::test_load::load_file as load;
 
     fn problem(file: &str) -> String {
         let error = load(file, &[]).expect_err("a refusal");

@@ -18,18 +18,11 @@ pub(super) fn compat(texts: &Texts) -> Result<CompatHosts, SettingsError> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-    use std::io::Write;
-
     use super::*;
-    use crate::settings::Settings;
+    use crate::settings::test_load::load_file;
 
     fn load(file: &str, environment: &[(&str, &str)]) -> Result<CompatHosts, SettingsError> {
-        let mut on_disk = tempfile::NamedTempFile::new().expect("a file");
-        on_disk.write_all(file.as_bytes()).expect("to write it");
-        let environment: HashMap<_, _> =
-            environment.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect();
-        Settings::load(Some(on_disk.path()), environment, None).map(|settings| settings.compat)
+        load_file(file, environment).map(|settings| settings.compat)
     }
 
     #[test]

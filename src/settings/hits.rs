@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::error::SettingsError;
-use super::texts::Texts;
+use super::texts::{TRUE_OR_FALSE, Texts};
 use crate::hits::{Bots, HitRules, Listing, Patterns};
 
 /// The longest window. The store keeps an entry for each hit for so long.
@@ -14,7 +14,7 @@ const LONGEST_LIST: usize = 1000;
 
 /// Parses the rules for hits; returns `None` if hits are not counted.
 pub(super) fn hits(texts: &Texts) -> Result<Option<HitRules>, SettingsError> {
-    let enabled: bool = texts.parse("hits.enabled", "must be true or false")?;
+    let enabled: bool = texts.parse("hits.enabled", TRUE_OR_FALSE)?;
     let rules = HitRules {
         allow: patterns(texts, "hits.allow")?,
         deny: patterns(texts, "hits.deny")?,
@@ -25,8 +25,8 @@ pub(super) fn hits(texts: &Texts) -> Result<Option<HitRules>, SettingsError> {
             ignore: patterns(texts, "hits.top_ignore")?,
         },
         window: window(texts, "hits.window")?,
-        window_without_cookies: texts.parse("hits.window_without_cookies", "must be true or false")?,
-        uniques: texts.parse("hits.uniques", "must be true or false")?,
+        window_without_cookies: texts.parse("hits.window_without_cookies", TRUE_OR_FALSE)?,
+        uniques: texts.parse("hits.uniques", TRUE_OR_FALSE)?,
     };
     Ok(Some(rules).filter(|_| enabled))
 }
@@ -68,18 +68,12 @@ fn bots(texts: &Texts, key: &str) -> Result<Bots, SettingsError> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-    use std::io::Write;
-
     use crate::hits::HitRules;
-    use crate::settings::{Settings, SettingsError};
+    use crate::settings::SettingsError;
+    use crate::settings::test_load::load_file;
 
     fn load(file: &str, environment: &[(&str, &str)]) -> Result<Option<HitRules>, SettingsError> {
-        let mut on_disk = tempfile::NamedTempFile::new().expect("a file");
-        on_disk.write_all(file.as_bytes()).expect("to write it");
-        let environment: HashMap<_, _> =
-            environment.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect();
-        Settings::load(Some(on_disk.path()), environment, None).map(|settings| settings.hits)
+        load_file(file, environment).map(|settings| settings.hits)
     }
 
     fn allowed(rules: &HitRules, address: &str) -> bool {

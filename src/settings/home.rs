@@ -24,12 +24,9 @@ pub(super) fn analytics(texts: &Texts, keys: &Keys) -> Result<Option<RouteKey>, 
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-    use std::io::Write;
-
     use super::*;
     use crate::access::NewSecret;
-    use crate::settings::Settings;
+    use crate::settings::test_load::load_file;
 
     /// Loads settings with one key, of these scopes, and with `home.analytics`: the secret of that key, unless another text is given.
     fn load(scopes: &str, text: Option<&str>) -> Result<Option<RouteKey>, String> {
@@ -39,10 +36,7 @@ mod tests {
         let file = format!(
             "[[keys]]\nname = 'views'\nid = '{id}'\nsha256 = '{digest}'\nscopes = [{scopes}]\n[home]\nanalytics = '{text}'\n"
         );
-        let mut on_disk = tempfile::NamedTempFile::new().expect("a file");
-        on_disk.write_all(file.as_bytes()).expect("to write it");
-        let settings = Settings::load(Some(on_disk.path()), HashMap::new(), None);
-        settings.map(|settings| settings.home_analytics).map_err(|error| {
+        load_file(&file, &[]).map(|settings| settings.home_analytics).map_err(|error| {
             assert!(!error.problem.contains(secret.expose()), "{error}");
             format!("{}: {}", error.key, error.problem)
         })

@@ -13,10 +13,10 @@ use super::error::SettingsError;
 use super::hits::hits;
 use super::home::analytics;
 use super::keys::SECRET_KEYS;
+use super::limits::limits;
+use super::retention::retention;
 use super::sources::Sources;
-use super::texts::Texts;
-use crate::domain::{FeedRetention, Retention};
-use crate::limits;
+use super::texts::{AT_LEAST_1, NUMBER_OR_0, TRUE_OR_FALSE, Texts};
 
 impl Settings {
     /// Loads the settings from an optional TOML file, the [`environment`] and the value of `--listen`.
@@ -94,12 +94,6 @@ impl Settings {
     }
 }
 
-/// The problem with a text that is no whole number of at least 1.
-const AT_LEAST_1: &str = "must be a whole number of at least 1";
-/// The problem with a text that is no whole number, where 0 is allowed.
-const NUMBER_OR_0: &str = "must be a whole number, 0 for none";
-/// The problem with a text that is neither of the two.
-const TRUE_OR_FALSE: &str = "must be true or false";
 /// The problem with a text that is no address.
 const ADDRESS: &str = "must be ADDRESS:PORT, such as 127.0.0.1:8000 or [::1]:8000; names are not looked up";
 
@@ -122,61 +116,16 @@ fn workers(texts: &Texts) -> Result<NonZeroUsize, SettingsError> {
     Ok(set.unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)))
 }
 
-/// Parses how much of the history of counters and of the events of feeds is kept.
-fn retention(texts: &Texts) -> Result<Retention, SettingsError> {
-    let hours = texts.parse("history.hours", NUMBER_OR_0)?;
-    let feeds = FeedRetention {
-        events: texts.parse("feeds.events", AT_LEAST_1)?,
-        bytes: texts.parse("feeds.bytes", "must be a whole number of bytes, such as 262144")?,
-        age: texts.duration("feeds.age")?,
-    };
-    Ok(Retention { hours, days: texts.parse("history.days", NUMBER_OR_0)?, feeds })
-}
-
-/// Parses the limits of one client and the addresses of the proxies that name the client.
-fn limits(texts: &Texts) -> Result<limits::Options, SettingsError> {
-    Ok(limits::Options {
-        amounts: texts.parse("access.amounts", &limits::ParseAmountsError.to_string())?,
-        new_topics: texts.parse_optional("limits.new_topics", &limits::ParseRateError.to_string())?,
-        streams: texts.parse_optional("limits.streams", AT_LEAST_1)?,
-        topics: texts.parse_optional("limits.topics", AT_LEAST_1)?,
-        trusted_proxies: texts.trusted_proxies("trusted_proxies")?,
-        writes: texts.parse_optional("limits.writes", &limits::ParseRateError.to_string())?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
     use std::time::Duration;
 
     use super::*;
-
-    fn load(environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        load_with(None, environment, None)
-    }
-
-    fn load_with(
-        file: Option<&str>,
-        environment: &[(&str, &str)],
-        listen: Option<&str>,
-    ) -> Result<Settings, SettingsError> {
-        let environment = environment.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
-        let on_disk = file.map(|text| {
-            let mut file = tempfile::NamedTempFile::new().expect("a file");
-            file.write_all(text.as_bytes()).expect("to write it");
-            file
-        });
-        Settings::load(on_disk.as_ref().map(|file| file.path()), environment, listen)
-    }
+    use crate::settings::test_load::{load, load_with, problem};
 
     const SQLITE_PATH_PROBLEM: &str = "sqlite.path: must be the path of a file, such as livecounter.db: SQLite's :memory: and \
          file: are not meant here, and would each be the name of a file";
     const KEEP_ALIVE_PROBLEM: &str = "streams.keep_alive: must be whole seconds, from 1s to 55s";
-
-    fn problem(environment: &[(&str, &str)]) -> String {
-        load(environment).expect_err("a refusal").to_string()
-    }
 
     #[test]
     fn nothing_needs_to_be_set() {
@@ -285,89 +234,6 @@ mod tests {
         ] {
             let (name, _) = environment;
             assert_eq!(problem(&[environment]), format!("{expected} (from {name})"));
-        }
-    }
-
-    #[test]
-    fn durations_are_whole_milliseconds_up_to_their_bound_and_never_months() {
-        for key in [
-            "PUBLISH__INTERVAL",
-            "STREAMS__KEEP_ALIVE",
-            "CACHE__MAX_AGE",
-            "CACHE__STALE_IF_ERROR",
-            "REDIS__WAIT_TIMEOUT",
-            "COMMANDS__TIME",
-        ] {
-            let name = format!("LIVECOUNTER__{key}");
-            for text in ["10M", "1us", "1000001ns", "10", "-1s", "1e3s"] {
-                let problem = problem(&[(&name, text)]);
-                assert!(problem.contains("must be a duration like 250ms"), "{text}: {problem}");
-            }
-        }
-        let hour = load(&[("LIVECOUNTER__PUBLISH__INTERVAL", "1h")]).expect("settings");
-        assert_eq!(hour.publish_interval, Duration::from_secs(3600));
-        let none = load(&[("LIVECOUNTER__PUBLISH__INTERVAL", "0")]).expect("settings");
-        assert_eq!(none.publish_interval, Duration::ZERO);
-    }
-
-    #[test]
-    fn known_counters_come_as_a_list_or_as_a_text() {
-        let ids = |settings: Settings| {
-            settings.counters_known.map(|ids| ids.iter().map(ToString::to_string).collect::<Vec<_>>())
-        };
-        let of_file = load_with(Some("[counters]\nknown = [\"1\", \"2\"]"), &[], None).expect("settings");
-        assert_eq!(ids(of_file), Some(vec!["1".into(), "2".into()]));
-        let of_env = load(&[("LIVECOUNTER__COUNTERS__KNOWN", "1,2")]).expect("settings");
-        assert_eq!(ids(of_env), Some(vec!["1".into(), "2".into()]));
-    }
-
-    #[test]
-    fn limits_are_off_until_they_are_set() {
-        let limits = load(&[]).expect("settings").limits;
-        assert!(limits.trusted_proxies.is_empty() && limits.are_off());
-        assert_eq!(limits.amounts, "-1000..1000".parse().expect("amounts"));
-        let file = "trusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n[limits]\nstreams = 20\n";
-        let of_file = load_with(Some(file), &[], None).expect("settings").limits;
-        assert!(!of_file.are_off());
-        assert_eq!(of_file.streams.map(|streams| streams.get()), Some(20));
-        let environment =
-            [("LIVECOUNTER__TRUSTED_PROXIES", "10.0.0.0/8, ::1"), ("LIVECOUNTER__LIMITS__STREAMS", "20")];
-        let of_env = load(&environment).expect("settings").limits;
-        assert_eq!(of_env.trusted_proxies, of_file.trusted_proxies);
-        assert_eq!(of_env.streams, of_file.streams);
-    }
-
-    #[test]
-    fn invalid_limits_are_refused() {
-        for (environment, expected) in [
-            (("LIVECOUNTER__LIMITS__TOPICS", "many"), "limits.topics: must be a whole number of at least 1"),
-            (("LIVECOUNTER__LIMITS__STREAMS", "0"), "limits.streams: must be a whole number of at least 1"),
-            (
-                ("LIVECOUNTER__LIMITS__WRITES", "50"),
-                "limits.writes: must be a rate of 1 to 1000000 in a second, a minute or an hour, such as 50/s, 100/m \
-                 or 1000/h",
-            ),
-            (
-                ("LIVECOUNTER__LIMITS__NEW_TOPICS", "0/s"),
-                "limits.new_topics: must be a rate of 1 to 1000000 in a second, a minute or an hour, such as 50/s, \
-                 100/m or 1000/h",
-            ),
-            (
-                ("LIVECOUNTER__ACCESS__AMOUNTS", "1000"),
-                "access.amounts: must be LEAST..GREATEST, such as -1000..1000, with another number than 0, within \
-                 ±9007199254740991",
-            ),
-            (
-                ("LIVECOUNTER__TRUSTED_PROXIES", "10.0.0.1,proxy"),
-                "trusted_proxies: \"proxy\" is neither an address, such as 10.0.0.1 or fd00::1, nor a range, such as \
-                 10.0.0.0/8 or fd00::/8",
-            ),
-            (
-                ("LIVECOUNTER__TRUSTED_PROXIES", "10.0.0.1/8"),
-                "trusted_proxies: 10.0.0.1/8 names an address within the range 10.0.0.0/8: write the one or the other",
-            ),
-        ] {
-            assert_eq!(problem(&[environment]), format!("{expected} (from {})", environment.0));
         }
     }
 

@@ -9,10 +9,14 @@ mod error;
 mod hits;
 mod home;
 mod keys;
+mod limits;
 mod load;
 mod log_format;
+mod retention;
 mod secret;
 mod sources;
+#[cfg(test)]
+mod test_load;
 mod texts;
 mod tree;
 
@@ -25,7 +29,7 @@ use crate::access::{AccessOptions, RouteKey};
 use crate::compat::CompatHosts;
 use crate::domain::{CounterId, Retention};
 use crate::hits::HitRules;
-use crate::limits;
+use crate::limits::Options as LimitOptions;
 use sources::Sources;
 
 pub use environment::environment;
@@ -66,7 +70,7 @@ pub struct Settings {
     pub access_ticket_key: Option<Secret>,
     pub admin_public: bool,
     pub admin_tally: Option<bool>,
-    pub limits: limits::Options,
+    pub limits: LimitOptions,
     pub log_format: LogFormat,
     pub ops_listen: Option<SocketAddr>,
     sources: Sources,

@@ -14,6 +14,13 @@ use super::tree::read;
 use crate::domain::CounterId;
 use crate::limits::TrustedProxies;
 
+/// The problem with a text that is no whole number of at least 1.
+pub(super) const AT_LEAST_1: &str = "must be a whole number of at least 1";
+/// The problem with a text that is no whole number, where 0 is allowed.
+pub(super) const NUMBER_OR_0: &str = "must be a whole number, 0 for none";
+/// The problem with a text that is neither of the two.
+pub(super) const TRUE_OR_FALSE: &str = "must be true or false";
+
 /// The settings before they are parsed: for each key, the text of the source that wins.
 pub(super) struct Texts(HashMap<String, Value>);
 
@@ -143,4 +150,45 @@ fn refuse_wrong_kinds(texts: &HashMap<String, Value>) -> Result<(), SettingsErro
         return Err(SettingsError::new(key, problem));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::settings::Settings;
+    use crate::settings::test_load::{load, load_with, problem};
+
+    #[test]
+    fn durations_are_whole_milliseconds_up_to_their_bound_and_never_months() {
+        for key in [
+            "PUBLISH__INTERVAL",
+            "STREAMS__KEEP_ALIVE",
+            "CACHE__MAX_AGE",
+            "CACHE__STALE_IF_ERROR",
+            "REDIS__WAIT_TIMEOUT",
+            "COMMANDS__TIME",
+        ] {
+            let name = format!("LIVECOUNTER__{key}");
+            for text in ["10M", "1us", "1000001ns", "10", "-1s", "1e3s"] {
+                let problem = problem(&[(&name, text)]);
+                assert!(problem.contains("must be a duration like 250ms"), "{text}: {problem}");
+            }
+        }
+        let hour = load(&[("LIVECOUNTER__PUBLISH__INTERVAL", "1h")]).expect("settings");
+        assert_eq!(hour.publish_interval, Duration::from_secs(3600));
+        let none = load(&[("LIVECOUNTER__PUBLISH__INTERVAL", "0")]).expect("settings");
+        assert_eq!(none.publish_interval, Duration::ZERO);
+    }
+
+    #[test]
+    fn known_counters_come_as_a_list_or_as_a_text() {
+        let ids = |settings: Settings| {
+            settings.counters_known.map(|ids| ids.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        let of_file = load_with(Some("[counters]\nknown = [\"1\", \"2\"]"), &[], None).expect("settings");
+        assert_eq!(ids(of_file), Some(vec!["1".into(), "2".into()]));
+        let of_env = load(&[("LIVECOUNTER__COUNTERS__KNOWN", "1,2")]).expect("settings");
+        assert_eq!(ids(of_env), Some(vec!["1".into(), "2".into()]));
+    }
 }
