@@ -3,8 +3,10 @@
 
 mod crypto;
 mod key;
+mod key_text;
 mod token;
 
 pub use crypto::install;
-pub use key::{ParseKeyError, SigningKey, VerifyKey, bearer_bytes};
+pub use key::{SigningKey, VerifyKey, bearer_bytes};
+pub use key_text::ParseKeyError;
 pub use token::{InvalidToken, LEEWAY, LONGEST_TOKEN, OutOfTime, TokenTimes, TokenVerifier};
