@@ -7,7 +7,9 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::credential::Credential;
-use crate::jwt::{ParseKeyError, SigningKey, VerifyKey, bearer_bytes};
+use super::endpoint_error::{ParseEndpointError, ParseEndpointsError};
+use super::endpoint_parameters::EndpointParameters;
+use crate::jwt::{SigningKey, VerifyKey, bearer_bytes};
 
 /// A proxy's control address, and the keys for both directions: `http://localhost:5561/?iss=realm&key=a-secret-of-18-byt`.
 ///
@@ -24,51 +26,6 @@ pub struct Endpoint {
     /// The `key`, if it is a shared secret with an `iss`. It checks signatures if there is no `verify_key`.
     shared_key: Option<VerifyKey>,
     verify_iss: Option<String>,
-}
-
-/// Why a text is no [`Endpoint`]. The message never quotes the text, which may contain secrets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ParseEndpointError {
-    /// The text is no URL.
-    #[error("is not a URL: {0}")]
-    Url(#[from] url::ParseError),
-    /// The scheme is neither http nor https.
-    #[error("is not a URL of http or https")]
-    Scheme,
-    /// The URL has a fragment. Most likely a key has a `#`, and would lose the characters behind it.
-    #[error("has a \"#\": write it %23")]
-    Fragment,
-    /// A parameter is spelled like `verify_key` or `Verify-Key`, and would be taken for a parameter of the control URI.
-    #[error("has the parameter {0} in another spelling")]
-    Misspelt(&'static str),
-    /// The URL has one of the parameters twice.
-    #[error("has the parameter {0} twice")]
-    Twice(&'static str),
-    /// A parameter is not UTF-8 after decoding.
-    #[error("has a parameter {0} that is not text")]
-    NotText(&'static str),
-    /// A parameter must be a key and is none.
-    #[error("has a parameter {0} that {1}")]
-    Key(&'static str, #[source] ParseKeyError),
-    /// No header can carry the bearer.
-    #[error("has a parameter key with characters that a bearer cannot have")]
-    Bearer,
-    /// The URL has an issuer, but no key that can sign.
-    #[error("has the parameter iss but no key")]
-    IssWithoutKey,
-    /// The URL has user info and a key, and only one of them can be sent.
-    #[error("has both user info and a key")]
-    TwoCredentials,
-}
-
-/// The error for a word of a list that is no endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("address {position} {source}")]
-pub struct ParseEndpointsError {
-    /// The position of the word in the list, counted from 1.
-    pub position: usize,
-    /// Why the word is no endpoint.
-    pub source: ParseEndpointError,
 }
 
 /// The endpoints in `text`, separated by white space; none in a blank text.
@@ -129,7 +86,7 @@ impl FromStr for Endpoint {
         if url.fragment().is_some() {
             return Err(ParseEndpointError::Fragment);
         }
-        let mut parameters = Parameters::take(&mut url)?;
+        let mut parameters = EndpointParameters::take(&mut url)?;
         let verify_key = parameters.verify_key.map(|text| text.parse()).transpose();
         let verify_key = verify_key.map_err(|e| ParseEndpointError::Key("verify-key", e))?;
         let basic = take_user_info(&mut url)?;
@@ -152,57 +109,6 @@ impl FromStr for Endpoint {
         let name = [url.authority(), &control_path].concat();
         let verify_iss = parameters.verify_iss;
         Ok(Endpoint { publish_url: url, name, credential, verify_key, shared_key, verify_iss })
-    }
-}
-
-/// The names of the parameters of this program.
-const NAMES: [&str; 4] = ["iss", "key", "verify-iss", "verify-key"];
-
-/// Whether two names differ only in case and in the characters between their words.
-fn is_like(name: &str, other: &str) -> bool {
-    let letters = |text: &str| text.replace(['-', '_'], "").to_ascii_lowercase();
-    letters(name) == letters(other)
-}
-
-/// The parameters of this program, decoded.
-#[derive(Default)]
-struct Parameters {
-    iss: Option<String>,
-    key: Option<String>,
-    verify_iss: Option<String>,
-    verify_key: Option<String>,
-}
-
-impl Parameters {
-    /// Takes the parameters of this program out of the URL's query, and leaves the others as they are written.
-    fn take(url: &mut Url) -> Result<Self, ParseEndpointError> {
-        let query = url.query().unwrap_or_default().to_owned();
-        let (mut ours, mut rest) = (Parameters::default(), Vec::new());
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            // Some programs encode names in URLs, too. "verify%2Dkey" must not be sent as a parameter of the control URI.
-            let name = percent_decode_str(name).decode_utf8_lossy();
-            let (name, slot) = match &*name {
-                "iss" => ("iss", &mut ours.iss),
-                "key" => ("key", &mut ours.key),
-                "verify-iss" => ("verify-iss", &mut ours.verify_iss),
-                "verify-key" => ("verify-key", &mut ours.verify_key),
-                other => {
-                    if let Some(meant) = NAMES.into_iter().find(|name| is_like(name, other)) {
-                        return Err(ParseEndpointError::Misspelt(meant));
-                    }
-                    rest.push(pair);
-                    continue;
-                }
-            };
-            let value =
-                percent_decode_str(value).decode_utf8().map_err(|_| ParseEndpointError::NotText(name))?;
-            if slot.replace(value.into_owned()).is_some() {
-                return Err(ParseEndpointError::Twice(name));
-            }
-        }
-        url.set_query((!rest.is_empty()).then(|| rest.join("&")).as_deref());
-        Ok(ours)
     }
 }
 
@@ -234,10 +140,12 @@ fn bearer(key: &str) -> Result<Credential, ParseEndpointError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::credential::Authorizer;
-    use super::*;
     use jsonwebtoken::Algorithm;
     use proptest::prelude::*;
+
+    use super::super::credential::Authorizer;
+    use super::*;
+    use crate::jwt::ParseKeyError;
 
     /// A public key of P-256.
     const PUBLIC_KEY: &str = "-----BEGIN PUBLIC KEY-----\n\

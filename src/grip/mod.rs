@@ -11,6 +11,8 @@
 
 mod credential;
 mod endpoint;
+mod endpoint_error;
+mod endpoint_parameters;
 mod instruct;
 mod item;
 mod last;
@@ -19,7 +21,8 @@ mod refused;
 mod signature;
 mod signature_error;
 
-pub use endpoint::{Endpoint, ParseEndpointError, ParseEndpointsError, endpoints_from};
+pub use endpoint::{Endpoint, endpoints_from};
+pub use endpoint_error::{ParseEndpointError, ParseEndpointsError};
 pub use instruct::{Hold, HoldError};
 pub use item::{Item, Retain};
 pub use last::LastSeen;
