@@ -3,6 +3,7 @@
 mod delivery;
 mod failures;
 mod logs;
+mod queue;
 
 use serde_json::Value;
 use tokio::time::timeout;
