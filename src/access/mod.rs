@@ -25,6 +25,9 @@ mod route_key;
 mod scope;
 mod secret;
 mod session;
+mod stream_passes;
+#[cfg(test)]
+mod test_keys;
 mod ticket;
 mod verb;
 mod write_rules;
