@@ -168,7 +168,7 @@ fn shared_context(
         cache,
         home: HomePage::new(settings.counters_known.as_deref(), settings.home_analytics.clone()),
         known: settings.counters_known.clone().map(|ids| ids.into_iter().collect()),
-        streams: Arc::new(Semaphore::new(parts.capacity.streams)),
+        stream_permits: Arc::new(Semaphore::new(parts.capacity.streams)),
         stopping: Arc::default(),
         access: Arc::new(Access::new(settings.access.clone())),
         has_public_page: settings.admin_public,

@@ -33,11 +33,11 @@ impl WorkerFactory {
         ops_routes(config, &self.shared.metrics.requests);
     }
 
-    /// Makes the context of one worker: its own connection to the store, and `streams` if the worker serves streams.
-    fn context(&self, streams: Option<Arc<WorkerListeners>>) -> WorkerContext {
+    /// Makes the context of one worker: its own connection to the store, and `listeners` if the worker holds streams.
+    fn context(&self, listeners: Option<Arc<WorkerListeners>>) -> WorkerContext {
         WorkerContext {
             live: Live::new(self.store.open_connection(), self.announcer.clone()),
-            streams,
+            listeners,
             announcer: self.announcer.clone(),
             shared: Arc::clone(&self.shared),
         }

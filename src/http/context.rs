@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::caching::CacheTerms;
 use super::compat::CountApiStats;
+use super::error::ApiError;
 use super::fields::newest::NewestFields;
 use super::home::page::HomePage;
 use super::metrics::Metrics;
@@ -28,10 +29,10 @@ use crate::sql::Runner;
 
 /// The parts that one worker has of its own, with those that it shares.
 pub struct WorkerContext {
-    /// The use cases: read and add.
+    /// The use cases.
     pub live: Live,
     /// This worker's listeners; `None` if this process holds no streams.
-    pub streams: Option<Arc<WorkerListeners>>,
+    pub listeners: Option<Arc<WorkerListeners>>,
     /// The announcer: `/readyz` reads its state, and a recovery may tell it to announce a topic again.
     pub announcer: Announcer,
     /// The parts that all workers share.
@@ -53,7 +54,7 @@ pub struct SharedContext {
     /// The home page.
     pub home: HomePage,
     /// One permit for each stream that this process may hold. Their number leaves connections for other requests.
-    pub streams: Arc<Semaphore>,
+    pub stream_permits: Arc<Semaphore>,
     /// Whether the service is about to stop, so that streams must end.
     pub stopping: Arc<AtomicBool>,
     /// The keys and the rules for writing.
@@ -87,4 +88,11 @@ pub struct SharedContext {
     pub traffic: Arc<Traffic>,
     /// The metrics: `/metrics` exports them, and the routes count their requests in them.
     pub metrics: Metrics,
+}
+
+impl SharedContext {
+    /// A permit for one more stream that this process holds; 503 if it holds as many as it may.
+    pub(super) fn stream_permit(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        Arc::clone(&self.stream_permits).try_acquire_owned().map_err(|_| ApiError::TooManyStreams)
+    }
 }

@@ -1,7 +1,6 @@
 //! Streams of the pages: their numbers, once a second. The process holds these streams itself.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -47,8 +46,7 @@ pub(super) fn open(
     context: Data<WorkerContext>,
     read: impl AsyncFn(&WorkerContext) -> Option<String> + 'static,
 ) -> Result<HttpResponse, ApiError> {
-    let permit = Arc::clone(&context.shared.streams).try_acquire_owned();
-    let permit = permit.map_err(|_| ApiError::TooManyStreams)?;
+    let permit = context.shared.stream_permit()?;
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut response = builder(StatusCode::OK);

@@ -2,47 +2,37 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use actix_web::http::{ConnectionType, Version};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::future::{FutureExt, LocalBoxFuture};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Interval;
 
 use super::answers::{rendered_missed, uncached_stream};
-use super::guard::{CHECK_EVERY, StreamGuard};
-use super::in_process::{STOPPING, every};
+use super::guard::StreamGuard;
+use super::held_here::{self, GuardChecks, StreamPlace, every, stopping};
 use crate::domain::{EventId, GapReason, Topic};
 use crate::http::caching;
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
-use crate::http::limit_checks::take_stream_slot;
 use crate::hub::{FeedListener, FeedNews};
-use crate::limits::StreamSlot;
 use crate::sse;
 use crate::store::{Missed, StoreError};
 
-/// A listener that has joined, and its places among the streams of this process.
+/// A listener that has joined, and its place among the streams of this process.
 pub(super) struct Joined {
     listener: FeedListener,
-    permit: OwnedSemaphorePermit,
-    slot: Option<StreamSlot>,
+    place: StreamPlace,
 }
 
 /// Joins a topic before the store is read, so that no event between the two is lost; 501 if this process holds no streams.
 pub(super) fn join(request: &HttpRequest, worker: &WorkerContext, topic: &Topic) -> Result<Joined, ApiError> {
-    let listeners = worker.streams.as_ref().ok_or(ApiError::NoProxy)?;
-    let slot = take_stream_slot(request, worker)?;
-    let permit = Arc::clone(&worker.shared.streams).try_acquire_owned();
-    let permit = permit.map_err(|_| ApiError::TooManyStreams)?;
-    let listener = listeners.listen_to_feed(topic);
-    let listener = listener.ok_or(ApiError::Unavailable { detail: STOPPING, source: None })?;
-    Ok(Joined { listener, permit, slot })
+    let (place, listeners) = StreamPlace::take(request, worker)?;
+    let listener = listeners.listen_to_feed(topic).ok_or_else(stopping)?;
+    Ok(Joined { listener, place })
 }
 
 /// The body of a stream: what it begins with, then each event, and a keep-alive comment after each silence. A listener that has missed more than the hub has
@@ -55,9 +45,8 @@ pub(super) struct FeedStream {
     context: Data<WorkerContext>,
     missed: Option<LocalBoxFuture<'static, Result<Missed, StoreError>>>,
     keep_alive: Interval,
-    checks: Option<(StreamGuard, Interval)>,
-    _permit: OwnedSemaphorePermit,
-    _slot: Option<StreamSlot>,
+    checks: Option<GuardChecks>,
+    _place: StreamPlace,
 }
 
 impl FeedStream {
@@ -71,7 +60,7 @@ impl FeedStream {
 
     /// A stream of all feeds below a route.
     pub(super) fn below(joined: Joined, context: Data<WorkerContext>) -> Self {
-        let Joined { listener, permit, slot } = joined;
+        let Joined { listener, place } = joined;
         let keep_alive = every(context.shared.keep_alive);
         FeedStream {
             first: None,
@@ -81,36 +70,17 @@ impl FeedStream {
             missed: None,
             keep_alive,
             checks: None,
-            _permit: permit,
-            _slot: slot,
+            _place: place,
         }
     }
 
     /// The answer with this body, which begins with `first`.
     pub(super) fn answer(mut self, request: &HttpRequest, first: String, guard: StreamGuard) -> HttpResponse {
         self.first = Some(first.into());
-        self.checks = Some((guard, every(CHECK_EVERY)));
+        self.checks = Some(GuardChecks::new(guard));
         let mut response = uncached_stream();
         caching::private_stream(&mut response);
-        let mut response = response.streaming(self);
-        if request.version() < Version::HTTP_11 {
-            // A client of HTTP/1.0 would take the sizes of chunks for data. Its stream has no chunks and ends with the connection.
-            response.head_mut().no_chunking(true);
-            response.head_mut().set_connection_type(ConnectionType::Close);
-        }
-        response
-    }
-
-    /// Whether the stream is still allowed. It is asked now and then.
-    fn is_allowed(&mut self, context: &mut Context<'_>) -> bool {
-        let Some((guard, interval)) = &mut self.checks else { return true };
-        // The next tick must wake this stream, too.
-        while interval.poll_tick(context).is_ready() {
-            if !guard.still_allows() {
-                return false;
-            }
-        }
-        true
+        held_here::answer(request, response, self)
     }
 
     /// Goes on behind the events that the listener has missed.
@@ -128,7 +98,7 @@ impl Stream for FeedStream {
     type Item = Result<Bytes, Infallible>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if !self.is_allowed(context) {
+        if self.checks.as_mut().is_some_and(|checks| !checks.allow(context)) {
             return Poll::Ready(None);
         }
         if let Some(first) = self.first.take() {

@@ -1,7 +1,6 @@
 //! What a private stream needs, and what allowed it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::HttpRequest;
 
@@ -10,9 +9,6 @@ use crate::access::{Access, Grant, Needed, Space, Verb};
 use crate::domain::Route;
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
-
-/// How often this process asks whether a private stream that it holds is still allowed. A proxy asks at each recovery.
-pub(in crate::http) const CHECK_EVERY: Duration = Duration::from_secs(10);
 
 const TICKET_NOT_HELD: &str = "the proxy cannot hold a private stream that was opened with a ticket here: access.ticket_key is a public key; \
                                use a key, or a secret as access.ticket_key";
@@ -24,7 +20,6 @@ pub(in crate::http) enum StreamSubject {
     /// What is under one route.
     Route(Route),
     /// What is under all routes that begin with this text.
-    #[allow(dead_code)] // for the streams of feeds
     Below(String),
 }
 
@@ -82,7 +77,7 @@ impl StreamGuard {
         context: &WorkerContext,
         reason: &'static str,
     ) -> Result<Option<String>, ApiError> {
-        if context.streams.is_some() { Ok(None) } else { Err(ApiError::NotImplemented(reason)) }
+        if context.listeners.is_some() { Ok(None) } else { Err(ApiError::NotImplemented(reason)) }
     }
 }
 

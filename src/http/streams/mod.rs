@@ -5,6 +5,7 @@ mod answers;
 mod feed;
 mod feed_in_process;
 mod guard;
+mod held_here;
 mod in_process;
 mod proxy;
 
@@ -164,7 +165,7 @@ async fn answer_without_proxy(
 /// 501 if neither the proxy of the request nor this process would hold a stream.
 pub(super) fn check_holder(request: &HttpRequest, context: &WorkerContext) -> Result<(), ApiError> {
     let is_held =
-        context.streams.is_some() || request.method() == Method::HEAD || is_proxied(request, context);
+        context.listeners.is_some() || request.method() == Method::HEAD || is_proxied(request, context);
     is_held.then_some(()).ok_or(ApiError::NoProxy)
 }
 

@@ -13,7 +13,7 @@ static GRIP_SIG: HeaderName = HeaderName::from_static("grip-sig");
 pub(super) fn is_proxied(request: &HttpRequest, context: &WorkerContext) -> bool {
     let Some(verifier) = &context.shared.verifier else { return false };
     let signature = request.headers().get(&GRIP_SIG).map(|value| value.to_str().unwrap_or_default());
-    verifier.accepts(signature, context.streams.is_none())
+    verifier.accepts(signature, context.listeners.is_none())
 }
 
 /// The ids of the last events that the proxy's listeners have seen, by channel.
