@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::caching::CacheTerms;
-use super::compat::CountApiStats;
+use super::compat::countapi::stats::CountApiStats;
 use super::error::ApiError;
 use super::fields::newest::NewestFields;
 use super::home::page::HomePage;

@@ -72,7 +72,7 @@ use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse};
 
 pub use caching::CacheTerms;
-pub use compat::CountApiStats;
+pub use compat::countapi::stats::CountApiStats;
 pub use context::{SharedContext, WorkerContext};
 pub use error::ApiError;
 pub use exceeded_limit::ExceededLimit;

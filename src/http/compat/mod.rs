@@ -3,7 +3,7 @@
 
 mod badge_parts;
 mod busuanzi;
-mod countapi;
+pub(super) mod countapi;
 mod dwyl;
 mod jsonp;
 mod komarev;
@@ -14,8 +14,6 @@ mod visitor_badge;
 use std::sync::Arc;
 
 use actix_web::web::ServiceConfig;
-
-pub use countapi::CountApiStats;
 
 use super::metrics::RequestMetrics;
 use crate::compat::{CompatHosts, Service};

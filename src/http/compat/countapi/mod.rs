@@ -10,9 +10,7 @@ mod changes;
 mod name;
 mod reads;
 mod shield;
-mod stats;
-
-pub use stats::CountApiStats;
+pub(in crate::http) mod stats;
 
 use super::service_routes::ServiceRoutes;
 
