@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::store_source::StoreSource;
 use crate::announcer::Announcer;
-use crate::http::{Traffic, write, write_tally};
+use crate::http::{Traffic, keep_tally, write_tally};
 use crate::live::Live;
 use crate::settings::Settings;
 
@@ -35,7 +35,7 @@ impl TallyWriter {
     /// Starts to write the tally once a second. Must be called within a tokio runtime.
     pub(super) fn start(store: &StoreSource, announcer: &Announcer, traffic: &Arc<Traffic>) -> Self {
         let live = Arc::new(Live::new(store.open_connection(), announcer.clone()));
-        tokio::spawn(write_tally(Arc::downgrade(traffic), Arc::clone(&live)));
+        tokio::spawn(keep_tally(Arc::downgrade(traffic), Arc::clone(&live)));
         TallyWriter { traffic: Arc::clone(traffic), live }
     }
 
@@ -43,6 +43,6 @@ impl TallyWriter {
     pub(super) async fn finish(&self) {
         self.traffic.end_second();
         // What a store that is away does not take is lost with the process.
-        let _ = timeout(LAST_WITHIN, write(&self.traffic, &self.live)).await;
+        let _ = timeout(LAST_WITHIN, write_tally(&self.traffic, &self.live)).await;
     }
 }

@@ -81,7 +81,7 @@ pub use home::page::HomePage;
 pub use metrics::{Metrics, RequestMetrics};
 pub use rankings::Rankings;
 pub use top_hits::TopHits;
-pub use traffic::{Traffic, write, write_tally};
+pub use traffic::{Traffic, keep_tally, write_tally};
 
 use crate::compat::CompatHosts;
 use cors::CorsPolicy;

@@ -12,4 +12,4 @@ pub(super) use past::{Past, Period};
 pub use per_second::Traffic;
 pub(super) use tally::{DAILY, ENDPOINTS, HOURLY, REQUESTS, STATUS};
 pub(super) use times::clock;
-pub use writer::{write, write_tally};
+pub use writer::{keep_tally, write_tally};

@@ -36,7 +36,7 @@ struct State {
 }
 
 impl Traffic {
-    /// The traffic that these metrics count. `is_recorded` says whether [`write_tally`](super::write_tally) is called.
+    /// The traffic that these metrics count. `is_recorded` says whether [`keep_tally`](super::keep_tally) is called.
     pub fn new(requests: Arc<RequestMetrics>, is_recorded: bool) -> Self {
         Traffic { requests, is_recorded, state: Mutex::default(), past: tokio::sync::Mutex::default() }
     }

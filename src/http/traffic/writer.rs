@@ -15,19 +15,19 @@ use crate::store::WriteError;
 const EVENTS: &str = "_admin/events";
 
 /// Writes the tally of the traffic once a second, until the traffic is dropped.
-pub async fn write_tally(traffic: Weak<Traffic>, live: Arc<Live>) {
+pub async fn keep_tally(traffic: Weak<Traffic>, live: Arc<Live>) {
     let mut ticks = interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let Some(traffic) = traffic.upgrade() else { return };
-        write(&traffic, &live).await;
+        write_tally(&traffic, &live).await;
     }
 }
 
 /// Writes what was counted until now. What the store does not take stays in the tally, and may count twice if the store has taken it without an
 /// answer; events are not written again.
-pub async fn write(traffic: &Traffic, live: &Live) {
+pub async fn write_tally(traffic: &Traffic, live: &Live) {
     let (amounts, events) = traffic.with_tally(|tally| tally.take());
     let merges = amounts.into_iter().map(async |(entity, amounts)| {
         let ((route, days), key) = &entity;
