@@ -7,8 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::caching::ONE_HOUR;
 use super::context::WorkerContext;
-use super::home::assets::Asset;
-use super::home::present;
+use super::html::assets::Asset;
 use super::pictures::share;
 
 static MODULE: LazyLock<Asset> = LazyLock::new(|| {
@@ -18,7 +17,7 @@ static MODULE: LazyLock<Asset> = LazyLock::new(|| {
 
 /// The module, compressed if the client accepts that; 304 if the client has it already.
 pub(super) async fn module(request: HttpRequest, context: Data<WorkerContext>) -> HttpResponse {
-    let mut response = present(&request, &MODULE, &ONE_HOUR, |_| ());
+    let mut response = MODULE.answer(&request, &ONE_HOUR, |_| ());
     share(response.headers_mut());
     context.shared.cache.file(response.headers_mut());
     response

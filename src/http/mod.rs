@@ -32,6 +32,7 @@ mod hit_history;
 mod hit_request;
 mod hits;
 mod home;
+mod html;
 mod idempotency;
 mod json_body;
 mod kept;

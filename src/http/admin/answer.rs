@@ -11,9 +11,8 @@ use askama::Template;
 use super::guard::{Administrator, set_cookie};
 use crate::http::caching::NO_STORE;
 use crate::http::error::ApiError;
-use crate::http::home::assets::hashed_name;
-use crate::http::home::page::origin;
-use crate::http::home::restrict;
+use crate::http::html::assets::hashed_name;
+use crate::http::html::restrict;
 
 static CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
@@ -61,14 +60,6 @@ pub(super) fn page(status: StatusCode, page: &impl Template) -> Result<HttpRespo
     Ok(response.insert_header((CONTENT_TYPE, PAGE.clone())).body(text))
 }
 
-/// The text as a sentence.
-pub(super) fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    let end = if text.ends_with('?') { "" } else { "." };
-    first.chain(letters).chain(end.chars()).collect()
-}
-
 /// Leads the browser to another page, after a form.
 pub(super) fn see_other(location: &str) -> HttpResponse {
     builder(StatusCode::SEE_OTHER).insert_header((LOCATION, location)).finish()
@@ -82,12 +73,6 @@ pub(super) fn renew(request: &HttpRequest, response: &mut HttpResponse, administ
     {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }
-}
-
-/// The address of this service, as the browser has used it.
-pub(super) fn own_origin(request: &HttpRequest) -> String {
-    let connection = request.connection_info();
-    origin(connection.scheme(), connection.host())
 }
 
 /// Headers with which no cache keeps an answer, and no other site can show or load it.

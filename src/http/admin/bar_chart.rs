@@ -1,7 +1,7 @@
 //! Charts of bars: how many requests each second, hour or day had, and how many of them failed.
 
 use super::shared_number::SharedNumber;
-use crate::http::home::number::ShownNumber;
+use crate::http::html::shown::ShownNumber;
 
 /// The height of the greatest bar.
 const HEIGHT: u64 = 100;

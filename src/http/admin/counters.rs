@@ -5,7 +5,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use askama::Template;
 
-use super::answer::{Frame, own_origin, page, renew, see_other, sentence};
+use super::answer::{Frame, page, renew, see_other};
 use super::form::Form;
 use super::guard::{Administrator, administrator, sender_of_form};
 use super::hits::{self, HitsList};
@@ -14,7 +14,8 @@ use crate::http::context::WorkerContext;
 use crate::http::counter_index::counters;
 use crate::http::counter_path::check_known;
 use crate::http::error::ApiError;
-use crate::http::home::number::ShownNumber;
+use crate::http::html::own_origin;
+use crate::http::html::shown::{ShownNumber, sentence};
 use crate::http::limit_checks::set;
 use crate::http::query::Query;
 

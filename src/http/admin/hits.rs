@@ -1,7 +1,7 @@
 //! The sites and the pages with the most hits, with the code that shows their numbers elsewhere.
 
 use crate::http::context::WorkerContext;
-use crate::http::home::number::ShownNumber;
+use crate::http::html::shown::ShownNumber;
 use crate::http::top_hits::{Top, TopEntry};
 
 /// How many sites and how many pages are shown.

@@ -6,13 +6,14 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Serialize;
 
-use super::answer::{Frame, own_origin, page, renew};
+use super::answer::{Frame, page, renew};
 use super::bar_chart::BarChart;
 use super::guard::administrator;
 use super::traffic::ShownPast;
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
-use crate::http::home::number::ShownNumber;
+use crate::http::html::own_origin;
+use crate::http::html::shown::ShownNumber;
 use crate::http::metrics::{Now, SeenRequest};
 use crate::http::traffic::clock;
 

@@ -6,7 +6,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::answer::{Frame, PAGE, builder, sentence};
+use super::answer::{Frame, PAGE, builder};
 use super::destination::destination;
 use super::guard::administrator;
 use super::login;
@@ -14,6 +14,7 @@ use crate::access::redacted;
 use crate::http::accept::accepts_pages;
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
+use crate::http::html::shown::sentence;
 
 /// After how many seconds a browser asks again for a page that was not available.
 const AGAIN_AFTER: u32 = 5;

@@ -6,14 +6,15 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Serialize;
 
-use super::answer::{Frame, own_origin, page};
+use super::answer::{Frame, page};
 use super::bar_chart::BarChart;
 use super::guard::refuse_secrets_in_query;
 use super::stream;
 use super::traffic::ShownPast;
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
-use crate::http::home::number::ShownNumber;
+use crate::http::html::own_origin;
+use crate::http::html::shown::ShownNumber;
 use crate::http::limit_checks::take_stream_slot;
 
 /// What the page shows, and what its stream brings.

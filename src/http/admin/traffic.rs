@@ -3,7 +3,7 @@
 use super::bar_chart::{Bar, BarChart};
 use super::shared_number::SharedNumber;
 use crate::http::context::WorkerContext;
-use crate::http::home::number::ShownNumber;
+use crate::http::html::shown::ShownNumber;
 use crate::http::traffic::{DAILY, ENDPOINTS, HOURLY, Past, Period, REQUESTS, STATUS};
 
 /// How many entries of a list are shown.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use flate2::Compression;
 
-use super::assets::gzip;
+use crate::http::html::assets::gzip;
 
 /// A page, and the same compressed.
 type Pair = (String, Bytes);

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::number::{ShownNumber, shortened};
 use crate::domain::{PageAddress, Topic};
+use crate::http::html::shown::{ShownNumber, shortened};
 
 /// A page or a site with its hits.
 #[derive(Clone)]

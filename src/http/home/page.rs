@@ -5,14 +5,14 @@ use std::sync::Arc;
 use askama::Template;
 use bytes::Bytes;
 
-use super::assets::hashed_name;
 use super::compressed::CompressedPage;
 use super::entry::TopList;
 use super::figures::{Figures, KeptFigures};
-use super::number::ShownNumber;
 use super::tool::Tool;
 use crate::access::RouteKey;
 use crate::domain::CounterId;
+use crate::http::html::assets::hashed_name;
+use crate::http::html::shown::ShownNumber;
 
 /// The counter of the page's views, if the service has it.
 const VIEWS: &str = "1";
@@ -137,17 +137,10 @@ impl HomePage {
     }
 }
 
-/// The address under which a client has reached this service. The client chooses the host, so a text that is no host is replaced.
-pub(in crate::http) fn origin(scheme: &str, host: &str) -> String {
-    let scheme = if scheme == "https" { "https" } else { "http" };
-    let harmless = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']');
-    let usable = (1..=255).contains(&host.len()) && host.bytes().all(harmless);
-    format!("{scheme}://{}", if usable { host } else { "localhost" })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::html::origin;
 
     fn page(known: Option<&[&str]>) -> String {
         let ids =

@@ -3,6 +3,7 @@
 use super::entry::Entry;
 use super::tag_form::{TagForm, readable};
 use crate::domain::PageAddress;
+use crate::http::html::shown::sentence;
 
 /// The form, and what there is to say about the page whose address is in it.
 pub(super) struct Tool {
@@ -64,13 +65,6 @@ impl Tool {
         });
         said.collect::<Vec<_>>().join(" ")
     }
-}
-
-/// The text with a capital letter and a full stop.
-fn sentence(text: &str) -> String {
-    let mut rest = text.chars();
-    let first = rest.next().map(|first| first.to_ascii_uppercase());
-    first.into_iter().chain(rest).chain(['.']).collect()
 }
 
 /// The path of the badge, with its query: a view of the preview does not count.

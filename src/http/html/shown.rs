@@ -1,4 +1,4 @@
-//! Numbers and addresses, as the page shows them.
+//! Numbers, addresses and sentences, as pages show them.
 
 use std::borrow::Cow;
 
@@ -39,13 +39,21 @@ impl ShownNumber {
 }
 
 /// The address, or its beginning and its end if it is long. Addresses consist of ASCII characters.
-pub(super) fn shortened(address: &str) -> Cow<'_, str> {
+pub(in crate::http) fn shortened(address: &str) -> Cow<'_, str> {
     if address.len() <= LONGEST_ADDRESS || !address.is_ascii() {
         return Cow::Borrowed(address);
     }
     let (begin, _) = address.split_at(LONGEST_ADDRESS - SHOWN_END - 1);
     let (_, end) = address.split_at(address.len() - SHOWN_END);
     Cow::Owned([begin, "\u{2026}", end].concat())
+}
+
+/// The text as a sentence: with a capital letter, and a full stop unless it is a question.
+pub(in crate::http) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    let end = if text.ends_with('?') { "" } else { "." };
+    first.chain(letters).chain(end.chars()).collect()
 }
 
 #[cfg(test)]

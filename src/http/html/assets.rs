@@ -6,13 +6,16 @@
 use std::io::Write;
 use std::sync::{LazyLock, OnceLock};
 
-use actix_web::http::header::{AcceptEncoding, Encoding, HeaderValue};
+use actix_web::http::header::{
+    AcceptEncoding, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, Encoding, Header, HeaderValue, VARY,
+};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ring::digest::{SHA256, digest};
 
-use crate::http::caching::{FIVE_MINUTES, FOR_EVER, NO_CACHE, quoted_etag};
+use crate::http::caching::{FIVE_MINUTES, FOR_EVER, NO_CACHE, client_has, quoted_etag};
 
 /// How many hexadecimal digits of the hash a name has.
 const HASH_DIGITS: usize = 16;
@@ -23,12 +26,12 @@ const COLLECT: &str = include_str!("../../../docs/examples/analytics/collect.js"
 
 static ASSETS: LazyLock<[Asset; 6]> = LazyLock::new(|| {
     [
-        Asset::new("home", "css", "text/css; charset=utf-8", include_str!("home.css")),
-        Asset::new("home", "js", JAVASCRIPT, include_str!("home.js")),
+        Asset::new("home", "css", "text/css; charset=utf-8", include_str!("../home/home.css")),
+        Asset::new("home", "js", JAVASCRIPT, include_str!("../home/home.js")),
         Asset::new("collect", "js", JAVASCRIPT, COLLECT),
         Asset::new("admin", "css", "text/css; charset=utf-8", include_str!("../admin/admin.css")),
         Asset::new("admin", "js", JAVASCRIPT, include_str!("../admin/admin.js")),
-        Asset::new("favicon", "svg", "image/svg+xml", include_str!("favicon.svg")),
+        Asset::new("favicon", "svg", "image/svg+xml", include_str!("../home/favicon.svg")),
     ]
 });
 
@@ -38,7 +41,7 @@ pub(in crate::http) struct Asset {
     extension: &'static str,
     hash: String,
     /// The value of `Content-Type`.
-    pub(super) content_type: &'static str,
+    content_type: &'static str,
     plain: Representation,
     /// Made for the first client that accepts it, because an encoder takes 300 KiB, which the process would keep from its start.
     /// `None` if compression does not make the file smaller.
@@ -46,16 +49,16 @@ pub(in crate::http) struct Asset {
 }
 
 /// The body that a client gets of an asset, and its validator.
-pub(super) struct Representation {
-    pub(super) body: Bytes,
+struct Representation {
+    body: Bytes,
     /// Differs between the representations of an asset, as strong validators must.
-    pub(super) etag: HeaderValue,
+    etag: HeaderValue,
     /// Whether the body is compressed by gzip.
-    pub(super) is_compressed: bool,
+    is_compressed: bool,
 }
 
 /// The asset that has this name, and the value of its `Cache-Control`; `None` if there is none.
-pub(super) fn find(name: &str) -> Option<(&'static Asset, &'static HeaderValue)> {
+pub(in crate::http) fn find(name: &str) -> Option<(&'static Asset, &'static HeaderValue)> {
     ASSETS.iter().find_map(|asset| Some((asset, asset.caching(name)?)))
 }
 
@@ -103,10 +106,36 @@ impl Asset {
         is_hash.then_some(if hash == self.hash { &FOR_EVER } else { &NO_CACHE })
     }
 
+    /// Answers the representation that the client accepts; 304 if the client has it already. `add_headers` adds what both answers have beside
+    /// the headers for caches.
+    pub(in crate::http) fn answer(
+        &self,
+        request: &HttpRequest,
+        caching: &HeaderValue,
+        add_headers: impl FnOnce(&mut HttpResponseBuilder),
+    ) -> HttpResponse {
+        let representation = self.representation(request);
+        let is_known = client_has(request.headers(), &representation.etag);
+        let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        response
+            .insert_header((CACHE_CONTROL, caching.clone()))
+            .insert_header((ETAG, representation.etag.clone()))
+            .insert_header((VARY, HeaderValue::from_static("accept-encoding")));
+        add_headers(&mut response);
+        if is_known {
+            return response.finish();
+        }
+        response.insert_header((CONTENT_TYPE, self.content_type));
+        if representation.is_compressed {
+            response.insert_header((CONTENT_ENCODING, HeaderValue::from_static("gzip")));
+        }
+        response.body(representation.body.clone())
+    }
+
     /// The compressed representation if the client accepts it, else the plain one.
-    pub(super) fn representation(&self, accepted: &AcceptEncoding) -> &Representation {
+    fn representation(&self, request: &HttpRequest) -> &Representation {
         let compressed =
-            accepts_gzip(accepted).then(|| self.compressed.get_or_init(|| self.compress()).as_ref());
+            accepts_gzip(request).then(|| self.compressed.get_or_init(|| self.compress()).as_ref());
         compressed.flatten().unwrap_or(&self.plain)
     }
 
@@ -117,14 +146,15 @@ impl Asset {
     }
 }
 
-/// Whether a client gets a compressed body.
-pub(super) fn accepts_gzip(accepted: &AcceptEncoding) -> bool {
+/// Whether the client gets a compressed body. A header that cannot be read accepts no compression.
+pub(in crate::http) fn accepts_gzip(request: &HttpRequest) -> bool {
+    let accepted = AcceptEncoding::parse(request).unwrap_or(AcceptEncoding(Vec::new()));
     let supported = [Encoding::gzip(), Encoding::identity()];
     accepted.negotiate(supported.iter()) == Some(Encoding::gzip())
 }
 
 /// The compressed text; `None` if it is not smaller.
-pub(super) fn gzip(text: &[u8], level: Compression) -> Option<Bytes> {
+pub(in crate::http) fn gzip(text: &[u8], level: Compression) -> Option<Bytes> {
     let mut encoder = GzEncoder::new(Vec::new(), level);
     encoder.write_all(text).ok()?;
     encoder.finish().ok().filter(|compressed| compressed.len() < text.len()).map(Bytes::from)
