@@ -41,7 +41,7 @@ impl BadgeLook {
             color: color(query, "color", Color::BRIGHT_GREEN)?,
             label_color: color(query, "labelColor", Color::GREY)?,
             format: query.one_of("format", &formats)?,
-            base: query.get("base").map_or(Ok(0), base)?,
+            base: query.number("base", -LIMIT..=LIMIT)?.unwrap_or(0),
         })
     }
 
@@ -64,14 +64,6 @@ impl BadgeLook {
 
 fn color(query: &Query, name: &str, usual: Color) -> Result<Color, ApiError> {
     query.get(name).map_or(Ok(usual), |text| text.parse().map_err(|error| refused(name, error)))
-}
-
-/// The number that `base` gives. Only one spelling of each number is accepted, so that caches keep one answer for each number.
-fn base(text: &str) -> Result<i64, ApiError> {
-    let number = text.parse().ok().filter(|number: &i64| number.to_string() == text);
-    number.filter(|number| (-LIMIT..=LIMIT).contains(number)).ok_or_else(|| {
-        ApiError::BadRequest(format!("base must be a whole number from -{LIMIT} to {LIMIT}, in plain digits"))
-    })
 }
 
 fn refused(name: &str, error: impl std::fmt::Display) -> ApiError {

@@ -8,13 +8,12 @@ use super::badge_query::BadgeLook;
 use super::context::WorkerContext;
 use super::counter_path::{check_known, id_segment, is_list};
 use super::error::ApiError;
+use super::media::JSON;
 use super::past::{today, zone};
 use super::pictures::{SVG, error_picture, restrict, share};
 use super::query::Query;
 use crate::badge::Badge;
 use crate::domain::{CounterId, Topic};
-
-static JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Which number of a counter a badge shows.
 #[derive(Clone, Copy)]

@@ -106,13 +106,12 @@ impl CacheTerms {
         changes_in: Option<u64>,
     ) -> HttpResponse {
         let etag = content_etag(&body);
-        let known = client_has(request.headers(), &etag);
-        let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        let (mut response, is_known) = begin(request, &etag);
         match changes_in {
             Some(seconds) => self.past(&mut response, topic, etag, seconds),
             None => self.value(&mut response, std::slice::from_ref(topic), etag),
         }
-        if known {
+        if is_known {
             return response.finish();
         }
         response.insert_header((CONTENT_TYPE, media_type.clone())).body(body)
@@ -254,9 +253,15 @@ fn etag(quoted: &str) -> HeaderValue {
     HeaderValue::from_str(quoted).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
+/// Begins the answer with this validator: a 304 if the client has the representation already. Returns whether it has, so that the answer needs no body.
+pub(super) fn begin(request: &HttpRequest, etag: &HeaderValue) -> (HttpResponseBuilder, bool) {
+    let is_known = client_has(request.headers(), etag);
+    (if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() }, is_known)
+}
+
 /// Whether `If-None-Match` names this representation, so that the client has it already (RFC 9110, section 13.1.2). The
 /// comparison is the weak one, because a proxy that compresses an answer makes its validator weak.
-pub(super) fn client_has(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+fn client_has(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     headers.get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok()).any(|text| {
         text.split(',').map(str::trim).any(|listed| {
             listed == "*" || listed.strip_prefix("W/").unwrap_or(listed).as_bytes() == etag.as_bytes()

@@ -4,12 +4,12 @@ use std::cmp::Reverse;
 
 use actix_web::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_TYPE, HeaderValue, LINK};
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use super::accept::negotiate;
 use super::access_checks::require;
-use super::caching::{client_has, content_etag, private};
+use super::caching::{begin, content_etag, private};
 use super::context::WorkerContext;
 use super::cors::EXPOSED_WITH_LINK;
 use super::error::ApiError;
@@ -37,14 +37,16 @@ pub(super) async fn get(
     let body = if media == Media::Json { page.json() } else { page.lines() };
     let next = page.after.as_ref().map(|after| wanted.link(after));
     let etag = etag(&body, next.as_deref());
-    let known = client_has(request.headers(), &etag);
-    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let (mut response, is_known) = begin(&request, &etag);
     private(&mut response, etag);
     if let Some(next) = next {
         response.insert_header((LINK, next));
         response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_WITH_LINK.clone()));
     }
-    Ok(if known { response.finish() } else { represent(response, media, body) })
+    if is_known {
+        return Ok(response.finish());
+    }
+    Ok(response.insert_header((CONTENT_TYPE, media.content_type())).body(body))
 }
 
 /// The part of the list that a request asks for.
@@ -72,14 +74,6 @@ impl Wanted {
         let after = query.get("after").filter(|text| !text.is_empty()).map(|text| {
             text.parse().map_err(|error| ApiError::BadRequest(format!("after must be an id: {error}")))
         });
-        let limit = query.get("limit").map(|text| {
-            let limit = text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
-            limit.filter(|limit| (1..=MOST).contains(limit)).ok_or_else(|| {
-                ApiError::BadRequest(format!(
-                    "limit must be a whole number from 1 to {MOST}, in plain digits"
-                ))
-            })
-        });
         let by_value = match query.get("sort") {
             None => false,
             Some("-value") => true,
@@ -96,7 +90,7 @@ impl Wanted {
             by_value,
             prefix: prefix.to_owned(),
             after: after.transpose()?,
-            limit: limit.transpose()?.unwrap_or(USUAL),
+            limit: query.number("limit", 1..=MOST)?.unwrap_or(USUAL),
         })
     }
 
@@ -213,9 +207,4 @@ async fn known_counters(context: &WorkerContext, wanted: &Wanted) -> Result<Vec<
 /// counters come after the page.
 fn etag(body: &str, next: Option<&str>) -> HeaderValue {
     content_etag(&[body, next.unwrap_or_default()].concat())
-}
-
-fn represent(mut response: HttpResponseBuilder, media: Media, body: String) -> HttpResponse {
-    let media_type = if media == Media::Json { "application/json" } else { "text/plain; charset=utf-8" };
-    response.insert_header((CONTENT_TYPE, HeaderValue::from_static(media_type))).body(body)
 }

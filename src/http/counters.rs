@@ -1,13 +1,13 @@
 //! `/counters/{id}/`: read a counter, listen to it, add to it, set it, delete it.
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use super::accept::{form_of_number, negotiate};
 use super::access_checks::{check_writer, require};
 use super::amount::{amount, value};
-use super::caching::{NO_STORE, NamedBy, client_has, value_etag};
+use super::caching::{NO_STORE, NamedBy, begin, value_etag};
 use super::context::WorkerContext;
 use super::counter_path::{
     check_known, counter_id, counter_list, id_segment, is_list, parse_id, recovery_path,
@@ -39,10 +39,9 @@ pub(super) async fn get(
     let [topic] = &topics;
     let reading = context.live.read(topic.clone()).await.map_err(ApiError::unread)?;
     let etag = value_etag(media, reading.value());
-    let known = client_has(request.headers(), &etag);
-    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let (mut response, is_known) = begin(&request, &etag);
     context.shared.cache.value(&mut response, &topics, etag);
-    if known { Ok(response.finish()) } else { Ok(represent(response, media, &id, reading.value())) }
+    if is_known { Ok(response.finish()) } else { Ok(represent(response, media, &id, reading.value())) }
 }
 
 /// Adds an amount and answers the new value.
@@ -117,12 +116,11 @@ pub(super) async fn recover(
 
 /// Finishes the answer with the value as its body.
 fn represent(mut response: HttpResponseBuilder, media: Media, id: &CounterId, value: i64) -> HttpResponse {
+    response.insert_header((CONTENT_TYPE, media.content_type()));
     if media == Media::Json {
-        response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
         // An id has only characters that JSON does not escape.
         response.body(format!("{{\"id\":\"{id}\",\"value\":{value}}}"))
     } else {
-        response.insert_header((CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")));
         // This is as `format!`, without the formatter of the standard library.
         let mut text = value.to_string();
         text.push('\n');

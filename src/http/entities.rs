@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::accept::negotiate;
-use super::caching::{self, NO_STORE, client_has, quoted_etag};
+use super::caching::{self, NO_STORE, begin, quoted_etag};
 use super::context::WorkerContext;
 use super::entity_list;
 use super::entity_path::{EntityName, EntityPath, entity_name, entity_path};
@@ -15,7 +15,7 @@ use super::error::ApiError;
 use super::idempotency::idempotency_key;
 use super::json_body::json_body;
 use super::limit_checks::{check_write, merge};
-use super::media::Media;
+use super::media::{JSON, Media};
 use super::query::Query;
 use super::route_access::{admit_reader, check_route_writer};
 use super::streams::{self, StreamGuard, StreamSubject};
@@ -46,14 +46,13 @@ pub(super) async fn get(
         return Err(ApiError::NotFound("there is no such entity".into()));
     };
     let etag = quoted_etag(&reading.id.to_string());
-    let known = client_has(request.headers(), &etag);
-    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let (mut response, is_known) = begin(&request, &etag);
     caching::secret(&mut response);
     response.insert_header((ETAG, etag));
-    if known {
+    if is_known {
         return Ok(response.finish());
     }
-    response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
+    response.insert_header((CONTENT_TYPE, JSON.clone()));
     let EntityName { route, key } = &name;
     // A route and a key have only characters that JSON does not escape.
     Ok(response.body(format!(

@@ -1,6 +1,6 @@
 //! Lists the entities of a route.
 
-use actix_web::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_TYPE, HeaderValue, LINK};
+use actix_web::http::header::{ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_TYPE, LINK};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
@@ -40,11 +40,8 @@ pub(super) async fn get(
         response.insert_header((LINK, link));
         response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_WITH_LINK.clone()));
     }
-    let (media_type, body) = match media {
-        Media::Json => ("application/json", json(route, &page)),
-        _ => ("text/plain; charset=utf-8", lines(&page)),
-    };
-    Ok(response.insert_header((CONTENT_TYPE, HeaderValue::from_static(media_type))).body(body))
+    let body = if media == Media::Json { json(route, &page) } else { lines(&page) };
+    Ok(response.insert_header((CONTENT_TYPE, media.content_type())).body(body))
 }
 
 /// The part of the list that a request asks for.
@@ -68,18 +65,10 @@ impl WantedKeys {
             ))),
             None => Ok(None),
         };
-        let limit = query.get("limit").map(|text| {
-            let limit = text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
-            limit.filter(|limit| (1..=MOST).contains(limit)).ok_or_else(|| {
-                ApiError::BadRequest(format!(
-                    "limit must be a whole number from 1 to {MOST}, in plain digits"
-                ))
-            })
-        });
         Ok(WantedKeys {
             prefix: begin("prefix")?.unwrap_or_default(),
             after: begin("after")?,
-            limit: limit.transpose()?.unwrap_or(USUAL),
+            limit: query.number("limit", 1..=MOST)?.unwrap_or(USUAL),
         })
     }
 }

@@ -16,7 +16,7 @@ use super::error::ApiError;
 use super::hit_request::{is_hit, page, rules};
 use super::idempotency::idempotency_key;
 use super::limit_checks::{check_write, hit};
-use super::media::Media;
+use super::media::{Media, PLAIN};
 use super::pictures::share;
 use super::streams::{self, LAST_EVENT_ID};
 use super::topic_list::TopicList;
@@ -112,7 +112,7 @@ async fn stream(
 
 fn digits(hits: Hits) -> HttpResponse {
     let body = hits.value.to_string();
-    let mut response = answer(hits.cookie, HeaderValue::from_static("text/plain; charset=utf-8")).body(body);
+    let mut response = answer(hits.cookie, PLAIN.clone()).body(body);
     share(response.headers_mut());
     response
 }

@@ -1,5 +1,17 @@
 //! The representations of a counter and of its past.
 
+use actix_web::http::header::HeaderValue;
+
+use crate::sse;
+
+/// The media type of bare text.
+pub(super) static PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+/// The media type of JSON.
+pub(super) static JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// The media type of tables, whose first line names the columns.
+pub(super) static CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
+static STREAM: HeaderValue = HeaderValue::from_static(sse::CONTENT_TYPE);
+
 /// A media type in which a counter or its past is available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Media {
@@ -21,6 +33,16 @@ impl Media {
             Media::Json => ("application", "json"),
             Media::Csv => ("text", "csv"),
             Media::Stream => ("text", "event-stream"),
+        }
+    }
+
+    /// The value of `Content-Type`.
+    pub(super) fn content_type(self) -> HeaderValue {
+        match self {
+            Media::Plain => PLAIN.clone(),
+            Media::Json => JSON.clone(),
+            Media::Csv => CSV.clone(),
+            Media::Stream => STREAM.clone(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `/nocount` and `/nocount/site`: the hits of a page or of a site in bare digits, as JSON, or as a stream. With several addresses, the
 //! JSON and the stream are about all of them.
 
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -44,15 +44,14 @@ async fn answer(
     let readings = context.live.read_all(list.topics()).await.map_err(ApiError::unread)?;
     let mut response = HttpResponse::Ok();
     context.shared.cache.hits(&mut response, list.topics(), named_by);
+    response.insert_header((CONTENT_TYPE, media.content_type()));
     let mut response = if media == Media::Json {
-        response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
         let mut objects = list.objects(&readings);
         response.body(match objects.len() {
             1 => objects.remove(0),
             _ => format!("[{}]", objects.join(",")),
         })
     } else {
-        response.insert_header((CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")));
         response.body(readings[0].value().to_string())
     };
     share(response.headers_mut());

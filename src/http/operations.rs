@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::caching::{FIVE_MINUTES, NO_STORE};
 use super::context::WorkerContext;
+use super::media::{JSON, PLAIN};
 use super::middleware::FailureCause;
 
 /// How long announcements may fail before the origin answers that it is not ready.
@@ -17,7 +18,7 @@ const FAILING_AT_MOST: Duration = Duration::from_secs(10);
 /// Answers 200 while the process runs.
 pub(super) async fn healthz() -> HttpResponse {
     HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))
+        .insert_header((CONTENT_TYPE, PLAIN.clone()))
         .insert_header((CACHE_CONTROL, NO_STORE.clone()))
         .body("ok\n")
 }
@@ -62,7 +63,7 @@ pub(super) async fn metrics(context: Data<WorkerContext>) -> HttpResponse {
 /// Answers the OpenAPI description of the interface.
 pub(super) async fn openapi() -> HttpResponse {
     HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "application/json"))
+        .insert_header((CONTENT_TYPE, JSON.clone()))
         .insert_header((CACHE_CONTROL, FIVE_MINUTES.clone()))
         .body(include_str!("openapi.json"))
 }
@@ -70,7 +71,7 @@ pub(super) async fn openapi() -> HttpResponse {
 /// Answers what crawlers may ask for (RFC 9309): what the home page and pages with the element are made of.
 pub(super) async fn robots() -> HttpResponse {
     HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))
+        .insert_header((CONTENT_TYPE, PLAIN.clone()))
         .insert_header((CACHE_CONTROL, FIVE_MINUTES.clone()))
         .body(include_str!("robots.txt"))
 }

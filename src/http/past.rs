@@ -5,15 +5,12 @@ use actix_web::http::header::{HeaderMap, HeaderValue};
 use super::accept::negotiate;
 use super::context::WorkerContext;
 use super::error::ApiError;
-use super::media::Media;
+use super::media::{CSV, JSON, Media};
 use super::pictures::SVG;
 use super::query::Query;
 use crate::domain::{BEFORE_ALL, EventId, Topic, Unit};
 use crate::history::{Chart, Form, Series, Subject, Theme, Zone};
 use crate::store::Body;
-
-static JSON: HeaderValue = HeaderValue::from_static("application/json");
-static CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
 
 /// The parameters of a table.
 pub(super) const TABLE: [&str; 4] = ["unit", "last", "tz", "format"];
@@ -73,10 +70,7 @@ async fn series(context: &WorkerContext, query: &Query, topic: &Topic) -> Result
     let zone = zone(query)?;
     let kept_as = kept_as(unit, &zone);
     let (usual, most) = reach(context, unit, kept_as)?;
-    let last = match query.get("last") {
-        Some(text) => last(text, most)?,
-        None => usual,
-    };
+    let last = query.number("last", 1..=most)?.unwrap_or(usual);
     let (entries, now) = entries(context, topic, kept_as).await?;
     let series = match (unit, kept_as) {
         (Unit::Hour, _) => Series::of_hours(&entries, last, now, zone),
@@ -168,13 +162,4 @@ fn reach(context: &WorkerContext, unit: Unit, kept_as: Unit) -> Result<(u16, u16
     // The kept hours always contain this many whole days. If a topic seldom changes, its kept hours may reach back further.
     let whole = (kept / 24).max(1);
     Ok((whole, whole.max(retention.days)))
-}
-
-/// The number of hours, days or entities that the request asks for. Only one spelling of each number is accepted, so that caches keep one
-/// answer for each number.
-pub(super) fn last(text: &str, most: u16) -> Result<u16, ApiError> {
-    let number = text.parse().ok().filter(|number: &u16| number.to_string() == text);
-    number.filter(|number| (1..=most).contains(number)).ok_or_else(|| {
-        ApiError::BadRequest(format!("last must be a whole number from 1 to {most}, in plain digits"))
-    })
 }

@@ -1,5 +1,9 @@
 //! Parses the query of a request into parameters.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
 use super::error::ApiError;
 use crate::nearest::nearest;
 
@@ -40,6 +44,26 @@ impl Query {
     /// The value of a parameter; `None` if the query does not give the parameter.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The whole number that a parameter gives; `None` if the query does not give the parameter, 400 if it gives anything but a number within
+    /// these bounds. Only one spelling of each number is accepted, so that caches keep one answer for each number.
+    pub(super) fn number<T: FromStr + Display + PartialOrd>(
+        &self,
+        name: &str,
+        bounds: RangeInclusive<T>,
+    ) -> Result<Option<T>, ApiError> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let number = text.parse().ok().filter(|number: &T| number.to_string() == text);
+        match number.filter(|number| bounds.contains(number)) {
+            Some(number) => Ok(Some(number)),
+            None => {
+                let (least, most) = bounds.into_inner();
+                let problem =
+                    format!("{name} must be a whole number from {least} to {most}, in plain digits");
+                Err(ApiError::BadRequest(problem))
+            }
+        }
     }
 
     /// The meaning of a parameter whose value must be one of these words. If the query does not give the parameter, the first

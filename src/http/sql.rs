@@ -23,8 +23,6 @@ use crate::sql::{Answer, Parameters, Query, QueryError};
 const BODY_LIMIT: usize = 128 * 1024;
 /// Tells that an answer in CSV is not all.
 static TRUNCATED: HeaderName = HeaderName::from_static("x-truncated");
-static CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
-static JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Answers the statement of `?q=`.
 pub(super) async fn get(
@@ -163,12 +161,10 @@ fn refusal(error: QueryError<EntityTableError<ApiError>>) -> ApiError {
 fn represent(answer: &Answer, form: &Form) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     secret(&mut response);
-    if form.0 == Media::Csv {
-        if answer.truncated {
-            response.insert_header((TRUNCATED.clone(), HeaderValue::from_static("true")));
-            response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_WITH_TRUNCATED.clone()));
-        }
-        return response.insert_header((CONTENT_TYPE, CSV.clone())).body(answer.csv());
+    if form.0 == Media::Csv && answer.truncated {
+        response.insert_header((TRUNCATED.clone(), HeaderValue::from_static("true")));
+        response.insert_header((ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_WITH_TRUNCATED.clone()));
     }
-    response.insert_header((CONTENT_TYPE, JSON.clone())).body(answer.json())
+    let body = if form.0 == Media::Csv { answer.csv() } else { answer.json() };
+    response.insert_header((CONTENT_TYPE, form.0.content_type())).body(body)
 }

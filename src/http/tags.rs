@@ -1,6 +1,5 @@
 //! `/count/tag.svg` and `/nocount/tag.svg`: the hits of a page as a badge; `/nocount/tag.json`: the same for shields.io.
 
-use actix_web::http::header::HeaderValue;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -10,13 +9,12 @@ use super::error::ApiError;
 use super::hit_answer::represent;
 use super::hit_request::{known_parameters, page, rules};
 use super::hits::{Hits, answer, counted};
+use super::media::JSON;
 use super::past::{check_days, today, zone};
 use super::pictures::{SVG, error_picture, restrict, share};
 use super::uniques::{check_enabled, uniques};
 use crate::domain::{PageAddress, Topic};
 use crate::history::Zone;
-
-static JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Which number a badge shows.
 #[derive(Clone, Copy)]

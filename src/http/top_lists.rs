@@ -1,12 +1,12 @@
 //! `/nocount/top`: the pages or the sites with the most hits.
 
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use super::accept::negotiate;
-use super::caching::{client_has, content_etag, unpurged};
+use super::caching::{begin, content_etag, unpurged};
 use super::context::WorkerContext;
 use super::error::ApiError;
 use super::hit_request::rules;
@@ -37,31 +37,18 @@ pub(super) async fn get(
         let key = if of == Top::Pages { "hits.top_pages" } else { "hits.top_sites" };
         return Err(ApiError::NotFound(format!("there is no such list here: {key} is 0")));
     }
-    let limit = query.get("limit").map_or(Ok(most), |text| limit(text, most))?;
+    let limit = query.number("limit", 1..=most)?.unwrap_or(most);
     let media = negotiate(request.headers(), &[Media::Json, Media::Plain])?;
     let list = context.shared.top_hits.top(&context.live, rules, of).await.map_err(ApiError::unread)?;
     let entries = &list[..limit.min(list.len())];
-    let (media_type, body) = match media {
-        Media::Plain => ("text/plain; charset=utf-8", lines(entries)),
-        _ => ("application/json", json(of, entries)),
-    };
+    let body = if media == Media::Json { json(of, entries) } else { lines(entries) };
     let etag = content_etag(&body);
-    let known = client_has(request.headers(), &etag);
-    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let (mut response, is_known) = begin(&request, &etag);
     unpurged(&mut response, etag);
-    if known {
+    if is_known {
         return Ok(response.finish());
     }
-    Ok(response.insert_header((CONTENT_TYPE, HeaderValue::from_static(media_type))).body(body))
-}
-
-/// The number of entries that the request asks for. Only one spelling of each number is accepted, so that caches keep one answer
-/// for each number.
-fn limit(text: &str, most: usize) -> Result<usize, ApiError> {
-    let number = text.parse().ok().filter(|number: &usize| number.to_string() == text);
-    number.filter(|number| (1..=most).contains(number)).ok_or_else(|| {
-        ApiError::BadRequest(format!("limit must be a whole number from 1 to {most}, in plain digits"))
-    })
+    Ok(response.insert_header((CONTENT_TYPE, media.content_type())).body(body))
 }
 
 fn json(of: Top, list: &[TopEntry]) -> String {

@@ -1,12 +1,12 @@
 //! Several numbers that a client reads together: which topics it names, and how their values are answered.
 
-use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
+use actix_web::http::header::{CONTENT_TYPE, HeaderName, LOCATION};
 use actix_web::{HttpRequest, HttpResponse};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use smol_str::SmolStr;
 
 use super::accept::form_of_number;
-use super::caching::{NamedBy, client_has, values_etag};
+use super::caching::{NamedBy, begin, values_etag};
 use super::context::WorkerContext;
 use super::error::ApiError;
 use super::media::Media;
@@ -119,17 +119,15 @@ impl TopicList {
         }
         let readings = context.live.read_all(self.topics()).await.map_err(ApiError::unread)?;
         let etag = values_etag(media, readings.iter().map(Reading::value));
-        let known = client_has(request.headers(), &etag);
-        let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        let (mut response, is_known) = begin(request, &etag);
         context.shared.cache.value(&mut response, self.topics(), etag);
-        if known {
+        if is_known {
             return Ok(response.finish());
         }
+        response.insert_header((CONTENT_TYPE, media.content_type()));
         if media == Media::Json {
-            response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
             return Ok(response.body(format!("[{}]", self.objects(&readings).join(","))));
         }
-        response.insert_header((CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")));
         let lines = self.set.names().iter().zip(&readings);
         Ok(response.body(lines.map(|(name, read)| format!("{name} {}\n", read.value())).collect::<String>()))
     }

@@ -3,12 +3,13 @@
 use std::cell::RefCell;
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::caching::NO_STORE;
 use super::entity_path::EntityName;
+use super::media::JSON;
 use crate::domain::Route;
 use crate::live::Stamped;
 
@@ -102,7 +103,7 @@ fn json(answer: &impl Serialize) -> String {
 fn answer(json: String) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, NO_STORE.clone()))
-        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+        .insert_header((CONTENT_TYPE, JSON.clone()))
         .body(json)
 }
 

@@ -271,7 +271,7 @@ async fn the_keys_of_a_type_are_listed_without_those_below() {
         assert_eq!((&rest["keys"], &rest["after"]), (&json!([{"key": "k3", "rev": 1}]), &Value::Null));
         let none: Value = json(service.get("/entity/nothing/").answer().await).await;
         assert_eq!(none["keys"], json!([]));
-        for path in ["/entity/a/?limit=0", "/entity/a/?limit=1001", "/entity/a/?prefix=a/b", "/entity/a/?sort=x"] {
+        for path in ["/entity/a/?limit=0", "/entity/a/?limit=05", "/entity/a/?limit=1001", "/entity/a/?prefix=a/b", "/entity/a/?sort=x"] {
             assert_eq!(told(service.get(path)).await.0, 400, "{path}");
         }
     })

@@ -2,7 +2,7 @@
 //! script that calls a function (JSONP), and the numbers as JSON.
 
 use actix_web::http::Method;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
@@ -14,11 +14,12 @@ use crate::domain::{PageAddress, Topic};
 use crate::hits::HitRules;
 use crate::http::amount::BODY_LIMIT;
 use crate::http::body::whole_body;
-use crate::http::caching::{FIVE_MINUTES, client_has, content_etag};
+use crate::http::caching::{FIVE_MINUTES, begin, content_etag};
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
 use crate::http::hit_request::{is_hit, is_visit, page, page_at, rules};
 use crate::http::hits::{Hits, answer, count_if};
+use crate::http::media::JSON;
 use crate::http::pictures::share;
 use crate::http::routing::{get, head, post, resource};
 use crate::http::uniques::uniques;
@@ -27,8 +28,6 @@ use crate::http::uniques::uniques;
 const PAGE_SCRIPT: &str = include_str!("busuanzi.js");
 /// What the answers call the version of the service.
 const VERSION: f64 = 2.4;
-
-static JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Adds the routes of the services.
 pub(super) fn routes(routes: &mut ServiceRoutes<'_>) {
@@ -64,8 +63,7 @@ struct Numbers {
 /// The script of the pages, which is the same for all of them.
 async fn script(request: HttpRequest) -> HttpResponse {
     let etag = content_etag(PAGE_SCRIPT);
-    let is_known = client_has(request.headers(), &etag);
-    let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let (mut response, is_known) = begin(&request, &etag);
     response.insert_header((CACHE_CONTROL, FIVE_MINUTES.clone())).insert_header((ETAG, etag));
     if is_known {
         return response.finish();
@@ -114,7 +112,7 @@ async fn log_as(
     payload: Payload,
     write: impl Fn(Numbers) -> serde_json::Result<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let is_post = request.method() == Method::POST;
+    let is_post = request.route() == Method::POST;
     let counts = is_post && is_visit(&request, rules(&context)?);
     let sent = if is_post { Some(visited(&request, payload).await?) } else { None };
     let named = |rules: &HitRules| -> Result<PageAddress, ApiError> {

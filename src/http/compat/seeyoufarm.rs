@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::badge_parts::{COOKIE_PATH, color, picture, required, text};
 use super::service_routes::ServiceRoutes;
-use crate::badge::{Badge, BadgeText, Style};
+use crate::badge::{Badge, BadgeText, Color, Style};
 use crate::domain::{PageAddress, Topic};
 use crate::history::{Subject, Zone};
 use crate::hits::HitRules;
@@ -33,8 +33,8 @@ pub(super) fn routes(routes: &mut ServiceRoutes<'_>) {
 struct Look {
     style: Style,
     title: BadgeText,
-    title_color: crate::badge::Color,
-    count_color: crate::badge::Color,
+    title_color: Color,
+    count_color: Color,
 }
 
 impl Look {

@@ -7,7 +7,7 @@ mod text;
 
 use std::time::Instant;
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -17,7 +17,7 @@ use super::context::WorkerContext;
 use super::error::ApiError;
 use super::idempotency::idempotency_key;
 use super::limit_checks::check_write;
-use super::media::Media;
+use super::media::{JSON, Media};
 use super::query::Query;
 use crate::domain::IdempotencyKey;
 use crate::exec::{Command, parse};
@@ -43,7 +43,7 @@ pub(super) async fn post(
     let results = execute(&request, &context, &text, key.as_ref()).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, PRIVATE_NO_STORE.clone()))
-        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+        .insert_header((CONTENT_TYPE, JSON.clone()))
         .body(results))
 }
 

@@ -14,7 +14,7 @@ use crate::http::accept::negotiate;
 use crate::http::caching;
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
-use crate::http::media::Media;
+use crate::http::media::{JSON, Media};
 use crate::http::query::Query;
 use crate::http::route_access::admit_reader;
 use crate::store::FeedPage;
@@ -49,7 +49,7 @@ pub(in crate::http) async fn get(
     let body = json(route.as_str(), &page, first.map(|first| first.id));
     let mut response = HttpResponse::Ok();
     caching::secret(&mut response);
-    Ok(response.insert_header((CONTENT_TYPE, "application/json")).body(body))
+    Ok(response.insert_header((CONTENT_TYPE, JSON.clone())).body(body))
 }
 
 /// A page as JSON. Routes and ids have no character that JSON escapes, and the data of events are JSON. `position` is the `last_event_id` of a stream that has

@@ -8,14 +8,14 @@ use actix_web::http::header::{CONTENT_TYPE, ETAG};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
-use newest::{MOST, Numbers};
+use newest::{FieldNumber, FieldNumbers, MOST};
 use number::{is_within, number_of};
 
 use super::badge_query::BadgeLook;
-use super::caching::{client_has, content_etag, secret};
+use super::caching::{begin, content_etag, secret};
 use super::context::WorkerContext;
 use super::error::ApiError;
-use super::past::{last, theme};
+use super::past::theme;
 use super::pictures::{SVG, error_picture, restrict};
 use super::query::Query;
 use super::route_access::admit_reader;
@@ -40,7 +40,7 @@ pub(super) async fn badge(request: HttpRequest, context: Data<WorkerContext>) ->
         let label = name.parse::<BadgeText>().map_or("value", |_| name);
         let look = BadgeLook::with_label(&query, label)?;
         let key = query.get("key").map(key).transpose()?;
-        let last = query.get("last").map(|text| last(text, MOST)).transpose()?;
+        let last = query.number("last", 1..=MOST)?;
         admit_reader(&request, &context, &route)?;
         let number = match (key, last) {
             (Some(_), Some(_)) => {
@@ -55,7 +55,10 @@ pub(super) async fn badge(request: HttpRequest, context: Data<WorkerContext>) ->
                     if let Body::Document(document) = &reading.body { Some(&**document) } else { None };
                 number_of(document, name)
             }
-            (None, last) => sum(&newest(&context, &route, name, last.unwrap_or(1)).await?),
+            (None, last) => {
+                let numbers = numbers(&context, &route, name).await?;
+                sum(last_of(&numbers, last.unwrap_or(1)))
+            }
         };
         Ok(answer(&request, look.badge(number).svg()))
     };
@@ -67,13 +70,13 @@ pub(super) async fn chart(request: HttpRequest, context: Data<WorkerContext>) ->
     let drawn = async {
         let query = Query::of(request.query_string(), &["type", "field", "last", "form", "theme"])?;
         let Field { route, name } = Field::of(&query)?;
-        let last = query.get("last").map_or(Ok(USUAL), |text| last(text, MOST))?;
+        let last = query.number("last", 1..=MOST)?.unwrap_or(USUAL);
         let form = query.one_of("form", &[("bars", Form::Bars), ("line", Form::Line)])?;
         let theme = theme(&query)?;
         admit_reader(&request, &context, &route)?;
-        let numbers = newest(&context, &route, name, last).await?;
-        let title = BadgeText::lossy(name);
-        Ok(answer(&request, NamedChart { title: title.as_str(), numbers: &numbers, form, theme }.svg()))
+        let numbers = numbers(&context, &route, name).await?;
+        let (title, numbers) = (BadgeText::lossy(name), last_of(&numbers, last));
+        Ok(answer(&request, NamedChart { title: title.as_str(), numbers, form, theme }.svg()))
     };
     drawn.await.unwrap_or_else(error_picture)
 }
@@ -105,12 +108,18 @@ fn key(text: &str) -> Result<EntityKey, ApiError> {
     text.parse().map_err(|error| ApiError::BadRequest(format!("{error}")))
 }
 
-async fn newest(context: &WorkerContext, route: &Route, name: &str, last: u16) -> Result<Numbers, ApiError> {
-    context.shared.newest_fields.read(&context.live, route, name, last).await.map_err(ApiError::unread)
+/// The numbers in the field of the newest entities of the route, as many as an answer can have.
+async fn numbers(context: &WorkerContext, route: &Route, name: &str) -> Result<FieldNumbers, ApiError> {
+    context.shared.newest_fields.read(&context.live, route, name).await.map_err(ApiError::unread)
+}
+
+/// The last ones, at most `count` of them.
+fn last_of(numbers: &[FieldNumber], count: u16) -> &[FieldNumber] {
+    &numbers[numbers.len().saturating_sub(usize::from(count))..]
 }
 
 /// The sum of the numbers; `None` if one of them is not known, or if the sum is too large to be shown.
-fn sum(numbers: &Numbers) -> Option<i64> {
+fn sum(numbers: &[FieldNumber]) -> Option<i64> {
     // 124 numbers within the limit are far from the ends of an i64.
     numbers.iter().map(|(_, number)| *number).sum::<Option<i64>>().filter(is_within)
 }
@@ -118,11 +127,10 @@ fn sum(numbers: &Numbers) -> Option<i64> {
 /// Answers a picture, or 304 if the client has it already.
 fn answer(request: &HttpRequest, body: String) -> HttpResponse {
     let etag = content_etag(&body);
-    let known = client_has(request.headers(), &etag);
-    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let (mut response, is_known) = begin(request, &etag);
     secret(&mut response);
     response.insert_header((ETAG, etag));
-    let mut response = if known {
+    let mut response = if is_known {
         response.finish()
     } else {
         response.insert_header((CONTENT_TYPE, SVG.clone())).body(body)
@@ -138,7 +146,9 @@ mod tests {
 
     #[test]
     fn a_sum_is_known_if_all_its_parts_are() {
-        let numbers = |list: &[Option<i64>]| list.iter().map(|number| (String::new(), *number)).collect();
+        let numbers = |list: &[Option<i64>]| -> Vec<FieldNumber> {
+            list.iter().map(|number| (String::new(), *number)).collect()
+        };
         assert_eq!(sum(&numbers(&[Some(40), Some(2), Some(-1)])), Some(41));
         assert_eq!(sum(&numbers(&[])), Some(0));
         assert_eq!(sum(&numbers(&[Some(1), None])), None);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Bound;
+use std::sync::Arc;
 use std::time::Duration;
 
 use smol_str::SmolStr;
@@ -9,7 +10,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::number::number_of;
-use crate::domain::Route;
+use crate::domain::{Document, EntityKey, Route};
 use crate::http::kept::Kept;
 use crate::live::Live;
 use crate::store::{EntityQuery, StoreError};
@@ -21,46 +22,43 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How many answers are kept, each for another field.
 const MOST_KEPT: usize = 64;
 
-/// The keys of entities in ascending order, each with the number in the field; `None` where the field has something else.
-pub(super) type Numbers = Vec<(String, Option<i64>)>;
+/// The key of an entity, and the number in its field; `None` where the field has something else.
+pub(super) type FieldNumber = (String, Option<i64>);
+/// The numbers in the field of several entities, in ascending order of the keys.
+pub(super) type FieldNumbers = Arc<[FieldNumber]>;
 
 /// The fields that one process keeps. One field at a time is read.
 #[derive(Default)]
-pub struct NewestFields(Mutex<HashMap<(Route, SmolStr), Kept<Numbers>>>);
+pub struct NewestFields(Mutex<HashMap<(Route, SmolStr), Kept<FieldNumbers>>>);
 
 impl NewestFields {
-    /// The field of the last entities of the route in the order of their keys, at most `last` of them. An error if the store does not answer, or
-    /// if other fields are read for too long.
+    /// The field of the [`MOST`] last entities of the route, in the order of their keys. An error if the store does not answer, or if other
+    /// fields are read for too long.
     pub(super) async fn read(
         &self,
         live: &Live,
         route: &Route,
         field: &str,
-        last: u16,
-    ) -> Result<Numbers, StoreError> {
+    ) -> Result<FieldNumbers, StoreError> {
         let waited = timeout(PATIENCE, self.0.lock()).await;
         let mut kept = waited.map_err(|_| StoreError::new("other fields are being read"))?;
         let name = (route.clone(), SmolStr::from(field));
-        let numbers = match kept.get(&name).filter(|numbers| numbers.is_fresh()) {
-            Some(numbers) => numbers.answer.clone(),
-            None => {
-                let read = Kept::read(read(live, route, field)).await?;
-                let numbers = read.answer.clone();
-                if kept.len() >= MOST_KEPT {
-                    kept.retain(|_, numbers| numbers.is_fresh());
-                }
-                if kept.len() < MOST_KEPT || kept.contains_key(&name) {
-                    kept.insert(name, read);
-                }
-                numbers
-            }
-        };
-        let too_many = numbers.len().saturating_sub(usize::from(last));
-        Ok(numbers.into_iter().skip(too_many).collect())
+        if let Some(numbers) = kept.get(&name).filter(|numbers| numbers.is_fresh()) {
+            return Ok(Arc::clone(&numbers.answer));
+        }
+        let read = Kept::read(read(live, route, field)).await?;
+        let numbers = Arc::clone(&read.answer);
+        if kept.len() >= MOST_KEPT {
+            kept.retain(|_, numbers| numbers.is_fresh());
+        }
+        if kept.len() < MOST_KEPT || kept.contains_key(&name) {
+            kept.insert(name, read);
+        }
+        Ok(numbers)
     }
 }
 
-async fn read(live: &Live, route: &Route, field: &str) -> Result<Numbers, StoreError> {
+async fn read(live: &Live, route: &Route, field: &str) -> Result<FieldNumbers, StoreError> {
     let query = EntityQuery {
         route: route.clone(),
         low: Bound::Unbounded,
@@ -70,6 +68,7 @@ async fn read(live: &Live, route: &Route, field: &str) -> Result<Numbers, StoreE
         fields: Some(vec![field.into()]),
     };
     let found = live.entities_in(&query).await?;
-    let number = |(key, document): (_, _)| (ToString::to_string(&key), number_of(Some(&document), field));
+    let number =
+        |(key, document): (EntityKey, Document)| (key.to_string(), number_of(Some(&document), field));
     Ok(found.into_iter().rev().map(number).collect())
 }

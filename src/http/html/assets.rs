@@ -15,7 +15,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use ring::digest::{SHA256, digest};
 
-use crate::http::caching::{FIVE_MINUTES, FOR_EVER, NO_CACHE, client_has, quoted_etag};
+use crate::http::caching::{FIVE_MINUTES, FOR_EVER, NO_CACHE, begin, quoted_etag};
 
 /// How many hexadecimal digits of the hash a name has.
 const HASH_DIGITS: usize = 16;
@@ -115,8 +115,7 @@ impl Asset {
         add_headers: impl FnOnce(&mut HttpResponseBuilder),
     ) -> HttpResponse {
         let representation = self.representation(request);
-        let is_known = client_has(request.headers(), &representation.etag);
-        let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        let (mut response, is_known) = begin(request, &representation.etag);
         response
             .insert_header((CACHE_CONTROL, caching.clone()))
             .insert_header((ETAG, representation.etag.clone()))

@@ -166,6 +166,7 @@ async fn the_counters_with_the_greatest_values_come_first() {
             ("?sort=-value&sort=-value", "sort is given twice"),
             ("?sort=-value&after=n1", "after has no meaning with sort=-value"),
             ("?sort=-value&limit=0", "limit must be a whole number"),
+            ("?limit=05", "limit must be a whole number from 1 to 1000, in plain digits"),
             ("?sort=-value&limit=1e9", "limit must be a whole number"),
             ("?sort=-value&prefix=.*", "prefix must be the beginning of ids"),
         ] {

@@ -16,10 +16,10 @@ use crate::domain::CountApiName;
 use crate::http::caching::never_kept;
 use crate::http::compat::jsonp::{Callback, SCRIPT};
 use crate::http::error::ApiError;
+use crate::http::media::JSON;
 use crate::http::pictures::share;
 use crate::log::Throttle;
 
-static JSON: HeaderValue = HeaderValue::from_static("application/json");
 static GIF: HeaderValue = HeaderValue::from_static("image/gif");
 /// The name of the counter that was meant, with `:HOST:` and `:PATHNAME:` replaced. CountAPI's client reads it.
 static X_PATH: HeaderName = HeaderName::from_static("x-path");
