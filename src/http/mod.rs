@@ -101,13 +101,25 @@ pub fn routes(
     metrics: bool,
     compat: &CompatHosts,
 ) {
-    let r = requests;
+    number_routes(config, requests);
+    entity_routes(config, requests);
+    hit_routes(config, requests);
+    page_routes(config, requests);
+    if metrics {
+        config.service(measurements(requests));
+    }
+    health_routes(config, requests);
+    compat::routes(config, requests, compat);
+}
+
+/// Counters, and topics of all kinds that hold numbers.
+fn number_routes(config: &mut ServiceConfig, r: &Arc<RequestMetrics>) {
     let counter = resource("/counters/{id}/")
-        .route(get().to(counters::get))
-        .route(head().to(counters::get))
-        .route(post().to(counters::post))
-        .route(put().to(counters::put))
-        .route(delete().to(counters::delete));
+        .method(get().to(counters::get))
+        .method(head().to(counters::get))
+        .method(post().to(counters::post))
+        .method(put().to(counters::put))
+        .method(delete().to(counters::delete));
     let counters = vec![
         finish_resource(r, "/counters/{id}/", ALL, counter, CorsPolicy::Public),
         readable(r, "/counters/", counter_index::get),
@@ -122,38 +134,50 @@ pub fn routes(
         readable(r, "/topics/{names}/", topics::get),
         readable(r, "/topics/{names}/recover", topics::recover),
     ];
-    let entity = resource("/entity/{type}/{key}")
-        .route(get().to(entities::get))
-        .route(head().to(entities::get))
-        .route(post().to(entities::post))
-        .route(delete().to(entities::delete));
-    let entity = finish_resource(r, "/entity/{type}/{key}", ENTITY, entity, CorsPolicy::Public);
-    let keys = resource("/entity/{type:.*}/").route(get().to(entities::get)).route(head().to(entities::get));
-    let keys = finish_resource(r, "/entity/{type}/", READ, keys, CorsPolicy::Public);
+    config.service(Below { prefix: "/counters", resources: counters, missing: missing(r) }).service(Below {
+        prefix: "/topics",
+        resources: topics,
+        missing: missing(r),
+    });
+}
+
+/// Entities, feeds, and what reads and writes several of them.
+fn entity_routes(config: &mut ServiceConfig, r: &Arc<RequestMetrics>) {
     let fields = vec![
         readable(r, "/fields/badge.svg", fields::badge),
         readable(r, "/fields/chart.svg", fields::chart),
     ];
+    let keys =
+        resource("/entity/{type:.*}/").method(get().to(entities::get)).method(head().to(entities::get));
+    let entity = resource("/entity/{type}/{key}")
+        .method(get().to(entities::get))
+        .method(head().to(entities::get))
+        .method(post().to(entities::post))
+        .method(delete().to(entities::delete));
+    let entity = finish_resource(r, "/entity/{type}/{key}", ENTITY, entity, CorsPolicy::Public);
     let feed = resource("/feed/{route}")
-        .route(get().to(feeds::history))
-        .route(head().to(feeds::history))
-        .route(delete().to(feeds::delete));
+        .method(get().to(feeds::history))
+        .method(head().to(feeds::history))
+        .method(delete().to(feeds::delete));
     let feed = finish_resource(r, "/feed/{route}", FEED, feed, CorsPolicy::Public);
-    let drop = resource("/drop").route(post().to(drops::post));
-    let commands = resource("/exec").route(post().to(exec::post));
+    let drop = resource("/drop").method(post().to(drops::post));
+    let commands = resource("/exec").method(post().to(exec::post));
     let recovery = readable(r, "/recover/{pass}/{topic}", recoveries::get);
     config
-        .service(Below { prefix: "/counters", resources: counters, missing: missing(r) })
-        .service(Below { prefix: "/topics", resources: topics, missing: missing(r) })
         .service(Below { prefix: "/fields", resources: fields, missing: missing(r) })
-        .service(Below { prefix: admin::PREFIX, resources: admin::resources(r), missing: missing(r) })
-        .service(keys)
+        .service(finish_resource(r, "/entity/{type}/", READ, keys, CorsPolicy::Public))
         .service(Tail { prefix: "/entity", resource: entity })
         .service(Tail { prefix: "/live", resource: readable(r, "/live/{route}", feeds::live) })
         .service(Tail { prefix: "/feed", resource: feed })
         .service(Tail { prefix: "/recover", resource: recovery })
         .service(finish_resource(r, "/drop", WRITE, drop, CorsPolicy::Public))
         .service(finish_resource(r, "/exec", WRITE, commands, CorsPolicy::Public))
+        .service(statements(r));
+}
+
+/// The hits of pages and sites.
+fn hit_routes(config: &mut ServiceConfig, r: &Arc<RequestMetrics>) {
+    config
         .service(readable(r, "/count", hits::count))
         .service(readable(r, "/nocount", nocount::page))
         .service(readable(r, "/nocount/site", nocount::site))
@@ -163,24 +187,24 @@ pub fn routes(
         .service(readable(r, "/nocount/history", hit_history::series))
         .service(readable(r, "/nocount/chart.svg", hit_history::chart))
         .service(readable(r, "/nocount/top", top_lists::get))
-        .service(readable(r, "/nocount/uniques", uniques::get))
+        .service(readable(r, "/nocount/uniques", uniques::get));
+}
+
+/// The pages of the service itself, their files, and what describes the service.
+fn page_routes(config: &mut ServiceConfig, r: &Arc<RequestMetrics>) {
+    config
+        .service(Below { prefix: admin::PREFIX, resources: admin::resources(r), missing: missing(r) })
         .service(readable(r, "/", home::page))
         .service(readable(r, "/assets/{name}", home::asset))
         .service(module(r))
-        .service(statements(r))
         .service(readable(r, "/openapi.json", operations::openapi))
         .service(readable(r, "/robots.txt", operations::robots));
-    if metrics {
-        config.service(measurements(r));
-    }
-    health_routes(config, r);
-    compat::routes(config, r, compat);
 }
 
 /// `/sql`
 fn statements(requests: &Arc<RequestMetrics>) -> FinishedResource {
     let resource =
-        resource("/sql").route(get().to(sql::get)).route(head().to(sql::get)).route(post().to(sql::post));
+        resource("/sql").method(get().to(sql::get)).method(head().to(sql::get)).method(post().to(sql::post));
     finish_resource(requests, "/sql", "GET, HEAD, POST, OPTIONS", resource, CorsPolicy::Public)
 }
 

@@ -34,7 +34,7 @@ where
     Args: actix_web::FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    let resource = resource(template).route(get().to(handler.clone())).route(head().to(handler));
+    let resource = resource(template).method(get().to(handler.clone())).method(head().to(handler));
     finish_resource(requests, template, READ, resource, CorsPolicy::Public)
 }
 
@@ -42,14 +42,14 @@ where
 pub(super) fn module(requests: &Arc<RequestMetrics>) -> FinishedResource {
     let handler = element::module;
     let template = "/live-counter.js";
-    let resource = resource(template).route(get().to(handler)).route(head().to(handler));
+    let resource = resource(template).method(get().to(handler)).method(head().to(handler));
     finish_resource(requests, template, READ, resource, CorsPolicy::Repeated)
 }
 
 /// `/metrics`, which pages of other origins may not read with credentials.
 pub(super) fn measurements(requests: &Arc<RequestMetrics>) -> FinishedResource {
     let handler = operations::metrics;
-    let resource = resource("/metrics").route(get().to(handler)).route(head().to(handler));
+    let resource = resource("/metrics").method(get().to(handler)).method(head().to(handler));
     finish_resource(requests, "/metrics", READ, resource, CorsPolicy::Operators)
 }
 
@@ -63,7 +63,7 @@ pub(super) fn finish_resource(
     cors: CorsPolicy,
 ) -> FinishedResource {
     let preflight = move |request: HttpRequest| cors::preflight(request, methods);
-    let resource = resource.route(method(Method::OPTIONS).to(preflight));
+    let resource = resource.method(method(Method::OPTIONS).to(preflight));
     resource.finish(move || not_allowed(methods), RouteMetrics::new(template, requests), cors)
 }
 

@@ -40,47 +40,47 @@ where
 }
 
 /// A method of a resource, with its handler.
-pub(super) struct Route {
+pub(super) struct MethodHandler {
     method: Method,
     handle: Handle,
 }
 
 /// A method that has no handler yet.
-pub(super) struct RouteMethod(Method);
+pub(super) struct MethodWithoutHandler(Method);
 
-pub(super) fn get() -> RouteMethod {
+pub(super) fn get() -> MethodWithoutHandler {
     method(Method::GET)
 }
 
-pub(super) fn head() -> RouteMethod {
+pub(super) fn head() -> MethodWithoutHandler {
     method(Method::HEAD)
 }
 
-pub(super) fn post() -> RouteMethod {
+pub(super) fn post() -> MethodWithoutHandler {
     method(Method::POST)
 }
 
-pub(super) fn put() -> RouteMethod {
+pub(super) fn put() -> MethodWithoutHandler {
     method(Method::PUT)
 }
 
-pub(super) fn delete() -> RouteMethod {
+pub(super) fn delete() -> MethodWithoutHandler {
     method(Method::DELETE)
 }
 
-pub(super) fn method(method: Method) -> RouteMethod {
-    RouteMethod(method)
+pub(super) fn method(method: Method) -> MethodWithoutHandler {
+    MethodWithoutHandler(method)
 }
 
-impl RouteMethod {
+impl MethodWithoutHandler {
     /// Requests with this method are answered by `handler`.
-    pub(super) fn to<F, Args>(self, handler: F) -> Route
+    pub(super) fn to<F, Args>(self, handler: F) -> MethodHandler
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        Route { method: self.0, handle: handle(handler) }
+        MethodHandler { method: self.0, handle: handle(handler) }
     }
 }
 
@@ -88,12 +88,12 @@ impl RouteMethod {
 pub(super) struct Resource {
     pattern: String,
     guard: Option<Box<dyn Guard>>,
-    routes: Vec<Route>,
+    methods: Vec<MethodHandler>,
 }
 
 /// A resource at the paths that fit `pattern`.
 pub(super) fn resource(pattern: impl Into<String>) -> Resource {
-    Resource { pattern: pattern.into(), guard: None, routes: Vec::new() }
+    Resource { pattern: pattern.into(), guard: None, methods: Vec::new() }
 }
 
 impl Resource {
@@ -104,8 +104,8 @@ impl Resource {
     }
 
     /// Adds a method.
-    pub(super) fn route(mut self, route: Route) -> Self {
-        self.routes.push(route);
+    pub(super) fn method(mut self, method: MethodHandler) -> Self {
+        self.methods.push(method);
         self
     }
 
@@ -121,11 +121,11 @@ impl Resource {
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        let Resource { pattern, guard, routes } = self;
+        let Resource { pattern, guard, methods } = self;
         FinishedResource {
             pattern,
             guard,
-            service: Rc::new(ResourceService { routes, other: handle(handler), metrics, cors }),
+            service: Rc::new(ResourceService { methods, other: handle(handler), metrics, cors }),
         }
     }
 }
@@ -161,7 +161,7 @@ impl HttpServiceFactory for FinishedResource {
 
 /// Answers the requests for a resource.
 struct ResourceService {
-    routes: Vec<Route>,
+    methods: Vec<MethodHandler>,
     other: Handle,
     metrics: RouteMetrics,
     cors: CorsPolicy,
@@ -170,8 +170,8 @@ struct ResourceService {
 impl ResourceService {
     /// Answers a request.
     async fn answer(self: Rc<Self>, request: ServiceRequest) -> Result<ServiceResponse, actix_web::Error> {
-        let route = self.routes.iter().find(|route| route.method == *request.method());
-        let handle = route.map_or(&self.other, |route| &route.handle);
+        let method = self.methods.iter().find(|known| known.method == *request.method());
+        let handle = method.map_or(&self.other, |known| &known.handle);
         Ok(observe(&self.metrics, self.cors, request, handle).await)
     }
 }

@@ -55,10 +55,10 @@ pub(super) fn resources(requests: &Arc<RequestMetrics>) -> Vec<FinishedResource>
         ("/admin/public", page("/admin/public", public::get), READ),
         (
             "/admin/public/stream",
-            resource("/admin/public/stream").route(get().to(public::stream)),
+            resource("/admin/public/stream").method(get().to(public::stream)),
             "GET, OPTIONS",
         ),
-        ("/admin/stream", resource("/admin/stream").route(get().to(stream::get)), "GET, OPTIONS"),
+        ("/admin/stream", resource("/admin/stream").method(get().to(stream::get)), "GET, OPTIONS"),
     ];
     let finish =
         |(path, resource, methods)| finish_resource(requests, path, methods, resource, CorsPolicy::Own);
@@ -74,7 +74,7 @@ where
         let answered = handler(request.clone(), context.clone()).await;
         answered.or_else(|error| problem::instead_of_page(&request, &context, error))
     };
-    resource(path).route(get().to(shown)).route(head().to(shown))
+    resource(path).method(get().to(shown)).method(head().to(shown))
 }
 
 /// A picture, whose errors are pictures.
@@ -83,7 +83,7 @@ where
     F: AsyncFn(HttpRequest, Data<WorkerContext>) -> HttpResponse + Copy + 'static,
 {
     let drawn = move |request, context| async move { handler(request, context).await };
-    resource(path).route(get().to(drawn)).route(head().to(drawn))
+    resource(path).method(get().to(drawn)).method(head().to(drawn))
 }
 
 /// The same resource, which takes a form besides.
@@ -91,7 +91,7 @@ fn with_form<F>(resource: Resource, handler: F) -> Resource
 where
     F: AsyncFn(HttpRequest, Payload, Data<WorkerContext>) -> Result<HttpResponse, ApiError> + Copy + 'static,
 {
-    resource.route(post().to(
+    resource.method(post().to(
         move |request: HttpRequest, payload: Payload, context: Data<WorkerContext>| async move {
             let answered = handler(request.clone(), payload, context.clone()).await;
             answered.or_else(|error| problem::after_form(&request, &context, error))

@@ -40,12 +40,12 @@ pub(super) fn routes(routes: &mut ServiceRoutes<'_>) {
         routes.readable(template, path, script);
     }
     for (template, path) in [("busuanzi:/log", "/log"), ("busuanzi:/api/v1/log", "/api/v1/log")] {
-        let resource = resource(path).route(post().to(log)).route(get().to(log)).route(head().to(log));
+        let resource = resource(path).method(post().to(log)).method(get().to(log)).method(head().to(log));
         routes.resource(template, METHODS, resource);
     }
     let second = |request, context, payload| log_as(request, context, payload, enveloped);
     let resource =
-        resource("/api/v2/log").route(post().to(second)).route(get().to(second)).route(head().to(second));
+        resource("/api/v2/log").method(post().to(second)).method(get().to(second)).method(head().to(second));
     routes.resource("busuanzi:/api/v2/log", METHODS, resource);
 }
 
@@ -112,7 +112,7 @@ async fn log_as(
     payload: Payload,
     write: impl Fn(Numbers) -> serde_json::Result<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let is_post = request.route() == Method::POST;
+    let is_post = request.method() == Method::POST;
     let counts = is_post && is_visit(&request, rules(&context)?);
     let sent = if is_post { Some(visited(&request, payload).await?) } else { None };
     let named = |rules: &HitRules| -> Result<PageAddress, ApiError> {

@@ -32,7 +32,7 @@ impl ServiceRoutes<'_> {
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        let resource = resource(pattern).route(get().to(handler.clone())).route(head().to(handler));
+        let resource = resource(pattern).method(get().to(handler.clone())).method(head().to(handler));
         self.resource(template, READ, resource);
     }
 
