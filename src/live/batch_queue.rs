@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::store::StoreError;
+
 /// How many batches of one kind may be under way at the same time. With one only, no batch could be prepared while the store
 /// works on it.
 const BATCHES_UNDER_WAY: usize = 3;
@@ -102,4 +104,9 @@ pub(super) trait Waiting {
 /// Locks a queue, also after a panic.
 pub(super) fn lock<T>(queue: &Mutex<T>) -> MutexGuard<'_, T> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The error of a call if its batch ended without an answer: the runtime has dropped the task, for instance as the worker stops.
+pub(super) fn abandoned() -> StoreError {
+    StoreError::new("the request was abandoned while the worker stopped")
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
 
-use super::batch_queue::{BatchQueue, Waiting, WorkerGuard, lock};
+use super::batch_queue::{BatchQueue, Waiting, WorkerGuard, abandoned, lock};
 use crate::announcer::Announcer;
 use crate::domain::EventId;
 use crate::store::{Store, StoreError, Write, WriteError, Written};
@@ -70,17 +70,14 @@ impl ChangeBatcher {
                 tokio::spawn(Arc::clone(self).run());
             }
         }
-        let abandoned = |_| Err(StoreError::new("the request was abandoned while the worker stopped").into());
-        answer.await.unwrap_or_else(abandoned).and_then(Stamped::try_from)
+        answer.await.unwrap_or_else(|_| Err(abandoned().into())).and_then(Stamped::try_from)
     }
 
     async fn run(self: Arc<Self>) {
         let mut guard = WorkerGuard::on(&self.queue);
         while let Some(waiting) = guard.next().await {
-            let (writes, callers): (Vec<Write>, Vec<_>) = waiting
-                .into_iter()
-                .map(|change| (change.write.clone(), (change.write.topic, change.caller)))
-                .unzip();
+            let part = |WaitingChange { write, caller }| ((write.topic.clone(), caller), write);
+            let (callers, writes): (Vec<_>, Vec<Write>) = waiting.into_iter().map(part).unzip();
             let answers = self.store.write(writes).await;
             let (mut known, mut created) = (Vec::new(), Vec::new());
             for ((topic, caller), answer) in callers.into_iter().zip(answers) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
-use super::batch_queue::{BatchQueue, Waiting, WorkerGuard, lock};
+use super::batch_queue::{BatchQueue, Waiting, WorkerGuard, abandoned, lock};
 use super::counted::Counted;
 use crate::announcer::Announcer;
 use crate::domain::{Amount, EventId, IdempotencyKey, LIMIT, Topic};
@@ -285,9 +285,4 @@ fn every_value(last: &Announcement, group: &Group) -> Vec<Announcement> {
         announcement
     };
     group.callers.iter().map(step).collect()
-}
-
-/// The error of a call if its batch ended without an answer: the runtime has dropped the task, for instance as the worker stops.
-pub(super) fn abandoned() -> StoreError {
-    StoreError::new("the request was abandoned while the worker stopped")
 }

@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
 
-use super::batch_queue::{BatchQueue, Waiting, WorkerGuard, lock};
-use super::combiner::abandoned;
+use super::batch_queue::{BatchQueue, Waiting, WorkerGuard, abandoned, lock};
 use super::counted::Counted;
 use crate::announcer::Announcer;
 use crate::domain::Topic;

@@ -1,4 +1,5 @@
-//! The use cases: read a topic, add to it, set it, delete it. This module knows neither HTTP nor Redis nor the kinds of topics.
+//! The use cases: read a topic, change it, delete it, count a hit, list topics. This module knows neither HTTP nor Redis; the rules of the kinds
+//! of topics are in `domain` and `store`.
 
 mod batch_queue;
 mod changes;
