@@ -2,7 +2,11 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::store_source::StoreSource;
 use crate::settings::{Settings, SettingsError};
@@ -13,14 +17,13 @@ use crate::store::{Pruned, StoreError, sqlite};
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The time between two reports of progress.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-const DAY_MS: u64 = 24 * 3600 * 1000;
 
 /// A day of the calendar, which begins at midnight UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day {
-    year: u16,
-    month: u8,
-    day: u8,
+    date: Date,
+    /// When the day begins, in milliseconds since 1970.
+    begins_ms: u64,
 }
 
 /// The reason for refusing a text as a day that has begun.
@@ -68,9 +71,9 @@ pub async fn prune(
         Some(url) => {
             let store = RedisStore::connect(url.expose(), TIMEOUT);
             let store = store.map_err(|error| settings.locate(SettingsError::new("redis.url", error)))?;
-            store.prune(before.begins_ms(), remove, report).await?
+            store.prune(before.begins_ms, remove, report).await?
         }
-        None => sqlite::prune(&settings.sqlite_path, before.begins_ms(), remove, report)
+        None => sqlite::prune(&settings.sqlite_path, before.begins_ms, remove, report)
             .map_err(|error| settings.locate(SettingsError::new("sqlite.path", error)))?,
     };
     Ok(if remove {
@@ -80,54 +83,28 @@ pub async fn prune(
     })
 }
 
-impl Day {
-    /// Returns the beginning of the day in milliseconds since 1970.
-    fn begins_ms(self) -> u64 {
-        let years = 1970..self.year;
-        let days = years.map(|year| if is_leap(year) { 366 } else { 365 }).sum::<u64>();
-        let months = (1..self.month).map(|month| u64::from(month_length(self.year, month))).sum::<u64>();
-        (days + months + u64::from(self.day) - 1) * DAY_MS
-    }
-}
-
-fn is_leap(year: u16) -> bool {
-    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-}
-
-fn month_length(year: u16, month: u8) -> u8 {
-    match month {
-        2 if is_leap(year) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
 impl FromStr for Day {
     type Err = ParseDayError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // The calendar reads other forms of a date, too.
         let form = |at, byte: u8| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
         if text.len() != 10 || !text.bytes().enumerate().all(|(at, byte)| form(at, byte)) {
             return Err(ParseDayError::Malformed);
         }
-        let number = |part: &str| part.parse::<u16>().map_err(|_| ParseDayError::Malformed);
-        let (year, month, day) = (number(&text[..4])?, number(&text[5..7])? as u8, number(&text[8..])? as u8);
-        if year < 1970 || !(1..=12).contains(&month) || !(1..=month_length(year, month)).contains(&day) {
-            return Err(ParseDayError::Malformed);
-        }
-        let day = Day { year, month, day };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        if u128::from(day.begins_ms()) > now.as_millis() {
+        let date: Date = text.parse().map_err(|_| ParseDayError::Malformed)?;
+        let begin = TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).map_err(|_| ParseDayError::Malformed)?;
+        if begin > Timestamp::now() {
             return Err(ParseDayError::Ahead);
         }
-        Ok(day)
+        let begins_ms = u64::try_from(begin.as_millisecond()).map_err(|_| ParseDayError::Malformed)?;
+        Ok(Day { date, begins_ms })
     }
 }
 
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+        self.date.fmt(f)
     }
 }
 
@@ -146,7 +123,7 @@ mod tests {
             ("2026-01-31", 1_769_817_600),
         ] {
             let day: Day = text.parse().expect("a day");
-            assert_eq!((day.begins_ms(), day.to_string().as_str()), (seconds * 1000, text));
+            assert_eq!((day.begins_ms, day.to_string().as_str()), (seconds * 1000, text));
         }
     }
 
