@@ -1,7 +1,6 @@
 //! The catalog of the topics in the file.
 
 use async_trait::async_trait;
-use tokio::sync::oneshot;
 
 use super::reading::{Listed, Ranking, ReadRequest};
 use super::topic::TopicState;
@@ -20,7 +19,7 @@ impl Catalog for SqliteStore {
     async fn list(&self, prefix: &str, after: Option<&Topic>, limit: usize) -> Listed {
         let after = after.map(Topic::name).unwrap_or_default().to_owned();
         let prefix = prefix.to_owned();
-        self.ask(|answer| ReadRequest::List { prefix, after, limit, answer }).await
+        self.ask(|answer| ReadRequest::List { prefix, after, limit, answer }).await?
     }
 
     async fn keep_address(&self, page: &Topic, address: &str) -> Result<(), StoreError> {
@@ -28,21 +27,21 @@ impl Catalog for SqliteStore {
     }
 
     async fn addresses(&self, pages: &[Topic]) -> Result<Vec<Option<String>>, StoreError> {
-        self.ask(|answer| ReadRequest::Addresses(pages.to_vec(), answer)).await
+        self.ask(|answer| ReadRequest::Addresses(pages.to_vec(), answer)).await?
     }
 
     async fn ends(&self, entities: &[Topic]) -> Result<Vec<Option<u64>>, StoreError> {
-        self.ask(|answer| ReadRequest::Ends(entities.to_vec(), answer)).await
+        self.ask(|answer| ReadRequest::Ends(entities.to_vec(), answer)).await?
     }
 
     async fn top(&self, prefix: &str, limit: usize) -> Ranking {
-        self.ask(|answer| ReadRequest::Top(prefix.to_owned(), limit, answer)).await
+        self.ask(|answer| ReadRequest::Top(prefix.to_owned(), limit, answer)).await?
     }
 
     async fn history(&self, topic: &Topic, unit: Unit, last: u16) -> Result<History, StoreError> {
         // The state in memory is taken before the file is read. If the writer saves it in between, the file has it.
         let recalled = self.committed.recall(topic);
-        let (saved, points) = self.ask(|answer| ReadRequest::History(topic.clone(), unit, answer)).await?;
+        let (saved, points) = self.ask(|answer| ReadRequest::History(topic.clone(), unit, answer)).await??;
         let state = recalled.or(saved);
         let points = history::all_points(points, state.as_ref(), unit, self.committed.retention());
         let now = self.committed.now();
@@ -52,7 +51,7 @@ impl Catalog for SqliteStore {
     async fn pasts(&self, topics: &[Topic]) -> Result<Vec<Past>, StoreError> {
         // As above, the states in memory are taken first.
         let recalled: Vec<_> = topics.iter().map(|topic| self.committed.recall(topic)).collect();
-        let saved = self.ask(|answer| ReadRequest::Pasts(topics.to_vec(), answer)).await?;
+        let saved = self.ask(|answer| ReadRequest::Pasts(topics.to_vec(), answer)).await??;
         let (now, retention) = (self.committed.now(), self.committed.retention());
         let past = |(recalled, (state, past)): (Option<TopicState>, (Option<TopicState>, Past))| {
             let state = recalled.or(state);
@@ -67,19 +66,5 @@ impl Catalog for SqliteStore {
 
     async fn restore_pasts(&self, pasts: &[(Topic, Past)], only_new: bool) -> Result<Vec<bool>, StoreError> {
         self.order(|answer| WriteCommand::RestorePasts(pasts.to_vec(), only_new, answer)).await?
-    }
-}
-
-impl SqliteStore {
-    /// Asks the thread that reads.
-    async fn ask<T>(
-        &self,
-        request: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> ReadRequest,
-    ) -> Result<T, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        if let Some((requests, _)) = &self.reader {
-            let _ = requests.send(request(answer));
-        }
-        answered.await.unwrap_or_else(|_| Err(StoreError::new("the reading thread has ended")))
     }
 }

@@ -85,7 +85,7 @@ impl SqliteStore {
         committed.recover(file.count_topics().map_err(sqlite)?, file.unacknowledged().map_err(sqlite)?);
         let reading = ReadOnlyFile::open(path)?;
 
-        let (questions, asked) = channel::<ReadRequest>();
+        let (requests, asked) = channel::<ReadRequest>();
         let known = Arc::clone(&committed);
         let reader = spawn("store-read", move || {
             for request in asked {
@@ -99,11 +99,12 @@ impl SqliteStore {
         Ok(SqliteStore {
             committed,
             salt: SaltInMemory::default(),
-            reader: Some((questions, reader)),
+            reader: Some((requests, reader)),
             writer: Some((commands, writer)),
         })
     }
 
+    /// Has the writing thread do something, and returns its answer.
     async fn order<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<T>) -> WriteCommand,
@@ -116,16 +117,22 @@ impl SqliteStore {
         answered.await.map_err(|_| StoreError::new("the writing thread has ended"))
     }
 
-    async fn read_file(&self, topics: Vec<Topic>) -> Readings {
-        let count = topics.len();
+    /// Asks the reading thread, and returns its answer.
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> ReadRequest) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
-        if let Some((questions, _)) = &self.reader {
-            let _ = questions.send(ReadRequest::Read(topics, answer));
+        if let Some((requests, _)) = &self.reader {
+            let _ = requests.send(request(answer));
         }
-        answered.await.unwrap_or_else(|_| {
-            let error = StoreError::new("the reading thread has ended");
-            (0..count).map(|_| Err(error.clone())).collect()
-        })
+        answered.await.map_err(|_| StoreError::new("the reading thread has ended"))
+    }
+
+    async fn read_feed(
+        &self,
+        feed: &Topic,
+        part: FeedPart,
+    ) -> Result<(FeedState, Vec<FeedEvent>), StoreError> {
+        let request = FeedRequest { feed: feed.clone(), part };
+        self.ask(|answer| ReadRequest::Feed(request, answer)).await?
     }
 }
 
@@ -167,7 +174,10 @@ impl Values for SqliteStore {
         if unknown.is_empty() {
             return known.into_iter().flatten().map(Ok).collect();
         }
-        let mut found = self.read_file(unknown).await.into_iter();
+        let count = unknown.len();
+        let found = self.ask(|answer| ReadRequest::Read(unknown, answer)).await;
+        let failed = |error: StoreError| (0..count).map(|_| Err(error.clone())).collect();
+        let mut found = found.unwrap_or_else(failed).into_iter();
         let lost = || Err(StoreError::new("an answer is missing"));
         known.into_iter().map(|known| known.map(Ok).or_else(|| found.next()).unwrap_or_else(lost)).collect()
     }
@@ -204,20 +214,6 @@ impl Outbox for SqliteStore {
     }
 }
 
-impl SqliteStore {
-    async fn read_feed(
-        &self,
-        feed: &Topic,
-        part: FeedPart,
-    ) -> Result<(FeedState, Vec<FeedEvent>), StoreError> {
-        let (answer, answered) = oneshot::channel();
-        if let Some((requests, _)) = &self.reader {
-            let _ = requests.send(ReadRequest::Feed(FeedRequest { feed: feed.clone(), part }, answer));
-        }
-        answered.await.unwrap_or_else(|_| Err(StoreError::new("the reading thread has ended")))
-    }
-}
-
 #[async_trait]
 impl Feeds for SqliteStore {
     async fn after(&self, feed: &Topic, seen: EventId) -> Result<Missed, StoreError> {
@@ -249,19 +245,15 @@ impl Visitors for SqliteStore {
 
     async fn uniques(&self, site: &Topic) -> Result<Uniques, StoreError> {
         let day = Unit::Day.number(self.committed.now());
-        let (answer, answered) = oneshot::channel();
-        if let Some((requests, _)) = &self.reader {
-            let _ = requests.send(ReadRequest::Uniques(site.clone(), day, answer));
-        }
-        answered.await.unwrap_or_else(|_| Err(StoreError::new("the reading thread has ended")))
+        self.ask(|answer| ReadRequest::Uniques(site.clone(), day, answer)).await?
     }
 }
 
 impl Drop for SqliteStore {
     fn drop(&mut self) {
         // The writer is closed last, since the last connection moves the write-ahead log into the file.
-        if let Some((questions, thread)) = self.reader.take() {
-            drop(questions);
+        if let Some((requests, thread)) = self.reader.take() {
+            drop(requests);
             let _ = thread.join();
         }
         if let Some((commands, thread)) = self.writer.take() {
