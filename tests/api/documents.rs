@@ -103,6 +103,39 @@ fn every_link_of_a_document_leads_to_a_file_and_a_heading() {
     assert!(seen > 50, "{seen} links were found in the documents");
 }
 
+/// The decisions: each with its number, the name of its file and its text, in the order of the numbers.
+fn decisions() -> Vec<(u32, String, String)> {
+    let mut paths = Vec::new();
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/decisions"), "md", &mut paths);
+    let decision = |path: PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+        let number = name.split_once('-')?.0.parse().ok()?;
+        Some((number, name, fs::read_to_string(path).expect("a text")))
+    };
+    let mut decisions: Vec<_> = paths.into_iter().filter_map(decision).collect();
+    decisions.sort();
+    decisions
+}
+
+#[test]
+fn the_index_has_every_decision_once_and_an_earlier_one_names_the_later() {
+    let index = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/decisions/README.md");
+    let index = fs::read_to_string(index).expect("the index");
+    let rows: Vec<&str> =
+        index.lines().filter(|line| line.starts_with("| ") && line.contains(".md)")).collect();
+    let decisions = decisions();
+    assert_eq!(rows.len(), decisions.len(), "each decision has one row");
+    for (row, (number, name, text)) in rows.into_iter().zip(&decisions) {
+        let title = text.lines().next().and_then(|line| line.strip_prefix(&format!("# {number}. ")));
+        let title = title.unwrap_or_else(|| panic!("{name} begins with # {number}. and its title"));
+        let (own, later) = row.trim_end_matches(" |").rsplit_once(" | ").expect("three columns");
+        assert_eq!(own, format!("| {number} | [{title}]({name})"));
+        for later in later.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            assert!(text.contains(later), "{name} does not say that {later} goes on from it");
+        }
+    }
+}
+
 #[test]
 fn make_test_runs_every_suite() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
