@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::source::SourceTree;
 
-/// Each module with those that it may use. `badge`, `compat`, `domain`, `log`, `nearest` and `sse` use no other.
+/// Each module with those that it may use, and uses.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("access", &["jwt", "nearest"]),
     ("badge", &[]),
@@ -68,10 +68,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "settings",
             "sql",
             "store",
-            "telemetry",
         ],
     ),
-    ("verify", &["domain", "test_server"]),
+    ("verify", &["domain"]),
     ("cli", &["access", "app", "domain", "jwt", "nearest", "settings", "telemetry", "verify"]),
     ("main", &["cli"]),
     ("test_server", &[]),
@@ -100,6 +99,10 @@ fn imports_only_go_down() {
             }
         }
         assert!(!files.is_empty(), "there is no module {module}");
+        for allowed in *allowed {
+            let used = files.iter().any(|(_, text)| text.contains(&format!("{allowed}::")));
+            assert!(used, "{module} does not use {allowed}, so it need not be in the table");
+        }
         for (path, text) in files {
             seen += 1;
             for marker in ["crate::", "livecounter::"] {
@@ -116,6 +119,34 @@ fn imports_only_go_down() {
     let mut all = Vec::new();
     sources(&root, &mut all);
     assert_eq!(seen, all.len() - 1, "every file but lib.rs belongs to a module of the table");
+}
+
+/// The rows of the map in the document: each module with those that it may import.
+fn rows_of_the_map() -> Vec<(String, Vec<String>)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/architecture.md");
+    let text = fs::read_to_string(path).expect("the document");
+    let (_, map) = text.split_once("| module | what it does | what it may import |").expect("the map");
+    let rows = map.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let [module, .., imports] = cells[..] else { panic!("no row of the map: {line}") };
+        let imports = imports.split(", ").filter(|import| *import != "nothing of this crate");
+        (module.trim_matches('`').trim_end_matches('/').to_owned(), imports.map(str::to_owned).collect())
+    };
+    rows.map(row).collect()
+}
+
+#[test]
+fn the_map_in_the_document_is_this_table() {
+    let mut table: Vec<(String, Vec<String>)> = Vec::new();
+    for (module, allowed) in MAY_USE.iter().filter(|(module, _)| *module != "test_server") {
+        let allowed = allowed.iter().filter(|allowed| **allowed != "test_server");
+        table.push((module.to_string(), allowed.map(ToString::to_string).collect()));
+    }
+    let mut map = rows_of_the_map();
+    table.sort();
+    map.sort();
+    assert_eq!(map, table);
 }
 
 /// A line for each circle of a crate: its files, and the items that each uses of the others.
