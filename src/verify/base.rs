@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use reqwest::Url;
+use url::Host;
 
 use crate::domain::CounterId;
 
@@ -45,6 +46,16 @@ impl Base {
     /// Whether a path stands before the service's own.
     pub(super) fn has_path(&self) -> bool {
         self.0.path() != "/"
+    }
+
+    /// Whether the address is one of this machine alone.
+    pub(super) fn is_loopback(&self) -> bool {
+        match self.0.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+            None => false,
+        }
     }
 
     /// The host and the port to connect to, if this is `https`.
@@ -114,6 +125,18 @@ mod tests {
         }
         assert_eq!(base("https://[::1]/").https(), Some(("::1".to_owned(), 443)));
         assert_eq!(base("http://h/").https(), None);
+    }
+
+    #[test]
+    fn an_address_of_this_machine_alone_is_known() {
+        for text in ["http://127.0.0.1:8000", "https://localhost", "http://a.LOCALHOST/b", "http://[::1]/"] {
+            assert!(base(text).is_loopback(), "{text}");
+        }
+        for text in
+            ["http://0.0.0.0:8000", "http://localhost.example.com", "http://192.0.2.1", "http://[::2]/"]
+        {
+            assert!(!base(text).is_loopback(), "{text}");
+        }
     }
 
     #[test]

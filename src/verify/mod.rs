@@ -31,6 +31,7 @@ pub async fn verify(plan: VerifyPlan, report: impl FnMut(&CheckLine)) -> Result<
     let mut run = Run { session, report, deadline, sum: CheckTotals::default() };
     run.check("read", checks::read).await;
     run.check("errors", checks::errors).await;
+    run.check("private", checks::private).await;
     run.check("http2", checks::http2).await;
     run.check("cors", checks::cors).await;
     run.check("head", checks::head).await;

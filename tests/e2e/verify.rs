@@ -68,6 +68,18 @@ async fn verify_finds_all_well_behind_nginx_caddy_and_varnish_as_they_come() {
 }
 
 #[tokio::test]
+async fn verify_names_a_proxy_that_hides_where_requests_come_from() {
+    let app = TestApp::spawn().await;
+    // nginx from 1.29.7 on speaks HTTP/1.1 without being told to.
+    let nginx = Foreign::nginx(app.addr, "proxy_http_version 1.1;").await;
+    let public = url(nginx.addr()).replace("127.0.0.1", "0.0.0.0");
+    let verified = verify(&public, &PATIENT).await;
+    assert_failed(&verified, "private", &["take all clients for its own machine", "make a key"]);
+    let caddy = Foreign::caddy(app.addr, "").await;
+    verify(&url(caddy.addr()), &PATIENT).await.assert_line("private", "ok", &["not told without a key"]);
+}
+
+#[tokio::test]
 async fn verify_names_a_proxy_that_buffers() {
     let app = TestApp::spawn().await;
     let nginx = Foreign::nginx(app.addr, "proxy_ignore_headers X-Accel-Buffering;").await;

@@ -91,6 +91,26 @@ async fn without_the_key_additions_are_skipped_and_a_wrong_one_fails() {
     }
 }
 
+/// An address that leads to the service and is none of loopback, as that of a tunnel or a balancer for TCP.
+fn elsewhere(app: &TestApp) -> String {
+    app.address.replace("127.0.0.1", "0.0.0.0")
+}
+
+#[tokio::test]
+async fn a_service_that_takes_strangers_for_its_own_machine_is_told() {
+    let read_only = [&PATIENT[..], &["--read-only"]].concat();
+    let app = TestApp::spawn().await;
+    let open = verify(&elsewhere(&app), &read_only).await;
+    assert_eq!(open.status, Some(1), "{open:?}");
+    open.assert_line("private", "failed", &["no keys", "/admin", "trusted_proxies", "docs/configuration.md"]);
+    let local = verify(&app.address, &read_only).await;
+    local.assert_line("private", "ok", &["this machine may do everything", "make one"]);
+    let (app, _) = with_key("write:counters/verify").await;
+    for url in [elsewhere(&app), app.address.clone()] {
+        verify(&url, &read_only).await.assert_line("private", "ok", &["not told without a key"]);
+    }
+}
+
 #[tokio::test]
 async fn counters_that_settings_leave_out_are_told() {
     let app = TestApp::with(&[("LIVECOUNTER__COUNTERS__KNOWN", "1,2")]).await;
