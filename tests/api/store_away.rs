@@ -85,6 +85,27 @@ async fn a_hanging_redis_is_503_in_bounded_time() {
 }
 
 #[tokio::test]
+async fn a_redis_that_takes_no_writes_is_read_and_counts_again_later() {
+    let redis = RedisServer::start();
+    let app = origin(&redis).await;
+    assert_eq!(app.add("2").await, 1);
+    // A Redis that is full, and one that has become a replica.
+    for (stop, go_on) in [
+        (&["CONFIG", "SET", "maxmemory", "1"][..], &["CONFIG", "SET", "maxmemory", "0"][..]),
+        (&["REPLICAOF", "127.0.0.1", "9"], &["REPLICAOF", "NO", "ONE"]),
+    ] {
+        let before = app.read("2").await;
+        redis.cli(stop);
+        assert_eq!(status(client().post(app.counter("2"))).await, 503, "{stop:?}");
+        until(200, || client().get(app.counter("2"))).await;
+        assert_eq!(app.read("2").await, before, "{stop:?}");
+        redis.cli(go_on);
+        until(200, || client().post(app.counter("2"))).await;
+        assert_eq!(app.read("2").await, before + 1, "only what was answered 200 is counted: {stop:?}");
+    }
+}
+
+#[tokio::test]
 async fn two_origins_share_the_numbers() {
     let redis = RedisServer::start();
     let (one, two) = (origin(&redis).await, origin(&redis).await);
