@@ -7,10 +7,11 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use livecounter::app::{self, ExportError, ExportOptions, StartError};
+use livecounter::domain::CounterId;
 use livecounter::settings::Settings;
 
 use super::flags::Flags;
-use super::task::with_settings;
+use super::task::{refuse, with_settings};
 
 /// Write all counters, pages, sites, entities and events of feeds as lines of JSON
 ///
@@ -33,6 +34,9 @@ pub(super) struct Export {
 
 impl Export {
     pub(super) fn run(self) -> ExitCode {
+        if let Err(error) = CounterId::check_prefix(&self.prefix) {
+            return refuse(&format!("--prefix must be the beginning of ids, as plain text: {error}"));
+        }
         let options = ExportOptions { prefix: &self.prefix, without_past: self.without_past };
         with_settings(&self.flags, async |settings| match &self.output {
             Some(path) => to_file(&settings, options, path).await,

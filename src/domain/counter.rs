@@ -32,6 +32,15 @@ impl CounterId {
     /// The greatest length, in characters.
     pub const MAX_LEN: usize = 64;
 
+    /// Checks that ids can begin with this text, as each of them does with an empty one.
+    pub fn check_prefix(text: &str) -> Result<(), ParseCounterIdError> {
+        match text.parse::<CounterId>() {
+            // `.` and `..` are no ids, but ids can begin with them.
+            Ok(_) | Err(ParseCounterIdError::Empty | ParseCounterIdError::DotSegment) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The id of a text that another type has checked: an id that is made from a name.
     pub(super) fn of_checked(text: String) -> Self {
         debug_assert!(text.parse::<CounterId>().is_ok(), "{text}");

@@ -16,7 +16,7 @@ use super::error::ApiError;
 use super::media::Media;
 use super::query::Query;
 use crate::access::{Needed, Space, Verb};
-use crate::domain::{CounterId, ParseCounterIdError, Topic};
+use crate::domain::{CounterId, Topic};
 use crate::store::StoreError;
 
 /// How many counters a page has if the request gives no `limit`.
@@ -62,14 +62,9 @@ impl Wanted {
     fn of(request: &HttpRequest) -> Result<Wanted, ApiError> {
         let query = Query::of(request.query_string(), &["prefix", "after", "limit", "sort"])?;
         let prefix = query.get("prefix").unwrap_or_default();
-        match prefix.parse::<CounterId>() {
-            // `.` and `..` are no ids, but ids can begin with them.
-            Ok(_) | Err(ParseCounterIdError::Empty | ParseCounterIdError::DotSegment) => {}
-            Err(error) => {
-                let detail = format!("prefix must be the beginning of ids, as plain text: {error}");
-                return Err(ApiError::BadRequest(detail));
-            }
-        }
+        CounterId::check_prefix(prefix).map_err(|error| {
+            ApiError::BadRequest(format!("prefix must be the beginning of ids, as plain text: {error}"))
+        })?;
         // Clients begin with an empty text, as the id behind which the first page begins.
         let after = query.get("after").filter(|text| !text.is_empty()).map(|text| {
             text.parse().map_err(|error| ApiError::BadRequest(format!("after must be an id: {error}")))
