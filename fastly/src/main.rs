@@ -20,6 +20,8 @@ const ORIGIN: &str = "origin";
 const OWN: &str = "self";
 /// The name of the config store. The store or any of its keys may be missing.
 const CONFIG: &str = "livecounter";
+/// The longest address of a stream, in bytes, with its scheme and its host: Pushpin ends the connection of a request with a longer one.
+const LONGEST_ADDRESS: usize = 4096;
 
 /// The header with the client's address, which Fanout copies from the first request to the second. It also marks a request that
 /// was handed over. The program always writes it before it sends a request, so a client's own header of this name goes nowhere.
@@ -145,6 +147,9 @@ fn clean(request: &mut Request, signed: bool) {
 
 /// Hands the request over to Fanout. The mark of the hand-over must be there even if the client's address is unknown.
 fn hand_off(mut request: Request) -> Result<(), Problem> {
+    if request.get_url_str().len() > LONGEST_ADDRESS {
+        return Err(Problem::AddressTooLong);
+    }
     if !request.contains_header(&CLIENT) {
         request.set_header(&CLIENT, "unknown");
     }

@@ -13,6 +13,8 @@ pub enum Problem {
     BadGateway,
     /// The request has come back from Fanout with a signature that is not accepted: the key or the issuer belongs to another service.
     Unverified,
+    /// The address of a stream is longer than Fanout takes it.
+    AddressTooLong,
     /// Fanout does not take streams.
     NoFanout,
 }
@@ -61,6 +63,12 @@ impl Problem {
                 "Bad gateway",
                 "this service does not accept the signature of its own Fanout: check verify_key and issuer",
             ),
+            Problem::AddressTooLong => (
+                414,
+                "address-too-long",
+                "Address too long",
+                "the address of a stream may have at most 4096 bytes: listen to fewer numbers in one stream",
+            ),
             Problem::NoFanout => {
                 (503, "unavailable", "Unavailable", "Fanout takes no streams now; try again")
             }
@@ -80,6 +88,7 @@ mod tests {
             Problem::Unavailable,
             Problem::BadGateway,
             Problem::Unverified,
+            Problem::AddressTooLong,
             Problem::NoFanout,
         ] {
             let body: serde_json::Value = serde_json::from_str(&problem.body()).expect("JSON");
