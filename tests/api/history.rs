@@ -195,8 +195,24 @@ async fn an_invalid_past_is_refused_by_name() {
         ] {
             problem(&past(app, "2", query), 400, expected).await;
         }
-        problem_picture(&chart(app, "2", "?theme=blue"), 400, "theme must be auto or light or dark").await;
-        problem_picture(&chart(app, "2", "?form=pie"), 400, "form must be line or bars").await;
+        let (theme, form) = ("theme must be auto or light or dark", "form must be line or bars");
+        let long_theme = format!("?theme={long}");
+        for (query, expected) in [
+            ("?theme=", theme),
+            ("?theme=blue", theme),
+            ("?theme=%1B%00", theme),
+            ("?theme=dark%C3%A9", theme),
+            (&long_theme, theme),
+            ("?form=", form),
+            ("?form=pie", form),
+            ("?form=5", form),
+            ("?form=bars&form=bars", "form is given twice in the query"),
+            ("?last=49", "last must be a whole number from 1 to 48, in plain digits"),
+            ("?tz=../../etc", "tz is no time zone: it must be a name such as UTC or Europe/Berlin"),
+            ("?format=csv", "the query has the unknown parameter &quot;format&quot;; did you mean form?"),
+        ] {
+            problem_picture(&chart(app, "2", query), 400, expected).await;
+        }
         problem(&past(app, "1,2", ""), 400, "each counter has a history of its own: ask for one").await;
         problem(
             &past(app, "a%20b", ""),

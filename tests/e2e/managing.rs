@@ -30,26 +30,39 @@ pub(crate) fn owner(secret: &NewSecret) -> String {
     format!("[[keys]]\nname = \"owner\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [\"manage:\"]\n")
 }
 
+/// Waits until all that can be read of the counter 2 at this address shows the value: the value itself, what it stood at in the end of this day, and the
+/// pictures.
+pub(crate) async fn all_reads_show(base: &str, value: i64) {
+    let day = format!(",{value},{value}\r\n");
+    for (path, shown) in [
+        ("/counters/2/", format!("{value}\n")),
+        ("/counters/1,2/", format!("\n2 {value}\n")),
+        ("/counters/2/history?unit=day&last=1&format=csv", day),
+        ("/counters/2/chart.svg?unit=day&last=1", format!("<title id=\"t\">Counter 2: {value}</title>")),
+        ("/counters/2/badge.svg", format!("<title>hits: {value}</title>")),
+        ("/counters/2/badge.json?of=day", format!("\"message\":\"{value}\"")),
+    ] {
+        let url = format!("{base}{path}");
+        until(&url, async || client().get(&url).text().await.contains(&shown)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_set_and_a_deletion_reach_listeners_and_purge_the_cache() {
     let secret = NewSecret::generate().expect("random numbers");
     let chain = Chain::with(2, &[("LIVECOUNTER__KEYS", &owner(&secret))], Options::default()).await;
-    let (url, cached, key) =
-        (chain.pushpin.url("/counters/2/"), chain.cache.url("/counters/2/"), secret.expose());
-    let shows = async |value: &str| {
-        let read = async || client().get(&cached).text().await == format!("{value}\n");
-        until(value, read).await;
-    };
+    let (url, key) = (chain.pushpin.url("/counters/2/"), secret.expose());
+    let shows = async |value| all_reads_show(&chain.cache.url(""), value).await;
     chain.origins[0].add_by("2", 26).await;
     let mut listener = Listener::connect(chain.pushpin.addr(), "/counters/2/").await;
     listener.until_data("26", SOON).await;
-    shows("26").await;
+    shows(26).await;
 
     let answer = client().put(&url).bearer_auth(key).json(&json!({"value": 7})).answer().await;
     assert_eq!((answer.status().as_u16(), header(&answer, "cache-control")), (200, "no-store"));
     assert_eq!(answer.text().await.expect("a text"), "7\n");
     listener.until_data("7", SOON).await;
-    shows("7").await;
+    shows(7).await;
 
     let list = chain.pushpin.url("/counters/?prefix=2");
     let listed = async || client().get(&list).bearer_auth(key).text().await;
@@ -67,7 +80,7 @@ async fn a_set_and_a_deletion_reach_listeners_and_purge_the_cache() {
     assert_eq!(client().get(&list).answer().await.status(), 401);
     let seen = listener.until_data("0", SOON).await;
     assert_eq!(seen.len(), 1, "{seen:?}");
-    shows("0").await;
+    shows(0).await;
     let mut late = Listener::connect(chain.pushpin.addr(), "/counters/2/").await;
     assert_eq!(late.next(SOON).await.data, "0");
 
@@ -75,7 +88,7 @@ async fn a_set_and_a_deletion_reach_listeners_and_purge_the_cache() {
     for listener in [&mut listener, &mut late] {
         listener.until_data("1", SOON).await;
     }
-    shows("1").await;
+    shows(1).await;
 }
 
 /// Two origins behind Pushpin and the cache, as clients reach them.

@@ -29,3 +29,4 @@ mod sqlite_file;
 mod sqlite_schema;
 #[path = "../support/mod.rs"]
 mod support;
+mod version_1_data;

@@ -158,16 +158,17 @@ pub struct EdgeChain {
     pub cache: Varnish,
     redis: RedisServer,
     port: Port,
-    environment: Vec<(&'static str, &'static str)>,
+    environment: Vec<(String, String)>,
 }
 
 impl EdgeChain {
     /// Starts all servers, the origin with these settings.
-    pub async fn start(environment: &[(&'static str, &'static str)]) -> EdgeChain {
+    pub async fn start(environment: &[(&str, &str)]) -> EdgeChain {
         let (redis, port) = (RedisServer::start(), Port::reserve());
         let cache = Varnish::start(&[port.addr()]).await;
         let edge = Edge::start(cache.addr()).await;
-        let environment = environment.to_vec();
+        let environment =
+            environment.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         let mut chain = EdgeChain { origin: None, edge, cache, redis, port, environment };
         chain.start_origin().await;
         chain
@@ -188,7 +189,7 @@ impl EdgeChain {
             ("FASTLY_API_KEY", API_KEY),
             ("LIVECOUNTER__FASTLY__API_URL", &api),
         ];
-        settings.extend(self.environment.iter());
+        settings.extend(self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         self.origin = Some(TestApp::with(&settings).await);
         let through = self.edge.url("/healthz");
         let mut poll = tokio::time::interval(Duration::from_millis(50));

@@ -76,3 +76,28 @@ async fn without_a_usable_answer_browsers_get_a_problem_they_may_read() {
     }
     serving.abort();
 }
+
+#[tokio::test]
+async fn a_stream_with_an_address_that_fanout_does_not_read_is_414() {
+    let origin = Origin::start().await;
+    let edge = Edge::start(origin.addr()).await;
+    let stream = |filler: usize| {
+        let url = edge.url(&format!("/counters/2/?_={}", "x".repeat(filler)));
+        let filled = url.len();
+        (client().get(url).header("Accept", "text/event-stream"), filled)
+    };
+    let beside = stream(0).1;
+    let (longest, length) = stream(4096 - beside);
+    assert_eq!((longest.answer().await.status().as_u16(), length), (200, 4096));
+    let before = origin.requests().len();
+    for filler in [4097 - beside, 10_000, 60_000] {
+        let refused = stream(filler).0.header("Origin", "https://page.example").answer().await;
+        assert_eq!(
+            (refused.status().as_u16(), header(&refused, "content-type")),
+            (414, "application/problem+json")
+        );
+        assert_eq!(header(&refused, "access-control-allow-origin"), "https://page.example");
+        assert!(refused.text().await.expect("a text").contains("at most 4096 bytes"));
+    }
+    assert_eq!(origin.requests().len(), before);
+}

@@ -2,6 +2,7 @@
 
 mod failures;
 mod live;
+mod managing;
 mod requests;
 
 use std::time::Duration;
