@@ -1,5 +1,6 @@
 //! Describes a mistake in the words of a command line in one line; clap's own errors have several lines.
 
+use std::error::Error as _;
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -44,12 +45,16 @@ impl UsageError {
                 format!("{} needs a command of its own: see its --help.", command_of(words, line))
             }
             ErrorKind::TooManyValues => format!("{} takes no value.", names(&argument).concat()),
+            // The reason says what is wrong. The value may be long, or have characters that a terminal obeys.
+            ErrorKind::ValueValidation => {
+                let reason = error.source().map(ToString::to_string).unwrap_or_default();
+                sentence(&format!("{}: {reason}", names(&argument).concat()))
+            }
             ErrorKind::InvalidUtf8 => "a word is not UTF-8 text.".to_owned(),
             _ => {
                 let text = error.to_string();
                 let first = text.lines().next().unwrap_or_default();
-                let first = first.trim_start_matches("error: ");
-                if first.ends_with('?') { first.to_owned() } else { format!("{first}.") }
+                sentence(first.trim_start_matches("error: "))
             }
         })
     }
@@ -63,6 +68,11 @@ impl UsageError {
     pub(super) fn takes_no_settings() -> Self {
         UsageError("this command takes neither --config nor --listen.".to_owned())
     }
+}
+
+/// Returns the text with a full stop, unless it is a question.
+fn sentence(text: &str) -> String {
+    if text.ends_with('?') { text.to_owned() } else { format!("{text}.") }
 }
 
 /// Returns the texts of one value in the context of an error.
