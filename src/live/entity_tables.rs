@@ -1,10 +1,14 @@
 //! The entities of routes as the tables of a statement in SQL.
 
+use std::collections::BTreeSet;
+
 use smol_str::SmolStr;
 
 use super::Live;
-use crate::domain::Route;
-use crate::sql::{Fields, KeyRange, MOST_ENTITIES, QueryError, SqlError, Table, TableSource, WantedTable};
+use crate::domain::{Document, EntityKey, Route};
+use crate::sql::{
+    Fields, KeyRange, MOST_BYTES, MOST_ENTITIES, QueryError, SqlError, Table, TableSource, WantedTable,
+};
 use crate::store::{EntityQuery, StoreError};
 
 /// The entities of the routes that a client may read. `may_read` says why the client may not read a route.
@@ -34,19 +38,19 @@ impl<E, F: Fn(&Route) -> Result<(), E>> EntityTables<'_, F> {
         Ok(route)
     }
 
-    async fn rows(
+    async fn entities(
         &self,
-        query: EntityQuery,
-        table: &mut Table,
-    ) -> Result<(), QueryError<EntityTableError<E>>> {
-        let found = self.live.entities_in(&query).await;
-        let found = found.map_err(|error| QueryError::Source(EntityTableError::Store(error)))?;
-        for (key, document) in found {
-            table.push(key.as_str(), document.iter().map(|(name, json)| (name, json.as_str())))?;
-        }
-        Ok(())
+        query: &EntityQuery,
+    ) -> Result<Vec<(EntityKey, Document)>, QueryError<EntityTableError<E>>> {
+        let found = self.live.entities_in(query).await;
+        found.map_err(|error| QueryError::Source(EntityTableError::Store(error)))
     }
 }
+
+/// How much memory entities may take that are looked through for the names of their fields.
+const STEP_BYTES: usize = 4 * 1024 * 1024;
+/// When so many names of fields are known, no more entities are looked through.
+const MOST_NAMES: usize = 10_000;
 
 impl<E, F: Fn(&Route) -> Result<(), E>> TableSource for EntityTables<'_, F> {
     type Error = EntityTableError<E>;
@@ -61,21 +65,39 @@ impl<E, F: Fn(&Route) -> Result<(), E>> TableSource for EntityTables<'_, F> {
         // One entity more than a table may have tells that there are too many.
         let limit = rows.unwrap_or(usize::MAX).min(MOST_ENTITIES + 1);
         let route = self.route(&wanted.name)?;
-        let query = EntityQuery { route, low, high, descending, limit, fields: names };
-        self.rows(query, &mut table).await?;
+        let query =
+            EntityQuery { route, low, high, descending, limit, most_bytes: MOST_BYTES, fields: names };
+        let found = self.entities(&query).await?;
+        let bytes: usize = found.iter().map(|(key, document)| EntityQuery::size(key, document)).sum();
+        if bytes > MOST_BYTES {
+            return Err(table.too_large().into());
+        }
+        for (key, document) in found {
+            table.push(key.as_str(), document.iter().map(|(name, json)| (name, json.as_str())))?;
+        }
         Ok(table)
     }
 
     async fn field_names(&self, table: &str) -> Result<Vec<String>, QueryError<Self::Error>> {
-        let KeyRange { low, high, descending, .. } = KeyRange::ALL;
-        let route = self.route(table)?;
-        let query = EntityQuery { route, low, high, descending, limit: MOST_ENTITIES, fields: None };
-        let found = self.live.entities_in(&query).await;
-        let found = found.map_err(|error| QueryError::Source(EntityTableError::Store(error)))?;
-        let names = found.iter().flat_map(|(_, document)| document.iter().map(|(name, _)| name.to_owned()));
-        let mut names: Vec<String> = names.collect();
-        names.sort_unstable();
-        names.dedup();
-        Ok(names)
+        let mut names = BTreeSet::new();
+        let mut query = EntityQuery {
+            limit: MOST_ENTITIES,
+            most_bytes: STEP_BYTES,
+            ..EntityQuery::all(self.route(table)?)
+        };
+        loop {
+            let found = self.entities(&query).await?;
+            for (name, _) in found.iter().flat_map(|(_, document)| document.iter()) {
+                if !names.contains(name) {
+                    names.insert(name.to_owned());
+                }
+            }
+            query.limit -= found.len();
+            let bytes: usize = found.iter().map(|(key, document)| EntityQuery::size(key, document)).sum();
+            match found.last().filter(|_| bytes > STEP_BYTES && names.len() < MOST_NAMES) {
+                Some((last, _)) => query = query.behind(last),
+                None => return Ok(names.into_iter().collect()),
+            }
+        }
     }
 }

@@ -32,5 +32,5 @@ pub use error::SqlError;
 pub use parameters::Parameters;
 pub use query::{Query, QueryError, TableSource};
 pub use runner::Runner;
-pub use table::{MOST_ENTITIES, Table};
+pub use table::{MOST_BYTES, MOST_ENTITIES, Table};
 pub use wanted::{Fields, KeyRange, WantedTable};

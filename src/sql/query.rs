@@ -12,7 +12,7 @@ use super::error::SqlError;
 use super::parameters::Parameters;
 use super::run::{RunError, run};
 use super::statement::Statement;
-use super::table::Table;
+use super::table::{MOST_BYTES, Table};
 use super::unknown_field::{add_columns, unknown_field};
 use super::wanted::WantedTable;
 use super::watch::Watch;
@@ -78,9 +78,14 @@ impl Query {
             .blocking(&watch, |query, watch| discover(&query.statement, &query.parameters, watch))
             .await?;
         let asked = Instant::now();
-        let mut tables = Vec::new();
+        let (mut tables, mut bytes) = (Vec::new(), 0);
         for wanted in &plan.tables {
-            tables.push(source.read(wanted).await?);
+            let table = source.read(wanted).await?;
+            bytes += table.bytes();
+            if bytes > MOST_BYTES {
+                return Err(table.too_large().into());
+            }
+            tables.push(table);
         }
         let warnings = complete(source, &plan, &mut tables).await?;
         watch.pause_ended(asked.elapsed());

@@ -8,12 +8,14 @@ use super::wanted::{Fields, WantedTable, is_own};
 
 /// The most rows that a statement reads of a table.
 pub const MOST_ENTITIES: usize = 20_000;
-/// The most bytes that a statement reads of a table.
-const MOST_BYTES: usize = 32 * 1024 * 1024;
+/// The most memory that what a statement reads of all its tables may take, in bytes.
+pub const MOST_BYTES: usize = 32 * 1024 * 1024;
 /// The most columns for fields. An entity has at most as many fields, but all entities together may have more.
 pub(super) const MOST_FIELDS: usize = 256;
 /// What a row takes beside its values.
 const ROW_BYTES: usize = 64;
+/// What a value takes beside its text.
+const VALUE_BYTES: usize = size_of::<(usize, Cell)>();
 
 /// See the top of the module.
 #[derive(Debug)]
@@ -67,7 +69,7 @@ impl Table {
             }
             if let Some(place) = self.place(name)? {
                 let value = Cell::of_json(json);
-                self.bytes += value.size();
+                self.bytes += VALUE_BYTES + value.size();
                 row.values.push((place, value));
             }
         }
@@ -77,14 +79,24 @@ impl Table {
         }
         self.rows.push(row);
         if self.rows.len() > MOST_ENTITIES || self.bytes > MOST_BYTES {
-            return Err(SqlError::TooMuch(format!(
-                "the statement would read more than {MOST_ENTITIES} entities or {} MiB of {:?}; bound key \
-                 (WHERE key >= …), or name fewer fields",
-                MOST_BYTES >> 20,
-                self.wanted.name
-            )));
+            return Err(self.too_large());
         }
         Ok(())
+    }
+
+    /// The error about a table that is larger than a statement may read.
+    pub fn too_large(&self) -> SqlError {
+        SqlError::TooMuch(format!(
+            "the statement would read more than {MOST_ENTITIES} entities of {:?}, or more than {} MiB in all; bound key \
+             (WHERE key >= …), or name fewer fields",
+            self.wanted.name,
+            MOST_BYTES >> 20
+        ))
+    }
+
+    /// About how much memory the rows take, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The column of a field; `None` if the statement does not need the field.

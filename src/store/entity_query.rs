@@ -4,8 +4,7 @@ use std::ops::Bound;
 
 use smol_str::SmolStr;
 
-use super::Body;
-use crate::domain::{Document, EntityKey, Route, Topic};
+use crate::domain::{Document, EntityKey, JsonText, Route, Topic};
 
 /// Which entities of a route a caller needs, and which of their fields.
 #[derive(Clone, Debug)]
@@ -20,37 +19,102 @@ pub struct EntityQuery {
     pub descending: bool,
     /// The most entities.
     pub limit: usize,
-    /// The fields that the caller needs; `None` for all. Other fields may be in the answer, too.
+    /// The most memory that the entities may take, in bytes as [`EntityQuery::size`] counts them. The entity that takes more is the last of the answer.
+    pub most_bytes: usize,
+    /// The fields that the caller needs; `None` for all.
     pub fields: Option<Vec<SmolStr>>,
 }
 
 impl EntityQuery {
-    /// Whether the key is within the bounds.
-    pub fn contains(&self, key: &str) -> bool {
-        let above = match &self.low {
-            Bound::Included(low) => key >= low.as_str(),
-            Bound::Excluded(low) => key > low.as_str(),
-            Bound::Unbounded => true,
+    /// All entities of the route with all fields, in the order of their keys.
+    pub fn all(route: Route) -> Self {
+        EntityQuery {
+            route,
+            low: Bound::Unbounded,
+            high: Bound::Unbounded,
+            descending: false,
+            limit: usize::MAX,
+            most_bytes: usize::MAX,
+            fields: None,
+        }
+    }
+
+    /// The same query without the entities up to this one.
+    #[must_use]
+    pub fn behind(mut self, key: &EntityKey) -> Self {
+        let bound = Bound::Excluded(key.as_str().to_owned());
+        if self.descending {
+            self.high = bound;
+        } else {
+            self.low = bound;
+        }
+        self
+    }
+
+    /// How many bytes of memory an entity takes, about.
+    pub fn size(key: &EntityKey, document: &Document) -> usize {
+        key.as_str().len() + document.bytes() + document.len() * size_of::<(SmolStr, JsonText)>()
+    }
+
+    /// The fields of the document that the caller needs.
+    pub(super) fn needed(&self, document: &Document) -> Document {
+        let Some(names) = &self.fields else { return document.clone() };
+        let field = |name: &SmolStr| document.get(name).map(|value| (name.clone(), value.clone()));
+        Document::of(names.iter().filter_map(field).collect())
+    }
+
+    /// The texts between which the names of the entities' topics lie: from the first one on, and before the second one.
+    pub(super) fn names(&self) -> (String, String) {
+        let name = |key: &str| Topic::entity_prefix(&self.route, key);
+        // No key has a NUL, so no key lies between a key and the same with a NUL behind it.
+        let behind = |key: &str| name(key) + "\0";
+        let low = match &self.low {
+            Bound::Included(low) => name(low),
+            Bound::Excluded(low) => behind(low),
+            Bound::Unbounded => name(""),
         };
-        above && !self.is_beyond(key)
+        let high = match &self.high {
+            Bound::Included(high) => behind(high),
+            Bound::Excluded(high) => name(high),
+            Bound::Unbounded => name(BEHIND_ALL),
+        };
+        (low, high)
+    }
+}
+
+/// Sorts after all keys.
+const BEHIND_ALL: &str = "\u{7f}";
+
+/// The entities that a store has found so far, in the order of the query.
+pub(super) struct FoundEntities<'a> {
+    query: &'a EntityQuery,
+    entities: Vec<(EntityKey, Document)>,
+    bytes: usize,
+}
+
+impl<'a> FoundEntities<'a> {
+    pub(super) fn of(query: &'a EntityQuery) -> Self {
+        FoundEntities { query, entities: Vec::new(), bytes: 0 }
     }
 
-    /// The key and the fields of a topic, if the topic is one of the entities that the caller needs. Routes below this one have topics
-    /// whose names begin like those of this route.
-    pub(super) fn entity(&self, topic: &Topic, body: &Body) -> Option<(EntityKey, Document)> {
-        let (_, key) =
-            topic.entity_name().filter(|(route, key)| *route == self.route && self.contains(key.as_str()))?;
-        match body {
-            Body::Document(document) => Some((key, Document::clone(document))),
-            _ => None,
+    /// How many more entities the caller needs; 0 if those found have as much memory as they may have.
+    pub(super) fn missing(&self) -> usize {
+        let is_full = self.bytes > self.query.most_bytes;
+        if is_full { 0 } else { self.query.limit.saturating_sub(self.entities.len()) }
+    }
+
+    /// Adds entities, as many as the caller needs.
+    pub(super) fn add(&mut self, entities: impl IntoIterator<Item = (EntityKey, Document)>) {
+        for (key, document) in entities {
+            if self.missing() == 0 {
+                break;
+            }
+            self.bytes += EntityQuery::size(&key, &document);
+            self.entities.push((key, document));
         }
     }
 
-    fn is_beyond(&self, key: &str) -> bool {
-        match &self.high {
-            Bound::Included(high) => key > high.as_str(),
-            Bound::Excluded(high) => key >= high.as_str(),
-            Bound::Unbounded => false,
-        }
+    pub(super) fn into_vec(self) -> Vec<(EntityKey, Document)> {
+        self.entities
     }
 }

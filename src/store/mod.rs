@@ -121,25 +121,10 @@ pub trait Catalog: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<(Topic, Reading)>, StoreError>;
 
-    /// The entities of a route in a range of keys, in the order of their keys, with the fields that the caller needs. An entity that is
-    /// created or deleted during the call may be missing or not.
-    async fn entities(&self, query: &EntityQuery) -> Result<Vec<(EntityKey, Document)>, StoreError> {
-        let prefix = Topic::entity_prefix(&query.route, "");
-        let (mut found, mut after) = (Vec::new(), None);
-        loop {
-            let listed = self.list(&prefix, after.as_ref(), LIST_STEP).await?;
-            found.extend(listed.iter().filter_map(|(topic, reading)| query.entity(topic, &reading.body)));
-            if listed.len() < LIST_STEP || !query.descending && found.len() >= query.limit {
-                break;
-            }
-            after = listed.into_iter().last().map(|(topic, _)| topic);
-        }
-        if query.descending {
-            found.reverse();
-        }
-        found.truncate(query.limit);
-        Ok(found)
-    }
+    /// The entities of a route in a range of keys, in the order of the query, with the fields that the caller needs. If there are fewer than the query
+    /// asks for and they take less memory than they may, there are no more. An entity that is created or deleted during the call may be missing
+    /// or not.
+    async fn entities(&self, query: &EntityQuery) -> Result<Vec<(EntityKey, Document)>, StoreError>;
 
     /// Keeps the address of a page beside the page's topic, whose name does not tell the address. Keeping it again changes nothing.
     async fn keep_address(&self, page: &Topic, address: &str) -> Result<(), StoreError>;
@@ -180,8 +165,8 @@ pub trait Visitors: Send + Sync + 'static {
     async fn uniques(&self, site: &Topic) -> Result<Uniques, StoreError>;
 }
 
-/// How many topics are listed in one step where all entities of a route are looked through.
-const LIST_STEP: usize = 1000;
+/// How many entities a store reads in one step.
+const ENTITY_STEP: usize = 1000;
 
 /// How long after a change its mark becomes overdue. Within this time the origin that has changed the topic announces it, and
 /// sweeps leave it alone.

@@ -1,7 +1,6 @@
 //! `find` and `list`.
 
 use std::fmt::Write;
-use std::ops::Bound;
 
 use crate::domain::{JsonText, MAX_EVENT_BYTES, Route};
 use crate::exec::{Entity, Find};
@@ -70,20 +69,12 @@ struct Matching {
 /// not too long.
 async fn matching(context: &WorkerContext, find: &Find, top: usize) -> Result<Matching, ApiError> {
     let (mut matching, mut seen, mut bytes) = (Matching::default(), 0, 0);
-    let mut low = Bound::Unbounded;
+    let mut query =
+        EntityQuery { limit: STEP, fields: find.fields(), ..EntityQuery::all(find.route.clone()) };
     loop {
-        let query = EntityQuery {
-            route: find.route.clone(),
-            low,
-            high: Bound::Unbounded,
-            descending: false,
-            limit: STEP,
-            fields: find.fields(),
-        };
         let entities = context.live.entities_in(&query).await.map_err(ApiError::unread)?;
-        let is_end = entities.len() < STEP;
+        let last = entities.last().filter(|_| entities.len() == STEP).map(|(key, _)| key.clone());
         seen += entities.len();
-        low = entities.last().map_or(Bound::Unbounded, |(key, _)| Bound::Excluded(key.as_str().to_owned()));
         for entity in entities.into_iter().filter(|entity| find.fits(entity)) {
             bytes += entity.1.bytes();
             matching.entities.push(entity);
@@ -91,9 +82,7 @@ async fn matching(context: &WorkerContext, find: &Find, top: usize) -> Result<Ma
                 return Ok(Matching { more: true, ..matching });
             }
         }
-        if is_end {
-            return Ok(matching);
-        }
+        let Some(last) = last else { return Ok(matching) };
         if seen >= MOST_SEEN || bytes > MOST_BYTES {
             let problem = format!(
                 "find looks at {MOST_SEEN} entities and sorts {MOST_BYTES} bytes at most, and {} has more; \
@@ -102,6 +91,7 @@ async fn matching(context: &WorkerContext, find: &Find, top: usize) -> Result<Ma
             );
             return Err(SqlError::TooMuch(problem).into());
         }
+        query = query.behind(&last);
     }
 }
 

@@ -1,7 +1,6 @@
 //! One field of the newest entities of a route, kept for a while, as a store may have to look at all keys of the route for the last ones.
 
 use std::collections::HashMap;
-use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,12 +59,10 @@ impl NewestFields {
 
 async fn read(live: &Live, route: &Route, field: &str) -> Result<FieldNumbers, StoreError> {
     let query = EntityQuery {
-        route: route.clone(),
-        low: Bound::Unbounded,
-        high: Bound::Unbounded,
         descending: true,
         limit: usize::from(MOST),
         fields: Some(vec![field.into()]),
+        ..EntityQuery::all(route.clone())
     };
     let found = live.entities_in(&query).await?;
     let number =

@@ -220,11 +220,21 @@ async fn tables_that_are_too_large_are_refused() {
     let tables = tables.with("million", &million);
     assert_eq!(
         tables.refusal("SELECT sum(n) FROM million LIMIT 1000000").await,
-        "the statement would read more than 20000 entities or 32 MiB of \"million\"; bound key (WHERE key >= …), or name fewer fields"
+        "the statement would read more than 20000 entities of \"million\", or more than 32 MiB in all; bound key (WHERE key >= …), or name fewer fields"
     );
     assert_eq!(
         tables.rows("SELECT count(*) AS n FROM million WHERE key < '0020000'").await,
         json!([{"n": 20_000}])
+    );
+    // Each of these tables may be read by itself, and not all of them by one statement.
+    let long: Vec<(String, Value)> =
+        (0..1_000).map(|n| (format!("{n:04}"), json!({"text": "x".repeat(12_000)}))).collect();
+    let long: Vec<(&str, Value)> = long.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+    let tables = ["a", "b", "c"].into_iter().fold(tables, |tables, name| tables.with(name, &long));
+    assert_eq!(tables.rows("SELECT count(text) AS n FROM c").await, json!([{"n": 1_000}]));
+    assert_eq!(
+        tables.refusal("SELECT count(a.text), count(b.text), count(c.text) FROM a, b, c WHERE a.key = b.key AND b.key = c.key").await,
+        "the statement would read more than 20000 entities of \"c\", or more than 32 MiB in all; bound key (WHERE key >= …), or name fewer fields"
     );
     let statement =
         format!("SELECT 1 FROM {}", (0..9).map(|n| format!("t{n}")).collect::<Vec<_>>().join(", "));

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use super::{RedisStore, addresses, counting, documents, entity_rows, history, names, ranking, topics};
 use crate::domain::{Document, EntityKey, Past, Topic, Unit};
-use crate::store::{Body, Catalog, EntityQuery, History, Reading, StoreError, Values};
+use crate::store::entity_query::FoundEntities;
+use crate::store::{Body, Catalog, ENTITY_STEP, EntityQuery, History, Reading, StoreError, Values};
 
 #[async_trait]
 impl Catalog for RedisStore {
@@ -16,19 +17,23 @@ impl Catalog for RedisStore {
     }
 
     async fn entities(&self, query: &EntityQuery) -> Result<Vec<(EntityKey, Document)>, StoreError> {
-        let found = entity_rows::topics(&self.0, query).await.map_err(StoreError::new)?;
-        if let Some(fields) = &query.fields {
-            return entity_rows::read(&self.0, found, fields).await;
+        let (mut found, mut rest) = (FoundEntities::of(query), query.clone());
+        loop {
+            rest.limit = found.missing();
+            let named = entity_rows::topics(&self.0, &rest).await.map_err(StoreError::new)?;
+            let last = named.last().filter(|_| named.len() == rest.limit).map(|(_, key)| key.clone());
+            for some in named.chunks(ENTITY_STEP) {
+                found.add(self.documents(some, query).await?);
+                if found.missing() == 0 {
+                    break;
+                }
+            }
+            match last.filter(|_| found.missing() > 0) {
+                // Some of the entities were deleted before they were read.
+                Some(last) => rest = rest.behind(&last),
+                None => return Ok(found.into_vec()),
+            }
         }
-        let (topics, keys): (Vec<_>, Vec<_>) = found.into_iter().unzip();
-        let documents = self.read(topics).await.into_iter().zip(keys).filter_map(|(reading, key)| {
-            let document = reading.map(|reading| match reading.body {
-                Body::Document(document) => Some((key, Arc::unwrap_or_clone(document))),
-                _ => None,
-            });
-            document.transpose()
-        });
-        documents.collect()
     }
 
     async fn list(
@@ -84,5 +89,29 @@ impl Catalog for RedisStore {
 
     async fn restore_pasts(&self, pasts: &[(Topic, Past)], only_new: bool) -> Result<Vec<bool>, StoreError> {
         history::restore(&self.0, pasts, only_new).await.map_err(StoreError::new)
+    }
+}
+
+impl RedisStore {
+    /// Those of the entities that exist, with the fields that the caller needs.
+    async fn documents(
+        &self,
+        named: &[(Topic, EntityKey)],
+        query: &EntityQuery,
+    ) -> Result<Vec<(EntityKey, Document)>, StoreError> {
+        let topics = named.iter().map(|(topic, _)| topic.clone()).collect();
+        let read = match &query.fields {
+            Some(fields) => entity_rows::read(&self.0, topics, fields).await?,
+            None => {
+                let document = |reading: Reading| match reading.body {
+                    Body::Document(document) => Some(Arc::unwrap_or_clone(document)),
+                    _ => None,
+                };
+                let readings = self.read(topics).await.into_iter();
+                readings.map(|reading| reading.map(document)).collect::<Result<_, _>>()?
+            }
+        };
+        let keys = named.iter().map(|(_, key)| key.clone());
+        Ok(keys.zip(read).filter_map(|(key, document)| Some((key, document?))).collect())
     }
 }

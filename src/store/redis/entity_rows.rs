@@ -1,7 +1,5 @@
 //! Entities in a range of keys, with some of their fields.
 
-use std::ops::Bound;
-
 use redis::{Cmd, RedisResult, Value};
 use smol_str::SmolStr;
 
@@ -12,22 +10,13 @@ use super::{names, reply, script};
 use crate::domain::{Document, EntityKey, JsonText, Topic};
 use crate::store::{EntityQuery, StoreError};
 
-/// The topics of the entities that the caller needs, in ascending order.
+/// The topics of the entities that the caller needs, in the order of the query, with their keys.
 pub(super) async fn topics(
     runner: &ScriptRunner,
     query: &EntityQuery,
 ) -> RedisResult<Vec<(Topic, EntityKey)>> {
-    let name = |key: &str| Topic::entity_prefix(&query.route, key);
-    let mut least = match &query.low {
-        Bound::Included(low) => format!("[{}", name(low)),
-        Bound::Excluded(low) => format!("({}", name(low)),
-        Bound::Unbounded => format!("[{}", name("")),
-    };
-    let greatest = match &query.high {
-        Bound::Included(high) => format!("[{}", name(high)),
-        Bound::Excluded(high) => format!("({}", name(high)),
-        Bound::Unbounded => format!("({}{}", name(""), names::LAST),
-    };
+    let (low, high) = query.names();
+    let (mut least, greatest) = (format!("[{low}"), format!("({high}"));
     // The last entities are wanted: all names must be known, as a part of the names is read from its beginning.
     let most = if query.descending { usize::MAX } else { query.limit };
     let mut found = Vec::new();
@@ -55,13 +44,12 @@ pub(super) async fn topics(
 /// How many names are asked for at once.
 const STEP: usize = 20_000;
 
-/// The entities with these fields; entities that were deleted meanwhile are left out.
+/// These fields of the entities, in the order of the topics; `None` for an entity that was deleted meanwhile.
 pub(super) async fn read(
     runner: &ScriptRunner,
-    entities: Vec<(Topic, EntityKey)>,
+    topics: Vec<Topic>,
     fields: &[SmolStr],
-) -> Result<Vec<(EntityKey, Document)>, StoreError> {
-    let (topics, entity_keys): (Vec<Topic>, Vec<EntityKey>) = entities.into_iter().unzip();
+) -> Result<Vec<Option<Document>>, StoreError> {
     let query = BatchQuery { script: &script::ENTITY_ROWS, keys_per_topic: 2, decode: values };
     let write = |command: &mut Cmd, chunk: &[usize]| {
         let mut keys = KeyWriter::default();
@@ -73,14 +61,12 @@ pub(super) async fn read(
             command.arg(field.as_str());
         }
     };
-    let mut rows = Vec::with_capacity(topics.len());
-    for (key, values) in entity_keys.into_iter().zip(query.ask(runner, &topics, write).await) {
-        let Some(values) = values? else { continue };
+    let document = |values: Vec<Option<JsonText>>| {
         let named = fields.iter().cloned().zip(values);
-        let document = named.filter_map(|(name, value)| Some((name, value?))).collect();
-        rows.push((key, Document::of(document)));
-    }
-    Ok(rows)
+        Document::of(named.filter_map(|(name, value)| Some((name, value?))).collect())
+    };
+    let answers = query.ask(runner, &topics, write).await.into_iter();
+    answers.map(|values| Ok(values?.map(document))).collect()
 }
 
 /// Decodes an entity of the answer of `entity_rows.lua`; `None` if there is no such entity.

@@ -6,9 +6,10 @@ use super::reading::{Listed, Ranking, ReadRequest};
 use super::topic::TopicState;
 use super::writer::WriteCommand;
 use super::{SqliteStore, history};
-use crate::domain::{Past, Topic, Unit};
+use crate::domain::{Document, EntityKey, Past, Topic, Unit};
+use crate::store::entity_query::FoundEntities;
 use crate::store::history::{all as all_until, last as last_until};
-use crate::store::{Catalog, History, StoreError};
+use crate::store::{Catalog, ENTITY_STEP, EntityQuery, History, StoreError};
 
 #[async_trait]
 impl Catalog for SqliteStore {
@@ -20,6 +21,20 @@ impl Catalog for SqliteStore {
         let after = after.map(Topic::name).unwrap_or_default().to_owned();
         let prefix = prefix.to_owned();
         self.ask(|answer| ReadRequest::List { prefix, after, limit, answer }).await?
+    }
+
+    async fn entities(&self, query: &EntityQuery) -> Result<Vec<(EntityKey, Document)>, StoreError> {
+        let (mut found, mut rest) = (FoundEntities::of(query), query.clone());
+        // The thread that reads answers others between two steps.
+        loop {
+            rest.limit = found.missing().min(ENTITY_STEP);
+            let step = self.ask(|answer| ReadRequest::Entities(rest.clone(), answer)).await??;
+            found.add(step.entities);
+            match step.last.filter(|_| found.missing() > 0) {
+                Some(last) => rest = rest.behind(&last),
+                None => return Ok(found.into_vec()),
+            }
+        }
     }
 
     async fn keep_address(&self, page: &Topic, address: &str) -> Result<(), StoreError> {

@@ -11,8 +11,8 @@ use super::open::{self, OpenError};
 use super::rows::{self, state_columns, unit_column};
 use super::site_visitors::SiteVisitors;
 use super::topic::TopicState;
-use crate::domain::{Document, Point, Topic, Unit};
-use crate::store::Uniques;
+use crate::domain::{Document, EntityKey, Point, Topic, Unit};
+use crate::store::{EntityQuery, Uniques};
 
 /// A second connection, which can read while the writer works.
 pub(super) struct ReadOnlyFile(Connection);
@@ -81,6 +81,27 @@ impl ReadOnlyFile {
         let found =
             rows.filter_map(|row| row.map(|(name, value)| Some((name.parse().ok()?, value))).transpose());
         found.collect()
+    }
+
+    /// The first topics of entities that the query asks for, with their keys. Routes below the query's have topics whose names begin alike.
+    pub(super) fn entities(&self, query: &EntityQuery) -> rusqlite::Result<Vec<(Topic, EntityKey)>> {
+        let (low, high) = query.names();
+        let order = if query.descending { "DESC" } else { "ASC" };
+        let sql = format!(
+            "SELECT name FROM topic WHERE name >= ?1 AND name < ?2 AND instr(substr(name, length(?3) + 1), '/') = 0 AND deleted = 0 \
+             ORDER BY name {order} LIMIT ?4"
+        );
+        let before_key = Topic::entity_prefix(&query.route, "");
+        let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+        let mut statement = self.0.prepare_cached(&sql)?;
+        let names =
+            statement.query_map(params![low, high, before_key, limit], |row| row.get::<_, String>(0))?;
+        let entity = |name: String| {
+            let topic: Topic = name.parse().ok()?;
+            let (_, key) = topic.entity_name()?;
+            Some((topic, key))
+        };
+        names.filter_map(|name| name.map(entity).transpose()).collect()
     }
 
     /// The first topics whose names begin with `prefix` and come after `after`, in the order of their names.

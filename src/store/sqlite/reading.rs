@@ -7,9 +7,9 @@ use tokio::sync::oneshot;
 use super::committed_topics::CommittedTopics;
 use super::read_only_file::ReadOnlyFile;
 use super::topic::TopicState;
-use crate::domain::{FeedEvent, Past, Point, Topic, Unit};
+use crate::domain::{Document, EntityKey, FeedEvent, Past, Point, Topic, Unit};
 use crate::store::feeds::{FeedState, reading_of};
-use crate::store::{Body, Reading, StoreError, Uniques};
+use crate::store::{Body, EntityQuery, Reading, StoreError, Uniques};
 
 pub(super) type Readings = Vec<Result<Reading, StoreError>>;
 /// The state of a topic, and the points of its history, as the file has them.
@@ -30,12 +30,21 @@ pub(super) enum ReadRequest {
     Top(String, usize, oneshot::Sender<Ranking>),
     /// The number is that of the present day.
     Uniques(Topic, i64, oneshot::Sender<Result<Uniques, StoreError>>),
+    /// At most as many entities as the query says, whatever memory they take.
+    Entities(EntityQuery, oneshot::Sender<Result<EntityStep, StoreError>>),
     List {
         prefix: String,
         after: String,
         limit: usize,
         answer: oneshot::Sender<Listed>,
     },
+}
+
+/// Some entities of a query.
+pub(super) struct EntityStep {
+    pub(super) entities: Vec<(EntityKey, Document)>,
+    /// Up to which entity the file was looked through; `None` if there are no more.
+    pub(super) last: Option<EntityKey>,
 }
 
 /// Which events of a feed are read.
@@ -90,6 +99,9 @@ pub(super) fn serve(file: &ReadOnlyFile, committed: &CommittedTopics, request: R
         ReadRequest::Uniques(site, day, answer) => {
             let kept = committed.retention().days;
             let _ = answer.send(file.uniques(&site, day, kept).map_err(StoreError::new));
+        }
+        ReadRequest::Entities(query, answer) => {
+            let _ = answer.send(entities(file, committed, &query));
         }
         ReadRequest::List { prefix, after, limit, answer } => {
             let _ = answer.send(list(file, committed, &prefix, &after, limit));
@@ -156,6 +168,26 @@ fn list(file: &ReadOnlyFile, committed: &CommittedTopics, prefix: &str, after: &
             return Ok(listed);
         }
     }
+}
+
+/// Some entities of the file, with their fields as committed last.
+fn entities(
+    file: &ReadOnlyFile,
+    committed: &CommittedTopics,
+    query: &EntityQuery,
+) -> Result<EntityStep, StoreError> {
+    let named = file.entities(query).map_err(StoreError::new)?;
+    let last = named.last().filter(|_| named.len() == query.limit).map(|(_, key)| key.clone());
+    let mut entities = Vec::with_capacity(named.len());
+    for (topic, key) in named {
+        let recalled = committed.reading(&topic);
+        let reading = recalled.map_or_else(|| read_document(file, committed, &topic), Ok)?;
+        // An entity can be deleted between the two steps.
+        if let Body::Document(document) = reading.body {
+            entities.push((key, query.needed(&document)));
+        }
+    }
+    Ok(EntityStep { entities, last })
 }
 
 /// Reads an entity from the file, in which claims may be missing that are in memory.

@@ -8,6 +8,7 @@ mod creating;
 mod deleting;
 mod documents;
 mod entities;
+mod entity_ranges;
 mod feeds;
 mod history;
 mod hits;
@@ -30,8 +31,8 @@ use livecounter::store::{
 
 pub(crate) use {
     adding::*, addresses::*, announcing::*, claiming::*, creating::*, deleting::*, documents::*, entities::*,
-    feeds::*, history::*, hits::*, listing::*, past_events::*, pasts::*, sweeping::*, visitor_keys::*,
-    visitors::*,
+    entity_ranges::*, feeds::*, history::*, hits::*, listing::*, past_events::*, pasts::*, sweeping::*,
+    visitor_keys::*, visitors::*,
 };
 
 /// A store under test, with the servers that it needs.
@@ -176,6 +177,8 @@ macro_rules! every_sentence {
             a_merge_repeated_after_its_announcement_announces_nothing,
             an_entity_that_must_not_be_new_is_not_created,
             entities_are_listed_and_counted_among_numbers,
+            entities_are_read_in_a_range_of_keys,
+            entities_are_read_with_the_fields_and_the_memory_asked_for,
             a_change_of_another_form_is_refused,
             an_entity_is_deleted_when_its_life_is_over,
             merges_agree_with_the_domain,
