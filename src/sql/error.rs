@@ -15,7 +15,10 @@ pub enum SqlError {
     #[error("there is more than one statement; send one")]
     Several,
     /// The statement does not begin with a word with which a query begins.
-    #[error("a statement must begin with SELECT, WITH or VALUES: tables can only be read here")]
+    #[error(
+        "a statement must begin with SELECT, WITH or VALUES: tables can only be read here; commands, such as incr and write, go to \
+         POST /exec"
+    )]
     NoQuery,
     /// SQLite cannot read the statement.
     #[error("{message}, at line {line}, column {column}")]

@@ -30,7 +30,7 @@ pub use answer::Answer;
 pub use cell::Cell;
 pub use error::SqlError;
 pub use parameters::Parameters;
-pub use query::{Query, QueryError, TableSource};
+pub use query::{Query, QueryError, TableSource, no_entities};
 pub use runner::Runner;
 pub use table::{MOST_BYTES, MOST_ENTITIES, Table};
 pub use wanted::{Fields, KeyRange, WantedTable};

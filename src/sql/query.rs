@@ -124,6 +124,11 @@ impl Query {
     }
 }
 
+/// The warning that a route has no entities: its name may be mistyped.
+pub fn no_entities(route: &str) -> String {
+    format!("there are no entities with the route {route:?}")
+}
+
 /// Adds the columns that the statement needs and that no row has, where they are fields of the table or the table does not exist. Tells
 /// which tables do not exist.
 async fn complete<S: TableSource>(
@@ -143,7 +148,7 @@ async fn complete<S: TableSource>(
     for (at, known) in missing {
         if known.is_empty() && tables[at].rows().is_empty() {
             let name = &tables[at].wanted().name;
-            warnings.push(format!("there are no entities with the route {name:?}"));
+            warnings.push(no_entities(name));
         }
         add_columns(plan, tables, at, &known);
     }

@@ -6,7 +6,7 @@ use crate::domain::{JsonText, MAX_EVENT_BYTES, Route};
 use crate::exec::{Entity, Find};
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
-use crate::sql::SqlError;
+use crate::sql::{SqlError, no_entities};
 use crate::store::EntityQuery;
 
 /// How many entities are answered if the command gives no number.
@@ -63,6 +63,8 @@ struct Matching {
     entities: Vec<Entity>,
     /// Whether there may be more of them.
     more: bool,
+    /// Whether the route has entities at all.
+    exist: bool,
 }
 
 /// All entities that fulfil the conditions if they must be sorted, else the first of them, at least `top` if there are so many and they are
@@ -75,6 +77,7 @@ async fn matching(context: &WorkerContext, find: &Find, top: usize) -> Result<Ma
         let entities = context.live.entities_in(&query).await.map_err(ApiError::unread)?;
         let last = entities.last().filter(|_| entities.len() == STEP).map(|(key, _)| key.clone());
         seen += entities.len();
+        matching.exist |= seen > 0;
         for entity in entities.into_iter().filter(|entity| find.fits(entity)) {
             bytes += entity.1.bytes();
             matching.entities.push(entity);
@@ -96,7 +99,7 @@ async fn matching(context: &WorkerContext, find: &Find, top: usize) -> Result<Ma
 }
 
 /// The entities as JSON, as many as fit.
-fn json(find: &Find, Matching { entities, more }: Matching, top: usize) -> String {
+fn json(find: &Find, Matching { entities, more, exist }: Matching, top: usize) -> String {
     let mut json = format!("{{\"type\":\"{}\",\"entities\":[", find.route);
     let (mut shown, count) = (0, entities.len());
     for entity in entities.into_iter().take(top) {
@@ -109,6 +112,9 @@ fn json(find: &Find, Matching { entities, more }: Matching, top: usize) -> Strin
             break;
         }
     }
-    let _ = write!(json, "],\"truncated\":{}}}", more || shown < count);
-    json
+    let _ = write!(json, "],\"truncated\":{}", more || shown < count);
+    if !exist {
+        let _ = write!(json, ",\"warnings\":[{}]", serde_json::Value::from(no_entities(find.route.as_str())));
+    }
+    json + "}"
 }

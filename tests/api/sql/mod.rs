@@ -81,14 +81,15 @@ async fn what_is_no_statement_is_refused_and_the_reason_is_named() {
         let typed = |media: &str, body: &'static str| client().post(sql(app)).header("content-type", media).body(body);
         for (request, status, expected) in [
             (post(app, ""), 422, "there is no statement; send one SELECT, like SELECT key FROM \"analytics/daily\""),
-            (post(app, "DROP TABLE x"), 422, "a statement must begin with SELECT, WITH or VALUES: tables can only be read here"),
+            (post(app, "DROP TABLE x"), 422, "a statement must begin with SELECT, WITH or VALUES: tables can only be read here; commands, such as incr and write, go to POST /exec"),
             (post(app, "SELECT 1; SELECT 2"), 422, "there is more than one statement; send one"),
             (post(app, "SELECT load_extension('x')"), 422, "no such function: load_extension, at line 1, column 8"),
             (post(app, "SELECT printf('%999999999d', 1)"), 422, "the function printf is not available here"),
             (post(app, "SELECT * FROM sqlite_master"), 422, "the table sqlite_master is not available here"),
-            (post(app, "ATTACH '/tmp/x.db' AS x"), 422, "a statement must begin with SELECT, WITH or VALUES: tables can only be read here"),
+            (post(app, "ATTACH '/tmp/x.db' AS x"), 422, "a statement must begin with SELECT, WITH or VALUES: tables can only be read here; commands, such as incr and write, go to POST /exec"),
             (post(app, "SELECT 1 /* ; */ ; -- \n ATTACH '/tmp/x.db' AS x"), 422, "there is more than one statement; send one"),
-            (post(app, "/* SELECT */ DELETE FROM a"), 422, "a statement must begin with SELECT, WITH or VALUES: tables can only be read here"),
+            (post(app, "incr analytics/daily @2026-02-10 .page_views"), 422, "a statement must begin with SELECT, WITH or VALUES: tables can only be read here; commands, such as incr and write, go to POST /exec"),
+            (post(app, "/* SELECT */ DELETE FROM a"), 422, "a statement must begin with SELECT, WITH or VALUES: tables can only be read here; commands, such as incr and write, go to POST /exec"),
             (post(app, "WITH a AS (SELECT 1) DELETE FROM b"), 422, "a statement can only read entities here: no other tables, table-valued functions or settings"),
             (post(app, "SELECT readfile('/etc/passwd')"), 422, "no such function: readfile, at line 1, column 8"),
             (post(app, "SELECT fts3_tokenizer('simple')"), 422, "no such function: fts3_tokenizer, at line 1, column 8"),
