@@ -16,8 +16,8 @@ const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A running service with one key that may do everything.
 pub(crate) struct Service<'a> {
-    app: &'a Deployment,
-    key: String,
+    pub(crate) app: &'a Deployment,
+    pub(crate) key: String,
 }
 
 impl Service<'_> {

@@ -1,6 +1,7 @@
 //! `/sql`: how statements are sent, who may send them, and what is refused.
 
 mod asking;
+mod busy;
 mod memory;
 mod rows;
 
