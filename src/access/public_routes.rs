@@ -39,14 +39,13 @@ impl PublicRoutes {
         })
     }
 
-    /// Returns whether every client may read all that is under the routes that begin with this text.
+    /// Returns whether every client may listen to all routes that begin with this text. Such streams have nothing of the service's own routes unless the text names
+    /// them.
     pub fn covers_all(&self, prefix: &str) -> bool {
         self.0.iter().any(|rule| match rule {
             PublicRoute::One(_) => false,
             PublicRoute::Below(begin) => {
-                // Routes of the service itself are among those that begin with the empty text.
-                let own = begin.is_empty() && (prefix.is_empty() || prefix.starts_with('_'));
-                prefix.starts_with(begin.as_str()) && !own
+                prefix.starts_with(begin.as_str()) && !(begin.is_empty() && prefix.starts_with('_'))
             }
         })
     }
@@ -107,7 +106,7 @@ mod tests {
             assert_eq!(some.covers_all(prefix), covered, "{prefix}");
         }
         let all = rules(&["*"]);
-        assert!(all.covers_all("a/") && !all.covers_all("") && !all.covers_all("_admin/"));
+        assert!(all.covers_all("a/") && all.covers_all("") && !all.covers_all("_admin/"));
     }
 
     #[test]

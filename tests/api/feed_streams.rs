@@ -9,6 +9,7 @@ use crate::crowd::{STUCK_FOR, ignore, until_held};
 use crate::feeds::drop_event;
 use crate::support::app::TestApp;
 use crate::support::http::{Ask, client};
+use crate::support::server::Server;
 use crate::support::sse::{Event, Listener};
 
 const SOON: Duration = Duration::from_secs(15);
@@ -121,4 +122,24 @@ async fn a_reader_that_never_reads_holds_up_no_other_and_is_cut_off() {
     }
     until_held(&app, 1, 3 * STUCK_FOR).await;
     drop(idle);
+}
+
+#[tokio::test]
+async fn the_stream_of_all_public_feeds_has_nothing_of_the_service_itself() {
+    let secret = NewSecret::generate().expect("random numbers");
+    let keys = table("k", &secret, r#""read:", "write:""#);
+    let tally = ("LIVECOUNTER__ADMIN__TALLY", "true");
+    let app = TestApp::with(&[("LIVECOUNTER__KEYS", &keys), ("LIVECOUNTER__PUBLIC", "*"), tally]).await;
+    let mut all = Listener::connect(app.addr, "/live/*").await;
+    assert_eq!(all.status(), 200);
+    // The tally has written events of its own before ours is written.
+    let mut own = listen(&app, "/live/_admin/*", &secret).await;
+    app.get("/counters/1/").await;
+    let told: Value = serde_json::from_str(&next(&mut own).await).expect("JSON");
+    assert!(told["route"].is_string(), "{told}");
+    write(&app, &secret, 1).await;
+    assert_eq!(next(&mut all).await, "1");
+    for path in ["/live/_admin/*", "/live/_admin/events", "/feed/_admin/events"] {
+        assert_eq!(Listener::connect(app.addr, path).await.status(), 401, "{path}");
+    }
 }
