@@ -8,6 +8,7 @@ use super::{log_in, owner, page};
 use crate::support::app::TestApp;
 use crate::support::deployment::on_each_deployment;
 use crate::support::http::Ask;
+use crate::support::port::Port;
 use crate::support::server::Server;
 use crate::support::sse::Listener;
 use crate::support::wait::until_within;
@@ -64,13 +65,36 @@ async fn the_stream_brings_the_numbers_and_ends_when_the_service_stops() {
     let first: Value = serde_json::from_str(&listener.next(PATIENCE).await.data).expect("JSON");
     assert_eq!((&first["requests"], &first["outbox"]), (&0.into(), &0.into()));
     app.add("1").await;
-    loop {
-        let now: Value = serde_json::from_str(&listener.next(PATIENCE).await.data).expect("JSON");
-        if now["requests"] == 1 {
-            break;
-        }
-    }
+    until_shown(&mut listener, |now| now["requests"] == 1).await;
+    let counter = Listener::connect(app.addr, "/counters/1/").await;
+    until_shown(&mut listener, |now| now["listeners"] == 1 && now["failing"] == 0).await;
+    drop(counter);
     let begun = Instant::now();
     app.stop().await;
     assert!(begun.elapsed().as_secs() < 8, "the stream has held up the end");
+}
+
+#[tokio::test]
+async fn the_stream_tells_what_waits_and_how_long_publishing_has_failed() {
+    // Nothing listens at the address of the proxy.
+    let port = Port::reserve();
+    let proxy = format!("http://{}/", port.addr());
+    let app = TestApp::with(&[("GRIP_URL", &proxy)]).await;
+    app.add("1").await;
+    let mut listener = Listener::connect(app.addr, "/admin/stream").await;
+    let is_behind =
+        |now: &Value| now["outbox"] == 1 && now["failing"].as_u64().is_some_and(|seconds| seconds > 0);
+    until_shown(&mut listener, is_behind).await;
+}
+
+/// Waits until the stream of the overview shows such numbers.
+async fn until_shown(listener: &mut Listener, is_so: impl Fn(&Value) -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let now: Value = serde_json::from_str(&listener.next(PATIENCE).await.data).expect("JSON");
+        if is_so(&now) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "the stream still shows {now}");
+    }
 }
