@@ -5,6 +5,7 @@ mod support;
 
 mod access;
 mod admin_pages;
+mod analytics_routes;
 mod badges;
 mod cache;
 mod cached_counters;
