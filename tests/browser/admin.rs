@@ -12,7 +12,7 @@ use crate::support::app::{ANY_AMOUNT, TestApp};
 use crate::support::server::Server;
 
 /// The pages with the names of their pictures.
-const PAGES: [(&str, &str); 4] = [
+pub(crate) const PAGES: [(&str, &str); 4] = [
     ("/admin", "admin"),
     ("/admin/counters", "admin-counters"),
     ("/admin/console", "admin-console"),
@@ -22,7 +22,7 @@ const PAGES: [(&str, &str); 4] = [
 const STATEMENT: &str =
     "SELECT key AS hour, requests, failed FROM \"_admin/hourly\" ORDER BY key DESC LIMIT 24";
 
-async fn with_a_key() -> (TestApp, NewSecret) {
+pub(crate) async fn with_a_key() -> (TestApp, NewSecret) {
     let secret = NewSecret::generate().expect("random numbers");
     let (id, digest) = (secret.id(), secret.sha256());
     let keys =
@@ -47,7 +47,7 @@ async fn leads_to(browser: &Chromium, expression: &str) {
     }
 }
 
-async fn log_in(browser: &Chromium, app: &TestApp, secret: &NewSecret) {
+pub(crate) async fn log_in(browser: &Chromium, app: &TestApp, secret: &NewSecret) {
     browser.open(&format!("{}/admin", app.address)).await;
     fill_in(browser, "#key", secret.expose()).await;
     browser.click("main form button").await;

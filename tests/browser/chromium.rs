@@ -132,6 +132,19 @@ impl Chromium {
         self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
     }
 
+    /// Presses the Tab key. What has the focus then must show it, and is marked by the attribute `data-reached`.
+    pub(crate) async fn press_tab(&self) {
+        for kind in ["rawKeyDown", "keyUp"] {
+            let key = json!({ "type": kind, "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9 });
+            self.devtools("Input.dispatchKeyEvent", key).await;
+        }
+        let focus = "(() => { const one = document.activeElement; one.dataset.reached = '';
+            return `${one.tagName} ${getComputedStyle(one).outlineStyle} ${one.matches(':focus-visible')}`; })()";
+        let focus = self.value(focus).await;
+        let focus = focus.as_str().expect("a text");
+        assert!(focus.ends_with(" solid true"), "{focus}");
+    }
+
     /// A command of the DevTools protocol, where WebDriver has none.
     pub(crate) async fn devtools(&self, command: &str, params: Value) -> Value {
         self.post("goog/cdp/execute", json!({ "cmd": command, "params": params })).await

@@ -4,6 +4,7 @@
 mod support;
 
 mod admin;
+mod admin_reach;
 mod analytics;
 mod badges;
 mod busuanzi;
