@@ -11,6 +11,7 @@ mod authorizer;
 mod cell;
 mod discovery;
 mod error;
+mod functions;
 mod key_range;
 mod parameters;
 mod query;

@@ -7,6 +7,7 @@ use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Statement};
 
 use super::authorizer::{Reads, Recorder};
 use super::error::SqlError;
+use super::functions;
 use super::statement::{LONGEST, position};
 use super::watch::Watch;
 
@@ -14,7 +15,7 @@ use super::watch::Watch;
 const LONGEST_VALUE: i32 = 64 * 1024;
 /// The same while the tables are filled: an entity has at most 16 KiB, which escapes make longer in `payload`.
 const LONGEST_ROW: i32 = 1024 * 1024;
-/// After so many steps of SQLite's machine the statement looks whether it has to stop. A step can call a function on two long texts,
+/// After so many steps of SQLite's machine, and a jump back, the statement looks whether it has to stop. A step can call a function on two long texts,
 /// which takes milliseconds.
 const STEPS: i32 = 100;
 /// The memory of sorters and of what they keep in files, in KiB. SQLite moves what is beyond it into files of the temporary directory.
@@ -27,7 +28,7 @@ const LIMITS: [(Limit, i32); 11] = [
     (Limit::SQLITE_LIMIT_COLUMN, 300),
     (Limit::SQLITE_LIMIT_EXPR_DEPTH, 50),
     (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 8),
-    (Limit::SQLITE_LIMIT_VDBE_OP, 50_000),
+    (Limit::SQLITE_LIMIT_VDBE_OP, 25_000),
     (Limit::SQLITE_LIMIT_FUNCTION_ARG, 16),
     (Limit::SQLITE_LIMIT_ATTACHED, 0),
     (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 128),
@@ -69,6 +70,7 @@ impl Sandbox {
             ))?;
             connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_ROW)?;
             connection.set_limit(Limit::SQLITE_LIMIT_WORKER_THREADS, 0)?;
+            functions::define(&connection, watch, LONGEST_VALUE as usize)?;
             let handler = watch.clone();
             connection.progress_handler(STEPS, Some(move || handler.is_over()))?;
             Ok(Sandbox { connection, recorder: Recorder::default(), watch: watch.clone() })

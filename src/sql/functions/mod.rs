@@ -20,7 +20,7 @@ use super::watch::Watch;
 
 /// Defines the functions for a connection. `longest` is the most bytes of a text that they make.
 pub(super) fn define(connection: &Connection, watch: &Watch, longest: usize) -> Result<()> {
-    let mut function = |name: &str, arguments: i32, call: fn(&Call<'_>) -> Result<Value>| {
+    let function = |name: &str, arguments: i32, call: fn(&Call<'_>) -> Result<Value>| {
         let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
         let watch = watch.clone();
         connection.create_scalar_function(name, arguments, flags, move |context| {
@@ -81,7 +81,7 @@ fn place(text: &str, part: &str) -> Value {
 fn replace(call: &Call<'_>) -> Result<Value> {
     let (Some(text), Some(old)) = (call.text(0), call.text(1)) else { return Ok(Value::Null) };
     if old.is_empty() {
-        return Ok(call.context.get_raw(0).into());
+        return Ok(Value::Text(text.into_owned()));
     }
     let Some(new) = call.text(2) else { return Ok(Value::Null) };
     let length = text.len() + text.matches(&*old).count() * new.len().saturating_sub(old.len());
@@ -111,12 +111,12 @@ fn trim(call: &Call<'_>, beginning: bool, end: bool) -> Result<Value> {
 fn like(call: &Call<'_>) -> Result<Value> {
     let escape = match call.context.len() {
         3 => match call.text(2) {
-            Some(escape) => Some(escape),
+            Some(escape) => Some(pattern::escape(&escape).map_err(refusal)?),
             None => return Ok(Value::Null),
         },
         _ => None,
     };
-    matches(call, |pattern| Pattern::like(pattern, escape.as_deref()))
+    matches(call, |text| Pattern::like(text, escape))
 }
 
 /// `text GLOB pattern`, which is `glob(pattern, text)`.
@@ -129,8 +129,11 @@ fn matches(
     read: impl Fn(&str) -> std::result::Result<Pattern, PatternError>,
 ) -> Result<Value> {
     let (Some(pattern), Some(text)) = (call.text(0), call.text(1)) else { return Ok(Value::Null) };
-    let pattern = read(&pattern).map_err(|error| Error::UserFunctionError(Box::new(error)))?;
-    Ok(Value::Integer(i64::from(pattern.fits(&text))))
+    Ok(Value::Integer(i64::from(read(&pattern).map_err(refusal)?.fits(&text))))
+}
+
+fn refusal(error: PatternError) -> Error {
+    Error::UserFunctionError(Box::new(error))
 }
 
 #[cfg(test)]

@@ -51,12 +51,7 @@ pub(super) struct Pattern(Vec<Part>);
 
 impl Pattern {
     /// `%` stands for any characters, `_` for one; capitals of ASCII do not matter. Behind the character `escape` all characters stand for themselves.
-    pub(super) fn like(text: &str, escape: Option<&str>) -> Result<Self, PatternError> {
-        let escape = match escape.map(|escape| (escape.chars().next(), escape.chars().count())) {
-            None => None,
-            Some((Some(escape), 1)) => Some(escape),
-            Some(_) => return Err(PatternError::Escape),
-        };
+    pub(super) fn like(text: &str, escape: Option<char>) -> Result<Self, PatternError> {
         check(text)?;
         let (mut parts, mut rest) = (Vec::new(), text.chars());
         while let Some(c) = rest.next() {
@@ -109,6 +104,15 @@ impl Pattern {
                 }
             }
         }
+    }
+}
+
+/// The character that an `ESCAPE` names.
+pub(super) fn escape(text: &str) -> Result<char, PatternError> {
+    let mut characters = text.chars();
+    match (characters.next(), characters.next()) {
+        (Some(escape), None) => Ok(escape),
+        _ => Err(PatternError::Escape),
     }
 }
 

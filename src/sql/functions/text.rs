@@ -14,25 +14,21 @@ pub(super) fn text(value: ValueRef<'_>) -> Option<Cow<'_, str>> {
     }
 }
 
-/// The digits of a number that SQLite shows.
-const DIGITS: usize = 15;
-
-/// A number with 15 digits at most, as SQLite writes it: `0.5`, `100.0`, `1.0e+20`.
+/// A number as SQLite writes it: `0.5`, `100.0`, `1.0e+20`. It has the fewest digits that tell the number, where SQLite may write 17 digits.
 fn real(number: f64) -> String {
     let sign = if number < 0.0 { "-" } else { "" };
     if number.is_infinite() {
         return format!("{sign}Inf");
     }
-    let written = format!("{:.*e}", DIGITS - 1, number.abs());
+    let written = format!("{:e}", number.abs());
     let (digits, exponent) = written.split_once('e').unwrap_or((&written, "0"));
     let exponent: i32 = exponent.parse().unwrap_or_default();
     let digits = digits.replace('.', "");
-    let digits = if digits.trim_end_matches('0').is_empty() { "0" } else { digits.trim_end_matches('0') };
     let or_zero = |digits: &str| if digits.is_empty() { "0".to_owned() } else { digits.to_owned() };
     match exponent {
         -4..0 => format!("{sign}0.{}{digits}", "0".repeat(exponent.unsigned_abs() as usize - 1)),
-        0..15 => {
-            let whole = exponent as usize + 1;
+        0..17 => {
+            let whole = exponent.unsigned_abs() as usize + 1;
             let padded = format!("{digits:0<whole$}");
             format!("{sign}{}.{}", &padded[..whole], or_zero(&padded[whole..]))
         }
