@@ -41,6 +41,7 @@ mod local;
 mod media;
 mod metrics;
 mod middleware;
+mod missing;
 mod multipart;
 mod nocount;
 mod operations;
@@ -67,10 +68,7 @@ mod written_drop;
 
 use std::sync::Arc;
 
-use actix_web::http::Method;
-use actix_web::http::header::ALLOW;
 use actix_web::web::ServiceConfig;
-use actix_web::{HttpRequest, HttpResponse};
 
 pub use caching::CacheTerms;
 pub use compat::countapi::stats::CountApiStats;
@@ -109,6 +107,7 @@ pub fn routes(
         config.service(measurements(requests));
     }
     health_routes(config, requests);
+    config.default_service(missing(requests).into_service());
     compat::routes(config, requests, compat);
 }
 
@@ -212,30 +211,20 @@ fn statements(requests: &Arc<RequestMetrics>) -> FinishedResource {
 pub fn ops_routes(config: &mut ServiceConfig, requests: &Arc<RequestMetrics>) {
     config.service(measurements(requests));
     health_routes(config, requests);
+    let missing = resource("").finish(missing::problem, RouteMetrics::new("", requests), CorsPolicy::Public);
+    config.default_service(missing.into_service());
 }
 
-/// The routes that both listeners have, and the answer to every other path.
+/// The routes that both listeners have.
 fn health_routes(config: &mut ServiceConfig, r: &Arc<RequestMetrics>) {
-    config
-        .service(readable(r, "/healthz", operations::healthz))
-        .service(readable(r, "/readyz", operations::readyz))
-        .default_service(missing(r).into_service());
+    config.service(readable(r, "/healthz", operations::healthz)).service(readable(
+        r,
+        "/readyz",
+        operations::readyz,
+    ));
 }
 
-/// The answer to every path that is in no table.
+/// The answer of the public listener to every path that is in no table.
 fn missing(requests: &Arc<RequestMetrics>) -> FinishedResource {
-    resource("").finish(no_resource, RouteMetrics::new("", requests), CorsPolicy::Public)
-}
-
-/// Answers requests that are for no resource: for the server as a whole (`OPTIONS *`), for another host as if this were a
-/// proxy, or for a path that does not exist (RFC 9112, section 3.2).
-async fn no_resource(request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    match (request.method(), request.uri().path()) {
-        (&Method::OPTIONS, "*") => Ok(HttpResponse::NoContent().insert_header((ALLOW, ALL)).finish()),
-        (&Method::CONNECT, _) => Err(ApiError::NotImplemented("this server is no proxy: it has no CONNECT")),
-        (_, path) if !path.starts_with('/') => {
-            Err(ApiError::BadRequest("what is asked for must be a path or a URL; * is for OPTIONS".into()))
-        }
-        _ => Err(ApiError::NotFound("there is nothing here; see /openapi.json for what there is".into())),
-    }
+    resource("").finish(missing::page_or_problem, RouteMetrics::new("", requests), CorsPolicy::Public)
 }

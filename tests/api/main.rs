@@ -53,6 +53,7 @@ mod limits;
 mod logs;
 mod managing;
 mod many_connections;
+mod missing;
 mod needed_key;
 mod nocount;
 mod operations;
