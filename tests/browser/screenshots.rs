@@ -57,11 +57,11 @@ const VISITED: [(&str, usize); 8] = [
     ("photos.example/2026/11", 3),
 ];
 
-/// The tool and the lists, with the address that a service has.
+/// The tool, with the address that a service has.
 async fn show_the_tool(browser: &Chromium) {
     let script = "for (const place of document.querySelectorAll('pre b')) place.textContent = 'https://counters.example.com';
          const place = (id) => document.querySelector(id).getBoundingClientRect().top + scrollY;
-         return place('#use') - place('#tag');";
+         return place('#top') - place('#tag');";
     let height = browser.client.execute(script, Vec::new()).await.expect("the height of both");
     let height = height.as_f64().expect("a number").floor();
     let screen = json!({ "width": 1280, "height": height, "deviceScaleFactor": 1, "mobile": false });

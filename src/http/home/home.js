@@ -267,7 +267,7 @@ function bePage() {
     try {
       notify(`Counter ${id} is now ${written(await add(`/counters/${id}/`, by))}.`);
     } catch (error) {
-      notify(`Counter ${id}: ${error.message}`, true);
+      notify(`Counter ${id}: ${error.message}.`, true);
     }
     hold(-1);
   }

@@ -187,7 +187,7 @@ mod tests {
             home.fill(&origin(scheme, host), &Figures::default(), None).expect("a page")
         };
         let page = at("https", "count.example:8443");
-        assert_eq!(page.matches("<b>https://count.example:8443</b>").count(), 6);
+        assert_eq!(page.matches("<b>https://count.example:8443</b>").count(), 7);
         assert!(at("http", "[::1]:8000").contains("<b>http://[::1]:8000</b>/counters/2/"));
         for (scheme, host) in
             [("http", "<script>"), ("http", "a b"), ("javascript", ""), ("http", "x'; rm -rf")]

@@ -41,7 +41,7 @@ impl Tool {
     /// The tool for a form without an address. The preview shows the page with the address `example`.
     pub(super) fn empty(form: TagForm, example: Option<&PageAddress>) -> Self {
         let preview = example.map(|example| preview(&form, example));
-        let snippets = vec![on_every_page(&form), script(&form, None)];
+        let snippets = vec![on_every_page(&form), element(&form, None), script(&form, None)];
         Tool { form, problem: None, preview, found: Vec::new(), snippets }
     }
 
@@ -51,6 +51,7 @@ impl Tool {
             image(&form, page),
             markdown(&form, page),
             on_every_page(&form),
+            element(&form, Some(page)),
             script(&form, Some(page)),
             live(page),
         ];
@@ -113,6 +114,21 @@ fn on_every_page(form: &TagForm) -> Snippet {
     }
 }
 
+fn element(form: &TagForm, page: Option<&PageAddress>) -> Snippet {
+    let number = if form.get("of") == "site" { "site" } else { "page" };
+    // An address has no quotation mark, as its form encodes them.
+    let named = page.map(|page| format!("=\"{}\"", page.as_str().replace('&', "&amp;"))).unwrap_or_default();
+    let counts = if form.counts() { " count" } else { "" };
+    Snippet {
+        title: "Live, in HTML",
+        text: "The number as it grows, in a text of your own.",
+        before: "<script type=\"module\" src=\"".to_owned(),
+        after: format!(
+            "/live-counter.js\"></script>\n<live-counter {number}{named}{counts}>…</live-counter>"
+        ),
+    }
+}
+
 fn script(form: &TagForm, page: Option<&PageAddress>) -> Snippet {
     let path = path(form);
     let (query, names_page) = match page {
@@ -165,7 +181,7 @@ mod tests {
             codes[2].starts_with("<img src=\"HOST/count/tag.svg?style=flat&label=a%22b\"\n  referrerpolicy=")
         );
         assert!(
-            codes[3].starts_with("const answer = await fetch(\"HOST/count?url=example.com/it%27s\", {\n")
+            codes[4].starts_with("const answer = await fetch(\"HOST/count?url=example.com/it%27s\", {\n")
         );
         assert_eq!(tool.preview.as_deref(), Some(format!("/nocount/tag.svg?{query}").as_str()));
         assert_eq!(tool.says(), "example.com/it's: 1234 views. example.com: unknown.");
@@ -174,9 +190,23 @@ mod tests {
     #[test]
     fn a_badge_that_only_shows_is_never_counted() {
         for snippet in tool("url=example.com&count=no").snippets {
-            assert!(snippet.after.starts_with("/nocount"), "{}", snippet.after);
+            let only_reads = snippet.after.starts_with("/nocount")
+                || snippet.after.contains("<live-counter page=\"example.com\">");
+            assert!(only_reads, "{}", snippet.after);
         }
         let empty = Tool::empty(TagForm::of("", Vec::new()).0, None);
-        assert_eq!((empty.snippets.len(), empty.preview), (2, None));
+        assert_eq!((empty.snippets.len(), empty.preview), (3, None));
+    }
+
+    #[test]
+    fn the_element_names_the_page_or_its_site() {
+        let element = |query: &str| tool(query).snippets.remove(3).after;
+        for (query, expected) in [
+            ("url=example.com/a%26copy", "<live-counter page=\"example.com/a&amp;copy\" count>"),
+            ("url=example.com/a&of=site", "<live-counter site=\"example.com/a\" count>"),
+            ("url=example.com/%22a", "<live-counter page=\"example.com/%22a\" count>"),
+        ] {
+            assert!(element(query).contains(expected), "{query}: {}", element(query));
+        }
     }
 }
