@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fantoccini::Locator;
-use livecounter::access::NewSecret;
+use livecounter::access::{AccessKey, Keys, NewSecret};
 use serde_json::json;
 
 use crate::chromium::Chromium;
@@ -133,6 +133,38 @@ async fn the_longest_ids_and_addresses_fit_the_narrowest_phone() {
             .await;
         browser.until(loaded).await;
     }
+}
+
+#[tokio::test]
+async fn the_overview_leads_to_the_login_when_its_key_is_withdrawn() {
+    let (app, secret) = with_a_key().await;
+    let browser = Chromium::launch().await;
+    log_in(&browser, &app, &secret).await;
+    browser.until_text("#state", "live").await;
+    let other = NewSecret::generate().expect("random numbers");
+    let scopes = vec!["admin".parse().expect("a scope")];
+    let key = AccessKey::new("other", other.id(), &other.sha256(), scopes).expect("a key");
+    app.replace_keys(Keys::new(vec![key]).expect("keys"));
+    leads_to(&browser, "document.querySelector('#key')").await;
+    assert_eq!(browser.value("location.pathname").await, "/admin");
+}
+
+#[tokio::test]
+async fn the_public_page_fills_the_screen_on_its_own_ground() {
+    let (app, _) = with_a_key().await;
+    let browser = Chromium::launch().await;
+    browser.open(&format!("{}/admin/public", app.address)).await;
+    let figures = "parseFloat(getComputedStyle(document.querySelector('[data-now=requests]')).fontSize)";
+    let before = browser.value(figures).await.as_f64().expect("a size");
+    browser.click("#full").await;
+    // Behind any element but the document itself a browser shows black.
+    browser.until("document.fullscreenElement === document.documentElement").await;
+    browser.until_text("#full", "Leave full screen").await;
+    let filled = browser.value(figures).await.as_f64().expect("a size");
+    assert!(filled > before, "{filled} > {before}");
+    browser.click("#full").await;
+    browser.until("!document.fullscreenElement").await;
+    browser.until_text("#full", "Full screen").await;
 }
 
 #[tokio::test]

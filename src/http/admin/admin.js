@@ -25,6 +25,14 @@
     if (pill.textContent !== text) pill.textContent = text;
   }
 
+  /** Loads the page anew if the session has ended: the server then asks for the key and leads back. EventSource does not tell. */
+  async function leaveIfLoggedOut(url) {
+    const cut = new AbortController();
+    const answer = await fetch(url, { headers: { Accept: "text/event-stream" }, signal: cut.signal }).catch(() => null);
+    cut.abort();
+    if (answer?.status === 401) location.reload();
+  }
+
   /** Listens, and connects again if the server has closed the stream. */
   function listen(url, take) {
     let source, timer, patience = 1000;
@@ -49,7 +57,9 @@
         // If it is not closed, the browser reconnects by itself.
         const isClosed = mine.readyState === EventSource.CLOSED;
         timer = setTimeout(open, isClosed ? patience : 20000);
-        if (isClosed) patience = Math.min(patience * 2, 30000);
+        if (!isClosed) return;
+        patience = Math.min(patience * 2, 30000);
+        leaveIfLoggedOut(url);
       };
     };
     open();
@@ -67,7 +77,8 @@
       const name = element.dataset.rate;
       const grown = before ? now[name] - before.now[name] : -1;
       const rate = grown / ((at - before?.at) / 1000);
-      element.textContent = grown >= 0 ? `${rate < 10 ? rate.toFixed(1) : written(Math.round(rate))} a second` : "";
+      const text = rate > 0 && rate < 10 ? rate.toFixed(1) : written(Math.round(rate));
+      element.textContent = grown >= 0 ? `${text} a second` : "";
     }
     before = { now, at };
     showMinute(now.seconds);
@@ -137,7 +148,7 @@
     full.hidden = false;
     full.addEventListener("click", () => document.fullscreenElement
       ? document.exitFullscreen()
-      : document.body.requestFullscreen().catch(() => (full.hidden = true)));
+      : document.documentElement.requestFullscreen().catch(() => (full.hidden = true)));
     document.addEventListener("fullscreenchange", () =>
       (full.textContent = document.fullscreenElement ? "Leave full screen" : "Full screen"));
   }

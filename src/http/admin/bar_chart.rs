@@ -11,6 +11,8 @@ pub(super) struct BarChart {
     /// The id of the chart within the page.
     pub(super) id: &'static str,
     pub(super) title: &'static str,
+    /// How long a bar is, as in `60 an hour`.
+    pub(super) each: &'static str,
     pub(super) bars: Vec<Bar>,
     /// The numbers of the chart that other pages can show.
     pub(super) shared: Vec<SharedNumber>,
@@ -27,10 +29,10 @@ pub(super) struct Bar {
 }
 
 impl BarChart {
-    pub(super) fn new(id: &'static str, title: &'static str, bars: Vec<Bar>) -> Self {
+    pub(super) fn new(id: &'static str, title: &'static str, each: &'static str, bars: Vec<Bar>) -> Self {
         let most = bars.iter().map(|bar| bar.requests).max().unwrap_or_default();
         let total = bars.iter().map(|bar| bar.requests).sum();
-        BarChart { id, title, bars, shared: Vec::new(), most, total }
+        BarChart { id, title, each, bars, shared: Vec::new(), most, total }
     }
 
     /// The chart of the last minute, in which bars have no names of their own.
@@ -41,7 +43,7 @@ impl BarChart {
             requests: *requests,
             failed: 0,
         };
-        BarChart::new("minute", "Last minute", seconds.iter().enumerate().map(bar).collect())
+        BarChart::new("minute", "Last minute", "a second", seconds.iter().enumerate().map(bar).collect())
     }
 
     /// The height of a part of a bar.

@@ -43,7 +43,7 @@ const SOURCES: [[&str; 3]; 9] = [
     ["Listeners now", "livecounter_listeners", "listeners"],
     ["Outbox", "livecounter_outbox_topics", "outbox"],
     ["Announcements", "livecounter_announcements_acknowledged_total", "announced"],
-    ["More wait or rest", "livecounter_announcer_topics", "pending"],
+    ["More on their way", "livecounter_announcer_topics", "pending"],
     ["Publishing behind", "livecounter_announcements_failing_seconds", "failing"],
     ["Last minute", "rate(livecounter_http_requests_total[1m])", "seconds"],
     ["Proxies", "livecounter_endpoint_up, …_items_pending, …_items_published_total", "proxies"],

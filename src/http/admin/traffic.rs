@@ -73,12 +73,13 @@ impl ShownPast {
             SharedNumber::new(origin, of.to_owned(), [route, key, REQUESTS], (shown, charted))
         };
         let mut last_hours =
-            BarChart::new("hours", "Last 24 hours", hours.into_iter().map(of_hour).collect());
+            BarChart::new("hours", "Last 24 hours", "an hour", hours.into_iter().map(of_hour).collect());
         last_hours.shared = vec![
             requests("this hour", HOURLY, &hour, 1, hour_count),
             requests("the last 24 hours", HOURLY, &hour, hour_count, hour_count),
         ];
-        let mut last_days = BarChart::new("days", "Last 7 days", days.into_iter().map(of_day).collect());
+        let mut last_days =
+            BarChart::new("days", "Last 7 days", "a day", days.into_iter().map(of_day).collect());
         last_days.shared = vec![
             requests("today", DAILY, &today, 1, day_count),
             requests("the last 7 days", DAILY, &today, day_count, day_count),
