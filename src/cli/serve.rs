@@ -1,5 +1,6 @@
 //! The command `livecounter serve`.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use livecounter::app::{App, Stop};
@@ -35,6 +36,13 @@ async fn serve(settings: &Settings, flags: &Flags) -> anyhow::Result<()> {
     }
     let (address, mode, version) = (app.address(), app.mode(), env!("CARGO_PKG_VERSION"));
     tracing::info!(%address, version, "serving http://{address}/: {mode}; version {version}");
+    // A person who tries the service on this machine reads the log in a terminal.
+    if address.ip().is_loopback() && std::io::stderr().is_terminal() {
+        tracing::info!(
+            "to try it: curl -X POST http://{address}/counters/2/ adds 1, http://{address}/ in a browser shows it, \
+             http://{address}/admin shows what the service does; Ctrl-C ends it"
+        );
+    }
     if let Some(address) = app.ops_address() {
         tracing::info!(%address, "serving operators on http://{address}/metrics, /healthz and /readyz");
     }

@@ -284,3 +284,36 @@ async fn json_logs_are_one_object_a_line() {
     }
     assert!(lines > 0, "the end is logged");
 }
+
+#[test]
+fn only_a_terminal_gets_a_line_that_says_how_to_try_the_service() {
+    let directory = tempfile::tempdir().expect("a directory");
+    // `script` gives the program a terminal, and ends it when the test kills `script`.
+    let binary = env!("CARGO_BIN_EXE_livecounter");
+    let mut terminal = Command::new("script");
+    terminal.args([
+        "--quiet",
+        "--flush",
+        "--command",
+        &format!("exec {binary} --listen 127.0.0.1:0"),
+        "/dev/null",
+    ]);
+    terminal
+        .current_dir(directory.path())
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut child = terminal.spawn().expect("script, of the package bsdutils");
+    let lines = BufReader::new(child.stdout.take().expect("its output")).lines().map_while(Result::ok);
+    let shown: Vec<String> = lines.take(2).collect();
+    child.kill().expect("script ends");
+    child.wait().expect("script has ended");
+    assert!(shown[0].contains("serving http://127.0.0.1:"), "{shown:?}");
+    assert!(shown[1].contains("to try it: curl -X POST http://127.0.0.1:"), "{shown:?}");
+
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    let mut program = Program::start(elsewhere.path(), &[]);
+    program.signal("-TERM");
+    let log = program.rest_of_log();
+    assert!(!log.contains("to try it"), "{log}");
+}
