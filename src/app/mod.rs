@@ -93,7 +93,7 @@ impl App {
             prefix: settings.grip_prefix.clone(),
             purger: parts.purger.take(),
         };
-        store.migrate_in_background();
+        store.prepare_in_background();
         let running = Announcer::start(store.open_connection(), outlets, settings.publish_interval);
         let announcer = running.announcer().clone();
         warn_of_missing_settings(settings, sockets.address(), &parts.endpoints);

@@ -55,13 +55,16 @@ impl StoreSource {
         Ok(())
     }
 
-    /// Starts a task that migrates the topics that an older version wrote to Redis, as soon as Redis can be reached. A file needs no
-    /// migration here, because opening the file has migrated it. Must be called within a tokio runtime.
-    pub(super) fn migrate_in_background(&self) {
+    /// Starts a task that migrates the topics that an older version wrote to Redis, as soon as Redis can be reached, and then warns of a Redis that
+    /// may lose keys. A file needs neither here, because opening the file has migrated it. Must be called within a tokio runtime.
+    pub(super) fn prepare_in_background(&self) {
         if let StoreSource::Redis(url, ..) = self
             && let Ok(store) = RedisStore::connect(url, STORE_TIMEOUT)
         {
-            tokio::spawn(migrate(store));
+            tokio::spawn(async move {
+                migrate(&store).await;
+                warn_of_eviction(&store).await;
+            });
         }
     }
 
@@ -98,7 +101,7 @@ impl StoreSource {
 }
 
 /// Tries to migrate the topics in Redis until the migration succeeds.
-async fn migrate(store: RedisStore) {
+async fn migrate(store: &RedisStore) {
     let mut again = tokio::time::interval(MIGRATE_AGAIN);
     for attempt in 1_u64.. {
         again.tick().await;
@@ -116,5 +119,18 @@ async fn migrate(store: RedisStore) {
             ),
             Err(error) => tracing::debug!("Redis is not migrated yet: {error}"),
         }
+    }
+}
+
+/// Logs a warning if Redis would remove keys by itself when its memory is full.
+async fn warn_of_eviction(store: &RedisStore) {
+    match store.evicting_policies().await {
+        Ok(policies) if policies.is_empty() => {}
+        Ok(policies) => tracing::warn!(
+            "Redis removes keys when its memory is full (maxmemory-policy {}), so counters, or what tells repeated requests, can vanish: set \
+             maxmemory-policy noeviction (docs/deploy.md#redis)",
+            policies.join(", ")
+        ),
+        Err(error) => tracing::debug!("Redis does not tell its maxmemory-policy: {error}"),
     }
 }

@@ -247,3 +247,12 @@ async fn a_log_without_a_reader_ends_nothing() {
         assert_eq!(status.unwrap_or_else(|error| panic!("{format}: {error:?}")), 503, "{format}");
     }
 }
+
+#[tokio::test]
+async fn a_redis_that_removes_keys_is_one_warning_that_says_what_to_set() {
+    let redis = RedisServer::start_with(&["--maxmemory 100mb", "--maxmemory-policy volatile-lru"]);
+    let mut origin = Origin::start(&[("REDIS_URL", &redis.url()), ("GRIP_URL", GRIP_URL)]).await;
+    let lines = origin.until_logged(1, "maxmemory-policy volatile-lru").await;
+    assert!(lines[0].contains(" WARN ") && lines[0].contains("set maxmemory-policy noeviction"), "{lines:?}");
+    assert_eq!(lines.len(), 1, "not for each worker");
+}

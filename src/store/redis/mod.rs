@@ -69,6 +69,7 @@ mod counting;
 mod document_items;
 mod documents;
 mod entity_rows;
+mod eviction;
 mod feed_items;
 mod feeds;
 mod history;
@@ -151,6 +152,12 @@ impl RedisStore {
     /// the next process begins again.
     pub async fn migrate(&self) -> Result<u64, StoreError> {
         migration::migrate(&self.0).await
+    }
+
+    /// The values of `maxmemory-policy` by which servers would remove keys of this service when their memory is full; none if no server would. An error
+    /// if the service's user may not call `INFO`.
+    pub async fn evicting_policies(&self) -> Result<Vec<String>, StoreError> {
+        eviction::policies(&self.0.topology).await.map_err(StoreError::new)
     }
 
     /// Counts the topics that have not been claimed since `before` (in milliseconds since 1970) and of which nothing is left
