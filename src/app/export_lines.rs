@@ -39,12 +39,20 @@ pub(super) struct KnownOfTopic {
     pub(super) past: Past,
 }
 
+impl KnownOfTopic {
+    /// Whether the past ends with the number that the topic had before the past was read.
+    fn ends_with_its_number(&self) -> bool {
+        matches!(self.body, Body::Number(value) if self.past.ends_with(value))
+    }
+}
+
 /// What the store knows of topics that were listed together, in their order.
 pub(super) struct KnownOfTopics(pub(super) Vec<KnownOfTopic>);
 
 impl KnownOfTopics {
-    /// Asks the store, once for all of the topics. Numbers and fields are read once more behind pasts and ends of lives, so that no past is ahead of its
-    /// value, and no entity lives on whose life has ended meanwhile.
+    /// Asks the store, once for all of the topics. Fields are read once more behind the ends of lives, so that no entity lives on whose life has ended
+    /// meanwhile. So is a number with which its past does not end, so that no past is ahead of its value: most numbers have not changed meanwhile, and
+    /// their pasts end with them.
     pub(super) async fn read(
         store: &dyn Store,
         listed: &[(Topic, Reading)],
@@ -66,14 +74,15 @@ impl KnownOfTopics {
             for (place, ends) in places.iter().zip(store.ends(&entities).await?) {
                 known[*place].ends = ends;
             }
-            read_again(store, entities, &places, &mut known).await?;
+            read_again(store, listed, &places, &mut known).await?;
         }
-        let (places, numbers) = those(listed, Topic::holds_number);
+        let (mut places, numbers) = those(listed, Topic::holds_number);
         if !numbers.is_empty() && !without_past {
             for (place, past) in places.iter().zip(store.pasts(&numbers).await?) {
                 known[*place].past = past;
             }
-            read_again(store, numbers, &places, &mut known).await?;
+            places.retain(|place| !known[*place].ends_with_its_number());
+            read_again(store, listed, &places, &mut known).await?;
         }
         Ok(KnownOfTopics(known))
     }
@@ -82,10 +91,14 @@ impl KnownOfTopics {
 /// Reads the numbers or the fields of the topics that have these places.
 async fn read_again(
     store: &dyn Store,
-    topics: Vec<Topic>,
+    listed: &[(Topic, Reading)],
     places: &[usize],
     known: &mut [KnownOfTopic],
 ) -> Result<(), StoreError> {
+    if places.is_empty() {
+        return Ok(());
+    }
+    let topics = places.iter().map(|place| listed[*place].0.clone()).collect();
     for (place, reading) in places.iter().zip(store.read(topics).await) {
         known[*place].body = reading?.body;
     }

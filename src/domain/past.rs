@@ -25,6 +25,11 @@ impl Past {
         self.hours.is_empty() && self.days.is_empty()
     }
 
+    /// Returns whether the past ends with this value: then it has nothing that is later than the value.
+    pub fn ends_with(&self, value: i64) -> bool {
+        [&self.hours, &self.days].iter().all(|points| points.last().is_none_or(|last| last.value == value))
+    }
+
     /// Leaves out each point whose value is that of the point before, as the value of an hour or a day without a point is that as well. So a topic
     /// whose value is announced anew, unchanged, has the same past as before. The first point after the creation stays: it tells when that was.
     pub fn without_repetitions(mut self) -> Self {
@@ -67,6 +72,15 @@ mod tests {
             let past = Past { hours: points(all), days: points(all) }.without_repetitions();
             assert_eq!(past, Past { hours: points(needed), days: points(needed) });
         }
+    }
+
+    #[test]
+    fn a_past_ends_with_the_value_of_its_last_hour_and_day() {
+        let past = Past { hours: points(&[(5, 3), (6, 4)]), days: points(&[(0, 4)]) };
+        assert!(past.ends_with(4) && !past.ends_with(3));
+        let days = points(&[(0, 3)]);
+        assert!(!Past { days, ..past }.ends_with(4));
+        assert!(Past::default().ends_with(7));
     }
 
     #[test]
