@@ -28,12 +28,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
 use crate::access::Access;
 use crate::announcer::{Announcer, Outlets, Running};
 use crate::http::{
-    CacheTerms, CountApiStats, HomePage, Metrics, NewestFields, Rankings, SharedContext, TopHits, Traffic,
+    CacheTerms, CountApiStats, HomePage, Metrics, NewestFields, Occupancy, Rankings, SharedContext, TopHits,
+    Traffic,
 };
 use crate::hub::Hub;
 use crate::limits::{self, Limits};
@@ -99,11 +98,12 @@ impl App {
         warn_of_missing_settings(settings, sockets.address(), &parts.endpoints);
         warn_of_missing_keys(settings);
         warn_of_unknown_visitors(settings);
-        let shared = Arc::new(shared_context(settings, &parts, cache, &announcer, hub.clone()));
+        let occupancy = Arc::new(Occupancy::new(parts.capacity.connections.get(), parts.capacity.streams));
+        let shared = Arc::new(shared_context(settings, &parts, cache, &announcer, hub.clone(), &occupancy));
         let (access, stopping) = (Arc::clone(&shared.access), Arc::clone(&shared.stopping));
         let tally = tally::is_on(settings).then(|| TallyWriter::start(&store, &announcer, &shared.traffic));
         let worker = WorkerFactory { store: store.clone(), announcer, hub: hub.clone(), shared };
-        let servers = sockets.serve(worker, ServerOptions::of(settings, parts.capacity))?;
+        let servers = sockets.serve(worker, ServerOptions::of(settings, parts.capacity), occupancy)?;
         Ok(App { servers, mode, access, stopping, hub, announcer: running, tally, store })
     }
 
@@ -152,11 +152,19 @@ fn shared_context(
     cache: CacheTerms,
     announcer: &Announcer,
     hub: Option<Arc<Hub>>,
+    occupancy: &Arc<Occupancy>,
 ) -> SharedContext {
     let verifier = outlets::verifier(&parts.endpoints);
     let limits = start_limits(settings);
     let publisher = parts.publisher.clone();
-    let metrics = Metrics::new(announcer.clone(), publisher, hub, verifier.clone(), Arc::clone(&limits));
+    let metrics = Metrics::new(
+        announcer.clone(),
+        publisher,
+        hub,
+        verifier.clone(),
+        Arc::clone(&limits),
+        Arc::clone(occupancy),
+    );
     let traffic = Arc::new(Traffic::new(Arc::clone(&metrics.requests), tally::is_on(settings)));
     tokio::spawn(Traffic::watch(Arc::downgrade(&traffic)));
     SharedContext {
@@ -168,7 +176,7 @@ fn shared_context(
         cache,
         home: HomePage::new(settings.counters_known.as_deref(), settings.home_analytics.clone()),
         known: settings.counters_known.clone().map(|ids| ids.into_iter().collect()),
-        stream_permits: Arc::new(Semaphore::new(parts.capacity.streams)),
+        occupancy: Arc::clone(occupancy),
         stopping: Arc::default(),
         access: Arc::new(Access::new(settings.access.clone())),
         has_public_page: settings.admin_public,

@@ -4,12 +4,14 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use actix_server::{Server, ServerHandle};
 
 use super::error::StartError;
 use super::server::{ServerOptions, listen, serve};
 use super::worker_factory::WorkerFactory;
+use crate::http::Occupancy;
 use crate::settings::Settings;
 
 /// The largest number of connections that operators may have at a time.
@@ -37,22 +39,28 @@ impl Sockets {
         self.public.1
     }
 
-    /// Makes a server for each socket. The server for operators has a worker of its own.
-    pub(super) fn serve(self, worker: WorkerFactory, options: ServerOptions) -> Result<Servers, StartError> {
+    /// Makes a server for each socket. The server for operators has a worker of its own; its connections are not counted.
+    pub(super) fn serve(
+        self,
+        worker: WorkerFactory,
+        options: ServerOptions,
+        occupancy: Arc<Occupancy>,
+    ) -> Result<Servers, StartError> {
         let ops = match self.ops {
             Some((socket, address)) => {
                 let options =
                     ServerOptions { workers: NonZeroUsize::MIN, connections: OPS_CONNECTIONS, ..options };
                 let worker = worker.clone();
-                let server = serve(socket, options, move |config| worker.serve_ops(config));
+                let server = serve(socket, options, None, move |config| worker.serve_ops(config));
                 Some((server.map_err(|error| StartError::Listen(address, error))?, address))
             }
             None => None,
         };
         let (socket, address) = self.public;
         let metrics = ops.is_none();
-        let public = serve(socket, options, move |config| worker.serve_public(config, metrics))
-            .map_err(|error| StartError::Listen(address, error))?;
+        let public =
+            serve(socket, options, Some(occupancy), move |config| worker.serve_public(config, metrics))
+                .map_err(|error| StartError::Listen(address, error))?;
         Ok(Servers { public, address, ops })
     }
 }

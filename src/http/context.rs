@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::caching::CacheTerms;
 use super::compat::countapi::stats::CountApiStats;
 use super::error::ApiError;
 use super::fields::newest::NewestFields;
 use super::home::page::HomePage;
-use super::metrics::Metrics;
+use super::metrics::{Metrics, Occupancy};
 use super::rankings::Rankings;
 use super::top_hits::TopHits;
 use super::traffic::Traffic;
@@ -53,8 +53,8 @@ pub struct SharedContext {
     pub known: Option<HashSet<CounterId>>,
     /// The home page.
     pub home: HomePage,
-    /// One permit for each stream that this process may hold. Their number leaves connections for other requests.
-    pub stream_permits: Arc<Semaphore>,
+    /// How full the process is. The number of streams that it may hold leaves connections for other requests.
+    pub occupancy: Arc<Occupancy>,
     /// Whether the service is about to stop, so that streams must end.
     pub stopping: Arc<AtomicBool>,
     /// The keys and the rules for writing.
@@ -93,6 +93,6 @@ pub struct SharedContext {
 impl SharedContext {
     /// A permit for one more stream that this process holds; 503 if it holds as many as it may.
     pub(super) fn stream_permit(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        Arc::clone(&self.stream_permits).try_acquire_owned().map_err(|_| ApiError::TooManyStreams)
+        Arc::clone(&self.occupancy.streams).try_acquire_owned().map_err(|_| ApiError::TooManyStreams)
     }
 }

@@ -77,7 +77,7 @@ pub use error::ApiError;
 pub use exceeded_limit::ExceededLimit;
 pub use fields::newest::NewestFields;
 pub use home::page::HomePage;
-pub use metrics::{Metrics, RequestMetrics};
+pub use metrics::{Metrics, Occupancy, RequestMetrics};
 pub use rankings::Rankings;
 pub use top_hits::TopHits;
 pub use traffic::{Traffic, keep_tally, write_tally};

@@ -54,6 +54,7 @@ mod logs;
 mod managing;
 mod many_connections;
 mod missing;
+mod monitoring;
 mod needed_key;
 mod nocount;
 mod operations;

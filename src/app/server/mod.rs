@@ -12,6 +12,7 @@ use std::io;
 use std::net::TcpListener;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::h1::H1ServiceHandler;
@@ -23,6 +24,7 @@ use actix_web::dev::AppConfig;
 use actix_web::web::ServiceConfig;
 use tokio::net::TcpStream;
 
+use crate::http::Occupancy;
 use crate::settings::Settings;
 use connection::Connection;
 use exchange::EXCHANGE;
@@ -70,27 +72,29 @@ impl ServerOptions {
     }
 }
 
-/// A server for the routes that `routes` adds, which is called once for each worker and in its thread. The server runs when
-/// it is awaited.
+/// A server for the routes that `routes` adds, which is called once for each worker and in its thread. `occupancy` counts the
+/// connections. The server runs when it is awaited.
 pub(super) fn serve(
     listener: TcpListener,
     options: ServerOptions,
+    occupancy: Option<Arc<Occupancy>>,
     routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
 ) -> io::Result<Server> {
-    serve_with(options.patience(), listener, options, routes)
+    serve_with(options.patience(), listener, options, occupancy, routes)
 }
 
 fn serve_with(
     patience: Patience,
     listener: TcpListener,
     options: ServerOptions,
+    occupancy: Option<Arc<Occupancy>>,
     routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
 ) -> io::Result<Server> {
     let address = listener.local_addr()?;
     let builder = builder(options);
     let stopping = builder.graceful_shutdown_signal();
     let connections = move || {
-        let worker = WorkerConnections::start(patience, stopping.clone());
+        let worker = WorkerConnections::start(patience, stopping.clone(), occupancy.clone());
         let of_worker = Rc::clone(&worker);
         let app = App::new().configure(&routes).into_factory();
         let app = app.map_err(|error: actix_web::Error| error.error_response());
@@ -171,7 +175,7 @@ mod tests {
                 config.service(resource("/").route(get().to(HttpResponse::Ok)));
                 config.service(resource("/stream").route(get().to(now_and_then)));
             };
-            let server = serve_with(patience, listener, options, routes).expect("a server");
+            let server = serve_with(patience, listener, options, None, routes).expect("a server");
             let handle = server.handle();
             let running = actix_web::rt::spawn(server);
             let done = tokio::task::spawn_blocking(move || client(address)).await;

@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::task::Poll;
 
 use actix_server::GracefulShutdownSignal;
@@ -12,6 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::exchange::Exchange;
 use super::usage::{Patience, Ticks};
+use crate::http::Occupancy;
 
 /// The open connections of one worker.
 pub(super) struct WorkerConnections {
@@ -21,6 +23,8 @@ pub(super) struct WorkerConnections {
     /// The service stops: a connection ends when its request has been answered.
     stopping: Cell<bool>,
     open: RefCell<Slab<Rc<Exchange>>>,
+    /// Counts the connections of all workers of a server.
+    occupancy: Option<Arc<Occupancy>>,
 }
 
 /// A connection's registration with its worker. Dropping the registration removes the connection.
@@ -31,12 +35,17 @@ pub(super) struct Registration {
 
 impl WorkerConnections {
     /// No connection yet. Tasks on the calling thread's runtime wake those that must end, and all of them at `stop`.
-    pub(super) fn start(patience: Patience, stop: GracefulShutdownSignal) -> Rc<Self> {
+    pub(super) fn start(
+        patience: Patience,
+        stop: GracefulShutdownSignal,
+        occupancy: Option<Arc<Occupancy>>,
+    ) -> Rc<Self> {
         let worker = Rc::new(WorkerConnections {
             ticks: patience.ticks(),
             now: Cell::default(),
             stopping: Cell::default(),
             open: RefCell::default(),
+            occupancy,
         });
         actix_web::rt::spawn(WorkerConnections::watch(Rc::downgrade(&worker), patience));
         actix_web::rt::spawn(WorkerConnections::stop(Rc::downgrade(&worker), stop));
@@ -51,6 +60,9 @@ impl WorkerConnections {
     /// Adds a connection that begins now.
     pub(super) fn add(self: &Rc<Self>, exchange: &Rc<Exchange>) -> Registration {
         exchange.usage.begins(self.now.get());
+        if let Some(occupancy) = &self.occupancy {
+            occupancy.connection_begins();
+        }
         let key = self.open.borrow_mut().insert(Rc::clone(exchange));
         Registration { worker: Rc::clone(self), key }
     }
@@ -104,6 +116,9 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
+        if let Some(occupancy) = &self.worker.occupancy {
+            occupancy.connection_ends();
+        }
         // Dropping the exchange may drop a task, which must not find the connections borrowed.
         let _exchange = self.worker.open.borrow_mut().try_remove(self.key);
     }

@@ -34,7 +34,12 @@ impl Collector for DeliveryCollector {
         encode_announcer(&mut encoder, &self.announcer)?;
         if let Some(hub) = &self.hub {
             let listeners = hub.listeners() as f64;
-            encode_gauge(&mut encoder, "listeners", "Streams held in this process", listeners)?;
+            encode_gauge(
+                &mut encoder,
+                "listeners",
+                "Topics that streams held in this process listen to; a stream of several has each",
+                listeners,
+            )?;
         }
         if let Some(verifier) = &self.verifier {
             encode_refused(&mut encoder, verifier.refused())?;
@@ -119,7 +124,12 @@ fn encode_counter(encoder: &mut DescriptorEncoder, name: &str, help: &str, value
     metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
 }
 
-fn encode_gauge(encoder: &mut DescriptorEncoder, name: &str, help: &str, value: f64) -> fmt::Result {
+pub(super) fn encode_gauge(
+    encoder: &mut DescriptorEncoder,
+    name: &str,
+    help: &str,
+    value: f64,
+) -> fmt::Result {
     let metric = ConstGauge::new(value);
     metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
 }

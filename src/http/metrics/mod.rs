@@ -4,11 +4,14 @@
 mod delivery;
 mod limits;
 mod now;
+mod occupancy;
+mod process;
 mod recent;
 mod registry;
 mod requests;
 
 pub(super) use now::Now;
+pub use occupancy::Occupancy;
 pub(super) use recent::SeenRequest;
 pub use registry::Metrics;
 pub use requests::RequestMetrics;

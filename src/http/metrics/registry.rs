@@ -12,6 +12,8 @@ use tokio::sync::Mutex;
 use super::delivery::DeliveryCollector;
 use super::limits::LimitsCollector;
 use super::now::Now;
+use super::occupancy::{Occupancy, OccupancyCollector};
+use super::process::ProcessCollector;
 use super::requests::RequestMetrics;
 use crate::announcer::Announcer;
 use crate::grip::{Publisher, Verifier};
@@ -35,16 +37,19 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Exports the requests, and what the announcer, the outlets and the limits count.
+    /// Exports the requests, and what the announcer, the outlets, the limits, the connections and the system count.
     pub fn new(
         announcer: Announcer,
         publisher: Option<Arc<Publisher>>,
         hub: Option<Arc<Hub>>,
         verifier: Option<Arc<Verifier>>,
         limits: Arc<Limits>,
+        occupancy: Arc<Occupancy>,
     ) -> Self {
-        let mut registry = Registry::with_prefix("livecounter");
-        let requests = Arc::new(RequestMetrics::register(&mut registry));
+        let mut all = Registry::default();
+        all.register_collector(Box::new(ProcessCollector::start()));
+        let registry = all.sub_registry_with_prefix("livecounter");
+        let requests = Arc::new(RequestMetrics::register(registry));
         let outbox = Gauge::default();
         let help =
             "Topics changed and not yet acknowledged as announced, in the whole store; NaN while it is away";
@@ -52,7 +57,8 @@ impl Metrics {
         let delivery = DeliveryCollector { announcer, publisher, hub, verifier };
         registry.register_collector(Box::new(delivery.clone()));
         registry.register_collector(Box::new(LimitsCollector(limits)));
-        Metrics { registry, outbox, outbox_asked: Mutex::default(), delivery, requests }
+        registry.register_collector(Box::new(OccupancyCollector(occupancy)));
+        Metrics { registry: all, outbox, outbox_asked: Mutex::default(), delivery, requests }
     }
 
     /// The text of `/metrics`.
