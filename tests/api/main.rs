@@ -65,6 +65,7 @@ mod purging;
 mod raw_bytes;
 mod readme;
 mod settings;
+mod site_backup;
 mod source;
 mod sql;
 mod store_away;
