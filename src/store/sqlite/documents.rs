@@ -109,9 +109,21 @@ pub(super) fn save(
     document: &Document,
     ends: Option<Millis>,
 ) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO document (topic, fields, ends) VALUES (?1, ?2, ?3) \
-               ON CONFLICT DO UPDATE SET fields = ?2, ends = coalesce(?3, ends)";
-    connection.prepare_cached(sql)?.execute(params![topic.name(), document.to_json(), ends]).map(|_| ())
+    // A statement that names the column writes the index of the ends, too, whether or not an end changes.
+    let sql = match ends {
+        Some(_) => {
+            "INSERT INTO document (topic, fields, ends) VALUES (?1, ?2, ?3) \
+             ON CONFLICT DO UPDATE SET fields = ?2, ends = ?3"
+        }
+        None => "INSERT INTO document (topic, fields) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET fields = ?2",
+    };
+    let mut statement = connection.prepare_cached(sql)?;
+    let fields = document.to_json();
+    match ends {
+        Some(ends) => statement.execute(params![topic.name(), fields, ends]),
+        None => statement.execute(params![topic.name(), fields]),
+    }
+    .map(|_| ())
 }
 
 /// Deletes the fields of an entity.
