@@ -2,8 +2,7 @@
 //! its commit. So no reader sees an uncommitted change, and no reader waits for the disk. The thread that reads the file adds topics
 //! that are missing here.
 //!
-//! Claims and acknowledgements come here before they are in the file: `unsaved` has the topics whose rows the writer still has
-//! to save.
+//! Claims and acknowledgements come here before they are in the file: the writer still has to save the rows of these topics.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem;
@@ -41,13 +40,39 @@ struct TopicCache {
     /// Topics with a mark, by the time at which the mark becomes overdue, then by ticket.
     outbox: BTreeMap<(Millis, u64), Topic>,
     /// Topics whose claims or acknowledgements are not in the file yet.
-    unsaved: HashSet<Topic>,
+    unsaved: Unsaved,
     next_ticket: u64,
     sweep_opens: Millis,
     /// How many topics there must be before some are removed from memory.
     crowded_at: usize,
     /// How often topics were removed from memory.
     times_forgotten: u64,
+}
+
+/// Topics that the writer still has to save, by when they came. A topic that changes again before its turn is saved with that change.
+#[derive(Default)]
+struct Unsaved {
+    /// Since before the writer looked last: these are saved when it looks next.
+    earlier: HashSet<Topic>,
+    since: HashSet<Topic>,
+}
+
+impl Unsaved {
+    fn insert(&mut self, topic: &Topic) {
+        if !self.earlier.contains(topic) {
+            self.since.insert(topic.clone());
+        }
+    }
+
+    fn remove(&mut self, topic: &Topic) {
+        if !self.earlier.remove(topic) {
+            self.since.remove(topic);
+        }
+    }
+
+    fn contains(&self, topic: &Topic) -> bool {
+        self.earlier.contains(topic) || self.since.contains(topic)
+    }
 }
 
 struct CachedTopic {
@@ -142,7 +167,7 @@ impl CommittedTopics {
             if draft.changed && saved {
                 cache.unsaved.remove(&topic);
             } else if draft.changed {
-                cache.unsaved.insert(topic.clone());
+                cache.unsaved.insert(&topic);
             }
             cache.put(topic, draft.state);
         }
@@ -156,22 +181,24 @@ impl CommittedTopics {
         topics.into_iter().for_each(|(topic, state)| cache.put(topic, state));
     }
 
-    /// The topics whose present state is not in the file yet.
+    /// The topics whose present state was not in the file when [`mark_saved`](Self::mark_saved) was called last, and is not in it now.
     pub(super) fn unsaved(&self) -> Vec<(Topic, TopicState)> {
         let cache = self.lock();
         let state = |topic: &Topic| cache.topics.get(topic).map(|entry| (topic.clone(), entry.state));
-        cache.unsaved.iter().filter_map(state).collect()
+        cache.unsaved.earlier.iter().filter_map(state).collect()
     }
 
     /// Whether the file has the present state of all topics.
     pub(super) fn is_saved(&self) -> bool {
-        self.lock().unsaved.is_empty()
+        let cache = self.lock();
+        cache.unsaved.earlier.is_empty() && cache.unsaved.since.is_empty()
     }
 
-    /// Notes that the writer has saved the present state of all topics.
+    /// Notes that the writer has saved the present state of the topics that [`unsaved`](Self::unsaved) has named.
     pub(super) fn mark_saved(&self) {
         let mut cache = self.lock();
-        for topic in mem::take(&mut cache.unsaved) {
+        let since = mem::take(&mut cache.unsaved.since);
+        for topic in mem::replace(&mut cache.unsaved.earlier, since) {
             if let Some(entry) = cache.topics.get_mut(&topic) {
                 entry.state.complete = None;
             }
@@ -241,5 +268,32 @@ impl TopicCache {
         });
         // If most topics must stay, looking again soon would find few to remove.
         self.crowded_at = KEPT.max(2 * self.topics.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_is_saved_at_the_second_look_unless_a_change_has_saved_it() {
+        let committed = CommittedTopics::new(Retention::default());
+        let commit = |saved| {
+            let state = TopicState { revision: 1, ..TopicState::default() };
+            let draft = Draft { state, changed: true, document: None, count: 0 };
+            committed.commit(HashMap::from([("counter-1".parse().expect("a topic"), draft)]), saved);
+        };
+        let unsaved = || (committed.unsaved().len(), committed.is_saved());
+        commit(false);
+        assert_eq!(unsaved(), (0, false), "the first look");
+        committed.mark_saved();
+        commit(false);
+        assert_eq!(unsaved(), (1, false), "the second look");
+        commit(true);
+        assert_eq!(unsaved(), (0, true));
+        commit(false);
+        committed.mark_saved();
+        committed.mark_saved();
+        assert_eq!(unsaved(), (0, true));
     }
 }

@@ -2,7 +2,8 @@
 //! then the answers. A batch that fails changes nothing, on the disk or in memory.
 //!
 //! A batch that has only claims and acknowledgements does not wait for the disk. If they are lost with the process, the claimed
-//! topics are announced again with the same ids, which does no harm. They are saved within [`SAVE_AFTER`].
+//! topics are announced again with the same ids, which does no harm. They are saved with the next change of their topics, and within
+//! twice [`SAVE_EVERY`].
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -17,8 +18,9 @@ use super::write_batch::WriteBatch;
 use crate::domain::{EventId, Past, Topic};
 use crate::store::{Claim, ClaimTerms, Hit, HitWritten, StoreError, Write, WriteError, Written};
 
-/// How long claims and acknowledgements stay in memory only.
-const SAVE_AFTER: Duration = Duration::from_secs(1);
+/// How often the writer saves claims and acknowledgements that were in memory only when it looked before. So a topic that changes every
+/// second, such as those of the tally, is saved once for each change.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
 
 /// The pause before the writer looks for expired keys again: `PURGE_PAUSE` if there were more keys than it has deleted,
 /// `PURGE_REST` if there were not.
@@ -100,10 +102,11 @@ impl Writer {
                 save_at = None;
             }
             if save_at.is_none() && !self.committed.is_saved() {
-                save_at = Some(Instant::now() + SAVE_AFTER);
+                save_at = Some(Instant::now() + SAVE_EVERY);
             }
         }
-        self.save_rest();
+        // The topics of before, and then those that have come since.
+        (0..2).for_each(|_| self.save_rest());
     }
 
     fn batch(&mut self, commands: impl Iterator<Item = WriteCommand>) {
@@ -151,7 +154,7 @@ impl Writer {
     fn save_rest(&mut self) {
         let (unsaved, retention) = (self.committed.unsaved(), self.committed.retention());
         if unsaved.is_empty() {
-            return;
+            return self.committed.mark_saved();
         }
         let save = || {
             self.file.begin()?;
