@@ -1,10 +1,21 @@
 //! The rows of the table `event`.
 
-use rusqlite::{Connection, Row, params};
+use std::sync::LazyLock;
+
+use rusqlite::{Connection, Row, ToSql, params, params_from_iter};
+use smallvec::SmallVec;
 
 use super::millis::Millis;
 use super::rows::signed;
 use crate::domain::{Epoch, EventId, FeedEvent, FeedRetention, JsonText, Topic};
+
+const APPEND_ONE: &str = "INSERT INTO event (topic, revision, at, data) VALUES (?1, ?2, ?3, ?4)";
+/// How many events one statement appends, if there are as many: that takes 0.7 of what one statement for each takes.
+const AT_ONCE: usize = 10;
+static APPEND_MANY: LazyLock<String> = LazyLock::new(|| {
+    let others: String = (1..AT_ONCE).map(|at| format!(", (?1, ?2 + {at}, ?3, ?{})", at + 4)).collect();
+    format!("{APPEND_ONE}{others}")
+});
 
 /// How many events a feed has, and how long their data are together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,12 +47,19 @@ impl FeedRows<'_> {
         at: Millis,
         events: &[JsonText],
     ) -> rusqlite::Result<()> {
-        let sql = "INSERT INTO event (topic, revision, at, data) VALUES (?1, ?2, ?3, ?4)";
-        let mut statement = self.0.prepare_cached(sql)?;
-        for (revision, data) in (signed(first)..).zip(events) {
-            statement.execute(params![feed.name(), revision, at, data.as_str()])?;
-        }
-        Ok(())
+        let mut first = signed(first);
+        let mut append = |sql: &str, events: &[JsonText]| {
+            let mut statement = self.0.prepare_cached(sql)?;
+            let others: [&dyn ToSql; 3] = [&feed.name(), &first, &at];
+            let texts: SmallVec<[&str; AT_ONCE]> = events.iter().map(JsonText::as_str).collect();
+            let texts = texts.iter().map(|text| text as &dyn ToSql);
+            statement.execute(params_from_iter(others.into_iter().chain(texts)))?;
+            first += events.len() as i64;
+            Ok(())
+        };
+        let (many, rest) = events.as_chunks::<AT_ONCE>();
+        many.iter().try_for_each(|events| append(&APPEND_MANY, events))?;
+        rest.chunks(1).try_for_each(|event| append(APPEND_ONE, event))
     }
 
     /// How much the feed has. SQLite reads all of its events for this.

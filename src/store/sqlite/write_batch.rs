@@ -9,10 +9,10 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::committed_topics::CommittedTopics;
-use super::feed_sizes::FeedSizes;
 use super::file::StoreFile;
 use super::key_rows::KeyRecord;
 use super::millis::{Millis, millis};
+use super::recent_feeds::RecentFeeds;
 use super::topic::Draft;
 use super::visited_sites::VisitedSites;
 use crate::domain::{Epoch, EventId, Kind, Topic};
@@ -28,7 +28,7 @@ pub(super) struct WriteBatch<'a> {
     now: Millis,
     topics: HashMap<Topic, Draft>,
     visitors: &'a mut VisitedSites,
-    feeds: &'a mut FeedSizes,
+    feeds: &'a mut RecentFeeds,
     /// The answers must wait until the disk has the changes.
     must_write: bool,
     /// The batch has deleted entities whose lives were over, so it must find out which life ends next.
@@ -44,7 +44,7 @@ impl<'a> WriteBatch<'a> {
         file: &'a StoreFile,
         committed: &'a CommittedTopics,
         visitors: &'a mut VisitedSites,
-        feeds: &'a mut FeedSizes,
+        feeds: &'a mut RecentFeeds,
     ) -> Self {
         WriteBatch {
             file,

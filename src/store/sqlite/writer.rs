@@ -10,9 +10,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::committed_topics::CommittedTopics;
-use super::feed_sizes::FeedSizes;
 use super::file::StoreFile;
 use super::pending_answer::{AnswerSender, PendingAnswer};
+use super::recent_feeds::RecentFeeds;
 use super::visited_sites::VisitedSites;
 use super::write_batch::WriteBatch;
 use crate::domain::{EventId, Past, Topic};
@@ -55,7 +55,7 @@ pub(super) struct Writer {
     file: StoreFile,
     committed: Arc<CommittedTopics>,
     visitors: VisitedSites,
-    feeds: FeedSizes,
+    feeds: RecentFeeds,
     /// The last batch that used the disk has failed, so a ping must try the disk.
     failing: bool,
     /// The last attempt to save claims has failed, and that has been logged.
@@ -77,7 +77,7 @@ impl Writer {
             file,
             committed,
             visitors: VisitedSites::default(),
-            feeds: FeedSizes::default(),
+            feeds: RecentFeeds::default(),
             failing: false,
             saving_fails: false,
             purges: KeyPurge { at: Instant::now(), behind: false },

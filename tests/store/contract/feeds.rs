@@ -96,6 +96,14 @@ pub(crate) async fn events_of_one_batch_keep_their_order_and_have_ids(backend: &
     assert_eq!(claimed(&*store, &news, ANY_TIME).await.2.join(" "), "10 11 10 11");
 }
 
+pub(crate) async fn many_events_of_one_change_keep_their_order(backend: &dyn Backend) {
+    let (store, chat) = (backend.store(), feed("app/chat"));
+    let events: Vec<String> = (0..27).map(|event| event.to_string()).collect();
+    appended(&*store, &chat, &events.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    assert_eq!(claimed(&*store, &chat, ANY_TIME).await.2, events);
+    assert_eq!(missed(&*store, &chat, EventId::default()).await, Ok(events));
+}
+
 pub(crate) async fn a_shut_gate_makes_claimants_of_a_feed_wait(backend: &dyn Backend) {
     let (store, chat) = (backend.store(), feed("chat"));
     appended(&*store, &chat, &["1"]).await;

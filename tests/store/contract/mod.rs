@@ -142,6 +142,7 @@ macro_rules! every_sentence {
             a_topic_created_again_before_a_claim_begins_at_zero,
             a_claim_of_a_feed_has_all_events_since_the_claim_before,
             events_of_one_batch_keep_their_order_and_have_ids,
+            many_events_of_one_change_keep_their_order,
             a_shut_gate_makes_claimants_of_a_feed_wait,
             an_unacknowledged_claim_of_a_feed_has_the_same_events_again,
             a_listener_is_told_exactly_what_it_has_missed,
