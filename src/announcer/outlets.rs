@@ -25,8 +25,18 @@ pub struct Outlets {
 }
 
 impl Outlets {
+    /// Whether a proxy or a listener of this process gets what is announced of one of these topics.
+    fn is_awaited<'a>(&self, topics: impl IntoIterator<Item = &'a Topic>) -> bool {
+        let hub = self.hub.as_ref();
+        self.publisher.is_some()
+            || hub.is_some_and(|hub| topics.into_iter().any(|topic| hub.has_listeners(topic)))
+    }
+
     /// Gives the state of a topic to the listeners of this process. Returns the item for the proxies.
     pub(super) fn deliver_state(&self, topic: &Topic, announcement: &Announcement) -> Option<Item> {
+        if !self.is_awaited([topic]) {
+            return None;
+        }
         let Announcement { body, id, prev } = announcement;
         let content = sse::render_body(None, topic, body, *id);
         let item = self.publisher.is_some().then(|| Item {
@@ -50,8 +60,11 @@ impl Outlets {
         feed: &Topic,
         announcement: &Announcement,
     ) -> (Option<Item>, Vec<Item>) {
-        let FeedItem { prev, id, content } = FeedItem::of(feed, announcement);
         let below = listened_below(feed);
+        if !self.is_awaited([feed].into_iter().chain(&below)) {
+            return (None, Vec::new());
+        }
+        let FeedItem { prev, id, content } = FeedItem::of(feed, announcement);
         let content_below = match prev == announcement.prev {
             true => content.clone(),
             // Listeners of the feed read from the store what comes before these events. Those of the routes above are told only that there was more.

@@ -72,6 +72,11 @@ impl WorkerListeners {
         Some((Place { worker: Arc::clone(self), topic: topic.clone(), listeners, place }, seen))
     }
 
+    /// Whether the topic has listeners here.
+    pub(super) fn has_listeners(&self, topic: &Topic) -> bool {
+        self.topics().by_topic.contains_key(topic)
+    }
+
     pub(super) fn publish(&self, topic: &Topic, event: &EncodedEvent) {
         self.offer(topic, |table| table.offer(event));
     }
@@ -272,12 +277,17 @@ mod tests {
     async fn a_topic_is_removed_when_its_last_listener_leaves() {
         let hub = Hub::default();
         let worker = hub.worker();
+        let counts = || {
+            let topics = worker.topics().by_topic.len();
+            (hub.listeners(), topics, hub.has_listeners(&topic()))
+        };
+        assert_eq!(counts(), (0, 0, false));
         let (first, second) = (worker.listen(&topic()), worker.listen(&topic()));
-        assert_eq!(hub.listeners(), 2);
+        assert_eq!(counts(), (2, 1, true));
         drop(first);
-        assert_eq!((hub.listeners(), worker.topics().by_topic.len()), (1, 1));
+        assert_eq!(counts(), (1, 1, true));
         drop(second);
-        assert_eq!((hub.listeners(), worker.topics().by_topic.len()), (0, 0));
+        assert_eq!(counts(), (0, 0, false));
     }
 
     #[tokio::test]
