@@ -1,8 +1,9 @@
 //! Counts and durations of requests, by route, method and status.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::{self, Write};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -24,9 +25,6 @@ pub(in crate::http) enum MethodLabel {
     Options,
     Other,
 }
-
-/// How many [`MethodLabel`]s there are.
-const METHODS: usize = MethodLabel::Other as usize + 1;
 
 impl MethodLabel {
     /// The label of a request with this method.
@@ -166,27 +164,39 @@ impl RequestMetrics {
     }
 }
 
-/// The counters of one route's requests. The counters of 200 answers are looked up once for each method, because finding a
-/// counter by its labels takes longer than incrementing it.
+/// The counters of one route's requests to one worker. Each is looked up once: to find a counter by its labels takes longer than to
+/// increment it, and a lock that all workers share.
 pub(in crate::http) struct RouteMetrics {
     template: &'static str,
     requests: Arc<RequestMetrics>,
-    successes: [OnceLock<(Counter, Histogram)>; METHODS],
+    /// The counters by method and status, in the order of their first requests.
+    known: RefCell<Vec<KnownCounters>>,
+}
+
+struct KnownCounters {
+    method: MethodLabel,
+    status: u16,
+    count: Counter,
+    seconds: Histogram,
 }
 
 impl RouteMetrics {
     /// `template` is the route's label.
     pub(in crate::http) fn new(template: &'static str, requests: &Arc<RequestMetrics>) -> Self {
-        RouteMetrics { template, requests: Arc::clone(requests), successes: Default::default() }
+        RouteMetrics { template, requests: Arc::clone(requests), known: RefCell::default() }
     }
 
     /// Counts one answered request.
     pub(in crate::http) fn observe(&self, method: MethodLabel, status: u16, took: Duration) {
-        let look_up = || self.requests.labelled(self.template, method, status);
-        let (count, histogram) =
-            if status == 200 { self.successes[method as usize].get_or_init(look_up) } else { &look_up() };
-        count.inc();
-        histogram.observe(took.as_secs_f64());
+        let mut known = self.known.borrow_mut();
+        let at = known.iter().position(|known| known.method == method && known.status == status);
+        let at = at.unwrap_or_else(|| {
+            let (count, seconds) = self.requests.labelled(self.template, method, status);
+            known.push(KnownCounters { method, status, count, seconds });
+            known.len() - 1
+        });
+        known[at].count.inc();
+        known[at].seconds.observe(took.as_secs_f64());
     }
 
     /// Whether the next request of the present second is kept.
