@@ -1,6 +1,6 @@
 //! What has been counted and is not written yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::times::{day_key, hour_key};
@@ -8,7 +8,7 @@ use crate::domain::{FieldChanges, JsonText, ParseFieldChangesError, Topic};
 use crate::http::metrics::{CountedRequests, SeenRequest};
 use crate::store::Merge;
 
-/// The routes of the entities, each with the life of an entity after its last change, in days.
+/// The routes of the entities, each with the life of an entity after the last hour in which it changed, in days.
 pub(in crate::http) const DAILY: (&str, u64) = ("_admin/daily", 400);
 pub(in crate::http) const HOURLY: (&str, u64) = ("_admin/hourly", 8);
 pub(in crate::http) const ENDPOINTS: (&str, u64) = ("_admin/endpoints", 400);
@@ -38,12 +38,19 @@ pub(super) type Amounts = BTreeMap<String, u64>;
 pub(super) struct Tally {
     amounts: BTreeMap<Entity, Amounts>,
     events: Vec<JsonText>,
+    /// The hour that was counted last, and the entities whose lives have begun anew in it: a life that is set costs the store an entry of an index.
+    hour: String,
+    living: BTreeSet<Entity>,
 }
 
 impl Tally {
     /// Adds what was counted in the second that ends at this time, in seconds since 1970.
     pub(super) fn count(&mut self, counted: &[CountedRequests], now: i64) {
         let (day, hour) = (day_key(now), hour_key(now));
+        if self.hour != hour {
+            self.hour.clone_from(&hour);
+            self.living.clear();
+        }
         for CountedRequests { route, method, status, requests } in counted {
             let endpoint = format!("{method} {}", if route.is_empty() { "elsewhere" } else { route });
             for (at, key, field) in [
@@ -72,8 +79,20 @@ impl Tally {
         self.events.drain(..too_many);
     }
 
+    /// How long the entity lives from now on; `None` if this was set in this hour already.
+    pub(super) fn begin_life(&mut self, entity: &Entity) -> Option<Duration> {
+        let ((_, days), _) = entity;
+        self.living.insert(entity.clone()).then(|| Duration::from_secs(days * DAY))
+    }
+
+    /// Notes that the entity has no life that was set in this hour.
+    pub(super) fn forget_life(&mut self, entity: &Entity) {
+        self.living.remove(entity);
+    }
+
     /// Gives amounts back that the store did not take.
     pub(super) fn give_back(&mut self, entity: Entity, amounts: Amounts) {
+        self.forget_life(&entity);
         for (field, amount) in amounts {
             self.add(entity.clone(), &field, amount);
         }
@@ -96,11 +115,11 @@ pub(super) fn topic(route: &str, key: &str) -> Option<Topic> {
     Some(Topic::entity(&route.parse().ok()?, &key.parse().ok()?))
 }
 
-/// The changes that add these amounts, and how long the entity lives after them.
-pub(super) fn merge(amounts: &Amounts, days: u64) -> Result<Merge, ParseFieldChangesError> {
+/// The changes that add these amounts.
+pub(super) fn merge(amounts: &Amounts, keep: Option<Duration>) -> Result<Merge, ParseFieldChangesError> {
     let member = |(field, amount): (&String, &u64)| (format!("+{field}"), JsonText::number(*amount as i64));
     let fields = FieldChanges::of_members(amounts.iter().map(member).collect())?;
-    Ok(Merge { fields, keep: Some(Duration::from_secs(days * DAY)) })
+    Ok(Merge { fields, keep })
 }
 
 /// The field that counts requests with this status.
@@ -158,6 +177,21 @@ mod tests {
     }
 
     #[test]
+    fn a_life_begins_anew_once_an_hour_and_after_a_failure() {
+        let (mut tally, hour) = (Tally::default(), 1_770_732_000);
+        let entity = (STATUS, "2026-02-10".to_owned());
+        let life = Some(Duration::from_secs(400 * DAY));
+        for (now, expected) in [(hour, life), (hour + 3599, None), (hour + 3600, life), (hour + 3601, None)] {
+            tally.count(&[counted("/", 200, 1)], now);
+            assert_eq!(tally.begin_life(&entity), expected, "{now}");
+        }
+        tally.give_back(entity.clone(), Amounts::new());
+        assert_eq!((tally.begin_life(&entity), tally.begin_life(&entity)), (life, None));
+        tally.forget_life(&entity);
+        assert_eq!(tally.begin_life(&entity), life);
+    }
+
+    #[test]
     fn neither_fields_nor_events_grow_without_bounds() {
         let mut tally = Tally::default();
         for status in 0..1000 {
@@ -169,7 +203,7 @@ mod tests {
         let (amounts, events) = tally.take();
         let status = amounts.get(&(STATUS, "2026-02-10".to_owned())).expect("an entity");
         assert_eq!((status.len(), status[OTHERS], events.len()), (MOST_FIELDS + 1, 800, MOST_EVENTS));
-        assert!(amounts.values().all(|amounts| merge(amounts, 1).is_ok()));
+        assert!(amounts.values().all(|amounts| merge(amounts, None).is_ok()));
         assert_eq!(
             events[0].as_str(),
             r#"{"at":1,"method":"GET","path":"/","route":"/","status":200,"ms":0.5}"#

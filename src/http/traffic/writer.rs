@@ -30,9 +30,14 @@ pub async fn keep_tally(traffic: Weak<Traffic>, live: Arc<Live>) {
 pub async fn write_tally(traffic: &Traffic, live: &Live) {
     let (amounts, events) = traffic.with_tally(|tally| tally.take());
     let merges = amounts.into_iter().map(async |(entity, amounts)| {
-        let ((route, days), key) = &entity;
-        let (Some(topic), Ok(merge)) = (topic(route, key), merge(&amounts, *days)) else { return };
+        let ((route, _), key) = &entity;
+        let keep = traffic.with_tally(|tally| tally.begin_life(&entity));
+        let (Some(topic), Ok(merge)) = (topic(route, key), merge(&amounts, keep)) else { return };
         match live.merge(topic, Arc::new(merge), None, true).await {
+            // A store that has lost the entity has lost its life, too.
+            Ok(merged) if merged.created && keep.is_none() => {
+                traffic.with_tally(|tally| tally.forget_life(&entity));
+            }
             Ok(_) => {}
             Err(WriteError::Unavailable(error)) => {
                 tracing::debug!("the store has not taken the tally of {route}, which is kept: {error}");
