@@ -42,7 +42,7 @@ const EVERY_HIT: &str = "0s";
 const VISITORS: &str = "60s";
 
 /// In the order in which every round runs them: what is compared runs in succession.
-pub(crate) const CELLS: [Cell; 49] = [
+pub(crate) const CELLS: [Cell; 51] = [
     Cell { name: "post-hot/livecounter", run: |knobs| on_chain(knobs, "POST", HOT, false) },
     Cell { name: "post-hot/bare", run: |knobs| on_bare(knobs, "POST", HOT) },
     Cell { name: "post-hot/webdis", run: |knobs| on_webdis(knobs, Path::One("/INCR/hot"), None) },
@@ -77,6 +77,8 @@ pub(crate) const CELLS: [Cell; 49] = [
     Cell { name: "pages-1000/livecounter", run: |_| pages::in_process(1_000) },
     Cell { name: "pages-1000/nchan", run: |_| pages::nchan(1_000) },
     Cell { name: "pages-1000/pushpin", run: |_| pages::pushpin(1_000) },
+    Cell { name: "pages-900/pushpin", run: |_| pages::pushpin(900) },
+    Cell { name: "pages-900/pushpin-each", run: |_| pages::pushpin_each(900) },
     Cell { name: "page/one-stream", run: |_| pages::one_stream() },
     Cell { name: "page/stream-each", run: |_| pages::stream_each() },
     Cell { name: "streams-5000/livecounter", run: |_| fanout::in_process(5_000) },

@@ -58,7 +58,7 @@ pub(crate) fn pushpin(count: usize) -> Result<Figures> {
     let chain = livecounter::chain(Duration::ZERO)?;
     let mut client = Client::new(chain.livecounter.port());
     let publish: Publish<'_> = &mut || livecounter::add(&mut client);
-    measure_chain(&chain, livecounter::HOT, count, publish)
+    measure_chain(&chain, &[livecounter::HOT.to_owned()], count, publish)
 }
 
 /// Pushpin fed by hand: an item straight to its control port.
@@ -68,16 +68,17 @@ pub(crate) fn pushpin_by_hand(count: usize) -> Result<Figures> {
     measure(id, port, "/hold/", count, &mut || by_hand.publish())
 }
 
-/// Publishes at the pace to `count` listeners of `path` at the chain's Pushpin.
+/// Publishes at the pace to `count` listeners at the chain's Pushpin, which take the paths in turn. Each value is one of the path whose place is its
+/// remainder by their number.
 pub(crate) fn measure_chain(
     chain: &Chain,
-    path: &str,
+    paths: &[String],
     count: usize,
     publish: Publish<'_>,
 ) -> Result<Figures> {
     let peer = &chain.pushpin.peer;
     let reads = || livecounter::reads(chain.livecounter.port());
-    measure_when_quiet(peer.id(), peer.port(), path, count, publish, &reads)
+    measure_when_quiet(peer.id(), peer.port(), paths, count, publish, &reads)
 }
 
 /// Publishes at the pace to `count` listeners of `path`, which the process with the id `server` holds.
@@ -88,31 +89,31 @@ pub(crate) fn measure(
     count: usize,
     publish: Publish<'_>,
 ) -> Result<Figures> {
-    measure_when_quiet(server, port, path, count, publish, &|| Ok(0.0))
+    measure_when_quiet(server, port, &[path.to_owned()], count, publish, &|| Ok(0.0))
 }
 
 fn measure_when_quiet(
     server: u32,
     port: u16,
-    path: &str,
+    paths: &[String],
     count: usize,
     publish: Publish<'_>,
     reads: Reads<'_>,
 ) -> Result<Figures> {
     publish()?;
     let memory = usage::memory_kib(server)?;
-    let mut listeners = Listeners::connect(port, path, count)?;
+    let mut listeners = Listeners::connect_to(port, paths, count)?;
     let renewed = reach_all(&mut listeners, publish)?;
     pace(publish, WARM_UP)?;
     until_quiet(publish, reads)?;
     let cpu = usage::cpu_us(server);
     let published = pace(publish, MESSAGES)?;
     let last = published.last().map_or(0, |&(value, _)| value);
-    listeners.all_hold(last, Duration::from_secs(20))?;
+    listeners.all_hold(last - (paths.len() as i64 - 1), Duration::from_secs(20))?;
     let cpu = usage::cpu_us(server) - cpu;
     let memory = usage::memory_kib(server)? - memory;
     let comparison = listeners.compare(published)?;
-    let expected = f64::from(MESSAGES) * count as f64;
+    let expected = f64::from(MESSAGES) * (count / paths.len()) as f64;
     let received = comparison.received as f64;
     Ok(Figures::from([
         ("p50 ms", comparison.p50_ms),
@@ -125,13 +126,16 @@ fn measure_when_quiet(
     ]))
 }
 
-/// Publishes until every listener has received a value. A listener that receives none connects anew: a Pushpin that is short of CPU time loses
+/// Publishes until every listener has received a value of its path. A listener that receives none connects anew: a Pushpin that is short of CPU time loses
 /// some while thousands connect. Returns the number of listeners that did.
 pub(crate) fn reach_all(listeners: &mut Listeners, publish: Publish<'_>) -> Result<usize> {
     let deadline = Instant::now() + Duration::from_secs(30);
     let mut renewed = 0;
     loop {
         let value = publish()?;
+        for _ in 1..listeners.paths {
+            publish()?;
+        }
         let Held { holding, .. } = listeners.hold(value, Duration::from_secs(2))?;
         if holding == listeners.count {
             return Ok(renewed);

@@ -62,6 +62,11 @@ fn all() -> String {
     format!("/counters/{}/", ids.join(","))
 }
 
+/// The paths of the streams of each counter, in the order of the numbers that [`Turns`] gives them.
+fn each() -> Vec<String> {
+    (0..COUNTERS).map(|counter| format!("/counters/p{counter}/")).collect()
+}
+
 /// One stream for each page, held in process.
 pub(crate) fn in_process(count: usize) -> Result<Figures> {
     let livecounter = livecounter::embedded(Duration::ZERO)?;
@@ -72,10 +77,19 @@ pub(crate) fn in_process(count: usize) -> Result<Figures> {
 
 /// The same at Pushpin.
 pub(crate) fn pushpin(count: usize) -> Result<Figures> {
+    at_pushpin(&[all()], count)
+}
+
+/// The same deliveries at Pushpin, with a stream for each counter of each page.
+pub(crate) fn pushpin_each(count: usize) -> Result<Figures> {
+    at_pushpin(&each(), count * COUNTERS)
+}
+
+fn at_pushpin(paths: &[String], streams: usize) -> Result<Figures> {
     let chain = livecounter::chain(Duration::ZERO)?;
     let mut turns = Turns::on(chain.livecounter.port());
     let publish: Publish<'_> = &mut || turns.next();
-    fanout::measure_chain(&chain, &all(), count, publish)
+    fanout::measure_chain(&chain, paths, streams, publish)
 }
 
 /// nginx with nchan: one subscriber of as many channels for each page.
@@ -99,8 +113,7 @@ pub(crate) fn one_stream() -> Result<Figures> {
 
 /// The same with a stream for each counter.
 pub(crate) fn stream_each() -> Result<Figures> {
-    let paths: Vec<String> = (0..COUNTERS).map(|counter| format!("/counters/p{counter}/")).collect();
-    cost(&paths, PAGES * COUNTERS)
+    cost(&each(), PAGES * COUNTERS)
 }
 
 fn cost(paths: &[String], streams: usize) -> Result<Figures> {

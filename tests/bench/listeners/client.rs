@@ -32,7 +32,7 @@ pub(crate) fn main(plan: &str) -> Result<()> {
 }
 
 async fn listen(plan: Plan) -> Result<()> {
-    let seen = Rc::new(RefCell::new(Seen::by(plan.count)));
+    let seen = Rc::new(RefCell::new(Seen::by(plan.count, plan.paths.len())));
     let places = Rc::new(Semaphore::new(CONNECTING));
     let spawn = |listener: usize| -> JoinHandle<()> {
         tokio::task::spawn_local(stay(listener, plan.clone(), seen.clone(), places.clone()))

@@ -19,7 +19,8 @@ use crate::process::{Running, command, enough_open_files};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Plan {
     pub(crate) port: u16,
-    /// The listeners take these paths in turn.
+    /// The listeners take these paths in turn. A value of a number is shown by the path whose place is the remainder of the value by the
+    /// number of paths.
     pub(crate) paths: Vec<String>,
     pub(crate) count: usize,
     /// Whether the values are the numbers of events, of which each listener gets all.
@@ -83,6 +84,8 @@ pub(crate) fn now_us() -> u64 {
 /// The child process.
 pub(crate) struct Listeners {
     pub(crate) count: usize,
+    /// The number of paths that they take in turn.
+    pub(crate) paths: usize,
     orders: ChildStdin,
     answers: BufReader<ChildStdout>,
     _running: Running,
@@ -117,6 +120,7 @@ impl Listeners {
         let running = Running(child);
         let mut listeners = Listeners {
             count,
+            paths: plan.paths.len(),
             orders: orders.context("no stdin")?,
             answers: BufReader::new(answers.context("no stdout")?),
             _running: running,

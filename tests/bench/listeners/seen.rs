@@ -14,6 +14,8 @@ struct Receipt {
 /// What all listeners have received.
 #[derive(Default)]
 pub(super) struct Seen {
+    /// The number of paths that the listeners take in turn.
+    paths: usize,
     receipts: Vec<Receipt>,
     /// The latest value of each listener; of events, the greatest number.
     latest: Vec<Option<i64>>,
@@ -31,8 +33,9 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    pub(super) fn by(listeners: usize) -> Self {
-        Seen { latest: vec![None; listeners], ids: vec![String::new(); listeners], ..Seen::default() }
+    pub(super) fn by(listeners: usize, paths: usize) -> Self {
+        let (latest, ids) = (vec![None; listeners], vec![String::new(); listeners]);
+        Seen { paths, latest, ids, ..Seen::default() }
     }
 
     /// Records a value; the first one of a connection may be known already.
@@ -72,19 +75,23 @@ impl Seen {
         })
     }
 
-    /// Compares values with what was published when. A listener has a value from the moment it receives it or a later one: a value may be
-    /// overtaken by the next.
+    /// Compares values with what was published when. A listener has a value of its path from the moment it receives it or a later one: a
+    /// value may be overtaken by the next.
     pub(super) fn compare(&self, mut published: Vec<(i64, u64)>) -> Comparison {
         published.sort_unstable();
         let values: HashSet<i64> = published.iter().map(|&(value, _)| value).collect();
         let mut received = 0;
         let mut delays = Vec::new();
+        let path_of = |value: i64| value.rem_euclid(self.paths as i64) as usize;
+        let of_path =
+            |path| published.iter().filter(move |&&(value, _)| path_of(value) == path).copied().collect();
+        let published: Vec<Vec<(i64, u64)>> = (0..self.paths).map(of_path).collect();
         // Of each listener the first published value that it does not have yet.
         let mut next = vec![0; self.latest.len()];
         for receipt in &self.receipts {
             received += u64::from(values.contains(&receipt.value));
             let next = &mut next[receipt.listener];
-            while let Some(&(value, published_us)) = published.get(*next)
+            while let Some(&(value, published_us)) = published[receipt.listener % self.paths].get(*next)
                 && value <= receipt.value
             {
                 delays.push(receipt.time_us.saturating_sub(published_us));
