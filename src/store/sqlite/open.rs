@@ -44,7 +44,7 @@ pub enum OpenError {
         source: io::Error,
     },
     /// Another process has the file. Only one process at a time may have the file, because gates and leases are in its memory.
-    #[error("{path} is in use by another process")]
+    #[error("{path} is in use by another process: end that one first, or use another file")]
     InUse {
         /// The file.
         path: PathBuf,
