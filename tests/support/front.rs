@@ -27,7 +27,7 @@ pub struct Front {
 impl Front {
     /// Starts a front without a certificate, and with limits that no test meets by itself.
     pub async fn start(pushpin: SocketAddr, cache: SocketAddr) -> Front {
-        let environment = &[("FRONT_REQUESTS", "100000")];
+        let environment = &[("FRONT_REQUESTS", "10000000")];
         Front::with(pushpin, cache, Options { environment, ..Options::default() }).await
     }
 
