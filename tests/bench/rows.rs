@@ -211,11 +211,11 @@ fn stream_rows() -> Vec<Row> {
         row("pages-1000-pushpin-p99", Ms, "pages-1000/pushpin", "p99 ms")
             .against("single streams", pushpin)
             .at_most(1.0, 0.8),
-        row("pages-900-pushpin-each-p99", Ms, "pages-900/pushpin", "p99 ms")
-            .against("20 streams", "pages-900/pushpin-each")
+        row("pages-400-pushpin-each-p99", Ms, "pages-400/pushpin", "p99 ms")
+            .against("20 streams", "pages-400/pushpin-each")
             .at_most(1.0, 0.8),
-        row("pages-900-pushpin-each-cpu", Us, "pages-900/pushpin", "cpu us")
-            .against("20 streams", "pages-900/pushpin-each"),
+        row("pages-400-pushpin-each-cpu", Us, "pages-400/pushpin", "cpu us")
+            .against("20 streams", "pages-400/pushpin-each"),
         row("page-cpu", Us, "page/one-stream", "cpu us").against("20 streams", "page/stream-each"),
         row("page-memory", Kib, "page/one-stream", "KiB").against("20 streams", "page/stream-each"),
         row("page-bytes", Kib, "page/one-stream", "sent KiB").against("20 streams", "page/stream-each"),
