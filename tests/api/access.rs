@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use livecounter::access::{NewSecret, Scope, new_ticket};
+use livecounter::access::{Scope, new_ticket};
 use livecounter::jwt::SigningKey;
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -14,20 +14,11 @@ use crate::grip::hs256;
 use crate::support::app::TestApp;
 use crate::support::deployment::on_each_deployment;
 use crate::support::http::{Ask, client, header};
+use crate::support::keys::{key_table, secret};
 use crate::support::server::Server;
 use crate::support::wait::until;
 
 pub(crate) const TICKET_KEY: &str = "a-secret-of-18-byt";
-
-pub(crate) fn secret() -> NewSecret {
-    NewSecret::generate().expect("random numbers")
-}
-
-/// The table of a key, as written in the file and in `LIVECOUNTER__KEYS`.
-pub(crate) fn table(name: &str, secret: &NewSecret, scopes: &str) -> String {
-    let (id, digest) = (secret.id(), secret.sha256());
-    format!("[[keys]]\nname = \"{name}\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = {scopes}\n")
-}
 
 pub(crate) fn ticket(scope: &str) -> String {
     let key: SigningKey = TICKET_KEY.parse().expect("a key");
@@ -78,7 +69,7 @@ async fn a_refusal_never_tells_whether_a_counter_exists() {
     let settings = [
         ("LIVECOUNTER__ACCESS__WRITE", "key"),
         ("LIVECOUNTER__COUNTERS__KNOWN", "there"),
-        ("LIVECOUNTER__KEYS", &table("a", &key, r#"["write:counters/x"]"#)),
+        ("LIVECOUNTER__KEYS", &key_table("a", &key, r#"["write:counters/x"]"#)),
     ];
     on_each_deployment(&settings, async |app| {
         for secret in [None, Some(key.expose()), Some("lc_unknown")] {
@@ -101,7 +92,7 @@ async fn a_refusal_never_tells_whether_a_counter_exists() {
 #[tokio::test]
 async fn a_greater_amount_needs_a_key_that_may_write_there() {
     let key = secret();
-    let keys = table("a", &key, r#"["write:counters/1/"]"#);
+    let keys = key_table("a", &key, r#"["write:counters/1/"]"#);
     on_each_deployment(&[("LIVECOUNTER__KEYS", &keys)], async |app| {
         let by = |id: &str| client().post(format!("{}?by=1001", app.counter(id)));
         assert_eq!(told(by("1").bearer_auth(key.expose())).await, (200, "1001\n".to_owned()));
@@ -186,7 +177,7 @@ async fn a_ticket_that_does_not_count_is_401_and_nothing_is_counted() {
 async fn no_key_of_an_address_stays_in_pages_metrics_or_the_file() {
     let directory = tempfile::tempdir().expect("a directory");
     let key = secret();
-    let keys = table("a", &key, r#"["admin"]"#);
+    let keys = key_table("a", &key, r#"["admin"]"#);
     let settings = [("LIVECOUNTER__KEYS", keys.as_str()), ("LIVECOUNTER__ADMIN__TALLY", "true")];
     let app = TestApp::in_directory(directory.path(), &settings).await;
     let url = |path: &str| format!("{}{path}_key={}", app.address, key.expose());

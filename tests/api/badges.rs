@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use crate::access::{secret, table};
 use crate::history::until_value;
 use crate::support::app::{ANY_AMOUNT, TestApp};
 use crate::support::deployment::PROXY_URL;
 use crate::support::http::{Ask, client, header};
+use crate::support::keys::{key_table, secret};
 use crate::support::redis::RedisServer;
 use crate::support::server::Server;
 
@@ -111,7 +111,7 @@ async fn a_badge_of_the_day_shows_what_today_added() {
 #[tokio::test]
 async fn a_deleted_counter_has_a_badge_with_0() {
     let owner = secret();
-    let keys = table("owner", &owner, r#"["manage:counters/"]"#);
+    let keys = key_table("owner", &owner, r#"["manage:counters/"]"#);
     in_process_and_with_redis(&[("LIVECOUNTER__KEYS", &keys)], async |app| {
         app.add_by("2", 26).await;
         let deleted = client().delete(app.counter("2")).bearer_auth(owner.expose()).answer().await;

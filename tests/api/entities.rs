@@ -6,9 +6,10 @@ use futures_util::future::join_all;
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 
-use crate::access::{secret, table, ticket, told};
+use crate::access::{ticket, told};
 use crate::support::deployment::{Deployment, on_each_deployment};
 use crate::support::http::{Ask, client, header};
+use crate::support::keys::{key_table, secret};
 use crate::support::server::Server;
 use crate::support::sse::Listener;
 
@@ -66,7 +67,7 @@ async fn json(answer: Response) -> Value {
 /// Runs a test on each deployment, with a key that may do everything.
 pub(crate) async fn with_key(settings: &[(&str, &str)], test: impl AsyncFn(&Service<'_>)) {
     let secret = secret();
-    let keys = table("all", &secret, r#"["admin"]"#);
+    let keys = key_table("all", &secret, r#"["admin"]"#);
     let settings = [&[("LIVECOUNTER__KEYS", keys.as_str())], settings].concat();
     on_each_deployment(&settings, async |app| {
         test(&Service { app, key: secret.expose().to_owned() }).await;

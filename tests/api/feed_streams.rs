@@ -9,17 +9,13 @@ use crate::crowd::{STUCK_FOR, ignore, until_held};
 use crate::feeds::drop_event;
 use crate::support::app::TestApp;
 use crate::support::http::{Ask, client};
+use crate::support::keys::key_table;
 use crate::support::server::Server;
 use crate::support::sse::{Event, Listener};
 
 const SOON: Duration = Duration::from_secs(15);
 /// A stream asks every 10 s whether it is still allowed; the rest is for a busy machine.
 const ENDS_WITHIN: Duration = Duration::from_secs(60);
-
-fn table(name: &str, secret: &NewSecret, scopes: &str) -> String {
-    let (id, digest) = (secret.id(), secret.sha256());
-    format!("[[keys]]\nname = \"{name}\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [{scopes}]\n")
-}
 
 /// Appends an event, and returns its id.
 async fn write(app: &TestApp, key: &NewSecret, number: u64) -> String {
@@ -49,8 +45,8 @@ async fn gap(listener: &mut Listener) -> Value {
 #[tokio::test]
 async fn a_busy_stream_of_a_prefix_in_process_ends_with_its_key() {
     let [reader, other] = [(), ()].map(|()| NewSecret::generate().expect("random numbers"));
-    let all = r#""read:routes/app/", "write:routes/app/""#;
-    let keys = table("reader", &reader, r#""read:routes/app/""#) + &table("other", &other, all);
+    let all = r#"["read:routes/app/", "write:routes/app/"]"#;
+    let keys = key_table("reader", &reader, r#"["read:routes/app/"]"#) + &key_table("other", &other, all);
     let app = TestApp::with(&[("LIVECOUNTER__KEYS", &keys)]).await;
     let mut withdrawn = listen(&app, "/live/app/*", &reader).await;
     let mut stays = listen(&app, "/live/app/*", &other).await;
@@ -80,7 +76,7 @@ async fn a_busy_stream_of_a_prefix_in_process_ends_with_its_key() {
 #[tokio::test]
 async fn a_feed_deleted_and_written_again_at_once_shows_its_new_events() {
     let secret = NewSecret::generate().expect("random numbers");
-    let keys = table("k", &secret, r#""read:", "write:", "manage:""#);
+    let keys = key_table("k", &secret, r#"["read:", "write:", "manage:"]"#);
     let settings = [("LIVECOUNTER__KEYS", keys.as_str()), ("LIVECOUNTER__PUBLISH__INTERVAL", "3s")];
     let app = TestApp::with(&settings).await;
     let write = async |number: u64| write(&app, &secret, number).await;
@@ -127,7 +123,7 @@ async fn a_reader_that_never_reads_holds_up_no_other_and_is_cut_off() {
 #[tokio::test]
 async fn the_stream_of_all_public_feeds_has_nothing_of_the_service_itself() {
     let secret = NewSecret::generate().expect("random numbers");
-    let keys = table("k", &secret, r#""read:", "write:""#);
+    let keys = key_table("k", &secret, r#"["read:", "write:"]"#);
     let tally = ("LIVECOUNTER__ADMIN__TALLY", "true");
     let app = TestApp::with(&[("LIVECOUNTER__KEYS", &keys), ("LIVECOUNTER__PUBLIC", "*"), tally]).await;
     let mut all = Listener::connect(app.addr, "/live/*").await;

@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use crate::support::app::TestApp;
 use crate::support::deployment::{Deployment, on_each_deployment};
 use crate::support::http::{Ask, client, header};
+use crate::support::keys::key_table;
 use crate::support::sse::{Event, Listener};
 use crate::support::wait::until;
 
 const SOON: Duration = Duration::from_secs(10);
 
 pub(crate) fn keys(secret: &NewSecret, scopes: &str) -> String {
-    let (id, digest) = (secret.id(), secret.sha256());
-    format!("[[keys]]\nname = \"k\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [{scopes}]\n")
+    key_table("k", secret, &format!("[{scopes}]"))
 }
 
 /// Appends an event, and returns its id.

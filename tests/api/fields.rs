@@ -2,10 +2,10 @@
 
 use reqwest::{RequestBuilder, Response};
 
-use crate::access::{secret, table};
 use crate::support::app::TestApp;
 use crate::support::deployment::on_each_deployment;
 use crate::support::http::{Ask, client, header};
+use crate::support::keys::{key_table, secret};
 use crate::support::redis::RedisServer;
 
 /// No proxy listens at this address; these tests ask for no stream.
@@ -27,7 +27,7 @@ async fn said(answer: Response) -> String {
 #[tokio::test]
 async fn a_field_has_a_badge_and_a_chart() {
     let key = secret();
-    let keys = table("owner", &key, r#"["admin"]"#);
+    let keys = key_table("owner", &key, r#"["admin"]"#);
     on_each_deployment(&[("LIVECOUNTER__KEYS", &keys)], async |app| {
         for (entity, payload) in [
             ("a/daily/2026-02-08", r#"{"+views":30,"title":"x"}"#),
@@ -93,8 +93,10 @@ const EXPECTED: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"360\" 
 #[tokio::test]
 async fn pictures_are_as_private_as_the_entity() {
     let (reader, other) = (secret(), secret());
-    let keys =
-        [table("reader", &reader, r#"["read:routes/a/"]"#), table("other", &other, r#"["read:routes/b/"]"#)];
+    let keys = [
+        key_table("reader", &reader, r#"["read:routes/a/"]"#),
+        key_table("other", &other, r#"["read:routes/b/"]"#),
+    ];
     let settings = [("LIVECOUNTER__KEYS", &*keys.concat()), ("LIVECOUNTER__PUBLIC", "*")];
     let closed = TestApp::with(&settings[..1]).await;
     let open = TestApp::with(&settings).await;

@@ -5,10 +5,10 @@ use livecounter::domain::{PageAddress, Topic};
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
 
-use crate::access::{secret, table};
 use crate::support::app::TestApp;
 use crate::support::deployment::PROXY_URL;
 use crate::support::http::{Ask, client, header, metric};
+use crate::support::keys::{key_table, secret};
 use crate::support::raw::raw;
 use crate::support::redis::RedisServer;
 
@@ -243,7 +243,7 @@ async fn patterns_decide_which_pages_are_counted() {
 #[tokio::test]
 async fn where_writing_needs_a_key_hits_need_one_too_unless_a_rule_says_not() {
     let key = secret();
-    let keys = table("pages", &key, r#"["write:pages/www.example.com/"]"#);
+    let keys = key_table("pages", &key, r#"["write:pages/www.example.com/"]"#);
     let app = TestApp::with(&[("LIVECOUNTER__ACCESS__WRITE", "key"), ("LIVECOUNTER__KEYS", &keys)]).await;
     assert_eq!(told(get(&app, "/count?url=www.example.com/a")).await.0, 401);
     counted(get(&app, "/nocount?url=www.example.com/a"), 0).await;

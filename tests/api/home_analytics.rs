@@ -6,14 +6,12 @@ use livecounter::access::NewSecret;
 
 use crate::support::app::TestApp;
 use crate::support::http::{Ask, client, header};
+use crate::support::keys::{key_table, secret};
 
 /// A key that writes below the route `site`, as a table of the settings.
 fn key() -> (NewSecret, String) {
-    let secret = NewSecret::generate().expect("random numbers");
-    let (id, digest) = (secret.id(), secret.sha256());
-    let table = format!(
-        "[[keys]]\nname = \"home\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [\"write:routes/site/\"]\n"
-    );
+    let secret = secret();
+    let table = key_table("home", &secret, r#"["write:routes/site/"]"#);
     (secret, table)
 }
 

@@ -3,9 +3,10 @@
 use livecounter::access::NewSecret;
 use reqwest::RequestBuilder;
 
-use crate::access::{TICKET_KEY, secret, table, ticket, told};
+use crate::access::{TICKET_KEY, ticket, told};
 use crate::support::deployment::{Deployment, on_each_deployment};
 use crate::support::http::client;
+use crate::support::keys::{key_table, secret};
 
 /// A service that needs a key for writing to all counters but those whose ids begin with `public-`.
 struct Shop<'a> {
@@ -21,8 +22,8 @@ async fn on_each(test: impl AsyncFn(&Shop)) {
     let (shop, other) = (secret(), secret());
     let keys = format!(
         "{}{}",
-        table("shop", &shop, r#"["write:counters/shop-"]"#),
-        table("other", &other, r#"["manage:counters/2/", "read:"]"#)
+        key_table("shop", &shop, r#"["write:counters/shop-"]"#),
+        key_table("other", &other, r#"["manage:counters/2/", "read:"]"#)
     );
     let settings = [
         ("LIVECOUNTER__ACCESS__WRITE", "key anyone:counters/public-"),

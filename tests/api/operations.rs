@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::access::{secret, table};
 use crate::support::app::TestApp;
 use crate::support::deployment::PROXY_URL;
 use crate::support::http::{Ask, client};
+use crate::support::keys::{key_table, secret};
 use crate::support::redis::RedisServer;
 use crate::support::server::Server;
 
@@ -89,7 +89,7 @@ async fn a_request_id_comes_back_or_is_made() {
 
 #[tokio::test]
 async fn the_interface_describes_itself_and_every_path_in_it_exists() {
-    let keys = table("a", &secret(), r#"["admin"]"#);
+    let keys = key_table("a", &secret(), r#"["admin"]"#);
     let app = TestApp::with(&[("LIVECOUNTER__HITS__UNIQUES", "true"), ("LIVECOUNTER__KEYS", &keys)]).await;
     let answer = app.get("/openapi.json").await;
     let document: Value = answer.json().await.expect("JSON");

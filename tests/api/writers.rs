@@ -4,9 +4,10 @@ use livecounter::access::NewSecret;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
-use crate::access::{secret, table, told};
+use crate::access::told;
 use crate::support::deployment::{Deployment, on_each_deployment};
 use crate::support::http::{Ask, client};
+use crate::support::keys::{key_table, secret};
 
 /// A text that stands in an entity and in an event, and that no answer may have.
 const HIDDEN: &str = "hush";
@@ -34,7 +35,8 @@ fn requests(app: &Deployment, route: &str, key: &str) -> Vec<RequestBuilder> {
 /// A service with an entity `there` of the routes `a` and `c` and with an event of both, and a key for writing `a`.
 async fn with_writer(test: impl AsyncFn(&Deployment, &NewSecret)) {
     let (owner, writer) = (secret(), secret());
-    let keys = table("owner", &owner, r#"["admin"]"#) + &table("writer", &writer, r#"["write:routes/a/"]"#);
+    let keys =
+        key_table("owner", &owner, r#"["admin"]"#) + &key_table("writer", &writer, r#"["write:routes/a/"]"#);
     on_each_deployment(&[("LIVECOUNTER__KEYS", keys.as_str())], async |app| {
         for route in ["a", "c"] {
             let fields = json!({"text": HIDDEN, "n": 7});

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::chromium::Chromium;
 use crate::screenshots::take;
 use crate::support::app::{ANY_AMOUNT, TestApp};
+use crate::support::keys::owner;
 use crate::support::server::Server;
 
 /// The pages with the names of their pictures.
@@ -23,12 +24,9 @@ const STATEMENT: &str =
     "SELECT key AS hour, requests, failed FROM \"_admin/hourly\" ORDER BY key DESC LIMIT 24";
 
 pub(crate) async fn with_a_key() -> (TestApp, NewSecret) {
-    let secret = NewSecret::generate().expect("random numbers");
-    let (id, digest) = (secret.id(), secret.sha256());
-    let keys =
-        format!("[[keys]]\nname = \"owner\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [\"admin\"]\n");
+    let (secret, keys) = owner();
     let (tally, public) = (("LIVECOUNTER__ADMIN__TALLY", "true"), ("LIVECOUNTER__ADMIN__PUBLIC", "true"));
-    (TestApp::with(&[("LIVECOUNTER__KEYS", &keys), ANY_AMOUNT, tally, public]).await, secret)
+    (TestApp::with(&[("LIVECOUNTER__KEYS", keys), ANY_AMOUNT, tally, public]).await, secret)
 }
 
 async fn fill_in(browser: &Chromium, css: &str, text: &str) {

@@ -4,7 +4,6 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use livecounter::access::NewSecret;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -13,6 +12,7 @@ use tokio::time::timeout;
 use crate::chromium::Chromium;
 use crate::support::app::TestApp;
 use crate::support::http::{Ask, client, metric};
+use crate::support::keys::owner;
 use crate::support::wait::until;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -66,12 +66,9 @@ struct Tutorial {
 
 impl Tutorial {
     async fn begin() -> Tutorial {
-        let secret = NewSecret::generate().expect("random numbers");
-        let (id, digest) = (secret.id(), secret.sha256());
-        let keys =
-            format!("[[keys]]\nname = \"all\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [\"admin\"]\n");
+        let (secret, keys) = owner();
         let tally = ("LIVECOUNTER__ADMIN__TALLY", "true");
-        let app = TestApp::with(&[("LIVECOUNTER__KEYS", keys.as_str()), tally]).await;
+        let app = TestApp::with(&[("LIVECOUNTER__KEYS", keys), tally]).await;
         Tutorial { app, key: secret.expose().to_owned() }
     }
 

@@ -9,13 +9,12 @@ use crate::chromium::Chromium;
 use crate::site;
 use crate::support::app::TestApp;
 use crate::support::http::{Ask, client};
+use crate::support::keys::{key_table, secret};
 use crate::support::wait::until;
 
 fn key(name: &str, scopes: &str) -> (NewSecret, String) {
-    let secret = NewSecret::generate().expect("random numbers");
-    let (id, digest) = (secret.id(), secret.sha256());
-    let table =
-        format!("[[keys]]\nname = \"{name}\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [{scopes}]\n");
+    let secret = secret();
+    let table = key_table(name, &secret, &format!("[{scopes}]"));
     (secret, table)
 }
 

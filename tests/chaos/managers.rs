@@ -14,6 +14,7 @@ use crate::answers::Answer;
 use crate::order::{Change, Write};
 use crate::random::Random;
 use crate::support::http::client;
+use crate::support::keys::key_table;
 
 /// The pause between two writes of one manager.
 const PACE: Duration = Duration::from_millis(40);
@@ -55,9 +56,7 @@ impl Owner {
 
     /// The setting of the service that makes it the owner's.
     pub(crate) fn setting(&self) -> (String, String) {
-        let (id, digest) = (self.secret.id(), self.secret.sha256());
-        let table = format!("id = \"{id}\"\nsha256 = \"{digest}\"\nscopes = {SCOPES}\n");
-        ("LIVECOUNTER__KEYS".to_owned(), format!("[[keys]]\nname = \"owner\"\n{table}"))
+        ("LIVECOUNTER__KEYS".to_owned(), key_table("owner", &self.secret, SCOPES))
     }
 
     /// The key itself.

@@ -1,19 +1,15 @@
 //! Keys behind the whole chain: wherever a client puts one, it reaches an origin, and the refusal reaches the client.
 
-use livecounter::access::NewSecret;
-
 use crate::support::chain::Chain;
 use crate::support::front::Front;
 use crate::support::http::{Ask, client, header};
+use crate::support::keys::{key_table, secret};
 use crate::support::pushpin::Options;
 
 #[tokio::test]
 async fn a_key_reaches_an_origin_through_front_pushpin_and_cache() {
-    let secret = NewSecret::generate().expect("random numbers");
-    let (id, digest) = (secret.id(), secret.sha256());
-    let keys = format!(
-        "[[keys]]\nname = \"shop\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [\"write:counters/shop-\"]\n"
-    );
+    let secret = secret();
+    let keys = key_table("shop", &secret, r#"["write:counters/shop-"]"#);
     let settings = [("LIVECOUNTER__ACCESS__WRITE", "key"), ("LIVECOUNTER__KEYS", &keys)];
     let chain = Chain::with(1, &settings, Options::default()).await;
     let front = Front::start(chain.pushpin.addr(), chain.cache.addr()).await;

@@ -9,19 +9,11 @@ use serde_json::Value;
 use crate::support::chain::Chain;
 use crate::support::edge::EdgeChain;
 use crate::support::http::{Ask, client, header};
+use crate::support::keys::owner;
 use crate::support::pushpin::Options;
 use crate::support::sse::Listener;
 
 const SOON: Duration = Duration::from_secs(15);
-
-/// A secret, and the setting with a key that has it and may do everything.
-fn owner() -> (NewSecret, &'static str) {
-    let secret = NewSecret::generate().expect("random numbers");
-    let (id, digest) = (secret.id(), secret.sha256());
-    let keys =
-        format!("[[keys]]\nname = \"owner\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [\"admin\"]\n");
-    (secret, keys.leak())
-}
 
 /// Logs in at this address, and returns the cookie.
 async fn log_in(addr: SocketAddr, secret: &NewSecret) -> String {

@@ -11,6 +11,7 @@ use crate::support::chain::Chain;
 use crate::support::edge::EdgeChain;
 use crate::support::front::Front;
 use crate::support::http::{Ask, client, header};
+use crate::support::keys::owner;
 use crate::support::pushpin::Options;
 use crate::support::sse::Listener;
 use crate::support::wait::until;
@@ -22,15 +23,6 @@ struct Way<'a> {
     addr: SocketAddr,
     route: &'a str,
     secret: &'a NewSecret,
-}
-
-/// A secret, and the setting with a key that has it and may do everything.
-fn owner() -> (NewSecret, &'static str) {
-    let secret = NewSecret::generate().expect("random numbers");
-    let (id, digest) = (secret.id(), secret.sha256());
-    let keys =
-        format!("[[keys]]\nname = \"owner\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [\"admin\"]\n");
-    (secret, keys.leak())
 }
 
 async fn told(request: RequestBuilder) -> (u16, Value) {

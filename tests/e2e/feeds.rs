@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout};
 use crate::support::app::TestApp;
 use crate::support::chain::Chain;
 use crate::support::http::{Ask, client};
+use crate::support::keys::key_table;
 use crate::support::port::Port;
 use crate::support::pushpin::{Options, Pushpin};
 use crate::support::redis::RedisServer;
@@ -27,10 +28,7 @@ const HEALED: Duration = Duration::from_secs(45);
 
 /// The setting with a key that may read and write all routes.
 fn keys(secret: &NewSecret) -> String {
-    let (id, digest) = (secret.id(), secret.sha256());
-    format!(
-        "[[keys]]\nname = \"k\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [\"read:routes/\", \"write:routes/\"]\n"
-    )
+    key_table("k", secret, r#"["read:routes/", "write:routes/"]"#)
 }
 
 /// Appends an event; `None` if no origin has answered.

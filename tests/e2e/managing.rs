@@ -14,6 +14,7 @@ use crate::origin::Origin;
 use crate::support::chain::Chain;
 use crate::support::edge::{Edge, Program};
 use crate::support::http::{Ask, client, header, metric};
+use crate::support::keys::key_table;
 use crate::support::pushpin::Options;
 use crate::support::raw;
 use crate::support::server::Server;
@@ -26,8 +27,7 @@ const SOON: Duration = Duration::from_secs(10);
 
 /// The setting with one key, which may manage all counters.
 pub(crate) fn owner(secret: &NewSecret) -> String {
-    let (id, digest) = (secret.id(), secret.sha256());
-    format!("[[keys]]\nname = \"owner\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [\"manage:\"]\n")
+    key_table("owner", secret, r#"["manage:"]"#)
 }
 
 /// Waits until all that can be read of the counter 2 at this address shows the value: the value itself, what it stood at in the end of this day, and the

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::chain::Chain;
 use crate::support::http::client;
+use crate::support::keys::{key_table, secret};
 use crate::support::pushpin::Options;
 use crate::support::sse::Listener;
 
@@ -17,18 +18,9 @@ const ENDS_WITHIN: Duration = Duration::from_secs(75);
 /// How many writes it takes until Pushpin has asked for the recovery that follows a second after the first subscription of a channel: that one would end a stream, too.
 const SETTLED: u64 = 20;
 
-fn secret() -> NewSecret {
-    NewSecret::generate().expect("random numbers")
-}
-
 fn key(name: &str, secret: &NewSecret, scope: &str) -> AccessKey {
     let scopes = vec![scope.parse().expect("a scope")];
     AccessKey::new(name, secret.id(), &secret.sha256(), scopes).expect("a key")
-}
-
-fn table(name: &str, secret: &NewSecret, scope: &str) -> String {
-    let (id, digest) = (secret.id(), secret.sha256());
-    format!("[[keys]]\nname = \"{name}\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [\"{scope}\"]\n")
 }
 
 async fn listen_to(chain: &Chain, path: &str, secret: &NewSecret) -> Listener {
@@ -44,7 +36,8 @@ async fn listen(chain: &Chain, secret: &NewSecret) -> Listener {
 #[tokio::test]
 async fn a_held_stream_ends_when_its_key_is_withdrawn_and_others_stay() {
     let (reader, other) = (secret(), secret());
-    let keys = table("reader", &reader, "read:routes/a/") + &table("other", &other, "read:routes/a/");
+    let keys = key_table("reader", &reader, r#"["read:routes/a/"]"#)
+        + &key_table("other", &other, r#"["read:routes/a/"]"#);
     let chain = Chain::with(2, &[("LIVECOUNTER__KEYS", &keys)], Options::default()).await;
     let mut withdrawn = listen(&chain, &reader).await;
     let mut stays = listen(&chain, &other).await;
@@ -90,11 +83,8 @@ async fn write_all<const N: usize>(chain: &Chain, writer: &NewSecret, drops: imp
 async fn busy_held_streams_end_with_their_key_and_others_miss_nothing() {
     let (reader, other) = (secret(), secret());
     let others = vec!["read:routes/a".parse().expect("a scope"), "write:routes/a".parse().expect("a scope")];
-    let (id, digest) = (other.id(), other.sha256());
-    let keys = table("reader", &reader, "read:routes/a")
-        + &format!(
-            "[[keys]]\nname = \"other\"\nid = \"{id}\"\nsha256 = \"{digest}\"\nscopes = [\"read:routes/a\", \"write:routes/a\"]\n"
-        );
+    let keys = key_table("reader", &reader, r#"["read:routes/a"]"#)
+        + &key_table("other", &other, r#"["read:routes/a", "write:routes/a"]"#);
     let chain = Chain::with(2, &[("LIVECOUNTER__KEYS", &keys)], Options::default()).await;
     let mut entity = listen(&chain, &reader).await;
     let mut feed = listen_to(&chain, "/live/a", &reader).await;
@@ -103,7 +93,7 @@ async fn busy_held_streams_end_with_their_key_and_others_miss_nothing() {
     let withdraw = async {
         feed.until_data(&SETTLED.to_string(), DEADLINE).await;
         for origin in &chain.origins {
-            let left = AccessKey::new("other", id, &digest, others.clone()).expect("a key");
+            let left = AccessKey::new("other", other.id(), &other.sha256(), others.clone()).expect("a key");
             origin.replace_keys(Keys::new(vec![left]).expect("keys"));
         }
         let ends = tokio::join!(entity.ends(ENDS_WITHIN), feed.ends(ENDS_WITHIN));
@@ -132,8 +122,8 @@ async fn a_busy_held_stream_of_a_prefix_ends_and_another_misses_nothing() {
     let (reader, other) = (secret(), secret());
     let scopes = ["read:routes/a/", "write:routes/a/"].map(|scope| scope.parse().expect("a scope")).to_vec();
     let (id, digest) = (other.id(), other.sha256());
-    let keys = table("reader", &reader, "read:routes/a/")
-        + &table("other", &other, "read:routes/a/\", \"write:routes/a/");
+    let keys = key_table("reader", &reader, r#"["read:routes/a/"]"#)
+        + &key_table("other", &other, r#"["read:routes/a/", "write:routes/a/"]"#);
     let chain = Chain::with(2, &[("LIVECOUNTER__KEYS", &keys)], Options::default()).await;
     let mut withdrawn = listen_to(&chain, "/live/a/*", &reader).await;
     let mut stays = listen_to(&chain, "/live/a/*", &other).await;

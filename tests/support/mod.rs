@@ -14,6 +14,7 @@ pub mod edge;
 pub mod foreign;
 pub mod front;
 pub mod http;
+pub mod keys;
 pub mod port;
 pub mod process;
 pub mod pushpin;

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::{cookie, form, log_in, owner, page};
-use crate::access::{secret, table};
 use crate::support::app::TestApp;
 use crate::support::deployment::on_each_deployment;
 use crate::support::http::{Ask, client, header};
+use crate::support::keys::{key_table, secret};
 use crate::support::server::Server;
 
 const PAGES: [&str; 4] = ["/admin", "/admin/", "/admin/counters", "/admin/stream"];
@@ -56,7 +56,7 @@ async fn over_tls_the_cookie_is_secure() {
 async fn only_a_key_with_the_scope_admin_logs_in() {
     let (admin, keys) = owner();
     let manager = secret();
-    let keys = format!("{keys}{}", table("manager", &manager, r#"["manage:"]"#));
+    let keys = format!("{keys}{}", key_table("manager", &manager, r#"["manage:"]"#));
     let app = TestApp::with(&[("LIVECOUNTER__KEYS", &keys)]).await;
     let unknown = secret();
     for wrong in ["", "lc_", manager.expose(), unknown.expose(), &admin[..40], "<script>alert(1)</script>"] {

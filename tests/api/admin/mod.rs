@@ -10,14 +10,14 @@ mod tally;
 
 use reqwest::{RequestBuilder, Response};
 
-use crate::access::{secret, table};
 use crate::support::http::{Ask, client, header};
+use crate::support::keys::{key_table, secret};
 use crate::support::server::Server;
 
 /// The secret of a key with the scope `admin`, and the setting that knows it.
 pub(crate) fn owner() -> (String, String) {
     let key = secret();
-    (key.expose().to_owned(), table("owner", &key, r#"["admin"]"#))
+    (key.expose().to_owned(), key_table("owner", &key, r#"["admin"]"#))
 }
 
 /// A request of a browser's form from a page of the service.

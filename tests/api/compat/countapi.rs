@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{get, json, text};
-use crate::access::{secret, table};
 use crate::support::app::TestApp;
 use crate::support::deployment::{Deployment, on_each_deployment};
 use crate::support::http::{Ask, client, header};
+use crate::support::keys::{key_table, secret};
 
 pub(super) const HOST: &str = "api.countapi.xyz";
 pub(super) const HOSTS: (&str, &str) = ("LIVECOUNTER__COMPAT__COUNTAPI", HOST);
@@ -50,7 +50,7 @@ async fn keys_are_counted_and_read_on_each_deployment() {
 #[tokio::test]
 async fn long_names_have_counters_as_all_others() {
     let owner = secret();
-    let keys = table("owner", &owner, r#"["read:"]"#);
+    let keys = key_table("owner", &owner, r#"["read:"]"#);
     let app = TestApp::with(&[HOSTS, ("LIVECOUNTER__KEYS", &keys)]).await;
     let uuid = "6d5891ff-ebda-48fb-a760-8549d6a3bf3a";
     let path = format!("{uuid}/{uuid}");
@@ -206,7 +206,7 @@ async fn reserved_words_stand_for_the_page_that_asks() {
 #[tokio::test]
 async fn a_request_that_only_prepares_or_asks_for_headers_changes_nothing() {
     let owner = secret();
-    let keys = table("owner", &owner, r#"["manage:"]"#);
+    let keys = key_table("owner", &owner, r#"["manage:"]"#);
     let app = TestApp::with(&[HOSTS, ("LIVECOUNTER__KEYS", &keys)]).await;
     let changes =
         ["/hit/a.b/visits", "/update/a.b/visits?amount=5", "/set/a.b/visits?value=7", "/create?key=fresh"];

@@ -5,18 +5,18 @@ use serde_json::json;
 
 use super::countapi::{HOST, HOSTS, refused, told};
 use super::{get, json, text};
-use crate::access::{secret, table};
 use crate::support::app::TestApp;
 use crate::support::deployment::{Deployment, on_each_deployment};
 use crate::support::http::{Ask, client, header};
+use crate::support::keys::{key_table, secret};
 
 #[tokio::test]
 async fn setting_and_large_amounts_need_a_key_for_the_counter() {
     let (owner, other) = (secret(), secret());
     let keys = format!(
         "{}{}",
-        table("owner", &owner, r#"["manage:counters/a.b~"]"#),
-        table("other", &other, r#"["manage:counters/other~"]"#)
+        key_table("owner", &owner, r#"["manage:counters/a.b~"]"#),
+        key_table("other", &other, r#"["manage:counters/other~"]"#)
     );
     let app = TestApp::with(&[HOSTS, ("LIVECOUNTER__KEYS", &keys)]).await;
     let base = app.address.as_str();
@@ -126,7 +126,7 @@ async fn the_limits_of_clients_and_of_topics_hold() {
 #[tokio::test]
 async fn writers_and_known_counters_are_those_of_the_settings() {
     let shop = secret();
-    let keys = table("shop", &shop, r#"["write:counters/a.b~"]"#);
+    let keys = key_table("shop", &shop, r#"["write:counters/a.b~"]"#);
     let environment = [HOSTS, ("LIVECOUNTER__ACCESS__WRITE", "key"), ("LIVECOUNTER__KEYS", &*keys)];
     let app = TestApp::with(&environment).await;
     refused(&app.address, "/hit/a.b/visits", 403).await;
@@ -179,7 +179,7 @@ async fn of_many_that_create_a_key_at_once_one_succeeds_and_hits_count() {
 #[tokio::test]
 async fn a_value_that_is_set_while_hits_count_is_where_they_go_on() {
     let owner = secret();
-    let keys = table("owner", &owner, r#"["manage:"]"#);
+    let keys = key_table("owner", &owner, r#"["manage:"]"#);
     on_each_deployment(&[HOSTS, ("LIVECOUNTER__KEYS", &keys)], async |app: &Deployment| {
         let base = app.address.as_str();
         told(base, "/hit/a.b/visits", 200, json!({"value": 1})).await;
@@ -199,7 +199,7 @@ async fn a_value_that_is_set_while_hits_count_is_where_they_go_on() {
 #[tokio::test]
 async fn a_key_that_was_deleted_is_created_again_at_once() {
     let owner = secret();
-    let keys = table("owner", &owner, r#"["manage:"]"#);
+    let keys = key_table("owner", &owner, r#"["manage:"]"#);
     on_each_deployment(&[HOSTS, ("LIVECOUNTER__KEYS", &keys)], async |app: &Deployment| {
         let base = app.address.as_str();
         for value in [1, 2, 2, 0, 0, 5] {

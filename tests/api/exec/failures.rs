@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::with_key;
-use crate::access::{secret, table};
 use crate::program::Program;
 use crate::support::app::TestApp;
 use crate::support::http::{Ask, client, header};
+use crate::support::keys::{key_table, secret};
 
 #[tokio::test]
 async fn a_command_that_fails_ends_the_request_and_names_its_place() {
@@ -140,7 +140,7 @@ async fn json_without_its_type_is_told_which_header_is_missing() {
 #[tokio::test]
 async fn no_command_runs_if_the_key_does_not_allow_one() {
     let secret = secret();
-    let keys = table("some", &secret, r#"["read:routes/a", "write:routes/a", "sql"]"#);
+    let keys = key_table("some", &secret, r#"["read:routes/a", "write:routes/a", "sql"]"#);
     let app = TestApp::with(&[("LIVECOUNTER__KEYS", keys.as_str())]).await;
     let exec = async |commands: &str| {
         let request = client().post(format!("{}/exec", app.address)).body(commands.to_owned());

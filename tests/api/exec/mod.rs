@@ -6,9 +6,9 @@ mod failures;
 use reqwest::RequestBuilder;
 use serde_json::Value;
 
-use crate::access::{secret, table};
 use crate::support::deployment::{Deployment, on_each_deployment};
 use crate::support::http::{Ask, client};
+use crate::support::keys::{key_table, secret};
 
 /// A running service with one key that may do everything.
 struct Service<'a> {
@@ -44,7 +44,7 @@ impl Service<'_> {
 /// Runs a test on each deployment, with a key that may do everything.
 async fn with_key(test: impl AsyncFn(&Service<'_>)) {
     let secret = secret();
-    let keys = table("all", &secret, r#"["admin"]"#);
+    let keys = key_table("all", &secret, r#"["admin"]"#);
     on_each_deployment(&[("LIVECOUNTER__KEYS", keys.as_str())], async |app| {
         test(&Service { app, key: secret.expose().to_owned() }).await;
     })

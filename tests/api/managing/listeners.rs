@@ -1,9 +1,10 @@
 //! Listeners, other origins and proxies are told of a value that is set, and of a deletion.
 
 use super::{deleted, list, origin, owner, set};
-use crate::access::{secret, told};
+use crate::access::told;
 use crate::support::app::TestApp;
 use crate::support::http::client;
+use crate::support::keys::secret;
 use crate::support::redis::RedisServer;
 use crate::support::server::Server;
 use crate::support::stream_checks::Checked;

@@ -13,10 +13,10 @@ use livecounter::access::NewSecret;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
-use crate::access::{secret, table};
 use crate::support::app::TestApp;
 use crate::support::deployment::{Deployment, on_each_deployment};
 use crate::support::http::{Ask, client, header};
+use crate::support::keys::{key_table, secret};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -54,7 +54,7 @@ impl Managed<'_> {
 
 /// The table of a key that may manage all counters.
 fn owner(key: &NewSecret) -> String {
-    table("owner", key, r#"["manage:counters/"]"#)
+    key_table("owner", key, r#"["manage:counters/"]"#)
 }
 
 async fn origin(key: &NewSecret, environment: &[(&str, &str)]) -> TestApp {

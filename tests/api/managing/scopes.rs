@@ -4,9 +4,10 @@ use livecounter::access::NewSecret;
 use serde_json::json;
 
 use super::{list, set};
-use crate::access::{secret, table, told};
+use crate::access::told;
 use crate::support::deployment::on_each_deployment;
 use crate::support::http::{Ask, client};
+use crate::support::keys::{key_table, secret};
 use crate::support::server::Server;
 
 #[tokio::test]
@@ -43,7 +44,7 @@ async fn a_key_manages_and_lists_what_its_scope_covers_and_nothing_else() {
     ]
     .map(|scopes| (secret(), scopes))
     .into();
-    let tables = keys.iter().enumerate().map(|(n, (key, scopes))| table(&format!("k{n}"), key, scopes));
+    let tables = keys.iter().enumerate().map(|(n, (key, scopes))| key_table(&format!("k{n}"), key, scopes));
     let keys_setting = tables.collect::<String>();
     on_each_deployment(&[("LIVECOUNTER__KEYS", &keys_setting)], async |app| {
         // Which of them may set `shop-1` and `other`, and list all, `shop-` and `shop-10`.

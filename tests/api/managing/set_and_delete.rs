@@ -4,10 +4,11 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
 use super::{Managed, deleted, on_each, owner};
-use crate::access::{secret, told};
+use crate::access::told;
 use crate::support::app::TestApp;
 use crate::support::deployment::Deployment;
 use crate::support::http::{Ask, client, header};
+use crate::support::keys::secret;
 use crate::support::server::Server;
 use crate::support::wait::until;
 

@@ -8,9 +8,10 @@ mod rows;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
-use crate::access::{secret, table, told};
+use crate::access::told;
 use crate::support::deployment::{Deployment, on_each_deployment};
 use crate::support::http::{Ask, client, header};
+use crate::support::keys::{key_table, secret};
 
 fn sql(app: &Deployment) -> String {
     format!("{}/sql", app.address)
@@ -123,10 +124,10 @@ async fn what_is_no_statement_is_refused_and_the_reason_is_named() {
 async fn a_key_needs_the_scope_and_reading_of_each_route() {
     let (reader, runner, both, admin) = (secret(), secret(), secret(), secret());
     let keys = [
-        table("reader", &reader, r#"["read:routes/"]"#),
-        table("runner", &runner, r#"["sql"]"#),
-        table("both", &both, r#"["sql", "read:routes/app/"]"#),
-        table("admin", &admin, r#"["admin"]"#),
+        key_table("reader", &reader, r#"["read:routes/"]"#),
+        key_table("runner", &runner, r#"["sql"]"#),
+        key_table("both", &both, r#"["sql", "read:routes/app/"]"#),
+        key_table("admin", &admin, r#"["admin"]"#),
     ];
     let settings = [("LIVECOUNTER__KEYS", keys.concat()), ("LIVECOUNTER__PUBLIC", "open/*".to_owned())];
     let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
