@@ -40,7 +40,7 @@ pub(crate) fn open_files() -> Result<u64> {
 
 /// Fails unless this process may open enough files for so many listeners at once.
 pub(crate) fn enough_open_files(listeners: usize) -> Result<()> {
-    let (has, needs) = (open_files()?, listeners as u64 + 1_500);
+    let (has, needs) = (open_files()?, 2 * listeners as u64 + 1_000);
     if has < needs {
         bail!(
             "{listeners} listeners need {needs} open files, the hard limit is {has}: raise it (ulimit -Hn)"
