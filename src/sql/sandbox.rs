@@ -21,7 +21,7 @@ const STEPS: i32 = 100;
 /// The memory of sorters and of what they keep in files, in KiB. SQLite moves what is beyond it into files of the temporary directory.
 const CACHE_KIB: i64 = 2048;
 
-const LIMITS: [(Limit, i32); 11] = [
+const LIMITS: [(Limit, i32); 10] = [
     (Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE),
     // Twice: a table of the discovery has all names of the statement, with quotes around them.
     (Limit::SQLITE_LIMIT_SQL_LENGTH, 2 * LONGEST as i32),
@@ -31,7 +31,6 @@ const LIMITS: [(Limit, i32); 11] = [
     (Limit::SQLITE_LIMIT_VDBE_OP, 25_000),
     (Limit::SQLITE_LIMIT_FUNCTION_ARG, 16),
     (Limit::SQLITE_LIMIT_ATTACHED, 0),
-    (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 128),
     (Limit::SQLITE_LIMIT_VARIABLE_NUMBER, 64),
     (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 1),
 ];
