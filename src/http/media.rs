@@ -10,6 +10,8 @@ pub(super) static PLAIN: HeaderValue = HeaderValue::from_static("text/plain; cha
 pub(super) static JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// The media type of tables, whose first line names the columns.
 pub(super) static CSV: HeaderValue = HeaderValue::from_static("text/csv; charset=utf-8; header=present");
+/// The media type of pages.
+pub(super) static HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 static STREAM: HeaderValue = HeaderValue::from_static(sse::CONTENT_TYPE);
 
 /// A media type in which a counter or its past is available.

@@ -11,6 +11,7 @@ use super::caching::NO_STORE;
 use super::error::ApiError;
 use super::html::assets::hashed_name;
 use super::html::restrict;
+use super::media::HTML;
 use super::resource::ALL;
 
 /// The page that browsers get for a path that does not exist.
@@ -41,7 +42,7 @@ fn page() -> Result<HttpResponse, ApiError> {
     let text = page.render().map_err(|_| ApiError::Internal)?;
     let mut response = HttpResponse::NotFound();
     response
-        .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
+        .insert_header((CONTENT_TYPE, HTML.clone()))
         .insert_header((CACHE_CONTROL, NO_STORE.clone()))
         .insert_header((VARY, HeaderValue::from_static("accept")));
     restrict(&mut response);

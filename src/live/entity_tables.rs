@@ -47,6 +47,11 @@ impl<E, F: Fn(&Route) -> Result<(), E>> EntityTables<'_, F> {
     }
 }
 
+/// How many bytes of memory the entities take, about.
+fn size(entities: &[(EntityKey, Document)]) -> usize {
+    entities.iter().map(|(key, document)| EntityQuery::size(key, document)).sum()
+}
+
 /// How much memory entities may take that are looked through for the names of their fields.
 const STEP_BYTES: usize = 4 * 1024 * 1024;
 /// When so many names of fields are known, no more entities are looked through.
@@ -68,8 +73,7 @@ impl<E, F: Fn(&Route) -> Result<(), E>> TableSource for EntityTables<'_, F> {
         let query =
             EntityQuery { route, low, high, descending, limit, most_bytes: MOST_BYTES, fields: names };
         let found = self.entities(&query).await?;
-        let bytes: usize = found.iter().map(|(key, document)| EntityQuery::size(key, document)).sum();
-        if bytes > MOST_BYTES {
+        if size(&found) > MOST_BYTES {
             return Err(table.too_large().into());
         }
         for (key, document) in found {
@@ -93,8 +97,7 @@ impl<E, F: Fn(&Route) -> Result<(), E>> TableSource for EntityTables<'_, F> {
                 }
             }
             query.limit -= found.len();
-            let bytes: usize = found.iter().map(|(key, document)| EntityQuery::size(key, document)).sum();
-            match found.last().filter(|_| bytes > STEP_BYTES && names.len() < MOST_NAMES) {
+            match found.last().filter(|_| size(&found) > STEP_BYTES && names.len() < MOST_NAMES) {
                 Some((last, _)) => query = query.behind(last),
                 None => return Ok(names.into_iter().collect()),
             }

@@ -33,6 +33,10 @@
     if (answer?.status === 401) location.reload();
   }
 
+  /** Milliseconds after which a stream that has not opened is opened anew: a proxy that is just starting may take a request and not
+      answer it for a minute. */
+  const OPENS_WITHIN = 20000;
+
   /** Listens, and connects again if the server has closed the stream. */
   function listen(url, take) {
     let source, timer, patience = 1000;
@@ -43,8 +47,7 @@
     const open = () => {
       close();
       const mine = (source = new EventSource(url));
-      // A proxy that is just starting may take a request and not answer it for a minute.
-      timer = setTimeout(open, 20000);
+      timer = setTimeout(open, OPENS_WITHIN);
       mine.onopen = () => clearTimeout(timer);
       mine.onmessage = (event) => {
         patience = 1000;
@@ -56,7 +59,7 @@
         clearTimeout(timer);
         // If it is not closed, the browser reconnects by itself.
         const isClosed = mine.readyState === EventSource.CLOSED;
-        timer = setTimeout(open, isClosed ? patience : 20000);
+        timer = setTimeout(open, isClosed ? patience : OPENS_WITHIN);
         if (!isClosed) return;
         patience = Math.min(patience * 2, 30000);
         leaveIfLoggedOut(url);

@@ -13,11 +13,9 @@ use crate::http::caching::NO_STORE;
 use crate::http::error::ApiError;
 use crate::http::html::assets::hashed_name;
 use crate::http::html::restrict;
+use crate::http::media::HTML;
 
 static CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
-
-/// The media type of a page.
-pub(super) static PAGE: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
 /// What all pages have.
 pub(super) struct Frame {
@@ -57,7 +55,7 @@ pub(super) fn page(status: StatusCode, page: &impl Template) -> Result<HttpRespo
     if status == StatusCode::UNAUTHORIZED {
         response.insert_header((WWW_AUTHENTICATE, "Bearer realm=\"livecounter\", scope=\"admin\""));
     }
-    Ok(response.insert_header((CONTENT_TYPE, PAGE.clone())).body(text))
+    Ok(response.insert_header((CONTENT_TYPE, HTML.clone())).body(text))
 }
 
 /// Leads the browser to another page, after a form.

@@ -6,7 +6,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
-use super::answer::{Frame, PAGE, builder};
+use super::answer::{Frame, builder};
 use super::destination::destination;
 use super::guard::administrator;
 use super::login;
@@ -15,6 +15,7 @@ use crate::http::accept::accepts_pages;
 use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
 use crate::http::html::shown::sentence;
+use crate::http::media::HTML;
 
 /// After how many seconds a browser asks again for a page that was not available.
 const AGAIN_AFTER: u32 = 5;
@@ -72,6 +73,6 @@ pub(super) fn after_form(
     for (name, value) in builder(StatusCode::OK).finish().headers() {
         headers.insert(name.clone(), value.clone());
     }
-    headers.insert(CONTENT_TYPE, PAGE.clone());
+    headers.insert(CONTENT_TYPE, HTML.clone());
     Ok(response)
 }

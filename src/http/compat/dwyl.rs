@@ -16,7 +16,7 @@ use crate::http::context::WorkerContext;
 use crate::http::error::ApiError;
 use crate::http::hit_request::{is_hit, known_parameters, page_at, rules};
 use crate::http::hits::{Hits, answer, count_if};
-use crate::http::media::{JSON, Media};
+use crate::http::media::{HTML, JSON, Media};
 use crate::http::pictures::{SVG, error_picture, restrict, share};
 use crate::http::query::Query;
 
@@ -25,7 +25,6 @@ const INVALID: &str = "invalid url";
 /// The longest name of a user or a repository.
 const LONGEST: usize = 100;
 
-static HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 static NOTHING_ELSE: HeaderValue = HeaderValue::from_static("default-src 'none'");
 
 /// Adds the routes of the service, which fit almost every path of two parts.

@@ -19,6 +19,7 @@ use super::context::WorkerContext;
 use super::error::ApiError;
 use super::html::assets::{self, accepts_gzip};
 use super::html::{own_origin, restrict};
+use super::media::HTML;
 
 /// The page, with what its tool says about the page in `url`. Only the client that asked may keep it, because it names the address
 /// that this client has used, and must ask again before each use, because it has numbers.
@@ -32,7 +33,7 @@ pub(in crate::http) async fn page(
     let page = context.shared.home.fill(&origin, &figures, tool).map_err(|_| ApiError::Internal)?;
     let mut response = HttpResponse::build(status);
     response
-        .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
+        .insert_header((CONTENT_TYPE, HTML.clone()))
         .insert_header((CACHE_CONTROL, PRIVATE.clone()))
         .insert_header((VARY, HeaderValue::from_static("accept-encoding")));
     restrict(&mut response);

@@ -110,20 +110,16 @@ pub(super) fn save(
     ends: Option<Millis>,
 ) -> rusqlite::Result<()> {
     // A statement that names the column writes the index of the ends, too, whether or not an end changes.
-    let sql = match ends {
-        Some(_) => {
-            "INSERT INTO document (topic, fields, ends) VALUES (?1, ?2, ?3) \
-             ON CONFLICT DO UPDATE SET fields = ?2, ends = ?3"
-        }
-        None => "INSERT INTO document (topic, fields) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET fields = ?2",
-    };
-    let mut statement = connection.prepare_cached(sql)?;
-    let fields = document.to_json();
+    let with_end = "INSERT INTO document (topic, fields, ends) VALUES (?1, ?2, ?3) \
+                    ON CONFLICT DO UPDATE SET fields = ?2, ends = ?3";
+    let without =
+        "INSERT INTO document (topic, fields) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET fields = ?2";
+    let (name, fields) = (topic.name(), document.to_json());
     match ends {
-        Some(ends) => statement.execute(params![topic.name(), fields, ends]),
-        None => statement.execute(params![topic.name(), fields]),
-    }
-    .map(|_| ())
+        Some(ends) => connection.prepare_cached(with_end)?.execute(params![name, fields, ends])?,
+        None => connection.prepare_cached(without)?.execute(params![name, fields])?,
+    };
+    Ok(())
 }
 
 /// Deletes the fields of an entity.
