@@ -10,7 +10,7 @@ use crate::cells::Figures;
 use crate::http::{Client, request};
 use crate::listeners::{Held, Listeners, now_us};
 use crate::peers::livecounter::Chain;
-use crate::peers::{livecounter, nchan, pushpin};
+use crate::peers::{Peer, livecounter, nchan, pushpin};
 use crate::usage;
 
 const MESSAGES: u32 = 200;
@@ -37,7 +37,7 @@ pub(crate) fn in_process(count: usize) -> Result<Figures> {
     let livecounter = livecounter::embedded(Duration::ZERO)?;
     let mut client = Client::new(livecounter.port());
     let publish: Publish<'_> = &mut || livecounter::add(&mut client);
-    measure(livecounter.id(), livecounter.port(), livecounter::HOT, count, publish)
+    measure(&livecounter, livecounter::HOT, count, publish)
 }
 
 /// nginx with nchan: a message to its publisher.
@@ -50,7 +50,7 @@ pub(crate) fn nchan(count: usize) -> Result<Figures> {
         client.demand(&request("POST", nchan::PUBLISH, &[], &value.to_string()))?;
         Ok(value)
     };
-    measure(nginx.id(), nginx.port(), nchan::STREAM, count, publish)
+    measure(&nginx, nchan::STREAM, count, publish)
 }
 
 /// Pushpin fed by livecounter: a POST to livecounter, the listeners at Pushpin, whose CPU and memory are measured.
@@ -63,12 +63,11 @@ pub(crate) fn pushpin(count: usize) -> Result<Figures> {
 
 /// Pushpin fed by hand: an item straight to its control port.
 pub(crate) fn pushpin_by_hand(count: usize) -> Result<Figures> {
-    let mut by_hand = pushpin::ByHand::start()?;
-    let (id, port) = (by_hand.pushpin.peer.id(), by_hand.pushpin.peer.port());
-    measure(id, port, "/hold/", count, &mut || by_hand.publish())
+    let by_hand = pushpin::ByHand::start()?;
+    measure(&by_hand.pushpin.peer, "/hold/", count, &mut by_hand.publisher())
 }
 
-/// Publishes at the pace to `count` listeners at the chain's Pushpin, which take the paths in turn. Each value is one of the path whose place is its
+/// Publishes at the pace to `count` listeners at the chain's Pushpins, which take the paths in turn. Each value is one of the path whose place is its
 /// remainder by their number.
 pub(crate) fn measure_chain(
     chain: &Chain,
@@ -76,48 +75,45 @@ pub(crate) fn measure_chain(
     count: usize,
     publish: Publish<'_>,
 ) -> Result<Figures> {
-    let peer = &chain.pushpin.peer;
+    let holders: Vec<&Peer> = chain.pushpins.iter().map(|pushpin| &pushpin.peer).collect();
     let reads = || livecounter::reads(chain.livecounter.port());
-    measure_when_quiet(peer.id(), peer.port(), paths, count, publish, &reads)
+    measure_when_quiet(&holders, paths, count, publish, &reads)
 }
 
-/// Publishes at the pace to `count` listeners of `path`, which the process with the id `server` holds.
-pub(crate) fn measure(
-    server: u32,
-    port: u16,
-    path: &str,
-    count: usize,
-    publish: Publish<'_>,
-) -> Result<Figures> {
-    measure_when_quiet(server, port, &[path.to_owned()], count, publish, &|| Ok(0.0))
+/// Publishes at the pace to `count` listeners of `path`, which `holder` holds.
+pub(crate) fn measure(holder: &Peer, path: &str, count: usize, publish: Publish<'_>) -> Result<Figures> {
+    measure_when_quiet(&[holder], &[path.to_owned()], count, publish, &|| Ok(0.0))
 }
 
+/// The CPU time and the memory are those of all `holders`; each has as many listeners.
 fn measure_when_quiet(
-    server: u32,
-    port: u16,
+    holders: &[&Peer],
     paths: &[String],
     count: usize,
     publish: Publish<'_>,
     reads: Reads<'_>,
 ) -> Result<Figures> {
+    let ports: Vec<u16> = holders.iter().map(|holder| holder.port()).collect();
+    let cpu_us = || holders.iter().map(|holder| usage::cpu_us(holder.id())).sum::<f64>();
+    let memory_kib = || holders.iter().map(|holder| usage::memory_kib(holder.id())).sum::<Result<f64>>();
     publish()?;
-    let memory = usage::memory_kib(server)?;
-    let mut listeners = Listeners::connect_to(port, paths, count)?;
+    let memory = memory_kib()?;
+    let mut listeners = Listeners::connect_to(&ports, paths, count)?;
     let renewed = reach_all(&mut listeners, publish)?;
     pace(publish, WARM_UP)?;
     until_quiet(publish, reads)?;
-    let cpu = usage::cpu_us(server);
+    let cpu = cpu_us();
     let published = pace(publish, MESSAGES)?;
     let last = published.last().map_or(0, |&(value, _)| value);
     listeners.all_hold(last - (paths.len() as i64 - 1), Duration::from_secs(20))?;
-    let cpu = usage::cpu_us(server) - cpu;
-    let memory = usage::memory_kib(server)? - memory;
+    let cpu = cpu_us() - cpu;
+    let memory = memory_kib()? - memory;
     let comparison = listeners.compare(published)?;
     let expected = f64::from(MESSAGES) * (count / paths.len()) as f64;
     let received = comparison.received as f64;
     Ok(Figures::from([
-        ("p50 ms", comparison.p50_ms),
-        ("p99 ms", comparison.p99_ms),
+        ("p50 ms", comparison.percentile_ms(50)),
+        ("p99 ms", comparison.percentile_ms(99)),
         ("cpu us", cpu / received),
         ("KiB", memory / count as f64),
         (DELIVERED, 100.0 * received / expected),

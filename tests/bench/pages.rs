@@ -72,21 +72,26 @@ pub(crate) fn in_process(count: usize) -> Result<Figures> {
     let livecounter = livecounter::embedded(Duration::ZERO)?;
     let mut turns = Turns::on(livecounter.port());
     let publish: Publish<'_> = &mut || turns.next();
-    fanout::measure(livecounter.id(), livecounter.port(), &all(), count, publish)
+    fanout::measure(&livecounter, &all(), count, publish)
 }
 
 /// The same at Pushpin.
 pub(crate) fn pushpin(count: usize) -> Result<Figures> {
-    at_pushpin(&[all()], count)
+    at_pushpins(1, &[all()], count)
 }
 
-/// The same deliveries at Pushpin, with a stream for each counter of each page.
-pub(crate) fn pushpin_each(count: usize) -> Result<Figures> {
-    at_pushpin(&each(), count * COUNTERS)
+/// The same at four Pushpins.
+pub(crate) fn four_pushpins(count: usize) -> Result<Figures> {
+    at_pushpins(4, &[all()], count)
 }
 
-fn at_pushpin(paths: &[String], streams: usize) -> Result<Figures> {
-    let chain = livecounter::chain(Duration::ZERO)?;
+/// The same deliveries at four Pushpins, with a stream for each counter of each page.
+pub(crate) fn four_pushpins_each(count: usize) -> Result<Figures> {
+    at_pushpins(4, &each(), count * COUNTERS)
+}
+
+fn at_pushpins(pushpins: usize, paths: &[String], streams: usize) -> Result<Figures> {
+    let chain = livecounter::chain_of(pushpins, Duration::ZERO)?;
     let mut turns = Turns::on(chain.livecounter.port());
     let publish: Publish<'_> = &mut || turns.next();
     fanout::measure_chain(&chain, paths, streams, publish)
@@ -103,7 +108,7 @@ pub(crate) fn nchan(count: usize) -> Result<Figures> {
         client.demand(&request("POST", &target, &[], &value.to_string()))?;
         Ok(value)
     };
-    fanout::measure(nginx.id(), nginx.port(), nchan::STREAM_OF_MANY, count, publish)
+    fanout::measure(&nginx, nchan::STREAM_OF_MANY, count, publish)
 }
 
 /// What a page costs the process that holds its streams: one stream for all its counters.
@@ -121,7 +126,7 @@ fn cost(paths: &[String], streams: usize) -> Result<Figures> {
     let mut turns = Turns::on(livecounter.port());
     turns.round()?;
     let memory = usage::memory_kib(livecounter.id())?;
-    let mut listeners = Listeners::connect_to(livecounter.port(), paths, streams)?;
+    let mut listeners = Listeners::connect_to(&[livecounter.port()], paths, streams)?;
     let first = turns.round()?;
     listeners.all_hold(first, Duration::from_secs(20))?;
     let cpu = usage::cpu_us(livecounter.id());

@@ -23,14 +23,14 @@ const NEVER: Duration = Duration::from_secs(3_600);
 /// The figure with publishing: the time from the last POST until the last listener has the last value, in ms.
 pub(crate) fn publishing(count: usize) -> Result<Figures> {
     let chain = livecounter::chain(INTERVAL)?;
-    let mut listeners = Listeners::connect(chain.pushpin.peer.port(), livecounter::HOT, count)?;
+    let mut listeners = Listeners::connect(chain.pushpin().port(), livecounter::HOT, count)?;
     let mut client = Client::new(chain.livecounter.port());
     let renewed = reach_all(&mut listeners, &mut || livecounter::add(&mut client))?;
-    let cpu = usage::cpu_us(chain.pushpin.peer.id());
+    let cpu = usage::cpu_us(chain.pushpin().id());
     let report = storm(&chain)?;
     let held = listeners.all_hold(report.value, Duration::from_secs(30))?;
     let closed = listeners.compare(Vec::new())?.closed;
-    let cpu = usage::cpu_us(chain.pushpin.peer.id()) - cpu;
+    let cpu = usage::cpu_us(chain.pushpin().id()) - cpu;
     let held_ms = held.last_us.saturating_sub(report.last_us) as f64 / 1e3;
     Ok(Figures::from([
         ("held ms", held_ms),
@@ -44,7 +44,7 @@ pub(crate) fn publishing(count: usize) -> Result<Figures> {
 /// The same load while nothing is published.
 pub(crate) fn silent(count: usize) -> Result<Figures> {
     let chain = livecounter::chain(NEVER)?;
-    let _listeners = Listeners::connect(chain.pushpin.peer.port(), livecounter::HOT, count)?;
+    let _listeners = Listeners::connect(chain.pushpin().port(), livecounter::HOT, count)?;
     let report = storm(&chain)?;
     Ok(Figures::from([("per second", per_second(&report))]))
 }
@@ -60,7 +60,7 @@ pub(crate) fn origin_memory(count: usize) -> Result<Figures> {
         Load { port, method, path, fields: &fields, body: "" }.run(1)?;
     }
     let before = usage::resident_kib(origin)?;
-    let mut listeners = Listeners::connect(chain.pushpin.peer.port(), livecounter::HOT, count)?;
+    let mut listeners = Listeners::connect(chain.pushpin().port(), livecounter::HOT, count)?;
     reach_all(&mut listeners, &mut || livecounter::add(&mut client))?;
     let grown = usage::resident_kib(origin)? - before;
     Ok(Figures::from([("KiB", grown.max(0.0) / count as f64)]))

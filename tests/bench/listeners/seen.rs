@@ -124,17 +124,6 @@ impl Seen {
 
     fn comparison(&self, received: u64, backwards: u64, mut delays: Vec<u64>) -> Comparison {
         delays.sort_unstable();
-        let percentile = |share: usize| {
-            let place = (delays.len() * share).div_ceil(100).max(1) - 1;
-            delays.get(place).map_or(0.0, |&delay| delay as f64 / 1e3)
-        };
-        Comparison {
-            received,
-            p50_ms: percentile(50),
-            p99_ms: percentile(99),
-            backwards,
-            closed: self.closed,
-            bytes: self.bytes,
-        }
+        Comparison { received, delays_us: delays, backwards, closed: self.closed, bytes: self.bytes }
     }
 }

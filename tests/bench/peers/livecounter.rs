@@ -28,33 +28,49 @@ pub(crate) fn embedded(interval: Duration) -> Result<Peer> {
     launch(free_port()?, directory, interval, &[("LIVECOUNTER__SQLITE__PATH", database)])
 }
 
-/// livecounter on Redis, behind a Pushpin to which it publishes.
+/// livecounter on Redis, behind one or more Pushpins to which it publishes.
 pub(crate) struct Chain {
     pub(crate) livecounter: Peer,
-    pub(crate) pushpin: Pushpin,
+    pub(crate) pushpins: Vec<Pushpin>,
     pub(crate) redis: Peer,
+}
+
+impl Chain {
+    /// The first Pushpin.
+    pub(crate) fn pushpin(&self) -> &Peer {
+        &self.pushpins[0].peer
+    }
 }
 
 /// Starts Redis, Pushpin and livecounter.
 pub(crate) fn chain(interval: Duration) -> Result<Chain> {
-    chain_with(interval, &[])
+    start(interval, 1, &[])
 }
 
 /// The same with further settings of livecounter, as variables of its environment.
 pub(crate) fn chain_with(interval: Duration, settings: &[(&str, &str)]) -> Result<Chain> {
+    start(interval, 1, settings)
+}
+
+/// The same with so many Pushpins.
+pub(crate) fn chain_of(pushpins: usize, interval: Duration) -> Result<Chain> {
+    start(interval, pushpins, &[])
+}
+
+fn start(interval: Duration, pushpins: usize, settings: &[(&str, &str)]) -> Result<Chain> {
     let redis = redis::start()?;
     let port = free_port()?;
-    let pushpin = pushpin::start(port)?;
+    let pushpins: Vec<Pushpin> = (0..pushpins).map(|_| pushpin::start(port)).collect::<Result<_>>()?;
+    let proxy = |pushpin: &Pushpin| {
+        format!("http://127.0.0.1:{}/?verify-iss=pushpin&verify-key={}", pushpin.control, pushpin::KEY)
+    };
     let mut environment = vec![
         ("REDIS_URL", format!("redis://127.0.0.1:{}/", redis.port())),
-        (
-            "GRIP_URL",
-            format!("http://127.0.0.1:{}/?verify-iss=pushpin&verify-key={}", pushpin.control, pushpin::KEY),
-        ),
+        ("GRIP_URL", pushpins.iter().map(proxy).collect::<Vec<_>>().join(" ")),
     ];
     environment.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
     let livecounter = launch(port, tempfile::tempdir()?, interval, &environment)?;
-    Ok(Chain { livecounter, pushpin, redis })
+    Ok(Chain { livecounter, pushpins, redis })
 }
 
 /// Several origins on one Redis, behind one cache and one Pushpin.

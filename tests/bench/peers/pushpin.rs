@@ -83,7 +83,6 @@ pub(crate) struct ByHand {
     pub(crate) pushpin: Pushpin,
     _origin: Server,
     _directory: TempDir,
-    published: i64,
 }
 
 impl ByHand {
@@ -93,22 +92,25 @@ impl ByHand {
         let origin = bare::spawn(port, &directory)?;
         let mut client = Client::new(port);
         let origin = origin.ready(|| client.demand(&request("GET", "/hold/", &[], "")).is_ok())?;
-        Ok(ByHand { pushpin: start(port)?, _origin: origin, _directory: directory, published: 0 })
+        Ok(ByHand { pushpin: start(port)?, _origin: origin, _directory: directory })
     }
 
-    /// Publishes the next number and returns it.
-    pub(crate) fn publish(&mut self) -> Result<i64> {
-        let previous = self.published.to_string();
-        self.published += 1;
-        let content = format!("id: {0}\nevent: message\ndata: {0}\n\n", self.published);
-        let item = json!({
-            "channel": bare::CHANNEL, "id": self.published.to_string(), "prev-id": previous,
-            "formats": { "http-stream": { "content": content } },
-        });
-        let body = json!({ "items": [item] }).to_string();
-        let fields = ["Content-Type: application/json".to_owned()];
-        // Pushpin's control server closes every connection after its answer.
-        Client::new(self.pushpin.control).demand(&request("POST", "/publish/", &fields, &body))?;
-        Ok(self.published)
+    /// Publishes the next number with each call, and returns it.
+    pub(crate) fn publisher(&self) -> impl FnMut() -> Result<i64> + use<> {
+        let (control, mut published) = (self.pushpin.control, 0);
+        move || {
+            let previous = published.to_string();
+            published += 1;
+            let content = format!("id: {published}\nevent: message\ndata: {published}\n\n");
+            let item = json!({
+                "channel": bare::CHANNEL, "id": published.to_string(), "prev-id": previous,
+                "formats": { "http-stream": { "content": content } },
+            });
+            let body = json!({ "items": [item] }).to_string();
+            let fields = ["Content-Type: application/json".to_owned()];
+            // Pushpin's control server closes every connection after its answer.
+            Client::new(control).demand(&request("POST", "/publish/", &fields, &body))?;
+            Ok(published)
+        }
     }
 }
