@@ -1,6 +1,7 @@
 //! The front of a public chain: it ends slow requests, refuses ambiguous ones, and keeps streams open.
 
 mod shares;
+mod tunnels;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
