@@ -11,6 +11,7 @@ mod path;
 mod plan;
 mod problem;
 mod query;
+mod resource;
 mod signature;
 
 pub use accept::{Variant, takes_gzip};

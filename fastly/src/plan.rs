@@ -1,11 +1,10 @@
 //! Decides where a request goes.
 
 use crate::accept::Variant;
-use crate::badge::is_badge;
-use crate::hits::{self, is_hits, names_page, reads_hits};
-use crate::past::{accept_of_past, is_past};
-use crate::path::{is_recovery, lists_names};
+use crate::hits::{is_hits, names_page};
+use crate::past::accept_of_past;
 use crate::problem::Problem;
+use crate::resource::Resource;
 
 /// The facts on which the decision depends.
 #[derive(Clone, Copy, Debug)]
@@ -49,82 +48,47 @@ impl RequestFacts<'_> {
             return Plan::Refuse(Problem::NotFound);
         }
         match self.method {
-            "GET" | "HEAD" => {}
+            "GET" | "HEAD" => self.plan_of_read(),
             // If the request were sent on from here, Fastly would purge without asking for a key.
-            "PURGE" => return Plan::Refuse(Problem::NotAllowed),
-            _ => return Plan::Pass,
-        }
-        // A recovery needs the present value: with a cached answer the proxy's listeners would miss all later events. Only proxies
-        // have a reason to ask here, so these requests are never handed over.
-        if is_recovery(self.path) || (self.signed && self.recovers) {
-            return Plan::Pass;
-        }
-        // The list of counters is for clients with a key, which may stand in its query.
-        if self.path.trim_end_matches('/') == "/counters" {
-            return Plan::Pass;
-        }
-        // The past of hits, and their badge for shields.io: where the query names no page, a header that is not part of the cache's key does.
-        if hits::parameters(self.path).is_some() {
-            let kept = names_page(self.query) && !self.private;
-            let accept = if self.path == "/nocount/history" { accept_of_past(self.accept) } else { "*/*" };
-            return if kept { Plan::Lookup(accept) } else { Plan::Pass };
-        }
-        // Entities and feeds are private, and `/count` counts, so the cache has no part in them. Fanout holds their streams.
-        if let Some(may_stream) = self.uncached_stream() {
-            return match (may_stream && self.method == "GET" && !self.signed, self.handed_off) {
-                (true, true) => Plan::Refuse(Problem::Unverified),
-                (true, false) => Plan::HandOff,
-                (false, _) => Plan::Pass,
-            };
-        }
-        // These requests count, or their answers are for one client. A request that counts must not be sent twice.
-        let reads_hits = reads_hits(self.path);
-        if is_hits(self.path) && !reads_hits {
-            return Plan::Pass;
-        }
-        // Other paths may belong to another service whose routes the origin answers, and a GET may count there.
-        if !is_known(self.path) {
-            return Plan::Pass;
-        }
-        if is_past(self.path) {
-            return if self.private { Plan::Pass } else { Plan::Lookup(accept_of_past(self.accept)) };
-        }
-        // A badge has one form for all clients.
-        if is_badge(self.path) {
-            return if self.private { Plan::Pass } else { Plan::Lookup("*/*") };
-        }
-        let variant = Variant::of(self.accept);
-        if variant.may_stream() && !self.signed {
-            return match (self.method, self.handed_off) {
-                // Fanout would hold the answer as if it had a body, and the cache must not keep the origin's answer in the place of a stream.
-                ("HEAD", _) => Plan::Pass,
-                // The request has come back from Fanout with a signature that is not accepted. Handing it over again would never end.
-                (_, true) => Plan::Refuse(Problem::Unverified),
-                (_, false) => Plan::HandOff,
-            };
-        }
-        // The answer depends on a header that is not part of the cache's key.
-        let by_referer = reads_hits && !names_page(self.query);
-        match variant.normal() {
-            Some(accept) if !self.private && !by_referer => Plan::Lookup(accept),
+            "PURGE" => Plan::Refuse(Problem::NotAllowed),
             _ => Plan::Pass,
         }
     }
 
-    /// Whether the answer may be a stream, if the path is that of an entity, of the events of a feed, or `/count`.
-    fn uncached_stream(&self) -> Option<bool> {
-        if self.path.starts_with("/live/") {
-            return Some(true);
+    /// Decides where a GET or a HEAD goes.
+    fn plan_of_read(&self) -> Plan {
+        // A recovery needs the present value: with a cached answer the proxy's listeners would miss all later events.
+        if self.signed && self.recovers {
+            return Plan::Pass;
         }
-        (self.path.starts_with("/entity/") || self.path == "/count")
-            .then(|| Variant::of(self.accept).may_stream())
+        let variant = Variant::of(self.accept);
+        match Resource::of(self.path) {
+            Resource::Past => self.look_up(accept_of_past(self.accept)),
+            Resource::OneForm => self.look_up("*/*"),
+            Resource::Feed if !self.signed => self.hold(),
+            Resource::Uncached | Resource::Public if variant.may_stream() && !self.signed => self.hold(),
+            Resource::Public => variant.normal().map_or(Plan::Pass, |accept| self.look_up(accept)),
+            Resource::Feed | Resource::Uncached | Resource::OfOrigin => Plan::Pass,
+        }
     }
-}
 
-/// Whether the path is one of those whose answers do not count, so that the cache may be asked for them.
-fn is_known(path: &str) -> bool {
-    let pages = ["/", "/healthz", "/live-counter.js", "/openapi.json", "/readyz", "/robots.txt"];
-    pages.contains(&path) || path.starts_with("/assets/") || lists_names(path) || reads_hits(path)
+    /// The plan for a request whose answer may be a stream, and which Fanout has not sent.
+    fn hold(&self) -> Plan {
+        match (self.method, self.handed_off) {
+            // Fanout would hold the answer as if it had a body, and the cache must not keep the origin's answer in the place of a stream.
+            ("HEAD", _) => Plan::Pass,
+            // The request has come back from Fanout with a signature that is not accepted. Handing it over again would never end.
+            (_, true) => Plan::Refuse(Problem::Unverified),
+            (_, false) => Plan::HandOff,
+        }
+    }
+
+    /// The plan for a request whose answer the cache may keep, unless the answer depends on the client: on its credentials, or on `Referer`, which
+    /// names the page where the query names none. Neither is part of the cache's key.
+    fn look_up(&self, accept: &'static str) -> Plan {
+        let by_referer = is_hits(self.path) && !names_page(self.query);
+        if self.private || by_referer { Plan::Pass } else { Plan::Lookup(accept) }
+    }
 }
 
 /// Whether a header belongs to the protocol between origin and proxy. A client may neither send nor see it.
