@@ -9,7 +9,6 @@ use askama::Template;
 use super::accept::accepts_pages;
 use super::caching::NO_STORE;
 use super::error::ApiError;
-use super::html::assets::hashed_name;
 use super::html::restrict;
 use super::media::HTML;
 use super::resource::ALL;
@@ -17,10 +16,7 @@ use super::resource::ALL;
 /// The page that browsers get for a path that does not exist.
 #[derive(Template)]
 #[template(path = "missing.html")]
-struct MissingPage {
-    icon: String,
-    style: String,
-}
+struct MissingPage;
 
 /// Answers with a page if a browser has asked for a path that does not exist, because a browser would show a problem as bare JSON.
 pub(super) async fn page_or_problem(request: HttpRequest) -> Result<HttpResponse, ApiError> {
@@ -38,8 +34,7 @@ pub(super) async fn problem(request: HttpRequest) -> Result<HttpResponse, ApiErr
 }
 
 fn page() -> Result<HttpResponse, ApiError> {
-    let page = MissingPage { icon: hashed_name("favicon.svg"), style: hashed_name("home.css") };
-    let text = page.render().map_err(|_| ApiError::Internal)?;
+    let text = MissingPage.render().map_err(|_| ApiError::Internal)?;
     let mut response = HttpResponse::NotFound();
     response
         .insert_header((CONTENT_TYPE, HTML.clone()))

@@ -11,7 +11,6 @@ use askama::Template;
 use super::guard::{Administrator, set_cookie};
 use crate::http::caching::NO_STORE;
 use crate::http::error::ApiError;
-use crate::http::html::assets::hashed_name;
 use crate::http::html::restrict;
 use crate::http::media::HTML;
 
@@ -19,11 +18,6 @@ static CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross
 
 /// What all pages have.
 pub(super) struct Frame {
-    /// The names of the files that the page loads.
-    pub(super) icon: String,
-    pub(super) base: String,
-    pub(super) style: String,
-    pub(super) script: String,
     /// The name of the key with which the browser has logged in; `None` on a service without keys.
     pub(super) key: Option<String>,
     /// Whether the page is for administrators, and has their menu.
@@ -37,14 +31,7 @@ impl Frame {
             Some(Administrator::LoggedIn(session, _)) => Some(session.key.clone()),
             _ => None,
         };
-        Frame {
-            icon: hashed_name("favicon.svg"),
-            base: hashed_name("home.css"),
-            style: hashed_name("admin.css"),
-            script: hashed_name("admin.js"),
-            key,
-            has_menu: administrator.is_some(),
-        }
+        Frame { key, has_menu: administrator.is_some() }
     }
 }
 

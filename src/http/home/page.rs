@@ -11,7 +11,6 @@ use super::figures::{Figures, KeptFigures};
 use super::tool::Tool;
 use crate::access::RouteKey;
 use crate::domain::CounterId;
-use crate::http::html::assets::hashed_name;
 use crate::http::html::shown::ShownNumber;
 
 /// The counter of the page's views, if the service has it.
@@ -46,10 +45,6 @@ pub struct HomePage {
 #[template(path = "home.html")]
 struct Filled<'a> {
     page: &'a HomePage,
-    icon: String,
-    style: String,
-    script: String,
-    collect: String,
     origin: &'a str,
     hero: ShownCounter<'a>,
     tiles: Vec<ShownCounter<'a>>,
@@ -123,10 +118,6 @@ impl HomePage {
         ];
         let filled = Filled {
             page: self,
-            icon: hashed_name("favicon.svg"),
-            style: hashed_name("home.css"),
-            script: hashed_name("home.js"),
-            collect: hashed_name("collect.js"),
             origin,
             hero: shown(0),
             tiles: self.tiles.clone().map(shown).collect(),
