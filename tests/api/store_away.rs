@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::app::TestApp;
 use crate::support::http::{Ask, client};
-use crate::support::redis::RedisServer;
+use crate::support::redis::{RedisServer, reached};
 use crate::support::server::Server;
 
 /// No proxy listens at this address; these tests ask for no stream.
@@ -84,25 +84,66 @@ async fn a_hanging_redis_is_503_in_bounded_time() {
     until(200, || client().get(app.counter("2"))).await;
 }
 
+/// What `/readyz` says about the store.
+async fn readiness(app: &TestApp) -> String {
+    let answer: Value = app.get("/readyz").await.json().await.expect("JSON");
+    answer["store"].as_str().expect("a word").to_owned()
+}
+
+/// Checks that POSTs and `/readyz` are 503 from `refuse` to `go_on`, that the counter is read meanwhile, and that it counts on then.
+async fn is_read_meanwhile(app: &TestApp, refuse: impl AsyncFn(), go_on: impl AsyncFn()) {
+    let before = app.read("2").await;
+    refuse().await;
+    assert_eq!(status(client().post(app.counter("2"))).await, 503);
+    until(200, || client().get(app.counter("2"))).await;
+    assert_eq!(app.read("2").await, before);
+    assert_eq!(readiness(app).await, "unavailable");
+    go_on().await;
+    until(200, || client().post(app.counter("2"))).await;
+    assert_eq!(app.read("2").await, before + 1, "only what was answered 200 is counted");
+    assert_eq!(readiness(app).await, "ok");
+}
+
 #[tokio::test]
 async fn a_redis_that_takes_no_writes_is_read_and_counts_again_later() {
     let redis = RedisServer::start();
     let app = origin(&redis).await;
-    assert_eq!(app.add("2").await, 1);
-    // A Redis that is full, and one that has become a replica.
-    for (stop, go_on) in [
+    assert_eq!((app.add("2").await, readiness(&app).await.as_str()), (1, "ok"));
+    // A Redis that is full, one that has become a replica, and one that has too few replicas.
+    for (refuse, go_on) in [
         (&["CONFIG", "SET", "maxmemory", "1"][..], &["CONFIG", "SET", "maxmemory", "0"][..]),
         (&["REPLICAOF", "127.0.0.1", "9"], &["REPLICAOF", "NO", "ONE"]),
+        (&["CONFIG", "SET", "min-replicas-to-write", "1"], &["CONFIG", "SET", "min-replicas-to-write", "0"]),
     ] {
-        let before = app.read("2").await;
-        redis.cli(stop);
-        assert_eq!(status(client().post(app.counter("2"))).await, 503, "{stop:?}");
-        until(200, || client().get(app.counter("2"))).await;
-        assert_eq!(app.read("2").await, before, "{stop:?}");
-        redis.cli(go_on);
-        until(200, || client().post(app.counter("2"))).await;
-        assert_eq!(app.read("2").await, before + 1, "only what was answered 200 is counted: {stop:?}");
+        eprintln!("{refuse:?}");
+        let command = async |command: &[&str]| drop(redis.cli(command));
+        is_read_meanwhile(&app, async || command(refuse).await, async || command(go_on).await).await;
     }
+}
+
+#[tokio::test]
+async fn a_redis_that_cannot_save_its_file_is_read_and_counts_again_later() {
+    let redis = RedisServer::start();
+    let app = origin(&redis).await;
+    assert_eq!(app.add("2").await, 1);
+    redis.cli(&["CONFIG", "SET", "save", "3600 1"]);
+    let save = async |status: &str| {
+        redis.cli(&["BGSAVE"]);
+        let line = format!("rdb_last_bgsave_status:{status}");
+        let saved = || redis.cli(&["INFO", "persistence"]).contains(&line);
+        reached("the end of the attempt to save", saved).await;
+    };
+    // Redis cannot put its file in the place of a directory.
+    let place = redis.directory().join("dump.rdb");
+    let refuse = async || {
+        std::fs::create_dir_all(place.join("in the way")).expect("a directory");
+        save("err").await;
+    };
+    let go_on = async || {
+        std::fs::remove_dir_all(&place).expect("the directory to be removed");
+        save("ok").await;
+    };
+    is_read_meanwhile(&app, refuse, go_on).await;
 }
 
 #[tokio::test]

@@ -218,6 +218,38 @@ async fn without_the_node_asked_first_the_others_are_swept_and_answer_pings() {
 }
 
 #[tokio::test]
+async fn a_full_node_fails_its_own_changes_only_and_the_others_are_swept() {
+    let cluster = start().await;
+    let (store, topics) = (connect(&cluster), topics(60));
+    assert!(store.write(adds(&topics)).await.iter().all(Result::is_ok));
+    let first = cluster.nodes[0].cli(&["CLUSTER", "KEYSLOT", "{b0}"]).parse().expect("a slot");
+    let full = cluster.owner(first).expect("an owner");
+    cluster.nodes[full].cli(&["CONFIG", "SET", "maxmemory", "1"]);
+    let answers = store.write(adds(&topics)).await;
+    for (topic, answer) in topics.iter().zip(&answers) {
+        let is_full = cluster.owner(cluster.slot(topic)) == Some(full);
+        assert_eq!(answer.is_err(), is_full, "{topic}: {answer:?}");
+    }
+    assert!(answers.iter().any(Result::is_ok) && answers.iter().any(Result::is_err));
+    assert!(store.read(topics.clone()).await.iter().all(Result::is_ok));
+    store.ping().await.expect("two nodes take changes");
+    eventually("the marks to be overdue", async || {
+        store.overdue(1000, Duration::from_millis(1)).await.ok().filter(|topics| topics.len() == 60)
+    })
+    .await;
+    for node in &cluster.nodes {
+        node.cli(&["CONFIG", "SET", "maxmemory", "1"]);
+    }
+    let error = store.ping().await.expect_err("no node takes changes");
+    assert!(error.to_string().contains("OOM"), "{error}");
+    for node in &cluster.nodes {
+        node.cli(&["CONFIG", "SET", "maxmemory", "0"]);
+    }
+    assert!(store.write(adds(&topics)).await.iter().all(Result::is_ok));
+    store.ping().await.expect("all nodes take changes");
+}
+
+#[tokio::test]
 async fn a_node_that_hangs_holds_up_no_call_to_the_others() {
     let mut cluster = RedisCluster::start(3, 0, &["--cluster-require-full-coverage no"]).await;
     let store = connect(&cluster);
