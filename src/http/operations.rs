@@ -23,7 +23,7 @@ pub(super) async fn healthz() -> HttpResponse {
         .body("ok\n")
 }
 
-/// Answers 200 while the store answers and announcements get through, else 503 with what is wrong.
+/// Answers 200 while the store takes changes and announcements get through, else 503 with what is wrong.
 pub(super) async fn readyz(context: Data<WorkerContext>) -> HttpResponse {
     let ping = context.live.ping().await;
     let store = if ping.is_ok() { "ok" } else { "unavailable" };

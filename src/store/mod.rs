@@ -46,7 +46,7 @@ use crate::domain::{Document, EntityKey, EventId, Past, Topic, Unit};
 /// clock of the store measures times (gate, lease, grace).
 #[async_trait]
 pub trait Store: Values + Outbox + Feeds + Catalog + Visitors {
-    /// Whether the store answers.
+    /// Whether the store answers and takes changes. In a Cluster, whether one node does.
     async fn ping(&self) -> Result<(), StoreError>;
 }
 

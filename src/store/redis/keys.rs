@@ -19,10 +19,11 @@ pub(super) fn shut_sweep(bucket: u16, pause: Duration) -> Cmd {
     command
 }
 
-/// The command that asks whether the sweep is shut.
-pub(super) fn exists_sweep(bucket: u16) -> Cmd {
-    let mut command = redis::cmd("EXISTS");
-    command.arg(sweep(bucket));
+/// A command that would replace the value of a key that never exists. It changes nothing, but Redis refuses it where it refuses writes: if
+/// its memory is full, if it is a replica or has too few of them, and if it cannot write its file.
+pub(super) fn write_nothing(bucket: u16) -> Cmd {
+    let mut command = redis::cmd("SET");
+    command.arg([PREFIXES[usize::from(bucket)].as_str(), "never"].concat()).arg("").arg("XX");
     command
 }
 

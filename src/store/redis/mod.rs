@@ -177,7 +177,7 @@ impl RedisStore {
 #[async_trait]
 impl Store for RedisStore {
     async fn ping(&self) -> Result<(), StoreError> {
-        self.0.ask_one_node(keys::exists_sweep).await.map(|_| ()).map_err(StoreError::new)
+        self.0.ask_one_node(keys::write_nothing).await.map(|_| ()).map_err(StoreError::new)
     }
 }
 
