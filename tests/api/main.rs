@@ -58,6 +58,7 @@ mod monitoring;
 mod needed_key;
 mod nocount;
 mod operations;
+mod pipelined;
 mod program;
 mod prune;
 mod public;

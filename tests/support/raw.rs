@@ -41,7 +41,8 @@ pub async fn raw_head(addr: SocketAddr, request: &[u8]) -> (u16, String) {
     (status(head), head.to_owned())
 }
 
-fn status(answer: &str) -> u16 {
+/// The status of an answer.
+pub fn status(answer: &str) -> u16 {
     answer.get(9..12).and_then(|code| code.parse().ok()).unwrap_or_else(|| panic!("{answer:?}"))
 }
 

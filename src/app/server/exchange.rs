@@ -16,6 +16,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use tokio::task_local;
 
+use super::pieces::Awaited;
 use super::usage::{Ticks, Usage};
 
 /// What a connection and its requests tell each other; one for each connection.
@@ -23,7 +24,7 @@ use super::usage::{Ticks, Usage};
 pub(super) struct Exchange {
     /// The service has a request whose answer has not been written to its end.
     serving: Cell<bool>,
-    /// The body of the request that is being served has not been read to its end.
+    /// The service waits for more of the body of the request that is being served.
     body_to_come: Cell<bool>,
     /// The request that is being served, or was served last, is the last one of the connection.
     closing: Cell<bool>,
@@ -41,6 +42,11 @@ impl Exchange {
     /// Whether the connection may read now.
     pub(super) fn may_read(&self) -> bool {
         !self.blocked.get() && (!self.serving.get() || self.body_to_come.get())
+    }
+
+    /// What the connection reads, if it [may](Self::may_read).
+    pub(super) fn awaited(&self) -> Awaited {
+        if self.serving.get() { Awaited::Body } else { Awaited::Request }
     }
 
     /// Keeps the waker of the connection's task.
@@ -108,11 +114,14 @@ where
     if let Some(serving) = &serving
         && let Payload::H1 { payload } = request.take_payload()
     {
-        let body: BoxedPayloadStream = Box::pin(serving.expect_body(payload));
+        let body = RequestBody { payload, exchange: Rc::clone(&serving.0) };
+        let body: BoxedPayloadStream = Box::pin(body);
         *request.payload() = Payload::Stream { payload: body };
     }
-    let closes = request.headers().contains_key(&GRIP_SIG);
-    let is_last = closes || request.head().connection_type() == ConnectionType::Close;
+    let connection = request.head().connection_type();
+    // actix-http closes the connection behind an answer to `Connection: upgrade`, too, but would not say so.
+    let closes = request.headers().contains_key(&GRIP_SIG) || connection == ConnectionType::Upgrade;
+    let is_last = closes || connection == ConnectionType::Close;
     let closed = serving.as_ref().is_some_and(|Serving(exchange)| exchange.closing.replace(is_last));
     let answer = (!closed).then(|| service.call(request));
     async move {
@@ -136,12 +145,6 @@ impl Serving {
         exchange.serving.set(true);
         Serving(exchange)
     }
-
-    fn expect_body(&self, payload: actix_http::h1::Payload) -> RequestBody {
-        self.0.body_to_come.set(true);
-        self.0.wake_reader();
-        RequestBody { payload, exchange: Rc::clone(&self.0) }
-    }
 }
 
 impl Drop for Serving {
@@ -151,7 +154,7 @@ impl Drop for Serving {
     }
 }
 
-/// The body of a request. At its end, or when the service drops it, the connection stops reading.
+/// The body of a request. The connection reads while the service waits for more of it.
 struct RequestBody {
     payload: actix_http::h1::Payload,
     exchange: Rc<Exchange>,
@@ -162,8 +165,9 @@ impl Stream for RequestBody {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = Pin::new(&mut self.payload).poll_next(context);
-        if let Poll::Ready(None) = next {
-            self.exchange.body_to_come.set(false);
+        self.exchange.body_to_come.set(next.is_pending());
+        if next.is_pending() {
+            self.exchange.wake_reader();
         }
         next
     }

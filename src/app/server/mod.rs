@@ -5,6 +5,7 @@ mod connection;
 mod exchange;
 mod http10;
 mod listen;
+mod pieces;
 mod usage;
 mod worker_connections;
 
