@@ -39,7 +39,7 @@ GRIP_VERIFY_KEY, FASTLY_API_KEY, FASTLY_SERVICE_ID, RUST_LOG), then the flags. S
 
 /// livecounter: shared counters with live updates over HTTP
 #[derive(Debug, Parser)]
-#[command(name = "livecounter", version, disable_help_subcommand = true, after_help = SETTINGS)]
+#[command(name = "livecounter", version, after_help = SETTINGS)]
 #[command(override_usage = "livecounter [serve] [--config FILE] [--listen ADDRESS:PORT]\n       \
                             livecounter COMMAND [OPTIONS]\n       livecounter COMMAND --help")]
 struct Line {
@@ -169,6 +169,8 @@ mod tests {
         }
         assert!(!help(&["prune", "-h"]).contains("--listen"));
         assert_eq!(help(&["-V"]), help(&["--version"]));
+        assert_eq!(help(&["help"]), all);
+        assert_eq!(help(&["help", "key", "new"]), help(&["key", "new", "--help"]));
     }
 
     #[test]
