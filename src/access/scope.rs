@@ -40,7 +40,7 @@ pub enum ParseScopeError {
     #[error("the scope {0} has no prefix: write {0} alone")]
     Alone(&'static str),
     /// The text behind the colon is no prefix.
-    #[error("the scope {word}: {1}", word = .0.word())]
+    #[error("of the scope {word}, {1}", word = .0.word())]
     Prefix(Verb, #[source] ParsePrefixError),
 }
 
@@ -195,7 +195,7 @@ mod tests {
             ("sql:select", "the scope sql has no prefix: write sql alone"),
             (
                 "read:counter/1",
-                "the scope read: the prefix \"counter/1\" must be empty or begin with counters/, sites/, pages/ or \
+                "of the scope read, the prefix \"counter/1\" must be empty or begin with counters/, sites/, pages/ or \
                  routes/; did you mean counters/?",
             ),
         ] {
