@@ -11,9 +11,9 @@ pub enum StartError {
     /// A setting cannot be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The service cannot listen on the address.
-    #[error("cannot listen on {0}")]
-    Listen(SocketAddr, #[source] io::Error),
+    /// The service cannot listen on the address; the last part names what chooses another address.
+    #[error("cannot listen on {0}: {1}; {2} chooses another address")]
+    Listen(SocketAddr, #[source] io::Error, &'static str),
 }
 
 impl StartError {

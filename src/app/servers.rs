@@ -17,6 +17,10 @@ use crate::settings::Settings;
 /// The largest number of connections that operators may have at a time.
 const OPS_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
+/// What chooses the address for clients, and that for operators.
+const BY_FLAG: &str = "--listen";
+const BY_OPS_SETTING: &str = "ops.listen";
+
 /// A listening socket and its address.
 type Socket = (TcpListener, SocketAddr);
 
@@ -29,9 +33,10 @@ pub(super) struct Sockets {
 impl Sockets {
     /// Listens on the addresses of the settings.
     pub(super) fn listen(settings: &Settings) -> Result<Self, StartError> {
-        let listen_on = |address| listen(address).map_err(|error| StartError::Listen(address, error));
-        let public = listen_on(settings.listen)?;
-        Ok(Sockets { public, ops: settings.ops_listen.map(listen_on).transpose()? })
+        let listen_on = |address, by| listen(address).map_err(|error| StartError::Listen(address, error, by));
+        let public = listen_on(settings.listen, BY_FLAG)?;
+        let ops = settings.ops_listen.map(|address| listen_on(address, BY_OPS_SETTING));
+        Ok(Sockets { public, ops: ops.transpose()? })
     }
 
     /// The address to which clients connect.
@@ -52,7 +57,7 @@ impl Sockets {
                     ServerOptions { workers: NonZeroUsize::MIN, connections: OPS_CONNECTIONS, ..options };
                 let worker = worker.clone();
                 let server = serve(socket, options, None, move |config| worker.serve_ops(config));
-                Some((server.map_err(|error| StartError::Listen(address, error))?, address))
+                Some((server.map_err(|error| StartError::Listen(address, error, BY_OPS_SETTING))?, address))
             }
             None => None,
         };
@@ -60,7 +65,7 @@ impl Sockets {
         let metrics = ops.is_none();
         let public =
             serve(socket, options, Some(occupancy), move |config| worker.serve_public(config, metrics))
-                .map_err(|error| StartError::Listen(address, error))?;
+                .map_err(|error| StartError::Listen(address, error, BY_FLAG))?;
         Ok(Servers { public, address, ops })
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn with_settings(
 fn with_causes(error: &anyhow::Error) -> String {
     error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
         "" => cause,
-        text if text.ends_with(&cause) => text.to_owned(),
+        text if text.contains(&cause) => text.to_owned(),
         text => format!("{text}: {cause}"),
     })
 }

@@ -219,6 +219,7 @@ fn an_address_in_use_is_said_with_status_1() {
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(error.starts_with(&format!("livecounter: cannot listen on {address}: ")), "{error}");
     assert_eq!(error.matches("in use").count(), 1, "{error}");
+    assert!(error.ends_with("; --listen chooses another address\n"), "{error}");
 }
 
 #[tokio::test]
