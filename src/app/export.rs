@@ -83,10 +83,8 @@ async fn open(settings: &Settings) -> Result<StoreSource, ExportError> {
         let store = store.map_err(|error| unusable("redis.url", &error))?;
         // Topics that an older version wrote cannot be listed before the migration.
         store.migrate().await?;
-    } else if let Err(error) = std::fs::metadata(&settings.sqlite_path) {
-        let problem = format!("cannot use {}: {error}", settings.sqlite_path.display());
-        return Err(unusable("sqlite.path", &problem).into());
     }
+    StoreSource::find_file(settings).map_err(|error| settings.locate(error))?;
     Ok(StoreSource::open(settings).map_err(|error| settings.locate(error))?)
 }
 

@@ -66,7 +66,9 @@ pub async fn prune(
             ));
         }
     };
-    StoreSource::check(settings).map_err(|error| settings.locate(error))?;
+    StoreSource::check(settings)
+        .and_then(|()| StoreSource::find_file(settings))
+        .map_err(|error| settings.locate(error))?;
     let Pruned { seen, old } = match &settings.redis_url {
         Some(url) => {
             let store = RedisStore::connect(url.expose(), TIMEOUT);

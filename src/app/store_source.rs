@@ -46,6 +46,21 @@ impl StoreSource {
         }
     }
 
+    /// Refuses a file that does not exist. A command that needs what is in the file must ask before [`open`](Self::open), which creates
+    /// the file.
+    pub(super) fn find_file(settings: &Settings) -> Result<(), SettingsError> {
+        let found = std::fs::metadata(&settings.sqlite_path);
+        if settings.redis_url.is_some() || found.is_ok_and(|found| found.is_file()) {
+            return Ok(());
+        }
+        let path = std::path::absolute(&settings.sqlite_path).unwrap_or_default();
+        let problem = format!(
+            "there is no file {}: run the command in the directory of the service, or with its settings (--config)",
+            path.display()
+        );
+        Err(SettingsError::new("sqlite.path", problem))
+    }
+
     /// Refuses a Redis URL that cannot be used, so that there is one error and not one for each worker. Opens nothing.
     pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
         if let Some(url) = &settings.redis_url {

@@ -1,6 +1,5 @@
 //! Removes topics that have not changed for long, from a file that no process has open.
 
-use std::io;
 use std::path::Path;
 
 use super::file::StoreFile;
@@ -16,11 +15,6 @@ pub fn prune(
     remove: bool,
     mut progress: impl FnMut(Pruned),
 ) -> Result<Pruned, OpenError> {
-    if !path.exists() {
-        // Opening the file would create it.
-        let source = io::Error::from(io::ErrorKind::NotFound);
-        return Err(OpenError::Unusable { path: path.to_owned(), source });
-    }
     let file = StoreFile::open(path)?;
     let mut prune = || {
         let (mut pruned, mut last) = (Pruned::default(), String::new());
