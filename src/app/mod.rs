@@ -31,8 +31,8 @@ use std::time::Duration;
 use crate::access::Access;
 use crate::announcer::{Announcer, Outlets, Running};
 use crate::http::{
-    CacheTerms, CountApiStats, HomePage, Metrics, NewestFields, Occupancy, Rankings, SharedContext, TopHits,
-    Traffic,
+    Additions, CacheTerms, CountApiStats, HomePage, Metrics, NewestFields, Occupancy, Rankings,
+    SharedContext, TopHits, Traffic,
 };
 use crate::hub::Hub;
 use crate::limits::{self, Limits};
@@ -174,7 +174,11 @@ fn shared_context(
         prefix: settings.grip_prefix.clone(),
         keep_alive: settings.streams_keep_alive,
         cache,
-        home: HomePage::new(settings.counters_known.as_deref(), settings.home_analytics.clone()),
+        home: HomePage::new(
+            settings.counters_known.as_deref(),
+            settings.home_analytics.clone(),
+            Additions { amounts: settings.limits.amounts, write: settings.access.write.clone() },
+        ),
         known: settings.counters_known.clone().map(|ids| ids.into_iter().collect()),
         occupancy: Arc::clone(occupancy),
         stopping: Arc::default(),

@@ -76,6 +76,7 @@ pub use context::{SharedContext, WorkerContext};
 pub use error::ApiError;
 pub use exceeded_limit::ExceededLimit;
 pub use fields::newest::NewestFields;
+pub use home::additions::Additions;
 pub use home::page::HomePage;
 pub use metrics::{Metrics, Occupancy, RequestMetrics};
 pub use rankings::Rankings;

@@ -63,6 +63,9 @@ fn bound(text: &str) -> Result<i64, ParseAmountsError> {
 
 impl fmt::Display for Amounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.least == self.greatest {
+            return write!(f, "{}", self.least);
+        }
         write!(f, "from {} to {}", self.least, self.greatest)
     }
 }
@@ -86,6 +89,7 @@ mod tests {
         let all: Amounts = format!("-{LIMIT}..{LIMIT}").parse().expect("a range");
         assert!(all.contain(amount(LIMIT)) && all.contain(amount(-LIMIT)));
         assert_eq!("0..+5".parse::<Amounts>().expect("a range").to_string(), "from 0 to 5");
+        assert_eq!(one.to_string(), "1");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `/` and `/assets/{name}`: the page that shows what the service is. The binary contains all files of the page, and the page
 //! loads nothing from other hosts.
 
+pub(super) mod additions;
 mod answer;
 mod compressed;
 mod entry;

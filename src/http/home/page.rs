@@ -5,12 +5,13 @@ use std::sync::Arc;
 use askama::Template;
 use bytes::Bytes;
 
+use super::additions::Additions;
 use super::compressed::CompressedPage;
 use super::entry::TopList;
 use super::figures::{Figures, KeptFigures};
 use super::tool::Tool;
 use crate::access::RouteKey;
-use crate::domain::CounterId;
+use crate::domain::{Amount, CounterId};
 use crate::http::html::shown::ShownNumber;
 
 /// The counter of the page's views, if the service has it.
@@ -31,9 +32,11 @@ pub struct HomePage {
     /// The known counters that are only named.
     others: Vec<CounterId>,
     /// The counters in the examples.
-    sample: String,
+    sample: CounterId,
     views_sample: String,
     orders_sample: String,
+    /// What a visitor may add.
+    additions: Additions,
     /// The key with which a script of the page records each view; `None` if no view is recorded.
     analytics: Option<RouteKey>,
     figures: Arc<KeptFigures>,
@@ -55,12 +58,15 @@ struct Filled<'a> {
 struct ShownCounter<'a> {
     id: &'a CounterId,
     number: ShownNumber,
+    /// The amounts that a visitor may add with a button.
+    buttons: Vec<i64>,
 }
 
 impl HomePage {
     /// A page that shows the first of the known counters and names the others. Without a list of known counters, any id is one,
-    /// and the page shows a few. With `analytics`, a script of the page records each view with that key.
-    pub fn new(known: Option<&[CounterId]>, analytics: Option<RouteKey>) -> Self {
+    /// and the page shows a few. It has no button for what `additions` does not allow. With `analytics`, a script of the page records each
+    /// view with that key.
+    pub fn new(known: Option<&[CounterId]>, analytics: Option<RouteKey>, additions: Additions) -> Self {
         let usual = || [VIEWS].iter().chain(&TILES).filter_map(|id| id.parse().ok()).collect();
         let mut counters = known.map_or_else(usual, <[CounterId]>::to_vec);
         // A view of the page counts only in the counter of views, because the other counters have a purpose of their own.
@@ -69,17 +75,18 @@ impl HomePage {
         let shown = counters.len().min(1 + TILES.len());
         let others = counters.split_off(shown);
         let tiles = shown.min(2) - 1..shown;
-        let sample = counters[tiles.start].to_string();
-        let named = |name: &str| known.map_or_else(|| name.to_owned(), |_| sample.clone());
+        let sample = counters[tiles.start].clone();
+        let named = |name: &str| known.map_or_else(|| name.to_owned(), |_| sample.to_string());
         HomePage {
             views_sample: named("my-page"),
             orders_sample: named("orders"),
+            counts_views: views.is_some() && additions.allow(&counters[0], Amount::ONE),
             counters,
             tiles,
-            counts_views: views.is_some(),
             any: known.is_none(),
             others,
             sample,
+            additions,
             analytics,
             figures: Arc::new(KeptFigures::new()),
             compressed: CompressedPage::default(),
@@ -111,6 +118,7 @@ impl HomePage {
         let shown = |index: usize| ShownCounter {
             id: &self.counters[index],
             number: ShownNumber(figures.counters.get(index).copied().flatten()),
+            buttons: self.additions.buttons(&self.counters[index]),
         };
         let lists = [
             TopList { id: "top-sites", title: "Sites", entries: &figures.sites },
@@ -131,12 +139,15 @@ impl HomePage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::WriteRules;
     use crate::http::html::origin;
 
     fn page(known: Option<&[&str]>) -> String {
         let ids =
             known.map(|ids| ids.iter().map(|id| id.parse().expect("an id")).collect::<Vec<CounterId>>());
-        HomePage::new(ids.as_deref(), None).fill("http://h:1", &Figures::default(), None).expect("a page")
+        HomePage::new(ids.as_deref(), None, Additions::default())
+            .fill("http://h:1", &Figures::default(), None)
+            .expect("a page")
     }
 
     #[test]
@@ -173,7 +184,7 @@ mod tests {
 
     #[test]
     fn the_examples_have_the_address_that_was_asked_for_and_no_other_text() {
-        let home = HomePage::new(None, None);
+        let home = HomePage::new(None, None, Additions::default());
         let at = |scheme: &str, host: &str| {
             home.fill(&origin(scheme, host), &Figures::default(), None).expect("a page")
         };
@@ -189,9 +200,39 @@ mod tests {
     }
 
     #[test]
+    fn a_visitor_is_offered_what_needs_no_key() {
+        let page = |amounts: &str, write: &[&str]| {
+            let amounts = amounts.parse().expect("a range");
+            let write = WriteRules::parse(write.iter().copied()).expect("rules");
+            let home = HomePage::new(None, None, Additions { amounts, write });
+            home.fill("http://h", &Figures::default(), None).expect("a page")
+        };
+        let buttons = |page: &str| {
+            let all = page.split("data-by=\"").skip(1);
+            all.map(|rest| rest.split('"').next().unwrap_or_default().to_owned())
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        let usual = page("-1000..1000", &[]);
+        assert_eq!(buttons(&usual), "-1 1 10 -1 1 10 -1 1 10");
+        assert!(
+            usual.contains("<p>One, or any whole number from -1000 to 1000.</p>") && usual.contains("?by=-5")
+        );
+        let one = page("1..1", &[]);
+        assert_eq!(buttons(&one), "1 1 1");
+        assert!(one.contains("<p>One.</p>") && !one.contains("?by=") && one.contains(" data-visits"));
+        let keyed = page("1..20", &["key", "anyone:counters/3/"]);
+        assert_eq!(buttons(&keyed), "1 10");
+        assert!(keyed.contains("<p>One, or any whole number, with a key.</p>") && keyed.contains("?by=5"));
+        assert!(!keyed.contains(" data-visits"), "the visit would be refused");
+        assert_eq!(buttons(&page("1..20", &["key"])), "");
+    }
+
+    #[test]
     fn numbers_are_in_the_page() {
         let figures = Figures { counters: vec![Some(48_211), None, Some(-7)], ..Figures::default() };
-        let page = HomePage::new(None, None).fill("http://h", &figures, None).expect("a page");
+        let page =
+            HomePage::new(None, None, Additions::default()).fill("http://h", &figures, None).expect("a page");
         for expected in [
             "data-counter=\"1\" data-value=\"48211\" data-visits>",
             "id=\"views\" data-length=\"6\">48\u{202f}211</p>",
