@@ -1,20 +1,18 @@
 //! The counters with the greatest values, kept for a while, since a store reads all values for a ranking.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
-use tokio::sync::Mutex;
-
-use super::kept::Kept;
+use super::kept::KeptAnswers;
 use crate::domain::Topic;
 use crate::live::Live;
 use crate::store::StoreError;
 
-/// How many answers are kept, each for another prefix.
+/// How many rankings are kept, each for another prefix.
 const MOST: usize = 16;
 
 /// The rankings that one process keeps. One ranking at a time is read.
 #[derive(Default)]
-pub struct Rankings(Mutex<HashMap<String, Kept<Ranking>>>);
+pub struct Rankings(KeptAnswers<String, Arc<Ranking>, MOST>);
 
 struct Ranking {
     topics: Vec<(Topic, i64)>,
@@ -29,20 +27,9 @@ impl Rankings {
         prefix: &str,
         limit: usize,
     ) -> Result<Vec<(Topic, i64)>, StoreError> {
-        let mut kept = self.0.lock().await;
-        let is_enough = |ranking: &&Kept<Ranking>| ranking.answer.limit >= limit && ranking.is_fresh();
-        if let Some(ranking) = kept.get(prefix).filter(is_enough) {
-            return Ok(ranking.answer.topics.iter().take(limit).cloned().collect());
-        }
-        let read = async { Ok(Ranking { topics: live.top(prefix, limit).await?, limit }) };
-        let ranking = Kept::read(read).await?;
-        let topics = ranking.answer.topics.clone();
-        if kept.len() >= MOST {
-            kept.retain(|_, ranking| ranking.is_fresh());
-        }
-        if kept.len() < MOST || kept.contains_key(prefix) {
-            kept.insert(prefix.to_owned(), ranking);
-        }
-        Ok(topics)
+        let read = async { Ok(Arc::new(Ranking { topics: live.top(prefix, limit).await?, limit })) };
+        let is_enough = |ranking: &Arc<Ranking>| ranking.limit >= limit;
+        let ranking = self.0.sufficient(prefix.to_owned(), is_enough, read).await?;
+        Ok(ranking.topics.iter().take(limit).cloned().collect())
     }
 }

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
-
-use super::kept::Kept;
+use super::kept::KeptAnswers;
 use crate::domain::{Kind, PageAddress, Topic};
 use crate::hits::HitRules;
 use crate::live::Live;
@@ -15,7 +13,7 @@ use crate::store::StoreError;
 const SPARE: usize = 1000;
 
 /// What a list has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Top {
     /// Pages.
     Pages,
@@ -39,9 +37,7 @@ pub(super) type TopList = Arc<[TopEntry]>;
 
 /// The lists that one process keeps. One list at a time is read.
 #[derive(Default)]
-pub struct TopHits {
-    lists: Mutex<[Option<Kept<TopList>>; 2]>,
-}
+pub struct TopHits(KeptAnswers<Top, TopList, 2>);
 
 impl Top {
     /// How many entries the list may have; 0 if there is no such list.
@@ -61,15 +57,7 @@ impl TopHits {
         if most == 0 {
             return Ok(TopList::default());
         }
-        let mut lists = self.lists.lock().await;
-        let kept = &mut lists[of as usize];
-        match kept {
-            Some(kept) if kept.is_fresh() => Ok(Arc::clone(&kept.answer)),
-            _ => {
-                let list = Kept::read(read(live, rules, of, most)).await?;
-                Ok(Arc::clone(&kept.insert(list).answer))
-            }
-        }
+        self.0.answer(of, read(live, rules, of, most)).await
     }
 }
 

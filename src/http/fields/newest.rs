@@ -1,23 +1,17 @@
 //! One field of the newest entities of a route, kept for a while, as a store may have to look at all keys of the route for the last ones.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use smol_str::SmolStr;
-use tokio::sync::Mutex;
-use tokio::time::timeout;
 
 use super::number::number_of;
 use crate::domain::{Document, EntityKey, Route};
-use crate::http::kept::Kept;
+use crate::http::kept::KeptAnswers;
 use crate::live::Live;
 use crate::store::{EntityQuery, StoreError};
 
 /// The most entities of an answer: so many that a bar of a chart can still be seen.
 pub(super) const MOST: u16 = 124;
-/// How long a request waits while other fields are read: a store that does not answer must not make requests wait for each other.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// How many answers are kept, each for another field.
 const MOST_KEPT: usize = 64;
 
@@ -28,7 +22,7 @@ pub(super) type FieldNumbers = Arc<[FieldNumber]>;
 
 /// The fields that one process keeps. One field at a time is read.
 #[derive(Default)]
-pub struct NewestFields(Mutex<HashMap<(Route, SmolStr), Kept<FieldNumbers>>>);
+pub struct NewestFields(KeptAnswers<(Route, SmolStr), FieldNumbers, MOST_KEPT>);
 
 impl NewestFields {
     /// The field of the [`MOST`] last entities of the route, in the order of their keys. An error if the store does not answer, or if other
@@ -39,21 +33,8 @@ impl NewestFields {
         route: &Route,
         field: &str,
     ) -> Result<FieldNumbers, StoreError> {
-        let waited = timeout(PATIENCE, self.0.lock()).await;
-        let mut kept = waited.map_err(|_| StoreError::new("other fields are being read"))?;
-        let name = (route.clone(), SmolStr::from(field));
-        if let Some(numbers) = kept.get(&name).filter(|numbers| numbers.is_fresh()) {
-            return Ok(Arc::clone(&numbers.answer));
-        }
-        let read = Kept::read(read(live, route, field)).await?;
-        let numbers = Arc::clone(&read.answer);
-        if kept.len() >= MOST_KEPT {
-            kept.retain(|_, numbers| numbers.is_fresh());
-        }
-        if kept.len() < MOST_KEPT || kept.contains_key(&name) {
-            kept.insert(name, read);
-        }
-        Ok(numbers)
+        let question = (route.clone(), SmolStr::from(field));
+        self.0.answer(question, read(live, route, field)).await
     }
 }
 

@@ -10,7 +10,7 @@ use super::minute::Minute;
 use super::past::{self, Past};
 use super::tally::Tally;
 use super::times::unix_seconds;
-use crate::http::kept::Kept;
+use crate::http::kept::KeptAnswers;
 use crate::http::metrics::{CountedRequests, RequestLabels, RequestMetrics, SeenRequest};
 use crate::live::Live;
 use crate::store::StoreError;
@@ -24,7 +24,7 @@ pub struct Traffic {
     /// Whether the tally is written into the store.
     is_recorded: bool,
     state: Mutex<State>,
-    past: tokio::sync::Mutex<Option<Kept<Past>>>,
+    past: KeptAnswers<(), Past, 1>,
 }
 
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ struct State {
 impl Traffic {
     /// The traffic that these metrics count. `is_recorded` says whether [`keep_tally`](super::keep_tally) is called.
     pub fn new(requests: Arc<RequestMetrics>, is_recorded: bool) -> Self {
-        Traffic { requests, is_recorded, state: Mutex::default(), past: tokio::sync::Mutex::default() }
+        Traffic { requests, is_recorded, state: Mutex::default(), past: KeptAnswers::default() }
     }
 
     /// Reads the metrics once a second, until the traffic is dropped.
@@ -67,14 +67,7 @@ impl Traffic {
         if !self.is_recorded {
             return None;
         }
-        let mut kept = self.past.lock().await;
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.is_fresh()) {
-            return Some(Ok(kept.answer.clone()));
-        }
-        match Kept::read(past::read(live, unix_seconds())).await {
-            Ok(read) => Some(Ok(kept.insert(read).answer.clone())),
-            Err(error) => Some(Err(error)),
-        }
+        Some(self.past.answer((), past::read(live, unix_seconds())).await)
     }
 
     /// Uses the tally.

@@ -2,9 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::Mutex;
-
-use crate::http::kept::Kept;
+use crate::http::kept::KeptAnswers;
 use crate::live::Live;
 use crate::store::StoreError;
 
@@ -14,7 +12,7 @@ pub struct CountApiStats {
     requests: AtomicU64,
     updates: AtomicU64,
     /// How many topics there were when the store counted them. It has to visit all its buckets for that, so the number is kept.
-    topics: Mutex<Option<Kept<u64>>>,
+    topics: KeptAnswers<(), u64, 1>,
 }
 
 impl CountApiStats {
@@ -40,13 +38,6 @@ impl CountApiStats {
 
     /// How many topics there are, as the store has counted them a moment ago.
     pub(super) async fn topics(&self, live: &Live) -> Result<u64, StoreError> {
-        let mut known = self.topics.lock().await;
-        match &*known {
-            Some(kept) if kept.is_fresh() => Ok(kept.answer),
-            _ => {
-                let counted = Kept::read(live.topic_count()).await?;
-                Ok(known.insert(counted).answer)
-            }
-        }
+        self.topics.answer((), live.topic_count()).await
     }
 }
