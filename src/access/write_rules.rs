@@ -30,6 +30,9 @@ pub enum ParseWriteRulesError {
     /// The text behind the colon is no prefix.
     #[error("{0}")]
     Prefix(#[from] ParsePrefixError),
+    /// A prefix fits no name to which these rules are applied.
+    #[error("the prefix {0} fits nothing: {1}")]
+    Nothing(Prefix, &'static str),
     /// Two rules have the same prefix.
     #[error("has two rules for {}", names(.0))]
     Twice(Prefix),
@@ -37,6 +40,21 @@ pub enum ParseWriteRulesError {
 
 /// The number of characters of an unknown rule that an error quotes at most.
 const LONGEST_SHOWN: usize = 40;
+
+/// Why no rule needs this prefix; `None` if it fits names. A rule that asks for a key and fits nothing would leave open what it was meant to close.
+fn fits_nothing(prefix: &Prefix) -> Option<&'static str> {
+    if prefix.as_str().is_empty() || prefix.rest(Space::Counters).is_some() {
+        return None;
+    }
+    let Some(page) = prefix.rest(Space::Pages) else {
+        return Some(match prefix.rest(Space::Sites) {
+            Some(_) => "a hit is written to its page; write pages/ in place of sites/",
+            None => "entities and feeds are never written without a key",
+        });
+    };
+    let host = page.split('/').next().unwrap_or_default();
+    host.bytes().any(|byte| byte.is_ascii_uppercase()).then_some("the hosts of pages are in small letters")
+}
 
 fn names(prefix: &Prefix) -> String {
     if prefix.as_str().is_empty() { "all that has no rule of its own".to_owned() } else { prefix.to_string() }
@@ -55,6 +73,9 @@ impl WriteRules {
                 _ => return Err(ParseWriteRulesError::Word(rule.chars().take(LONGEST_SHOWN).collect())),
             };
             let prefix: Prefix = prefix.parse()?;
+            if let Some(reason) = fits_nothing(&prefix) {
+                return Err(ParseWriteRulesError::Nothing(prefix, reason));
+            }
             if parsed.iter().any(|(known, _)| *known == prefix) {
                 return Err(ParseWriteRulesError::Twice(prefix));
             }
@@ -115,7 +136,7 @@ mod tests {
             ] {
                 assert_eq!(rules.writers(Space::Counters, name), expected, "{name}");
             }
-            assert_eq!(rules.writers(Space::Sites, "2"), Writers::Key);
+            assert_eq!(rules.writers(Space::Pages, "2"), Writers::Key);
             assert!(!rules.are_open());
         }
     }
@@ -145,5 +166,26 @@ mod tests {
         assert!(
             problem(&["key:counters/.*"]).starts_with("the prefix \"counters/.*\" has '*' as character 11")
         );
+    }
+
+    #[test]
+    fn a_rule_that_fits_nothing_is_refused_and_the_reason_named() {
+        let sites = "a hit is written to its page; write pages/ in place of sites/";
+        let routes = "entities and feeds are never written without a key";
+        let capitals = "the hosts of pages are in small letters";
+        for (rule, reason) in [
+            ("key:sites/example.org/", sites),
+            ("anyone:sites/", sites),
+            ("key:routes/orders/", routes),
+            ("anyone:routes/votes", routes),
+            ("key:pages/Example.org/", capitals),
+            ("key:pages/WWW", capitals),
+        ] {
+            let (_, prefix) = rule.split_once(':').expect("a prefix");
+            assert_eq!(problem(&["anyone", rule]), format!("the prefix {prefix} fits nothing: {reason}"));
+        }
+        let shop = rules(&["anyone", "key:pages/shop.example.org/Cart/", "key:counters/A"]);
+        assert_eq!(shop.writers(Space::Pages, "shop.example.org/Cart/1"), Writers::Key);
+        assert_eq!(shop.writers(Space::Pages, "shop.example.org/"), Writers::Anyone);
     }
 }
