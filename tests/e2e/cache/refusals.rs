@@ -1,7 +1,13 @@
 //! Requests that the cache itself answers, and headers that it removes.
 
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
 use super::COUNTER;
 use crate::origin::Origin;
+use crate::support::app::TestApp;
 use crate::support::http::{self, Ask, header};
 use crate::support::raw::raw;
 use crate::support::varnish::Varnish;
@@ -46,6 +52,32 @@ async fn targets_that_an_origin_reads_otherwise_are_refused() {
     assert_eq!(status, 404);
     let (status, _) = raw(cache.addr(), "OPTIONS * HTTP/1.1", &[]).await;
     assert_eq!(status, 200, "the origin's own answer");
+}
+
+#[tokio::test]
+async fn of_a_body_that_breaks_off_nothing_counts() {
+    let app = TestApp::spawn().await;
+    let cache = Varnish::start(&[app.addr]).await;
+    let head = format!(
+        "POST {COUNTER} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    );
+    for body in ["zz\r\n", "8\r\n{\"by\":1}\r\nzz\r\n", "8\r\n{\"by\":1}\r\n", "8\r\n{\"by\":1}\r\n0\r\nx"] {
+        let mut stream = TcpStream::connect(cache.addr()).await.expect("a connection");
+        stream.write_all(format!("{head}{body}").as_bytes()).await.expect("to send");
+        let mut answer = Vec::new();
+        let end = async {
+            // The cache may have ended the connection, with an answer or without one.
+            let _ = stream.shutdown().await;
+            let _ = stream.read_to_end(&mut answer).await;
+        };
+        tokio::time::timeout(Duration::from_secs(15), end).await.expect("an end in time");
+        assert_eq!(http::client().get(app.counter("2")).text().await, "0\n", "{body:?}");
+    }
+    let mut stream = TcpStream::connect(cache.addr()).await.expect("a connection");
+    let whole = format!("{head}4\r\n{{\"by\r\n4\r\n\":3}}\r\n0\r\n\r\n");
+    stream.write_all(whole.as_bytes()).await.expect("to send");
+    assert!(stream.read(&mut [0; 999]).await.expect("an answer") > 0);
+    assert_eq!(http::client().get(app.counter("2")).text().await, "3\n");
 }
 
 /// The type and the status of a problem that the cache itself answers; asserts that it has a title and a detail.
