@@ -6,6 +6,7 @@ use super::badges::{HOSTS, get};
 use crate::support::app::TestApp;
 use crate::support::deployment::on_each_deployment;
 use crate::support::http::{Ask, client, header};
+use crate::uniques::site_that_tells_apart;
 
 const HOST: &str = "busuanzi.ibruce.info";
 
@@ -107,10 +108,13 @@ async fn the_requests_of_vercount_are_answered() {
 #[tokio::test]
 async fn visitors_are_told_where_they_are_counted() {
     let app = TestApp::with(&[&HOSTS[..], &[("LIVECOUNTER__HITS__UNIQUES", "true")]].concat()).await;
-    let call = format!("{HOST}/busuanzi?jsonpCallback=a&url=example.com/a");
-    for visitor in ["Mozilla/5.0 (one)", "Mozilla/5.0 (two)", "Mozilla/5.0 (two)"] {
-        get(&app.address, &call).header("user-agent", visitor).answer().await;
-    }
-    let script = get(&app.address, &format!("{HOST}/log?url=example.com/a")).text().await;
+    let visits = async |site: &str| {
+        let call = format!("{HOST}/busuanzi?jsonpCallback=a&url={site}/a");
+        for visitor in ["Mozilla/5.0 (one)", "Mozilla/5.0 (two)", "Mozilla/5.0 (two)"] {
+            get(&app.address, &call).header("user-agent", visitor).answer().await;
+        }
+    };
+    let site = site_that_tells_apart(&app, 2, visits).await;
+    let script = get(&app.address, &format!("{HOST}/log?url={site}/a")).text().await;
     assert_eq!(script, "{\"site_uv\":2,\"page_pv\":3,\"site_pv\":3}");
 }
