@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use livecounter::app::StartError;
 use livecounter::settings::{Settings, SettingsError, environment};
 use livecounter::telemetry;
-use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::process::{self, Resource, getrlimit, setrlimit};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::flags::Flags;
 
@@ -24,7 +25,11 @@ pub(super) fn with_settings(
         return refuse(&error.to_string());
     }
     raise_open_files();
-    match actix_web::rt::System::new().block_on(task(settings)) {
+    let run = async {
+        survive_file_size_limit();
+        task(settings).await
+    };
+    match actix_web::rt::System::new().block_on(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => match error.downcast_ref::<StartError>() {
             Some(StartError::Settings(SettingsError { .. })) => refuse(&error.to_string()),
@@ -55,6 +60,14 @@ fn raise_open_files() {
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::debug!("the limit of open files stays as it is: {error}");
+    }
+}
+
+/// Lets a write beyond the limit of file sizes (`ulimit -f`) fail as one on a full disk does. Without a handler, the signal SIGXFSZ would end the
+/// process. The handler stays though the stream of signals is dropped. Must be called within a tokio runtime.
+fn survive_file_size_limit() {
+    if let Err(error) = signal(SignalKind::from_raw(process::Signal::XFSZ.as_raw())) {
+        tracing::debug!("a write beyond the limit of file sizes would end the process: {error}");
     }
 }
 

@@ -34,6 +34,7 @@ mod feeds;
 mod feeds_deleted;
 mod fields;
 mod flood;
+mod full_disk;
 mod grip;
 mod history;
 mod hit_history;

@@ -53,7 +53,7 @@ impl Program {
     }
 
     /// Starts the program after a command of the shell.
-    fn start_behind(first: &str, directory: &Path) -> Self {
+    pub(crate) fn start_behind(first: &str, directory: &Path) -> Self {
         let mut command = Command::new("sh");
         command.args(["-c", &format!("{first}; exec \"$@\""), "sh", env!("CARGO_BIN_EXE_livecounter")]);
         command.args(["serve", "--listen", "127.0.0.1:0"]).current_dir(directory);
