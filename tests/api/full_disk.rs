@@ -1,5 +1,7 @@
 //! A disk without room, and a limit of file sizes: what cannot be written is refused and not counted, and the service goes on.
 
+use std::process::Command;
+
 use crate::program::Program;
 use crate::support::http::{Ask, client};
 
@@ -30,4 +32,21 @@ async fn at_the_limit_of_file_sizes_the_service_refuses_to_count_and_goes_on() {
     assert_eq!(program.exit_code(), Some(0));
     let unlimited = Program::start(directory.path(), &[]);
     assert_eq!(value(&unlimited).await, format!("{counted}\n"));
+}
+
+#[test]
+fn a_start_without_room_for_the_file_says_what_to_look_at() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -f 0; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_livecounter")]);
+    let output = command.current_dir(directory.path()).env_clear().output().expect("the program to run");
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    let file = directory.path().join("livecounter.db");
+    let expected = format!(
+        "livecounter: sqlite.path: cannot open {}: disk I/O error; the disk may be full, or the file may have reached the limit of file sizes \
+         (ulimit -f)\n",
+        file.display()
+    );
+    assert_eq!(said, expected);
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::private;
 
@@ -66,13 +66,23 @@ pub enum OpenError {
         found: i64,
     },
     /// SQLite cannot open the file: it is no database, it is damaged, or the disk fails.
-    #[error("cannot open {path}: {source}")]
+    #[error("cannot open {path}: {source}{hint}", hint = hint(.source))]
     Sqlite {
         /// The file.
         path: PathBuf,
         /// The error of SQLite.
         source: rusqlite::Error,
     },
+}
+
+/// What to look at after an error that SQLite also gives for a disk without room, such as `disk I/O error`; empty for other errors.
+fn hint(error: &rusqlite::Error) -> &'static str {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => {
+            "; the disk may be full, or the file may have reached the limit of file sizes (ulimit -f)"
+        }
+        _ => "",
+    }
 }
 
 /// The lock that keeps other processes away. A process that this one starts inherits the handle until its own program runs, and would
