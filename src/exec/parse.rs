@@ -54,8 +54,9 @@ fn meant(word: &str) -> String {
     nearest(word, NAMES).map(|name| format!(": did you mean {name}?")).unwrap_or_default()
 }
 
-/// The commands of a text, in their order: at least one, at most [`MAX_COMMANDS`].
+/// The commands of a text, in their order: at least one, at most [`MAX_COMMANDS`]. A byte order mark before them is left out.
 pub fn parse(text: &str) -> Result<Vec<Command>, SyntaxError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.len() > MAX_LEN {
         return Err(SyntaxError::at_offset(
             text,

@@ -12,8 +12,11 @@ use super::error::ApiError;
 /// How long a body may take to arrive after its head.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 
-/// The body of a request, which may have at most `most` bytes; 408 if the body does not arrive in time, 413 if it is too long, 415 if
-/// it is compressed.
+/// A byte order mark in UTF-8, which editors on Windows write at the beginning of a text.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// The body of a request, which may have at most `most` bytes, without a byte order mark before it; 408 if the body does not arrive in time,
+/// 413 if it is too long, 415 if it is compressed.
 pub(super) async fn whole_body(
     request: &HttpRequest,
     payload: Payload,
@@ -24,6 +27,7 @@ pub(super) async fn whole_body(
         return Err(ApiError::UnsupportedEncoding);
     }
     match timeout(BODY_WITHIN, payload.to_bytes_limited(most)).await {
+        Ok(Ok(Ok(body))) if body.starts_with(BYTE_ORDER_MARK) => Ok(body.slice(BYTE_ORDER_MARK.len()..)),
         Ok(Ok(Ok(body))) => Ok(body),
         Ok(Ok(Err(_))) => Err(ApiError::BadRequest("the body could not be read to its end".into())),
         Ok(Err(_)) => Err(ApiError::BodyTooLarge(most)),

@@ -14,8 +14,9 @@ pub(super) struct Statement {
 }
 
 impl Statement {
-    /// Reads a statement. One `;` at its end is left out.
+    /// Reads a statement. One `;` at its end is left out, and so is a byte order mark at its beginning.
     pub(super) fn parse(text: &str) -> Result<Self, SqlError> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.len() > LONGEST {
             return Err(SqlError::TooLong(LONGEST));
         }

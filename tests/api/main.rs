@@ -13,6 +13,7 @@ mod backlog;
 mod bad_amounts;
 mod bad_input;
 mod badges;
+mod byte_order_mark;
 mod combining;
 mod compat;
 mod compose;
