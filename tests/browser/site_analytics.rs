@@ -1,5 +1,6 @@
 //! The template for the analytics of a site, in docs/examples/analytics.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use fantoccini::Locator;
@@ -18,16 +19,59 @@ fn key(name: &str, scopes: &str) -> (NewSecret, String) {
     (secret, table)
 }
 
+/// The files of the template, for this service.
+fn template(app: &TestApp) -> HashMap<String, Vec<u8>> {
+    let files = site::files_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/analytics"));
+    let here = |file: Vec<u8>| {
+        String::from_utf8_lossy(&file).replace("https://counters.example.com", &app.address).into_bytes()
+    };
+    files.into_iter().map(|(path, file)| (path, here(file))).collect()
+}
+
+#[tokio::test]
+async fn the_template_for_analytics_says_that_there_are_no_views_yet() {
+    let (collect, first) = key("collect", "\"write:routes/site/\"");
+    let (dashboard, second) = key("dashboard", "\"read:routes/site/\", \"sql\"");
+    let app = TestApp::with(&[("LIVECOUNTER__KEYS", &(first + &second))]).await;
+    let site = site::serve(template(&app)).await;
+    let browser = Chromium::launch().await;
+    browser.open(&format!("{site}/index.html")).await;
+    let field = browser.client.find(Locator::Css("input")).await.expect("a field");
+    field.send_keys(dashboard.expose()).await.expect("a text");
+    browser.click("button").await;
+    let said = async |id: &str, text: &str| {
+        browser
+            .until(&format!(
+                "getComputedStyle(document.getElementById('{id}'), '::after').content === '{text}'"
+            ))
+            .await;
+    };
+    said("days", "\"No views yet.\"").await;
+    said("pages", "\"No views today yet.\"").await;
+    said("referrers", "\"No visitor has come from another site today yet.\"").await;
+    said("events", "\"No views yet.\"").await;
+    browser.until_text("#today", "0").await;
+
+    let today = browser.value("new Date().toISOString().slice(0, 10)").await;
+    let commands = format!(
+        "incr site/pages @{} .\"/a\"\nwrite site/events {{\"path\":\"/a\",\"from\":\"\"}}",
+        today.as_str().expect("a day")
+    );
+    let request = client().post(format!("{}/exec", app.address)).bearer_auth(collect.expose());
+    assert_eq!(request.body(commands).answer().await.status(), 200);
+    browser.until_text("#pages tr", "/a1").await;
+    browser.until_text("#events li", "/a").await;
+    for id in ["pages", "events"] {
+        said(id, "none").await;
+    }
+}
+
 #[tokio::test]
 async fn the_template_for_analytics_counts_views_and_shows_them() {
     let (collect, first) = key("collect", "\"write:routes/site/\"");
     let (dashboard, second) = key("dashboard", "\"read:routes/site/\", \"sql\"");
     let app = TestApp::with(&[("LIVECOUNTER__KEYS", &(first + &second))]).await;
-    let mut files = site::files_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/analytics"));
-    for file in files.values_mut() {
-        let here = String::from_utf8_lossy(file).replace("https://counters.example.com", &app.address);
-        *file = here.into_bytes();
-    }
+    let mut files = template(&app);
     let page = format!(
         "<!doctype html><p>A page</p><script src=\"/collect.js\" data-service=\"{}\" data-key=\"{}\" defer></script>",
         app.address,

@@ -11,8 +11,9 @@ async function ask(key, path, options = {}) {
   return answer.json();
 }
 
-/** Shows rows of a name and a number. */
+/** Shows rows of a name and a number. Without rows the page says so, by the class. */
 function show(id, rows) {
+  $(id).className = "read";
   $(id).replaceChildren(
     ...rows.map(([name, number]) => {
       const row = document.createElement("tr");
@@ -45,6 +46,7 @@ async function start(key) {
     listen(key, `/entity/${route}/${id}/${today}`, (fields) => show(id, sorted(fields)));
   }
   const { events } = await ask(key, `/feed/${route}/events?limit=20`);
+  $("events").className = "read";
   for (const { payload } of events) prepend(payload);
   listen(key, `/live/${route}/events`, prepend);
 }
