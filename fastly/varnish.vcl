@@ -76,7 +76,7 @@ sub vcl_recv {
         return (pass);
     }
     # Other paths may belong to another service whose routes the origins answer (docs/moving.md), and a GET may count there.
-    if (req.url !~ "^/([?]|$)|^/(assets|counters|topics)/|^/(healthz|live-counter[.]js|nocount|nocount/(site|history|chart[.]svg|tag[.]json)|openapi[.]json|readyz|robots[.]txt)/?([?]|$)") {
+    if (req.url !~ "^/([?]|$)|^/(assets|counters|topics)/|^/(favicon[.]ico|healthz|live-counter[.]js|nocount|nocount/(site|history|chart[.]svg|tag[.]json)|openapi[.]json|readyz|robots[.]txt)/?([?]|$)") {
         return (pass);
     }
     # A public answer does not depend on the client, so a request with credentials passes the cache. Grip-Sig stays, as on a miss

@@ -257,7 +257,8 @@ mod tests {
                 assert_eq!(facts("GET", path, accept).plan(), Plan::Pass, "{path} {accept}");
             }
         }
-        for path in ["/", "/assets/home.js", "/live-counter.js", "/openapi.json", "/healthz"] {
+        for path in ["/", "/assets/home.js", "/favicon.ico", "/live-counter.js", "/openapi.json", "/healthz"]
+        {
             assert_eq!(facts("GET", path, "*/*").plan(), Plan::Lookup("*/*"), "{path}");
         }
     }

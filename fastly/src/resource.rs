@@ -24,7 +24,8 @@ pub(crate) enum Resource {
 }
 
 /// The pages and files of this service, besides those below `/assets/`.
-const PAGES: [&str; 6] = ["/", "/healthz", "/live-counter.js", "/openapi.json", "/readyz", "/robots.txt"];
+const PAGES: [&str; 7] =
+    ["/", "/favicon.ico", "/healthz", "/live-counter.js", "/openapi.json", "/readyz", "/robots.txt"];
 
 impl Resource {
     /// The resource of a [normalized](crate::normalize_path) path.

@@ -196,6 +196,7 @@ fn page_routes(config: &mut ServiceConfig, r: &Arc<RequestMetrics>) {
         .service(Below { prefix: admin::PREFIX, resources: admin::resources(r), missing: missing(r) })
         .service(readable(r, "/", home::page))
         .service(readable(r, "/assets/{name}", home::asset))
+        .service(readable(r, "/favicon.ico", home::icon))
         .service(module(r))
         .service(readable(r, "/openapi.json", operations::openapi))
         .service(readable(r, "/robots.txt", operations::robots));

@@ -201,3 +201,14 @@ async fn the_home_page_is_compressed_for_clients_that_accept_it() {
     assert_eq!(unpacked(&compressed), String::from_utf8_lossy(&plain));
     assert_eq!(page("/?url=www.example.com", "gzip").await.0, "", "a page for one client");
 }
+
+#[tokio::test]
+async fn a_browser_that_shows_no_page_finds_the_icon() {
+    let app = TestApp::spawn().await;
+    let icon = get(&format!("{}/favicon.ico", app.address), &[]).await;
+    assert_eq!((icon.status().as_u16(), header(&icon, "cache-control")), (200, "max-age=300"));
+    assert_eq!(header(&icon, "content-type"), "image/svg+xml");
+    let named = get(&format!("{}/assets/favicon.svg", app.address), &[]).await;
+    assert_eq!(header(&icon, "etag"), header(&named, "etag"));
+    assert_eq!(icon.text().await.expect("a picture"), named.text().await.expect("a picture"));
+}

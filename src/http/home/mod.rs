@@ -58,3 +58,8 @@ pub(in crate::http) async fn asset(
         assets::find(&name).ok_or_else(|| ApiError::NotFound("there is no such asset".into()))?;
     Ok(asset.answer(&request, caching, restrict))
 }
+
+/// The icon of the service, for browsers that show something which names no icon, such as a number or a picture.
+pub(in crate::http) async fn icon(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    asset(request, Path::from("favicon.svg".to_owned())).await
+}
