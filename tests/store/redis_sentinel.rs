@@ -1,13 +1,13 @@
 //! A master, a replica and a Sentinel: the store always writes to the present master.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use livecounter::domain::Topic;
 use livecounter::store::redis::RedisStore;
 use livecounter::store::{Values, Write};
 
 use crate::contract::eventually;
-use crate::support::redis::{RedisServer, free_port};
+use crate::support::redis::{RedisServer, free_port, until_caught_up};
 use crate::support::redis_sentinels::RedisSentinels;
 
 async fn start() -> RedisSentinels {
@@ -28,8 +28,15 @@ fn role(server: &RedisServer, role: &str) -> Option<()> {
 const KEY: &str = "lc:{b104}:t:counter-watched";
 
 async fn bump(store: &RedisStore) -> Option<i64> {
+    add(store, None).await.map(|(value, _)| value)
+}
+
+/// Adds 1. Returns what was answered, and whether that is the answer to an earlier use of the key.
+async fn add(store: &RedisStore, key: Option<&str>) -> Option<(i64, bool)> {
     let topic: Topic = "counter-watched".parse().expect("a topic");
-    store.write(vec![Write::add(topic, 1, None)]).await.remove(0).ok().map(|added| added.value)
+    let key = key.map(|key| key.parse().expect("a key"));
+    let added = store.write(vec![Write::add(topic, 1, key)]).await.remove(0).ok();
+    added.map(|added| (added.value, added.replayed))
 }
 
 #[tokio::test]
@@ -63,4 +70,44 @@ async fn a_master_that_steps_down_is_left() {
         (watched.servers[1].cli(&["HGET", KEY, "v"]) == counted.to_string()).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_key_that_the_new_master_has_counts_once_and_a_lost_one_counts_again() {
+    let mut watched = start().await;
+    let store = connect(&watched);
+    assert_eq!(add(&store, Some("kept")).await, Some((1, false)));
+    until_caught_up(&watched.servers[0]).await;
+    watched.part_with_replicas();
+    assert_eq!(add(&store, Some("lost")).await, Some((2, false)));
+    watched.servers[0].kill();
+    let kept = eventually("the replica to take over", async || add(&store, Some("kept")).await);
+    assert_eq!(kept.await, (1, true));
+    assert_eq!(
+        add(&store, Some("lost")).await,
+        Some((2, false)),
+        "the new master knows nothing of its first use"
+    );
+    assert_eq!(add(&store, Some("lost")).await, Some((2, true)));
+}
+
+#[tokio::test]
+async fn while_no_sentinel_answers_the_master_is_used_as_long_as_the_connection_lasts() {
+    let mut watched = start().await;
+    let store = connect(&watched);
+    let mut counted = bump(&store).await.expect("counted");
+    watched.sentinels[0].kill();
+    // The store asks for the master once a second.
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_secs(3) {
+        assert_eq!(bump(&store).await, Some(counted + 1));
+        counted += 1;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    watched.servers[0].cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+    eventually("the connection to be lost", async || bump(&store).await.is_none().then_some(())).await;
+    assert_eq!(bump(&store).await, None, "only a Sentinel says which server is the master");
+    watched.sentinels[0].run();
+    let again = eventually("the Sentinel to be asked", async || bump(&store).await).await;
+    assert_eq!(watched.servers[0].cli(&["HGET", KEY, "v"]), again.to_string());
 }
