@@ -1,4 +1,9 @@
-//! docker-compose.yml gives no service more than it needs. The file is read line by line, in the form in which it is written.
+//! docker-compose.yml gives no service more than it needs, and the image is built from all that the program is made of. The files are read
+//! line by line, in the form in which they are written.
+
+use std::path::Path;
+
+use crate::support::process::repository;
 
 /// The services, each with the lines below its name.
 fn services() -> Vec<(String, String)> {
@@ -73,5 +78,35 @@ fn a_service_of_compose_sees_the_secrets_alone_that_it_needs() {
             _ => [false, false, false],
         };
         assert_eq!(seen, needed, "{name}");
+    }
+}
+
+/// The files outside of `src` whose text the sources in a directory include.
+fn included(directory: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(included(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).expect("a source");
+            let files = text.split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next());
+            let files = files.map(|file| directory.join(file).canonicalize().expect("an included file"));
+            found.extend(files.filter(|file| !file.starts_with(repository("src"))).map(|file| {
+                file.strip_prefix(repository("")).expect("a file of the repository").display().to_string()
+            }));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_image_is_built_from_all_files_that_the_program_includes() {
+    let (image, context) = (include_str!("../../Dockerfile"), include_str!("../../.dockerignore"));
+    let files = included(&repository("src"));
+    assert!(files.len() > 1, "{files:?}");
+    for file in files {
+        assert!(image.lines().any(|line| line == format!("COPY {file} {file}")), "no COPY of {file}");
+        assert!(context.lines().any(|line| line == format!("!{file}")), ".dockerignore leaves out {file}");
     }
 }
