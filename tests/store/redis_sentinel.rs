@@ -92,7 +92,7 @@ async fn a_key_that_the_new_master_has_counts_once_and_a_lost_one_counts_again()
 }
 
 #[tokio::test]
-async fn while_no_sentinel_answers_the_master_is_used_as_long_as_the_connection_lasts() {
+async fn without_sentinels_the_master_is_used_while_its_connection_lasts() {
     let mut watched = start().await;
     let store = connect(&watched);
     let mut counted = bump(&store).await.expect("counted");
