@@ -21,7 +21,7 @@ pub enum SqlError {
     )]
     NoQuery,
     /// SQLite cannot read the statement.
-    #[error("{message}, at line {line}, column {column}")]
+    #[error("{message}, at line {line}, column {column}{hint}", hint = quotes(.message))]
     Syntax {
         /// What SQLite says.
         message: String,
@@ -73,6 +73,12 @@ pub enum SqlError {
     /// The machine cannot run the statement now.
     #[error("{0}")]
     Failed(String),
+}
+
+/// Says how to write the name of a route, if SQLite has stopped at the slash of one.
+fn quotes(message: &str) -> &'static str {
+    let is_slash = message.starts_with("near \"/\"");
+    if is_slash { "; the name of a route stands in double quotes, like \"analytics/daily\"" } else { "" }
 }
 
 impl SqlError {

@@ -325,6 +325,11 @@ async fn the_place_of_a_mistake_is_named() {
             "SELECT key\nFORM \"analytics/daily\"",
             "near \"\"analytics/daily\"\": syntax error, at line 2, column 6",
         ),
+        (
+            "SELECT key FROM analytics/daily",
+            "near \"/\": syntax error, at line 1, column 26; the name of a route stands in double quotes, like \
+             \"analytics/daily\"",
+        ),
         ("SELECT é, 'x FROM t", "unrecognized token: \"'x FROM t\", at line 1, column 11"),
         ("SELECT key FROM \"analytics/daily\" WHERE", "incomplete input"),
     ] {
