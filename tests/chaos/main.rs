@@ -27,6 +27,7 @@ mod routes;
 mod scenarios;
 mod sse;
 mod start;
+mod verdict;
 mod wire;
 mod world;
 mod writers;

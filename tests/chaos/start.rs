@@ -63,24 +63,14 @@ impl<E: Engine> World<E> {
     /// Starts everything else on a Redis that runs, and waits until every listener has a value.
     pub(crate) async fn start_on(redis: E, shape: Shape) -> World<E> {
         let began = Instant::now();
-        // The origins start first, so that the cache's health checks never fail.
-        let (purges, mut controls, mut grip) = (FaultProxy::start().await, Vec::new(), Vec::new());
-        for _ in 0..shape.pushpins {
-            let control = FaultProxy::start().await;
-            grip.push(format!("http://{}/?iss=test&key={}", control.addr(), Options::default().sig_key));
-            controls.push(control);
-        }
+        let (purges, controls) = (FaultProxy::start().await, start_controls(shape.pushpins).await);
         let owner = Owner::new();
-        let environment = environment(&shape, grip.join(" "), &purges, &owner);
+        let environment = environment(&shape, &controls, &purges, &owner);
+        // The origins start first, so that the cache's health checks never fail.
         let (origins, fetches) = start_origins(&redis, shape.origins, &environment).await;
         let cache = Varnish::start(&fetches.iter().map(FaultProxy::addr).collect::<Vec<_>>()).await;
         purges.lead_to(address(&cache.api_url()));
-        let pushpins = join_all(controls.iter().map(async |control| {
-            let pushpin = Pushpin::with(cache.addr(), Options::default()).await;
-            control.lead_to(address(&pushpin.control_url()));
-            pushpin
-        }));
-        let pushpins = pushpins.await;
+        let pushpins = start_pushpins(&cache, &controls).await;
         let counters: Vec<String> = ["a", "b", "c"].map(str::to_owned).into();
         let proxies: Vec<SocketAddr> = pushpins.iter().map(Pushpin::addr).collect();
         let managed: Vec<String> = ["m", "n"].map(str::to_owned).into();
@@ -111,22 +101,49 @@ impl<E: Engine> World<E> {
             began,
             client,
         };
-        let without_value = async || {
-            world.listeners.seen().iter().filter(|it| !it.connected || it.last.is_none()).count() as i64
-        };
-        until("every listener to have a value", SETTLED_WITHIN, without_value, |left| left == 0).await;
-        let unconnected = async || world.routes.unconnected() as i64;
-        until("the listeners of feeds and entities", SETTLED_WITHIN, unconnected, |left| left == 0).await;
+        world.all_are_connected().await;
         // The writers start when all listeners are connected, as some hundred requests at one moment are too many for Pushpin 1.36.
         world.write_anew(shape.writers, shape.seed);
         world
     }
+
+    /// Waits until every listener is connected, and has a value if it listens to numbers.
+    async fn all_are_connected(&self) {
+        let without_value = async || {
+            self.listeners.seen().iter().filter(|it| !it.connected || it.last.is_none()).count() as i64
+        };
+        until("every listener to have a value", SETTLED_WITHIN, without_value, |left| left == 0).await;
+        let unconnected = async || self.routes.unconnected() as i64;
+        until("the listeners of feeds and entities", SETTLED_WITHIN, unconnected, |left| left == 0).await;
+    }
+}
+
+/// Starts the fault proxy before the control port of each Pushpin.
+async fn start_controls(pushpins: usize) -> Vec<FaultProxy> {
+    join_all((0..pushpins).map(|_| FaultProxy::start())).await
+}
+
+/// Starts a Pushpin behind each of the fault proxies.
+async fn start_pushpins(cache: &Varnish, controls: &[FaultProxy]) -> Vec<Pushpin> {
+    join_all(controls.iter().map(async |control| {
+        let pushpin = Pushpin::with(cache.addr(), Options::default()).await;
+        control.lead_to(address(&pushpin.control_url()));
+        pushpin
+    }))
+    .await
 }
 
 /// The settings of all origins but the address of Redis.
-fn environment(shape: &Shape, grip: String, purges: &FaultProxy, owner: &Owner) -> Vec<(String, String)> {
+fn environment(
+    shape: &Shape,
+    controls: &[FaultProxy],
+    purges: &FaultProxy,
+    owner: &Owner,
+) -> Vec<(String, String)> {
+    let key = Options::default().sig_key;
+    let grip = controls.iter().map(|control| format!("http://{}/?iss=test&key={key}", control.addr()));
     let environment = [
-        ("GRIP_URL", grip),
+        ("GRIP_URL", grip.collect::<Vec<_>>().join(" ")),
         ("FASTLY_SERVICE_ID", "local".to_owned()),
         ("FASTLY_API_KEY", API_KEY.to_owned()),
         ("LIVECOUNTER__FASTLY__API_URL", format!("http://{}", purges.addr())),

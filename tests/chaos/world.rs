@@ -1,25 +1,23 @@
-//! The whole chain with fault proxies between its parts, listeners and writers, and the check at the end.
+//! The whole chain with fault proxies between its parts, listeners and writers. The check at the end is in [`verdict`](crate::verdict).
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use livecounter::store::Outbox;
 use livecounter::store::redis::RedisStore;
 use reqwest::Client;
 
-use crate::checker::{self, Pace};
 pub(crate) use crate::end::{End, Lost};
 use crate::engine::{Engine, OneRedis};
 use crate::fault_proxy::FaultProxy;
 use crate::hits;
 use crate::listeners::{Listeners, Seen};
 use crate::managers::{Managers, Owner};
-use crate::order::{Change, disorder};
+use crate::order::Change;
 use crate::origin::Origin;
 use crate::routes::Routes;
 use crate::support::pushpin::Pushpin;
 use crate::support::varnish::Varnish;
-use crate::writers::{Told, Writers};
+use crate::writers::Writers;
 
 /// The interval of publishing, by Redis's clock.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(250);
@@ -70,7 +68,7 @@ impl<E: Engine> World<E> {
     }
 
     /// The URL of a running origin.
-    fn base(&self) -> String {
+    pub(crate) fn base(&self) -> String {
         self.origins.iter().find(|origin| origin.is_running()).expect("a running origin").url("")
     }
 
@@ -193,7 +191,7 @@ impl<E: Engine> World<E> {
         self.managers.write(&self.owner, &self.bases()[0], counter, change).await;
     }
 
-    async fn stop_writing(&mut self) {
+    pub(crate) async fn stop_writing(&mut self) {
         let within = Duration::from_secs(30);
         self.writers.stop(within).await;
         self.managers.stop(within).await;
@@ -210,136 +208,10 @@ impl<E: Engine> World<E> {
         self.pushpins.iter().map(|pushpin| format!("http://{}", pushpin.addr())).collect()
     }
 
-    /// Ends the writing and checks everything. Faults must have ended before.
-    pub(crate) async fn end(&mut self, end: End) {
-        self.stop_writing().await;
-        let stopped = Instant::now();
-        self.every_listener_sees_the_last_value(end.within).await;
-        let started = Instant::now();
-        let marks = async || self.marks().await;
-        // The time is that of a lease, a sweep, and a delivery with its second purge.
-        until("nothing left in the outbox", Duration::from_secs(15), marks, |marks| marks == 0).await;
-        // Before that, an event that was answered may still have to be claimed.
-        let left = end.within.saturating_sub(stopped.elapsed()).max(Duration::from_secs(3));
-        let behind = async || self.routes.behind(&self.base()).await;
-        until("every listener to have the last events and fields", left, behind, |behind| behind == 0).await;
-        // By now all late answers and items have arrived.
-        let mut wrongs = self.writers.wrongs();
-        wrongs.extend(self.managers.wrongs());
-        wrongs.extend(self.routes.wrongs(&self.base(), end.kept()).await);
-        wrongs.extend(self.disorders(&end).await);
-        let (told, visited) = (self.writers.told(), self.visitors.told());
-        wrongs.extend(self.hits_wrongs(&end, &visited).await);
-        let acknowledged: usize = told.values().map(|told| told.values.len()).sum();
-        let ambiguous: u64 = told.values().map(|told| told.ambiguous).sum();
-        let mut counted = 0;
-        for counter in &self.counters {
-            let (first, last) = self.first_and_last(&end, counter).await;
-            counted += last - first;
-            if !matches!(end.lost, Lost::Acknowledged { .. }) {
-                let told = told.get(counter).cloned().unwrap_or_default();
-                wrongs.extend(checker::counted(counter, &told, first, last));
-            }
-        }
-        // A side that will lose, while two masters answer, and what was told and is lost, may show anything.
-        if matches!(end.lost, Lost::Nothing) || matches!(end.lost, Lost::Unacknowledged) && !end.apart {
-            wrongs.extend(self.listeners.wrongs());
-            let all_told = told.clone().into_iter().chain(visited).collect();
-            let set_backs = self.listeners.set_backs().into_iter();
-            wrongs
-                .extend(set_backs.filter_map(|it| checker::set_back(it, &all_told, end.lost, end.memories)));
-        }
-        if let Lost::Acknowledged { least, most } = end.lost {
-            wrongs.extend(checker::lost(acknowledged as i64, ambiguous as i64, counted, least, most));
-        }
-        let (since, interval) = (self.began, self.interval);
-        let pace = Pace { since, interval, late: end.late, memories: end.memories, apart: end.apart };
-        for control in &self.controls {
-            wrongs.extend(control.records(|records| checker::published(records, &pace)));
-        }
-        if ambiguous > 0 && !end.ambiguous {
-            let reasons: Vec<_> = told.values().flat_map(|told| &told.reasons).collect();
-            wrongs.push(format!(
-                "{ambiguous} POSTs were not answered, though no fault was theirs: {reasons:?}"
-            ));
-        }
-        let reasons = self.managers.reasons();
-        if !reasons.is_empty() && !end.ambiguous {
-            wrongs.push(format!(
-                "writes of managers were not answered, though no fault was theirs: {reasons:?}"
-            ));
-        }
-        let unanswered = self.routes.unanswered();
-        if unanswered > 0 && !end.ambiguous {
-            wrongs.push(format!("{unanswered} drops were not answered, though no fault was theirs"));
-        }
-        let stale = self.behind().await;
-        assert!(wrongs.is_empty() && stale == 0, "{stale} listeners behind again; {}", wrongs.join("\n"));
-        eprintln!(
-            "{acknowledged} acknowledged, {counted} counted, {ambiguous} ambiguous; outbox empty {:?} later",
-            started.elapsed()
-        );
-        eprintln!("{}", self.routes.summary());
-    }
-
     /// Prepares for a store that is about to lose data: listeners may be shown older states, once.
     pub(crate) fn begin_anew(&self) {
         self.listeners.begin_anew();
         self.routes.begin_anew();
-    }
-
-    /// The value at the start of the writers, and the present one.
-    async fn first_and_last(&self, end: &End, name: &str) -> (i64, i64) {
-        (end.from.get(name).copied().unwrap_or(0), self.value(name).await)
-    }
-
-    /// What is wrong with the hits of the pages and of their site.
-    async fn hits_wrongs(&self, end: &End, told: &HashMap<String, Told>) -> Vec<String> {
-        let mut wrongs = self.visitors.wrongs();
-        let reasons: Vec<_> = told.values().flat_map(|told| &told.reasons).collect();
-        if !reasons.is_empty() && !end.ambiguous {
-            wrongs.push(format!("hits were not answered, though no fault was theirs: {reasons:?}"));
-        }
-        if matches!(end.lost, Lost::Acknowledged { .. }) {
-            return wrongs;
-        }
-        let mut of_pages = 0;
-        for page in hits::pages() {
-            let (first, last) = self.first_and_last(end, &page).await;
-            of_pages += last - first;
-            wrongs.extend(checker::counted(
-                &page,
-                &told.get(&page).cloned().unwrap_or_default(),
-                first,
-                last,
-            ));
-        }
-        let site = hits::site();
-        let (first, last) = self.first_and_last(end, &site).await;
-        // Where page and site are on different nodes, and one of them fails, a hit may count for one of the two alone.
-        let may_differ = end.ambiguous && !self.redis.is_one_node();
-        wrongs.extend(checker::site_counted(&site, told, of_pages, last - first, may_differ));
-        let answered: usize = told.values().map(|told| told.values.len()).sum();
-        eprintln!("{answered} hits acknowledged, {of_pages} counted, {} of the site", last - first);
-        wrongs
-    }
-
-    /// What is wrong with the counters that were set and deleted.
-    async fn disorders(&self, end: &End) -> Vec<String> {
-        // Writes that were answered and are lost may have led to anything.
-        if matches!(end.lost, Lost::Acknowledged { .. }) {
-            return Vec::new();
-        }
-        let mut wrongs = self.managers.repeated();
-        for (counter, writes) in self.managers.writes() {
-            // Listeners may have seen what was lost.
-            let sights = if end.lost == Lost::Nothing { self.listeners.sights(&counter) } else { Vec::new() };
-            let (first, last) = self.first_and_last(end, &counter).await;
-            let (count, seen) = (writes.len(), sights.len());
-            wrongs.extend(disorder(first, &writes, &sights, last).map(|wrong| format!("{counter}: {wrong}")));
-            eprintln!("{counter}: {count} writes and {seen} sights are in order");
-        }
-        wrongs
     }
 
     /// Listeners, and readers through the cache.
