@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::grip::GRIP_URL;
 use crate::program::Program;
 use crate::support::http::client;
-use crate::support::redis::free_port;
 use crate::support::server::Server;
 use crate::support::wait::until;
 
@@ -104,10 +104,9 @@ async fn sigterm_and_ctrl_c_end_the_process_with_status_0() {
 
 #[tokio::test]
 async fn a_second_signal_ends_the_process_at_once() {
-    let (directory, gone) = (tempfile::tempdir().expect("a directory"), free_port());
+    let directory = tempfile::tempdir().expect("a directory");
     // The program waits up to ten seconds for an announcement that cannot be made.
-    let proxy = format!("http://127.0.0.1:{gone}/");
-    let mut program = Program::start(directory.path(), &[("GRIP_URL", &proxy)]);
+    let mut program = Program::start(directory.path(), &[("GRIP_URL", GRIP_URL)]);
     program.add("2").await;
     program.signal("-TERM");
     program.until_logged("a second signal ends the process at once");
@@ -118,9 +117,8 @@ async fn a_second_signal_ends_the_process_at_once() {
 
 #[tokio::test]
 async fn changes_not_announced_at_the_end_are_logged() {
-    let (directory, gone) = (tempfile::tempdir().expect("a directory"), free_port());
-    let proxy = format!("http://127.0.0.1:{gone}/");
-    let mut program = Program::start(directory.path(), &[("GRIP_URL", &proxy)]);
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut program = Program::start(directory.path(), &[("GRIP_URL", GRIP_URL)]);
     program.add("2").await;
     program.signal("-TERM");
     let log = program.rest_of_log();

@@ -10,7 +10,7 @@ use livecounter::store::{
 };
 
 use crate::contract::eventually;
-use crate::support::redis::{RedisServer, free_port};
+use crate::support::redis::RedisServer;
 use crate::support::redis_cluster::RedisCluster;
 use crate::support::redis_sentinels::RedisSentinels;
 
@@ -42,7 +42,7 @@ async fn a_redis_with_the_users_of_compose_loads_its_own_files() {
     let users: Vec<String> = users.collect();
     let mut settings: Vec<_> = users.iter().map(String::as_str).collect();
     settings.extend(["--requirepass watch", "--appendonly yes", "--appendfsync always"]);
-    let mut server = RedisServer::on_port(free_port(), &settings);
+    let mut server = RedisServer::with_port(&settings);
     let url = with_login(&server.url(), "livecounter:hunter2");
     for added in connect(&url).write(adds()).await {
         added.expect("counted");
@@ -166,7 +166,7 @@ async fn listing_and_deleting_work(store: &RedisStore) {
 
 #[tokio::test]
 async fn a_user_with_the_documented_rights_can_do_everything() {
-    let server = RedisServer::on_port(free_port(), &[]);
+    let server = RedisServer::with_port(&[]);
     let rights = documented_rights();
     let user = ["ACL", "SETUSER", "livecounter", "on", ">hunter2"];
     server.cli(&user.into_iter().chain(rights.split(' ')).collect::<Vec<_>>());
@@ -224,7 +224,7 @@ async fn sentinels_and_servers_with_passwords_refuse_clients_without() {
 
 #[tokio::test]
 async fn the_database_of_a_url_is_the_one_that_is_used() {
-    let server = RedisServer::on_port(free_port(), &[]);
+    let server = RedisServer::with_port(&[]);
     let watched = RedisSentinels::start(0, 1, &[], "").await;
     let (tcp, socket) = (server.url(), format!("unix://{}/redis.sock", server.directory().display()));
     let (tcp_server, watched_server) = (&server, &watched.servers[0]);

@@ -8,7 +8,7 @@ use livecounter::store::redis::RedisStore;
 use livecounter::store::{Values, Write};
 
 use crate::support::certificates::certificates;
-use crate::support::redis::{RedisServer, free_port};
+use crate::support::redis::RedisServer;
 use crate::support::redis_cluster::RedisCluster;
 use crate::support::redis_sentinels::RedisSentinels;
 
@@ -35,7 +35,7 @@ async fn run_with_trust_in_a_new_authority() {
     ];
     let settings = settings.each_ref().map(String::as_str);
     let of_sentinel = settings.map(|setting| setting.trim_start_matches("--")).join("\n");
-    let server = RedisServer::on_port(free_port(), &settings);
+    let server = RedisServer::with_port(&settings);
     let cluster = RedisCluster::start(3, 1, &settings).await;
     let sentinels = RedisSentinels::start(1, 1, &settings, &of_sentinel).await;
     let one = format!("rediss://localhost:{}", server.port());

@@ -9,7 +9,7 @@ use livecounter::store::{Hit, HitKey, KeySource, Values};
 
 use crate::contract::{eventually, new_key, returned};
 use crate::cut::Cut;
-use crate::support::redis::{FOLLOWER, RedisServer, free_port};
+use crate::support::redis::{FOLLOWER, RedisServer};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -43,7 +43,7 @@ fn left(server: &RedisServer, set: &str) -> u64 {
 
 #[tokio::test]
 async fn the_new_keys_of_a_period_are_in_one_set_that_ends() {
-    let server = RedisServer::on_port(free_port(), &[]);
+    let server = RedisServer::with_port(&[]);
     let store = connect(&server.url());
     let hits = (0..40).map(|number| hit(&key_of("period", number))).collect();
     assert!(store.hit(hits).await.into_iter().all(|answer| !answer.page.expect("counted").replayed));
@@ -100,7 +100,7 @@ async fn a_visitor_whom_a_version_before_has_recorded_is_known() {
 
 #[tokio::test]
 async fn new_visitors_whose_answer_is_lost_count_once() {
-    let server = RedisServer::on_port(free_port(), &[]);
+    let server = RedisServer::with_port(&[]);
     let cut = Cut::before(server.port()).await;
     let store = connect(&cut.url());
     // The first call loads the script: otherwise the lost answer would be NOSCRIPT.
@@ -120,9 +120,9 @@ async fn new_visitors_whose_answer_is_lost_count_once() {
 
 #[tokio::test]
 async fn new_visitors_and_their_repetitions_are_waited_for() {
-    let master = RedisServer::on_port(free_port(), &FOLLOWER);
+    let master = RedisServer::with_port(&FOLLOWER);
     let follow = format!("--replicaof 127.0.0.1 {}", master.port());
-    let _replica = RedisServer::on_port(free_port(), &[&FOLLOWER[..], &[&follow]].concat());
+    let _replica = RedisServer::with_port(&[&FOLLOWER[..], &[&follow]].concat());
     eventually("the replica to follow", async || {
         master.cli(&["INFO", "replication"]).contains("state=online").then_some(())
     })

@@ -8,7 +8,7 @@ use livecounter::store::redis::{RedisStore, Wait};
 use livecounter::store::{Hit, KeySource, Values, Write, WriteError, Written};
 
 use crate::contract::eventually;
-use crate::support::redis::{FOLLOWER, RedisServer, free_port, part_with_replicas};
+use crate::support::redis::{FOLLOWER, RedisServer, part_with_replicas};
 use crate::support::redis_cluster::RedisCluster;
 use crate::support::redis_sentinels::RedisSentinels;
 
@@ -23,9 +23,9 @@ struct Pair {
 
 impl Pair {
     async fn start() -> Pair {
-        let master = RedisServer::on_port(free_port(), &FOLLOWER);
+        let master = RedisServer::with_port(&FOLLOWER);
         let follow = format!("--replicaof 127.0.0.1 {}", master.port());
-        let replica = RedisServer::on_port(free_port(), &[&FOLLOWER[..], &[&follow]].concat());
+        let replica = RedisServer::with_port(&[&FOLLOWER[..], &[&follow]].concat());
         let pair = Pair { master, _replica: replica };
         pair.until_followed().await;
         pair

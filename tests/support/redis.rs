@@ -3,13 +3,15 @@
 // Each test crate uses a part of this.
 #![allow(dead_code)]
 
-use std::net::{IpAddr, TcpListener};
+use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+use super::port::Port;
 
 /// A Redis server of one test. Dropping this value ends the server.
 pub struct RedisServer {
@@ -21,6 +23,8 @@ pub struct RedisServer {
     /// The arguments with which `redis-cli` reaches the server.
     password: Option<String>,
     directory: TempDir,
+    /// Keeps the port from other tests, where the server has reserved it itself.
+    reserved: Option<Port>,
 }
 
 impl RedisServer {
@@ -43,7 +47,15 @@ impl RedisServer {
         RedisServer::of("redis-server", None, &["--port 0"])
     }
 
-    /// On a unix socket and on a port of 127.0.0.1, with more settings, each as `"--name value"`.
+    /// On a unix socket and on a port of 127.0.0.1 that it reserves, with more settings, each as `"--name value"`.
+    pub fn with_port(settings: &[&str]) -> Self {
+        let port = Port::reserve();
+        let mut server = RedisServer::on_port(port.number(), settings);
+        server.reserved = Some(port);
+        server
+    }
+
+    /// The same on this port.
     pub fn on_port(port: u16, settings: &[&str]) -> Self {
         let own = listen(port, &settings.concat());
         let own: Vec<&str> = own.iter().map(String::as_str).collect();
@@ -87,7 +99,16 @@ impl RedisServer {
         let arguments = arguments.collect();
         let password = settings.iter().find_map(|setting| setting.strip_prefix("--requirepass "));
         let password = password.map(str::to_owned);
-        RedisServer { child: None, paused: false, program, arguments, port, password, directory }
+        RedisServer {
+            child: None,
+            paused: false,
+            program,
+            arguments,
+            port,
+            password,
+            directory,
+            reserved: None,
+        }
     }
 
     /// Starts the server, or starts it again, and waits until it answers.
@@ -252,10 +273,4 @@ pub async fn reached_within(patience: Duration, what: impl Fn() -> String, mut i
         assert!(Instant::now() < deadline, "waited in vain for {}", what());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-}
-
-/// A port that was free a moment ago.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
 }
