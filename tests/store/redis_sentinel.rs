@@ -7,7 +7,7 @@ use livecounter::store::redis::RedisStore;
 use livecounter::store::{Values, Write};
 
 use crate::contract::eventually;
-use crate::support::redis::{RedisServer, free_port, until_caught_up};
+use crate::support::redis::{RedisServer, until_caught_up};
 use crate::support::redis_sentinels::RedisSentinels;
 
 async fn start() -> RedisSentinels {
@@ -15,8 +15,8 @@ async fn start() -> RedisSentinels {
 }
 
 fn connect(watched: &RedisSentinels) -> RedisStore {
-    // The first of the Sentinels is not running.
-    let url = watched.url().replacen("://", &format!("://127.0.0.1:{},", free_port()), 1);
+    // The first of the Sentinels is not running: no server listens at its address.
+    let url = watched.url().replacen("://", "://127.0.0.1:9,", 1);
     RedisStore::connect(&url, Duration::from_secs(1)).expect("a good address")
 }
 
@@ -50,7 +50,8 @@ async fn a_replica_that_takes_over_is_found() {
     })
     .await;
     watched.servers[0].kill();
-    assert_eq!(eventually("the replica to take over", async || bump(&store).await).await, 2);
+    watched.until_master_other_than(Some(0)).await;
+    assert_eq!(eventually("the new master to be found", async || bump(&store).await).await, 2);
     assert!(watched.servers[1].cli(&["ROLE"]).starts_with("master"));
 }
 
@@ -81,7 +82,8 @@ async fn a_key_that_the_new_master_has_counts_once_and_a_lost_one_counts_again()
     watched.part_with_replicas();
     assert_eq!(add(&store, Some("lost")).await, Some((2, false)));
     watched.servers[0].kill();
-    let kept = eventually("the replica to take over", async || add(&store, Some("kept")).await);
+    watched.until_master_other_than(Some(0)).await;
+    let kept = eventually("the new master to be found", async || add(&store, Some("kept")).await);
     assert_eq!(kept.await, (1, true));
     assert_eq!(
         add(&store, Some("lost")).await,

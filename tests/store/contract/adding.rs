@@ -240,12 +240,14 @@ pub(crate) async fn a_repetition_may_be_answered_with_the_present_value(backend:
 pub(crate) async fn a_key_is_forgotten_after_its_lifetime(backend: &dyn Backend) {
     let (store, page) = (backend.store(), topic("page"));
     let short = || visit(&page, "a", Duration::from_millis(300));
+    let long = || visit(&page, "b", Duration::from_secs(60));
     assert_eq!(store.write(vec![short()]).await.remove(0).expect("written").value, 1);
-    assert!(store.write(vec![short()]).await.remove(0).expect("written").replayed);
+    assert_eq!(store.write(vec![long()]).await.remove(0).expect("written").value, 2);
     let value = eventually("the key is forgotten", async || {
         let written = store.write(vec![short()]).await.remove(0).expect("written");
         (!written.replayed).then_some(written.value)
     })
     .await;
-    assert_eq!(value, 2);
+    assert_eq!(value, 3);
+    assert!(store.write(vec![long()]).await.remove(0).expect("written").replayed);
 }
