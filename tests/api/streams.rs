@@ -9,7 +9,7 @@ use crate::support::app::TestApp;
 use crate::support::http::{Ask, client};
 use crate::support::server::Server;
 
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn a_stream_begins_with_the_value_and_goes_on_with_each_new_one() {
@@ -58,6 +58,7 @@ async fn a_busy_counter_is_conflated_and_ends_with_its_last_value() {
     let app = TestApp::with(&[("LIVECOUNTER__PUBLISH__INTERVAL", "300ms")]).await;
     let mut stream = app.listen("2").await;
     assert_eq!(stream.next(SOON).await.data, "0");
+    let began = Instant::now();
     for _ in 0..50 {
         app.add("2").await;
     }
@@ -66,7 +67,9 @@ async fn a_busy_counter_is_conflated_and_ends_with_its_last_value() {
         seen.push(stream.next(SOON).await.data.parse::<u32>().expect("a number"));
     }
     assert!(seen.is_sorted_by(|a, b| a < b), "{seen:?}");
-    assert!(seen.len() < 40, "50 quick changes are not 50 events: {seen:?}");
+    // One at once, then one for each interval; on a busy machine the changes take some intervals.
+    let most = 2 + began.elapsed().as_millis() / 300;
+    assert!(seen.len() as u128 <= most, "{} events in {:?}: {seen:?}", seen.len(), began.elapsed());
 }
 
 #[tokio::test]
@@ -84,26 +87,28 @@ async fn with_interval_0_every_value_is_published() {
 async fn a_quiet_stream_gets_a_keep_alive_comment_every_20_seconds() {
     let app = TestApp::spawn().await;
     let silence = silence(&app).await;
-    assert!((18.0..28.0).contains(&silence.as_secs_f64()), "{silence:?}");
+    assert!((20.0..28.0).contains(&silence.as_secs_f64()), "{silence:?}");
 }
 
 #[tokio::test]
 async fn how_long_a_stream_is_silent_can_be_set() {
     let app = TestApp::with(&[("LIVECOUNTER__STREAMS__KEEP_ALIVE", "2s")]).await;
     let silence = silence(&app).await;
-    assert!((1.5..10.0).contains(&silence.as_secs_f64()), "{silence:?}");
+    assert!((2.0..10.0).contains(&silence.as_secs_f64()), "{silence:?}");
 }
 
-/// How long the stream of an unchanged counter is silent after its first event.
+/// How long the stream of an unchanged counter is silent after its first event, and the time that the first event takes: it may reach a busy
+/// test long after the service has sent it.
 async fn silence(app: &TestApp) -> Duration {
+    let asked = Instant::now();
     let mut stream = app.listen("2").await;
     stream.next(SOON).await;
-    let (opened, before) = (Instant::now(), stream.comments().len());
+    let before = stream.comments().len();
     while stream.comments().len() == before {
-        assert!(opened.elapsed() < Duration::from_secs(28), "silence");
+        assert!(asked.elapsed() < Duration::from_secs(28), "silence");
         assert_eq!(stream.try_next(Duration::from_millis(100)).await, None);
     }
-    opened.elapsed()
+    asked.elapsed()
 }
 
 #[tokio::test]

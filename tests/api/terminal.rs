@@ -22,7 +22,7 @@ fn written(mut child: Child) -> (Option<i32>, String) {
     (child.wait().expect("an end").code(), text)
 }
 
-/// The export is longer than a pipe is deep, so it waits for its reader, who comes when the first report is due.
+/// The export is longer than a pipe is deep, so it waits for its reader, who goes on when the first report is due.
 #[test]
 fn an_export_tells_a_terminal_each_second_how_far_it_is() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -32,8 +32,11 @@ fn an_export_tells_a_terminal_each_second_how_far_it_is() {
     assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
     let export = in_terminal(directory.path(), "export --output pipe");
     let mut reader = std::fs::File::open(&pipe).expect("a pipe that is written to");
+    // With its first byte, the second before its first report has begun.
+    let mut first = [0];
+    reader.read_exact(&mut first).expect("a byte");
     std::thread::sleep(Duration::from_millis(1_100));
-    let mut exported = String::new();
+    let mut exported = String::from_utf8(first.to_vec()).expect("text");
     reader.read_to_string(&mut exported).expect("text");
     assert_eq!(exported.lines().count(), 3002);
     let (status, text) = written(export);

@@ -1,10 +1,13 @@
 //! The list of counters: searched, set and deleted by forms.
 
+use std::time::Duration;
+
 use super::{form, log_in, owner, page};
 use crate::support::app::TestApp;
 use crate::support::deployment::on_each_deployment;
 use crate::support::http::{Ask, header};
 use crate::support::server::Server;
+use crate::support::wait::until_within;
 
 #[tokio::test]
 async fn an_administrator_sets_and_deletes_counters_by_forms() {
@@ -108,9 +111,10 @@ async fn sites_and_pages_have_their_link_badge_and_chart_to_share() {
             assert_eq!(hit.answer().await.status(), 200);
         }
         let mut text = String::new();
-        crate::support::wait::until("the lists", async || {
+        // Each list is kept by itself, for twenty times as long as the store took for it.
+        until_within(Duration::from_secs(90), "both lists", async || {
             text = shown("/admin/counters").await;
-            text.contains("Pages with the most hits")
+            ["Sites with the most hits", "Pages with the most hits"].iter().all(|title| text.contains(title))
         })
         .await;
         let escaped = |path: &str| format!("{}{path}", app.address).replace('&', "&#38;");
