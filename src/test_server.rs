@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
 /// A request as it came: header names in lower case.
@@ -39,15 +39,15 @@ pub(crate) struct TestServer {
 
 impl TestServer {
     pub(crate) async fn start(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
-        Self::start_at(([127, 0, 0, 1], 0).into(), answer).await
+        Self::start_at(FreeAddress::reserve(), answer).await
     }
 
     pub(crate) async fn start_at(
-        address: SocketAddr,
+        address: FreeAddress,
         answer: impl Fn(&Request) -> Answer + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind(address).await.expect("a free port");
-        let address = listener.local_addr().expect("an address");
+        let FreeAddress { socket, address } = address;
+        let listener = socket.listen(1024).expect("to listen");
         let (answer, requests) = (Arc::new(answer), Arc::new(Mutex::new(Vec::new())));
         let kept = requests.clone();
         let task = tokio::spawn(async move {
@@ -75,9 +75,19 @@ impl Drop for TestServer {
     }
 }
 
-/// An address where nothing listens, for now.
-pub(crate) async fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.expect("a free port").local_addr().expect("an address")
+/// An address where nothing listens until a test server does. Nobody else gets its port meanwhile.
+pub(crate) struct FreeAddress {
+    socket: TcpSocket,
+    pub(crate) address: SocketAddr,
+}
+
+impl FreeAddress {
+    pub(crate) fn reserve() -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+        let address = socket.local_addr().expect("an address");
+        FreeAddress { socket, address }
+    }
 }
 
 /// Reads the request line and the headers; `None` if the client closes before their end.

@@ -145,7 +145,7 @@ mod tests {
 
     use super::super::batches::{MAX_HEADER_BYTES, MAX_KEYS};
     use super::*;
-    use crate::test_server::{Answer, TestServer, free_address};
+    use crate::test_server::{Answer, FreeAddress, TestServer};
     use proptest::prelude::*;
 
     const OK: Answer = Answer::Status(200, "", r#"{"a":"108-1391560174-974124"}"#);
@@ -292,7 +292,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_without_a_server_is_an_error_that_names_the_address() {
-        let address = free_address().await;
+        let free = FreeAddress::reserve();
+        let address = free.address;
         let settings =
             PurgerSettings { api_url: format!("http://{address}"), ..PurgerSettings::new("S", "hunter2") };
         let error = Purger::new(settings).expect("a purger").purge(&["a"]).await.expect_err("no server");
