@@ -109,7 +109,7 @@ async fn a_slot_that_moves_loses_and_doubles_nothing() {
     .await;
     // While a slot moves and the keys of a script are on two nodes, Redis answers TRYAGAIN.
     let pause = async || tokio::time::sleep(Duration::from_millis(50)).await;
-    cluster.move_slot(slot, (from + 1) % 3, 1, pause).await;
+    cluster.move_slot(slot, (from + 1) % 3, 10, pause).await;
     let seen = store.read(vec![moving.clone()]).await.remove(0).expect("a reading").value();
     eventually("adds at the new place", async || {
         store.read(vec![moving.clone()]).await.remove(0).ok().filter(|reading| reading.value() > seen + 20)

@@ -167,14 +167,18 @@ impl RedisCluster {
         part_with_replicas(&self.nodes[master]);
     }
 
-    /// Moves a slot to another node, as `redis-cli --cluster reshard` does it, so many keys at a time, calling `between`
-    /// when some keys may be here and some there.
-    pub async fn move_slot(&self, number: u16, to: usize, at_once: usize, mut between: impl AsyncFnMut()) {
+    /// Moves a slot to another node, as `redis-cli --cluster reshard` does it, calling `between` when some keys may be here and some there.
+    /// The keys are moved in so many steps, however many there are: each step starts two programs, and a store refuses after two
+    /// seconds what it cannot write before the move is over.
+    pub async fn move_slot(&self, number: u16, to: usize, steps: usize, mut between: impl AsyncFnMut()) {
         let (slot, from) = (number.to_string(), self.owner(number).expect("an owner"));
+        let keys: usize =
+            self.nodes[from].cli(&["CLUSTER", "COUNTKEYSINSLOT", &slot]).parse().expect("a number");
+        let at_once = keys.div_ceil(steps).max(1).to_string();
         self.begin_move(number, from, to);
         loop {
             between().await;
-            let keys = self.nodes[from].cli(&["CLUSTER", "GETKEYSINSLOT", &slot, &at_once.to_string()]);
+            let keys = self.nodes[from].cli(&["CLUSTER", "GETKEYSINSLOT", &slot, &at_once]);
             if keys.is_empty() {
                 break;
             }

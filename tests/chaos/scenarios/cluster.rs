@@ -14,7 +14,9 @@ use crate::world::{End, Lost, World};
 pub(super) const AFTER_A_LEASE: Duration = Duration::from_secs(10);
 /// How long a fail-over may keep a publish under way.
 pub(super) const LATE: Duration = Duration::from_secs(20);
-/// How long the keys of a moving slot are spread over two nodes.
+/// In how many steps the keys of a moving slot move.
+pub(super) const STEPS: usize = 6;
+/// How long they are spread over two nodes before each step.
 pub(super) const BETWEEN: Duration = Duration::from_millis(10);
 
 pub(super) fn slot(cluster: &RedisCluster, counter: &str) -> u16 {
@@ -91,7 +93,7 @@ async fn slots_that_move_back_and_forth_under_load_lose_and_double_nothing() {
         for topic in topics {
             let slot = world.redis.slot(&topic);
             let to = (world.redis.owner(slot).expect("a master") + 1) % 3;
-            world.redis.move_slot(slot, to, 10, async || tokio::time::sleep(BETWEEN).await).await;
+            world.redis.move_slot(slot, to, STEPS, async || tokio::time::sleep(BETWEEN).await).await;
             world.write_on(20).await;
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::cluster::{AFTER_A_LEASE, BETWEEN, LATE, kill_master_of, slot};
+use super::cluster::{AFTER_A_LEASE, BETWEEN, LATE, STEPS, kill_master_of, slot};
 use super::number;
 use super::partitions_cluster::{cut_off_master_of, pause_master_of};
 use crate::network::PartedCluster;
@@ -58,7 +58,7 @@ impl Trouble {
                 let masters = cluster.masters();
                 let to = masters[random.below(masters.len())];
                 if cluster.owner(slot) != Some(to) {
-                    cluster.move_slot(slot, to, 10, async || tokio::time::sleep(BETWEEN).await).await;
+                    cluster.move_slot(slot, to, STEPS, async || tokio::time::sleep(BETWEEN).await).await;
                     cluster.until_known(slot, to).await;
                 }
             }
