@@ -8,7 +8,7 @@ use crate::support::http::{Ask, client, header};
 use crate::support::redis::RedisServer;
 use crate::support::sse::Listener;
 
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(10);
 const REFERER: (&str, &str) = ("Referer", "https://www.example.com/a");
 const PAGE: &str = "page-JoDShKgqAQjUcOK_8rDqUg";
 

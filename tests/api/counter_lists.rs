@@ -10,7 +10,7 @@ use crate::support::http::{Ask, client, header};
 use crate::support::server::Server;
 use crate::support::sse::Listener;
 
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(10);
 
 /// The counter and the value of an event.
 fn told(event: &crate::support::sse::Event) -> (String, String) {

@@ -142,7 +142,7 @@ async fn a_recovery_answers_the_missed_value_and_is_never_cached() {
             }
         }
     };
-    let published = tokio::time::timeout(Duration::from_secs(5), claimed).await.expect("a claim");
+    let published = tokio::time::timeout(Duration::from_secs(10), claimed).await.expect("a claim");
     for behind in ["0-0", "abc-1", "nonsense"] {
         let missed = recover(behind).await;
         assert_eq!(header(&missed, "cache-control"), "no-store");
@@ -234,9 +234,9 @@ async fn one_origin_with_a_proxy_holds_streams_that_come_past_the_proxy() {
     let forged = hs256("another key", &claims("pushpin", 60));
     let mut direct = Listener::connect_with(app.addr, "/counters/2/", &[("grip-sig", &forged)]).await;
     assert_eq!(direct.header("grip-hold"), "", "no GRIP header leaks to a client");
-    assert_eq!(direct.next(Duration::from_secs(5)).await.data, "0");
+    assert_eq!(direct.next(Duration::from_secs(10)).await.data, "0");
     app.add("2").await;
-    assert_eq!(direct.next(Duration::from_secs(5)).await.data, "1", "though the proxy is away");
+    assert_eq!(direct.next(Duration::from_secs(10)).await.data, "1", "though the proxy is away");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use crate::support::redis::RedisServer;
 use crate::support::server::Server;
 use crate::support::sse::{Event, Listener};
 
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(10);
 /// The topics of the pages www.example.com/a and example.org.
 const PAGE: &str = "page-JoDShKgqAQjUcOK_8rDqUg";
 const SITE: &str = "site-www.example.com";
