@@ -72,9 +72,15 @@ async fn on_redis_the_most_topics_are_no_more_and_room_is_seen() {
 async fn two_origins_stop_at_the_most_topics_together() {
     let (redis, proxy) = (RedisServer::start(), Witness::start().await);
     let (one, other) = (ten_in(&redis, &proxy).await, ten_in(&redis, &proxy).await);
-    assert_eq!(statuses(&one, 0..6).await, [200; 6]);
+    // One after the other: what is under way when an origin asks for the number of topics may count twice for a second.
+    for counter in 0..6 {
+        assert_eq!(statuses(&one, counter..counter + 1).await, [200]);
+    }
     // The second origin asks Redis for the number of topics at its first new topic.
-    let made = statuses(&other, 10..20).await;
+    let mut made = Vec::new();
+    for counter in 10..20 {
+        made.extend(statuses(&other, counter..counter + 1).await);
+    }
     assert_eq!(made.iter().filter(|status| **status == 200).count(), 4, "{made:?}");
     // The first origin may create some more, until it asks for the number again.
     let mut new = 20..;
