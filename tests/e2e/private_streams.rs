@@ -11,7 +11,7 @@ use crate::support::keys::{key_table, secret};
 use crate::support::pushpin::Options;
 use crate::support::sse::Listener;
 
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(60);
 /// A stream ends within a minute after its key is withdrawn; the rest is for a busy machine.
 const ENDS_WITHIN: Duration = Duration::from_secs(75);
 
