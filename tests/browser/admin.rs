@@ -191,10 +191,10 @@ async fn the_pages_fit_a_phone_and_both_schemes() {
     }
     log_in(&browser, &app, &secret).await;
     for second in 0..6 {
+        let before = browser.value("document.querySelector('#minute [data-total]').textContent").await;
         for _ in 0..(second * 5) % 11 + 2 {
             app.add("1").await;
         }
-        let before = browser.value("document.querySelector('#minute [data-total]').textContent").await;
         browser
             .until(&format!("document.querySelector('#minute [data-total]').textContent !== {before}"))
             .await;

@@ -39,7 +39,8 @@ async fn a_page_from_the_back_forward_cache_is_live_again() {
         }
 
         browser.client.back().await.expect("the page before");
-        assert_eq!(browser.value("restored").await, true, "the page was not kept beside {other_tabs} tabs");
+        let kept = format!("the page is restored beside {other_tabs} tabs");
+        until(&kept, async || browser.value("restored").await == true).await;
         browser.until_text(ELEMENT, &missed).await;
         let next = app.add("1").await.to_string();
         tabs.all_show(ELEMENT, &next).await;

@@ -61,8 +61,12 @@ async fn the_tool_shows_code_and_numbers_while_a_visitor_types() {
             json!({ "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"] }),
         )
         .await;
+    // The button says so for a moment only.
+    let told = "void new MutationObserver(([{ target }]) => target.ownerDocument.body.dataset.told ??= target.textContent)
+        .observe(document.querySelector('#result pre button'), { childList: true })";
+    browser.value(told).await;
     browser.click("#result pre button").await;
-    browser.until_text("#result pre button", "Copied").await;
+    browser.until("document.body.dataset.told === 'Copied'").await;
     browser
         .client
         .execute("navigator.clipboard.readText().then((text) => document.body.dataset.copied = text)", vec![])
