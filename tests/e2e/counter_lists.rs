@@ -38,6 +38,8 @@ fn last(shown: &Shown, counter: &str) -> Option<i64> {
 async fn a_stream_of_two_counters_gets_the_changes_of_both() {
     let chain = Chain::start(2).await;
     chain.origins[0].add_by("2", 26).await;
+    // A listener that joins before the publish would get 26 twice.
+    until(async || chain.metric("livecounter_announcements_acknowledged_total").await, |n| n >= 1.0).await;
     let mut listener = Listener::connect(chain.pushpin.addr(), "/counters/2,1/").await;
     let mut shown = Shown::new();
     read_until(&mut listener, &mut shown, |shown| shown.len() == 2).await;

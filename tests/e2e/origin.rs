@@ -36,6 +36,7 @@ struct OriginState {
     value: i64,
     surrogate_control: String,
     failing: bool,
+    failing_recoveries: bool,
     requests: Vec<Request>,
 }
 
@@ -56,7 +57,13 @@ impl Origin {
         let listener = TcpListener::bind(addr).await.expect("a free port");
         let addr = listener.local_addr().expect("its address");
         let surrogate_control = "max-age=600, stale-if-error=86400".to_owned();
-        let state = OriginState { value: 26, surrogate_control, failing: false, requests: Vec::new() };
+        let state = OriginState {
+            value: 26,
+            surrogate_control,
+            failing: false,
+            failing_recoveries: false,
+            requests: Vec::new(),
+        };
         let state = Arc::new(Mutex::new(state));
         let shared = state.clone();
         let serving = tokio::spawn(async move {
@@ -81,9 +88,15 @@ impl Origin {
         self.lock().failing = true;
     }
 
+    /// From now on the origin answers every recovery with 500.
+    pub(crate) fn fail_recoveries(&self) {
+        self.lock().failing_recoveries = true;
+    }
+
     /// Answers again.
     pub(crate) fn mend(&self) {
-        self.lock().failing = false;
+        let mut state = self.lock();
+        (state.failing, state.failing_recoveries) = (false, false);
     }
 
     pub(crate) fn set_surrogate_control(&self, text: &str) {
@@ -92,6 +105,13 @@ impl Origin {
 
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.lock().requests.clone()
+    }
+
+    /// The requests of clients: all but Pushpin's recoveries, the first of which comes a second after a channel's first subscription.
+    pub(crate) fn of_clients(&self) -> Vec<Request> {
+        let is_of_pushpin =
+            |request: &Request| request.path.ends_with("/recover") && !request.header("grip-last").is_empty();
+        self.requests().into_iter().filter(|request| !is_of_pushpin(request)).collect()
     }
 
     /// How many requests there were with this method.
@@ -130,7 +150,8 @@ fn answer(request: &Request, state: &Mutex<OriginState>) -> String {
     }
     let mut state = state.lock().expect("no test thread has panicked with it");
     state.requests.push(request.clone());
-    if state.failing {
+    let is_recovery = request.path.starts_with("/counters/2/recover");
+    if state.failing || (state.failing_recoveries && is_recovery) {
         return response("500 Internal Server Error", "Cache-Control: no-store\r\n", "");
     }
     if request.method == "POST" {
@@ -144,7 +165,7 @@ fn answer(request: &Request, state: &Mutex<OriginState>) -> String {
          Grip-Keep-Alive: :\\n; format=cstring; timeout=20\r\n\
          Grip-Link: </counters/2/recover>; rel=next; timeout=60\r\n"
     );
-    if request.path.starts_with("/counters/2/recover") {
+    if is_recovery {
         let current = request.header("grip-last").ends_with(&format!("last-id=e-{value}"));
         let body = if current { "" } else { &event };
         return response("200 OK", &format!("Cache-Control: no-store\r\n{hold}"), body);

@@ -21,10 +21,10 @@ const SOON: Duration = Duration::from_secs(10);
 #[tokio::test]
 async fn an_item_waits_while_a_recovery_fails_and_comes_with_the_next_one() {
     let origin = Origin::start().await;
+    origin.fail_recoveries();
     let pushpin = Pushpin::start(origin.addr()).await;
     let mut listener = Listener::connect(pushpin.addr(), COUNTER).await;
     assert_eq!(listener.next(SOON).await.data, "26");
-    origin.fail();
     // A second after the channel's first subscription, Pushpin sends a recovery.
     let asked = async {
         let mut poll = tokio::time::interval(Duration::from_millis(20));
@@ -39,6 +39,8 @@ async fn an_item_waits_while_a_recovery_fails_and_comes_with_the_next_one() {
     origin.set_value(27);
     origin.mend();
     assert_eq!(listener.next(SOON).await.data, "27");
+    // If Pushpin still holds the item with 27, which does not fit any more, it drops this one, too, and asks once more.
+    origin.set_value(28);
     pushpin.publish("counter-2", "e-28", "e-27", &event(28)).await;
     assert_eq!(listener.next(SOON).await.data, "28", "once, and it still listens");
 }

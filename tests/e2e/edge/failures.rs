@@ -89,7 +89,7 @@ async fn a_stream_with_an_address_that_fanout_does_not_read_is_414() {
     let beside = stream(0).1;
     let (longest, length) = stream(4096 - beside);
     assert_eq!((longest.answer().await.status().as_u16(), length), (200, 4096));
-    let before = origin.requests().len();
+    let before = origin.of_clients().len();
     for filler in [4097 - beside, 10_000, 60_000] {
         let refused = stream(filler).0.header("Origin", "https://page.example").answer().await;
         assert_eq!(
@@ -99,5 +99,5 @@ async fn a_stream_with_an_address_that_fanout_does_not_read_is_414() {
         assert_eq!(header(&refused, "access-control-allow-origin"), "https://page.example");
         assert!(refused.text().await.expect("a text").contains("at most 4096 bytes"));
     }
-    assert_eq!(origin.requests().len(), before);
+    assert_eq!(origin.of_clients().len(), before);
 }

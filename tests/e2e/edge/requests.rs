@@ -19,13 +19,13 @@ async fn a_signature_that_is_not_fanout_s_makes_an_ordinary_client() {
         (edge.signer.token(ISSUER, -60), "over"),
         (edge.signer.token("fastly:another", 60), "another service's"),
     ] {
-        let before = origin.requests().len();
+        let before = origin.of_clients().len();
         let signed = [("Grip-Sig", token.as_str())];
         let mut listener = Listener::connect_with(edge.addr(), COUNTER, &signed).await;
         assert_eq!(listener.next(SOON).await.data, "26", "{what}: held, as for any client");
         assert_eq!(listener.header("grip-hold"), "", "{what}");
-        assert_eq!(origin.requests().len(), before + 1, "{what}: handed over once");
-        let reached = origin.requests().pop().expect("a request");
+        assert_eq!(origin.of_clients().len(), before + 1, "{what}: handed over once");
+        let reached = origin.of_clients().pop().expect("a request");
         assert_ne!(reached.header("grip-sig"), token, "{what}: the origin sees Fanout's own");
 
         let request = client().get(edge.url("/counters/2/recover")).header("Grip-Sig", &token);
@@ -33,7 +33,7 @@ async fn a_signature_that_is_not_fanout_s_makes_an_ordinary_client() {
         let told: Vec<_> =
             answer.headers().keys().filter(|name| name.as_str().starts_with("grip-")).collect();
         assert!(told.is_empty(), "{what}: {told:?}");
-        let reached = origin.requests().pop().expect("a request");
+        let reached = origin.of_clients().pop().expect("a request");
         assert_eq!((reached.header("grip-sig"), reached.header("grip-last")), ("", ""), "{what}");
     }
     // Of two signatures only the first counts.
@@ -48,7 +48,7 @@ async fn a_signature_that_is_not_fanout_s_makes_an_ordinary_client() {
     let answer = request.header("Grip-Sig", &token).answer().await;
     assert_eq!(header(&answer, "grip-hold"), "stream");
     assert_eq!(header(&answer, "surrogate-key"), "", "but what is the cache's stays there");
-    assert_eq!(origin.requests().pop().expect("a request").header("grip-sig"), token);
+    assert_eq!(origin.of_clients().pop().expect("a request").header("grip-sig"), token);
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn the_origin_sees_the_client_s_address_and_scheme_and_no_forged_ones() {
         ("If-None-Match", "x"),
     ];
     Listener::connect_with(edge.addr(), COUNTER, &forged).await.next(SOON).await;
-    let held = origin.requests().pop().expect("a request");
+    let held = origin.of_clients().pop().expect("a request");
     assert_eq!(held.header("x-forwarded-for"), "127.0.0.1", "also by way of Fanout");
     assert_eq!((held.header("cookie"), held.header("if-none-match")), ("", ""));
     // The emulator speaks no TLS.
@@ -70,12 +70,12 @@ async fn the_origin_sees_the_client_s_address_and_scheme_and_no_forged_ones() {
     let plain = client().get(edge.url(COUNTER)).header("X-Forwarded-For", "192.0.2.1");
     let plain = plain.header("X-Forwarded-Proto", "https").header("Forwarded", "proto=https");
     plain.header("X-Livecounter-Client", "192.0.2.1").answer().await;
-    let read = origin.requests().pop().expect("a request");
+    let read = origin.of_clients().pop().expect("a request");
     assert_eq!((read.header("x-forwarded-for"), read.header("x-forwarded-proto")), ("127.0.0.1", "http"));
     assert_eq!(read.header("forwarded"), "");
     assert_eq!((read.header("x-livecounter-client"), read.header("x-livecounter-scheme")), ("", ""));
     client().post(edge.url(COUNTER)).header("Cookie", "a=b").answer().await;
-    let posted = origin.requests().pop().expect("a request");
+    let posted = origin.of_clients().pop().expect("a request");
     assert_eq!(posted.header("x-livecounter-client"), "");
     assert_eq!((posted.header("x-forwarded-for"), posted.header("cookie")), ("127.0.0.1", "a=b"));
 }
