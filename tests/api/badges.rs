@@ -9,6 +9,7 @@ use crate::support::http::{Ask, client, header};
 use crate::support::keys::{key_table, secret};
 use crate::support::redis::RedisServer;
 use crate::support::server::Server;
+use crate::support::wait::until_an_hour_has_time;
 
 /// The service in process, and with Redis, with these settings.
 async fn in_process_and_with_redis(settings: &[(&str, &str)], test: impl AsyncFn(&TestApp)) {
@@ -97,6 +98,7 @@ async fn the_json_is_what_an_endpoint_badge_reads() {
 #[tokio::test]
 async fn a_badge_of_the_day_shows_what_today_added() {
     in_process_and_with_redis(&[], async |app| {
+        until_an_hour_has_time().await;
         assert_eq!(message(app, "2", "?of=day").await, "0");
         app.add_by("2", 26).await;
         app.add_by("2", -3).await;

@@ -7,7 +7,7 @@ use crate::support::app::TestApp;
 use crate::support::deployment::PROXY_URL;
 use crate::support::http::{Ask, client, header};
 use crate::support::redis::RedisServer;
-use crate::support::wait::until;
+use crate::support::wait::{until, until_an_hour_has_time};
 use crate::visitors::{count, counted};
 
 const GUARD: (&str, &str) = ("LIVECOUNTER__HITS__WINDOW_WITHOUT_COOKIES", "true");
@@ -20,6 +20,7 @@ async fn hit(app: &TestApp, page: &str, address: &str, agent: &str) -> String {
 }
 
 async fn clients_without_cookies_are_counted_once(environment: &[(&str, &str)]) {
+    until_an_hour_has_time().await;
     let app = TestApp::with(&[environment, &[GUARD, TRUSTED]].concat()).await;
     for (address, agent, expected) in [
         ("192.0.2.1", "a", "1"),

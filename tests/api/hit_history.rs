@@ -10,6 +10,7 @@ use crate::history::until_value;
 use crate::support::app::TestApp;
 use crate::support::deployment::{Deployment, on_each_deployment};
 use crate::support::http::{Ask, client, header};
+use crate::support::wait::until_an_hour_has_time;
 
 fn hits(app: &Deployment, path_and_query: &str) -> String {
     format!("{}/nocount/{path_and_query}", app.address)
@@ -76,6 +77,7 @@ async fn the_chart_of_a_page_names_the_page() {
 #[tokio::test]
 async fn the_json_of_a_tag_is_what_an_endpoint_badge_reads() {
     on_each_deployment(&[], async |app| {
+        until_an_hour_has_time().await;
         for page in ["example.com/a", "example.com/a", "example.com/b"] {
             visit(&app.address, page).await;
         }

@@ -6,6 +6,7 @@ use crate::support::app::TestApp;
 use crate::support::deployment::on_each_deployment;
 use crate::support::http::{Ask, client, header};
 use crate::support::server::Server;
+use crate::support::wait::until_an_hour_has_time;
 
 fn get(app: &TestApp, path_and_query: &str) -> RequestBuilder {
     client().get(format!("{}{path_and_query}", app.address))
@@ -123,6 +124,7 @@ async fn a_tag_looks_as_the_query_says_or_counts_nothing() {
 #[tokio::test]
 async fn a_tag_shows_the_page_the_site_or_the_page_s_day() {
     on_each_deployment(&[], async |service| {
+        until_an_hour_has_time().await;
         let shown = async |path_and_query: &str, of: &str, expected: &str| {
             let url = format!("{}{path_and_query}&of={of}", service.address);
             let drawn = picture(client().get(url), 200).await;

@@ -9,6 +9,7 @@ use crate::support::app::TestApp;
 use crate::support::deployment::PROXY_URL;
 use crate::support::http::{Ask, client, header};
 use crate::support::redis::RedisServer;
+use crate::support::wait::until_an_hour_has_time;
 use crate::visitors::{count, counted};
 
 const UNIQUES: (&str, &str) = ("LIVECOUNTER__HITS__UNIQUES", "true");
@@ -50,6 +51,7 @@ pub(crate) async fn site_that_tells_apart(
 
 /// Tests with new sites, and returns one that has had ten visitors.
 async fn different_visitors_are_counted(environment: &[(&str, &str)]) -> String {
+    until_an_hour_has_time().await;
     let app = TestApp::with(&[environment, &[UNIQUES, TRUSTED]].concat()).await;
     let none = uniques(&app, "example.com").await;
     let day = none["day"].as_str().expect("a date").to_owned();
@@ -118,6 +120,7 @@ async fn different_visitors_are_counted_in_redis_and_yesterday_is_kept() {
 
 #[tokio::test]
 async fn visits_of_a_site_that_combines_its_hits_are_all_counted() {
+    until_an_hour_has_time().await;
     let app = TestApp::with(&[UNIQUES, TRUSTED, ("LIVECOUNTER__HITS__WINDOW", "0s")]).await;
     let visits = async |site: &str| {
         let app = &app;

@@ -13,6 +13,7 @@ use crate::contract::eventually;
 use crate::support::redis::RedisServer;
 use crate::support::redis_cluster::RedisCluster;
 use crate::support::redis_sentinels::RedisSentinels;
+use crate::support::wait::until_an_hour_has_time;
 
 /// The rights that docs/configuration.md lists.
 fn documented_rights() -> String {
@@ -71,6 +72,7 @@ fn adds() -> Vec<Write> {
 }
 
 async fn counting_visitors_works(store: &RedisStore) {
+    until_an_hour_has_time().await;
     let (day, site) = (store.daily_salt().await.expect("a salt").day, "site-example.com");
     let site: Topic = site.parse().expect("a topic");
     for day in [day - 400, day - 1, day] {

@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use livecounter::domain::LIMIT;
 use livecounter::store::{Body, Hit, HitKey, HitWritten, KeySource, Visit, Write, WriteError};
 
+use super::visitors::present_day;
 use super::*;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -117,7 +118,7 @@ pub(crate) async fn a_hit_may_claim_page_and_site(backend: &dyn Backend) {
 
 pub(crate) async fn hits_count_their_visitors(backend: &dyn Backend) {
     let (store, page) = (backend.store(), page(1));
-    let day = store.uniques(&site()).await.expect("a number").day;
+    let day = present_day(&*store).await;
     let of = |key, visitor: u64| {
         let visitor = visitor.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Hit { visit: Some(Visit { day, visitor }), ..hit(&page, key) }

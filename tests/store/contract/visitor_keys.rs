@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use livecounter::domain::LIMIT;
 use livecounter::store::{Hit, HitKey, HitWritten, KeySource, Visit, WriteError};
 
+use super::visitors::present_day;
 use super::*;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -78,7 +79,7 @@ pub(crate) async fn a_refused_hit_forgets_the_new_key(backend: &dyn Backend) {
 
 pub(crate) async fn new_visitors_are_counted_with_their_visits(backend: &dyn Backend) {
     let (store, page) = (backend.store(), page(1));
-    let day = store.uniques(&site()).await.expect("a number").day;
+    let day = present_day(&*store).await;
     let visit = |key: &HitKey, visitor: u64| {
         let visitor = visitor.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Hit { visit: Some(Visit { day, visitor }), ..hit(&page, key) }

@@ -5,6 +5,7 @@ use livecounter::domain::Point;
 use livecounter::store::{DailySalt, KeyUse, Uniques, Visit};
 
 use super::*;
+use crate::support::wait::until_an_hour_has_time;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -35,8 +36,9 @@ async fn uniques(store: &dyn Store) -> Uniques {
     store.uniques(&site()).await.expect("a number of visitors")
 }
 
-/// The present day by the clock of the store. The tests fail if it ends while they run.
-async fn present_day(store: &dyn Store) -> i64 {
+/// The present day by the clock of the store. It does not end while a test runs.
+pub(super) async fn present_day(store: &dyn Store) -> i64 {
+    until_an_hour_has_time().await;
     store.daily_salt().await.expect("a salt").day
 }
 
