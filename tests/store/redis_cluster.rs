@@ -11,6 +11,7 @@ use livecounter::store::{
 };
 
 use crate::contract::{self, Backend, eventually, every_sentence};
+use crate::redis_one::TIMEOUT;
 use crate::support::redis_cluster::RedisCluster;
 
 const TERMS: ClaimTerms = ClaimTerms { interval: Duration::ZERO, lease: LONGEST_LEASE };
@@ -27,7 +28,7 @@ fn connect(cluster: &RedisCluster) -> RedisStore {
 #[async_trait]
 impl Backend for RedisCluster {
     fn store(&self) -> Arc<dyn Store> {
-        Arc::new(connect(self))
+        Arc::new(RedisStore::connect(&self.url(), TIMEOUT).expect("a good address"))
     }
 
     async fn forget(&self) {

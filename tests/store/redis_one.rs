@@ -10,7 +10,8 @@ use livecounter::store::redis::RedisStore;
 use crate::contract::{self, Backend, every_sentence};
 use crate::support::redis::RedisServer;
 
-const TIMEOUT: Duration = Duration::from_secs(2);
+/// Long enough for a thousand calls at once on a busy machine.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 
 #[async_trait]
 impl Backend for RedisServer {
