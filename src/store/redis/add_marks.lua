@@ -1,7 +1,7 @@
 -- The end of the script that begins with add_plain.lua, behind writing.lua: goes on at the item at which that part has stopped.
 -- `value` is what HINCRBY has returned for this item. If the value is within the range, the item is the first change since the
 -- last acknowledgement.
-local is_first = true
+local is_first, has_error = true, false
 
 -- The key of the part of the outbox that has the mark of an item: "lc:{bN}:oM" for "lc:{bN}:t:<topic>".
 local function outbox_of(topic, item)
@@ -24,6 +24,7 @@ while item <= items do
     if not is_of_one(value) then
       return value
     end
+    has_error = true
   elseif value < -9007199254740991 or value > 9007199254740991 then
     undo(topic, sum)
     value = false
@@ -38,4 +39,4 @@ while item <= items do
   replies[item] = value
   item, is_first = item + 1, false
 end
-return replies
+return has_error and replies or cmsgpack.pack(replies)

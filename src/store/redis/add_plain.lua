@@ -11,6 +11,7 @@
 --                   {}             the topic would be new, nothing changed
 --                   nil            out of range, nothing changed
 --                   error          its key holds no topic, nothing changed
+--         as MessagePack, which costs an origin less to decode; as a list if an item is an error
 local call, pcall, type, KEYS, ARGV = redis.call, redis.pcall, type, KEYS, ARGV
 local parts, each, given, sum, changes, first = ARGV[5], 1, #ARGV > 5, '1', '1', 1
 if parts == '' then
@@ -18,8 +19,8 @@ if parts == '' then
 end
 local replies, items, item, value = {}, #KEYS / each, 1
 
-while item <= items do
-  local topic = KEYS[each * (item - 1) + 1]
+for key = 1, #KEYS, each do
+  local topic = KEYS[key]
   if given then
     sum, changes = ARGV[2 * item + 4], ARGV[2 * item + 5]
     first = tonumber(changes)
@@ -33,5 +34,5 @@ while item <= items do
   item = item + 1
 end
 if item > items then
-  return replies
+  return cmsgpack.pack(replies)
 end

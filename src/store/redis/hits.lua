@@ -16,9 +16,10 @@
 --                   nil                        out of range, none is counted
 --                   error                      its key holds no topic, none is counted
 --         and then which hits are repetitions: the first one of the call is 1
+--         as MessagePack, which costs an origin less to decode; as a list if an item is an error
 local parts, days, pages, has_visits, lifetime = ARGV[5], ARGV[6], tonumber(ARGV[7]), ARGV[8] == 'v', ARGV[9]
 local set, key, member, arg = KEYS[1], fresh > 0 and 2 or 1, 13, 13 + fresh
-local replies, counts, visits, used, hits, has_written = {}, {}, {}, {}, 0, false
+local replies, counts, visits, used, hits, has_written, has_error = {}, {}, {}, {}, 0, false, false
 
 -- A key that was found to be used: its record, or its set.
 local used_record, used_set
@@ -136,6 +137,7 @@ for page = 1, pages do
     if reply and not is_of_one(reply) then
       return reply
     end
+    has_error = has_error or reply
   else
     has_written = has_written or new > 0
     counts[site] = (counts[site] or 0) + new
@@ -163,6 +165,7 @@ while key <= #KEYS do
     if reply and not is_of_one(reply) then
       return reply
     end
+    has_error = has_error or reply
   elseif has_visits then
     for _, visit in ipairs(visits[site] or {}) do
       if visit ~= '' then
@@ -186,4 +189,4 @@ if used[1] and not has_written then
   end
 end
 replies[pages + site] = used
-return replies
+return has_error and replies or cmsgpack.pack(replies)

@@ -46,6 +46,6 @@ if ARGV[8] == '' and not is_late then
   end
   if stopped == 0 then
     values[#KEYS] = {}
-    return values
+    return cmsgpack.pack(values)
   end
 end

@@ -83,6 +83,7 @@ mod migration;
 mod names;
 mod numbers;
 mod outbox;
+mod packed;
 mod parameters;
 mod prune;
 mod ranking;

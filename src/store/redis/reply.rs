@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use redis::{ErrorKind, RedisError, RedisResult, Value};
 
+use super::packed;
 use crate::domain::{Epoch, EventId, Topic};
 use crate::store::{
     Announcement, Body, Change, Claim, KeyUse, Reading, Stamp, StoreError, WriteError, Written,
@@ -27,10 +28,12 @@ pub(super) fn sum(replies: Vec<RedisResult<Value>>) -> RedisResult<u64> {
 
 /// The items of an answer. An answer with another number of items than `asked` is an error.
 pub(super) fn items(reply: Value, asked: usize) -> RedisResult<Vec<Value>> {
-    match reply {
-        Value::Array(items) if items.len() == asked => Ok(items),
-        _ => Err(unexpected()),
-    }
+    let items = match reply {
+        Value::Array(items) => items,
+        Value::BulkString(packed) => packed::items(&packed).ok_or_else(unexpected)?,
+        _ => return Err(unexpected()),
+    };
+    if items.len() == asked { Ok(items) } else { Err(unexpected()) }
 }
 
 /// Decodes an item of the answer of `write.lua` or `add_plain.lua` to this change.
