@@ -17,7 +17,7 @@ use super::idempotency::idempotency_key;
 use super::limit_checks::{add, check_amount, check_write, set};
 use super::media::Media;
 use super::query::Query;
-use super::streams;
+use super::streams::{self, Holder};
 use super::topic_list::RECOVERY_SEPARATOR;
 use crate::access::{Needed, Space, Verb};
 use crate::domain::{CounterId, Topic};
@@ -34,7 +34,8 @@ pub(super) async fn get(
     let topics = [Topic::counter(&id)];
     let media = form_of_number(request.headers());
     if media == Media::Stream {
-        return streams::open(&request, &context, &topics, NamedBy::Url, &recovery_path(&id)).await;
+        let holder = Holder::of(&request, &context)?;
+        return streams::open(&request, &context, holder, &topics, NamedBy::Url, &recovery_path(&id)).await;
     }
     let [topic] = &topics;
     let reading = context.live.read(topic.clone()).await.map_err(ApiError::unread)?;

@@ -18,7 +18,7 @@ use super::idempotency::idempotency_key;
 use super::limit_checks::{check_write, hit};
 use super::media::{Media, PLAIN};
 use super::pictures::share;
-use super::streams::{self, LAST_EVENT_ID};
+use super::streams::{Holder, LAST_EVENT_ID};
 use super::topic_list::TopicList;
 use super::visitor::Recognition;
 use crate::access::Space;
@@ -39,12 +39,14 @@ pub(super) async fn count(
     context: Data<WorkerContext>,
 ) -> Result<HttpResponse, ApiError> {
     let is_stream = form_of_number(request.headers()) == Media::Stream;
-    if is_stream {
-        streams::check_holder(&request, &context)?;
-    }
+    // A stream that is refused counts nothing, as its client asks again.
+    let holder = is_stream.then(|| Holder::of(&request, &context)).transpose()?;
     // The hit is counted before the stream is opened, so that the stream begins with it and a proxy misses no event.
     let hits = counted(&request, &context).await?;
-    if is_stream { stream(&request, &context, hits).await } else { Ok(digits(hits)) }
+    match holder {
+        Some(holder) => stream(&request, &context, holder, hits).await,
+        None => Ok(digits(hits)),
+    }
 }
 
 /// Counts the request if it is a hit. A client that comes back to its stream, and so names the event that it has seen, is on the
@@ -101,9 +103,11 @@ async fn present(context: &WorkerContext, address: PageAddress) -> Result<Hits, 
 async fn stream(
     request: &HttpRequest,
     context: &WorkerContext,
+    holder: Holder<'_>,
     hits: Hits,
 ) -> Result<HttpResponse, ApiError> {
-    let mut response = TopicList::of_page(&hits.page)?.stream(request, context, NamedBy::Referer).await?;
+    let page = TopicList::of_page(&hits.page)?;
+    let mut response = page.stream(request, context, holder, NamedBy::Referer).await?;
     if let Some(cookie) = hits.cookie.and_then(|cookie| HeaderValue::from_str(&cookie).ok()) {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }

@@ -12,6 +12,7 @@ use super::error::ApiError;
 use super::hit_request::{NO_PAGE, counted_page, named_in_query, referer, rules};
 use super::media::Media;
 use super::pictures::share;
+use super::streams::Holder;
 use super::topic_list::{Naming, TopicList};
 use crate::domain::Topic;
 
@@ -39,7 +40,8 @@ async fn answer(
     let media = form_of_number(request.headers());
     let (list, named_by) = list(request, context, naming, media)?;
     if media == Media::Stream {
-        return list.stream(request, context, named_by).await;
+        let holder = Holder::of(request, context)?;
+        return list.stream(request, context, holder, named_by).await;
     }
     let readings = context.live.read_all(list.topics()).await.map_err(ApiError::unread)?;
     let mut response = HttpResponse::Ok();

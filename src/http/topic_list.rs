@@ -10,7 +10,7 @@ use super::caching::{NamedBy, begin, values_etag};
 use super::context::WorkerContext;
 use super::error::ApiError;
 use super::media::Media;
-use super::streams;
+use super::streams::{self, Holder};
 use crate::domain::{PageAddress, SetTooLarge, Topic, TopicSet};
 use crate::store::Reading;
 
@@ -115,7 +115,8 @@ impl TopicList {
         }
         let media = form_of_number(request.headers());
         if media == Media::Stream {
-            return self.stream(request, context, NamedBy::Url).await;
+            let holder = Holder::of(request, context)?;
+            return self.stream(request, context, holder, NamedBy::Url).await;
         }
         let readings = context.live.read_all(self.topics()).await.map_err(ApiError::unread)?;
         let etag = values_etag(media, readings.iter().map(Reading::value));
@@ -144,9 +145,10 @@ impl TopicList {
         &self,
         request: &HttpRequest,
         context: &WorkerContext,
+        holder: Holder<'_>,
         named_by: NamedBy,
     ) -> Result<HttpResponse, ApiError> {
-        streams::open(request, context, self.topics(), named_by, &self.recovery_path()).await
+        streams::open(request, context, holder, self.topics(), named_by, &self.recovery_path()).await
     }
 
     /// Answers a proxy that asks which events the listeners of the stream have missed.

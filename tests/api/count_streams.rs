@@ -61,3 +61,15 @@ async fn a_proxy_is_told_to_hold_it_and_without_one_nothing_counts() {
     assert!(held.text().await.expect("a body").ends_with("data: 1\n\n"));
     assert_eq!(present(&app).await, "1");
 }
+
+#[tokio::test]
+async fn a_stream_that_is_refused_counts_nothing() {
+    let app = TestApp::with(&[("LIVECOUNTER__LIMITS__STREAMS", "1")]).await;
+    let mut first = Listener::connect_with(app.addr, "/count", &[REFERER]).await;
+    assert_eq!(first.next(SOON).await.data, "1");
+    for _ in 0..3 {
+        let refused = client().get(format!("{}/count", app.address)).header(REFERER.0, REFERER.1);
+        assert_eq!(refused.header("accept", "text/event-stream").answer().await.status(), 429);
+    }
+    assert_eq!(present(&app).await, "1");
+}

@@ -22,18 +22,21 @@ use crate::limits::StreamSlot;
 const CHECK_EVERY: Duration = Duration::from_secs(10);
 
 /// A place among the streams of this process, and one among those of the client. Dropping it frees both.
-pub(super) struct StreamPlace {
+pub(in crate::http) struct StreamPlace {
     _permit: OwnedSemaphorePermit,
     _slot: Option<StreamSlot>,
 }
 
+/// A place, with the listeners that the stream joins.
+pub(in crate::http) type TakenPlace<'a> = (StreamPlace, &'a Arc<WorkerListeners>);
+
 impl StreamPlace {
-    /// Takes a place, and returns it with the listeners that the stream joins. 501 if this process holds no streams, 429 if the client has
+    /// Takes a place. 501 if this process holds no streams, 429 if the client has
     /// as many as it may have, 503 if this process has.
     pub(super) fn take<'a>(
         request: &HttpRequest,
         worker: &'a WorkerContext,
-    ) -> Result<(Self, &'a Arc<WorkerListeners>), ApiError> {
+    ) -> Result<TakenPlace<'a>, ApiError> {
         let listeners = worker.listeners.as_ref().ok_or(ApiError::NoProxy)?;
         let slot = take_stream_slot(request, worker)?;
         let permit = worker.shared.stream_permit()?;

@@ -12,7 +12,7 @@ use tokio::time::Interval;
 
 use super::answers::{first_events, read, uncached_stream};
 use super::guard::StreamGuard;
-use super::held_here::{self, GuardChecks, StreamPlace, every, stopping};
+use super::held_here::{self, GuardChecks, StreamPlace, TakenPlace, every, stopping};
 use crate::domain::Topic;
 use crate::http::caching;
 use crate::http::context::WorkerContext;
@@ -20,14 +20,14 @@ use crate::http::error::ApiError;
 use crate::hub::Listener;
 use crate::sse;
 
-/// Opens a stream that this process holds; 501 if this process holds none. The stream ends when `guard` does not allow it any more.
+/// Opens a stream that this process holds at this place. The stream ends when `guard` does not allow it any more.
 pub(super) async fn open(
     request: &HttpRequest,
     worker: &WorkerContext,
+    (place, listeners): TakenPlace<'_>,
     topics: &[Topic],
     guard: Option<StreamGuard>,
 ) -> Result<HttpResponse, ApiError> {
-    let (place, listeners) = StreamPlace::take(request, worker)?;
     // The listeners join before the values are read, so that no event between the two is lost.
     let joined: Option<Vec<_>> = topics.iter().map(|topic| listeners.listen(topic)).collect();
     let mut joined = joined.ok_or_else(stopping)?;

@@ -25,6 +25,7 @@ use crate::store::Reading;
 use answers::{event, first_events, head, read, uncached_stream};
 pub(super) use feed::{Beginning, open as open_feed, open_below, recover as recover_feed};
 pub(super) use guard::{StreamGuard, StreamSubject, guard_of_pass};
+use held_here::{StreamPlace, TakenPlace};
 use proxy::{is_proxied, last_seen};
 
 /// With this header a client that has lost its stream names the last event that it has seen.
@@ -38,15 +39,40 @@ const RECOVER_AFTER: Duration = Duration::from_secs(15);
 /// later listener that is opened with the same stale copy would otherwise wait for the next publish.
 const RECOVER_NEW_AFTER: Duration = Duration::from_secs(3);
 
+/// Who holds the stream of a request.
+pub(super) enum Holder<'a> {
+    /// Nobody: a HEAD gets the head of the answer alone.
+    Nobody,
+    /// The proxy through which the request came.
+    Proxy,
+    /// This process, at this place.
+    Here(TakenPlace<'a>),
+}
+
+impl<'a> Holder<'a> {
+    /// Who holds the stream of the request, with the place that it takes if this process does. 501 if nobody would hold it, 429 if the
+    /// client has as many streams as it may have, 503 if this process has.
+    pub(super) fn of(request: &HttpRequest, context: &'a WorkerContext) -> Result<Self, ApiError> {
+        if request.method() == Method::HEAD {
+            return Ok(Holder::Nobody);
+        }
+        if is_proxied(request, context) {
+            return Ok(Holder::Proxy);
+        }
+        StreamPlace::take(request, context).map(Holder::Here)
+    }
+}
+
 /// Opens a stream that begins with the present value of each topic. `named_by` says what in the request names the topics.
 pub(super) async fn open(
     request: &HttpRequest,
     context: &WorkerContext,
+    holder: Holder<'_>,
     topics: &[Topic],
     named_by: NamedBy,
     recovery_path: &str,
 ) -> Result<HttpResponse, ApiError> {
-    if let Some(answer) = answer_without_proxy(request, context, topics).await? {
+    if let Some(answer) = answer_without_proxy(request, context, holder, topics).await? {
         return Ok(answer);
     }
     let readings = read(context, topics).await?;
@@ -68,7 +94,8 @@ pub(super) async fn recover(
     topics: &[Topic],
     recovery_path: &str,
 ) -> Result<HttpResponse, ApiError> {
-    if let Some(answer) = answer_without_proxy(request, context, topics).await? {
+    let holder = Holder::of(request, context)?;
+    if let Some(answer) = answer_without_proxy(request, context, holder, topics).await? {
         return Ok(answer);
     }
     recover_held(request, context, topics, recovery_path).await
@@ -86,7 +113,8 @@ pub(super) async fn open_private(
         return head(context, topics).await;
     }
     let Some(pass) = guard.pass(request, context)? else {
-        return in_process::open(request, context, topics, Some(guard)).await;
+        let place = StreamPlace::take(request, context)?;
+        return in_process::open(request, context, place, topics, Some(guard)).await;
     };
     let readings = read(context, topics).await?;
     let mut response = HttpResponse::Ok();
@@ -151,22 +179,14 @@ async fn recover_held(
 async fn answer_without_proxy(
     request: &HttpRequest,
     context: &WorkerContext,
+    holder: Holder<'_>,
     topics: &[Topic],
 ) -> Result<Option<HttpResponse>, ApiError> {
-    if request.method() == Method::HEAD {
-        return head(context, topics).await.map(Some);
+    match holder {
+        Holder::Nobody => head(context, topics).await.map(Some),
+        Holder::Proxy => Ok(None),
+        Holder::Here(place) => in_process::open(request, context, place, topics, None).await.map(Some),
     }
-    if is_proxied(request, context) {
-        return Ok(None);
-    }
-    in_process::open(request, context, topics, None).await.map(Some)
-}
-
-/// 501 if neither the proxy of the request nor this process would hold a stream.
-pub(super) fn check_holder(request: &HttpRequest, context: &WorkerContext) -> Result<(), ApiError> {
-    let is_held =
-        context.listeners.is_some() || request.method() == Method::HEAD || is_proxied(request, context);
-    is_held.then_some(()).ok_or(ApiError::NoProxy)
 }
 
 /// Adds the headers that tell the proxy to hold the stream, with a channel for each topic. A channel's prev-id is the id that
