@@ -28,7 +28,7 @@ const STEPS_IN_ALL: u32 = 6;
 pub async fn verify(plan: VerifyPlan, report: impl FnMut(&CheckLine)) -> Result<CheckTotals, String> {
     let session = CheckSession::new(plan)?;
     let deadline = Instant::now() + session.probe.timeout * STEPS_IN_ALL;
-    let mut run = Run { session, report, deadline, sum: CheckTotals::default() };
+    let mut run = Run { session, report, deadline, sum: CheckTotals::default(), left_out: 0 };
     run.check("read", checks::read).await;
     run.check("errors", checks::errors).await;
     run.check("private", checks::private).await;
@@ -42,6 +42,7 @@ pub async fn verify(plan: VerifyPlan, report: impl FnMut(&CheckLine)) -> Result<
     run.check("cache", checks::cache).await;
     run.check("repeat", checks::repeat).await;
     run.check("reconnect", checks::reconnect).await;
+    run.report_left_out();
     Ok(run.sum)
 }
 
@@ -51,26 +52,34 @@ struct Run<R> {
     report: R,
     deadline: Instant,
     sum: CheckTotals,
+    /// How many checks were not begun, as the session had stopped.
+    left_out: usize,
 }
 
 impl<R: FnMut(&CheckLine)> Run<R> {
     /// Runs one check, unless the counter could not be read or the time is over.
     async fn check(&mut self, name: &'static str, check: impl AsyncFnOnce(&mut CheckSession) -> Verdict) {
-        let verdict = match &self.session.stopped {
-            Some(reason) => Verdict::Skipped(reason.clone()),
-            None => match timeout_at(self.deadline, check(&mut self.session)).await {
-                Ok(verdict) => verdict,
-                Err(_) => {
-                    let all = self.session.probe.timeout * STEPS_IN_ALL;
-                    self.session.stopped = Some("the time is over".to_owned());
-                    Verdict::Failed(format!(
-                        "not done when all checks had taken {all:?}; try a longer --timeout"
-                    ))
-                }
-            },
+        if self.session.stopped.is_some() {
+            self.left_out += 1;
+            return;
+        }
+        let verdict = match timeout_at(self.deadline, check(&mut self.session)).await {
+            Ok(verdict) => verdict,
+            Err(_) => {
+                let all = self.session.probe.timeout * STEPS_IN_ALL;
+                self.session.stopped = Some("the time is over".to_owned());
+                Verdict::Failed(format!("not done when all checks had taken {all:?}; try a longer --timeout"))
+            }
         };
-        let line = CheckLine { name, verdict };
-        self.sum.add(&line.verdict);
-        (self.report)(&line);
+        self.sum.add(&verdict);
+        (self.report)(&CheckLine { name, verdict });
+    }
+
+    /// Reports the checks that were not begun, all in one line, as the reason is the same.
+    fn report_left_out(&mut self) {
+        let Some(reason) = self.session.stopped.take().filter(|_| self.left_out > 0) else { return };
+        self.sum.skipped += self.left_out;
+        let text = format!("{reason}; checks left out: {}", self.left_out);
+        (self.report)(&CheckLine { name: "others", verdict: Verdict::Skipped(text) });
     }
 }

@@ -82,6 +82,8 @@ fn whole(status: &str, kind: &str, body: &str) -> Words {
 fn assert_not_read(verified: &Verified, texts: &[&str]) {
     assert_eq!(verified.status, Some(1), "{verified:?}");
     verified.assert_line("read", "failed", texts);
+    verified.assert_line("others", "skipped", &["the counter cannot be read; checks left out: 12"]);
+    assert_eq!(verified.output.lines().count(), 3, "{}", verified.output);
     assert!(verified.output.ends_with("0 ok, 1 failed, 12 skipped\n"), "{}", verified.output);
 }
 
