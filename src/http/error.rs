@@ -246,6 +246,10 @@ impl From<WriteError> for ApiError {
             WriteError::KeyReused(first) => ApiError::KeyReused(first),
             // The store answers this only to a change that must not create a topic; `limit_checks` handles it.
             WriteError::WouldBeNew => ApiError::Internal,
+            WriteError::Unavailable(source) if source.is_refusal() => ApiError::Unavailable {
+                detail: "the store refuses changes at present, so this has not been counted; try again later",
+                source: Some(source),
+            },
             WriteError::Unavailable(source) => ApiError::Unavailable {
                 detail: "the store did not answer, so this may or may not have been counted; \
                          with an Idempotency-Key it is safe to try again",

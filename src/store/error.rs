@@ -5,17 +5,30 @@ use std::sync::Arc;
 
 /// The store cannot be reached, or does not answer as it should. Cheap to clone: one failure answers a whole batch.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the store is unavailable: {0}")]
-pub struct StoreError(#[source] Arc<dyn Error + Send + Sync>);
+#[error("the store is unavailable: {source}")]
+pub struct StoreError {
+    source: Arc<dyn Error + Send + Sync>,
+    is_refusal: bool,
+}
 
 impl StoreError {
     /// Wraps an error of the store's client. It goes to logs, never to clients.
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        StoreError(Arc::from(source.into()))
+        StoreError { source: Arc::from(source.into()), is_refusal: false }
+    }
+
+    /// The same, where the store certainly has changed nothing.
+    pub fn refusal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        StoreError { is_refusal: true, ..StoreError::new(source) }
+    }
+
+    /// Whether the store certainly has changed nothing. After any other error it may have.
+    pub fn is_refusal(&self) -> bool {
+        self.is_refusal
     }
 
     /// The text of the error of the store's client.
     pub fn reason(&self) -> String {
-        self.0.to_string()
+        self.source.to_string()
     }
 }

@@ -95,7 +95,9 @@ async fn readiness(app: &TestApp) -> String {
 async fn is_read_meanwhile(app: &TestApp, refuse: impl AsyncFn(), go_on: impl AsyncFn()) {
     let before = app.read("2").await;
     refuse().await;
-    assert_eq!(status(client().post(app.counter("2"))).await, 503);
+    let refused = client().post(app.counter("2")).answer().await;
+    assert_eq!(refused.status(), 503);
+    assert!(refused.text().await.expect("a problem").contains("so this has not been counted"));
     until(200, || client().get(app.counter("2"))).await;
     assert_eq!(app.read("2").await, before);
     assert_eq!(readiness(app).await, "unavailable");

@@ -7,7 +7,7 @@ use redis::RedisResult;
 use super::runner::ScriptRunner;
 use super::{batch, script};
 use crate::domain::Topic;
-use crate::store::{StoreError, WriteError, Written};
+use crate::store::{WriteError, Written};
 
 /// A change on its way to Redis.
 pub(super) trait OutgoingChange: Copy {
@@ -58,7 +58,7 @@ async fn write_chunk<C: OutgoingChange>(
         Ok(answers) => return answers,
         Err(error) => error,
     };
-    let failure = StoreError::new(error.clone());
+    let failure = script::failure(error.clone());
     let mut answers: Vec<_> = changes.iter().map(|_| Err(WriteError::Unavailable(failure.clone()))).collect();
     // Redis may have applied the changes or not. Those with a key can be sent again, because the script does not apply such a change twice.
     let keyed: Vec<usize> = (0..changes.len()).filter(|&index| changes[index].has_key()).collect();

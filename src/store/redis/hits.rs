@@ -6,7 +6,7 @@ use super::batch::CHUNK;
 use super::hit_call::HitCall;
 use super::runner::ScriptRunner;
 use super::script;
-use crate::store::{Hit, HitWritten, StoreError, Values, WriteError, random};
+use crate::store::{Hit, HitWritten, Values, WriteError, random};
 
 /// Counts hits of the `store` that has this runner; the answers are in the order of `hits`.
 pub(super) async fn hit(runner: &ScriptRunner, store: &dyn Values, hits: &[Hit]) -> Vec<HitWritten> {
@@ -52,7 +52,7 @@ async fn count_chunk(runner: &ScriptRunner, hits: &[Hit]) -> Vec<HitWritten> {
         }
         return answers;
     }
-    let failed = HitWritten::failed(WriteError::Unavailable(StoreError::new(error)));
+    let failed = HitWritten::failed(WriteError::Unavailable(script::failure(error)));
     vec![failed; hits.len()]
 }
 

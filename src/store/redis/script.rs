@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind};
 
+use crate::store::StoreError;
+
 /// A script that Redis runs as one atomic step.
 pub(super) struct Script {
     text: ScriptText,
@@ -117,4 +119,13 @@ pub(super) fn is_unknown(error: &RedisError) -> bool {
 /// only take as long again.
 pub(super) fn is_cut(error: &RedisError) -> bool {
     error.is_io_error() && !error.is_timeout()
+}
+
+/// The failure of a script that changes something. If Redis refuses changes (its memory is full, it cannot write its file, it is a replica or has too
+/// few of them), it has refused the first one, and so all of the script: behind a first change it refuses none for these reasons.
+pub(super) fn failure(error: RedisError) -> StoreError {
+    match error.code() {
+        Some("OOM" | "MISCONF" | "READONLY" | "NOREPLICAS") => StoreError::refusal(error),
+        _ => StoreError::new(error),
+    }
 }

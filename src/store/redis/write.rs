@@ -10,8 +10,8 @@ use super::runner::ScriptRunner;
 use super::{reply, script};
 use crate::domain::{Epoch, LIMIT, Retention};
 use crate::store::{
-    Change, GRACE, LONGEST_LEASE, Once, Replay, StoreError, Sum, Visit, Write, WriteError, Written, bounds,
-    change, random,
+    Change, GRACE, LONGEST_LEASE, Once, Replay, Sum, Visit, Write, WriteError, Written, bounds, change,
+    random,
 };
 
 /// A change on its way to Redis.
@@ -72,7 +72,7 @@ async fn write_chunk(
     answers: &mut [Result<Written, WriteError>],
 ) {
     let Err(error) = send(runner, items, answers).await else { return };
-    let failure = StoreError::new(error.clone());
+    let failure = script::failure(error.clone());
     for item in items {
         answers[item.position] = Err(WriteError::Unavailable(failure.clone()));
     }
