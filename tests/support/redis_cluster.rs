@@ -168,21 +168,19 @@ impl RedisCluster {
     }
 
     /// Moves a slot to another node, as `redis-cli --cluster reshard` does it, calling `between` when some keys may be here and some there.
-    /// The keys are moved in so many steps, however many there are: each step starts two programs, and a store refuses after two
-    /// seconds what it cannot write before the move is over.
+    /// The keys are moved in so many steps, however many there are: a store refuses after two seconds what it cannot write before the move is over.
     pub async fn move_slot(&self, number: u16, to: usize, steps: usize, mut between: impl AsyncFnMut()) {
         let (slot, from) = (number.to_string(), self.owner(number).expect("an owner"));
-        let keys: usize =
-            self.nodes[from].cli(&["CLUSTER", "COUNTKEYSINSLOT", &slot]).parse().expect("a number");
+        let keys: usize = self.nodes[from].ask(&["CLUSTER", "COUNTKEYSINSLOT", &slot]);
         let at_once = keys.div_ceil(steps).max(1).to_string();
         self.begin_move(number, from, to);
         loop {
             between().await;
-            let keys = self.nodes[from].cli(&["CLUSTER", "GETKEYSINSLOT", &slot, &at_once]);
+            let keys: Vec<String> = self.nodes[from].ask(&["CLUSTER", "GETKEYSINSLOT", &slot, &at_once]);
             if keys.is_empty() {
                 break;
             }
-            self.move_keys(from, to, &keys.lines().collect::<Vec<_>>());
+            self.move_keys(from, to, &keys.iter().map(String::as_str).collect::<Vec<_>>());
         }
         self.end_move(number, from, to);
     }
@@ -201,23 +199,23 @@ impl RedisCluster {
     /// Opens the move of a slot: its keys may be on either node from now on.
     pub fn begin_move(&self, slot: u16, from: usize, to: usize) {
         let (slot, from, to) = (slot.to_string(), &self.nodes[from], &self.nodes[to]);
-        let (source, target) = (from.cli(&["CLUSTER", "MYID"]), to.cli(&["CLUSTER", "MYID"]));
-        to.cli(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &source]);
-        from.cli(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &target]);
+        let [source, target] = [from, to].map(|node| node.ask::<String>(&["CLUSTER", "MYID"]));
+        to.ask::<()>(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &source]);
+        from.ask::<()>(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &target]);
     }
 
     /// Moves some keys of a slot; returns the answer of Redis.
     pub fn move_keys(&self, from: usize, to: usize, keys: &[&str]) -> String {
         let port = self.known[to].0.to_string();
         let migrate = ["MIGRATE", "127.0.0.1", &port, "", "0", "1000", "KEYS"];
-        self.nodes[from].cli(&[&migrate[..], keys].concat())
+        self.nodes[from].ask(&[&migrate[..], keys].concat())
     }
 
     /// Ends the move of a slot all of whose keys have moved.
     pub fn end_move(&self, slot: u16, from: usize, to: usize) {
-        let target = self.nodes[to].cli(&["CLUSTER", "MYID"]);
+        let target: String = self.nodes[to].ask(&["CLUSTER", "MYID"]);
         for node in [to, from] {
-            self.nodes[node].cli(&["CLUSTER", "SETSLOT", &slot.to_string(), "NODE", &target]);
+            self.nodes[node].ask::<()>(&["CLUSTER", "SETSLOT", &slot.to_string(), "NODE", &target]);
         }
     }
 }
