@@ -22,6 +22,12 @@ impl StoreError {
         StoreError { is_refusal: true, ..StoreError::new(source) }
     }
 
+    /// The same error, where the caller knows that the store has changed nothing.
+    #[must_use]
+    pub fn into_refusal(self) -> Self {
+        StoreError { is_refusal: true, ..self }
+    }
+
     /// Whether the store certainly has changed nothing. After any other error it may have.
     pub fn is_refusal(&self) -> bool {
         self.is_refusal

@@ -23,6 +23,8 @@ async fn at_the_limit_of_file_sizes_the_service_refuses_to_count_and_goes_on() {
     let status = refused.status();
     let problem: serde_json::Value = refused.json().await.expect("a problem");
     assert_eq!((status.as_u16(), &problem["title"]), (503, &"Unavailable".into()), "{problem}");
+    let detail = problem["detail"].as_str().expect("a detail");
+    assert!(detail.contains("this has not been counted"), "{detail}");
     assert_eq!(add().await.status(), 503);
     let value = async |program: &Program| client().get(program.url("/counters/2/")).text().await;
     assert!(counted > 0, "there was room for a change");

@@ -8,6 +8,8 @@ mod restored_pasts;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use rusqlite::ffi;
+
 use super::committed_topics::CommittedTopics;
 use super::file::StoreFile;
 use super::key_rows::KeyRecord;
@@ -234,8 +236,22 @@ impl<'a> WriteBatch<'a> {
         self.must_write || self.begun
     }
 
-    /// Writes the changes to the disk if the answers must wait for that, and then to memory.
+    /// Writes the changes to the disk if the answers must wait for that, and then to memory. After most errors the disk certainly has none of
+    /// them, once the caller has rolled back: the error says so.
     pub(super) fn commit(mut self) -> Result<(), StoreError> {
+        let next_end = self.save().map_err(StoreError::into_refusal)?;
+        if self.begun {
+            self.file.commit().map_err(failed_commit)?;
+        }
+        if let Some(next_end) = next_end {
+            self.committed.documents.set_next_end(next_end);
+        }
+        self.committed.commit(self.topics, self.must_write);
+        Ok(())
+    }
+
+    /// Writes the changes to the file, where the commit makes them visible. Returns which life ends next, if the batch has ended lives.
+    fn save(&mut self) -> Result<Option<Option<Millis>>, StoreError> {
         if self.must_write {
             self.begin()?;
             self.save_documents()?;
@@ -247,16 +263,10 @@ impl<'a> WriteBatch<'a> {
             }
             self.visitors.save(self.file, retention).map_err(StoreError::new)?;
         }
-        let next_end =
-            if self.ends_lives { Some(self.file.next_end().map_err(StoreError::new)?) } else { None };
-        if self.begun {
-            self.file.commit().map_err(StoreError::new)?;
+        match self.ends_lives {
+            true => self.file.next_end().map(Some).map_err(StoreError::new),
+            false => Ok(None),
         }
-        if let Some(next_end) = next_end {
-            self.committed.documents.set_next_end(next_end);
-        }
-        self.committed.commit(self.topics, self.must_write);
-        Ok(())
     }
 
     fn begin(&mut self) -> Result<(), StoreError> {
@@ -278,5 +288,15 @@ impl<'a> WriteBatch<'a> {
                 Ok(new.insert(Draft { state, changed: false, document: None, count: 0 }))
             }
         }
+    }
+}
+
+/// The failure of a commit. If the disk is full or the file has reached a limit of its size, the last frame of the write-ahead log, which would be
+/// the commit, is missing, so the disk has nothing of it. After another error, such as one of `fsync`, it may.
+fn failed_commit(error: rusqlite::Error) -> StoreError {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    match code {
+        Some(ffi::SQLITE_FULL | ffi::SQLITE_IOERR_WRITE) => StoreError::refusal(error),
+        _ => StoreError::new(error),
     }
 }

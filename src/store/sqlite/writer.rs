@@ -118,7 +118,7 @@ impl Writer {
         let tried_disk = batch.uses_disk();
         let end = match failure {
             None => Self::finish(batch, &mut self.purges),
-            Some(error) => Err(error),
+            Some(error) => Err(error.into_refusal()),
         };
         if end.is_err() {
             self.file.roll_back();
@@ -140,9 +140,9 @@ impl Writer {
             false => 0,
         };
         if batch.must_write() && most > 0 {
-            purges.behind = batch.purge_keys(most)?;
+            purges.behind = batch.purge_keys(most).map_err(StoreError::into_refusal)?;
             if step > 0 {
-                batch.purge_tombstones()?;
+                batch.purge_tombstones().map_err(StoreError::into_refusal)?;
             }
             if step > 0 || !purges.behind {
                 purges.at = now + if purges.behind { PURGE_PAUSE } else { PURGE_REST };
