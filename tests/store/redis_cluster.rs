@@ -148,6 +148,27 @@ fn finish_move(cluster: &RedisCluster, topic: &Topic, from: usize, to: usize) {
 }
 
 #[tokio::test]
+async fn topics_at_two_nodes_are_refused_together_and_not_counted() {
+    let cluster = start().await;
+    let store = connect(&cluster);
+    let (topics, from, to) = half_moved(&cluster, &store).await;
+    for answer in store.write(adds(&topics[..2])).await {
+        let Err(WriteError::Unavailable(error)) = answer else {
+            panic!("expected a failure, not {answer:?}")
+        };
+        assert!(error.is_refusal(), "{error}");
+    }
+    finish_move(&cluster, &topics[0], from, to);
+    let values: Vec<_> = store
+        .write(adds(&topics[..2]))
+        .await
+        .into_iter()
+        .map(|answer| answer.expect("counted").value)
+        .collect();
+    assert_eq!(values, [2, 2]);
+}
+
+#[tokio::test]
 async fn a_topic_that_is_deleted_while_its_slot_moves_stops_no_move() {
     let cluster = start().await;
     let store = connect(&cluster);

@@ -122,10 +122,14 @@ pub(super) fn is_cut(error: &RedisError) -> bool {
 }
 
 /// The failure of a script that changes something. If Redis refuses changes (its memory is full, it cannot write its file, it is a replica or has too
-/// few of them), it has refused the first one, and so all of the script: behind a first change it refuses none for these reasons.
+/// few of them), it has refused the first one, and so all of the script: behind a first change it refuses none for these reasons. A node of a Cluster
+/// that does not have all keys, or is not ready, does not begin the script.
 pub(super) fn failure(error: RedisError) -> StoreError {
     match error.code() {
         Some("OOM" | "MISCONF" | "READONLY" | "NOREPLICAS") => StoreError::refusal(error),
+        Some("ASK" | "MOVED" | "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" | "LOADING") => {
+            StoreError::refusal(error)
+        }
         _ => StoreError::new(error),
     }
 }
