@@ -19,7 +19,7 @@ impl StoreError {
 
     /// The same, where the store certainly has changed nothing.
     pub fn refusal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        StoreError { is_refusal: true, ..StoreError::new(source) }
+        StoreError::new(source).into_refusal()
     }
 
     /// The same error, where the caller knows that the store has changed nothing.

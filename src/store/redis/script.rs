@@ -126,10 +126,10 @@ pub(super) fn is_cut(error: &RedisError) -> bool {
 /// that does not have all keys, or is not ready, does not begin the script.
 pub(super) fn failure(error: RedisError) -> StoreError {
     match error.code() {
-        Some("OOM" | "MISCONF" | "READONLY" | "NOREPLICAS") => StoreError::refusal(error),
-        Some("ASK" | "MOVED" | "TRYAGAIN" | "CLUSTERDOWN" | "MASTERDOWN" | "LOADING") => {
-            StoreError::refusal(error)
-        }
+        Some(
+            "OOM" | "MISCONF" | "READONLY" | "NOREPLICAS" | "ASK" | "MOVED" | "TRYAGAIN" | "CLUSTERDOWN"
+            | "MASTERDOWN" | "LOADING",
+        ) => StoreError::refusal(error),
         _ => StoreError::new(error),
     }
 }

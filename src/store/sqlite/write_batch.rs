@@ -23,6 +23,9 @@ use crate::store::{
     TOMBSTONE_LIFETIME, Visit, Write, WriteError, Written, change, random,
 };
 
+/// When the next life of an entity ends, if any does.
+pub(super) type NextEnd = Option<Millis>;
+
 /// See the top of the module.
 pub(super) struct WriteBatch<'a> {
     file: &'a StoreFile,
@@ -236,22 +239,9 @@ impl<'a> WriteBatch<'a> {
         self.must_write || self.begun
     }
 
-    /// Writes the changes to the disk if the answers must wait for that, and then to memory. After most errors the disk certainly has none of
-    /// them, once the caller has rolled back: the error says so.
-    pub(super) fn commit(mut self) -> Result<(), StoreError> {
-        let next_end = self.save().map_err(StoreError::into_refusal)?;
-        if self.begun {
-            self.file.commit().map_err(failed_commit)?;
-        }
-        if let Some(next_end) = next_end {
-            self.committed.documents.set_next_end(next_end);
-        }
-        self.committed.commit(self.topics, self.must_write);
-        Ok(())
-    }
-
-    /// Writes the changes to the file, where the commit makes them visible. Returns which life ends next, if the batch has ended lives.
-    fn save(&mut self) -> Result<Option<Option<Millis>>, StoreError> {
+    /// Writes the changes to the file if the answers must wait for the disk; the commit makes them last. Returns which life ends next, if the
+    /// batch has ended lives.
+    pub(super) fn save(&mut self) -> Result<Option<NextEnd>, StoreError> {
         if self.must_write {
             self.begin()?;
             self.save_documents()?;
@@ -267,6 +257,18 @@ impl<'a> WriteBatch<'a> {
             true => self.file.next_end().map(Some).map_err(StoreError::new),
             false => Ok(None),
         }
+    }
+
+    /// Commits what was [saved](Self::save) to the disk, and then to memory. The error says whether the disk certainly has nothing of it.
+    pub(super) fn commit(self, next_end: Option<NextEnd>) -> Result<(), StoreError> {
+        if self.begun {
+            self.file.commit().map_err(failed_commit)?;
+        }
+        if let Some(next_end) = next_end {
+            self.committed.documents.set_next_end(next_end);
+        }
+        self.committed.commit(self.topics, self.must_write);
+        Ok(())
     }
 
     fn begin(&mut self) -> Result<(), StoreError> {

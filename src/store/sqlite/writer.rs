@@ -14,7 +14,7 @@ use super::file::StoreFile;
 use super::pending_answer::{AnswerSender, PendingAnswer};
 use super::recent_feeds::RecentFeeds;
 use super::visited_sites::VisitedSites;
-use super::write_batch::WriteBatch;
+use super::write_batch::{NextEnd, WriteBatch};
 use crate::domain::{EventId, Past, Topic};
 use crate::store::{Claim, ClaimTerms, Hit, HitWritten, StoreError, Write, WriteError, Written};
 
@@ -116,10 +116,12 @@ impl Writer {
             commands.map(|command| take(&mut batch, command, &mut failure, self.failing)).collect();
         // A batch of claims alone does not use the disk, so its success does not show that the disk works.
         let tried_disk = batch.uses_disk();
-        let end = match failure {
-            None => Self::finish(batch, &mut self.purges),
-            Some(error) => Err(error.into_refusal()),
+        let saved = match failure {
+            None => Self::save(&mut batch, &mut self.purges),
+            Some(error) => Err(error),
         };
+        // What fails before the commit is rolled back.
+        let end = saved.map_err(StoreError::into_refusal).and_then(|next_end| batch.commit(next_end));
         if end.is_err() {
             self.file.roll_back();
             self.visitors.forget_all();
@@ -132,7 +134,8 @@ impl Writer {
         pending.into_iter().for_each(|answer| answer.send(failure.as_ref()));
     }
 
-    fn finish(mut batch: WriteBatch<'_>, purges: &mut KeyPurge) -> Result<(), StoreError> {
+    /// Writes the changes of a batch to the file, and deletes old rows with them. See [`WriteBatch::save`].
+    fn save(batch: &mut WriteBatch<'_>, purges: &mut KeyPurge) -> Result<Option<NextEnd>, StoreError> {
         let now = Instant::now();
         let step = if purges.at <= now { PURGE_STEP } else { 0 };
         let most = match purges.behind || step > 0 {
@@ -140,15 +143,15 @@ impl Writer {
             false => 0,
         };
         if batch.must_write() && most > 0 {
-            purges.behind = batch.purge_keys(most).map_err(StoreError::into_refusal)?;
+            purges.behind = batch.purge_keys(most)?;
             if step > 0 {
-                batch.purge_tombstones().map_err(StoreError::into_refusal)?;
+                batch.purge_tombstones()?;
             }
             if step > 0 || !purges.behind {
                 purges.at = now + if purges.behind { PURGE_PAUSE } else { PURGE_REST };
             }
         }
-        batch.commit()
+        batch.save()
     }
 
     fn save_rest(&mut self) {
