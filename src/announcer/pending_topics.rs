@@ -117,6 +117,11 @@ impl PendingTopics {
         self.topics.contains_key(topic)
     }
 
+    /// Whether a round has the topic or will take it.
+    pub(super) fn will_take(&self, topic: &Topic) -> bool {
+        self.topics.get(topic).is_some_and(|state| state.again || state.place != Place::Resting)
+    }
+
     /// The number of topics that wait for a round and are not new.
     pub(super) fn ready_before_new(&self) -> usize {
         self.ready.len() - self.ready.len_of(Precedence::New)
@@ -208,6 +213,20 @@ mod tests {
             (pending_topics.open_gates(opens), pending_topics.take(9)),
             (None, Some(vec![topic("a")]))
         );
+    }
+
+    #[test]
+    fn a_topic_will_be_taken_until_a_round_has_had_its_last_change() {
+        let (mut pending_topics, now) = (PendingTopics::default(), Instant::now());
+        assert!(!pending_topics.will_take(&topic("a")));
+        pending_topics.changed(topic("a"), Precedence::Known);
+        assert!(pending_topics.will_take(&topic("a")), "it is ready");
+        pending_topics.take(9);
+        assert!(pending_topics.will_take(&topic("a")), "a round has it");
+        pending_topics.rest(topic("a"), Some(now + Duration::from_millis(250)), false);
+        assert!(!pending_topics.will_take(&topic("a")));
+        pending_topics.changed(topic("a"), Precedence::Known);
+        assert!(pending_topics.will_take(&topic("a")), "it has changed again");
     }
 
     #[test]

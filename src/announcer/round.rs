@@ -1,5 +1,6 @@
 //! One round: claims a batch of topics, purges and publishes. The acknowledgement follows apart from the round.
 
+use std::collections::HashSet;
 use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
+use super::handle::Announcer;
 use super::newest::Newest;
 use super::outage::Outages;
 use super::outlets::Outlets;
@@ -25,6 +27,12 @@ const SECOND_PURGE_AFTER: Duration = Duration::from_secs(2);
 /// How long publishing waits for the purge before it: a slow purge API must not delay the streams. If a listener joins with an
 /// old copy in between, it is brought up to date as after a lost purge.
 const PURGE_FIRST_FOR: Duration = Duration::from_millis(500);
+
+/// A topic changes often if it has changed so often since the claim before.
+const OFTEN: u64 = 8;
+/// How long the acknowledgement of a topic that changes often waits for the next change: then the next claim of the topic replaces it, so that neither it nor
+/// another mark is needed. This is less than the lease, with time to spare.
+const ACKNOWLEDGE_AFTER: Duration = Duration::from_secs(2);
 
 /// For how long a sweep prevents the next one. It is a little less than the time between two sweeps of one origin, as the
 /// origin's next sweep would otherwise often be prevented.
@@ -58,6 +66,8 @@ pub(super) struct TopicOutcome {
 /// Claims that have been handed to the outlets and must be acknowledged.
 pub(super) struct Delivery {
     claims: Vec<(Topic, EventId)>,
+    /// Those of the claims whose topics change often.
+    often: HashSet<EventId>,
     /// Resolves when every proxy has accepted the claims; the error names the claims that a proxy has not accepted.
     published: BoxFuture<'static, Result<(), PublishError>>,
     /// Resolves to whether the first purge has succeeded; without a cache, to `true`.
@@ -120,6 +130,8 @@ impl Round {
     async fn deliver(self: &Arc<Self>, claimed: Vec<(Topic, Announcement)>) -> Delivery {
         Stats::bump(&self.stats.claimed, claimed.len());
         let claims: Vec<_> = claimed.iter().map(|(topic, value)| (topic.clone(), value.id)).collect();
+        let often = claimed.iter().map(|(_, value)| value).filter(|value| changes_often(value));
+        let often = often.map(|value| value.id).collect();
         let purged = self.purge_first(&claims).await;
         let (mut items, mut below) = (Vec::new(), Vec::new());
         for (topic, announcement) in &claimed {
@@ -141,7 +153,7 @@ impl Round {
             Some(publisher) => Box::pin(publisher.publish(items)),
             None => Box::pin(ready(Ok(()))),
         };
-        Delivery { claims, published, purged }
+        Delivery { claims, often, published, purged }
     }
 
     /// Starts the purge and waits for it as long as publishing may wait. The returned future resolves when the purge has ended.
@@ -190,8 +202,13 @@ impl Round {
 
     /// Waits until the outlets have accepted the claims, purges again, and takes the marks out of the outbox. A failed claim keeps
     /// its mark: a sweep announces the topic again when the lease is over.
-    pub(super) async fn acknowledge(&self, delivery: Delivery, mut closed: watch::Receiver<bool>) {
-        let Delivery { claims, published, purged } = delivery;
+    pub(super) async fn acknowledge(
+        &self,
+        delivery: Delivery,
+        announcer: &Announcer,
+        mut closed: watch::Receiver<bool>,
+    ) {
+        let Delivery { claims, often, published, purged } = delivery;
         let (published, mut purged) = tokio::join!(published, purged);
         let error = published.err();
         let mut refused = error.as_ref().map(PublishError::unaccepted).unwrap_or_default();
@@ -209,7 +226,10 @@ impl Round {
             purged = claims.is_empty() || self.purge(&claims).await;
         }
         let count = claims.len();
-        let acknowledged = purged && self.take_out(claims).await;
+        // Where there is a cache, the older claims of a topic are left out already.
+        let waits = |(_, id): &(Topic, EventId)| self.outlets.purger.is_none() && often.contains(id);
+        let (often, claims): (Vec<_>, Vec<_>) = claims.into_iter().partition(waits);
+        let acknowledged = purged && (claims.is_empty() || self.take_out(claims).await);
         if acknowledged {
             Stats::bump(&self.stats.acknowledged, count);
         } else {
@@ -223,6 +243,27 @@ impl Round {
             }
             None if !purged => self.outages.delivering.record_failure("the cache is not purged"),
             None => self.outages.delivering.record_success(),
+        }
+        self.take_out_later(often, announcer, closed).await;
+    }
+
+    /// Takes the marks of delivered claims out of the outbox, except for topics that have changed again meanwhile.
+    async fn take_out_later(
+        &self,
+        mut claims: Vec<(Topic, EventId)>,
+        announcer: &Announcer,
+        mut closed: watch::Receiver<bool>,
+    ) {
+        if claims.is_empty() {
+            return;
+        }
+        let _ = timeout(ACKNOWLEDGE_AFTER, closed.wait_for(|closed| *closed)).await;
+        {
+            let pending_topics = announcer.pending_topics();
+            claims.retain(|(topic, _)| !pending_topics.will_take(topic));
+        }
+        if !claims.is_empty() {
+            self.take_out(claims).await;
         }
     }
 
@@ -253,6 +294,13 @@ impl Round {
         self.outages.log_the_end();
         overdue
     }
+}
+
+/// Whether a topic has changed so often since the claim before that it will most likely change again soon.
+fn changes_often(announcement: &Announcement) -> bool {
+    let Announcement { id, prev, .. } = announcement;
+    let is_first = *prev == EventId::default();
+    (is_first || id.epoch == prev.epoch) && id.revision.saturating_sub(prev.revision) >= OFTEN
 }
 
 /// Splits the claims into those that every proxy has accepted and the others, whose indexes are given in order.

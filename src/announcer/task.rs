@@ -133,8 +133,9 @@ impl AnnouncerTask {
             }
         }
         if let Some(delivery) = delivery {
-            let (round, closed) = (Arc::clone(&self.round), self.closed.clone());
-            self.deliveries.spawn(async move { round.acknowledge(delivery, closed).await });
+            let (round, announcer, closed) =
+                (Arc::clone(&self.round), self.announcer.clone(), self.closed.clone());
+            self.deliveries.spawn(async move { round.acknowledge(delivery, &announcer, closed).await });
         }
     }
 

@@ -88,6 +88,35 @@ async fn until_acknowledged(app: &TestApp) {
 }
 
 #[tokio::test]
+async fn a_counter_that_changes_often_keeps_its_mark() {
+    let (redis, proxy) = (RedisServer::start(), Witness::start().await);
+    let app = origin_with_redis(&redis, &proxy, &[("LIVECOUNTER__PUBLISH__INTERVAL", "1s")]).await;
+    let removed_marks = || {
+        let statistics = redis.cli(&["INFO", "commandstats"]);
+        let calls =
+            statistics.lines().find_map(|line| line.strip_prefix("cmdstat_zrem:calls=")?.split(',').next());
+        calls.map_or(0, |calls| calls.parse::<u64>().expect("a number"))
+    };
+    let mut before = 0;
+    for round in 1..=4 {
+        join_all((0..10).map(|_| app.add("2"))).await;
+        until("the value to be published", async || {
+            let seen = proxy.seen();
+            let data = format!("data: {}\n", 10 * round);
+            seen.iter().any(|publish| publish.body.to_string().contains(&data.escape_default().to_string()))
+        })
+        .await;
+        if round == 1 {
+            before = removed_marks();
+        }
+    }
+    until_acknowledged(&app).await;
+    // The first round may have been announced in two parts, the first of which is acknowledged at once.
+    let removed = removed_marks() - before;
+    assert!((1..=2).contains(&removed), "{removed} marks were removed");
+}
+
+#[tokio::test]
 async fn each_announcement_names_the_one_before() {
     let (proxy, api) = (Witness::start().await, Witness::start().await);
     let app = origin(&[&proxy], &api).await;
