@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::domain::Retention;
 use crate::settings::{Settings, SettingsError};
 use crate::store::Store;
-use crate::store::redis::{RedisStore, Wait};
+use crate::store::redis::{DirectCounters, RedisStore, Wait};
 use crate::store::sqlite::SqliteStore;
 
 /// The longest time that a Redis round trip may take. If it takes longer, its callers get 503.
@@ -24,9 +24,9 @@ const RELEASE_WITHIN: Duration = Duration::from_secs(2);
 pub(super) enum StoreSource {
     /// One file, shared by all workers.
     Sqlite(Arc<SqliteStore>),
-    /// The URL of Redis, how long a change waits for replicas, and how much history is kept. Each worker opens a connection of its own,
-    /// which is 1.3 times as fast as a shared one.
-    Redis(String, Option<Wait>, Retention),
+    /// The URL of Redis, how long a change waits for replicas, how much history is kept, and what its connections share. Each worker opens a connection of
+    /// its own, which is 1.3 times as fast as a shared one.
+    Redis(String, Option<Wait>, Retention, DirectCounters),
 }
 
 impl StoreSource {
@@ -38,7 +38,8 @@ impl StoreSource {
                 let within = settings.redis_wait_timeout;
                 let wait =
                     NonZeroU32::new(settings.redis_wait_replicas).map(|replicas| Wait { replicas, within });
-                Ok(StoreSource::Redis(url.expose().to_owned(), wait, settings.history))
+                let url = url.expose().to_owned();
+                Ok(StoreSource::Redis(url, wait, settings.history, DirectCounters::default()))
             }
             None => SqliteStore::open_with(&settings.sqlite_path, settings.history)
                 .map(|store| StoreSource::Sqlite(Arc::new(store)))
@@ -101,13 +102,13 @@ impl StoreSource {
     pub(super) fn open_connection(&self) -> Arc<dyn Store> {
         match self {
             StoreSource::Sqlite(store) => Arc::clone(store) as Arc<dyn Store>,
-            StoreSource::Redis(url, wait, retention) => {
+            StoreSource::Redis(url, wait, retention, direct) => {
                 let store = match wait {
                     Some(wait) => RedisStore::connect_and_wait(url, STORE_TIMEOUT, *wait),
                     None => RedisStore::connect(url, STORE_TIMEOUT),
                 };
                 match store {
-                    Ok(store) => Arc::new(store.with_retention(*retention)),
+                    Ok(store) => Arc::new(store.with_retention(*retention).with_direct_counters(direct)),
                     Err(_) => unreachable!("the URL was accepted in `open`, and connecting does no I/O"),
                 }
             }

@@ -209,6 +209,11 @@ impl Topic {
         &self.name
     }
 
+    /// A hash of the name. Clients choose names, so they can choose names of one hash.
+    pub fn hash32(&self) -> u32 {
+        self.hash
+    }
+
     /// Which of the [`BUCKETS`] holds the topic: the keys of a bucket share a Redis Cluster slot.
     pub fn bucket(&self) -> u16 {
         (self.hash % u32::from(BUCKETS)) as u16

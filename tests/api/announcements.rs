@@ -97,6 +97,8 @@ async fn a_counter_that_changes_often_keeps_its_mark() {
             statistics.lines().find_map(|line| line.strip_prefix("cmdstat_zrem:calls=")?.split(',').next());
         calls.map_or(0, |calls| calls.parse::<u64>().expect("a number"))
     };
+    let counter: Topic = "counter-2".parse().expect("a topic");
+    let number = format!("lc:{{b{}}}:c:{counter}", counter.bucket());
     let mut before = 0;
     for round in 1..=4 {
         join_all((0..10).map(|_| app.add("2"))).await;
@@ -110,7 +112,9 @@ async fn a_counter_that_changes_often_keeps_its_mark() {
             before = removed_marks();
         }
     }
+    assert_eq!(redis.cli(&["EXISTS", &number]), "1", "ones are added without a script");
     until_acknowledged(&app).await;
+    assert_eq!(redis.cli(&["EXISTS", &number]), "0");
     // The first round may have been announced in two parts, the first of which is acknowledged at once.
     let removed = removed_marks() - before;
     assert!((1..=2).contains(&removed), "{removed} marks were removed");

@@ -11,6 +11,7 @@ mod pruning_visitors;
 mod redis_clock;
 mod redis_cluster;
 mod redis_cluster_routes;
+mod redis_direct;
 mod redis_eviction;
 mod redis_feeds;
 mod redis_foreign;

@@ -96,7 +96,7 @@ async fn topics_of_the_version_before_are_counted_by_a_migration() {
 async fn an_empty_redis_is_of_this_version_at_once() {
     let server = RedisServer::start();
     assert_eq!(connect(&server.url()).migrate().await.expect("a migration"), 0);
-    assert_eq!(server.cli(&["GET", "lc:{b0}:schema"]), "2");
+    assert_eq!(server.cli(&["GET", "lc:{b0}:schema"]), "4");
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn a_cluster_is_migrated_on_all_its_nodes() {
 #[tokio::test]
 async fn a_redis_of_a_newer_version_is_refused_and_nothing_is_written() {
     let server = RedisServer::start();
-    server.cli(&["SET", "lc:{b0}:schema", "3"]);
+    server.cli(&["SET", "lc:{b0}:schema", "5"]);
     let store = connect(&server.url());
     let refusals = [
         store.write(vec![Write::add(topic(1), 1, None)]).await.remove(0).expect_err("refused").to_string(),
@@ -141,7 +141,7 @@ async fn a_redis_of_a_newer_version_is_refused_and_nothing_is_written() {
         store.migrate().await.expect_err("refused").to_string(),
     ];
     for refusal in refusals {
-        assert!(refusal.contains("newer version") && refusal.contains("its schema is 3"), "{refusal}");
+        assert!(refusal.contains("newer version") && refusal.contains("its schema is 5"), "{refusal}");
         assert_eq!(refusal.lines().count(), 1, "{refusal}");
     }
     assert_eq!(server.cli(&["DBSIZE"]), "1");

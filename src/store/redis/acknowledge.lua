@@ -8,10 +8,15 @@
 for key = 1, #KEYS, 2 do
   local topic, outbox = KEYS[key], KEYS[key + 1]
   local epoch, revision = ARGV[key + 3], ARGV[key + 4]
-  local state = call('HMGET', topic, 'e', 'p', 'r', 'c', 'a', 'd')
+  local state = call('HMGET', topic, 'e', 'p', 'r', 'c', 'a', 'd', 'v')
   if state[1] == epoch and state[2] == revision and state[5] ~= revision then
     local name = name_of(topic, outbox)
-    if (state[3] or 0) + (state[4] or 0) == tonumber(revision) then
+    local value, changes, is_direct = value_and_changes(topic, state[7], state[4])
+    if (state[3] or 0) + (changes or 0) == tonumber(revision) then
+      if is_direct then
+        call('HSET', topic, 'v', value)
+        call('DEL', number_of(topic))
+      end
       call('HSET', topic, 'a', revision, 'r', revision, 'c', '0')
       call('ZREM', outbox, name)
       if state[6] == revision then

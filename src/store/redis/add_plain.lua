@@ -5,29 +5,38 @@
 --
 -- KEYS    per item: topic hash; in a Cluster also its outbox part
 -- ARGV    1 to 4 as in writing.lua; 5 for each item the number of its outbox part, a digit; "" if the outbox parts are among KEYS;
+--         6 for each item "1" if its counter is to get the direct form (direct.lua), else "0"; "" if none is;
 --         per item: sum, changes; these are left out if all of them are 1
 -- returns per item: value          added
---                   {value, 1, 1}  added, the topic is new
+--                   {value, new, direct}
+--                                  added; `new` is 1 if the topic is new, `direct` is 1 if it has the direct form now; else 0
 --                   {}             the topic would be new, nothing changed
 --                   nil            out of range, nothing changed
 --                   error          its key holds no topic, nothing changed
 --         as MessagePack, which costs an origin less to decode; as a list if an item is an error
 local call, pcall, type, KEYS, ARGV = redis.call, redis.pcall, type, KEYS, ARGV
-local parts, each, given, sum, changes, first = ARGV[5], 1, #ARGV > 5, '1', '1', 1
+local parts, directs, each, given, sum, changes, first = ARGV[5], ARGV[6], 1, #ARGV > 6, '1', '1', 1
 if parts == '' then
   each = 2
 end
-local replies, items, item, value = {}, #KEYS / each, 1
+local replies, items, item, value, is_first = {}, #KEYS / each, 1
+
+local function is_to_be_direct()
+  return directs ~= '' and string.byte(directs, item) == 49
+end
 
 for key = 1, #KEYS, each do
   local topic = KEYS[key]
   if given then
-    sum, changes = ARGV[2 * item + 4], ARGV[2 * item + 5]
+    sum, changes = ARGV[2 * item + 5], ARGV[2 * item + 6]
     first = tonumber(changes)
   end
   value = pcall('HINCRBY', topic, 'v', sum)
-  if type(value) == 'table' or value < -9007199254740991 or value > 9007199254740991
-    or call('HINCRBY', topic, 'c', changes) == first then
+  if type(value) == 'table' or value < -9007199254740991 or value > 9007199254740991 then
+    break
+  end
+  is_first = call('HINCRBY', topic, 'c', changes) == first
+  if is_first or directs ~= '' and is_to_be_direct() then
     break
   end
   replies[item] = value

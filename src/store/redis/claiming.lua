@@ -73,8 +73,11 @@ local function claim(topic, outbox, history)
   elseif not state[6] then
     -- Redis has lost the topic (evicted or deleted by another program). Without this step its mark would stay for ever.
     call('ZREM', outbox, name)
+    -- If its other key is left, additions would go on there.
+    pcall('DEL', number_of(topic))
     return 0
   end
+  state[1], state[3] = value_and_changes(topic, state[1], state[3])
   local revision = text((state[2] or 0) + (state[3] or 0))
   if revision ~= state[4] or state[9] ~= master() then
     -- Under a new master a topic without a change is announced, too: listeners may have seen a value that is lost.

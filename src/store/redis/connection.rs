@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, PushInfo, PushKind, RedisError, RedisResult,
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, PushInfo, PushKind, RedisError, RedisResult,
     ServerErrorKind, Value,
 };
 
@@ -72,6 +72,22 @@ impl RedisConnection {
         }
         self.drop_if_useless(&open, answer.as_ref().err());
         answer
+    }
+
+    /// Sends commands at once. There is an answer for each of them, which may be an error.
+    pub(super) async fn send_all(self: &Arc<Self>, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
+        let mut open = self.opened().await?;
+        let answers = open.connection.send_packed_commands(pipeline, 0, pipeline.len()).await;
+        let refused = |answer: &Value| match answer {
+            Value::ServerError(error) => Some(RedisError::from(error.clone())),
+            _ => None,
+        };
+        let error = match &answers {
+            Ok(answers) => answers.iter().find_map(refused),
+            Err(error) => Some(error.clone()),
+        };
+        self.drop_if_useless(&open, error.as_ref());
+        answers
     }
 
     /// The connection. After a failed attempt to connect, calls fail at once until a task has connected. So many calls do not

@@ -124,6 +124,11 @@ impl KeyWriter {
         self.write(command, feed.bucket(), &["x:", feed.name()]);
     }
 
+    /// The value of a counter in the direct form.
+    pub(super) fn number(&mut self, command: &mut Cmd, counter: &Topic) {
+        self.write(command, counter.bucket(), &["c:", counter.name()]);
+    }
+
     /// The address of a page.
     pub(super) fn address(&mut self, command: &mut Cmd, page: &Topic) {
         self.write(command, page.bucket(), &["u:", page.name()]);

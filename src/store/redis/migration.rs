@@ -13,7 +13,7 @@ use redis::{RedisResult, Value};
 use super::batch::count_topics_by;
 use super::call::Call;
 use super::runner::ScriptRunner;
-use super::schema::{VERSION, newer, version};
+use super::schema::{BESIDE, VERSION, newer, version};
 use super::topics::{self, Walk};
 use super::{keys, names, script};
 use crate::store::StoreError;
@@ -30,9 +30,13 @@ const STEP_PAUSE: Duration = Duration::from_millis(3);
 /// See [`RedisStore::migrate`](super::RedisStore::migrate).
 pub(super) async fn migrate(runner: &ScriptRunner) -> Result<u64, StoreError> {
     loop {
-        match version(&runner.topology).await.map_err(StoreError::new)? {
+        let found = version(&runner.topology).await.map_err(StoreError::new)?;
+        match found {
             Some(version) if version > VERSION => return Err(StoreError::new(newer(version))),
-            Some(_) if is_complete(runner).await.map_err(StoreError::new)? => return Ok(0),
+            Some(_) if is_complete(runner).await.map_err(StoreError::new)? => {
+                runner.schema.learn(found);
+                return Ok(0);
+            }
             _ if hold(runner, true).await.map_err(StoreError::new)? => {
                 return take_over(runner).await.map_err(StoreError::new);
             }
@@ -62,9 +66,11 @@ async fn take_over(runner: &ScriptRunner) -> RedisResult<u64> {
     command.arg(keys::migrated()).arg(MIGRATED);
     runner.topology.send(0, Call::of(&command)).await?;
     let mut command = redis::cmd("SET");
-    // NX: a newer version may have written its own version meanwhile, and that must stay.
-    command.arg(keys::schema()).arg(VERSION).arg("NX");
+    // Where no topic was left to complete, no program of a version before has been at work: origins of this version may have begun already. NX: a
+    // newer version may have written its own version meanwhile, and that must stay.
+    command.arg(keys::schema()).arg(if taken == 0 { VERSION } else { BESIDE }).arg("NX");
     runner.topology.send(0, Call::of(&command)).await?;
+    runner.schema.learn(version(&runner.topology).await?);
     let mut command = redis::cmd("DEL");
     command.arg(keys::migrating());
     runner.topology.send(0, Call::of(&command)).await?;

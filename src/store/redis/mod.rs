@@ -15,6 +15,7 @@
 //! | `lc:{bN}:h:<topic>` | hash | the history of the topic: `h` or `d` with the number of an hour or day since 1970 that is over, and the value claimed last in it |
 //! | `lc:{bN}:x:<topic>` | stream | the events of a feed, with the id `revision-0`: `e` is the epoch in which the event was appended, `t` when, `d` its data |
 //! | `lc:{bN}:u:<topic>` | string | the address of a page |
+//! | `lc:{bN}:c:<topic>` | string | the value of a counter in the direct form, plus 2^40: see `direct.lua`; not in a Cluster |
 //! | `lc:{bN}:f:<topic>` | hash | the fields of an entity, each with its value as JSON text |
 //! | `lc:{bN}:lives` | sorted set | the names of entities that are to be deleted, scored by the time |
 //! | `lc:{bN}:v:<site>` | hash | the different visitors of a site: `d` is the number of the day since 1970 whose visitors are in the sketch, `a` how many the days before had, added up, and the number of each of these days has how many that day had |
@@ -29,7 +30,7 @@
 //!
 //! | field | holds |
 //! |---|---|
-//! | `v` `e` | value, epoch; of an entity, how many bytes the names and values of its fields have together |
+//! | `v` `e` | value, epoch; of an entity, how many bytes the names and values of its fields have together; of a counter in the direct form `v` is `@` and the value with which it got this form |
 //! | `r` `c` | revision up to which everything is acknowledged, and changes since: the revision is their sum |
 //! | `p` | revision claimed last |
 //! | `q` | revision claimed before `p`; 0 when there was none; `epoch-revision` when the epoch was another |
@@ -66,6 +67,7 @@ mod cluster;
 mod combined;
 mod connection;
 mod counting;
+mod direct;
 mod document_items;
 mod documents;
 mod entity_rows;
@@ -106,6 +108,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use address::describe;
+pub use direct::DirectCounters;
 use runner::ScriptRunner;
 use schema::SchemaCheck;
 use uncounted::Uncounted;
@@ -131,6 +134,7 @@ impl RedisStore {
             schema: SchemaCheck::default(),
             uncounted: Uncounted::default(),
             retention: Retention::default(),
+            direct: DirectCounters::default(),
         }))
     }
 
@@ -145,6 +149,14 @@ impl RedisStore {
     #[must_use]
     pub fn with_retention(mut self, retention: Retention) -> Self {
         self.0.retention = retention;
+        self
+    }
+
+    /// Shares with other stores of this process on the same Redis which counters have the direct form. Without this, more additions find out by their
+    /// answers.
+    #[must_use]
+    pub fn with_direct_counters(mut self, direct: &DirectCounters) -> Self {
+        self.0.direct = direct.clone();
         self
     }
 

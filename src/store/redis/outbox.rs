@@ -15,6 +15,8 @@ use crate::store::{GRACE, LONGEST_LEASE, TOMBSTONE_LIFETIME, random};
 
 /// Removes the marks of announced topics.
 pub(super) async fn acknowledge(runner: &ScriptRunner, claims: &[(Topic, EventId)]) -> RedisResult<()> {
+    // The acknowledgement ends the direct form. An addition that comes before it finds out that the counter still has it.
+    claims.iter().for_each(|(topic, _)| runner.direct.note(topic, None));
     let groups = runner.topology.groups(claims.iter().map(|(topic, _)| topic));
     let calls = groups.iter().flat_map(|group| group.chunks(CHUNK)).map(|chunk| {
         let bucket = claims[chunk[0]].0.bucket();

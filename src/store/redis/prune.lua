@@ -6,10 +6,11 @@
 local before, pruned = tonumber(ARGV[1]), 0
 for key = 1, #KEYS, 4 do
   local topic, outbox = KEYS[key], KEYS[key + 1]
-  local state = pcall('HMGET', topic, 'e', 's', 'p', 'a', 'r', 'c', 'n')
+  local state = pcall('HMGET', topic, 'e', 's', 'p', 'a', 'r', 'c', 'n', 'v')
   if not state.err and state[1] then
     local name = name_of(topic, outbox)
-    local revision = text((state[5] or 0) + (state[6] or 0))
+    local _, changes = value_and_changes(topic, state[8], state[6])
+    local revision = text((state[5] or 0) + (changes or 0))
     local done = state[3] == revision and state[4] == revision and not call('ZSCORE', outbox, name)
     if state[2] and tonumber(state[2]) < before and done then
       pruned = pruned + 1
@@ -17,6 +18,7 @@ for key = 1, #KEYS, 4 do
         call('DEL', topic)
         call('DEL', history_of(topic, outbox))
         call('DEL', address_of(topic, outbox))
+        call('DEL', number_of(topic))
         call('DEL', events_of(topic, outbox))
         -- The fields and the end of the life, if the topic is an entity.
         call('DEL', string.sub(topic, 1, #outbox - 2) .. 'f:' .. name)

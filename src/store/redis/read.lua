@@ -16,9 +16,10 @@ for index, topic in ipairs(KEYS) do
   if state.err then
     replies[index] = state
   else
-    local revision = (state[3] or 0) + (state[4] or 0)
+    local value, changes = value_and_changes(topic, state[1], state[4])
+    local revision = (state[3] or 0) + (changes or 0)
     local gone = state[6] and tonumber(state[6]) == revision
-    replies[index] = {state[1], state[2], revision, state[5], gone and 1 or nil}
+    replies[index] = {value, state[2], revision, state[5], gone and 1 or nil}
   end
 end
 return replies

@@ -51,7 +51,9 @@ pub(super) fn written(change: &Change, item: &Value) -> RedisResult<Result<Writt
             [] => Err(WriteError::WouldBeNew),
             [Value::Int(number)] => Ok(Written { replayed: true, ..value_or_removed(number) }),
             [first, _] => Err(WriteError::KeyReused(key_use(first)?)),
-            [Value::Int(value), _, _] => Ok(Written { value: *value, created: true, ..Written::default() }),
+            [Value::Int(value), created, _] => {
+                Ok(Written { value: *value, created: *created == Value::Int(1), ..Written::default() })
+            }
             parts => {
                 let mut claimed = announcement(&parts[..parts.len().min(4)], number_body)?;
                 let (value, created) = (claimed.value(), parts.len() > 4);
@@ -63,6 +65,11 @@ pub(super) fn written(change: &Change, item: &Value) -> RedisResult<Result<Writt
         },
         _ => return Err(unexpected()),
     })
+}
+
+/// Whether an item of the answer of `add_plain.lua` says that the counter has the direct form now.
+pub(super) fn is_direct(item: &Value) -> bool {
+    matches!(item, Value::Array(parts) if parts.get(2) == Some(&Value::Int(1)))
 }
 
 /// Decodes the first use of an idempotency key, as `write.lua` writes it.

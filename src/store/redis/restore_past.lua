@@ -10,7 +10,9 @@ local history, topic = KEYS[1], KEYS[2]
 local state = pcall('HMGET', topic, 'e', 'r', 'c', 'd', 'p', 'b', 'h', 'v')
 if state.err then
   return state
-elseif not state[1] or state[4] == text((state[2] or 0) + (state[3] or 0)) then
+end
+state[8], state[3] = value_and_changes(topic, state[8], state[3])
+if not state[1] or state[4] == text((state[2] or 0) + (state[3] or 0)) then
   return 0
 end
 local number, sign, value = string.match(state[7] or '', '^(%d+)([n:i])(-?%d+)$')

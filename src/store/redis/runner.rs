@@ -3,6 +3,7 @@
 use redis::{Cmd, ErrorKind, RedisResult, Value};
 
 use super::call::Call;
+use super::direct::DirectCounters;
 use super::keys;
 use super::schema::SchemaCheck;
 use super::script::Script;
@@ -22,6 +23,8 @@ pub(super) struct ScriptRunner {
     pub(super) uncounted: Uncounted,
     /// How much of the history of each topic is kept.
     pub(super) retention: Retention,
+    /// The forms of the counters to which this process adds.
+    pub(super) direct: DirectCounters,
 }
 
 impl ScriptRunner {
@@ -35,6 +38,11 @@ impl ScriptRunner {
     ) -> RedisResult<Value> {
         self.schema.check(&self.topology).await?;
         self.topology.run(None, bucket, script, keys, write).await
+    }
+
+    /// Whether this store brings counters into the direct form, and adds to them without a script.
+    pub(super) fn adds_directly(&self) -> bool {
+        self.topology.is_one() && self.replicated.is_none() && self.schema.is_newest()
     }
 
     /// Runs a script that changes a value. Where a [`Wait`] is configured, the answer comes when replicas have the change.

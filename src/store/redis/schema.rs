@@ -14,41 +14,59 @@ use super::call::Call;
 use super::topology::Topology;
 use super::{keys, reply};
 
-/// The newest version that this program knows.
-pub(super) const VERSION: u64 = 2;
+/// The newest version that this program knows. From this version on counters may have the direct form, which no version before knows.
+pub(super) const VERSION: u64 = 4;
+/// The version whose programs may work beside this one, as long as the data is of that version.
+pub(super) const BESIDE: u64 = 2;
 
+/// How often the version is asked for while no process has migrated yet.
+const AWAIT_EVERY: Duration = Duration::from_millis(50);
 /// How long a node of a Cluster that did not answer is not asked again.
 const ASK_EVERY: Duration = Duration::from_secs(1);
+/// How often a version that may still be raised is asked for.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
 
-/// Checks that this program may work with the data in Redis. Once the check has passed, Redis is not asked again.
+/// Checks that this program may work with the data in Redis. Once the data is of the newest version, Redis is not asked again.
 #[derive(Default)]
 pub(super) struct SchemaCheck {
-    fits: AtomicBool,
-    /// When the node of a Cluster that knows the version was asked last, and did not answer.
-    unanswered: Mutex<Option<Instant>>,
+    is_newest: AtomicBool,
+    /// Until when Redis is not asked for the version.
+    pause_ends: Mutex<Option<Instant>>,
 }
 
 impl SchemaCheck {
     /// Refuses a Redis that a newer version has written. Must be called before anything is read or written.
     pub(super) async fn check(&self, topology: &Topology) -> RedisResult<()> {
-        if self.fits.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        if self.unanswered().is_some_and(|at| at.elapsed() < ASK_EVERY) {
+        if self.is_newest() || self.pause_ends().is_some_and(|end| Instant::now() < end) {
             return Ok(());
         }
         match version(topology).await {
             Ok(Some(version)) if version > VERSION => return Err(newer(version)),
-            Ok(_) => self.fits.store(true, Ordering::Relaxed),
+            Ok(version) => self.learn(version),
             Err(error) if topology.is_one() => return Err(error),
             // The other nodes of the Cluster may answer. Their topics must not wait for this node.
-            Err(_) => *self.unanswered() = Some(Instant::now()),
+            Err(_) => self.pause(ASK_EVERY),
         }
         Ok(())
     }
 
-    fn unanswered(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Notes the version of the data.
+    pub(super) fn learn(&self, version: Option<u64>) {
+        self.is_newest.store(version == Some(VERSION), Ordering::Relaxed);
+        self.pause(if version.is_some() { LOOK_EVERY } else { AWAIT_EVERY });
+    }
+
+    /// Whether no program of a version before works with the data any more.
+    pub(super) fn is_newest(&self) -> bool {
+        self.is_newest.load(Ordering::Relaxed)
+    }
+
+    fn pause(&self, time: Duration) {
+        *self.pause_ends() = Some(Instant::now() + time);
+    }
+
+    fn pause_ends(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.pause_ends.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -31,14 +31,29 @@ macro_rules! script {
     };
 }
 
-pub(super) static WRITE: LazyLock<Script> =
-    script!(ONCE, "shared.lua", "counting.lua", "recording.lua", "visiting.lua", "writing.lua", "write.lua");
+pub(super) static WRITE: LazyLock<Script> = script!(
+    ONCE,
+    "shared.lua",
+    "direct.lua",
+    "counting.lua",
+    "recording.lua",
+    "visiting.lua",
+    "writing.lua",
+    "write.lua"
+);
 pub(super) static HITS: LazyLock<Script> =
     script!(ONCE, "hits_new.lua", "shared.lua", "counting.lua", "visiting.lua", "writing.lua", "hits.lua");
-pub(super) static ADD_PLAIN: LazyLock<Script> =
-    script!(ONCE, "add_plain.lua", "shared.lua", "counting.lua", "writing.lua", "add_marks.lua");
+pub(super) static ADD_PLAIN: LazyLock<Script> = script!(
+    ONCE,
+    "add_plain.lua",
+    "shared.lua",
+    "direct.lua",
+    "counting.lua",
+    "writing.lua",
+    "add_marks.lua"
+);
 pub(super) static CLAIM: LazyLock<Script> =
-    script!(ONCE, "shared.lua", "counting.lua", "recording.lua", "claiming.lua", "claim.lua");
+    script!(ONCE, "shared.lua", "direct.lua", "counting.lua", "recording.lua", "claiming.lua", "claim.lua");
 pub(super) static APPEND: LazyLock<Script> =
     script!(ONCE, "shared.lua", "counting.lua", "writing.lua", "append.lua");
 pub(super) static CLAIM_FEED: LazyLock<Script> =
@@ -46,26 +61,35 @@ pub(super) static CLAIM_FEED: LazyLock<Script> =
 pub(super) static FEED: LazyLock<Script> = script!(REPEATABLE, "feed.lua");
 pub(super) static MERGE: LazyLock<Script> =
     script!(ONCE, "shared.lua", "counting.lua", "writing.lua", "merge.lua");
-pub(super) static CLAIM_DOCUMENTS: LazyLock<Script> =
-    script!(ONCE, "shared.lua", "counting.lua", "recording.lua", "claiming.lua", "claim_documents.lua");
+pub(super) static CLAIM_DOCUMENTS: LazyLock<Script> = script!(
+    ONCE,
+    "shared.lua",
+    "direct.lua",
+    "counting.lua",
+    "recording.lua",
+    "claiming.lua",
+    "claim_documents.lua"
+);
 pub(super) static READ_DOCUMENTS: LazyLock<Script> = script!(REPEATABLE, "read_documents.lua");
 pub(super) static LIVES: LazyLock<Script> = script!(REPEATABLE, "lives.lua");
-pub(super) static ACKNOWLEDGE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "acknowledge.lua");
+pub(super) static ACKNOWLEDGE: LazyLock<Script> =
+    script!(REPEATABLE, "shared.lua", "direct.lua", "acknowledge.lua");
 pub(super) static OVERDUE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "overdue.lua");
 pub(super) static SHUT_SWEEP: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "shut_sweep.lua");
-pub(super) static READ: LazyLock<Script> = script!(REPEATABLE, "read.lua");
+pub(super) static READ: LazyLock<Script> = script!(REPEATABLE, "direct.lua", "read.lua");
 pub(super) static OUTBOX_LEN: LazyLock<Script> = script!(REPEATABLE, "outbox_len.lua");
 pub(super) static TOPIC_COUNT: LazyLock<Script> = script!(REPEATABLE, "topic_count.lua");
 pub(super) static NAMES: LazyLock<Script> = script!(REPEATABLE, "names.lua");
 pub(super) static ENTITY_ROWS: LazyLock<Script> = script!(REPEATABLE, "entity_rows.lua");
 pub(super) static NAME_COUNT: LazyLock<Script> = script!(REPEATABLE, "name_count.lua");
-pub(super) static TOP: LazyLock<Script> = script!(REPEATABLE, "top.lua");
+pub(super) static TOP: LazyLock<Script> = script!(REPEATABLE, "direct.lua", "top.lua");
 pub(super) static HISTORY: LazyLock<Script> = script!(REPEATABLE, "history.lua");
-pub(super) static RESTORE_PAST: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "restore_past.lua");
+pub(super) static RESTORE_PAST: LazyLock<Script> =
+    script!(REPEATABLE, "shared.lua", "direct.lua", "restore_past.lua");
 pub(super) static SALT: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "salt.lua");
 pub(super) static UNIQUES: LazyLock<Script> = script!(REPEATABLE, "uniques.lua");
 pub(super) static COUNT: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "count.lua");
-pub(super) static PRUNE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "prune.lua");
+pub(super) static PRUNE: LazyLock<Script> = script!(REPEATABLE, "shared.lua", "direct.lua", "prune.lua");
 
 /// The part of a script that counts topics, and the part that is in its place in a Cluster.
 const COUNTING: &str = include_str!("counting.lua");

@@ -29,7 +29,7 @@ for _, part in ipairs(KEYS) do
   -- If another program has written something else to the key, the reply is an error, which has no items.
   for index, name in ipairs(names) do
     local value = redis.pcall('HGET', topics .. name, 'v')
-    value = type(value) == 'string' and tonumber(value)
+    value = type(value) == 'string' and tonumber((value_and_changes(topics .. name, value, 0)))
     if value and value >= least then
       some[#some + 1] = {name, value, index}
       if #some == 2 * limit then

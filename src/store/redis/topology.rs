@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use redis::{Cmd, RedisResult, Value};
+use redis::{Cmd, Pipeline, RedisResult, Value};
 
 use super::call::Call;
 use super::cluster::Cluster;
 use super::connection::RedisConnection;
+use super::reply;
 use super::script::{self, Script};
 use super::wait::Wait;
 use crate::domain::{BUCKETS, Topic};
@@ -38,6 +39,14 @@ impl Topology {
         match self {
             Topology::One(connection) => connection.send(call).await,
             Topology::Cluster(cluster) => cluster.send(bucket, call).await,
+        }
+    }
+
+    /// Sends commands at once to the one server that has all buckets. There is an answer for each of them. The nodes of a Cluster refuse a pipeline.
+    pub(super) async fn send_all(&self, pipeline: &Pipeline) -> RedisResult<Vec<Value>> {
+        match self {
+            Topology::One(connection) => connection.send_all(pipeline).await,
+            Topology::Cluster(_) => Err(reply::unexpected()),
         }
     }
 

@@ -78,6 +78,9 @@ end
 
 local function add(item, topic, outbox, sum, changes, least, greatest, lease)
   local value = pcall('HINCRBY', topic, 'v', sum)
+  if is_failure(value) and end_direct(topic) then
+    value = pcall('HINCRBY', topic, 'v', sum)
+  end
   if is_failure(value) then
     return value
   end
@@ -90,6 +93,7 @@ local function add(item, topic, outbox, sum, changes, least, greatest, lease)
 end
 
 local function set(item, topic, outbox, value, lease)
+  end_direct(topic)
   local done = pcall('HSET', topic, 'v', value)
   if is_failure(done) then
     return done
@@ -100,6 +104,7 @@ local function set(item, topic, outbox, value, lease)
 end
 
 local function delete(topic, outbox, lease)
+  end_direct(topic)
   local before = pcall('HMGET', topic, 'e', 'r', 'c', 'd', 'n', 'g', 's')
   if is_failure(before) then
     return before
@@ -140,7 +145,9 @@ local function write_once(record, lifetime, change, ...)
     call('SET', record, used, 'KEEPTTL')
     if first == change then
       if value == '*' then
-        value = call('HGET', (select(2, ...)), 'v') or 0
+        local topic = select(2, ...)
+        local state = call('HMGET', topic, 'v', 'c')
+        value = value_and_changes(topic, state[1], state[2]) or 0
       end
       return {tonumber(value)}
     end

@@ -1,14 +1,15 @@
 //! Changes topics: one call of a script for all changes of a batch, and a second call for those with an idempotency key if the
-//! connection breaks before the answer.
+//! connection breaks before the answer. Ones that are added to counters in the direct form need no script.
 
 use futures_util::future::join_all;
 use redis::{Cmd, RedisResult, Value};
 
 use super::batch::{self, CHUNK};
+use super::direct::Form;
 use super::keys::KeyWriter;
 use super::runner::ScriptRunner;
-use super::{reply, script};
-use crate::domain::{Epoch, LIMIT, Retention};
+use super::{direct, reply, script};
+use crate::domain::{Epoch, Kind, LIMIT, Retention};
 use crate::store::{
     Change, GRACE, LONGEST_LEASE, Once, Replay, Sum, Visit, Write, WriteError, Written, bounds, change,
     random,
@@ -71,6 +72,66 @@ async fn write_chunk(
     items: &[WriteItem<'_>],
     answers: &mut [Result<Written, WriteError>],
 ) {
+    let (ones, others): (Vec<WriteItem<'_>>, Vec<WriteItem<'_>>) =
+        items.iter().copied().partition(|item| adds_directly(runner, item));
+    // Changes of one topic stay in their order.
+    let are_apart = || others.iter().all(|other| ones.iter().all(|one| one.write.topic != other.write.topic));
+    if ones.is_empty() || !are_apart() {
+        return write_by_script(runner, items, answers).await;
+    }
+    let (added, ()) = tokio::join!(add_directly(runner, &ones), write_by_script(runner, &others, answers));
+    let mut left = Vec::new();
+    for (item, added) in ones.into_iter().zip(added) {
+        match added {
+            Some(answer) => answers[item.position] = answer,
+            None => left.push(item),
+        }
+    }
+    write_by_script(runner, &left, answers).await;
+}
+
+/// Whether the item adds ones to a counter of which this process takes it that it has the direct form.
+fn adds_directly(runner: &ScriptRunner, item: &WriteItem<'_>) -> bool {
+    let ones = |sum: &Sum| sum.total == i64::from(sum.changes);
+    item.plain
+        && matches!(&item.write.change, Change::Add(sum) if ones(sum))
+        && runner.adds_directly()
+        && runner.direct.form(&item.write.topic) == Some(Form::Direct)
+}
+
+/// Adds ones without a script. Returns the answers; `None` for counters that had not the direct form, to which nothing was added.
+async fn add_directly(
+    runner: &ScriptRunner,
+    items: &[WriteItem<'_>],
+) -> Vec<Option<Result<Written, WriteError>>> {
+    let unavailable = |error| Some(Err(WriteError::Unavailable(script::failure(error))));
+    let ones = items.iter().map(|WriteItem { write, .. }| match &write.change {
+        Change::Add(sum) => (&write.topic, sum.total),
+        _ => (&write.topic, 0),
+    });
+    match direct::add(&runner.topology, ones).await {
+        Err(error) => items.iter().map(|_| unavailable(error.clone())).collect(),
+        Ok(added) => items
+            .iter()
+            .zip(added)
+            .map(|(item, added)| match added {
+                Ok(Some(value)) => Some(Ok(Written { value, ..Written::default() })),
+                Ok(None) => {
+                    // With the script it gets the direct form again.
+                    runner.direct.note(&item.write.topic, Some(Form::Marked));
+                    None
+                }
+                Err(error) => unavailable(error),
+            })
+            .collect(),
+    }
+}
+
+async fn write_by_script(
+    runner: &ScriptRunner,
+    items: &[WriteItem<'_>],
+    answers: &mut [Result<Written, WriteError>],
+) {
     let Err(error) = send(runner, items, answers).await else { return };
     let failure = script::failure(error.clone());
     for item in items {
@@ -98,13 +159,20 @@ async fn send(
 ) -> RedisResult<()> {
     let Some(first) = items.first() else { return Ok(()) };
     let (bucket, epoch) = (first.write.topic.bucket(), random::epoch()?);
-    let reply = match items.iter().all(|item| item.plain) {
+    // Whether it may bring counters into the direct form is known then.
+    runner.schema.check(&runner.topology).await?;
+    let are_plain = items.iter().all(|item| item.plain);
+    let reply = match are_plain {
         true => add_plainly(runner, bucket, items, epoch).await?,
         false => write_any(runner, bucket, items, epoch).await?,
     };
     let replies = reply::items(reply, items.len())?;
     for (item, reply) in items.iter().zip(&replies) {
         answers[item.position] = reply::written(&item.write.change, reply)?;
+        if are_plain && runner.adds_directly() && item.write.topic.kind() == Some(Kind::Counter) {
+            let form = if reply::is_direct(reply) { Form::Direct } else { Form::Marked };
+            runner.direct.note(&item.write.topic, answers[item.position].is_ok().then_some(form));
+        }
     }
     Ok(())
 }
@@ -133,8 +201,18 @@ async fn add_plainly(
 ) -> RedisResult<Value> {
     let is_one = runner.topology.is_one();
     let keys = if is_one { items.len() } else { 2 * items.len() };
-    let append = |command: &mut Cmd| append_plain(command, items, epoch, is_one);
+    let directs = to_be_direct(runner, items);
+    let append = |command: &mut Cmd| append_plain(command, items, epoch, is_one, &directs);
     runner.run_change(bucket, &script::ADD_PLAIN, keys, append).await
+}
+
+/// `1` for each item whose counter is to get the direct form and `0` for each other item; empty if there is none.
+fn to_be_direct(runner: &ScriptRunner, items: &[WriteItem<'_>]) -> String {
+    let changes_again = |item: &WriteItem<'_>| runner.direct.form(&item.write.topic).is_some();
+    if !runner.adds_directly() || !items.iter().any(changes_again) {
+        return String::new();
+    }
+    items.iter().map(|item| if changes_again(item) { '1' } else { '0' }).collect()
 }
 
 /// `1` for each item that may create its topic and `0` for each other item; empty if all items may create their topics.
@@ -152,7 +230,7 @@ fn writes_history(item: &WriteItem<'_>, retention: Retention) -> bool {
 
 /// Appends the keys and arguments that `add_plain.lua` lists. Where one server has all buckets, its outbox parts are not among the
 /// keys: a key costs Redis a tenth of an addition, and few additions need their outbox part.
-fn append_plain(command: &mut Cmd, items: &[WriteItem<'_>], epoch: Epoch, is_one: bool) {
+fn append_plain(command: &mut Cmd, items: &[WriteItem<'_>], epoch: Epoch, is_one: bool, directs: &str) {
     let mut keys = KeyWriter::default();
     for WriteItem { write, .. } in items {
         match is_one {
@@ -163,7 +241,7 @@ fn append_plain(command: &mut Cmd, items: &[WriteItem<'_>], epoch: Epoch, is_one
     append_terms(command, items, epoch);
     let digit = |item: &WriteItem<'_>| char::from_digit(item.write.topic.outbox_part().into(), 10);
     let parts: String = items.iter().filter(|_| is_one).filter_map(digit).collect();
-    command.arg(parts);
+    command.arg(parts).arg(directs);
     let is_one = |change: &Change| matches!(change, Change::Add(sum) if *sum == Sum::from(1));
     if items.iter().any(|WriteItem { write, .. }| !is_one(&write.change)) {
         items.iter().for_each(|item| append_change(command, &item.write.change));

@@ -1,0 +1,50 @@
+-- The direct form of a counter, in which an addition of ones is one command, INCR of a key of its own, without a script. That key, "lc:{bN}:c:<topic>",
+-- has the value of the counter, plus 2^40. The field `v` is "@" and the value with which the counter got this form. All additions since were of ones, so
+-- the value has grown by as much as the number of changes has.
+--
+-- A counter has this form only while it has a mark: it gets the form when it changes again before its mark is removed, and loses it in the step
+-- that removes the mark, or in any step that changes it in another way. Then the key is deleted. An addition that comes after that makes the key anew, and
+-- tells by its answer, which is far below 2^40, that it has counted nothing.
+local zero_of_direct = 1099511627776
+
+-- The key with the value of a counter that has this form.
+local function number_of(topic)
+  return (string.gsub(topic, '}:t:', '}:c:', 1))
+end
+
+-- The value and the number of changes since the last acknowledgement of a topic with these fields `v` and `c`. The third is whether it has the direct
+-- form. If Redis has lost the key, the value is the one with which the counter got the form.
+local function value_and_changes(topic, v, c)
+  local before = v and string.byte(v) == 64 and tonumber(string.sub(v, 2))
+  if not before then
+    return v, c, false
+  end
+  local number = redis.pcall('GET', number_of(topic))
+  number = type(number) == 'string' and tonumber(number)
+  local value = number and number >= zero_of_direct / 2 and number - zero_of_direct or before
+  return string.format('%.0f', value), string.format('%.0f', c + value - before), true
+end
+
+-- Brings a topic that has a mark into the direct form, if it is a counter whose value fits. Returns whether it is.
+local function make_direct(topic, value)
+  if value < -zero_of_direct / 2 or value > zero_of_direct / 2 or not string.find(topic, '}:t:counter-', 1, true) then
+    return false
+  end
+  redis.call('HSET', topic, 'v', string.format('@%.0f', value))
+  redis.call('SET', number_of(topic), string.format('%.0f', zero_of_direct + value))
+  return true
+end
+
+-- Brings a topic out of the direct form. Returns whether it had this form. If its key holds no topic, it had not.
+local function end_direct(topic)
+  local state = redis.pcall('HMGET', topic, 'v', 'c')
+  if state.err then
+    return false
+  end
+  local value, changes, is_direct = value_and_changes(topic, state[1], state[2])
+  if is_direct then
+    redis.call('HSET', topic, 'v', value, 'c', changes)
+    redis.call('DEL', number_of(topic))
+  end
+  return is_direct
+end
