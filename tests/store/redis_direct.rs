@@ -352,6 +352,54 @@ async fn a_counter_of_which_redis_has_lost_one_key_goes_on() {
 }
 
 #[tokio::test]
+async fn a_counter_that_redis_has_lost_begins_anew_for_all() {
+    let redis = Direct::start().await;
+    let (store, other, counter) = (redis.connect(), redis.connect(), topic(1));
+    for change in [Change::Add(1.into()), Change::Set(1)] {
+        add_until_direct(&store, &counter).await;
+        add(&store, &counter, 1).await;
+        redis.0.cli(&["DEL", &hash(&counter)]);
+        assert!(try_write(&other, &counter, change).await.expect("done").created);
+        announce(&other, &counter).await;
+        // The store takes the counter for direct, and its other key was left.
+        assert_eq!((add(&store, &counter, 1).await, marks(&store).await), (2, 1));
+        assert_eq!(announce(&store, &counter).await, (2, 2));
+        write(&store, &counter, Change::Delete).await;
+    }
+}
+
+#[tokio::test]
+async fn no_id_comes_twice_when_redis_has_lost_the_key_of_a_value() {
+    let redis = Direct::start().await;
+    let (store, counter) = (redis.connect(), topic(1));
+    add_until_direct(&store, &counter).await;
+    for value in 3..=5 {
+        assert_eq!(add(&store, &counter, 1).await, value);
+    }
+    let before = claim(&store, &counter).await;
+    assert_eq!((before.value(), before.id.revision), (5, 5));
+    redis.0.cli(&["DEL", &number(&counter)]);
+    store.acknowledge(vec![(counter.clone(), before.id)]).await.expect("an answer");
+    assert_eq!(marks(&store).await, 1, "the value has gone back");
+    for (amount, value) in [(5, 7), (1, 8), (1, 9)] {
+        assert_eq!(add(&store, &counter, amount).await, value);
+    }
+    store.acknowledge(vec![(counter.clone(), before.id)]).await.expect("an answer");
+    assert_eq!((state(&store, &counter).await, marks(&store).await), ((9, 5), 1));
+    let claimed = claim(&store, &counter).await;
+    assert_eq!((claimed.value(), claimed.id.revision), (9, 5));
+    assert_ne!(claimed.id.epoch, before.id.epoch);
+    // The announcer may be the first who finds out.
+    add(&store, &counter, 1).await;
+    let before = claim(&store, &counter).await;
+    redis.0.cli(&["DEL", &number(&counter)]);
+    let claimed = claim(&store, &counter).await;
+    assert_ne!((claimed.id.epoch, claimed.value()), (before.id.epoch, before.value()));
+    store.acknowledge(vec![(counter.clone(), claimed.id)]).await.expect("acknowledged");
+    assert_eq!((state(&store, &counter).await.0, marks(&store).await), (claimed.value(), 0));
+}
+
+#[tokio::test]
 async fn ones_for_a_deleted_counter_that_must_not_be_new_leave_no_trace() {
     let redis = Direct::start().await;
     let (store, other, counter) = (redis.connect(), redis.connect(), topic(1));

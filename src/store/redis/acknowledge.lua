@@ -11,8 +11,8 @@ for key = 1, #KEYS, 2 do
   local state = call('HMGET', topic, 'e', 'p', 'r', 'c', 'a', 'd', 'v')
   if state[1] == epoch and state[2] == revision and state[5] ~= revision then
     local name = name_of(topic, outbox)
-    local value, changes, is_direct = value_and_changes(topic, state[7], state[4])
-    if (state[3] or 0) + (changes or 0) == tonumber(revision) then
+    local value, changes, is_direct, is_lost = value_and_changes(topic, state[7], state[4])
+    if not is_lost and (state[3] or 0) + (changes or 0) == tonumber(revision) then
       if is_direct then
         call('HSET', topic, 'v', value)
         call('DEL', number_of(topic))

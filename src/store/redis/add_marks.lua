@@ -27,11 +27,10 @@ local function finish(topic)
   local created = false
   if is_first then
     created = mark(topic, outbox_of(topic, item), item, sum)
+    if created ~= false then
+      forget_number(topic)
+    end
     if created == nil then
-      if is_to_be_direct() then
-        -- An addition without a script may have made the key.
-        call('DEL', number_of(topic))
-      end
       return {}
     end
   end

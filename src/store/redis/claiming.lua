@@ -64,10 +64,12 @@ local function again(topic, outbox, history, name, state)
   return {tonumber(state[1]), state[6], state[4], state[5], state[12] == state[4] and 1 or nil}
 end
 
+local fields = {'v', 'r', 'c', 'p', 'q', 'e', 'g', 's', 'm', 'n', 'w', 'd', 'b', 'h'}
+
 -- Claims a topic: the reply is an item of the reply of claim.lua. Without a history, `history` is nil.
 local function claim(topic, outbox, history)
   local name = name_of(topic, outbox)
-  local state = pcall('HMGET', topic, 'v', 'r', 'c', 'p', 'q', 'e', 'g', 's', 'm', 'n', 'w', 'd', 'b', 'h')
+  local state = pcall('HMGET', topic, unpack(fields))
   if state.err then
     return state
   elseif not state[6] then
@@ -77,7 +79,12 @@ local function claim(topic, outbox, history)
     pcall('DEL', number_of(topic))
     return 0
   end
-  state[1], state[3] = value_and_changes(topic, state[1], state[3])
+  local value, changes, _, is_lost = value_and_changes(topic, state[1], state[3])
+  if is_lost and end_direct(topic) then
+    state = call('HMGET', topic, unpack(fields))
+  else
+    state[1], state[3] = value, changes
+  end
   local revision = text((state[2] or 0) + (state[3] or 0))
   if revision ~= state[4] or state[9] ~= master() then
     -- Under a new master a topic without a change is announced, too: listeners may have seen a value that is lost.

@@ -52,8 +52,8 @@
 //! epoch, and no id is ever published with two values.
 //!
 //! A script writes only keys that are among its `KEYS`, because of slots that move; except for the number of topics and the names, which
-//! scripts write like that outside of a Cluster only (see `counting_later.lua`), as `add_plain.lua` writes marks; and the hash of a deleted
-//! topic, which can be at one node only.
+//! scripts write like that outside of a Cluster only (see `counting_later.lua`), as `add_plain.lua` writes marks; the hash of a deleted
+//! topic, and the value of a counter in the direct form, which can be at one node only.
 //!
 //! Outside of a Cluster, a batch is one call of a script; in a Cluster, one per bucket, all at the same time.
 

@@ -66,6 +66,8 @@ local function finish(item, topic, outbox, sum, value, is_first, lease)
     created = mark(topic, outbox, item, sum)
     if created == nil then
       return {}
+    elseif created then
+      forget_number(topic)
     end
   end
   if lease ~= '' then
@@ -78,7 +80,7 @@ end
 
 local function add(item, topic, outbox, sum, changes, least, greatest, lease)
   local value = pcall('HINCRBY', topic, 'v', sum)
-  if is_failure(value) and end_direct(topic) then
+  if is_failure(value) and is_of_one(value) and end_direct(topic) then
     value = pcall('HINCRBY', topic, 'v', sum)
   end
   if is_failure(value) then
