@@ -1,18 +1,18 @@
-//! The claims that wait for their second purge.
+//! The claims whose acknowledgements wait.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::{EventId, Topic};
 
-/// The newest claim of each topic that waits for its second purge. As a newer claim purges twice anyway, the announcer leaves
-/// out the second purge and the acknowledgement of the older one. Used only where there is a purger.
+/// The newest claim of each topic whose acknowledgement waits: for the second purge, or because the topic changes often. The acknowledgement of a newer
+/// claim waits as well, and a newer claim purges twice anyway, so the announcer leaves out those of the older one.
 #[derive(Default)]
 pub(super) struct Newest(Mutex<HashMap<Topic, EventId>>);
 
 impl Newest {
-    pub(super) fn note(&self, claims: &[(Topic, EventId)]) {
-        self.claims().extend(claims.iter().cloned());
+    pub(super) fn note<'a>(&self, claims: impl Iterator<Item = &'a (Topic, EventId)>) {
+        self.claims().extend(claims.cloned());
     }
 
     /// Removes from `claims` those that are not the newest of their topics, and forgets the others.
@@ -53,10 +53,10 @@ mod tests {
     }
 
     #[test]
-    fn only_the_newest_claim_of_a_topic_is_left_for_the_second_purge() {
+    fn only_the_newest_claim_of_a_topic_is_left() {
         let newest = Newest::default();
-        newest.note(&[claim("a", 1), claim("b", 1)]);
-        newest.note(&[claim("a", 2)]);
+        newest.note([claim("a", 1), claim("b", 1)].iter());
+        newest.note([claim("a", 2)].iter());
         let mut claims = vec![claim("a", 1), claim("b", 1)];
         newest.keep_newest(&mut claims);
         assert_eq!(claims, [claim("b", 1)]);
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn a_version_given_up_leaves_nothing_behind_and_takes_no_newer_one_along() {
         let newest = Newest::default();
-        newest.note(&[claim("a", 2), claim("b", 1)]);
+        newest.note([claim("a", 2), claim("b", 1)].iter());
         newest.forget(&[claim("a", 1), claim("b", 1)]);
         let mut claims = vec![claim("a", 2)];
         newest.keep_newest(&mut claims);

@@ -28,10 +28,11 @@ const SECOND_PURGE_AFTER: Duration = Duration::from_secs(2);
 /// old copy in between, it is brought up to date as after a lost purge.
 const PURGE_FIRST_FOR: Duration = Duration::from_millis(500);
 
-/// A topic changes often if it has changed so often since the claim before.
-const OFTEN: u64 = 8;
-/// How long the acknowledgement of a topic that changes often waits for the next change: then the next claim of the topic replaces it, so that neither it nor
-/// another mark is needed. This is less than the lease, with time to spare.
+/// A topic changes often if it has changed so often since the claim before. With less than that, a topic would rarely change again within
+/// [`ACKNOWLEDGE_AFTER`].
+const OFTEN: u64 = 2;
+/// How long the acknowledgement of a topic that changes often waits for the next change, where it does not wait for a second purge: then the next claim of
+/// the topic replaces it, so that neither it nor another mark is needed. This is less than the lease, with time to spare.
 const ACKNOWLEDGE_AFTER: Duration = Duration::from_secs(2);
 
 /// For how long a sweep prevents the next one. It is a little less than the time between two sweeps of one origin, as the
@@ -131,8 +132,10 @@ impl Round {
         Stats::bump(&self.stats.claimed, claimed.len());
         let claims: Vec<_> = claimed.iter().map(|(topic, value)| (topic.clone(), value.id)).collect();
         let often = claimed.iter().map(|(_, value)| value).filter(|value| changes_often(value));
-        let often = often.map(|value| value.id).collect();
+        let often: HashSet<_> = often.map(|value| value.id).collect();
         let purged = self.purge_first(&claims).await;
+        let wait = |(_, id): &&(Topic, EventId)| self.outlets.purger.is_some() || often.contains(id);
+        self.newest.note(claims.iter().filter(wait));
         let (mut items, mut below) = (Vec::new(), Vec::new());
         for (topic, announcement) in &claimed {
             let mut item = if topic.kind() == Some(Kind::Feed) {
@@ -163,9 +166,7 @@ impl Round {
         }
         let (round, owned) = (Arc::clone(self), claims.to_vec());
         let mut purging: BoxFuture<'static, bool> = Box::pin(async move { round.purge(&owned).await });
-        let purged = timeout(PURGE_FIRST_FOR, &mut purging).await;
-        self.newest.note(claims);
-        match purged {
+        match timeout(PURGE_FIRST_FOR, &mut purging).await {
             Ok(purged) => Box::pin(ready(purged)),
             Err(_) => purging,
         }
@@ -226,9 +227,7 @@ impl Round {
             purged = claims.is_empty() || self.purge(&claims).await;
         }
         let count = claims.len();
-        // Where there is a cache, the older claims of a topic are left out already.
-        let waits = |(_, id): &(Topic, EventId)| self.outlets.purger.is_none() && often.contains(id);
-        let (often, claims): (Vec<_>, Vec<_>) = claims.into_iter().partition(waits);
+        let (often, claims): (Vec<_>, Vec<_>) = claims.into_iter().partition(|(_, id)| often.contains(id));
         let acknowledged = purged && (claims.is_empty() || self.take_out(claims).await);
         if acknowledged {
             Stats::bump(&self.stats.acknowledged, count);
@@ -244,7 +243,9 @@ impl Round {
             None if !purged => self.outages.delivering.record_failure("the cache is not purged"),
             None => self.outages.delivering.record_success(),
         }
-        self.take_out_later(often, announcer, closed).await;
+        if purged {
+            self.take_out_later(often, announcer, closed).await;
+        }
     }
 
     /// Takes the marks of delivered claims out of the outbox, except for topics that have changed again meanwhile.
@@ -257,7 +258,10 @@ impl Round {
         if claims.is_empty() {
             return;
         }
-        let _ = timeout(ACKNOWLEDGE_AFTER, closed.wait_for(|closed| *closed)).await;
+        if self.outlets.purger.is_none() {
+            let _ = timeout(ACKNOWLEDGE_AFTER, closed.wait_for(|closed| *closed)).await;
+            self.newest.keep_newest(&mut claims);
+        }
         {
             let pending_topics = announcer.pending_topics();
             claims.retain(|(topic, _)| !pending_topics.will_take(topic));
