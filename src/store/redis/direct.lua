@@ -12,6 +12,10 @@ local function number_of(topic)
   return (string.gsub(topic, '}:t:', '}:c:', 1))
 end
 
+local function is_counter(topic)
+  return string.find(topic, '}:t:counter-', 1, true)
+end
+
 -- The value and the number of changes since the last acknowledgement of a topic with these fields `v` and `c`. The third is whether it has the direct
 -- form, the fourth whether Redis has lost the key: then the value is the one with which the counter got the form.
 local function value_and_changes(topic, v, c)
@@ -28,7 +32,7 @@ end
 
 -- Brings a topic that has a mark into the direct form, if it is a counter whose value fits. Returns whether it is.
 local function make_direct(topic, value)
-  if value < -zero_of_direct / 2 or value > zero_of_direct / 2 or not string.find(topic, '}:t:counter-', 1, true) then
+  if value < -zero_of_direct / 2 or value > zero_of_direct / 2 or not is_counter(topic) then
     return false
   end
   redis.call('HSET', topic, 'v', string.format('@%.0f', value))
@@ -59,7 +63,7 @@ end
 -- Deletes the key of a counter that was just created, or was not. Additions without a script may have left it, or Redis has lost the counter's
 -- other key.
 local function forget_number(topic)
-  if string.find(topic, '}:t:counter-', 1, true) then
+  if is_counter(topic) then
     redis.pcall('DEL', number_of(topic))
   end
 end

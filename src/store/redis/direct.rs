@@ -101,12 +101,13 @@ impl Table {
 }
 
 /// Adds to counters. Returns for each of them the value behind the addition; `None` if it had not the direct form, so that nothing was counted; or the error
-/// with which Redis has refused the command.
+/// with which Redis has refused the command, or all of them.
 pub(super) async fn add<'a>(
     topology: &Topology,
     additions: impl ExactSizeIterator<Item = (&'a Topic, i64)>,
-) -> RedisResult<Vec<RedisResult<Option<i64>>>> {
-    let mut pipeline = Pipeline::with_capacity(additions.len());
+) -> Vec<RedisResult<Option<i64>>> {
+    let count = additions.len();
+    let mut pipeline = Pipeline::with_capacity(count);
     let mut keys = KeyWriter::default();
     for (topic, sum) in additions {
         let mut command = Cmd::with_capacity(3, 64);
@@ -117,8 +118,10 @@ pub(super) async fn add<'a>(
         }
         pipeline.add_command(command);
     }
-    let answers = topology.send_all(&pipeline).await?;
-    Ok(answers.into_iter().map(value_of).collect())
+    match topology.send_all(&pipeline).await {
+        Ok(answers) => answers.into_iter().map(value_of).collect(),
+        Err(error) => vec![Err(error); count],
+    }
 }
 
 fn value_of(answer: Value) -> RedisResult<Option<i64>> {

@@ -72,59 +72,46 @@ async fn write_chunk(
     items: &[WriteItem<'_>],
     answers: &mut [Result<Written, WriteError>],
 ) {
-    let (ones, others): (Vec<WriteItem<'_>>, Vec<WriteItem<'_>>) =
-        items.iter().copied().partition(|item| adds_directly(runner, item));
+    let (mut ones, mut others) = (Vec::new(), Vec::new());
+    if runner.adds_directly() {
+        for item in items {
+            match direct_ones(runner, item) {
+                Some(sum) => ones.push((*item, sum)),
+                None => others.push(*item),
+            }
+        }
+    }
     // Changes of one topic stay in their order.
-    let are_apart = || others.iter().all(|other| ones.iter().all(|one| one.write.topic != other.write.topic));
-    if ones.is_empty() || !are_apart() {
+    let is_apart =
+        |(one, _): &(WriteItem<'_>, i64)| others.iter().all(|other| one.write.topic != other.write.topic);
+    if ones.is_empty() || !ones.iter().all(is_apart) {
         return write_by_script(runner, items, answers).await;
     }
-    let (added, ()) = tokio::join!(add_directly(runner, &ones), write_by_script(runner, &others, answers));
+    let additions = ones.iter().map(|(item, sum)| (&item.write.topic, *sum));
+    let (added, ()) =
+        tokio::join!(direct::add(&runner.topology, additions), write_by_script(runner, &others, answers));
     let mut left = Vec::new();
-    for (item, added) in ones.into_iter().zip(added) {
+    for ((item, _), added) in ones.into_iter().zip(added) {
         match added {
-            Some(answer) => answers[item.position] = answer,
-            None => left.push(item),
+            Ok(Some(value)) => answers[item.position] = Ok(Written { value, ..Written::default() }),
+            Ok(None) => {
+                // With the script it gets the direct form again.
+                runner.direct.note(&item.write.topic, Some(Form::Marked));
+                left.push(item);
+            }
+            Err(error) => {
+                answers[item.position] = Err(WriteError::Unavailable(script::failure(error)));
+            }
         }
     }
     write_by_script(runner, &left, answers).await;
 }
 
-/// Whether the item adds ones to a counter of which this process takes it that it has the direct form.
-fn adds_directly(runner: &ScriptRunner, item: &WriteItem<'_>) -> bool {
-    let ones = |sum: &Sum| sum.total == i64::from(sum.changes);
-    item.plain
-        && matches!(&item.write.change, Change::Add(sum) if ones(sum))
-        && runner.adds_directly()
-        && runner.direct.form(&item.write.topic) == Some(Form::Direct)
-}
-
-/// Adds ones without a script. Returns the answers; `None` for counters that had not the direct form, to which nothing was added.
-async fn add_directly(
-    runner: &ScriptRunner,
-    items: &[WriteItem<'_>],
-) -> Vec<Option<Result<Written, WriteError>>> {
-    let unavailable = |error| Some(Err(WriteError::Unavailable(script::failure(error))));
-    let ones = items.iter().map(|WriteItem { write, .. }| match &write.change {
-        Change::Add(sum) => (&write.topic, sum.total),
-        _ => (&write.topic, 0),
-    });
-    match direct::add(&runner.topology, ones).await {
-        Err(error) => items.iter().map(|_| unavailable(error.clone())).collect(),
-        Ok(added) => items
-            .iter()
-            .zip(added)
-            .map(|(item, added)| match added {
-                Ok(Some(value)) => Some(Ok(Written { value, ..Written::default() })),
-                Ok(None) => {
-                    // With the script it gets the direct form again.
-                    runner.direct.note(&item.write.topic, Some(Form::Marked));
-                    None
-                }
-                Err(error) => unavailable(error),
-            })
-            .collect(),
-    }
+/// How many ones the item adds to a counter of which this process takes it that it has the direct form. `None` for any other item.
+fn direct_ones(runner: &ScriptRunner, item: &WriteItem<'_>) -> Option<i64> {
+    let Change::Add(sum) = &item.write.change else { return None };
+    let are_ones = item.plain && sum.total == i64::from(sum.changes);
+    (are_ones && runner.direct.form(&item.write.topic) == Some(Form::Direct)).then_some(sum.total)
 }
 
 async fn write_by_script(
@@ -167,9 +154,10 @@ async fn send(
         false => write_any(runner, bucket, items, epoch).await?,
     };
     let replies = reply::items(reply, items.len())?;
+    let tells_forms = are_plain && runner.adds_directly();
     for (item, reply) in items.iter().zip(&replies) {
         answers[item.position] = reply::written(&item.write.change, reply)?;
-        if are_plain && runner.adds_directly() && item.write.topic.kind() == Some(Kind::Counter) {
+        if tells_forms && item.write.topic.kind() == Some(Kind::Counter) {
             let form = if reply::is_direct(reply) { Form::Direct } else { Form::Marked };
             runner.direct.note(&item.write.topic, answers[item.position].is_ok().then_some(form));
         }
