@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::{EventId, Topic};
 
-/// The newest claim of each topic whose acknowledgement waits: for the second purge, or because the topic changes often. The acknowledgement of a newer
-/// claim waits as well, and a newer claim purges twice anyway, so the announcer leaves out those of the older one.
+/// The newest of the claims of each topic whose acknowledgements wait: for the second purge, or because the topic changes often. As a newer claim purges
+/// twice and is acknowledged anyway, the announcer leaves out the second purge and the acknowledgement of the older one.
 #[derive(Default)]
 pub(super) struct Newest(Mutex<HashMap<Topic, EventId>>);
 

@@ -32,7 +32,8 @@ const PURGE_FIRST_FOR: Duration = Duration::from_millis(500);
 /// [`ACKNOWLEDGE_AFTER`].
 const OFTEN: u64 = 2;
 /// How long the acknowledgement of a topic that changes often waits for the next change, where it does not wait for a second purge: then the next claim of
-/// the topic replaces it, so that neither it nor another mark is needed. This is less than the lease, with time to spare.
+/// the topic replaces it, so that neither it nor another mark is needed. This is less than the lease. If the proxies were slow, the lease may be over by
+/// then, and the claim is repeated with the same id.
 const ACKNOWLEDGE_AFTER: Duration = Duration::from_secs(2);
 
 /// For how long a sweep prevents the next one. It is a little less than the time between two sweeps of one origin, as the
@@ -131,7 +132,8 @@ impl Round {
     async fn deliver(self: &Arc<Self>, claimed: Vec<(Topic, Announcement)>) -> Delivery {
         Stats::bump(&self.stats.claimed, claimed.len());
         let claims: Vec<_> = claimed.iter().map(|(topic, value)| (topic.clone(), value.id)).collect();
-        let often = claimed.iter().map(|(_, value)| value).filter(|value| changes_often(value));
+        let often = claimed.iter().map(|(_, value)| value);
+        let often = often.filter(|value| changes_often(value, self.terms.interval));
         let often: HashSet<_> = often.map(|value| value.id).collect();
         let purged = self.purge_first(&claims).await;
         let wait = |(_, id): &&(Topic, EventId)| self.outlets.purger.is_some() || often.contains(id);
@@ -301,10 +303,15 @@ impl Round {
 }
 
 /// Whether a topic has changed so often since the claim before that it will most likely change again soon.
-fn changes_often(announcement: &Announcement) -> bool {
+fn changes_often(announcement: &Announcement, interval: Duration) -> bool {
+    // A change may be noted again although the claim had it. The next claim, which finds nothing then, must be over before the acknowledgement,
+    // or that would be left out, and the mark would stay until its lease is over.
+    let is_claimed_soon = 2 * interval <= ACKNOWLEDGE_AFTER;
     let Announcement { id, prev, .. } = announcement;
     let is_first = *prev == EventId::default();
-    (is_first || id.epoch == prev.epoch) && id.revision.saturating_sub(prev.revision) >= OFTEN
+    is_claimed_soon
+        && (is_first || id.epoch == prev.epoch)
+        && id.revision.saturating_sub(prev.revision) >= OFTEN
 }
 
 /// Splits the claims into those that every proxy has accepted and the others, whose indexes are given in order.
@@ -313,4 +320,25 @@ fn split<T>(claims: Vec<T>, refused: &[usize]) -> (Vec<T>, Vec<T>) {
         claims.into_iter().enumerate().partition(|(index, _)| refused.binary_search(index).is_err());
     let without_index = |claims: Vec<(usize, T)>| claims.into_iter().map(|(_, claim)| claim).collect();
     (without_index(accepted), without_index(refused))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Epoch;
+    use crate::store::Body;
+
+    #[test]
+    fn two_changes_to_a_claim_are_often_unless_the_interval_is_long() {
+        let id = |epoch, revision| EventId { epoch: Epoch::new(epoch), revision };
+        let often = |id, prev, ms| {
+            let announcement = Announcement { body: Body::Number(5), id, prev };
+            changes_often(&announcement, Duration::from_millis(ms))
+        };
+        assert!(often(id(9, 5), id(9, 3), 250) && often(id(9, 5), id(9, 3), 1_000));
+        assert!(often(id(9, 2), EventId::default(), 250), "the first claim");
+        assert!(!often(id(9, 5), id(9, 4), 250), "one change");
+        assert!(!often(id(9, 5), id(8, 3), 250), "another epoch: who knows how many changes");
+        assert!(!often(id(9, 5), id(9, 3), 1_001), "the next claim comes too late");
+    }
 }

@@ -112,7 +112,7 @@ async fn a_counter_that_changes_often_keeps_its_mark() {
         }
     }
     assert_eq!(redis.cli(&["EXISTS", &number]), "1", "ones are added without a script");
-    // The first round may have been announced in two parts, the first of which is acknowledged at once.
+    // The first round may have been announced in two parts, of one change each; the second of them is acknowledged at once.
     assert!(calls("zrem") <= 1, "{} marks were removed", calls("zrem"));
     redis.cli(&["CONFIG", "RESETSTAT"]);
     until_acknowledged(&app).await;

@@ -101,7 +101,7 @@ impl Table {
 }
 
 /// Adds to counters. Returns for each of them the value behind the addition; `None` if it had not the direct form, so that nothing was counted; or the error
-/// with which Redis has refused the command, or all of them.
+/// with which Redis has refused the command, or with which all of them have failed.
 pub(super) async fn add<'a>(
     topology: &Topology,
     additions: impl ExactSizeIterator<Item = (&'a Topic, i64)>,
